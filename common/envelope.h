@@ -1,0 +1,30 @@
+#pragma once
+
+#include "common/buf.h"
+#include "common/jwe.h"
+#include "common/view.h"
+
+/*
+ * What is inside an envelope: the full-form PASSporT, or {"passport":"...","x5c":["..."]} when the signer's certificate
+ * chain travels along; either padded with spaces to a multiple of STIR_JWE_PAD octets. Thread-safe.
+ */
+#define STIR_X5C_MAX 8 /* certificates in a chain */
+
+/* Encrypts a PASSporT to one key; x5c_der is the chain, leaf first, or NULL. Appends the envelope to out. */
+enum stir_code stir_envelope_seal(struct stir_buf *out, const char *passport, size_t n, const struct stir_view *x5c_der,
+                                  size_t x5c_count, EVP_PKEY *recipient, struct stir_error *err) STIR_MUST_CHECK;
+
+/* What came out of an envelope. Owned by the caller; freed with stir_opened_clear. */
+struct stir_opened {
+    struct stir_buf plaintext;          /* all of it, cleansed when cleared */
+    struct stir_view passport;          /* into plaintext, or into x5c's JSON: valid until stir_opened_clear */
+    struct stir_view x5c[STIR_X5C_MAX]; /* DER certificates, leaf first */
+    size_t x5c_count;
+    void *owned; /* private */
+};
+
+/* Opens an envelope. STIR_E_DECRYPT (not for this key, or a dummy), STIR_E_PLAINTEXT (neither form), and what
+ * stir_jwe_decrypt returns. The PASSporT itself is not parsed. On failure there is nothing to clear. */
+enum stir_code stir_envelope_open(struct stir_opened *out, const char *jwe, size_t n, EVP_PKEY *key,
+                                  struct stir_error *err) STIR_MUST_CHECK;
+void stir_opened_clear(struct stir_opened *opened);

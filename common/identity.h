@@ -1,0 +1,40 @@
+#pragma once
+
+#include "common/tn.h"
+
+/*
+ * Who originates or receives: a TN, or a URI (RFC 8225 section 5.2.1). One canonical text each, so that comparing is
+ * strcmp. The text of a destination also addresses its box at a CPS. Thread-safe.
+ */
+#define STIR_IDENTITY_MAX 255
+
+enum stir_identity_kind {
+    STIR_IDENTITY_TN,
+    STIR_IDENTITY_URI,
+};
+
+struct stir_identity {
+    enum stir_identity_kind kind;
+    unsigned len;
+    char text[STIR_IDENTITY_MAX + 1]; /* canonical, NUL-terminated */
+};
+
+/*
+ * Takes a TN in any visual form, tel:, sip:, sips: or another absolute URI (im:, pres:, urn:). tel: and sip: URIs with
+ * user=phone, or a user part that is a number with '+', give the TN (RFC 8224 sections 8.1 and 8.3). Other sip: URIs
+ * are normalized (RFC 8224 section 8.5, RFC 3986 section 6.2.2): scheme and host lower case, no display name,
+ * parameters, headers, password or default port. STIR_E_TN, STIR_E_URI, STIR_E_TOO_BIG.
+ */
+enum stir_code stir_identity_parse(struct stir_identity *out, const char *text, size_t n,
+                                   const struct stir_numbering *numbering, struct stir_error *err) STIR_MUST_CHECK;
+
+/* As stir_identity_parse, from one segment of an HTTP path: percent-decodes first (RFC 3986 section 2.1). Bad escapes,
+ * %00 and other controls are STIR_E_URI. */
+enum stir_code stir_identity_from_path(struct stir_identity *out, const char *segment, size_t n,
+                                       const struct stir_numbering *numbering, struct stir_error *err) STIR_MUST_CHECK;
+
+/* Writes the canonical text percent-encoded as one path segment (unreserved characters stay) and returns its length;
+ * out holds 3 * STIR_IDENTITY_MAX + 1 and is NUL-terminated. */
+size_t stir_identity_to_path(char *out, const struct stir_identity *id);
+
+bool stir_identity_equal(const struct stir_identity *a, const struct stir_identity *b);

@@ -1,0 +1,35 @@
+#pragma once
+
+#include "common/buf.h"
+#include "common/error.h"
+#include "common/view.h"
+
+#include <jansson.h>
+
+/*
+ * Strict JSON (RFC 8259) on jansson: duplicate names, U+0000, invalid UTF-8, trailing text and nesting deeper than
+ * STIR_JSON_DEPTH are refused; so are numbers that do not fit. Thread-safe as jansson is: values are not shared.
+ */
+#define STIR_JSON_DEPTH 16
+
+/* Parses n octets of text. *out is a new reference; untouched on failure. STIR_E_JSON with line and column in err,
+ * STIR_E_NOMEM. */
+enum stir_code stir_json_parse(json_t **out, const char *text, size_t n, struct stir_error *err) STIR_MUST_CHECK;
+
+/* As above, and the value must be an object. `what` names it in the error text ("the header"). */
+enum stir_code stir_json_parse_object(json_t **out, const char *text, size_t n, const char *what,
+                                      struct stir_error *err) STIR_MUST_CHECK;
+
+/* A member that must be a string (integer, array of strings): borrowed, valid while the object is. STIR_E_JSON naming
+ * the member when it is missing or of another type. stir_json_int also takes no reals (1e400, 1.5). */
+enum stir_code stir_json_string(const char **out, const json_t *object, const char *name,
+                                struct stir_error *err) STIR_MUST_CHECK;
+enum stir_code stir_json_int(int64_t *out, const json_t *object, const char *name,
+                             struct stir_error *err) STIR_MUST_CHECK;
+
+/* Appends the JSON Canonicalization Scheme form (RFC 8785): names sorted by UTF-16 code units, no white space, shortest
+ * escapes, numbers as ECMAScript prints them. Failures stick in buf. */
+void stir_jcs(struct stir_buf *out, const json_t *value);
+
+/* Appends text as a JSON string with quotes and the escapes that RFC 8785 section 3.2.2.2 asks for. */
+void stir_json_quote(struct stir_buf *out, const char *text, size_t n);

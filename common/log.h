@@ -1,0 +1,51 @@
+#pragma once
+
+#include "common/attribute.h"
+#include "common/error.h"
+
+#include <stdbool.h>
+
+/*
+ * One record is one line, written with one write(2), so that threads do not mix. A log is a value that its owner passes
+ * on: common/ has no globals. Thread-safe once made.
+ */
+enum stir_log_level {
+    STIR_LOG_ERROR,
+    STIR_LOG_WARNING,
+    STIR_LOG_NOTICE,
+    STIR_LOG_INFO,
+    STIR_LOG_DEBUG,
+};
+
+enum stir_log_format {
+    STIR_LOG_TEXT,    /* 2026-01-02T03:04:05.678Z notice message key=value key="two words" */
+    STIR_LOG_JSON,    /* {"time":"...","level":"notice","message":"...","key":"value"} */
+    STIR_LOG_JOURNAL, /* <5>message key=value: journald reads level and adds the time */
+};
+
+struct stir_log {
+    int fd;                    /* 2 as a rule; not closed by anybody here */
+    enum stir_log_level level; /* the most verbose that is written */
+    enum stir_log_format format;
+};
+
+/* A key and its value, text already fit for a log (numbers of subscribers hashed by the caller). */
+struct stir_log_field {
+    const char *key;
+    const char *value; /* NULL: the field is left out */
+};
+
+/* Writes a record. Control characters, quotes and invalid UTF-8 in values are escaped, so that no input can make a
+ * second line or field; a record longer than 4,096 octets is cut. log NULL is silence. */
+void stir_log(const struct stir_log *log, enum stir_log_level level, const struct stir_log_field *fields, size_t count,
+              const char *fmt, ...) STIR_PRINTF(5, 6);
+
+/* Without fields. */
+#define stir_log_plain(log, level, ...) stir_log((log), (level), NULL, 0, __VA_ARGS__)
+
+/* True if such a record would be written: for what is expensive to build. */
+bool stir_log_enabled(const struct stir_log *log, enum stir_log_level level);
+
+/* "error", "warning", ...; NULL-terminated lists for configuration tables. */
+extern const char *const stir_log_levels[];
+extern const char *const stir_log_formats[];

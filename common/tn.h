@@ -1,0 +1,40 @@
+#pragma once
+
+#include "common/error.h"
+#include "common/view.h"
+
+#include <stdbool.h>
+
+/*
+ * Telephone numbers in canonical form (RFC 8224 section 8.3): digits, '*' and '#', no '+', no visual separators.
+ * Pure functions, thread-safe.
+ */
+#define STIR_TN_MAX 32 /* the most that max_digits may be set to */
+
+struct stir_numbering {
+    unsigned max_digits;     /* 15 by default (E.164); some networks carry longer ones, up to STIR_TN_MAX */
+    unsigned min_digits;     /* 1 by default: short codes are numbers */
+    char country_code[8];    /* "" or the code put before a national number, "1" */
+    char national_prefix[8]; /* "" or what is dropped before the country code is put, "0"; used with country_code */
+    char international_prefix[8]; /* "" or what stands for '+', "00", "011" */
+    unsigned short_code_digits;   /* numbers of up to so many digits are short codes, kept as they are; default 6 */
+};
+
+#define STIR_NUMBERING_DEFAULT                                                                                         \
+    {                                                                                                                  \
+        .max_digits = 15, .min_digits = 1, .short_code_digits = 6                                                      \
+    }
+
+struct stir_tn {
+    char digits[STIR_TN_MAX + 1]; /* NUL-terminated */
+    unsigned len;
+};
+
+/* Canonicalizes a number in any visual form ("+1 (215) 555-1212", "2.222.555.2222"): drops a leading '+', space, '-',
+ * '.', '(', ')', and tel/sip separators; applies the numbering where there was no '+'. numbering NULL means the
+ * default. STIR_E_TN says what is wrong with which character or length, without the number itself. */
+enum stir_code stir_tn_parse(struct stir_tn *out, const char *text, size_t n, const struct stir_numbering *numbering,
+                             struct stir_error *err) STIR_MUST_CHECK;
+
+/* True if text is already a canonical number of 1 to max digits. */
+bool stir_tn_is_canonical(const char *text, size_t n, unsigned max_digits);
