@@ -1,0 +1,125 @@
+#pragma once
+
+#include "common/error.h"
+#include "common/identity.h"
+#include "common/log.h"
+#include "common/view.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+/*
+ * Where envelopes wait: the contract between the handlers and whatever stores. A backend is made once a process; each
+ * worker attaches to it and gets a store of its own, which is used from that worker's loop only.
+ *
+ * Every operation has exactly one completion, called on the worker's loop, possibly before the function returns.
+ * Operations cannot be cancelled: who loses interest keeps `arg` valid until the completion came. Views that are passed
+ * in are read during the call only; what a result points to is valid during the completion only.
+ *
+ * Time is the store's: `now_us` of a result is its clock (for Redis the server's), so that several cpsd agree on order
+ * of arrival, on expiry and on dummies.
+ */
+#define CPSD_ID_OCTETS 16
+
+struct cpsd_backend;
+struct cpsd_store;
+
+struct cpsd_store_config {
+    const char *url;    /* memory:, redis://host:port/db, redis+unix:///path?db=n; user:password@ where needed */
+    unsigned box_limit; /* envelopes in one box; a put beyond it is STIR_E_BOX_FULL, nothing is evicted */
+    unsigned long memory_limit_bytes; /* memory: only: octets held in all; beyond it STIR_E_UNAVAILABLE */
+    unsigned timeout_ms;              /* a request not answered in this time is STIR_E_UNAVAILABLE */
+    unsigned max_ttl_ms;              /* no envelope lives longer */
+    const struct stir_log *log;
+};
+
+/* One stored envelope. */
+struct cpsd_entry {
+    uint8_t id[CPSD_ID_OCTETS];
+    int64_t arrival_us; /* strictly increasing within a box */
+    int64_t expires_us;
+    struct stir_view envelope;
+};
+
+struct cpsd_store_result {
+    enum stir_code code;    /* STIR_OK, STIR_E_BOX_FULL, STIR_E_NOT_FOUND, STIR_E_UNAVAILABLE, STIR_E_NOMEM */
+    int64_t now_us;         /* the store's clock; set with STIR_OK, STIR_E_NOT_FOUND and STIR_E_BOX_FULL */
+    bool existed;           /* put: the same envelope was there already, or was consumed before: nothing was added */
+    bool more;              /* list: the limits cut it; go on from the last entry's arrival_us */
+    int64_t retry_after_ms; /* with STIR_E_BOX_FULL: when the first place falls free; with STIR_E_UNAVAILABLE: a guess;
+                               at least 1 */
+    const struct cpsd_entry *entries; /* list, get: in order of arrival */
+    size_t count;
+};
+
+typedef void cpsd_store_done(void *arg, const struct cpsd_store_result *result);
+
+/* Makes the backend named by config->url. STIR_E_CONFIG for a URL that is not understood or a scheme that this build
+ * lacks (the text says which). Does not need the far server to be there. */
+enum stir_code cpsd_backend_new(struct cpsd_backend **out, const struct cpsd_store_config *config,
+                                struct stir_error *err) STIR_MUST_CHECK;
+void cpsd_backend_free(struct cpsd_backend *backend); /* after every store was closed */
+
+/* What the operator is to be told at start, in words ("keeps everything in memory: forgets on exit"); never NULL. */
+const char *cpsd_backend_description(const struct cpsd_backend *backend);
+
+/* A worker's store on its loop. Connects in the background, reconnects with backoff. */
+enum stir_code cpsd_store_attach(struct cpsd_store **out, struct cpsd_backend *backend, uv_loop_t *loop,
+                                 struct stir_error *err) STIR_MUST_CHECK;
+
+/* Completes what is open with STIR_E_UNAVAILABLE, closes connections and handles; the loop must run on until `closed`
+ * is called. */
+void cpsd_store_close(struct cpsd_store *store, void (*closed)(void *arg), void *arg);
+
+/* True if an operation begun now can be expected to succeed (for /ready and /health). */
+bool cpsd_store_ready(const struct cpsd_store *store);
+
+/* Stores an envelope under box (a canonical destination). STIR_OK means that it is stored as safely as configured, and
+ * that waiters on this box were woken. */
+void cpsd_store_put(struct cpsd_store *store, const struct stir_identity *box, const uint8_t id[CPSD_ID_OCTETS],
+                    struct stir_view envelope, int64_t ttl_ms, cpsd_store_done *done, void *arg);
+
+/* Lists what is alive and arrived after after_us (0: all), at most `count` entries and about `octets` octets, at least
+ * one entry if there is one. An empty or missing box is STIR_OK with count 0. */
+void cpsd_store_list(struct cpsd_store *store, const struct stir_identity *box, int64_t after_us, size_t count,
+                     size_t octets, cpsd_store_done *done, void *arg);
+
+/* One envelope, or STIR_E_NOT_FOUND. */
+void cpsd_store_get(struct cpsd_store *store, const struct stir_identity *box, const uint8_t id[CPSD_ID_OCTETS],
+                    cpsd_store_done *done, void *arg);
+
+/* Takes an envelope out: STIR_OK once, then STIR_E_NOT_FOUND. Its id stays known until it would have expired: a put of
+ * it again meanwhile completes with STIR_OK and existed, and brings it to no list. */
+void cpsd_store_remove(struct cpsd_store *store, const struct stir_identity *box, const uint8_t id[CPSD_ID_OCTETS],
+                       cpsd_store_done *done, void *arg);
+
+/*
+ * Waiting for an arrival in a box, within this process. The caller embeds the struct; between cpsd_store_wait and
+ * cpsd_store_unwait (or the call of `arrived`) it belongs to the store. `arrived` is called at most once, on the loop
+ * of the worker that waits, never from within cpsd_store_wait. To miss nothing: wait first, list then.
+ */
+struct cpsd_wait {
+    void (*arrived)(void *arg);
+    void *arg;
+    /* private */
+    struct stir_identity box;
+    struct cpsd_wait *next, **link;
+    struct cpsd_store *store;
+    bool waiting, fired;
+};
+
+void cpsd_store_wait(struct cpsd_store *store, struct cpsd_wait *wait, const struct stir_identity *box,
+                     void (*arrived)(void *arg), void *arg);
+void cpsd_store_unwait(struct cpsd_wait *wait); /* fine if it is not waiting */
+
+/* For /metrics; relaxed counters summed over the backend's stores. */
+struct cpsd_store_stats {
+    uint64_t operations, failures, reconnects, stored, consumed, expired_seen;
+    uint64_t
+        latency_bucket[16]; /* operations by latency: bucket i counts those under 100 us * 2^i, the last all others */
+    uint64_t latency_sum_us;
+    uint64_t connections_up;
+    uint64_t held, held_octets; /* memory: only */
+};
+void cpsd_backend_stats(struct cpsd_backend *backend, struct cpsd_store_stats *out);
