@@ -18,7 +18,7 @@ struct stir_buf {
     size_t len;
     size_t cap;
     size_t limit;
-    bool failed;
+    enum stir_code failed; /* STIR_OK while it is good */
 };
 
 void stir_buf_put(struct stir_buf *buf, const void *data, size_t len);

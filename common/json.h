@@ -28,8 +28,10 @@ enum stir_code stir_json_int(int64_t *out, const json_t *object, const char *nam
                              struct stir_error *err) STIR_MUST_CHECK;
 
 /* Appends the JSON Canonicalization Scheme form (RFC 8785): names sorted by UTF-16 code units, no white space, shortest
- * escapes, numbers as ECMAScript prints them. Failures stick in buf. */
+ * escapes, numbers as ECMAScript prints them (as IEEE doubles: integers beyond 2^53 lose what a double loses). Failures
+ * stick in buf. */
 void stir_jcs(struct stir_buf *out, const json_t *value);
 
-/* Appends text as a JSON string with quotes and the escapes that RFC 8785 section 3.2.2.2 asks for. */
+/* Appends text as a JSON string with quotes and the escapes that RFC 8785 section 3.2.2.2 asks for. Octets that are not
+ * UTF-8 become U+FFFD, so that what comes out is JSON whatever went in. */
 void stir_json_quote(struct stir_buf *out, const char *text, size_t n);
