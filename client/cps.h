@@ -1,0 +1,499 @@
+/*
+ * libcps: the client of a Call Placement Service (RFC 8816) for text messages.
+ *
+ * A sender's gateway signs each message with a "msg" PASSporT (RFC 8225, RFC 9475), encrypts it to the destination and
+ * publishes it at the CPS (authentication service); the receiver's gateway retrieves, decrypts and verifies it against
+ * the message that arrived by other means (verification service). Installed as <stir-cps/cps.h>; link with -lcps.
+ *
+ * Conventions, the same for every function here:
+ * - A function that can fail returns an enum cps_code, CPS_OK only on full success. `err` is filled on failure and may
+ *   be NULL. Outputs are written on success only, but for struct cps_result, which always holds a verdict.
+ * - Pointers given to a function are read during the call only; keys and signers that an operation in the background
+ *   needs are kept alive by it. What a function hands out belongs to the caller and is freed as stated beside it.
+ *   Freeing NULL and clearing a zeroed struct do nothing.
+ * - A handle, keys and signers may be used by any number of threads at once. Signing, encrypting and decrypting happen
+ *   in the calling thread; the network is one I/O thread of the handle, started when first needed.
+ * - Operations that use the network have a blocking form and a form with a callback (_async). The latter returns
+ *   CPS_OK if the operation was taken on: then the callback is called exactly once, on the I/O thread, with a result
+ *   that is valid during the call only. With any other code the callback is never called. A callback must not block;
+ *   it may start other _async operations, while a blocking form gives CPS_E_IN_CALLBACK there.
+ * - Times are seconds (_s, since 1970-01-01 UTC where a moment is meant) or milliseconds (_ms).
+ * - Telephone numbers are taken in any visual form, as are tel:, sip: and other URIs, and canonicalized with the
+ *   numbering of the handle.
+ */
+#ifndef STIR_CPS_CPS_H
+#define STIR_CPS_CPS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define CPS_API __attribute__((visibility("default")))
+#define CPS_MUST_CHECK __attribute__((warn_unused_result))
+#else
+#define CPS_API
+#define CPS_MUST_CHECK
+#endif
+
+/* ---- Errors ------------------------------------------------------------------------------------------------------ */
+
+/* What went wrong. The values are fixed: new codes get new ones. */
+enum cps_code {
+    CPS_OK = 0,
+    CPS_E_INVAL = 1,     /* an argument is outside what the function takes */
+    CPS_E_NOMEM = 2,     /* out of memory */
+    CPS_E_CRYPTO = 3,    /* the cryptographic library failed */
+    CPS_E_IO = 4,        /* a file could not be read or written */
+    CPS_E_TOO_BIG = 5,   /* larger than the limit */
+    CPS_E_NOT_FOUND = 6, /* there is no such thing */
+    CPS_E_CONFIG = 7,    /* the options are wrong, or lack what this call needs */
+    CPS_E_USAGE = 8,     /* the command is wrong (cpsctl) */
+    /* text and encodings */
+    CPS_E_BASE64 = 20,
+    CPS_E_UTF8 = 21,
+    CPS_E_JSON = 22,
+    CPS_E_TN = 23,  /* not a telephone number */
+    CPS_E_URI = 24, /* not a usable URI */
+    /* keys, signatures, envelopes */
+    CPS_E_KEY = 40,       /* not a usable key */
+    CPS_E_JWS = 41,       /* not a signed token in compact form */
+    CPS_E_ALG = 42,       /* the algorithm is not one that is accepted */
+    CPS_E_CRIT = 43,      /* the token demands an extension that is not understood */
+    CPS_E_SIGNATURE = 44, /* the signature does not verify */
+    CPS_E_JWE = 45,       /* not an envelope */
+    CPS_E_DECRYPT = 46,   /* the envelope cannot be opened with these keys (another's, or a dummy) */
+    CPS_E_PLAINTEXT = 47, /* the envelope holds something else than a PASSporT */
+    /* PASSporT */
+    CPS_E_PASSPORT = 60,      /* not a PASSporT */
+    CPS_E_PPT = 61,           /* the PASSporT type is not supported */
+    CPS_E_STALE = 62,         /* too old */
+    CPS_E_FUTURE = 63,        /* issued in the future */
+    CPS_E_MSGI = 64,          /* not a message digest */
+    CPS_E_MSGI_MISMATCH = 65, /* the message is not the one that was signed */
+    CPS_E_ORIG_MISMATCH = 66, /* from another sender */
+    CPS_E_DEST_MISMATCH = 67, /* for another destination */
+    CPS_E_REPLAYED = 68,      /* used before */
+    CPS_E_NO_PASSPORT = 69,   /* there is none for this message */
+    /* certificates */
+    CPS_E_CERT = 80,            /* not a usable STIR certificate */
+    CPS_E_CERT_TIME = 81,       /* a certificate is not valid at that time */
+    CPS_E_CERT_UNTRUSTED = 82,  /* does not lead to a trusted root */
+    CPS_E_CERT_REVOKED = 83,    /* a certificate is revoked */
+    CPS_E_CRL = 84,             /* not a usable revocation list */
+    CPS_E_CERT_SCOPE = 85,      /* does not cover this identity */
+    CPS_E_CERT_CONSTRAINT = 86, /* its claim constraints forbid this PASSporT */
+    CPS_E_X5U = 87,             /* the certificate URL is not allowed */
+    CPS_E_X5U_FETCH = 88,       /* the certificate could not be fetched */
+    /* the CPS and the way to it */
+    CPS_E_CONNECT = 100,      /* could not connect */
+    CPS_E_TLS = 101,          /* the TLS connection failed */
+    CPS_E_TIMEOUT = 102,      /* no answer in time */
+    CPS_E_PROTOCOL = 103,     /* the answer makes no sense */
+    CPS_E_REFUSED = 104,      /* the CPS refused the request: 400, 411, 413, 415, 422 */
+    CPS_E_UNAUTHORIZED = 105, /* 401 */
+    CPS_E_FORBIDDEN = 106,    /* 403 */
+    CPS_E_BOX_FULL = 107,     /* 429: the destination's box is full, or too many requests; retry later */
+    CPS_E_UNAVAILABLE = 108,  /* 503 and other 5xx; retry later */
+    /* of the library alone */
+    CPS_E_BUSY = 120,        /* max_in_flight operations are under way: wait for one to end */
+    CPS_E_IN_CALLBACK = 121, /* a blocking form was called from a callback */
+    CPS_E_CLOSED = 122,      /* cps_free ended the operation */
+    CPS_E_REPLAY_FULL = 123, /* the replay memory has no room: the PASSporT is not accepted, because it could not be
+                                remembered */
+    CPS_E_REPLAY_STORE = 124 /* the replay memory's file cannot be used */
+};
+
+/* A failure in full. Put one on the stack and pass its address. */
+struct cps_error {
+    enum cps_code code;
+    int http_status;        /* what the CPS answered, 0 if it was not asked or did not answer */
+    unsigned retry_after_s; /* what the CPS asked for with 429 or 503; 0 if nothing */
+    char text[256];         /* one line for a person: names the file, the member, the reason; cut if longer */
+};
+
+/* The fixed text and the name ("CPS_E_JSON") of a code; never NULL, also for a number outside the list. */
+CPS_API const char *cps_strerror(enum cps_code code);
+CPS_API const char *cps_error_name(enum cps_code code);
+
+/* ---- Verdicts ---------------------------------------------------------------------------------------------------- */
+
+/* What verification of one message came to. Ordered: of several PASSporTs that match a message the smallest value is
+ * the verdict (RFC 8816 section 8.2's order of steps). The values are fixed. */
+enum cps_verdict {
+    CPS_PASSED = 0,
+    CPS_REPLAYED = 1,
+    CPS_MSGI_MISMATCH = 2,
+    CPS_DEST_MISMATCH = 3,
+    CPS_BAD_SIGNATURE = 4,
+    CPS_STALE = 5,
+    CPS_NOT_AUTHORIZED = 6,
+    CPS_CERTIFICATE_UNREACHABLE = 7,
+    CPS_UNTRUSTED_CERTIFICATE = 8,
+    CPS_BAD_CERTIFICATE = 9,
+    CPS_ORIG_MISMATCH = 10,
+    CPS_UNSUPPORTED = 11,
+    CPS_MALFORMED = 12,
+    CPS_NO_PASSPORT = 13,     /* the box was read, and it holds nothing for this message */
+    CPS_TIMEOUT = 14,         /* the CPS did not answer a request in time: nobody knows */
+    CPS_CPS_UNAVAILABLE = 15, /* the CPS could not be asked, or the verifier could not do its work */
+    CPS_VERDICT_COUNT
+};
+
+/* "passed", "no-passport", ...; never NULL. The SIP response code of RFC 8224, 0 where the RFCs name none. */
+CPS_API const char *cps_verdict_name(enum cps_verdict verdict);
+CPS_API int cps_verdict_sip(enum cps_verdict verdict);
+
+/* The one map from a cause to a verdict; total. */
+CPS_API enum cps_verdict cps_verdict_of(enum cps_code code);
+
+/* ---- The handle -------------------------------------------------------------------------------------------------- */
+
+enum cps_replay {
+    CPS_REPLAY_MEMORY, /* in this process: the default */
+    CPS_REPLAY_SQLITE, /* in a file that several processes of a host share */
+    CPS_REPLAY_NONE,   /* a PASSporT may be used again while it is fresh; only with max_age_s of at most 60 */
+};
+
+enum cps_log_level {
+    CPS_LOG_ERROR,
+    CPS_LOG_WARNING,
+    CPS_LOG_NOTICE,
+    CPS_LOG_INFO,
+    CPS_LOG_DEBUG,
+};
+
+#define CPS_MAX_AGE_CALL_S 60      /* freshness of RFC 8816; more needs a replay memory */
+#define CPS_MAX_AGE_LIMIT_S 259200 /* 72 h */
+
+/*
+ * Zero or NULL means the default everywhere, so that designated initializers suffice:
+ *     struct cps_options options = {.size = sizeof(options), .cps_url = "https://cps.example.com"};
+ * Everything is copied by cps_new.
+ */
+struct cps_options {
+    size_t size; /* sizeof(struct cps_options) of the caller: fields that it does not have are at their default */
+
+    /* The CPS. */
+    const char *cps_url;          /* https://host[:port][/prefix]; NULL: only what needs no CPS works */
+    const char *tls_ca_file;      /* PEM; who may vouch for the CPS; NULL: the system's authorities */
+    const char *tls_cert_file;    /* PEM; our client certificate, with tls_key_file; NULL: none */
+    const char *tls_key_file;     /* PEM */
+    uint32_t connect_timeout_ms;  /* 3,000 */
+    uint32_t request_timeout_ms;  /* 5,000; a waiting retrieve may take its waiting time longer */
+    uint32_t max_connections;     /* 16 to the CPS, kept alive */
+    uint32_t max_in_flight;       /* 1,024 operations; one more is CPS_E_BUSY */
+    uint32_t max_response_octets; /* 8,388,608 */
+
+    /* Whom to trust. */
+    const char *trust_file;       /* PEM, the STI roots; NULL: nothing can be verified (CPS_E_CONFIG) */
+    const char *const *crl_files; /* PEM or DER; may be indirect lists */
+    size_t crl_file_count;
+    const char *crl_issuer_file; /* PEM, certificates of the issuers of indirect lists, if not among the roots */
+    bool crl_required;           /* a certificate without a current list that covers it is not trusted */
+
+    /* Certificates at x5u. https only, no userinfo, query, fragment or redirect, 16 KiB, one GET. */
+    /* x5u_dir stands in for the network: the certificates of an x5u are in the file of this directory that is named
+     * <SHA-256 of the URL, lower case hex>.pem or, where that is missing, as the last segment of the URL's path
+     * (letters, digits, '.', '_', '-'; no leading '.'). Nothing is fetched then. */
+    const char *x5u_dir;
+    const char *x5u_ca_file;   /* PEM; who may vouch for certificate hosts; NULL: the system's authorities */
+    const uint16_t *x5u_ports; /* NULL: 443 and 8443 */
+    size_t x5u_port_count;
+    bool x5u_allow_private;  /* also connect to special-purpose addresses (loopback, private, link-local, ...), which
+                                are refused otherwise; for tests and closed networks */
+    uint32_t x5u_timeout_ms; /* 3,000 for all of it */
+    uint32_t x5u_cache_max;  /* 4,096 certificate chains */
+    uint32_t x5u_max_age_s;  /* 86,400: keep no longer than this, whatever Cache-Control and validity allow */
+    uint32_t x5u_negative_s; /* 30: for so long a failure is not tried again */
+
+    /* What is accepted. */
+    int64_t max_age_s;    /* 60; up to CPS_MAX_AGE_LIMIT_S */
+    int64_t clock_skew_s; /* 60: how far iat may be ahead; -1: not at all */
+    bool allow_spc;       /* an SPC in the TNAuthList suffices for any number (there is no number table here), as in
+                             SHAKEN; otherwise the certificate must list the number itself. Signing and verifying */
+    bool require_msgi;    /* a message with a body needs a PASSporT with msgi; otherwise one without it passes and
+                             the result says msgi_checked = false */
+    enum cps_replay replay;
+    const char *replay_file; /* for CPS_REPLAY_SQLITE; made if missing. Processes that share it have the same
+                                max_age_s */
+    uint32_t replay_max;     /* 1,000,000 PASSporTs remembered; with more CPS_E_REPLAY_FULL */
+
+    /* Numbers. */
+    const char *country_code;         /* put before national numbers, "1"; NULL: none */
+    const char *national_prefix;      /* dropped before that, "0" */
+    const char *international_prefix; /* stands for '+', "00" */
+    uint32_t tn_max_digits;           /* 15, at most 32 */
+    uint32_t short_code_digits;       /* 6: numbers up to this length are short codes, kept as they are */
+
+    /* What cps_receive remembers of boxes between calls. */
+    uint32_t box_max;        /* 1,024 boxes */
+    uint32_t box_entry_max;  /* 65,536 opened PASSporTs in all boxes together */
+    uint32_t box_octets_max; /* 67,108,864, likewise */
+
+    /* Hooks; called on any thread, must not block and must not call back into the library. */
+    void (*log)(void *arg, enum cps_log_level level, const char *line); /* NULL: silence. No numbers, no content */
+    void *log_arg;
+    int64_t (*now)(void *arg); /* the clock, seconds; NULL: the system's. For tests */
+    void *now_arg;
+};
+
+struct cps;
+
+/* Makes a handle: reads the files, checks the options. CPS_E_INVAL, CPS_E_CONFIG names the option, CPS_E_IO,
+ * CPS_E_CERT, CPS_E_CERT_UNTRUSTED and CPS_E_CRL name the file, CPS_E_REPLAY_STORE, CPS_E_NOMEM. */
+CPS_API enum cps_code cps_new(struct cps **out, const struct cps_options *options,
+                              struct cps_error *err) CPS_MUST_CHECK;
+
+/* Ends the I/O thread and frees the handle. Operations under way end with CPS_E_CLOSED, their callbacks are called
+ * before this returns. Not while another thread is in a function with this handle, and not from a callback (it does
+ * nothing there but log). */
+CPS_API void cps_free(struct cps *cps);
+
+CPS_API const char *cps_version(void); /* "0.1.0" */
+
+/* ---- Keys and signers -------------------------------------------------------------------------------------------- */
+
+/* An encryption key of a destination, X25519 or P-256, public or private. Decoded once, used many times. */
+struct cps_key;
+
+/* Opens a key: a file (PEM, DER, JWK) or a URI that an OpenSSL provider knows (pkcs11:). CPS_E_KEY, CPS_E_IO. */
+CPS_API enum cps_code cps_key_load(struct cps_key **out, const char *uri, bool want_private,
+                                   struct cps_error *err) CPS_MUST_CHECK;
+
+/* The same from a JWK's text. CPS_E_JSON, CPS_E_KEY. */
+CPS_API enum cps_code cps_key_from_jwk(struct cps_key **out, const char *jwk, size_t len, bool want_private,
+                                       struct cps_error *err) CPS_MUST_CHECK;
+CPS_API void cps_key_free(struct cps_key *key);
+
+/* Who signs: a P-256 private key, its certificate chain, and where verifiers find the latter. */
+struct cps_signer;
+
+struct cps_signer_options {
+    size_t size;            /* sizeof(struct cps_signer_options) */
+    const char *key;        /* file or URI, as in cps_key_load */
+    const char *chain_file; /* PEM, leaf first; the leaf holds the key's public half */
+    const char *x5u;        /* https URL of the same chain */
+    bool with_chain;        /* put the chain into envelopes, for receivers that read them after it has expired from x5u
+                               (RFC 9475 section 4) or cannot fetch */
+};
+
+/* Opens a signer once for many messages. CPS_E_KEY (also if key and certificate do not belong together), CPS_E_CERT,
+ * CPS_E_X5U, CPS_E_IO, CPS_E_INVAL. */
+CPS_API enum cps_code cps_signer_open(struct cps_signer **out, const struct cps_signer_options *options,
+                                      struct cps_error *err) CPS_MUST_CHECK;
+CPS_API void cps_signer_free(struct cps_signer *signer);
+
+/* ---- Messages, PASSporTs, envelopes ------------------------------------------------------------------------------ */
+
+#define CPS_ID_LEN 22 /* characters of an envelope's id: base64url of the first 16 octets of its SHA-256 */
+
+/* A message. The body is the whole MIME body as RFC 9475 digests it: for SMS the text as UTF-8, all segments joined. */
+struct cps_message {
+    const char *orig;
+    const char *const *dest; /* at least one; for verifying, where the message arrived */
+    size_t dest_count;
+    const void *body; /* NULL: no body, hence no msgi; a body of no octets is not NULL */
+    size_t body_len;
+    int64_t iat; /* signing: when it is issued; 0: now */
+};
+
+/* Signs a "msg" PASSporT (RFC 8816 section 8.1 steps 1, 2 and 4). Refuses an orig that the signer's certificate does
+ * not cover (CPS_E_CERT_SCOPE) or whose claim constraints forbid the claims (CPS_E_CERT_CONSTRAINT), and a certificate
+ * that is not valid at iat (CPS_E_CERT_TIME). CPS_E_TN, CPS_E_URI, CPS_E_INVAL, CPS_E_TOO_BIG. *passport is
+ * NUL-terminated, freed with cps_text_free; len may be NULL. */
+CPS_API enum cps_code cps_sign(struct cps *cps, const struct cps_signer *signer, const struct cps_message *message,
+                               char **passport, size_t *len, struct cps_error *err) CPS_MUST_CHECK;
+CPS_API void cps_text_free(char *text);
+
+struct cps_envelope {
+    char id[CPS_ID_LEN + 1];
+    char *text; /* JWE in compact form, NUL-terminated */
+    size_t len;
+};
+
+struct cps_envelopes {
+    struct cps_envelope *items;
+    size_t count;
+    char *cursor; /* from cps_retrieve: give it as `after` to get only what comes later; else NULL */
+};
+
+CPS_API void cps_envelopes_clear(struct cps_envelopes *envelopes);
+
+/* The id of an envelope, NUL-terminated. */
+CPS_API enum cps_code cps_envelope_id(char out[CPS_ID_LEN + 1], const char *envelope, size_t len,
+                                      struct cps_error *err) CPS_MUST_CHECK;
+
+/* Encrypts a PASSporT: one envelope a key, in the keys' order. chain_of: the signer whose chain travels along, or NULL.
+ * CPS_E_INVAL, CPS_E_PASSPORT (not in full form), CPS_E_TOO_BIG, CPS_E_KEY. */
+CPS_API enum cps_code cps_seal(struct cps *cps, const char *passport, size_t len, const struct cps_signer *chain_of,
+                               const struct cps_key *const *keys, size_t key_count, struct cps_envelopes *out,
+                               struct cps_error *err) CPS_MUST_CHECK;
+
+/* A certificate in DER. */
+struct cps_der {
+    const uint8_t *ptr;
+    size_t len;
+};
+
+#define CPS_CHAIN_MAX 8
+
+struct cps_opened {
+    char *passport; /* NUL-terminated; not parsed, not verified */
+    size_t passport_len;
+    struct cps_der x5c[CPS_CHAIN_MAX]; /* the chain that travelled along, leaf first */
+    size_t x5c_count;
+    size_t key_index; /* which key opened it */
+    void *owned;      /* private */
+};
+
+/* Decrypts an envelope with whichever of the private keys fits. CPS_E_DECRYPT, CPS_E_JWE, CPS_E_ALG, CPS_E_PLAINTEXT,
+ * CPS_E_BASE64, CPS_E_JSON, CPS_E_TOO_BIG. Cleared with cps_opened_clear, which overwrites it. */
+CPS_API enum cps_code cps_open(struct cps *cps, const char *envelope, size_t len, const struct cps_key *const *keys,
+                               size_t key_count, struct cps_opened *out, struct cps_error *err) CPS_MUST_CHECK;
+CPS_API void cps_opened_clear(struct cps_opened *opened);
+
+/* ---- Authentication service: publishing -------------------------------------------------------------------------- */
+
+#define CPS_LOCATION_MAX 1024
+
+struct cps_published {
+    struct cps_error error;
+    bool existed;                    /* the CPS had this very envelope already */
+    char location[CPS_LOCATION_MAX]; /* as the CPS gave it, relative to its URL or absolute */
+};
+typedef void (*cps_published_cb)(void *arg, const struct cps_published *result);
+
+/* Stores one envelope in the box of dest. ttl_s 0: as long as the CPS likes. out may be NULL. When it returns CPS_OK
+ * the CPS has it: now the message may be sent. Repeating it is harmless. CPS_E_CONNECT, CPS_E_TLS, CPS_E_TIMEOUT,
+ * CPS_E_PROTOCOL, CPS_E_REFUSED, CPS_E_UNAUTHORIZED, CPS_E_FORBIDDEN, CPS_E_BOX_FULL, CPS_E_UNAVAILABLE, CPS_E_BUSY,
+ * CPS_E_TN, CPS_E_URI, CPS_E_TOO_BIG. */
+CPS_API enum cps_code cps_publish(struct cps *cps, const char *dest, const char *envelope, size_t len, uint32_t ttl_s,
+                                  struct cps_published *out, struct cps_error *err) CPS_MUST_CHECK;
+CPS_API enum cps_code cps_publish_async(struct cps *cps, const char *dest, const char *envelope, size_t len,
+                                        uint32_t ttl_s, cps_published_cb callback, void *arg,
+                                        struct cps_error *err) CPS_MUST_CHECK;
+
+/* A destination and all its public keys. */
+struct cps_recipient {
+    const char *dest; /* one of the message's */
+    const struct cps_key *const *keys;
+    size_t key_count;
+};
+
+struct cps_sent {
+    struct cps_error error; /* the first failure, if any */
+    char *passport;         /* NUL-terminated */
+    size_t passport_len;
+    size_t envelopes; /* made: one a recipient's key */
+    size_t published; /* of those, how many the CPS has */
+    size_t octets;    /* of the envelopes together */
+};
+typedef void (*cps_sent_cb)(void *arg, const struct cps_sent *result);
+
+/* Signs, seals and publishes: RFC 8816 section 8.1 whole. One PASSporT for all recipients, one envelope a key, each in
+ * the box of its dest. CPS_OK only if all were stored. What cps_sign, cps_seal and cps_publish return. out is always
+ * filled, may be NULL, and is cleared with cps_sent_clear. The callback form signs and seals before it returns. */
+CPS_API enum cps_code cps_send(struct cps *cps, const struct cps_signer *signer, const struct cps_message *message,
+                               const struct cps_recipient *recipients, size_t recipient_count, uint32_t ttl_s,
+                               struct cps_sent *out, struct cps_error *err) CPS_MUST_CHECK;
+CPS_API enum cps_code cps_send_async(struct cps *cps, const struct cps_signer *signer,
+                                     const struct cps_message *message, const struct cps_recipient *recipients,
+                                     size_t recipient_count, uint32_t ttl_s, cps_sent_cb callback, void *arg,
+                                     struct cps_error *err) CPS_MUST_CHECK;
+CPS_API void cps_sent_clear(struct cps_sent *sent);
+
+/* ---- Verification service ---------------------------------------------------------------------------------------- */
+
+struct cps_retrieved {
+    struct cps_error error;
+    struct cps_envelopes envelopes;
+};
+typedef void (*cps_retrieved_cb)(void *arg, const struct cps_retrieved *result);
+
+/* Reads the box of dest, in order of arrival: real envelopes and dummies alike. after: a cursor, or NULL for all.
+ * wait_ms: how long the CPS may wait for the next one if there is none (rounded up to seconds). Codes as cps_publish.
+ */
+CPS_API enum cps_code cps_retrieve(struct cps *cps, const char *dest, const char *after, uint32_t wait_ms,
+                                   struct cps_envelopes *out, struct cps_error *err) CPS_MUST_CHECK;
+CPS_API enum cps_code cps_retrieve_async(struct cps *cps, const char *dest, const char *after, uint32_t wait_ms,
+                                         cps_retrieved_cb callback, void *arg, struct cps_error *err) CPS_MUST_CHECK;
+
+#define CPS_SIGNER_MAX 128
+
+/* What is known of a message. Cleared with cps_result_clear. */
+struct cps_result {
+    enum cps_verdict verdict;
+    struct cps_error error; /* CPS_OK only if the verdict is passed; otherwise the cause, and the reason as text */
+    char *passport;         /* the PASSporT that the verdict is about, NUL-terminated; NULL if there is none */
+    size_t passport_len;
+    int64_t iat;                      /* its time, 0 if unknown */
+    char signer[CPS_SIGNER_MAX];      /* whom the certificate names: its first SPC, else its common name; "" as long as
+                                         the certificate was not found trustworthy */
+    bool by_spc;                      /* the signer's authority over orig rests on an SPC */
+    bool msgi_checked;                /* the body was compared with the PASSporT's digest */
+    char envelope_id[CPS_ID_LEN + 1]; /* cps_receive: which envelope it came in; "" else */
+    size_t candidates;                /* cps_receive: PASSporTs of the box whose orig is the message's */
+};
+typedef void (*cps_result_cb)(void *arg, const struct cps_result *result);
+
+CPS_API void cps_result_clear(struct cps_result *result);
+
+/*
+ * Verifies one PASSporT against a message, in RFC 8816 section 8.2's order: type, orig, credentials (the chain x5c,
+ * else that of x5u; trusted as of iat; authority over orig; claim constraints), freshness, signature; then dest, msgi,
+ * and last whether it was used before: only a PASSporT that passes is remembered as used. message NULL: what concerns
+ * the PASSporT alone, and nothing is remembered. CPS_OK only if the verdict is passed, otherwise the cause; out always
+ * holds the verdict.
+ */
+CPS_API enum cps_code cps_verify_passport(struct cps *cps, const char *passport, size_t len, const struct cps_der *x5c,
+                                          size_t x5c_count, const struct cps_message *message,
+                                          struct cps_result *out) CPS_MUST_CHECK;
+CPS_API enum cps_code cps_verify_passport_async(struct cps *cps, const char *passport, size_t len,
+                                                const struct cps_der *x5c, size_t x5c_count,
+                                                const struct cps_message *message, cps_result_cb callback, void *arg,
+                                                struct cps_error *err) CPS_MUST_CHECK;
+
+/*
+ * Verifies a message that arrived: reads the box of its (one) dest, opens each envelope that it has not seen yet with
+ * the private keys, and verifies the PASSporTs whose orig is the message's; the best verdict counts. Only `passed` ends
+ * it early: otherwise it waits up to wait_ms for more to arrive (0: reads the box once). It may take request_timeout_ms
+ * longer.
+ *
+ * no-passport: the box was read and nothing in it is from orig, wait_ms included. timeout: the CPS was reached but did
+ * not answer. cps-unavailable: it could not be asked. Once the box was read, a later failure to read it does not change
+ * the verdict.
+ *
+ * The handle remembers, for each dest and set of keys, the cursor and the PASSporTs that it opened, as long as they are
+ * fresh and within box_*: each envelope is fetched and decrypted once, whatever number of messages is waiting. Returns
+ * as cps_verify_passport. In the callback form decrypting and verifying happen on the I/O thread.
+ */
+CPS_API enum cps_code cps_receive(struct cps *cps, const struct cps_message *message, const struct cps_key *const *keys,
+                                  size_t key_count, uint32_t wait_ms, struct cps_result *out) CPS_MUST_CHECK;
+CPS_API enum cps_code cps_receive_async(struct cps *cps, const struct cps_message *message,
+                                        const struct cps_key *const *keys, size_t key_count, uint32_t wait_ms,
+                                        cps_result_cb callback, void *arg, struct cps_error *err) CPS_MUST_CHECK;
+
+/* ---- The CPS itself ---------------------------------------------------------------------------------------------- */
+
+struct cps_health_status {
+    struct cps_error error;
+    char text[256]; /* what the CPS says of itself */
+};
+typedef void (*cps_health_cb)(void *arg, const struct cps_health_status *result);
+
+/* Asks the CPS how it is (GET /health). CPS_OK if it answers 200, CPS_E_UNAVAILABLE on 503; else as cps_publish. out
+ * may be NULL. */
+CPS_API enum cps_code cps_health(struct cps *cps, struct cps_health_status *out, struct cps_error *err) CPS_MUST_CHECK;
+CPS_API enum cps_code cps_health_async(struct cps *cps, cps_health_cb callback, void *arg,
+                                       struct cps_error *err) CPS_MUST_CHECK;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
