@@ -1,0 +1,197 @@
+#include "cps/config.h"
+
+#include <stddef.h>
+#include <string.h>
+
+static const char *const dummy_modes[] = {[CPSD_DUMMIES_STEADY] = "steady", [CPSD_DUMMIES_EMPTY] = "empty", NULL};
+
+#define AT(field) offsetof(struct cpsd_config, field)
+#define INT_KEY(section_, name_, field, default_, min_, max_, reload, text_)                                           \
+    {                                                                                                                  \
+        .section = section_, .name = name_, .type = STIR_CONF_INT, .offset = AT(field), .default_value = default_,     \
+        .min = (min_), .max = (max_), .reloadable = (reload), .text = text_                                            \
+    }
+#define STRING_KEY(section_, name_, field, default_, min_, reload, text_)                                              \
+    {                                                                                                                  \
+        .section = section_, .name = name_, .type = STIR_CONF_STRING, .offset = AT(field), .default_value = default_,  \
+        .min = (min_), .max = 4096, .reloadable = (reload), .text = text_                                              \
+    }
+#define LIST_KEY(section_, name_, field, default_, text_)                                                              \
+    {                                                                                                                  \
+        .section = section_, .name = name_, .type = STIR_CONF_LIST, .offset = AT(field), .default_value = default_,    \
+        .max = 4096, .text = text_                                                                                     \
+    }
+#define ENUM_KEY(section_, name_, field, default_, choices_, reload, text_)                                            \
+    {                                                                                                                  \
+        .section = section_, .name = name_, .type = STIR_CONF_ENUM, .offset = AT(field), .default_value = default_,    \
+        .choices = choices_, .reloadable = (reload), .text = text_                                                     \
+    }
+#define BOOL_KEY(section_, name_, field, default_, reload, text_)                                                      \
+    {                                                                                                                  \
+        .section = section_, .name = name_, .type = STIR_CONF_BOOL, .offset = AT(field), .default_value = default_,    \
+        .reloadable = (reload), .text = text_                                                                          \
+    }
+#define POLICY_KEY(name_, action, default_, text_)                                                                     \
+    ENUM_KEY("policy", name_, policy[action], default_, cpsd_policy_names, true, text_)
+
+const struct stir_conf_key cpsd_config_table[] = {
+    LIST_KEY("server", "listen", listen, "127.0.0.1:8443",
+             "Addresses on which HTTPS is served: IPv4 address:port, [IPv6 address]:port, several with commas. "
+             "HTTP/1.1 only; for HTTP/2 "
+             "put HAProxy in front."),
+    LIST_KEY("server", "listen_plain", listen_plain, "",
+             "Addresses without TLS, for an edge in front that ends TLS: address:port or unix:/path. Not for the open "
+             "network."),
+    STRING_KEY("server", "admin", admin, "127.0.0.1:8081", 0, false,
+               "Where /metrics, /ready and /health are served without TLS: address:port or unix:/path, for local use. "
+               "Empty: nowhere."),
+    STRING_KEY("server", "certificate", certificate, "", 0, true,
+               "The server's certificate chain, PEM, leaf first. Read again on SIGHUP."),
+    STRING_KEY("server", "private_key", private_key, "", 0, true,
+               "The private key that belongs to the certificate, PEM. Read again on SIGHUP."),
+    STRING_KEY("server", "public_url", public_url, "", 0, true,
+               "What clients reach this server as (https://cps.example.com), put in front of the path in Link. Empty: "
+               "the path alone."),
+    INT_KEY("server", "workers", workers, "0", 0, 256, false,
+            "Threads that serve, each with a loop, listeners and a store connection of its own. 0: one for each CPU."),
+    INT_KEY("server", "max_connections", max_connections, "10000", 1, 1000000, true,
+            "Connections of each worker; beyond it new ones are closed at once."),
+    INT_KEY("server", "idle_timeout_s", idle_timeout_s, "75", 1, 3600, true,
+            "A kept-alive connection without a request is closed after so many seconds."),
+    INT_KEY("server", "request_timeout_s", request_timeout_s, "10", 1, 300, true,
+            "A request has to be there completely within so many seconds of its first octet, else 408."),
+    INT_KEY("server", "drain_timeout_s", drain_timeout_s, "10", 0, 300, true,
+            "After SIGTERM requests that are under way have so many seconds to be answered."),
+    INT_KEY("server", "max_head_bytes", max_head_bytes, "8192", 512, 65000, true,
+            "Request line and header fields together; beyond it 431."),
+    INT_KEY("server", "max_body_bytes", max_body_bytes, "16384", 1024, 16384, true, "A request's body; beyond it 413."),
+    INT_KEY("server", "max_wait_s", max_wait_s, "30", 0, 300, true,
+            "The longest Prefer: wait=N that is granted, in seconds."),
+    INT_KEY("server", "list_max_entries", list_max_entries, "1000", 1, 100000, true,
+            "Envelopes in one JSON list; the cursor leads on to the rest."),
+    INT_KEY("server", "list_max_bytes", list_max_bytes, "1048576", 16384, 67108864, true,
+            "Octets of envelopes in one JSON list."),
+    STRING_KEY("store", "url", store_url, "memory:", 1, false,
+               "Where envelopes wait: memory: (this process, forgets on exit), redis://[user:password@]host:port/db, "
+               "redis+unix:///path."),
+    INT_KEY("store", "timeout_ms", store_timeout_ms, "1000", 10, 60000, true,
+            "A request that the store did not answer in this time is answered 503."),
+    INT_KEY("store", "memory_limit_bytes", memory_limit_bytes, "1073741824", 1048576, INT64_MAX, false,
+            "memory: only: octets held in all; beyond it publishing is answered 503."),
+    INT_KEY("store", "box_limit", box_limit, "20000", 1, 10000000, true,
+            "Envelopes that wait for one destination; beyond it publishing is answered 429. Nothing is evicted."),
+    INT_KEY("store", "ttl_default_s", ttl_default_s, "60", 1, 259200, true,
+            "How long an envelope is kept unless the publisher says ?ttl= (RFC 8816 section 7.5: 60 s). Dummies live "
+            "as long."),
+    INT_KEY("store", "ttl_max_s", ttl_max_s, "259200", 1, 259200, true,
+            "The longest ?ttl= that is granted; a longer one is cut to it. 72 h is the longest a message may wait."),
+    ENUM_KEY("dummies", "mode", dummies_mode, "steady", dummy_modes, false,
+             "steady: each box has dummies that come and go whether messages arrive or not, so that a reader learns "
+             "nothing. empty: an empty box "
+             "shows one dummy, which satisfies RFC 8816 section 6.2 but vanishes when a message comes."),
+    STRING_KEY("dummies", "secret_file", dummies_secret_file, "", 0, false,
+               "File with 32 or more random octets that all servers of one CPS share: dummies are computed from it. "
+               "Empty: random at start, "
+               "which is right for a single server only."),
+    LIST_KEY("dummies", "sizes", dummies_sizes, "512",
+             "Plaintext octets that dummies pretend to hold, multiples of 256, as envelopes of this CPS do; a size "
+             "listed twice comes twice as often."),
+    POLICY_KEY("publish", CPSD_ACT_PUBLISH, "open", "Who may publish: open (anybody) or nobody."),
+    POLICY_KEY("list", CPSD_ACT_LIST, "open",
+               "Who may list a box: open or nobody. Envelopes are encrypted (RFC 8816 section 6.2)."),
+    POLICY_KEY("fetch", CPSD_ACT_FETCH, "open", "Who may fetch one envelope: open or nobody."),
+    POLICY_KEY("delete", CPSD_ACT_DELETE, "nobody", "Who may take an envelope out: open (for trying out) or nobody."),
+    STRING_KEY("numbers", "country_code", country_code, "", 0, true,
+               "Put before national numbers in paths, digits. Empty: numbers are international already."),
+    STRING_KEY("numbers", "national_prefix", national_prefix, "", 0, true,
+               "Dropped before the country code is put, as 0 in many countries. Used with country_code."),
+    STRING_KEY("numbers", "international_prefix", international_prefix, "", 0, true,
+               "What stands for + in numbers that are dialled, as 00 or 011."),
+    INT_KEY("numbers", "max_digits", max_digits, "15", 3, STIR_TN_MAX, true, "The longest number that is accepted."),
+    INT_KEY("numbers", "short_code_digits", short_code_digits, "6", 0, STIR_TN_MAX, true,
+            "Numbers of up to so many digits are short codes and stay as they are."),
+    ENUM_KEY("log", "level", log_level, "notice", stir_log_levels, true,
+             "The most verbose records that are written: error, warning, notice, info, debug."),
+    ENUM_KEY("log", "format", log_format, "text", stir_log_formats, true,
+             "text, json, or journal (for systemd: level prefix, no time)."),
+    BOOL_KEY("log", "access", log_access, "no", true,
+             "One record for each request: method, route, status, microseconds. No secrets, no numbers."),
+    BOOL_KEY("log", "numbers", log_numbers, "no", true,
+             "Write destinations in clear in the access log instead of as a keyed hash."),
+};
+const size_t cpsd_config_count = sizeof(cpsd_config_table) / sizeof(cpsd_config_table[0]);
+
+static bool all_digits(const char *text, size_t max)
+{
+    size_t n = strspn(text, "0123456789");
+    return text[n] == '\0' && n <= max;
+}
+
+static enum stir_code check_numbers(const struct cpsd_config *config, struct stir_error *err)
+{
+    if (!all_digits(config->country_code, 7) || !all_digits(config->national_prefix, 7) ||
+        !all_digits(config->international_prefix, 7)) {
+        return stir_fail(err, STIR_E_CONFIG,
+                         "[numbers] country_code, national_prefix and international_prefix are up to 7 digits");
+    }
+    return STIR_OK;
+}
+
+static enum stir_code check(const struct cpsd_config *config, struct stir_error *err)
+{
+    if (config->listen[0] && (!config->certificate[0] || !config->private_key[0])) {
+        return stir_fail(
+            err, STIR_E_CONFIG,
+            "[server] listen serves HTTPS and needs certificate and private_key (or set listen to nothing)");
+    }
+    if (!config->listen[0] && !config->listen_plain[0]) {
+        return stir_fail(err, STIR_E_CONFIG, "[server] neither listen nor listen_plain names an address");
+    }
+    if (config->ttl_default_s > config->ttl_max_s) {
+        return stir_fail(err, STIR_E_CONFIG, "[store] ttl_default_s is longer than ttl_max_s");
+    }
+    return check_numbers(config, err);
+}
+
+enum stir_code cpsd_config_load(struct cpsd_config *out, const char *path, struct stir_error *err)
+{
+    struct cpsd_config config = {0};
+    enum stir_code code = stir_conf_defaults(&config, cpsd_config_table, cpsd_config_count, err);
+    if (code == STIR_OK && path) {
+        code = stir_conf_load(&config, cpsd_config_table, cpsd_config_count, path, err);
+    }
+    if (code == STIR_OK) {
+        code = check(&config, err);
+        if (code != STIR_OK && path) {
+            code = stir_fail_prefix(err, code, "%s", path);
+        }
+    }
+    if (code != STIR_OK) {
+        cpsd_config_clear(&config);
+        return code;
+    }
+    *out = config;
+    return STIR_OK;
+}
+
+void cpsd_config_clear(struct cpsd_config *config)
+{
+    stir_conf_clear(config, cpsd_config_table, cpsd_config_count);
+}
+
+static void copy_digits(char out[8], const char *text)
+{
+    size_t n = strnlen(text, 7);
+    memcpy(out, text, n);
+    out[n] = '\0';
+}
+
+void cpsd_config_numbering(const struct cpsd_config *config, struct stir_numbering *out)
+{
+    *out = (struct stir_numbering){.max_digits = (unsigned)config->max_digits,
+                                   .min_digits = 1,
+                                   .short_code_digits = (unsigned)config->short_code_digits};
+    copy_digits(out->country_code, config->country_code);
+    copy_digits(out->national_prefix, config->national_prefix);
+    copy_digits(out->international_prefix, config->international_prefix);
+}

@@ -1,0 +1,70 @@
+#pragma once
+
+#include "common/conf.h"
+#include "common/log.h"
+#include "common/tn.h"
+#include "cps/policy.h"
+
+/*
+ * cpsd's configuration: one typed table (config.c) that parses, checks, documents. Field names are the keys' names.
+ */
+enum cpsd_dummy_mode {
+    CPSD_DUMMIES_STEADY,
+    CPSD_DUMMIES_EMPTY,
+};
+
+struct cpsd_config {
+    /* [server] */
+    char *listen;       /* address:port, TLS */
+    char *listen_plain; /* address:port or unix:/path, without TLS: for an edge in front */
+    char *admin;        /* address:port or unix:/path; "" switches it off */
+    char *certificate;  /* PEM chain */
+    char *private_key;  /* PEM */
+    char *public_url;   /* "" or https://cps.example.com: in front of paths in Link */
+    int64_t workers;    /* 0: one a CPU */
+    int64_t max_connections;
+    int64_t idle_timeout_s;
+    int64_t request_timeout_s;
+    int64_t drain_timeout_s;
+    int64_t max_head_bytes;
+    int64_t max_body_bytes;
+    int64_t max_wait_s;
+    int64_t list_max_entries;
+    int64_t list_max_bytes;
+    /* [store] */
+    char *store_url;
+    int64_t store_timeout_ms;
+    int64_t memory_limit_bytes;
+    int64_t box_limit;
+    int64_t ttl_default_s;
+    int64_t ttl_max_s;
+    /* [dummies] */
+    int dummies_mode; /* enum cpsd_dummy_mode */
+    char *dummies_secret_file;
+    char *dummies_sizes;
+    /* [policy] */
+    int policy[CPSD_ACTION_COUNT]; /* enum cpsd_policy by action */
+    /* [numbers] */
+    char *country_code;
+    char *national_prefix;
+    char *international_prefix;
+    int64_t max_digits;
+    int64_t short_code_digits;
+    /* [log] */
+    int log_level;
+    int log_format;
+    bool log_access;
+    bool log_numbers;
+};
+
+extern const struct stir_conf_key cpsd_config_table[];
+extern const size_t cpsd_config_count;
+
+/* Reads `path` (NULL: defaults only) and checks what concerns more than one key (a listener needs a certificate, the
+ * default life is within the longest). STIR_E_CONFIG, STIR_E_IO. *out is filled on success only; clear it with
+ * cpsd_config_clear. */
+enum stir_code cpsd_config_load(struct cpsd_config *out, const char *path, struct stir_error *err) STIR_MUST_CHECK;
+void cpsd_config_clear(struct cpsd_config *config);
+
+/* The numbering that destinations in paths are read with. */
+void cpsd_config_numbering(const struct cpsd_config *config, struct stir_numbering *out);
