@@ -28,7 +28,10 @@ enum stir_code stir_key_load(EVP_PKEY **out, const char *uri, bool want_private,
 /* STIR_E_KEY if it is neither P-256 nor X25519. */
 enum stir_code stir_key_curve(enum stir_curve *out, const EVP_PKEY *key, struct stir_error *err) STIR_MUST_CHECK;
 
-/* True if both hold the same public key. */
+/* True if the private half is there and can be read; false as well for one that a token keeps to itself. */
+bool stir_key_has_private(const EVP_PKEY *key);
+
+/* True if both hold the same public key. NULL is never the same. */
 bool stir_key_same_public(const EVP_PKEY *a, const EVP_PKEY *b);
 
 /*
