@@ -1,0 +1,111 @@
+#include "common/conf.h"
+#include "common/conf_value.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static enum stir_code check_row(const struct stir_conf_key *table, size_t i, struct stir_error *err)
+{
+    const struct stir_conf_key *key = &table[i];
+    bool is_text = key->type == STIR_CONF_STRING || key->type == STIR_CONF_LIST;
+    if (!key->section || !key->name || !key->text || (!is_text && !key->default_value)) {
+        return stir_fail(err, STIR_E_CONFIG, "row %zu of the table lacks a section, name, default or text", i);
+    }
+    if (key->type == STIR_CONF_ENUM && !key->choices) {
+        return stir_fail(err, STIR_E_CONFIG, "%s.%s: has no choices", key->section, key->name);
+    }
+    if (stir_conf_find(table, i, key->section, key->name)) {
+        return stir_fail(err, STIR_E_CONFIG, "%s.%s: is twice in the table", key->section, key->name);
+    }
+    return STIR_OK;
+}
+
+static enum stir_code read_checked(struct stir_conf_value *value, const struct stir_conf_key *key, const char *text,
+                                   struct stir_error *err)
+{
+    enum stir_code code = stir_conf_read_value(value, key, text, err);
+    if (code == STIR_OK) {
+        code = stir_conf_check_value(value, key, err);
+    }
+    if (code != STIR_OK) {
+        return stir_fail_prefix(err, code, "%s%s%s", key->section, *key->section ? "." : "", key->name);
+    }
+    return STIR_OK;
+}
+
+enum stir_code stir_conf_defaults(void *conf, const struct stir_conf_key *table, size_t count, struct stir_error *err)
+{
+    struct stir_conf_value *values = calloc(count ? count : 1, sizeof(*values));
+    if (!values) {
+        return stir_fail(err, STIR_E_NOMEM, "out of memory");
+    }
+    enum stir_code code = STIR_OK;
+    for (size_t i = 0; i < count && code == STIR_OK; i++) {
+        code = check_row(table, i, err);
+        if (code == STIR_OK) {
+            code = read_checked(&values[i], &table[i], table[i].default_value ? table[i].default_value : "", err);
+        }
+    }
+    if (code == STIR_OK) {
+        stir_conf_store(conf, table, count, values);
+    }
+    stir_conf_values_free(values, count);
+    return code;
+}
+
+static bool is_named(const struct stir_conf_key *key, const char *given)
+{
+    size_t n = strlen(key->section);
+    return strncmp(given, key->section, n) == 0 && given[n] == '.' && strcmp(given + n + 1, key->name) == 0;
+}
+
+/* What a command line says, as one of the table's keys. */
+static enum stir_code find_given(const struct stir_conf_key **out, const struct stir_conf_key *table, size_t count,
+                                 const char *given, struct stir_error *err)
+{
+    const struct stir_conf_key *found = NULL;
+    for (size_t i = 0; i < count; i++) {
+        if (is_named(&table[i], given)) {
+            *out = &table[i];
+            return STIR_OK;
+        }
+        if (strcmp(table[i].name, given) == 0) {
+            if (found) {
+                return stir_fail(err, STIR_E_CONFIG, "\"%s\" is in several sections; say %s.%s or %s.%s", given,
+                                 found->section, given, table[i].section, given);
+            }
+            found = &table[i];
+        }
+    }
+    if (found) {
+        *out = found;
+        return STIR_OK;
+    }
+    const char *dot = strchr(given, '.');
+    char section[64] = "";
+    if (!dot || (size_t)(dot - given) >= sizeof(section)) {
+        return stir_conf_fail_unknown(table, count, NULL, given, err);
+    }
+    memcpy(section, given, (size_t)(dot - given));
+    return stir_conf_fail_unknown(table, count, section, dot + 1, err);
+}
+
+enum stir_code stir_conf_set(void *conf, const struct stir_conf_key *table, size_t count, const char *key,
+                             const char *value, struct stir_error *err)
+{
+    const struct stir_conf_key *found = NULL;
+    enum stir_code code = find_given(&found, table, count, key, err);
+    if (code != STIR_OK) {
+        return code;
+    }
+    struct stir_conf_value *one = calloc(1, sizeof(*one));
+    if (!one) {
+        return stir_fail(err, STIR_E_NOMEM, "out of memory");
+    }
+    code = read_checked(one, found, value, err);
+    if (code == STIR_OK) {
+        stir_conf_store(conf, found, 1, one);
+    }
+    stir_conf_values_free(one, 1);
+    return code;
+}
