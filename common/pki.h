@@ -26,14 +26,15 @@ struct stir_cert_spec {
     bool claims_enhanced;             /* RFC 9118's form */
     const char *dns_names;            /* NULL or "DNS:cps.example.com,IP:127.0.0.1": a TLS server certificate */
     bool tls_client;                  /* extendedKeyUsage clientAuth (serverAuth is set with dns_names) */
+    bool crl_issuer;                  /* keyUsage cRLSign alone: signs indirect revocation lists */
 };
 
 /* Makes and signs a certificate (serial: 8 random octets; SKI, AKI, ecdsa-with-SHA256). Freed with X509_free.
  * STIR_E_INVAL, STIR_E_CRYPTO. */
 enum stir_code stir_cert_make(X509 **out, const struct stir_cert_spec *spec, struct stir_error *err) STIR_MUST_CHECK;
 
-/* Makes a CRL signed by issuer/issuer_key that revokes `revoked` (count certificates). With indirect_for set it is an
- * indirect list: its entries name the revoked certificates' own issuer. Appends PEM. */
+/* Makes a CRL signed by issuer/issuer_key that revokes `revoked` (count certificates). With indirect set it is an
+ * indirect list: its entries name the revoked certificates' own issuers. Appends PEM. STIR_E_INVAL, STIR_E_CRYPTO. */
 enum stir_code stir_crl_make(struct stir_buf *out, X509 *issuer, EVP_PKEY *issuer_key, X509 *const *revoked,
                              size_t count, bool indirect, int64_t this_update, int64_t next_update,
                              struct stir_error *err) STIR_MUST_CHECK;

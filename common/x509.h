@@ -1,0 +1,35 @@
+#pragma once
+
+#include "common/error.h"
+#include "common/view.h"
+
+#include <openssl/x509.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * What several files ask of an OpenSSL certificate: STIR's extensions by their object identifiers' DER content (nothing
+ * is registered with OpenSSL's global table), names for error texts, the time, the curve. Thread-safe.
+ */
+extern const struct stir_view STIR_OID_TNAUTH;          /* 1.3.6.1.5.5.7.1.26, RFC 8226 section 9 */
+extern const struct stir_view STIR_OID_CLAIMS;          /* 1.3.6.1.5.5.7.1.27, RFC 8226 section 8 */
+extern const struct stir_view STIR_OID_CLAIMS_ENHANCED; /* 1.3.6.1.5.5.7.1.33, RFC 9118 section 3 */
+
+bool stir_oid_is(const ASN1_OBJECT *object, struct stir_view oid);
+
+/* The DER value of an extension, a view into the certificate. STIR_E_NOT_FOUND, STIR_E_CERT if it occurs twice. */
+enum stir_code stir_x509_ext(struct stir_view *out, const X509 *cert, struct stir_view oid,
+                             struct stir_error *err) STIR_MUST_CHECK;
+
+/* A name on one line, for people: other than printable ASCII is escaped, too long is cut. */
+struct stir_x509_name {
+    char text[128];
+};
+struct stir_x509_name stir_x509_subject(const X509 *cert);
+struct stir_x509_name stir_x509_name_text(const X509_NAME *name);
+
+/* Seconds since the epoch. STIR_E_CERT for what is no time. */
+enum stir_code stir_x509_time(int64_t *out, const ASN1_TIME *time, struct stir_error *err) STIR_MUST_CHECK;
+
+/* True for an EC key on this named curve ("P-256", "P-384"); explicit parameters are no named curve. */
+bool stir_x509_key_is(const EVP_PKEY *key, const char *curve);
