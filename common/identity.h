@@ -20,10 +20,15 @@ struct stir_identity {
 };
 
 /*
- * Takes a TN in any visual form, tel:, sip:, sips: or another absolute URI (im:, pres:, urn:). tel: and sip: URIs with
- * user=phone, or a user part that is a number with '+', give the TN (RFC 8224 sections 8.1 and 8.3). Other sip: URIs
- * are normalized (RFC 8224 section 8.5, RFC 3986 section 6.2.2): scheme and host lower case, no display name,
- * parameters, headers, password or default port. STIR_E_TN, STIR_E_URI, STIR_E_TOO_BIG.
+ * Takes a TN in any visual form, tel:, sip:, sips: or another absolute URI (im:, pres:, urn:), in angle brackets behind
+ * a display name or bare.
+ * - tel: gives the TN; so does sip: or sips: with user=phone or with a user part that starts with '+', unless that user
+ *   is no number after all (RFC 8224 sections 8.1 and 8.3). A number that is local to a phone-context is one only where
+ *   the context is the country code of numbering.
+ * - Other sip: URIs are normalized (RFC 8224 section 8.5): user@host, all lower case, no password, port, parameters or
+ *   headers; escapes of unreserved characters decoded (RFC 3986 section 6.2.2).
+ * - Other URIs: scheme, host and a URN's namespace lower case, the same escapes decoded, no fragment.
+ * STIR_E_TN, STIR_E_URI, STIR_E_TOO_BIG. err does not show the text.
  */
 enum stir_code stir_identity_parse(struct stir_identity *out, const char *text, size_t n,
                                    const struct stir_numbering *numbering, struct stir_error *err) STIR_MUST_CHECK;

@@ -2,6 +2,7 @@
 
 #include "common/error.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /*
@@ -27,3 +28,6 @@ enum stir_code stir_msgi_make(char out[STIR_MSGI_MAX], enum stir_msgi_alg alg, c
  */
 enum stir_code stir_msgi_check(const char *msgi, size_t n, const void *body, size_t body_n,
                                struct stir_error *err) STIR_MUST_CHECK;
+
+/* True if the text names a supported algorithm and carries as many octets as it makes: what may be signed. */
+bool stir_msgi_well_formed(const char *msgi, size_t n);

@@ -11,18 +11,30 @@
  */
 #define STIR_TN_MAX 32 /* the most that max_digits may be set to */
 
+/*
+ * How numbers without '+' are read (RFC 8224 section 8.3, second step), in this order: with '*' or '#' in it, kept as
+ * it is; up to short_code_digits long, a short code, kept as it is; behind the international prefix, global; else,
+ * where a country_code is set, a national number, which gets it, if it
+ * - starts with the national_prefix, which is dropped (and has national_digits behind it, where those are set), or
+ * - has exactly national_digits, or
+ * - neither of the two is set and it does not start with the country_code.
+ * All others are global numbers that lack their '+', as PASSporTs and paths carry them. Set national_digits where
+ * national numbers have one length (10 with country_code 1): it alone tells a national number from a foreign one
+ * without '+'.
+ */
 struct stir_numbering {
-    unsigned max_digits;     /* 15 by default (E.164); some networks carry longer ones, up to STIR_TN_MAX */
-    unsigned min_digits;     /* 1 by default: short codes are numbers */
-    char country_code[8];    /* "" or the code put before a national number, "1" */
-    char national_prefix[8]; /* "" or what is dropped before the country code is put, "0"; used with country_code */
+    unsigned max_digits;          /* 15 by default (E.164); some networks carry longer ones, up to STIR_TN_MAX */
+    unsigned min_digits;          /* 2 by default: short codes are numbers, a single digit is a slip */
+    char country_code[8];         /* "" or the code put before a national number, "1" */
+    char national_prefix[8];      /* "" or what is dropped before the country code is put, "0" */
     char international_prefix[8]; /* "" or what stands for '+', "00", "011" */
-    unsigned short_code_digits;   /* numbers of up to so many digits are short codes, kept as they are; default 6 */
+    unsigned short_code_digits;   /* numbers of up to so many digits are short codes; 6 by default */
+    unsigned national_digits;     /* 0 or the length of a national number without its prefix */
 };
 
 #define STIR_NUMBERING_DEFAULT                                                                                         \
     {                                                                                                                  \
-        .max_digits = 15, .min_digits = 1, .short_code_digits = 6                                                      \
+        .max_digits = 15, .min_digits = 2, .short_code_digits = 6                                                      \
     }
 
 struct stir_tn {
@@ -31,7 +43,7 @@ struct stir_tn {
 };
 
 /* Canonicalizes a number in any visual form ("+1 (215) 555-1212", "2.222.555.2222"): drops a leading '+', space, '-',
- * '.', '(', ')', and tel/sip separators; applies the numbering where there was no '+'. numbering NULL means the
+ * '.', '(', ')'; applies the numbering where there was no '+'. numbering NULL means the
  * default. STIR_E_TN says what is wrong with which character or length, without the number itself. */
 enum stir_code stir_tn_parse(struct stir_tn *out, const char *text, size_t n, const struct stir_numbering *numbering,
                              struct stir_error *err) STIR_MUST_CHECK;
