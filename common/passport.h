@@ -8,11 +8,12 @@
 #include <stdint.h>
 
 /*
- * PASSporTs (RFC 8225) in full form. Types are rows of one table (passport.c); a type outside it makes a PASSporT
+ * PASSporTs (RFC 8225) in full form. Types are rows of one table (passport_parse.c); a type outside it makes a PASSporT
  * unsupported (STIR_E_PPT on use), not malformed.
  */
-#define STIR_PASSPORT_MAX 8192 /* octets of the compact form, made and read */
-#define STIR_PASSPORT_DESTS 64 /* identities in dest */
+#define STIR_PASSPORT_MAX 8192          /* octets of the compact form, made and read */
+#define STIR_PASSPORT_DESTS 64          /* identities in dest */
+#define STIR_IAT_MAX ((int64_t)1 << 53) /* beyond it JSON numbers are not exact everywhere */
 
 enum stir_ppt {
     STIR_PPT_NONE,    /* baseline */
@@ -60,11 +61,16 @@ struct stir_passport {
     const char *msgi; /* set for "msg" only: other types' msgi is ignored (RFC 9475 section 3.2) */
 };
 
+/* True for an https URL with a host, without white space or controls, of at most 2048 octets: what may stand in x5u.
+ * The fetcher's own rules (port, userinfo, address) come on top. */
+bool stir_x5u_is_https(const char *url);
+
 /*
  * Reads a PASSporT: strict on structure, any key order, unknown claims allowed. `typ` must be passport, x5u an https
- * URL if present; iat an integer in 0..2^53; orig exactly one identity, dest at least one; TNs are canonicalized with
- * numbering (NULL: default) before they are compared. Nothing is verified. STIR_E_PASSPORT and what stir_jws_parse
- * returns. *out is freed with stir_passport_free, untouched on failure.
+ * URL if present; iat an integer in 0..2^53 (RFC 8225 section 9: no fraction, no exponent); orig exactly one identity,
+ * dest 1..STIR_PASSPORT_DESTS; the claims that the type demands are there. Separators and '+' in TNs are dropped; of
+ * numbering (NULL: default) only the lengths count, as claims are in global form already. Nothing is verified.
+ * STIR_E_PASSPORT and what stir_jws_parse returns. *out is freed with stir_passport_free, untouched on failure.
  */
 enum stir_code stir_passport_parse(struct stir_passport **out, const char *token, size_t n,
                                    const struct stir_numbering *numbering, struct stir_error *err) STIR_MUST_CHECK;
