@@ -24,6 +24,7 @@
 
 struct cpsd_backend;
 struct cpsd_store;
+struct cpsd_hub_port;
 
 struct cpsd_store_config {
     const char *url;    /* memory:, redis://host:port/db, redis+unix:///path?db=n; user:password@ where needed */
@@ -81,7 +82,9 @@ void cpsd_store_put(struct cpsd_store *store, const struct stir_identity *box, c
                     struct stir_view envelope, int64_t ttl_ms, cpsd_store_done *done, void *arg);
 
 /* Lists what is alive and arrived after after_us (0: all), at most `count` entries and about `octets` octets, at least
- * one entry if there is one. An empty or missing box is STIR_OK with count 0. */
+ * one entry if there is one. An empty or missing box is STIR_OK with count 0. As long as the store's clock is not set
+ * back, the result's now_us is not before any arrival that is in the box and before each that will be: it can serve as
+ * a cursor where nothing was cut. */
 void cpsd_store_list(struct cpsd_store *store, const struct stir_identity *box, int64_t after_us, size_t count,
                      size_t octets, cpsd_store_done *done, void *arg);
 
@@ -104,9 +107,10 @@ struct cpsd_wait {
     void *arg;
     /* private */
     struct stir_identity box;
+    uint64_t hash;
     struct cpsd_wait *next, **link;
-    struct cpsd_store *store;
-    bool waiting, fired;
+    struct cpsd_hub_port *port;
+    bool waiting;
 };
 
 void cpsd_store_wait(struct cpsd_store *store, struct cpsd_wait *wait, const struct stir_identity *box,

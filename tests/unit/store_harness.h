@@ -1,0 +1,161 @@
+#pragma once
+
+#include "cps/store.h"
+#include "tests/unit/unit.h"
+
+#include <stdlib.h>
+#include <uv.h>
+
+/*
+ * A store on a loop of its own, driven one operation at a time. Results are copied, so that they can be looked at after
+ * the completion.
+ */
+#define HARNESS_ENTRIES 64
+
+struct harness {
+    uv_loop_t loop;
+    struct cpsd_backend *backend;
+    struct cpsd_store *store;
+    bool closed;
+};
+
+struct outcome {
+    int calls;
+    struct cpsd_store_result result;
+    struct cpsd_entry entries[HARNESS_ENTRIES]; /* the views are into text */
+    char text[HARNESS_ENTRIES][64];             /* an envelope's beginning */
+};
+
+static const struct cpsd_store_config harness_defaults = {
+    .url = "memory:",
+    .box_limit = 1000,
+    .memory_limit_bytes = 64UL << 20,
+    .timeout_ms = 1000,
+    .max_ttl_ms = 3600000,
+};
+
+static inline bool harness_open(struct harness *h, const struct cpsd_store_config *config)
+{
+    struct stir_error err = {0};
+    memset(h, 0, sizeof(*h));
+    bool open = uv_loop_init(&h->loop) == 0 && cpsd_backend_new(&h->backend, config, &err) == STIR_OK &&
+                cpsd_store_attach(&h->store, h->backend, &h->loop, &err) == STIR_OK;
+    return UNIT_CHECK(open, "cannot open the store: %s", err.text);
+}
+
+static inline void harness_on_closed(void *arg)
+{
+    *(bool *)arg = true;
+}
+
+static inline void harness_close(struct harness *h)
+{
+    cpsd_store_close(h->store, harness_on_closed, &h->closed);
+    while (!h->closed && uv_run(&h->loop, UV_RUN_ONCE)) {
+    }
+    UNIT_CHECK(h->closed, "closing was not reported");
+    cpsd_backend_free(h->backend);
+    UNIT_CHECK(uv_loop_close(&h->loop) == 0, "handles were left on the loop");
+}
+
+static inline void harness_done(void *arg, const struct cpsd_store_result *result)
+{
+    struct outcome *o = arg;
+    o->calls++;
+    o->result = *result;
+    for (size_t i = 0; i < result->count && i < HARNESS_ENTRIES; i++) {
+        size_t n = result->entries[i].envelope.len;
+        o->entries[i] = result->entries[i];
+        n = n < sizeof(o->text[i]) - 1 ? n : sizeof(o->text[i]) - 1;
+        memcpy(o->text[i], result->entries[i].envelope.ptr, n);
+        o->text[i][n] = 0;
+    }
+    o->result.entries = o->entries;
+}
+
+static inline void harness_stop(uv_timer_t *timer)
+{
+    *(bool *)timer->data = true;
+}
+
+/* Runs the loop for so long, or until *until is not 0. Returns the milliseconds it took. */
+static inline uint64_t harness_run(struct harness *h, uint64_t ms, const int *until)
+{
+    bool over = false;
+    uv_timer_t timer;
+    uint64_t started = uv_hrtime();
+    (void)uv_timer_init(&h->loop, &timer);
+    timer.data = &over;
+    uv_update_time(&h->loop);
+    (void)uv_timer_start(&timer, harness_stop, ms, 0);
+    while (!over && !(until && *until)) {
+        (void)uv_run(&h->loop, UV_RUN_ONCE);
+    }
+    uv_close((uv_handle_t *)&timer, NULL);
+    (void)uv_run(&h->loop, UV_RUN_NOWAIT);
+    return (uv_hrtime() - started) / 1000000;
+}
+
+static inline void harness_wait(struct harness *h, struct outcome *o)
+{
+    (void)harness_run(h, 10000, &o->calls);
+    UNIT_CHECK(o->calls == 1, "%d completions", o->calls);
+}
+
+static inline struct stir_identity harness_box(const char *text)
+{
+    struct stir_identity box = {.kind = strchr(text, ':') ? STIR_IDENTITY_URI : STIR_IDENTITY_TN};
+    box.len = (unsigned)strlen(text);
+    memcpy(box.text, text, box.len + 1);
+    return box;
+}
+
+/* An id that is as good as random, from a number. */
+static inline void harness_id(uint8_t id[CPSD_ID_OCTETS], unsigned n)
+{
+    for (size_t i = 0; i < CPSD_ID_OCTETS; i++) {
+        id[i] = (uint8_t)(n >> (8 * (i % 4))) ^ (uint8_t)(0x5b * i);
+    }
+}
+
+static inline struct outcome harness_put(struct harness *h, const char *to, unsigned n, const char *text, int64_t ttl)
+{
+    struct outcome o = {0};
+    struct stir_identity box = harness_box(to);
+    uint8_t id[CPSD_ID_OCTETS];
+    harness_id(id, n);
+    cpsd_store_put(h->store, &box, id, stir_view_str(text), ttl, harness_done, &o);
+    harness_wait(h, &o);
+    return o;
+}
+
+static inline struct outcome harness_list(struct harness *h, const char *to, int64_t after, size_t count, size_t octets)
+{
+    struct outcome o = {0};
+    struct stir_identity box = harness_box(to);
+    cpsd_store_list(h->store, &box, after, count, octets, harness_done, &o);
+    harness_wait(h, &o);
+    return o;
+}
+
+static inline struct outcome harness_get(struct harness *h, const char *to, unsigned n)
+{
+    struct outcome o = {0};
+    struct stir_identity box = harness_box(to);
+    uint8_t id[CPSD_ID_OCTETS];
+    harness_id(id, n);
+    cpsd_store_get(h->store, &box, id, harness_done, &o);
+    harness_wait(h, &o);
+    return o;
+}
+
+static inline struct outcome harness_remove(struct harness *h, const char *to, unsigned n)
+{
+    struct outcome o = {0};
+    struct stir_identity box = harness_box(to);
+    uint8_t id[CPSD_ID_OCTETS];
+    harness_id(id, n);
+    cpsd_store_remove(h->store, &box, id, harness_done, &o);
+    harness_wait(h, &o);
+    return o;
+}
