@@ -1,6 +1,7 @@
 #pragma once
 
 #include "common/buf.h"
+#include "common/ecdh.h"
 #include "common/error.h"
 #include "common/key.h"
 
@@ -45,8 +46,3 @@ enum stir_code stir_jwe_decrypt(struct stir_buf *out, const char *jwe, size_t n,
  * have the very form of real ones, and for tests. enc is A256GCM. */
 void stir_jwe_assemble(struct stir_buf *out, enum stir_curve curve, const uint8_t *epk, const uint8_t iv[STIR_GCM_IV],
                        const uint8_t *ciphertext, size_t n, const uint8_t tag[STIR_GCM_TAG]);
-
-/* Concat KDF of RFC 7518 section 4.6.2 with SHA-256, one round; alg is the enc name, apu and apv may be empty. Public
- * for the vector of appendix C. key_bits is 128 or 256. */
-enum stir_code stir_concat_kdf(uint8_t *key, unsigned key_bits, const uint8_t *z, size_t z_len, const char *alg,
-                               const char *apu, const char *apv, struct stir_error *err) STIR_MUST_CHECK;
