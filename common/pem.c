@@ -81,7 +81,7 @@ enum stir_code stir_pem_next(struct stir_pem *pem, struct stir_buf *out, struct 
         out->len = 0;
         return body_decode(pem, out, err);
     }
-    return stir_fail(err, STIR_E_NOT_FOUND, "no %s block", pem->label);
+    return STIR_E_NOT_FOUND;
 }
 
 void stir_pem_put(struct stir_buf *out, const char *label, const void *der, size_t n)

@@ -14,7 +14,8 @@ struct stir_pem {
 
 struct stir_pem stir_pem(const void *text, size_t n, const char *label);
 
-/* Replaces out's content by the next block's octets. STIR_E_NOT_FOUND when there are no more, STIR_E_BASE64 for what is
+/* Replaces out's content by the next block's octets. STIR_E_NOT_FOUND, without a text, when there are no more,
+ * STIR_E_BASE64 for what is
  * damaged (reading must stop then), STIR_E_TOO_BIG, STIR_E_NOMEM. */
 enum stir_code stir_pem_next(struct stir_pem *pem, struct stir_buf *out, struct stir_error *err) STIR_MUST_CHECK;
 

@@ -2,15 +2,54 @@
 
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/x509v3.h>
 #include <string.h>
 #include <time.h>
+
+#define CERT_OCTETS (1 << 20) /* of one certificate: far more than any, far less than a long */
 
 #define ID_PE "\x2b\x06\x01\x05\x05\x07\x01"
 
 const struct stir_view STIR_OID_TNAUTH = {.ptr = ID_PE "\x1a", .len = sizeof(ID_PE)};
+const struct stir_view STIR_OID_TN_LIST = {.ptr = "\x2b\x06\x01\x05\x05\x07\x30\x0e", .len = sizeof(ID_PE)};
 const struct stir_view STIR_OID_CLAIMS = {.ptr = ID_PE "\x1b", .len = sizeof(ID_PE)};
 const struct stir_view STIR_OID_CLAIMS_ENHANCED = {.ptr = ID_PE "\x21", .len = sizeof(ID_PE)};
+
+/* What is written again must be what was read: no BER, nothing behind it. */
+static bool is_der_of(X509 *cert, const uint8_t *der, size_t n)
+{
+    unsigned char *again = NULL;
+    int len = i2d_X509(cert, &again);
+    bool same = len > 0 && (size_t)len == n && memcmp(again, der, n) == 0;
+    OPENSSL_free(again);
+    return same;
+}
+
+enum stir_code stir_x509_parse(X509 **out, const void *der, size_t n, struct stir_error *err)
+{
+    ERR_clear_error();
+    const unsigned char *at = der;
+    X509 *cert = n <= CERT_OCTETS ? d2i_X509(NULL, &at, (long)n) : NULL;
+    enum stir_code code = STIR_OK;
+    if (!cert) {
+        return stir_fail_openssl(err, STIR_E_CERT, "not a certificate");
+    }
+    if (!is_der_of(cert, der, n)) {
+        code = stir_fail_openssl(err, STIR_E_CERT, "not a certificate in DER, or something stands behind it");
+    } else if (X509_check_purpose(cert, -1, 0) != 1 || (X509_get_extension_flags(cert) & EXFLAG_INVALID)) {
+        code =
+            stir_fail_openssl(err, STIR_E_CERT, "%s: a malformed or repeated extension", stir_x509_subject(cert).text);
+    }
+    if (code != STIR_OK) {
+        X509_free(cert);
+        return code;
+    }
+    *out = cert;
+    ERR_clear_error();
+    return STIR_OK;
+}
 
 bool stir_oid_is(const ASN1_OBJECT *object, struct stir_view oid)
 {
@@ -71,4 +110,14 @@ bool stir_x509_key_is(const EVP_PKEY *key, const char *curve)
     }
     const char *nist = OBJ_txt2nid(name) == NID_undef ? name : EC_curve_nid2nist(OBJ_txt2nid(name));
     return nist && strcmp(nist, curve) == 0;
+}
+
+bool stir_x509_key_issues(const EVP_PKEY *key)
+{
+    return stir_x509_key_is(key, "P-256") || stir_x509_key_is(key, "P-384");
+}
+
+bool stir_x509_is_ecdsa(int nid)
+{
+    return nid == NID_ecdsa_with_SHA256 || nid == NID_ecdsa_with_SHA384 || nid == NID_ecdsa_with_SHA512;
 }

@@ -12,8 +12,13 @@
  * is registered with OpenSSL's global table), names for error texts, the time, the curve. Thread-safe.
  */
 extern const struct stir_view STIR_OID_TNAUTH;          /* 1.3.6.1.5.5.7.1.26, RFC 8226 section 9 */
+extern const struct stir_view STIR_OID_TN_LIST;         /* 1.3.6.1.5.5.7.48.14, RFC 8226 section 10.1 */
 extern const struct stir_view STIR_OID_CLAIMS;          /* 1.3.6.1.5.5.7.1.27, RFC 8226 section 8 */
 extern const struct stir_view STIR_OID_CLAIMS_ENHANCED; /* 1.3.6.1.5.5.7.1.33, RFC 9118 section 3 */
+
+/* Reads one certificate, which is all of der, and has OpenSSL decode what it would put off: afterwards it is read-only,
+ * so that threads may share it. STIR_E_CERT. */
+enum stir_code stir_x509_parse(X509 **out, const void *der, size_t n, struct stir_error *err) STIR_MUST_CHECK;
 
 bool stir_oid_is(const ASN1_OBJECT *object, struct stir_view oid);
 
@@ -33,3 +38,9 @@ enum stir_code stir_x509_time(int64_t *out, const ASN1_TIME *time, struct stir_e
 
 /* True for an EC key on this named curve ("P-256", "P-384"); explicit parameters are no named curve. */
 bool stir_x509_key_is(const EVP_PKEY *key, const char *curve);
+
+/* True for a key on P-256 or P-384, as issuers may have. */
+bool stir_x509_key_issues(const EVP_PKEY *key);
+
+/* True for the signature algorithms ECDSA with SHA-256, SHA-384 or SHA-512. */
+bool stir_x509_is_ecdsa(int nid);
