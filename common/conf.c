@@ -59,50 +59,54 @@ static bool is_named(const struct stir_conf_key *key, const char *given)
     return strncmp(given, key->section, n) == 0 && given[n] == '.' && strcmp(given + n + 1, key->name) == 0;
 }
 
-/* What a command line says, as one of the table's keys. */
-static enum stir_code find_given(const struct stir_conf_key **out, const struct stir_conf_key *table, size_t count,
-                                 const char *given, struct stir_error *err)
+static const struct stir_conf_key *fail_given(const struct stir_conf_key *table, size_t count, const char *given,
+                                              struct stir_error *err)
+{
+    const char *dot = strchr(given, '.');
+    char section[64] = "";
+    if (!dot || (size_t)(dot - given) >= sizeof(section)) {
+        (void)stir_conf_fail_unknown(table, count, NULL, given, err);
+    } else {
+        memcpy(section, given, (size_t)(dot - given));
+        (void)stir_conf_fail_unknown(table, count, section, dot + 1, err);
+    }
+    return NULL;
+}
+
+/* What a command line says, as one of the table's keys; NULL, with STIR_E_CONFIG in err, if it is none. */
+static const struct stir_conf_key *find_given(const struct stir_conf_key *table, size_t count, const char *given,
+                                              struct stir_error *err)
 {
     const struct stir_conf_key *found = NULL;
     for (size_t i = 0; i < count; i++) {
         if (is_named(&table[i], given)) {
-            *out = &table[i];
-            return STIR_OK;
+            return &table[i];
         }
-        if (strcmp(table[i].name, given) == 0) {
-            if (found) {
-                return stir_fail(err, STIR_E_CONFIG, "\"%s\" is in several sections; say %s.%s or %s.%s", given,
-                                 found->section, given, table[i].section, given);
-            }
-            found = &table[i];
+        if (strcmp(table[i].name, given) != 0) {
+            continue;
         }
+        if (found) {
+            (void)stir_fail(err, STIR_E_CONFIG, "\"%s\" is in several sections; say %s.%s or %s.%s", given,
+                            found->section, given, table[i].section, given);
+            return NULL;
+        }
+        found = &table[i];
     }
-    if (found) {
-        *out = found;
-        return STIR_OK;
-    }
-    const char *dot = strchr(given, '.');
-    char section[64] = "";
-    if (!dot || (size_t)(dot - given) >= sizeof(section)) {
-        return stir_conf_fail_unknown(table, count, NULL, given, err);
-    }
-    memcpy(section, given, (size_t)(dot - given));
-    return stir_conf_fail_unknown(table, count, section, dot + 1, err);
+    return found ? found : fail_given(table, count, given, err);
 }
 
 enum stir_code stir_conf_set(void *conf, const struct stir_conf_key *table, size_t count, const char *key,
                              const char *value, struct stir_error *err)
 {
-    const struct stir_conf_key *found = NULL;
-    enum stir_code code = find_given(&found, table, count, key, err);
-    if (code != STIR_OK) {
-        return code;
+    const struct stir_conf_key *found = find_given(table, count, key, err);
+    if (!found) {
+        return STIR_E_CONFIG;
     }
     struct stir_conf_value *one = calloc(1, sizeof(*one));
     if (!one) {
         return stir_fail(err, STIR_E_NOMEM, "out of memory");
     }
-    code = read_checked(one, found, value, err);
+    enum stir_code code = read_checked(one, found, value, err);
     if (code == STIR_OK) {
         stir_conf_store(conf, found, 1, one);
     }

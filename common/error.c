@@ -5,6 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#undef stir_fail
+#undef stir_fail_openssl
+#undef stir_fail_prefix
+
 static const struct {
     const char *name;
     const char *text;

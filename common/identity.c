@@ -350,7 +350,7 @@ enum stir_code stir_identity_parse(struct stir_identity *out, const char *text, 
 enum stir_code stir_identity_from_path(struct stir_identity *out, const char *segment, size_t n,
                                        const struct stir_numbering *numbering, struct stir_error *err)
 {
-    char text[TEXT_MAX];
+    char text[TEXT_MAX] = {0};
     size_t len = 0;
     for (size_t i = 0; i < n; i++) {
         unsigned char c = (unsigned char)segment[i];

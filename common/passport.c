@@ -44,7 +44,7 @@ static size_t pick(const struct stir_identity *out[STIR_PASSPORT_DESTS], const s
             out[picked++] = &spec->dest[i];
         }
     }
-    qsort(out, picked, sizeof(out[0]), compare_identities);
+    qsort(out, picked, sizeof(const struct stir_identity *), compare_identities);
     for (size_t i = 0; i < picked; i++) {
         if (count == 0 || strcmp(out[count - 1]->text, out[i]->text) != 0) {
             out[count++] = out[i];

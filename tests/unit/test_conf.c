@@ -348,7 +348,7 @@ static void test_sample(void)
         stir_buf_put(&active, p, setting ? 0 : 1);
     }
     UNIT_OK(stir_conf_defaults(&defaults, table, COUNT, NULL));
-    UNIT_CODE(load(&conf, active.ptr, &err), STIR_OK, err.text);
+    UNIT_CODE(load(&conf, active.ptr ? active.ptr : "", &err), STIR_OK, err.text);
     stir_conf_diff(&defaults, &conf, table, COUNT, count_key, &names);
     UNIT_STR(names.ptr, NULL, "differences");
     size_t column = 0;
