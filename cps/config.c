@@ -16,10 +16,10 @@ static const char *const dummy_modes[] = {[CPSD_DUMMIES_STEADY] = "steady", [CPS
         .section = section_, .name = name_, .type = STIR_CONF_STRING, .offset = AT(field), .default_value = default_,  \
         .min = (min_), .max = 4096, .reloadable = (reload), .text = text_                                              \
     }
-#define LIST_KEY(section_, name_, field, default_, text_)                                                              \
+#define LIST_KEY(section_, name_, field, default_, reload, text_)                                                      \
     {                                                                                                                  \
         .section = section_, .name = name_, .type = STIR_CONF_LIST, .offset = AT(field), .default_value = default_,    \
-        .max = 4096, .text = text_                                                                                     \
+        .max = 4096, .reloadable = (reload), .text = text_                                                             \
     }
 #define ENUM_KEY(section_, name_, field, default_, choices_, reload, text_)                                            \
     {                                                                                                                  \
@@ -35,11 +35,11 @@ static const char *const dummy_modes[] = {[CPSD_DUMMIES_STEADY] = "steady", [CPS
     ENUM_KEY("policy", name_, policy[action], default_, cpsd_policy_names, true, text_)
 
 const struct stir_conf_key cpsd_config_table[] = {
-    LIST_KEY("server", "listen", listen, "127.0.0.1:8443",
+    LIST_KEY("server", "listen", listen, "127.0.0.1:8443", false,
              "Addresses on which HTTPS is served: IPv4 address:port, [IPv6 address]:port, several with commas. "
              "HTTP/1.1 only; for HTTP/2 "
              "put HAProxy in front."),
-    LIST_KEY("server", "listen_plain", listen_plain, "",
+    LIST_KEY("server", "listen_plain", listen_plain, "", false,
              "Addresses without TLS, for an edge in front that ends TLS: address:port or unix:/path. Not for the open "
              "network."),
     STRING_KEY("server", "admin", admin, "127.0.0.1:8081", 0, false,
@@ -74,18 +74,18 @@ const struct stir_conf_key cpsd_config_table[] = {
     STRING_KEY("store", "url", store_url, "memory:", 1, false,
                "Where envelopes wait: memory: (this process, forgets on exit), redis://[user:password@]host:port/db, "
                "redis+unix:///path."),
-    INT_KEY("store", "timeout_ms", store_timeout_ms, "1000", 10, 60000, true,
+    INT_KEY("store", "timeout_ms", store_timeout_ms, "1000", 10, 60000, false,
             "A request that the store did not answer in this time is answered 503."),
     INT_KEY("store", "memory_limit_bytes", memory_limit_bytes, "1073741824", 1048576, INT64_MAX, false,
             "memory: only: octets held in all; beyond it publishing is answered 503."),
-    INT_KEY("store", "box_limit", box_limit, "20000", 1, 10000000, true,
+    INT_KEY("store", "box_limit", box_limit, "20000", 1, 10000000, false,
             "Envelopes that wait for one destination; beyond it publishing is answered 429. Nothing is evicted."),
     INT_KEY("store", "ttl_default_s", ttl_default_s, "60", 1, 259200, true,
             "How long an envelope is kept unless the publisher says ?ttl= (RFC 8816 section 7.5: 60 s). Dummies live "
             "as long."),
     INT_KEY("store", "ttl_max_s", ttl_max_s, "259200", 1, 259200, true,
             "The longest ?ttl= that is granted; a longer one is cut to it. 72 h is the longest a message may wait."),
-    ENUM_KEY("dummies", "mode", dummies_mode, "steady", dummy_modes, false,
+    ENUM_KEY("dummies", "mode", dummies_mode, "steady", dummy_modes, true,
              "steady: each box has dummies that come and go whether messages arrive or not, so that a reader learns "
              "nothing. empty: an empty box "
              "shows one dummy, which satisfies RFC 8816 section 6.2 but vanishes when a message comes."),
@@ -93,7 +93,7 @@ const struct stir_conf_key cpsd_config_table[] = {
                "File with 32 or more random octets that all servers of one CPS share: dummies are computed from it. "
                "Empty: random at start, "
                "which is right for a single server only."),
-    LIST_KEY("dummies", "sizes", dummies_sizes, "512",
+    LIST_KEY("dummies", "sizes", dummies_sizes, "512", true,
              "Plaintext octets that dummies pretend to hold, multiples of 256, as envelopes of this CPS do; a size "
              "listed twice comes twice as often."),
     POLICY_KEY("publish", CPSD_ACT_PUBLISH, "open", "Who may publish: open (anybody) or nobody."),
@@ -153,12 +153,28 @@ static enum stir_code check(const struct cpsd_config *config, struct stir_error 
     return check_numbers(config, err);
 }
 
-enum stir_code cpsd_config_load(struct cpsd_config *out, const char *path, struct stir_error *err)
+static enum stir_code override(struct cpsd_config *config, const char *text, struct stir_error *err)
+{
+    char key[128];
+    const char *equals = strchr(text, '=');
+    if (!equals || (size_t)(equals - text) >= sizeof(key)) {
+        return stir_fail(err, STIR_E_CONFIG, "-o %s: not section.key=value", text);
+    }
+    memcpy(key, text, (size_t)(equals - text));
+    key[equals - text] = '\0';
+    return stir_conf_set(config, cpsd_config_table, cpsd_config_count, key, equals + 1, err);
+}
+
+enum stir_code cpsd_config_load(struct cpsd_config *out, const char *path, const struct cpsd_overrides *overrides,
+                                struct stir_error *err)
 {
     struct cpsd_config config = {0};
     enum stir_code code = stir_conf_defaults(&config, cpsd_config_table, cpsd_config_count, err);
     if (code == STIR_OK && path) {
         code = stir_conf_load(&config, cpsd_config_table, cpsd_config_count, path, err);
+    }
+    for (size_t i = 0; code == STIR_OK && overrides && i < overrides->count; i++) {
+        code = override(&config, overrides->text[i], err);
     }
     if (code == STIR_OK) {
         code = check(&config, err);

@@ -60,10 +60,18 @@ struct cpsd_config {
 extern const struct stir_conf_key cpsd_config_table[];
 extern const size_t cpsd_config_count;
 
-/* Reads `path` (NULL: defaults only) and checks what concerns more than one key (a listener needs a certificate, the
- * default life is within the longest). STIR_E_CONFIG, STIR_E_IO. *out is filled on success only; clear it with
- * cpsd_config_clear. */
-enum stir_code cpsd_config_load(struct cpsd_config *out, const char *path, struct stir_error *err) STIR_MUST_CHECK;
+/* Keys given on the command line, "section.key=value", on top of the file; also when it is read again. */
+#define CPSD_OVERRIDES_MAX 64
+struct cpsd_overrides {
+    const char *text[CPSD_OVERRIDES_MAX];
+    size_t count;
+};
+
+/* Reads `path` (NULL: defaults only), then overrides (may be NULL), and checks what concerns more than one key (a
+ * listener needs a certificate, the default life is within the longest). STIR_E_CONFIG, STIR_E_IO. *out is filled on
+ * success only; clear it with cpsd_config_clear. */
+enum stir_code cpsd_config_load(struct cpsd_config *out, const char *path, const struct cpsd_overrides *overrides,
+                                struct stir_error *err) STIR_MUST_CHECK;
 void cpsd_config_clear(struct cpsd_config *config);
 
 /* The numbering that destinations in paths are read with. */

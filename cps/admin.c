@@ -1,0 +1,46 @@
+#include "cps/admin.h"
+
+#include "cps/problem.h"
+
+static void answer_ok(struct cpsd_request *request)
+{
+    struct cpsd_response response = {.status = 200, .content_type = "application/json"};
+    response.body = stir_view_str("{\"status\":200,\"message\":\"OK\"}");
+    cpsd_response_field(&response, "Cache-Control", "no-store");
+    cpsd_respond(request, &response);
+}
+
+void cpsd_admin_health(struct cpsd_request *request)
+{
+    if (!cpsd_store_ready(request->service->store)) {
+        cpsd_problem(request, 503, stir_strerror(STIR_E_UNAVAILABLE), "the store cannot be reached", 1, NULL);
+        return;
+    }
+    answer_ok(request);
+}
+
+void cpsd_admin_ready(struct cpsd_request *request)
+{
+    if (request->service->draining) {
+        cpsd_problem(request, 503, stir_strerror(STIR_E_UNAVAILABLE), "the server is being stopped", 1, NULL);
+        return;
+    }
+    cpsd_admin_health(request);
+}
+
+void cpsd_admin_metrics(struct cpsd_request *request)
+{
+    struct cpsd_service *service = request->service;
+    struct cpsd_store_stats stats = {0};
+    struct stir_buf text = {.limit = 1 << 20};
+    cpsd_backend_stats(service->backend, &stats);
+    cpsd_metrics_render(&text, service->all_metrics, service->worker_count, &stats);
+    if (stir_buf_state(&text) != STIR_OK) {
+        cpsd_problem(request, 503, stir_strerror(STIR_E_NOMEM), NULL, 1, NULL);
+    } else {
+        struct cpsd_response response = {.status = 200, .content_type = "text/plain; version=0.0.4; charset=utf-8"};
+        response.body = stir_view(text.ptr, text.len);
+        cpsd_respond(request, &response);
+    }
+    stir_buf_free(&text);
+}

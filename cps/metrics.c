@@ -1,0 +1,135 @@
+#include "cps/metrics.h"
+
+#include <inttypes.h>
+
+static const char *const route_names[CPSD_ROUTE_COUNT] = {
+    [CPSD_ROUTE_PUBLISH] = "publish", [CPSD_ROUTE_LIST] = "list",     [CPSD_ROUTE_FETCH] = "fetch",
+    [CPSD_ROUTE_DELETE] = "delete",   [CPSD_ROUTE_HEALTH] = "health", [CPSD_ROUTE_READY] = "ready",
+    [CPSD_ROUTE_METRICS] = "metrics", [CPSD_ROUTE_OTHER] = "other",
+};
+
+static const int statuses[CPSD_STATUS_COUNT] = {
+    200, 201, 204, 304, 400, 401, 403, 404, 405, 408, 411, 413, 415, 417, 422, 429, 431, 500, 503, 505,
+};
+
+#define FIRST_BUCKET_US 50u
+
+void cpsd_metrics_request(struct cpsd_metrics *metrics, enum cpsd_route_id route, int status, uint64_t us)
+{
+    size_t row = 17; /* 500 */
+    for (size_t i = 0; i < CPSD_STATUS_COUNT; i++) {
+        if (statuses[i] == status) {
+            row = i;
+            break;
+        }
+    }
+    size_t bucket = 0;
+    for (uint64_t bound = FIRST_BUCKET_US; us > bound && bucket < CPSD_LATENCY_BUCKETS - 1; bound *= 2) {
+        bucket++;
+    }
+    cpsd_count(&metrics->requests[route][row], 1);
+    cpsd_count(&metrics->latency[route][bucket], 1);
+    cpsd_count(&metrics->latency_sum_us[route], us);
+}
+
+static uint64_t read_counter(const _Atomic uint64_t *counter)
+{
+    return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+/* The sum over workers of the counter that lies at the same place in each. */
+static uint64_t sum(struct cpsd_metrics *const *workers, size_t count, size_t offset)
+{
+    uint64_t total = 0;
+    for (size_t i = 0; i < count; i++) {
+        total += read_counter((const _Atomic uint64_t *)(const void *)((const char *)workers[i] + offset));
+    }
+    return total;
+}
+
+#define SUM(field) sum(workers, count, offsetof(struct cpsd_metrics, field))
+
+static void header(struct stir_buf *out, const char *name, const char *type, const char *help)
+{
+    stir_buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static void single(struct stir_buf *out, const char *name, const char *type, const char *help, uint64_t value)
+{
+    header(out, name, type, help);
+    stir_buf_printf(out, "%s %" PRIu64 "\n", name, value);
+}
+
+static void render_requests(struct stir_buf *out, struct cpsd_metrics *const *workers, size_t count)
+{
+    header(out, "cpsd_requests_total", "counter", "Requests answered, by route and status.");
+    for (size_t route = 0; route < CPSD_ROUTE_COUNT; route++) {
+        for (size_t status = 0; status < CPSD_STATUS_COUNT; status++) {
+            uint64_t n = SUM(requests[route][status]);
+            if (n) {
+                stir_buf_printf(out, "cpsd_requests_total{route=\"%s\",status=\"%d\"} %" PRIu64 "\n",
+                                route_names[route], statuses[status], n);
+            }
+        }
+    }
+}
+
+static void render_latency(struct stir_buf *out, struct cpsd_metrics *const *workers, size_t count)
+{
+    const char *name = "cpsd_request_duration_seconds";
+    header(out, name, "histogram", "From a request's last octet to its answer, waiting included.");
+    for (size_t route = 0; route < CPSD_ROUTE_COUNT; route++) {
+        uint64_t total = 0, bound = FIRST_BUCKET_US;
+        for (size_t i = 0; i < CPSD_LATENCY_BUCKETS; i++, bound *= 2) {
+            total += SUM(latency[route][i]);
+            if (i < CPSD_LATENCY_BUCKETS - 1) {
+                stir_buf_printf(out, "%s_bucket{route=\"%s\",le=\"%g\"} %" PRIu64 "\n", name, route_names[route],
+                                (double)bound / 1e6, total);
+            }
+        }
+        stir_buf_printf(out, "%s_bucket{route=\"%s\",le=\"+Inf\"} %" PRIu64 "\n", name, route_names[route], total);
+        stir_buf_printf(out, "%s_sum{route=\"%s\"} %.6f\n", name, route_names[route],
+                        (double)SUM(latency_sum_us[route]) / 1e6);
+        stir_buf_printf(out, "%s_count{route=\"%s\"} %" PRIu64 "\n", name, route_names[route], total);
+    }
+}
+
+static void render_store(struct stir_buf *out, const struct cpsd_store_stats *store)
+{
+    const char *name = "cpsd_store_operation_seconds";
+    header(out, name, "histogram", "Store operations, from the call to the completion.");
+    uint64_t total = 0, bound = 100;
+    const size_t buckets = sizeof(store->latency_bucket) / sizeof(store->latency_bucket[0]);
+    for (size_t i = 0; i + 1 < buckets; i++, bound *= 2) {
+        total += store->latency_bucket[i];
+        stir_buf_printf(out, "%s_bucket{le=\"%g\"} %" PRIu64 "\n", name, (double)bound / 1e6, total);
+    }
+    total += store->latency_bucket[buckets - 1];
+    stir_buf_printf(out, "%s_bucket{le=\"+Inf\"} %" PRIu64 "\n%s_sum %.6f\n%s_count %" PRIu64 "\n", name, total, name,
+                    (double)store->latency_sum_us / 1e6, name, total);
+    single(out, "cpsd_store_failures_total", "counter", "Store operations that failed.", store->failures);
+    single(out, "cpsd_store_reconnects_total", "counter", "Connections to the store made anew.", store->reconnects);
+    single(out, "cpsd_store_connections", "gauge", "Connections to the store that are up.", store->connections_up);
+    single(out, "cpsd_stored_total", "counter", "Envelopes stored.", store->stored);
+    single(out, "cpsd_consumed_total", "counter", "Envelopes taken out by their holder.", store->consumed);
+    single(out, "cpsd_expired_total", "counter", "Expired envelopes that were cleared away.", store->expired_seen);
+    single(out, "cpsd_held", "gauge", "Envelopes held now (memory store only).", store->held);
+    single(out, "cpsd_held_bytes", "gauge", "Octets held now (memory store only).", store->held_octets);
+}
+
+void cpsd_metrics_render(struct stir_buf *out, struct cpsd_metrics *const *workers, size_t count,
+                         const struct cpsd_store_stats *store)
+{
+    render_requests(out, workers, count);
+    render_latency(out, workers, count);
+    single(out, "cpsd_connections", "gauge", "Connections open now.", SUM(connections));
+    single(out, "cpsd_connections_total", "counter", "Connections accepted.", SUM(connections_total));
+    single(out, "cpsd_connections_refused_total", "counter", "Connections closed at once: over max_connections.",
+           SUM(connections_refused));
+    single(out, "cpsd_timeouts_total", "counter", "Connections closed because a request did not come to its end.",
+           SUM(timeouts));
+    single(out, "cpsd_waiters", "gauge", "Requests that wait for an arrival now.", SUM(waiters));
+    single(out, "cpsd_dummies_served_total", "counter", "Dummy envelopes served.", SUM(dummies));
+    single(out, "cpsd_envelopes_served_total", "counter", "Real envelopes served.", SUM(envelopes));
+    render_store(out, store);
+}

@@ -1,0 +1,55 @@
+#pragma once
+
+#include "common/buf.h"
+#include "cps/store.h"
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+/*
+ * Counters of one worker: written by its thread with relaxed atomics, read by whoever renders /metrics. Never reset.
+ */
+enum cpsd_route_id {
+    CPSD_ROUTE_PUBLISH,
+    CPSD_ROUTE_LIST,
+    CPSD_ROUTE_FETCH,
+    CPSD_ROUTE_DELETE,
+    CPSD_ROUTE_HEALTH,
+    CPSD_ROUTE_READY,
+    CPSD_ROUTE_METRICS,
+    CPSD_ROUTE_OTHER, /* no such path, or not even a request */
+    CPSD_ROUTE_COUNT,
+};
+
+#define CPSD_STATUS_COUNT 20
+#define CPSD_LATENCY_BUCKETS 14 /* 50 us * 2^i, the last is open */
+
+struct cpsd_metrics {
+    _Atomic uint64_t requests[CPSD_ROUTE_COUNT][CPSD_STATUS_COUNT];
+    _Atomic uint64_t latency[CPSD_ROUTE_COUNT][CPSD_LATENCY_BUCKETS];
+    _Atomic uint64_t latency_sum_us[CPSD_ROUTE_COUNT];
+    _Atomic uint64_t connections;         /* open now */
+    _Atomic uint64_t connections_total;   /* since start */
+    _Atomic uint64_t connections_refused; /* over the limit */
+    _Atomic uint64_t timeouts;            /* connections closed for want of octets */
+    _Atomic uint64_t waiters;             /* requests that wait for an arrival now */
+    _Atomic uint64_t dummies;             /* served in lists and fetches */
+    _Atomic uint64_t envelopes;           /* real ones served */
+};
+
+static inline void cpsd_count(_Atomic uint64_t *counter, uint64_t n)
+{
+    atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
+}
+
+static inline void cpsd_uncount(_Atomic uint64_t *counter)
+{
+    atomic_fetch_sub_explicit(counter, 1, memory_order_relaxed);
+}
+
+/* Counts one answered request. A status outside the table of those that this server uses counts as 500. */
+void cpsd_metrics_request(struct cpsd_metrics *metrics, enum cpsd_route_id route, int status, uint64_t us);
+
+/* Appends the Prometheus text form (version 0.0.4) of all workers' counters and the store's. */
+void cpsd_metrics_render(struct stir_buf *out, struct cpsd_metrics *const *workers, size_t count,
+                         const struct cpsd_store_stats *store);

@@ -1,0 +1,19 @@
+#pragma once
+
+#include "cps/request.h"
+
+/*
+ * The RFC 8816 interface: envelopes in the box of a destination (section 9, as this server specifies it in README).
+ */
+
+/* POST /cps/{dest}/ppts: stores an envelope. 201 or, if it was there, 200; Location. 400, 413, 415, 422, 429, 503. */
+void cpsd_ppts_publish(struct cpsd_request *request);
+
+/* GET /cps/{dest}/ppts: the box as application/link-format or JSON with cursor; ?after=cursor; Prefer: wait=N. */
+void cpsd_ppts_list(struct cpsd_request *request);
+
+/* GET /cps/{dest}/ppts/{id}: one envelope, a dummy like any other. */
+void cpsd_ppts_fetch(struct cpsd_request *request);
+
+/* DELETE /cps/{dest}/ppts/{id}: takes it out, once. 204, 404. */
+void cpsd_ppts_delete(struct cpsd_request *request);

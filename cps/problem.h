@@ -1,0 +1,22 @@
+#pragma once
+
+#include "common/error.h"
+#include "cps/request.h"
+
+/*
+ * Errors as application/problem+json (RFC 7807): `title` names the cause, `detail` says what to change.
+ */
+
+/* The one map from a cause to an HTTP status. Total. */
+int cpsd_status_of(enum stir_code code);
+
+/* Answers with a problem. detail NULL: the title alone. retry_after_s > 0 adds Retry-After. allow (may be NULL) adds
+ * Allow. The text must not hold anything of the request's body, nor a number. */
+void cpsd_problem(struct cpsd_request *request, int status, const char *title, const char *detail,
+                  unsigned retry_after_s, const char *allow);
+
+/* Answers with the status that belongs to err->code, its fixed text as title and err->text as detail. */
+void cpsd_problem_error(struct cpsd_request *request, const struct stir_error *err);
+
+/* Writes the body alone: the server uses it for what is not even a request. */
+void cpsd_problem_body(struct stir_buf *out, int status, const char *title, const char *detail);

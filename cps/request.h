@@ -1,0 +1,66 @@
+#pragma once
+
+#include "cps/caller.h"
+#include "cps/config.h"
+#include "cps/dummy.h"
+#include "cps/http.h"
+#include "cps/metrics.h"
+#include "cps/store.h"
+
+#include <stddef.h>
+
+/*
+ * What the server hands to a handler, and the one completion that goes back. Handlers see no socket and no
+ * libwebsockets: a test makes a request and looks at the answer.
+ */
+
+/* What a worker's handlers work with. Owned by the worker; used on its loop only. */
+struct cpsd_service {
+    const struct cpsd_config *config; /* the current one; replaced between requests on reload */
+    struct stir_numbering numbering;
+    struct cpsd_store *store;
+    struct cpsd_backend *backend; /* shared, for statistics */
+    struct cpsd_dummies *dummies; /* the worker's own cache over the shared secret */
+    struct cpsd_metrics *metrics;
+    struct cpsd_metrics *const *all_metrics; /* of every worker */
+    size_t worker_count;
+    uv_loop_t *loop;
+    const struct stir_log *log;
+    bool draining; /* SIGTERM came: waiting requests are answered now */
+};
+
+struct cpsd_request;
+struct cpsd_route;
+
+struct cpsd_request {
+    /* Views into the connection's buffer: valid until the handler returns, not in completions. */
+    enum cpsd_method method;
+    struct stir_view path, query, body;
+    struct stir_view fields[CPSD_FIELD_COUNT];
+
+    struct cpsd_caller caller;
+    struct cpsd_service *service;
+    const struct cpsd_route *route; /* NULL where none fits */
+    enum cpsd_route_id route_id;    /* for counting */
+    struct stir_view segment[3];    /* what the route's {..} stand for, still percent-encoded */
+    uint64_t started_ns;            /* uv_hrtime */
+    struct stir_identity dest;      /* set by handlers that have one */
+    bool has_dest;
+
+    /* Called if the client went away or the server is drained before the answer: a handler that waits for something
+     * sets it, ends its waiting and answers soon, if to nobody. */
+    void (*hurry)(struct cpsd_request *request);
+
+    /* The one completion: takes the answer, counts it, and frees the request. */
+    void (*answer)(struct cpsd_request *request, const struct cpsd_response *response);
+    void *answer_arg;
+
+    /* The handler's own, zeroed; lives until the answer. */
+    _Alignas(max_align_t) unsigned char state[1024];
+};
+
+/* Answers. The request must not be touched afterwards. */
+static inline void cpsd_respond(struct cpsd_request *request, const struct cpsd_response *response)
+{
+    request->answer(request, response);
+}

@@ -1,0 +1,127 @@
+#include "cps/routes.h"
+
+#include "cps/admin.h"
+#include "cps/ppts.h"
+#include "cps/problem.h"
+
+#include <stdio.h>
+
+const struct cpsd_route cpsd_routes[] = {
+    {CPSD_POST, "/cps/{dest}/ppts", CPSD_ACT_PUBLISH, CPSD_ROUTE_PUBLISH, cpsd_ppts_publish, false},
+    {CPSD_GET, "/cps/{dest}/ppts", CPSD_ACT_LIST, CPSD_ROUTE_LIST, cpsd_ppts_list, false},
+    {CPSD_GET, "/cps/{dest}/ppts/{id}", CPSD_ACT_FETCH, CPSD_ROUTE_FETCH, cpsd_ppts_fetch, false},
+    {CPSD_DELETE, "/cps/{dest}/ppts/{id}", CPSD_ACT_DELETE, CPSD_ROUTE_DELETE, cpsd_ppts_delete, false},
+    {CPSD_GET, "/health", CPSD_ACT_NONE, CPSD_ROUTE_HEALTH, cpsd_admin_health, false},
+    {CPSD_GET, "/ready", CPSD_ACT_NONE, CPSD_ROUTE_READY, cpsd_admin_ready, true},
+    {CPSD_GET, "/metrics", CPSD_ACT_NONE, CPSD_ROUTE_METRICS, cpsd_admin_metrics, true},
+};
+const size_t cpsd_route_count = sizeof(cpsd_routes) / sizeof(cpsd_routes[0]);
+
+/* The next segment of a path, which starts with '/'; false at its end. */
+static bool next_segment(struct stir_view *path, struct stir_view *segment)
+{
+    if (path->len == 0 || path->ptr[0] != '/') {
+        return false;
+    }
+    const char *from = path->ptr + 1, *end = path->ptr + path->len;
+    const char *slash = from < end ? memchr(from, '/', (size_t)(end - from)) : NULL;
+    const char *to = slash ? slash : end;
+    *segment = stir_view(from, (size_t)(to - from));
+    *path = stir_view(to, (size_t)(end - to));
+    return true;
+}
+
+/* A slash at the end says the same (RFC 8816 section 9 fetches ".../ppt1/"). */
+static struct stir_view without_last_slash(struct stir_view path)
+{
+    if (path.len > 1 && path.ptr[path.len - 1] == '/') {
+        path.len--;
+    }
+    return path;
+}
+
+static bool matches(const char *pattern, struct stir_view path, struct stir_view *segments)
+{
+    struct stir_view want = stir_view_str(pattern), w, p;
+    size_t n = 0;
+    while (next_segment(&want, &w)) {
+        if (!next_segment(&path, &p)) {
+            return false;
+        }
+        if (w.len && w.ptr[0] == '{') {
+            if (p.len == 0) {
+                return false;
+            }
+            segments[n++] = p;
+        } else if (w.len != p.len || memcmp(w.ptr, p.ptr, w.len) != 0) {
+            return false;
+        }
+    }
+    return path.len == 0;
+}
+
+static bool method_fits(enum cpsd_method method, enum cpsd_method route)
+{
+    return method == route || (method == CPSD_HEAD && route == CPSD_GET);
+}
+
+static void method_not_allowed(struct cpsd_request *request, unsigned allowed)
+{
+    static const enum cpsd_method order[] = {CPSD_GET, CPSD_HEAD, CPSD_POST, CPSD_PUT, CPSD_DELETE};
+    char allow[64];
+    size_t used = 0;
+    for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
+        if (allowed & 1u << order[i]) {
+            used += (size_t)snprintf(allow + used, sizeof(allow) - used, "%s%s", used ? ", " : "",
+                                     cpsd_method_name(order[i]));
+        }
+    }
+    cpsd_problem(request, 405, "this path does not have that method", "use one of the methods in Allow", 0, allow);
+}
+
+static void not_allowed_by_policy(struct cpsd_request *request, enum cpsd_action action)
+{
+    char detail[160];
+    (void)snprintf(detail, sizeof(detail), "the policy of this server for \"%s\" is \"%s\"", cpsd_action_name(action),
+                   cpsd_policy_names[request->service->config->policy[action]]);
+    cpsd_problem(request, 403, stir_strerror(STIR_E_FORBIDDEN), detail, 0, NULL);
+}
+
+static void take(struct cpsd_request *request, const struct cpsd_route *route)
+{
+    request->route = route;
+    request->route_id = route->id;
+    if (route->action != CPSD_ACT_NONE) {
+        int policy = request->service->config->policy[route->action];
+        if (!cpsd_policy_allows((enum cpsd_policy)policy, &request->caller)) {
+            not_allowed_by_policy(request, route->action);
+            return;
+        }
+    }
+    route->handler(request);
+}
+
+void cpsd_dispatch(struct cpsd_request *request)
+{
+    struct stir_view path = without_last_slash(request->path);
+    unsigned allowed = 0;
+    bool local = request->caller.kind == CPSD_LOCAL;
+    request->route_id = CPSD_ROUTE_OTHER;
+    for (size_t i = 0; i < cpsd_route_count; i++) {
+        const struct cpsd_route *route = &cpsd_routes[i];
+        bool here = local ? route->action == CPSD_ACT_NONE : !route->local;
+        if (!here || !matches(route->pattern, path, request->segment)) {
+            continue;
+        }
+        if (method_fits(request->method, route->method)) {
+            take(request, route);
+            return;
+        }
+        allowed |= 1u << route->method | (route->method == CPSD_GET ? 1u << CPSD_HEAD : 0);
+    }
+    if (allowed) {
+        method_not_allowed(request, allowed);
+    } else {
+        cpsd_problem(request, 404, stir_strerror(STIR_E_NOT_FOUND), "this server has no such path", 0, NULL);
+    }
+}

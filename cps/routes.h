@@ -1,0 +1,25 @@
+#pragma once
+
+#include "cps/policy.h"
+#include "cps/request.h"
+
+/*
+ * The interface as a table: method, path, who may, handler. A pattern is compared segment by segment; {x} stands for
+ * one non-empty segment.
+ */
+struct cpsd_route {
+    enum cpsd_method method;
+    const char *pattern;
+    enum cpsd_action action;
+    enum cpsd_route_id id;
+    void (*handler)(struct cpsd_request *request);
+    bool local; /* on the admin listener only */
+};
+
+/* Finds the route, asks the policy, calls the handler; answers 404, 405 (with Allow) and 403 itself. Every request is
+ * answered exactly once, at once or later. */
+void cpsd_dispatch(struct cpsd_request *request);
+
+/* The table, for documentation and tests. */
+extern const struct cpsd_route cpsd_routes[];
+extern const size_t cpsd_route_count;

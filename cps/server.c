@@ -1,0 +1,323 @@
+#include "cps/server.h"
+
+#include "cps/server_internal.h"
+
+#include <openssl/rand.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+#define LONGEST_LIFE_MS 259200000u /* 72 h, whatever ttl_max_s says: that one can be reloaded */
+
+struct server {
+    struct stir_log log;       /* the main thread's; its level follows reloads */
+    struct stir_log store_log; /* read by all threads, so it stays as it is */
+    const char *path;
+    const struct cpsd_overrides *overrides;
+    struct cpsd_setup *setup;
+    struct cpsd_backend *backend;
+    struct cpsd_worker *workers;
+    struct cpsd_metrics **metrics;
+    size_t worker_count;
+    uv_loop_t loop;
+    uv_signal_t term, interrupt, hangup;
+    bool stopping;
+};
+
+/* ---- configurations in use ---- */
+
+struct cpsd_setup *cpsd_setup_ref(struct cpsd_setup *setup)
+{
+    atomic_fetch_add_explicit(&setup->refs, 1, memory_order_relaxed);
+    return setup;
+}
+
+void cpsd_setup_unref(struct cpsd_setup *setup)
+{
+    if (setup && atomic_fetch_sub_explicit(&setup->refs, 1, memory_order_acq_rel) == 1) {
+        cpsd_config_clear(&setup->config);
+        cpsd_credential_free(setup->credential);
+        OPENSSL_cleanse(setup->dummy_secret, sizeof(setup->dummy_secret));
+        free(setup);
+    }
+}
+
+/* Takes config over, also when it fails. */
+static enum stir_code make_setup(struct cpsd_setup **out, struct cpsd_config *config, struct stir_error *err)
+{
+    struct cpsd_setup *setup = calloc(1, sizeof(*setup));
+    if (!setup) {
+        cpsd_config_clear(config);
+        return stir_fail(err, STIR_E_NOMEM, "configuration");
+    }
+    setup->config = *config;
+    *config = (struct cpsd_config){0};
+    atomic_init(&setup->refs, 1);
+    enum stir_code code = STIR_OK;
+    if (setup->config.listen[0]) {
+        code = cpsd_credential_load(&setup->credential, &setup->config, err);
+    }
+    if (code != STIR_OK) {
+        cpsd_setup_unref(setup);
+        return code;
+    }
+    *out = setup;
+    return STIR_OK;
+}
+
+void cpsd_log_setup(struct stir_log *log, const struct cpsd_config *config)
+{
+    log->fd = 2;
+    log->level = (enum stir_log_level)config->log_level;
+    log->format = (enum stir_log_format)config->log_format;
+}
+
+/* ---- reload ---- */
+
+static void log_change(void *arg, const struct stir_conf_key *key)
+{
+    stir_log_plain(arg, STIR_LOG_NOTICE, "reload: [%s] %s changed%s", key->section, key->name,
+                   key->reloadable ? "" : ", which takes a restart: the old value stays");
+}
+
+static enum stir_code load_again(const struct server *server, struct cpsd_setup **out, struct stir_error *err)
+{
+    struct cpsd_config config = {0};
+    enum stir_code code = cpsd_config_load(&config, server->path, server->overrides, err);
+    if (code != STIR_OK) {
+        return code;
+    }
+    stir_conf_diff(&server->setup->config, &config, cpsd_config_table, cpsd_config_count, log_change,
+                   (void *)(uintptr_t)&server->log);
+    code = make_setup(out, &config, err);
+    if (code == STIR_OK) {
+        memcpy((*out)->dummy_secret, server->setup->dummy_secret, CPSD_DUMMY_SECRET);
+    }
+    return code;
+}
+
+static void on_hangup(uv_signal_t *handle, int signum)
+{
+    struct server *server = handle->data;
+    struct cpsd_setup *setup = NULL;
+    struct stir_error err = {0};
+    (void)signum;
+    if (server->stopping) {
+        return;
+    }
+    if (load_again(server, &setup, &err) != STIR_OK) {
+        stir_log_plain(&server->log, STIR_LOG_ERROR, "reload: nothing is changed: %s", err.text);
+        return;
+    }
+    cpsd_log_setup(&server->log, &setup->config);
+    for (size_t i = 0; i < server->worker_count; i++) {
+        cpsd_worker_command(&server->workers[i], CPSD_CMD_RELOAD, setup);
+    }
+    cpsd_setup_unref(server->setup);
+    server->setup = setup;
+    stir_log_plain(&server->log, STIR_LOG_NOTICE, "reload: configuration and certificate are in use");
+}
+
+/* ---- start and stop ---- */
+
+static void on_stop(uv_signal_t *handle, int signum)
+{
+    struct server *server = handle->data;
+    if (server->stopping) {
+        return;
+    }
+    server->stopping = true;
+    stir_log_plain(&server->log, STIR_LOG_NOTICE, "stopping: %s", signum == SIGTERM ? "SIGTERM" : "SIGINT");
+    for (size_t i = 0; i < server->worker_count; i++) {
+        cpsd_worker_command(&server->workers[i], CPSD_CMD_STOP, NULL);
+    }
+    uv_close((uv_handle_t *)&server->term, NULL);
+    uv_close((uv_handle_t *)&server->interrupt, NULL);
+    uv_close((uv_handle_t *)&server->hangup, NULL);
+}
+
+static enum stir_code watch_signals(struct server *server, struct stir_error *err)
+{
+    (void)signal(SIGPIPE, SIG_IGN);
+    if (uv_loop_init(&server->loop) < 0 || uv_signal_init(&server->loop, &server->term) < 0 ||
+        uv_signal_init(&server->loop, &server->interrupt) < 0 || uv_signal_init(&server->loop, &server->hangup) < 0) {
+        return stir_fail(err, STIR_E_NOMEM, "signals");
+    }
+    server->term.data = server->interrupt.data = server->hangup.data = server;
+    (void)uv_signal_start(&server->term, on_stop, SIGTERM);
+    (void)uv_signal_start(&server->interrupt, on_stop, SIGINT);
+    (void)uv_signal_start(&server->hangup, on_hangup, SIGHUP);
+    return STIR_OK;
+}
+
+/* Enough descriptors for all connections, if the hard limit allows. */
+static void raise_file_limit(const struct server *server)
+{
+    struct rlimit limit;
+    rlim_t want = (rlim_t)server->setup->config.max_connections * server->worker_count + 256;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < want) {
+        limit.rlim_cur = want < limit.rlim_max ? want : limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+        if (limit.rlim_cur < want) {
+            stir_log_plain(&server->log, STIR_LOG_WARNING,
+                           "the limit of open files (%llu) does not suffice for [server] max_connections",
+                           (unsigned long long)limit.rlim_cur);
+        }
+    }
+}
+
+static void log_policies(const struct server *server)
+{
+    const struct cpsd_config *config = &server->setup->config;
+    for (int action = CPSD_ACT_PUBLISH; action < CPSD_ACTION_COUNT; action++) {
+        bool open = config->policy[action] == CPSD_OPEN;
+        stir_log_plain(&server->log, open ? STIR_LOG_WARNING : STIR_LOG_NOTICE, "policy: %s is %s",
+                       cpsd_action_name((enum cpsd_action)action),
+                       open ? "open: anybody may" : cpsd_policy_names[config->policy[action]]);
+    }
+    if (!config->dummies_secret_file[0]) {
+        stir_log_plain(&server->log, STIR_LOG_NOTICE,
+                       "dummies: the secret is made up at start, which is right for a single server only");
+    }
+}
+
+static struct cpsd_store_config store_config(const struct server *server)
+{
+    const struct cpsd_config *config = &server->setup->config;
+    return (struct cpsd_store_config){.url = config->store_url,
+                                      .box_limit = (unsigned)config->box_limit,
+                                      .memory_limit_bytes = (unsigned long)config->memory_limit_bytes,
+                                      .timeout_ms = (unsigned)config->store_timeout_ms,
+                                      .max_ttl_ms = LONGEST_LIFE_MS,
+                                      .log = &server->store_log};
+}
+
+static enum stir_code make_workers(struct server *server, struct stir_error *err)
+{
+    unsigned char tickets[CPSD_TICKET_KEYS];
+    int64_t want = server->setup->config.workers;
+    size_t count = want ? (size_t)want : uv_available_parallelism();
+    server->workers = calloc(count, sizeof(*server->workers));
+    server->metrics = calloc(count, sizeof(struct cpsd_metrics *));
+    if (!server->workers || !server->metrics || RAND_bytes(tickets, sizeof(tickets)) != 1) {
+        return stir_fail(err, STIR_E_NOMEM, "workers");
+    }
+    server->worker_count = count;
+    raise_file_limit(server);
+    enum stir_code code = STIR_OK;
+    for (size_t i = 0; code == STIR_OK && i < count; i++) {
+        struct cpsd_worker *worker = &server->workers[i];
+        code = cpsd_worker_init(worker, (unsigned)i, server->setup, server->backend, err);
+        server->metrics[i] = &worker->metrics;
+        worker->service.all_metrics = server->metrics;
+        worker->service.worker_count = count;
+        if (code == STIR_OK && worker->ssl_ctx) {
+            code = cpsd_tls_harden(worker->ssl_ctx, tickets, err);
+        }
+    }
+    OPENSSL_cleanse(tickets, sizeof(tickets));
+    return code;
+}
+
+static enum stir_code prepare(struct server *server, struct stir_error *err)
+{
+    struct cpsd_store_config store = store_config(server);
+    enum stir_code code = cpsd_dummy_secret(server->setup->dummy_secret, &server->setup->config, err);
+    if (code == STIR_OK) {
+        code = cpsd_backend_new(&server->backend, &store, err);
+    }
+    if (code == STIR_OK) {
+        stir_log_plain(&server->log, STIR_LOG_NOTICE, "store: %s", cpsd_backend_description(server->backend));
+        log_policies(server);
+        code = make_workers(server, err);
+    }
+    if (code == STIR_OK) {
+        code = cpsd_listen(server->workers, server->worker_count, &server->setup->config, &server->log, err);
+    }
+    return code == STIR_OK ? watch_signals(server, err) : code;
+}
+
+static enum stir_code run(struct server *server, struct stir_error *err)
+{
+    size_t running = 0;
+    enum stir_code code = STIR_OK;
+    for (; running < server->worker_count; running++) {
+        struct cpsd_worker *worker = &server->workers[running];
+        if (uv_thread_create(&worker->thread, cpsd_worker_main, worker) < 0) {
+            code = stir_fail(err, STIR_E_NOMEM, "cannot start a thread");
+            break;
+        }
+    }
+    if (code == STIR_OK) {
+        stir_log_plain(&server->log, STIR_LOG_NOTICE, "ready: %zu workers", server->worker_count);
+        (void)uv_run(&server->loop, UV_RUN_DEFAULT);
+    }
+    for (size_t i = 0; i < running; i++) {
+        cpsd_worker_command(&server->workers[i], CPSD_CMD_STOP, NULL);
+        (void)uv_thread_join(&server->workers[i].thread);
+    }
+    (void)uv_loop_close(&server->loop);
+    stir_log_plain(&server->log, STIR_LOG_NOTICE, "stopped");
+    return code;
+}
+
+static void quiet(int level, const char *line)
+{
+    (void)level, (void)line;
+}
+
+enum stir_code cpsd_server_run(struct cpsd_config *config, const char *path, const struct cpsd_overrides *overrides,
+                               struct stir_error *err)
+{
+    struct server server = {.path = path, .overrides = overrides};
+    cpsd_log_setup(&server.log, config);
+    server.store_log = server.log;
+    lws_set_log_level(0, quiet);
+    enum stir_code code = make_setup(&server.setup, config, err);
+    if (code != STIR_OK) {
+        return code;
+    }
+    code = prepare(&server, err);
+    if (code == STIR_OK) {
+        code = run(&server, err);
+    }
+    for (size_t i = 0; i < server.worker_count; i++) {
+        cpsd_worker_clear(&server.workers[i]);
+    }
+    cpsd_backend_free(server.backend);
+    free(server.workers);
+    free(server.metrics);
+    cpsd_setup_unref(server.setup);
+    return code;
+}
+
+enum stir_code cpsd_server_check(const struct cpsd_config *config, struct stir_error *err)
+{
+    struct cpsd_credential *credential = NULL;
+    struct cpsd_backend *backend = NULL;
+    struct cpsd_dummies *dummies = NULL;
+    uint8_t secret[CPSD_DUMMY_SECRET];
+    struct cpsd_store_config store = {.url = config->store_url,
+                                      .box_limit = (unsigned)config->box_limit,
+                                      .memory_limit_bytes = (unsigned long)config->memory_limit_bytes,
+                                      .timeout_ms = (unsigned)config->store_timeout_ms,
+                                      .max_ttl_ms = LONGEST_LIFE_MS};
+    enum stir_code code = cpsd_listen_check(config, err);
+    if (code == STIR_OK && config->listen[0]) {
+        code = cpsd_credential_load(&credential, config, err);
+    }
+    if (code == STIR_OK) {
+        code = cpsd_dummy_secret(secret, config, err);
+    }
+    if (code == STIR_OK) {
+        code = cpsd_dummies_new(&dummies, secret, config, err);
+    }
+    if (code == STIR_OK) {
+        code = cpsd_backend_new(&backend, &store, err);
+    }
+    OPENSSL_cleanse(secret, sizeof(secret));
+    cpsd_credential_free(credential);
+    cpsd_dummies_free(dummies);
+    cpsd_backend_free(backend);
+    return code;
+}

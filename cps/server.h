@@ -1,0 +1,20 @@
+#pragma once
+
+#include "cps/config.h"
+
+/*
+ * The process: listeners, workers, signals. Everything below it is told what to do through cps/request.h.
+ */
+
+/*
+ * Runs until SIGTERM or SIGINT: opens the listeners, starts the workers, reads configuration and certificates again on
+ * SIGHUP. `config` is taken over and cleared. `path` (may be NULL) and `overrides` are read again then. Writes to the
+ * log what an operator has to know. STIR_E_CONFIG, STIR_E_IO, STIR_E_KEY, STIR_E_CERT, STIR_E_NOMEM if it could not
+ * start.
+ */
+enum stir_code cpsd_server_run(struct cpsd_config *config, const char *path, const struct cpsd_overrides *overrides,
+                               struct stir_error *err) STIR_MUST_CHECK;
+
+/* What `cpsd -t` does beyond reading the file: certificate and key fit, addresses and the store's URL are understood,
+ * the dummies' secret can be read. */
+enum stir_code cpsd_server_check(const struct cpsd_config *config, struct stir_error *err) STIR_MUST_CHECK;

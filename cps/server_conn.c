@@ -1,0 +1,458 @@
+#include "cps/problem.h"
+#include "cps/routes.h"
+#include "cps/server_internal.h"
+
+#include <openssl/ssl.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+/*
+ * A connection's life. libwebsockets moves octets and does TLS (its raw role); requests are cut out of the octets by
+ * cps/http, one at a time and in order, and each answer is one write.
+ */
+#define LINGER_MS 2000
+#define PIPELINE_SLACK 65536 /* octets of later requests that are read ahead while one is being answered */
+
+static void process_input(struct cpsd_conn *conn);
+
+static struct cpsd_http_limits limits_of(const struct cpsd_worker *worker)
+{
+    const struct cpsd_config *config = worker->service.config;
+    return (struct cpsd_http_limits){.head_bytes = (uint32_t)config->max_head_bytes,
+                                     .body_bytes = (uint32_t)config->max_body_bytes,
+                                     .fields = 64};
+}
+
+/* ---- lists by state, oldest first: what is too old stands at the head ---- */
+
+static void unlink_conn(struct cpsd_conn *conn)
+{
+    struct cpsd_conn_list *list = &conn->worker->conns[conn->state];
+    *(conn->prev ? &conn->prev->next : &list->first) = conn->next;
+    *(conn->next ? &conn->next->prev : &list->last) = conn->prev;
+}
+
+static void link_conn(struct cpsd_conn *conn, enum cpsd_conn_state state)
+{
+    struct cpsd_conn_list *list = &conn->worker->conns[state];
+    conn->state = state;
+    conn->since_ms = uv_now(&conn->worker->loop);
+    conn->next = NULL;
+    conn->prev = list->last;
+    *(list->last ? &list->last->next : &list->first) = conn;
+    list->last = conn;
+}
+
+static void set_state(struct cpsd_conn *conn, enum cpsd_conn_state state)
+{
+    if (conn->state != state) {
+        unlink_conn(conn);
+        link_conn(conn, state);
+    }
+}
+
+/* Closes from the loop, not from here: callers still hold the connection. */
+static void kill_conn(struct cpsd_conn *conn)
+{
+    if (!conn->dead) {
+        conn->dead = true;
+        lws_set_timeout(conn->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
+    }
+}
+
+/* ---- writing ---- */
+
+static const char *date_now(struct cpsd_worker *worker)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    if (now.tv_sec != worker->date_at) {
+        struct tm tm;
+        worker->date_at = now.tv_sec;
+        (void)gmtime_r(&now.tv_sec, &tm);
+        (void)strftime(worker->date, sizeof(worker->date), "%a, %d %b %Y %H:%M:%S GMT", &tm);
+    }
+    return worker->date;
+}
+
+static void begin_output(struct cpsd_worker *worker)
+{
+    worker->out.len = 0;
+    (void)stir_buf_extend(&worker->out, LWS_PRE);
+}
+
+/* libwebsockets keeps what the socket does not take and goes on by itself. */
+static void write_output(struct cpsd_conn *conn)
+{
+    struct stir_buf *out = &conn->worker->out;
+    if (stir_buf_state(out) != STIR_OK) {
+        stir_buf_free(out); /* a failure sticks: the next response starts anew */
+        kill_conn(conn);
+        return;
+    }
+    size_t len = out->len - LWS_PRE;
+    if (!conn->dead && lws_write(conn->wsi, (unsigned char *)out->ptr + LWS_PRE, len, LWS_WRITE_RAW) < (int)len) {
+        kill_conn(conn);
+    }
+}
+
+/* After the last answer: the client is told that nothing more comes, and may read in peace before we close. Closing at
+ * once, with its octets unread, would reset the connection and could take the answer with it. */
+static void start_linger(struct cpsd_conn *conn)
+{
+    set_state(conn, CPSD_CONN_LINGER);
+    free(conn->in);
+    conn->in = NULL;
+    conn->in_len = conn->in_cap = 0;
+    if (!conn->dead) {
+        lws_callback_on_writable(conn->wsi);
+    }
+}
+
+static void shut_output(struct cpsd_conn *conn)
+{
+    if (lws_partial_buffered(conn->wsi)) {
+        lws_callback_on_writable(conn->wsi);
+        return;
+    }
+    SSL *ssl = lws_get_ssl(conn->wsi);
+    if (ssl) {
+        (void)SSL_shutdown(ssl);
+    }
+    (void)shutdown(lws_get_socket_fd(conn->wsi), SHUT_WR);
+}
+
+/* ---- requests ---- */
+
+static struct cpsd_request *take_request(struct cpsd_worker *worker)
+{
+    struct cpsd_request *request = worker->free_requests;
+    if (request) {
+        worker->free_requests = request->answer_arg;
+    } else {
+        request = malloc(sizeof(*request));
+    }
+    return request;
+}
+
+static void give_request(struct cpsd_worker *worker, struct cpsd_request *request)
+{
+    request->answer_arg = worker->free_requests;
+    worker->free_requests = request;
+}
+
+void cpsd_request_pool_clear(struct cpsd_worker *worker)
+{
+    for (struct cpsd_request *request; (request = worker->free_requests);) {
+        worker->free_requests = request->answer_arg;
+        free(request);
+    }
+}
+
+static void throttle(struct cpsd_conn *conn, bool on)
+{
+    if (conn->throttled != on && !conn->dead) {
+        conn->throttled = on;
+        (void)lws_rx_flow_control(conn->wsi, !on);
+    }
+}
+
+static void after_answer(struct cpsd_conn *conn)
+{
+    conn->request = NULL;
+    if (!conn->keep_alive) {
+        start_linger(conn);
+        return;
+    }
+    set_state(conn, CPSD_CONN_IDLE);
+    throttle(conn, false);
+    if (!conn->processing && conn->in_len) {
+        process_input(conn);
+    }
+}
+
+/* The completion that handlers call. */
+static void answer(struct cpsd_request *request, const struct cpsd_response *response)
+{
+    struct cpsd_conn *conn = request->answer_arg;
+    struct cpsd_service *service = request->service;
+    struct cpsd_worker *worker = (struct cpsd_worker *)((char *)service - offsetof(struct cpsd_worker, service));
+    uint64_t us = (uv_hrtime() - request->started_ns) / 1000;
+    cpsd_metrics_request(&worker->metrics, request->route_id, response->status, us);
+    if (service->config->log_access) {
+        cpsd_access_log(worker, request, response->status, us);
+    }
+    if (conn) {
+        conn->keep_alive &= !worker->stopping;
+        begin_output(worker);
+        cpsd_http_format(&worker->out, response, date_now(worker), conn->keep_alive, conn->head_only);
+        write_output(conn);
+    }
+    give_request(worker, request);
+    if (conn) {
+        after_answer(conn);
+    }
+}
+
+static void start_request(struct cpsd_conn *conn, const char *octets)
+{
+    const struct cpsd_http *http = &conn->http;
+    struct cpsd_worker *worker = conn->worker;
+    struct cpsd_request *request = take_request(worker);
+    if (!request) {
+        kill_conn(conn);
+        return;
+    }
+    memset(request, 0, sizeof(*request));
+    request->method = http->method;
+    request->path = cpsd_http_view(octets, http->path);
+    request->query = cpsd_http_view(octets, http->query);
+    request->body = stir_view(octets + http->head_len, http->body_len);
+    for (size_t i = 0; i < CPSD_FIELD_COUNT; i++) {
+        request->fields[i] = cpsd_http_view(octets, http->fields[i]);
+    }
+    request->caller = conn->caller;
+    request->service = &worker->service;
+    request->started_ns = uv_hrtime();
+    request->answer = answer;
+    request->answer_arg = conn;
+    conn->keep_alive = http->keep_alive;
+    conn->head_only = http->method == CPSD_HEAD;
+    conn->request = request;
+    set_state(conn, CPSD_CONN_BUSY);
+    cpsd_dispatch(request);
+}
+
+/* Answers what is not a request, or not one to go on after. */
+static void answer_bad(struct cpsd_conn *conn, int status, const char *reason)
+{
+    struct cpsd_worker *worker = conn->worker;
+    struct stir_buf body = {.limit = 1024};
+    cpsd_problem_body(&body, status, cpsd_http_reason(status), reason);
+    struct cpsd_response response = {.status = status, .content_type = "application/problem+json"};
+    response.body = stir_view(body.ptr, body.len);
+    cpsd_metrics_request(&worker->metrics, CPSD_ROUTE_OTHER, status, 0);
+    begin_output(worker);
+    cpsd_http_format(&worker->out, &response, date_now(worker), false, false);
+    write_output(conn);
+    stir_buf_free(&body);
+    conn->keep_alive = false;
+    start_linger(conn);
+}
+
+static void answer_continue(struct cpsd_conn *conn)
+{
+    if (conn->http.expect_continue && !conn->continued) {
+        conn->continued = true;
+        begin_output(conn->worker);
+        stir_buf_puts(&conn->worker->out, "HTTP/1.1 100 Continue\r\n\r\n");
+        write_output(conn);
+    }
+}
+
+/* ---- input ---- */
+
+/* Takes requests off the front of octets while there are whole ones and none is being answered. Returns how many octets
+ * were used. */
+static size_t consume(struct cpsd_conn *conn, const char *octets, size_t len)
+{
+    struct cpsd_http_limits limits = limits_of(conn->worker);
+    size_t used = 0;
+    conn->processing = true;
+    while (!conn->dead && conn->state != CPSD_CONN_BUSY && conn->state != CPSD_CONN_LINGER && used < len) {
+        set_state(conn, CPSD_CONN_READING);
+        enum cpsd_http_state state = cpsd_http_feed(&conn->http, octets + used, len - used, &limits);
+        if (state == CPSD_HTTP_BAD) {
+            answer_bad(conn, conn->http.status, conn->http.reason);
+        } else if (state == CPSD_HTTP_READY) {
+            size_t total = (size_t)conn->http.head_len + conn->http.body_len;
+            start_request(conn, octets + used);
+            used += total;
+            conn->http = (struct cpsd_http){0};
+            conn->continued = false;
+        } else {
+            if (state == CPSD_HTTP_BODY) {
+                answer_continue(conn);
+            }
+            break;
+        }
+    }
+    conn->processing = false;
+    return used;
+}
+
+/* Keeps octets for later. */
+static bool save_input(struct cpsd_conn *conn, const char *octets, size_t len)
+{
+    if (conn->in_cap - conn->in_len < len) {
+        size_t cap = (conn->in_len + len + 4095) & ~(size_t)4095;
+        char *in = realloc(conn->in, cap);
+        if (!in) {
+            return false;
+        }
+        conn->in = in;
+        conn->in_cap = cap;
+    }
+    memcpy(conn->in + conn->in_len, octets, len);
+    conn->in_len += len;
+    return true;
+}
+
+static void process_input(struct cpsd_conn *conn)
+{
+    size_t used = consume(conn, conn->in, conn->in_len);
+    if (conn->state == CPSD_CONN_LINGER) {
+        return;
+    }
+    conn->in_len -= used;
+    if (conn->in_len == 0) {
+        free(conn->in);
+        conn->in = NULL;
+        conn->in_cap = 0;
+    } else if (used) {
+        memmove(conn->in, conn->in + used, conn->in_len);
+    }
+}
+
+static void received(struct cpsd_conn *conn, const char *octets, size_t len)
+{
+    const struct cpsd_config *config = conn->worker->service.config;
+    if (conn->dead || conn->state == CPSD_CONN_LINGER) {
+        return;
+    }
+    /* the usual case: whole requests straight out of libwebsockets' buffer, no copy */
+    size_t used = conn->in_len == 0 ? consume(conn, octets, len) : 0;
+    if (conn->dead || conn->state == CPSD_CONN_LINGER || used == len) {
+        return;
+    }
+    bool waited = conn->in_len != 0;
+    if (!save_input(conn, octets + used, len - used)) {
+        kill_conn(conn);
+        return;
+    }
+    if (waited && conn->state != CPSD_CONN_BUSY) {
+        process_input(conn);
+    }
+    if (conn->state == CPSD_CONN_BUSY &&
+        conn->in_len > (size_t)(config->max_head_bytes + config->max_body_bytes + PIPELINE_SLACK)) {
+        throttle(conn, true);
+    }
+}
+
+/* ---- coming and going ---- */
+
+static void adopted(struct cpsd_conn *conn, struct lws *wsi)
+{
+    const struct cpsd_listener *listener = lws_get_opaque_user_data(wsi);
+    struct sockaddr_storage peer;
+    socklen_t len = sizeof(peer);
+    *conn = (struct cpsd_conn){.wsi = wsi, .worker = listener->worker};
+    conn->caller.kind = listener->local ? CPSD_LOCAL : CPSD_ANYBODY;
+    if (getpeername(lws_get_socket_fd(wsi), (struct sockaddr *)&peer, &len) == 0) {
+        if (peer.ss_family == AF_INET6) {
+            conn->caller.address = ((const struct sockaddr_in6 *)(const void *)&peer)->sin6_addr;
+        } else if (peer.ss_family == AF_INET) {
+            conn->caller.address.s6_addr[10] = conn->caller.address.s6_addr[11] = 0xff;
+            memcpy(&conn->caller.address.s6_addr[12], &((const struct sockaddr_in *)(const void *)&peer)->sin_addr, 4);
+        }
+    }
+    link_conn(conn, CPSD_CONN_IDLE);
+    conn->worker->conn_count++;
+    cpsd_count(&conn->worker->metrics.connections, 1);
+    cpsd_count(&conn->worker->metrics.connections_total, 1);
+}
+
+static void closed(struct cpsd_conn *conn)
+{
+    struct cpsd_request *request = conn->request;
+    unlink_conn(conn);
+    conn->dead = true;
+    conn->worker->conn_count--;
+    cpsd_uncount(&conn->worker->metrics.connections);
+    free(conn->in);
+    conn->in = NULL;
+    conn->in_len = 0;
+    if (request) {
+        request->answer_arg = NULL; /* answered to nobody */
+        if (request->hurry) {
+            request->hurry(request);
+        }
+    }
+}
+
+int cpsd_conn_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
+{
+    struct cpsd_conn *conn = user;
+    switch ((int)reason) {
+    case LWS_CALLBACK_RAW_ADOPT:
+        adopted(conn, wsi);
+        break;
+    case LWS_CALLBACK_RAW_RX:
+        received(conn, in, len);
+        return conn->dead ? -1 : 0;
+    case LWS_CALLBACK_RAW_WRITEABLE:
+        if (conn->state == CPSD_CONN_LINGER) {
+            shut_output(conn);
+        }
+        break;
+    case LWS_CALLBACK_RAW_CLOSE:
+        if (conn && conn->wsi) {
+            closed(conn);
+            conn->wsi = NULL;
+        }
+        break;
+    default:
+        break;
+    }
+    return 0;
+}
+
+void cpsd_conn_tick(struct cpsd_worker *worker)
+{
+    const struct cpsd_config *config = worker->service.config;
+    uint64_t now = uv_now(&worker->loop);
+    struct cpsd_conn *next;
+    for (struct cpsd_conn *conn = worker->conns[CPSD_CONN_IDLE].first; conn; conn = conn->next) {
+        if (now - conn->since_ms < (uint64_t)config->idle_timeout_s * 1000) {
+            break;
+        }
+        kill_conn(conn);
+    }
+    for (struct cpsd_conn *conn = worker->conns[CPSD_CONN_READING].first; conn; conn = next) {
+        if (now - conn->since_ms < (uint64_t)config->request_timeout_s * 1000) {
+            break;
+        }
+        next = conn->next;
+        cpsd_count(&worker->metrics.timeouts, 1);
+        answer_bad(conn, 408, "the request did not come to its end in time");
+    }
+    for (struct cpsd_conn *conn = worker->conns[CPSD_CONN_LINGER].first; conn; conn = conn->next) {
+        if (now - conn->since_ms < LINGER_MS) {
+            break;
+        }
+        kill_conn(conn);
+    }
+}
+
+void cpsd_conn_drain(struct cpsd_worker *worker)
+{
+    for (struct cpsd_conn *conn = worker->conns[CPSD_CONN_IDLE].first; conn; conn = conn->next) {
+        kill_conn(conn);
+    }
+    struct cpsd_conn *next;
+    for (struct cpsd_conn *conn = worker->conns[CPSD_CONN_BUSY].first; conn; conn = next) {
+        next = conn->next;
+        if (conn->request && conn->request->hurry) {
+            conn->request->hurry(conn->request);
+        }
+    }
+}
+
+void cpsd_conn_kill_all(struct cpsd_worker *worker)
+{
+    for (int state = 0; state < CPSD_CONN_STATES; state++) {
+        for (struct cpsd_conn *conn = worker->conns[state].first; conn; conn = conn->next) {
+            kill_conn(conn);
+        }
+    }
+}

@@ -1,0 +1,126 @@
+#pragma once
+
+#include "cps/request.h"
+#include "cps/server_tls.h"
+
+#include <libwebsockets.h>
+#include <stdatomic.h>
+#include <uv.h>
+
+/* Shared by cps/server*.c and by nobody else. */
+
+#define CPSD_LISTENERS_MAX 16
+
+/* A configuration in use: replaced whole on reload, freed when the last worker has let it go. */
+struct cpsd_setup {
+    struct cpsd_config config;
+    struct cpsd_credential *credential; /* NULL without a TLS listener */
+    uint8_t dummy_secret[CPSD_DUMMY_SECRET];
+    _Atomic unsigned refs;
+};
+
+struct cpsd_worker;
+
+/* One listening socket of one worker. */
+struct cpsd_listener {
+    struct cpsd_worker *worker;
+    uv_poll_t poll;
+    int fd;
+    bool tls, local;
+    bool open;
+};
+
+enum cpsd_conn_state {
+    CPSD_CONN_IDLE,    /* between requests; holds no buffer */
+    CPSD_CONN_READING, /* a request is coming in */
+    CPSD_CONN_BUSY,    /* a request is being answered */
+    CPSD_CONN_LINGER,  /* answered for the last time: what still comes is dropped until the client closes */
+    CPSD_CONN_STATES,
+};
+
+/* A connection: libwebsockets' per-session data. */
+struct cpsd_conn {
+    struct lws *wsi;
+    struct cpsd_worker *worker;
+    struct cpsd_conn *prev, *next; /* in worker->conns[state], oldest first */
+    enum cpsd_conn_state state;
+    uint64_t since_ms; /* when it came into this state */
+    struct cpsd_http http;
+    char *in; /* octets that wait; NULL if none */
+    size_t in_len, in_cap;
+    struct cpsd_request *request;
+    struct cpsd_caller caller;
+    bool keep_alive, head_only; /* of the request that is being answered */
+    bool continued;             /* "100 Continue" was sent */
+    bool processing, throttled, dead;
+};
+
+struct cpsd_conn_list {
+    struct cpsd_conn *first, *last;
+};
+
+enum {
+    CPSD_CMD_STOP = 1,
+    CPSD_CMD_RELOAD = 2,
+};
+
+struct cpsd_worker {
+    unsigned index;
+    uv_thread_t thread;
+    bool started;
+    uv_loop_t loop;
+    uv_async_t command;
+    uv_timer_t tick;
+    struct lws_context *lws;
+    struct lws_vhost *plain_vhost, *tls_vhost;
+    SSL_CTX *ssl_ctx; /* of tls_vhost; libwebsockets' */
+    struct cpsd_listener listeners[CPSD_LISTENERS_MAX];
+    size_t listener_count;
+    struct stir_log log;
+    struct cpsd_service service;
+    struct cpsd_metrics metrics;
+    struct cpsd_setup *setup;
+    struct cpsd_conn_list conns[CPSD_CONN_STATES];
+    size_t conn_count;
+    struct cpsd_request *free_requests; /* kept for the next ones */
+    struct stir_buf out;                /* a response, behind LWS_PRE octets */
+    time_t date_at;
+    char date[40];
+    uint8_t log_key[32];
+    bool stopping, store_closed;
+    uint64_t stop_deadline_ms;
+    /* written by the main thread, under the mutex */
+    uv_mutex_t mutex;
+    unsigned commands;
+    struct cpsd_setup *next_setup;
+};
+
+/* server.c */
+struct cpsd_setup *cpsd_setup_ref(struct cpsd_setup *setup);
+void cpsd_setup_unref(struct cpsd_setup *setup);
+void cpsd_log_setup(struct stir_log *log, const struct cpsd_config *config);
+
+/* server_worker.c: a worker's life. init runs in the main thread, the loop in its own; listeners are added between. */
+enum stir_code cpsd_worker_init(struct cpsd_worker *worker, unsigned index, struct cpsd_setup *setup,
+                                struct cpsd_backend *backend, struct stir_error *err);
+void cpsd_worker_main(void *arg);
+void cpsd_worker_command(struct cpsd_worker *worker, unsigned command, struct cpsd_setup *setup);
+void cpsd_worker_clear(struct cpsd_worker *worker);
+extern const struct lws_protocols cpsd_protocols[];
+
+/* server_listen.c */
+enum stir_code cpsd_listen(struct cpsd_worker *workers, size_t count, const struct cpsd_config *config,
+                           const struct stir_log *log, struct stir_error *err);
+enum stir_code cpsd_listen_check(const struct cpsd_config *config, struct stir_error *err);
+enum stir_code cpsd_listener_start(struct cpsd_listener *listener, struct stir_error *err);
+void cpsd_listener_stop(struct cpsd_listener *listener);
+
+/* server_conn.c */
+int cpsd_conn_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len);
+void cpsd_conn_tick(struct cpsd_worker *worker);  /* closes what took too long */
+void cpsd_conn_drain(struct cpsd_worker *worker); /* idle ones close now, busy ones after their answer */
+void cpsd_conn_kill_all(struct cpsd_worker *worker);
+void cpsd_request_pool_clear(struct cpsd_worker *worker);
+
+/* server_access.c */
+void cpsd_access_log(struct cpsd_worker *worker, const struct cpsd_request *request, int status, uint64_t us);

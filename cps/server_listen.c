@@ -1,0 +1,273 @@
+#include "cps/server_internal.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+/*
+ * Listening sockets are opened here, one a worker with SO_REUSEPORT, since libwebsockets as Debian builds it
+ * (LWS_MAX_SMP 1) would share nothing; accepted sockets are handed to it.
+ */
+#define ACCEPTS_A_TURN 64 /* then other connections get their turn */
+#define BACKLOG 4096
+
+union address {
+    struct sockaddr any;
+    struct sockaddr_in in;
+    struct sockaddr_in6 in6;
+    struct sockaddr_un un;
+};
+
+static enum stir_code parse_unix(union address *out, socklen_t *len, const char *path, struct stir_error *err)
+{
+    size_t n = strlen(path);
+    if (n == 0 || n >= sizeof(out->un.sun_path)) {
+        return stir_fail(err, STIR_E_CONFIG, "unix:%s: the path is empty or longer than %zu octets", path,
+                         sizeof(out->un.sun_path) - 1);
+    }
+    out->un.sun_family = AF_UNIX;
+    memcpy(out->un.sun_path, path, n + 1);
+    *len = (socklen_t)sizeof(out->un);
+    return STIR_OK;
+}
+
+static enum stir_code parse_port(const char *text, uint16_t *port, const char *whole, struct stir_error *err)
+{
+    char *end = NULL;
+    unsigned long n = strtoul(text, &end, 10);
+    if (text[0] < '0' || text[0] > '9' || *end || n > 65535) {
+        return stir_fail(err, STIR_E_CONFIG, "%s: the port is not a number up to 65535", whole);
+    }
+    *port = htons((uint16_t)n);
+    return STIR_OK;
+}
+
+/* "127.0.0.1:8443", "[::1]:8443", "unix:/run/cpsd.sock" */
+static enum stir_code parse_address(union address *out, socklen_t *len, const char *text, struct stir_error *err)
+{
+    char host[64];
+    memset(out, 0, sizeof(*out));
+    if (strncmp(text, "unix:", 5) == 0) {
+        return parse_unix(out, len, text + 5, err);
+    }
+    const char *colon = strrchr(text, ':');
+    size_t n = colon ? (size_t)(colon - text) : 0;
+    bool bracketed = n > 2 && text[0] == '[' && text[n - 1] == ']';
+    size_t skip = bracketed ? 1 : 0;
+    if (n <= 2 * skip || n - 2 * skip >= sizeof(host)) {
+        return stir_fail(err, STIR_E_CONFIG, "%s: not address:port, [IPv6]:port or unix:/path", text);
+    }
+    memcpy(host, text + skip, n - 2 * skip);
+    host[n - 2 * skip] = '\0';
+    if (bracketed && inet_pton(AF_INET6, host, &out->in6.sin6_addr) == 1) {
+        out->in6.sin6_family = AF_INET6;
+        *len = (socklen_t)sizeof(out->in6);
+        return parse_port(colon + 1, &out->in6.sin6_port, text, err);
+    }
+    if (!bracketed && inet_pton(AF_INET, host, &out->in.sin_addr) == 1) {
+        out->in.sin_family = AF_INET;
+        *len = (socklen_t)sizeof(out->in);
+        return parse_port(colon + 1, &out->in.sin_port, text, err);
+    }
+    return stir_fail(err, STIR_E_CONFIG, "%s: the address is not a numeric IPv4 or [IPv6] address", text);
+}
+
+/* A socket file that nobody listens on any more is a leftover of ours. */
+static void remove_stale_socket(const union address *address, socklen_t len)
+{
+    struct stat st;
+    if (lstat(address->un.sun_path, &st) < 0 || !S_ISSOCK(st.st_mode)) {
+        return;
+    }
+    int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (probe >= 0 && connect(probe, &address->any, len) < 0 && errno == ECONNREFUSED) {
+        (void)unlink(address->un.sun_path);
+    }
+    if (probe >= 0) {
+        (void)close(probe);
+    }
+}
+
+static int open_socket(union address *address, socklen_t len, const char *text, struct stir_error *err)
+{
+    int one = 1;
+    int fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    bool ok = fd >= 0;
+    if (ok && address->any.sa_family == AF_UNIX) {
+        remove_stale_socket(address, len);
+    } else if (ok) {
+        ok = setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) == 0 &&
+             setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)) == 0;
+        if (address->any.sa_family == AF_INET6) {
+            (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
+        }
+    }
+    if (!ok || bind(fd, &address->any, len) < 0 || listen(fd, BACKLOG) < 0 ||
+        getsockname(fd, &address->any, &len) < 0) {
+        (void)stir_fail(err, STIR_E_IO, "cannot listen on %s: %s", text, strerror(errno));
+        if (fd >= 0) {
+            (void)close(fd);
+        }
+        return -1;
+    }
+    return fd;
+}
+
+static enum stir_code add_listener(struct cpsd_worker *worker, int fd, bool tls, bool local, struct stir_error *err)
+{
+    if (worker->listener_count == CPSD_LISTENERS_MAX) {
+        (void)close(fd);
+        return stir_fail(err, STIR_E_CONFIG, "more than %d addresses to listen on", CPSD_LISTENERS_MAX);
+    }
+    struct cpsd_listener *listener = &worker->listeners[worker->listener_count++];
+    *listener = (struct cpsd_listener){.worker = worker, .fd = fd, .tls = tls, .local = local};
+    return STIR_OK;
+}
+
+static void log_listening(const struct stir_log *log, const union address *address, bool tls, bool local)
+{
+    char host[INET6_ADDRSTRLEN] = "";
+    if (address->any.sa_family == AF_UNIX) {
+        stir_log_plain(log, STIR_LOG_NOTICE, "%s on unix:%s", local ? "admin" : "listening", address->un.sun_path);
+        return;
+    }
+    bool six = address->any.sa_family == AF_INET6;
+    const void *raw = six ? (const void *)&address->in6.sin6_addr : (const void *)&address->in.sin_addr;
+    (void)inet_ntop(address->any.sa_family, raw, host, sizeof(host));
+    stir_log_plain(log, STIR_LOG_NOTICE, "%s on %s://%s%s%s:%u", local ? "admin" : "listening", tls ? "https" : "http",
+                   six ? "[" : "", host, six ? "]" : "", ntohs(six ? address->in6.sin6_port : address->in.sin_port));
+}
+
+/* One address for `count` workers. The first bind may choose a port (port 0), which the others then share; a unix
+ * socket is one for all. */
+static enum stir_code listen_on(struct cpsd_worker *workers, size_t count, const char *text, bool tls, bool local,
+                                const struct stir_log *log, struct stir_error *err)
+{
+    union address address;
+    socklen_t len = 0;
+    enum stir_code code = parse_address(&address, &len, text, err);
+    int first = -1;
+    for (size_t i = 0; code == STIR_OK && i < count; i++) {
+        bool shared = i > 0 && address.any.sa_family == AF_UNIX;
+        int fd = shared ? fcntl(first, F_DUPFD_CLOEXEC, 0) : open_socket(&address, len, text, err);
+        if (fd < 0) {
+            return shared ? stir_fail(err, STIR_E_IO, "%s: %s", text, strerror(errno)) : STIR_E_IO;
+        }
+        first = i == 0 ? fd : first;
+        code = add_listener(&workers[i], fd, tls, local, err);
+    }
+    if (code == STIR_OK) {
+        log_listening(log, &address, tls, local);
+    }
+    return code;
+}
+
+static enum stir_code listen_on_list(struct cpsd_worker *workers, size_t count, const char *list, bool tls,
+                                     const struct stir_log *log, struct stir_error *err)
+{
+    char text[160];
+    size_t pos = 0;
+    enum stir_code code = STIR_OK;
+    while (code == STIR_OK && stir_conf_next(list, &pos, text, sizeof(text))) {
+        code = listen_on(workers, count, text, tls, false, log, err);
+    }
+    return code;
+}
+
+enum stir_code cpsd_listen(struct cpsd_worker *workers, size_t count, const struct cpsd_config *config,
+                           const struct stir_log *log, struct stir_error *err)
+{
+    enum stir_code code = listen_on_list(workers, count, config->listen, true, log, err);
+    if (code == STIR_OK) {
+        code = listen_on_list(workers, count, config->listen_plain, false, log, err);
+    }
+    if (code == STIR_OK && config->admin[0]) {
+        code = listen_on(workers, 1, config->admin, false, true, log, err);
+    }
+    return code;
+}
+
+static enum stir_code check_list(const char *list, struct stir_error *err)
+{
+    char text[160];
+    size_t pos = 0;
+    union address address;
+    socklen_t len = 0;
+    enum stir_code code = STIR_OK;
+    while (code == STIR_OK && stir_conf_next(list, &pos, text, sizeof(text))) {
+        code = parse_address(&address, &len, text, err);
+    }
+    return code;
+}
+
+enum stir_code cpsd_listen_check(const struct cpsd_config *config, struct stir_error *err)
+{
+    enum stir_code code = check_list(config->listen, err);
+    if (code == STIR_OK) {
+        code = check_list(config->listen_plain, err);
+    }
+    return code == STIR_OK ? check_list(config->admin, err) : code;
+}
+
+/* ---- accepting ---- */
+
+static void hand_over(struct cpsd_listener *listener, int fd)
+{
+    struct cpsd_worker *worker = listener->worker;
+    if (worker->conn_count >= (size_t)worker->service.config->max_connections) {
+        cpsd_count(&worker->metrics.connections_refused, 1);
+        (void)close(fd);
+        return;
+    }
+    lws_adopt_desc_t how = {.vh = listener->tls ? worker->tls_vhost : worker->plain_vhost,
+                            .type = LWS_ADOPT_SOCKET | (listener->tls ? LWS_ADOPT_ALLOW_SSL : 0),
+                            .fd = {.sockfd = fd},
+                            .vh_prot_name = cpsd_protocols[0].name,
+                            .opaque = listener};
+    (void)lws_adopt_descriptor_vhost_via_info(&how); /* closes fd itself where it fails */
+}
+
+static void on_acceptable(uv_poll_t *poll, int status, int events)
+{
+    struct cpsd_listener *listener = poll->data;
+    (void)status, (void)events;
+    for (int i = 0; i < ACCEPTS_A_TURN; i++) {
+        int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0) {
+            hand_over(listener, fd);
+        } else if (errno != ECONNABORTED && errno != EINTR) {
+            return;
+        }
+    }
+}
+
+enum stir_code cpsd_listener_start(struct cpsd_listener *listener, struct stir_error *err)
+{
+    int status = uv_poll_init(&listener->worker->loop, &listener->poll, listener->fd);
+    if (status < 0) {
+        return stir_fail(err, STIR_E_IO, "listener: %s", uv_strerror(status));
+    }
+    listener->poll.data = listener;
+    listener->open = true;
+    status = uv_poll_start(&listener->poll, UV_READABLE, on_acceptable);
+    return status < 0 ? stir_fail(err, STIR_E_IO, "listener: %s", uv_strerror(status)) : STIR_OK;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct cpsd_listener *listener = handle->data;
+    (void)close(listener->fd);
+    listener->fd = -1;
+}
+
+void cpsd_listener_stop(struct cpsd_listener *listener)
+{
+    if (listener->open) {
+        listener->open = false;
+        uv_close((uv_handle_t *)&listener->poll, on_closed);
+    }
+}

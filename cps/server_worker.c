@@ -1,0 +1,225 @@
+#include "cps/server_internal.h"
+
+#include <openssl/rand.h>
+#include <stdlib.h>
+
+/* One thread: a loop, libwebsockets on it, a store connection, its listeners. */
+#define TICK_MS 250
+#define READ_BUFFER 32768 /* of libwebsockets, one a worker: a whole request as a rule */
+#define OUTPUT_LIMIT (80u << 20)
+
+/* ---- configuration in use ---- */
+
+static enum stir_code use_setup(struct cpsd_worker *worker, struct cpsd_setup *setup, struct stir_error *err)
+{
+    struct cpsd_dummies *dummies = NULL;
+    enum stir_code code = cpsd_dummies_new(&dummies, setup->dummy_secret, &setup->config, err);
+    if (code == STIR_OK && worker->ssl_ctx && setup->credential) {
+        code = cpsd_credential_apply(setup->credential, worker->ssl_ctx, err);
+    }
+    if (code != STIR_OK) {
+        cpsd_dummies_free(dummies);
+        return code;
+    }
+    cpsd_dummies_free(worker->service.dummies);
+    worker->service.dummies = dummies;
+    worker->service.config = &setup->config;
+    cpsd_config_numbering(&setup->config, &worker->service.numbering);
+    cpsd_log_setup(&worker->log, &setup->config);
+    cpsd_setup_unref(worker->setup);
+    worker->setup = cpsd_setup_ref(setup);
+    return STIR_OK;
+}
+
+/* ---- libwebsockets ---- */
+
+static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
+{
+    if (reason == LWS_CALLBACK_OPENSSL_LOAD_EXTRA_SERVER_VERIFY_CERTS) {
+        struct cpsd_worker *worker = lws_context_user(lws_get_context(wsi));
+        worker->ssl_ctx = user;
+        return 0;
+    }
+    return cpsd_conn_callback(wsi, reason, user, in, len);
+}
+
+const struct lws_protocols cpsd_protocols[] = {
+    {"cps", callback, sizeof(struct cpsd_conn), 0, 0, NULL, 0},
+    {NULL, NULL, 0, 0, 0, NULL, 0},
+};
+
+static enum stir_code make_vhosts(struct cpsd_worker *worker, struct lws_context_creation_info *info, bool tls,
+                                  struct stir_error *err)
+{
+    info->port = CONTEXT_PORT_NO_LISTEN;
+    info->vhost_name = "plain";
+    worker->plain_vhost = lws_create_vhost(worker->lws, info);
+    if (worker->plain_vhost && tls) {
+        info->port = CONTEXT_PORT_NO_LISTEN_SERVER;
+        info->vhost_name = "tls";
+        info->options |= LWS_SERVER_OPTION_CREATE_VHOST_SSL_CTX;
+        info->alpn = "http/1.1";
+        info->server_ssl_cert_mem = NULL; /* the certificate comes with the first use_setup */
+        worker->tls_vhost = lws_create_vhost(worker->lws, info);
+    }
+    if (!worker->plain_vhost || (tls && (!worker->tls_vhost || !worker->ssl_ctx))) {
+        return stir_fail(err, STIR_E_NOMEM, "libwebsockets could not make a virtual host");
+    }
+    return STIR_OK;
+}
+
+static enum stir_code make_lws(struct cpsd_worker *worker, const struct cpsd_setup *setup, struct stir_error *err)
+{
+    void *loops[1] = {&worker->loop};
+    struct lws_context_creation_info info = {0};
+    info.options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS | LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
+    info.port = CONTEXT_PORT_NO_LISTEN;
+    info.protocols = cpsd_protocols;
+    info.foreign_loops = loops;
+    info.user = worker;
+    info.pt_serv_buf_size = READ_BUFFER;
+    info.timeout_secs = (unsigned)setup->config.request_timeout_s; /* of a TLS handshake */
+    worker->lws = lws_create_context(&info);
+    if (!worker->lws) {
+        return stir_fail(err, STIR_E_NOMEM, "libwebsockets could not start");
+    }
+    return make_vhosts(worker, &info, setup->credential != NULL, err);
+}
+
+/* ---- the worker's life ---- */
+
+static void finish_if_idle(struct cpsd_worker *worker);
+
+static void on_store_closed(void *arg)
+{
+    struct cpsd_worker *worker = arg;
+    worker->store_closed = true;
+    lws_context_destroy(worker->lws);
+    uv_close((uv_handle_t *)&worker->tick, NULL);
+    uv_close((uv_handle_t *)&worker->command, NULL);
+}
+
+/* When nobody is being served any more, or the time is over, the store and the loop are closed. */
+static void finish_if_idle(struct cpsd_worker *worker)
+{
+    if (worker->service.store == NULL) {
+        return;
+    }
+    if (worker->conn_count && uv_now(&worker->loop) < worker->stop_deadline_ms) {
+        return;
+    }
+    struct cpsd_store *store = worker->service.store;
+    cpsd_conn_kill_all(worker);
+    worker->service.store = NULL;
+    cpsd_store_close(store, on_store_closed, worker);
+}
+
+static void begin_stop(struct cpsd_worker *worker)
+{
+    if (worker->stopping) {
+        return;
+    }
+    worker->stopping = true;
+    worker->service.draining = true;
+    worker->stop_deadline_ms = uv_now(&worker->loop) + (uint64_t)worker->service.config->drain_timeout_s * 1000;
+    for (size_t i = 0; i < worker->listener_count; i++) {
+        cpsd_listener_stop(&worker->listeners[i]);
+    }
+    cpsd_conn_drain(worker);
+}
+
+static void on_command(uv_async_t *async)
+{
+    struct cpsd_worker *worker = async->data;
+    uv_mutex_lock(&worker->mutex);
+    unsigned commands = worker->commands;
+    struct cpsd_setup *setup = worker->next_setup;
+    worker->commands = 0;
+    worker->next_setup = NULL;
+    uv_mutex_unlock(&worker->mutex);
+    if (setup) {
+        struct stir_error err = {0};
+        if (!worker->stopping && use_setup(worker, setup, &err) != STIR_OK) {
+            stir_log_plain(worker->service.log, STIR_LOG_ERROR, "worker %u keeps its configuration: %s", worker->index,
+                           err.text);
+        }
+        cpsd_setup_unref(setup);
+    }
+    if (commands & CPSD_CMD_STOP) {
+        begin_stop(worker);
+    }
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct cpsd_worker *worker = timer->data;
+    cpsd_conn_tick(worker);
+    if (worker->stopping) {
+        cpsd_conn_drain(worker);
+        finish_if_idle(worker);
+    }
+}
+
+void cpsd_worker_command(struct cpsd_worker *worker, unsigned command, struct cpsd_setup *setup)
+{
+    uv_mutex_lock(&worker->mutex);
+    worker->commands |= command;
+    struct cpsd_setup *old = NULL;
+    if (setup) {
+        old = worker->next_setup;
+        worker->next_setup = cpsd_setup_ref(setup);
+    }
+    uv_mutex_unlock(&worker->mutex);
+    cpsd_setup_unref(old);
+    (void)uv_async_send(&worker->command);
+}
+
+enum stir_code cpsd_worker_init(struct cpsd_worker *worker, unsigned index, struct cpsd_setup *setup,
+                                struct cpsd_backend *backend, struct stir_error *err)
+{
+    worker->index = index;
+    worker->out.limit = OUTPUT_LIMIT;
+    worker->service.log = &worker->log;
+    worker->service.backend = backend;
+    worker->service.loop = &worker->loop;
+    worker->service.metrics = &worker->metrics;
+    if (uv_loop_init(&worker->loop) < 0 || uv_mutex_init(&worker->mutex) < 0 ||
+        uv_async_init(&worker->loop, &worker->command, on_command) < 0 ||
+        uv_timer_init(&worker->loop, &worker->tick) < 0 || RAND_bytes(worker->log_key, sizeof(worker->log_key)) != 1) {
+        return stir_fail(err, STIR_E_NOMEM, "worker %u could not be made", index);
+    }
+    worker->command.data = worker;
+    worker->tick.data = worker;
+    worker->started = true; /* from here on there is a loop to clear */
+    enum stir_code code = make_lws(worker, setup, err);
+    if (code == STIR_OK) {
+        code = use_setup(worker, setup, err);
+    }
+    return code == STIR_OK ? cpsd_store_attach(&worker->service.store, backend, &worker->loop, err) : code;
+}
+
+void cpsd_worker_main(void *arg)
+{
+    struct cpsd_worker *worker = arg;
+    struct stir_error err = {0};
+    (void)uv_timer_start(&worker->tick, on_tick, TICK_MS, TICK_MS);
+    for (size_t i = 0; i < worker->listener_count; i++) {
+        if (cpsd_listener_start(&worker->listeners[i], &err) != STIR_OK) {
+            stir_log_plain(worker->service.log, STIR_LOG_ERROR, "worker %u: %s", worker->index, err.text);
+        }
+    }
+    (void)uv_run(&worker->loop, UV_RUN_DEFAULT);
+}
+
+void cpsd_worker_clear(struct cpsd_worker *worker)
+{
+    if (worker->started) {
+        (void)uv_loop_close(&worker->loop);
+        uv_mutex_destroy(&worker->mutex);
+    }
+    cpsd_dummies_free(worker->service.dummies);
+    cpsd_setup_unref(worker->next_setup);
+    cpsd_setup_unref(worker->setup);
+    cpsd_request_pool_clear(worker);
+    stir_buf_free(&worker->out);
+}
