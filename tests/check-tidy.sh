@@ -20,9 +20,16 @@ else
     mapfile -t files < <(jq -r '.[].file' "$scratch/compile_commands.json")
 fi
 export scratch
+status=0
 printf '%s\0' "${files[@]}" | nice xargs -0 -n 1 -P 2 bash -c '
     if ! said=$(clang-tidy --quiet -p "$scratch" "$0" 2>&1); then
         grep -v -E "^[0-9]+ warnings? (and [0-9]+ errors? )?generated|^Suppressed |^Use -header-filter" <<<"$said"
+        grep " error: " <<<"$said" >>"$scratch/errors"
         exit 1
-    fi'
+    fi' || status=1
+if ((status)); then
+    printf '\nin short:\n'
+    sort -u "$scratch/errors"
+fi
 echo "${#files[@]} files"
+exit $status
