@@ -83,7 +83,7 @@ count() {
 # Reports of sanitizers go to files, so that one from a daemon that a test started is seen whatever the test made of it.
 sanitize() {
     local common="log_path=$1/report:exitcode=99"
-    export ASAN_OPTIONS="$common:detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1"
+    export ASAN_OPTIONS="$common:detect_leaks=1:print_legend=0:strict_string_checks=1:detect_stack_use_after_return=1"
     export UBSAN_OPTIONS="$common:print_stacktrace=1:halt_on_error=1"
     export LSAN_OPTIONS="$common"
     export TSAN_OPTIONS="$common:second_deadlock_stack=1"
@@ -103,7 +103,7 @@ stage() {
         exec timeout -k 10 "$STAGE_LIMIT_S" "$@"
     ) >"$log" 2>&1 </dev/null &
     child=$!
-    wait "$child" || status=$?
+    wait "$child" 2>/dev/null || status=$?
     child=
     ((status != 124)) || echo "stopped after $STAGE_LIMIT_S seconds" >>"$log"
     if compgen -G "$reports/*" >/dev/null; then
@@ -118,7 +118,7 @@ stage() {
     fi
     echo "FAIL $name $seconds"
     broken+=("$name")
-    tail -n 40 "$log" | sed 's/^/    | /'
+    tail -n 60 "$log" | sed 's/^/    | /'
     return 1
 }
 
