@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define NUMBER_MAX 15 /* digits of a TelephoneNumber (RFC 8226 section 9) */
+#define COUNT_MAX 16  /* digits of the largest count of such numbers */
 
 enum { TAG_SPC = STIR_DER_EXPLICIT | 0, TAG_RANGE = STIR_DER_EXPLICIT | 1, TAG_ONE = STIR_DER_EXPLICIT | 2 };
 
@@ -231,10 +232,10 @@ static bool count_take(struct stir_view *item, uint64_t *count)
 {
     const char *plus = memchr(item->ptr, '+', item->len);
     size_t n = plus ? item->len - (size_t)(plus - item->ptr) - 1 : 0;
-    if (!plus || !is_digits(plus + 1, n)) {
+    char digits[COUNT_MAX + 1] = {0};
+    if (n < 1 || n > COUNT_MAX || strspn(plus + 1, "0123456789") < n) {
         return false;
     }
-    char digits[NUMBER_MAX + 1] = {0};
     memcpy(digits, plus + 1, n);
     *count = strtoull(digits, NULL, 10);
     item->len = (size_t)(plus - item->ptr);
