@@ -1,6 +1,7 @@
 #include "common/b64.h"
 
 #include <stdbool.h>
+#include <string.h>
 
 static const char alphabet_std[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 static const char alphabet_url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -125,4 +126,20 @@ enum stir_code stir_b64_decode(uint8_t *out, size_t cap, size_t *len, const char
         n--;
     }
     return decode(out, cap, len, (const uint8_t *)text, n, values_std);
+}
+
+enum stir_code stir_b64url_decode_exact(uint8_t *out, size_t len, const char *text, size_t n)
+{
+    /* room for one group more, so that a stray character at the end is called what it is */
+    uint8_t octets[STIR_B64_EXACT_MAX + 3];
+    size_t got;
+    if (len > STIR_B64_EXACT_MAX) {
+        return STIR_E_INVAL;
+    }
+    enum stir_code code = stir_b64url_decode(octets, len + 3, &got, text, n);
+    if (code == STIR_OK && got == len) {
+        memcpy(out, octets, len);
+        return STIR_OK;
+    }
+    return code == STIR_E_BASE64 ? code : STIR_E_INVAL;
 }

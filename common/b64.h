@@ -35,3 +35,8 @@ size_t stir_b64_encode(char *out, const void *data, size_t n);
  * STIR_E_BASE64, STIR_E_TOO_BIG (cap does not suffice). */
 enum stir_code stir_b64url_decode(uint8_t *out, size_t cap, size_t *len, const char *text, size_t n) STIR_MUST_CHECK;
 enum stir_code stir_b64_decode(uint8_t *out, size_t cap, size_t *len, const char *text, size_t n) STIR_MUST_CHECK;
+
+/* Decodes base64url that has to give exactly len octets, 64 at most: STIR_E_INVAL if it is well-formed but of another
+ * length, STIR_E_BASE64. out is untouched on failure. */
+#define STIR_B64_EXACT_MAX 64
+enum stir_code stir_b64url_decode_exact(uint8_t *out, size_t len, const char *text, size_t n) STIR_MUST_CHECK;

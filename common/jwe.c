@@ -28,22 +28,14 @@ static size_t decoded_len(size_t n)
     return n / 4 * 3 + (n % 4 ? n % 4 - 1 : 0);
 }
 
-/* The IV or the tag. With room for one group more than there should be, so that a stray character is called what it
- * is. */
 static enum stir_code read_fixed(uint8_t *out, size_t len, struct stir_view text, const char *what,
                                  struct stir_error *err)
 {
-    uint8_t octets[STIR_GCM_TAG + 3];
-    size_t got;
-    enum stir_code code = stir_b64url_decode(octets, len + 3, &got, text.ptr, text.len);
-    if (code == STIR_E_TOO_BIG || (code == STIR_OK && got != len)) {
+    enum stir_code code = stir_b64url_decode_exact(out, len, text.ptr, text.len);
+    if (code == STIR_E_INVAL) {
         return stir_fail(err, STIR_E_JWE, "the %s is not of %zu octets", what, len);
     }
-    if (code != STIR_OK) {
-        return stir_fail(err, code, "the %s is not strict base64url", what);
-    }
-    memcpy(out, octets, len);
-    return STIR_OK;
+    return code == STIR_OK ? STIR_OK : stir_fail(err, code, "the %s is not strict base64url", what);
 }
 
 static bool split(struct stir_view part[5], const char *jwe, size_t n)

@@ -58,20 +58,13 @@ static enum stir_code check_header(const json_t *header, struct stir_error *err)
     return STIR_OK;
 }
 
-/* With room for one group more than there should be, so that a stray character is called what it is. */
 static enum stir_code decode_signature(uint8_t sig[STIR_ES256_SIG], struct stir_view part, struct stir_error *err)
 {
-    uint8_t octets[STIR_ES256_SIG + 3];
-    size_t len;
-    enum stir_code code = stir_b64url_decode(octets, sizeof(octets), &len, part.ptr, part.len);
-    if (code == STIR_E_TOO_BIG || (code == STIR_OK && len != STIR_ES256_SIG)) {
+    enum stir_code code = stir_b64url_decode_exact(sig, STIR_ES256_SIG, part.ptr, part.len);
+    if (code == STIR_E_INVAL) {
         return stir_fail(err, STIR_E_JWS, "the signature is not of %d octets", STIR_ES256_SIG);
     }
-    if (code != STIR_OK) {
-        return stir_fail(err, code, "the signature is not strict base64url");
-    }
-    memcpy(sig, octets, STIR_ES256_SIG);
-    return STIR_OK;
+    return code == STIR_OK ? STIR_OK : stir_fail(err, code, "the signature is not strict base64url");
 }
 
 enum stir_code stir_jws_parse(struct stir_jws *out, const char *token, size_t n, struct stir_error *err)

@@ -39,13 +39,12 @@ enum stir_code stir_jwk_octets(uint8_t out[STIR_COORDINATE], const json_t *jwk, 
                                struct stir_error *err)
 {
     const char *text;
-    size_t len;
     enum stir_code code = stir_json_string(&text, jwk, name, err);
     if (code != STIR_OK) {
         return code;
     }
-    code = stir_b64url_decode(out, STIR_COORDINATE, &len, text, strlen(text));
-    if (code == STIR_E_TOO_BIG || (code == STIR_OK && len != STIR_COORDINATE)) {
+    code = stir_b64url_decode_exact(out, STIR_COORDINATE, text, strlen(text));
+    if (code == STIR_E_INVAL) {
         return stir_fail(err, STIR_E_KEY, "%s: not of %d octets", name, STIR_COORDINATE);
     }
     return code == STIR_OK ? STIR_OK : stir_fail(err, code, "%s: not strict base64url", name);
