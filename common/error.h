@@ -99,8 +99,8 @@ enum stir_code stir_fail(struct stir_error *err, enum stir_code code, const char
  */
 enum stir_code stir_fail_openssl(struct stir_error *err, enum stir_code code, const char *fmt, ...) STIR_PRINTF(3, 4);
 
-/* Puts "prefix: " in front of what err says (a file name, a member). No-op when err is NULL. Returns err's code, or
- * `code` where err is NULL. */
+/* Puts "prefix: " in front of what err says (a file name, a member) and makes `code` its code; no-op when err is NULL.
+ * Returns code. */
 enum stir_code stir_fail_prefix(struct stir_error *err, enum stir_code code, const char *fmt, ...) STIR_PRINTF(3, 4);
 
 #ifdef __clang_analyzer__
