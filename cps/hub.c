@@ -30,6 +30,9 @@ static void link_wait(struct cpsd_wait **head, struct cpsd_wait *wait)
 
 static void unlink_wait(struct cpsd_wait *wait)
 {
+    if (!wait->link) {
+        return;
+    }
     *wait->link = wait->next;
     if (wait->next) {
         wait->next->link = wait->link;

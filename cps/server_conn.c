@@ -344,7 +344,7 @@ static void received(struct cpsd_conn *conn, const char *octets, size_t len)
 static void adopted(struct cpsd_conn *conn, struct lws *wsi)
 {
     const struct cpsd_listener *listener = lws_get_opaque_user_data(wsi);
-    struct sockaddr_storage peer;
+    struct sockaddr_storage peer = {0};
     socklen_t len = sizeof(peer);
     *conn = (struct cpsd_conn){.wsi = wsi, .worker = listener->worker};
     conn->caller.kind = listener->local ? CPSD_LOCAL : CPSD_ANYBODY;

@@ -184,7 +184,7 @@ static void pages(struct harness *h)
         struct outcome page = harness_list(h, DEST, after, 33, 1 << 20);
         UNIT_CODE(page.result.code, STIR_OK, "page");
         for (size_t i = 0; i < page.result.count; i++, seen++) {
-            UNIT_CHECK((unsigned)atol(page.text[i]) == seen, "%s instead of %u", page.text[i], seen);
+            UNIT_CHECK(strtoul(page.text[i], NULL, 10) == seen, "%s instead of %u", page.text[i], seen);
         }
         more = page.result.more;
         after = page.result.count ? page.entries[page.result.count - 1].arrival_us : after;
@@ -312,7 +312,8 @@ static void arrived(void *arg)
 static void waiting(struct harness *h)
 {
     struct stir_identity box = harness_box(DEST), other = harness_box("12155551213");
-    struct waiter a = {0}, b = {0}, c = {0};
+    static struct waiter a, b, c; /* a and c are still waiting when this returns */
+    a = b = c = (struct waiter){0};
     cpsd_store_wait(h->store, &a.wait, &box, arrived, &a);
     cpsd_store_wait(h->store, &b.wait, &box, arrived, &b);
     cpsd_store_wait(h->store, &c.wait, &other, arrived, &c);
@@ -331,7 +332,7 @@ static void waiting(struct harness *h)
     CU_ASSERT_TRUE(harness_put(h, DEST, 2, "b", 60000).result.existed);
     sleep_ms(h, 20);
     UNIT_CHECK(a.called == 1, "what was there already wakes nobody");
-    /* c is still waiting: closing forgets it. */
+    /* a and c are still waiting: closing forgets them. */
 }
 
 static void woken_and_gone(struct harness *h)
