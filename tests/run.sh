@@ -83,7 +83,7 @@ count() {
 # Reports of sanitizers go to files, so that one from a daemon that a test started is seen whatever the test made of it.
 sanitize() {
     local common="log_path=$1/report:exitcode=99"
-    export ASAN_OPTIONS="$common:detect_leaks=1:print_legend=0:strict_string_checks=1:detect_stack_use_after_return=1"
+    export ASAN_OPTIONS="$common:detect_leaks=1:print_legend=0:detect_stack_use_after_return=1"
     export UBSAN_OPTIONS="$common:print_stacktrace=1:halt_on_error=1"
     export LSAN_OPTIONS="$common"
     export TSAN_OPTIONS="$common:second_deadlock_stack=1"

@@ -96,7 +96,7 @@ static enum cpsd_http_state feed_octets(struct cpsd_http *http, const char *text
 static void test_requests(void)
 {
     for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
-        struct cpsd_http whole, octets;
+        struct cpsd_http whole = {0}, octets = {0};
         size_t len = strlen(requests[i].text);
         UNIT_CHECK(feed_whole(&whole, requests[i].text, len) == requests[i].state, "%s: state %d", requests[i].label,
                    whole.state);
