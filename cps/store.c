@@ -3,7 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct cpsd_backend_ops *const backends[] = {&cpsd_backend_memory};
+static const struct cpsd_backend_ops *const backends[] = {&cpsd_backend_memory, &cpsd_backend_redis,
+                                                          &cpsd_backend_redis_unix};
 
 /* Schemes that people will try and this version does not have. */
 static const struct {

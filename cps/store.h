@@ -65,7 +65,7 @@ void cpsd_backend_free(struct cpsd_backend *backend); /* after every store was c
 /* What the operator is to be told at start, in words ("keeps everything in memory: forgets on exit"); never NULL. */
 const char *cpsd_backend_description(const struct cpsd_backend *backend);
 
-/* A worker's store on its loop. Connects in the background, reconnects with backoff. */
+/* A worker's store on its loop. Connects in the background, reconnects with backoff. The process ignores SIGPIPE. */
 enum stir_code cpsd_store_attach(struct cpsd_store **out, struct cpsd_backend *backend, uv_loop_t *loop,
                                  struct stir_error *err) STIR_MUST_CHECK;
 

@@ -48,7 +48,7 @@ struct cpsd_backend_ops {
     void (*held)(struct cpsd_backend *backend, struct cpsd_store_stats *out); /* NULL: not known */
 };
 
-extern const struct cpsd_backend_ops cpsd_backend_memory;
+extern const struct cpsd_backend_ops cpsd_backend_memory, cpsd_backend_redis, cpsd_backend_redis_unix;
 
 #define CPSD_LATENCY_BUCKETS 16
 #define CPSD_RETRY_AFTER_MS 1000 /* what a caller is told whom the store cannot serve now */

@@ -3,6 +3,7 @@
 #include "cps/store.h"
 #include "tests/unit/unit.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <uv.h>
 
@@ -33,15 +34,6 @@ static const struct cpsd_store_config harness_defaults = {
     .timeout_ms = 1000,
     .max_ttl_ms = 3600000,
 };
-
-static inline bool harness_open(struct harness *h, const struct cpsd_store_config *config)
-{
-    struct stir_error err = {0};
-    memset(h, 0, sizeof(*h));
-    bool open = uv_loop_init(&h->loop) == 0 && cpsd_backend_new(&h->backend, config, &err) == STIR_OK &&
-                cpsd_store_attach(&h->store, h->backend, &h->loop, &err) == STIR_OK;
-    return UNIT_CHECK(open, "cannot open the store: %s", err.text);
-}
 
 static inline void harness_on_closed(void *arg)
 {
@@ -94,6 +86,34 @@ static inline uint64_t harness_run(struct harness *h, uint64_t ms, const int *un
     uv_close((uv_handle_t *)&timer, NULL);
     (void)uv_run(&h->loop, UV_RUN_NOWAIT);
     return (uv_hrtime() - started) / 1000000;
+}
+
+static inline uint64_t harness_until_ready(struct harness *h, bool ready, uint64_t ms)
+{
+    uint64_t taken = 0;
+    while (cpsd_store_ready(h->store) != ready && taken < ms) {
+        taken += harness_run(h, 1, NULL);
+    }
+    return taken;
+}
+
+static inline bool harness_attach(struct harness *h, const struct cpsd_store_config *config)
+{
+    struct stir_error err = {0};
+    memset(h, 0, sizeof(*h));
+    (void)signal(SIGPIPE, SIG_IGN);
+    bool open = uv_loop_init(&h->loop) == 0 && cpsd_backend_new(&h->backend, config, &err) == STIR_OK &&
+                cpsd_store_attach(&h->store, h->backend, &h->loop, &err) == STIR_OK;
+    return UNIT_CHECK(open, "cannot open the store: %s", err.text);
+}
+
+static inline bool harness_open(struct harness *h, const struct cpsd_store_config *config)
+{
+    if (!harness_attach(h, config)) {
+        return false;
+    }
+    (void)harness_until_ready(h, true, 10000);
+    return UNIT_CHECK(cpsd_store_ready(h->store), "the store is not ready");
 }
 
 static inline void harness_wait(struct harness *h, struct outcome *o)

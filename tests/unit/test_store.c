@@ -1,4 +1,5 @@
 #include "cps/store.h"
+#include "tests/unit/redis_server.h"
 #include "tests/unit/store_harness.h"
 
 #include <time.h>
@@ -9,7 +10,7 @@
 #define DEST "12155551212"
 #define ALL 1000, ((size_t)1 << 20)
 
-static void with_memory(void (*test)(struct harness *h), const struct cpsd_store_config *config)
+static void with_store(void (*test)(struct harness *h), const struct cpsd_store_config *config)
 {
     struct harness h;
     if (harness_open(&h, config)) {
@@ -18,10 +19,38 @@ static void with_memory(void (*test)(struct harness *h), const struct cpsd_store
     }
 }
 
-#define ON_MEMORY(name, config)                                                                                        \
+static struct redis_server server;
+
+static void end_server(void)
+{
+    redis_end(&server);
+}
+
+/* One server for all tests, empty for each. */
+static void with_redis(void (*test)(struct harness *h), const struct cpsd_store_config *config)
+{
+    char url[128];
+    struct cpsd_store_config of_redis = *config;
+    if (!server.pid) {
+        (void)atexit(end_server);
+        (void)redis_start(&server, NULL);
+    }
+    if (server.pid) {
+        CU_ASSERT_FATAL(redis_says(&server, "FLUSHALL", "+OK"));
+        redis_url(&server, url, sizeof(url));
+        of_redis.url = url;
+        with_store(test, &of_redis);
+    }
+}
+
+#define ON_BOTH(name, config)                                                                                          \
     static void memory_##name(void)                                                                                    \
     {                                                                                                                  \
-        with_memory(name, config);                                                                                     \
+        with_store(name, config);                                                                                      \
+    }                                                                                                                  \
+    static void redis_##name(void)                                                                                     \
+    {                                                                                                                  \
+        with_redis(name, config);                                                                                      \
     }
 
 static int64_t wall_us(void)
@@ -463,27 +492,31 @@ static const struct cpsd_store_config *small_boxes(void)
     return &config;
 }
 
-ON_MEMORY(put_get, &harness_defaults)
-ON_MEMORY(binary, &harness_defaults)
-ON_MEMORY(idempotent, &harness_defaults)
-ON_MEMORY(order_and_cursor, &harness_defaults)
-ON_MEMORY(limits, &harness_defaults)
-ON_MEMORY(pages, &harness_defaults)
-ON_MEMORY(consume, &harness_defaults)
-ON_MEMORY(expiry, &harness_defaults)
-ON_MEMORY(ttl_bounds, &harness_defaults)
-ON_MEMORY(full_box, small_boxes())
-ON_MEMORY(waiting, &harness_defaults)
-ON_MEMORY(woken_and_gone, &harness_defaults)
-ON_MEMORY(many_waiters, &harness_defaults)
-ON_MEMORY(statistics, &harness_defaults)
-ON_MEMORY(nested, &harness_defaults)
+ON_BOTH(put_get, &harness_defaults)
+ON_BOTH(binary, &harness_defaults)
+ON_BOTH(idempotent, &harness_defaults)
+ON_BOTH(order_and_cursor, &harness_defaults)
+ON_BOTH(limits, &harness_defaults)
+ON_BOTH(pages, &harness_defaults)
+ON_BOTH(consume, &harness_defaults)
+ON_BOTH(expiry, &harness_defaults)
+ON_BOTH(ttl_bounds, &harness_defaults)
+ON_BOTH(full_box, small_boxes())
+ON_BOTH(waiting, &harness_defaults)
+ON_BOTH(woken_and_gone, &harness_defaults)
+ON_BOTH(many_waiters, &harness_defaults)
+ON_BOTH(statistics, &harness_defaults)
+ON_BOTH(nested, &harness_defaults)
 
-UNIT_MAIN("store", {"memory: put and get", memory_put_get}, {"memory: any octets", memory_binary},
-          {"memory: the same envelope again", memory_idempotent},
-          {"memory: order of arrival and cursor", memory_order_and_cursor}, {"memory: limits of a list", memory_limits},
-          {"memory: page by page", memory_pages}, {"memory: consumed once", memory_consume},
-          {"memory: expiry", memory_expiry}, {"memory: bounds of a life", memory_ttl_bounds},
-          {"memory: a full box", memory_full_box}, {"memory: waiting", memory_waiting},
-          {"memory: woken and gone", memory_woken_and_gone}, {"memory: 10,000 waiters", memory_many_waiters},
-          {"memory: statistics", memory_statistics}, {"memory: operations within completions", memory_nested})
+#define TEST(title, name)                                                                                              \
+    {"memory: " title, memory_##name},                                                                                 \
+    {                                                                                                                  \
+        "Redis: " title, redis_##name                                                                                  \
+    }
+
+UNIT_MAIN("store", TEST("put and get", put_get), TEST("any octets", binary),
+          TEST("the same envelope again", idempotent), TEST("order of arrival and cursor", order_and_cursor),
+          TEST("limits of a list", limits), TEST("page by page", pages), TEST("consumed once", consume),
+          TEST("expiry", expiry), TEST("bounds of a life", ttl_bounds), TEST("a full box", full_box),
+          TEST("waiting", waiting), TEST("woken and gone", woken_and_gone), TEST("10,000 waiters", many_waiters),
+          TEST("statistics", statistics), TEST("operations within completions", nested))

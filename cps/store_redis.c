@@ -1,0 +1,385 @@
+#include "cps/store_internal.h"
+#include "cps/store_redis_command.h"
+#include "cps/store_redis_conn.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/*
+ * Operations as requests to Redis, and Redis' answers as results. Every answer is checked before it is used: one of
+ * another type or shape than the script gives drops the connection.
+ */
+#define LIST_COUNT_MAX 10000 /* entries of one list: an array that Redis builds while nobody else is served */
+#define LIST_OCTETS_MAX ((size_t)8 << 20) /* and its octets */
+#define ARGS_MAX 8 /* EVALSHA, script, number of keys, key, and what a script takes */
+#define SAY_EVERY_NS (UINT64_C(10) * 1000000000)
+
+struct redis_backend {
+    struct cpsd_backend base;
+    struct cpsd_redis_address address;
+};
+
+struct redis_store {
+    struct cpsd_store base;
+    struct cpsd_redis_conn_config config;
+    struct cpsd_redis_conn conn;
+    bool was_up;
+    uint64_t said_ns; /* when an error answer was last logged */
+    void (*closed)(struct cpsd_store *store);
+};
+
+/* An operation on its way. */
+struct redis_op {
+    struct cpsd_redis_request request;
+    struct redis_store *store;
+    struct cpsd_op op;
+    uint8_t id[CPSD_ID_OCTETS];
+    bool again; /* sent a second time, after NOSCRIPT */
+    char command[];
+};
+
+static enum stir_code redis_new(struct cpsd_backend **out, const struct cpsd_store_config *config,
+                                struct stir_error *err)
+{
+    struct redis_backend *redis = calloc(1, sizeof(*redis));
+    if (!redis) {
+        return stir_fail(err, STIR_E_NOMEM, "no memory for the store");
+    }
+    enum stir_code code = cpsd_redis_address_parse(&redis->address, config->url, err);
+    if (code) {
+        free(redis);
+        return code;
+    }
+    char where[300];
+    cpsd_redis_address_name(&redis->address, where, sizeof(where));
+    (void)snprintf(redis->base.description, sizeof(redis->base.description),
+                   "keeps everything in Redis at %s, database %u: as safely as that server is set to", where,
+                   redis->address.db);
+    *out = &redis->base;
+    return STIR_OK;
+}
+
+static void redis_free(struct cpsd_backend *backend)
+{
+    struct redis_backend *redis = (struct redis_backend *)backend;
+    cpsd_redis_address_clear(&redis->address);
+    free(redis);
+}
+
+/* Answers. */
+
+static bool is_number(const redisReply *array, size_t i)
+{
+    return i < array->elements && array->element[i]->type == REDIS_REPLY_INTEGER;
+}
+
+static bool is_text(const redisReply *array, size_t i, size_t least)
+{
+    return i < array->elements && array->element[i]->type == REDIS_REPLY_STRING && array->element[i]->len >= least;
+}
+
+static int64_t read_time(const char *octets)
+{
+    int64_t us = 0;
+    for (size_t i = 0; i < CPSD_REDIS_TIME_OCTETS; i++) {
+        us = us << 8 | (unsigned char)octets[i];
+    }
+    return us;
+}
+
+static bool read_item(struct cpsd_entry *entry, const void *id, const redisReply *item)
+{
+    if (item->str[0] != 'E') {
+        return false;
+    }
+    memcpy(entry->id, id, sizeof(entry->id));
+    entry->arrival_us = read_time(item->str + 1);
+    entry->expires_us = read_time(item->str + 1 + CPSD_REDIS_TIME_OCTETS);
+    entry->envelope = stir_view(item->str + CPSD_REDIS_ITEM_HEAD, item->len - CPSD_REDIS_ITEM_HEAD);
+    return true;
+}
+
+static bool take_put(struct redis_op *op, const redisReply *reply)
+{
+    enum { STORED, KNOWN, FULL };
+    if (!is_number(reply, 0) || !is_number(reply, 1) || !is_number(reply, 2) || reply->element[0]->integer < STORED ||
+        reply->element[0]->integer > FULL || reply->element[2]->integer < 0) {
+        return false;
+    }
+    struct cpsd_store_result result = {.code = STIR_OK, .now_us = reply->element[1]->integer};
+    result.existed = reply->element[0]->integer == KNOWN;
+    if (reply->element[0]->integer == FULL) {
+        if (!is_number(reply, 3)) {
+            return false;
+        }
+        int64_t us = reply->element[3]->integer - result.now_us;
+        result.code = STIR_E_BOX_FULL;
+        result.retry_after_ms = us > 1000 ? us / 1000 + (us % 1000 != 0) : 1;
+    }
+    cpsd_count(&op->store->base.counters.expired_seen, (uint64_t)reply->element[2]->integer);
+    cpsd_op_complete(&op->store->base, &op->op, &result);
+    return true;
+}
+
+static bool take_list(struct redis_op *op, const redisReply *reply)
+{
+    if (!is_number(reply, 0) || !is_number(reply, 1) || reply->elements != 3 ||
+        reply->element[2]->type != REDIS_REPLY_ARRAY || reply->element[2]->elements % 2) {
+        return false;
+    }
+    const redisReply *items = reply->element[2];
+    size_t count = items->elements / 2;
+    struct cpsd_entry few[16], *entries = count > 16 ? malloc(count * sizeof(*entries)) : few;
+    if (!entries) {
+        cpsd_op_fail(&op->store->base, &op->op, STIR_E_NOMEM);
+        return true;
+    }
+    bool good = true;
+    for (size_t i = 0; good && i < count; i++) {
+        good = is_text(items, 2 * i, CPSD_ID_OCTETS) && items->element[2 * i]->len == CPSD_ID_OCTETS &&
+               is_text(items, 2 * i + 1, CPSD_REDIS_ITEM_HEAD) &&
+               read_item(&entries[i], items->element[2 * i]->str, items->element[2 * i + 1]);
+    }
+    if (good) {
+        struct cpsd_store_result result = {.code = STIR_OK,
+                                           .now_us = reply->element[0]->integer,
+                                           .more = reply->element[1]->integer != 0,
+                                           .entries = entries,
+                                           .count = count};
+        cpsd_op_complete(&op->store->base, &op->op, &result);
+    }
+    if (entries != few) {
+        free(entries);
+    }
+    return good;
+}
+
+static bool take_get(struct redis_op *op, const redisReply *reply)
+{
+    struct cpsd_entry entry;
+    if (!is_number(reply, 0) || reply->elements > 2) {
+        return false;
+    }
+    struct cpsd_store_result result = {.code = STIR_E_NOT_FOUND, .now_us = reply->element[0]->integer};
+    if (reply->elements == 2) {
+        if (!is_text(reply, 1, CPSD_REDIS_ITEM_HEAD) || !read_item(&entry, op->id, reply->element[1])) {
+            return false;
+        }
+        result.code = STIR_OK;
+        result.entries = &entry;
+        result.count = 1;
+    }
+    cpsd_op_complete(&op->store->base, &op->op, &result);
+    return true;
+}
+
+static bool take_remove(struct redis_op *op, const redisReply *reply)
+{
+    if (!is_number(reply, 0) || !is_number(reply, 1)) {
+        return false;
+    }
+    struct cpsd_store_result result = {.code = reply->element[0]->integer == 1 ? STIR_OK : STIR_E_NOT_FOUND,
+                                       .now_us = reply->element[1]->integer};
+    cpsd_op_complete(&op->store->base, &op->op, &result);
+    return true;
+}
+
+/* What Redis refuses is not lost, only not done. */
+static void log_refusal(struct redis_store *store, const redisReply *reply)
+{
+    char word[32], where[300];
+    uint64_t now = uv_hrtime();
+    if (store->said_ns && now - store->said_ns < SAY_EVERY_NS) {
+        return;
+    }
+    store->said_ns = now;
+    cpsd_redis_error_word(reply, word, sizeof(word));
+    cpsd_redis_address_name(store->config.address, where, sizeof(where));
+    stir_log_plain(store->config.log, STIR_LOG_ERROR, "Redis at %s: it refuses a request (%s)", where, word);
+}
+
+static bool send_again(struct redis_op *op)
+{
+    if (op->again || !cpsd_redis_conn_reload(&op->store->conn)) {
+        return false;
+    }
+    op->again = true;
+    return cpsd_redis_conn_send(&op->store->conn, &op->request);
+}
+
+static bool on_answer(struct cpsd_redis_request *request, const redisReply *reply)
+{
+    static bool (*const take[])(struct redis_op * op, const redisReply *reply) = {
+        [CPSD_OP_PUT] = take_put,
+        [CPSD_OP_LIST] = take_list,
+        [CPSD_OP_GET] = take_get,
+        [CPSD_OP_REMOVE] = take_remove,
+    };
+    struct redis_op *op = (struct redis_op *)request;
+    if (!reply) {
+        cpsd_op_fail(&op->store->base, &op->op, STIR_E_UNAVAILABLE);
+    } else if (reply->type == REDIS_REPLY_ERROR) {
+        if (cpsd_redis_error_is(reply, "NOSCRIPT") && send_again(op)) {
+            return true;
+        }
+        log_refusal(op->store, reply);
+        if (cpsd_redis_error_is(reply, "READONLY")) {
+            /* The primary is somewhere else now: look for it. */
+            (void)snprintf(op->store->conn.refusal, sizeof(op->store->conn.refusal), "it is a replica now");
+            return false;
+        }
+        cpsd_op_fail(&op->store->base, &op->op, STIR_E_UNAVAILABLE);
+    } else if (reply->type != REDIS_REPLY_ARRAY || !take[op->op.kind](op, reply)) {
+        return false;
+    }
+    free(op);
+    return true;
+}
+
+/* Requests. */
+
+struct arguments {
+    struct cpsd_redis_arg list[ARGS_MAX];
+    size_t count;
+    char digits[3][CPSD_REDIS_DIGITS];
+    char key[STIR_IDENTITY_MAX + 8];
+};
+
+static void add(struct arguments *args, struct cpsd_redis_arg arg)
+{
+    args->list[args->count++] = arg;
+}
+
+static void add_key(struct arguments *args, const struct stir_identity *box)
+{
+    int n = snprintf(args->key, sizeof(args->key), "cps:{%.*s}", (int)box->len, box->text);
+    add(args, (struct cpsd_redis_arg){args->key, (size_t)n});
+}
+
+static void build(struct arguments *args, const struct redis_store *store, const struct cpsd_op *op,
+                  const struct cpsd_op_args *what)
+{
+    static const enum cpsd_redis_script scripts[] = {
+        [CPSD_OP_PUT] = CPSD_REDIS_PUT,
+        [CPSD_OP_LIST] = CPSD_REDIS_LIST,
+        [CPSD_OP_GET] = CPSD_REDIS_GET,
+        [CPSD_OP_REMOVE] = CPSD_REDIS_REMOVE,
+    };
+    args->count = 0;
+    add(args, cpsd_redis_arg_text("EVALSHA"));
+    add(args, cpsd_redis_arg_text(cpsd_redis_conn_sha(&store->conn, scripts[op->kind])));
+    add(args, cpsd_redis_arg_text("1"));
+    add_key(args, &op->box);
+    if (op->kind == CPSD_OP_LIST) {
+        size_t count = what->count < LIST_COUNT_MAX ? what->count : LIST_COUNT_MAX;
+        size_t octets = what->octets < LIST_OCTETS_MAX ? what->octets : LIST_OCTETS_MAX;
+        add(args, cpsd_redis_arg_number(args->digits[0], what->after_us));
+        add(args, cpsd_redis_arg_number(args->digits[1], (int64_t)count));
+        add(args, cpsd_redis_arg_number(args->digits[2], (int64_t)octets));
+        return;
+    }
+    add(args, (struct cpsd_redis_arg){what->id, CPSD_ID_OCTETS});
+    if (op->kind == CPSD_OP_PUT) {
+        add(args, (struct cpsd_redis_arg){what->envelope.ptr, what->envelope.len});
+        add(args, cpsd_redis_arg_number(args->digits[0], what->ttl_ms));
+        add(args, cpsd_redis_arg_number(args->digits[1], (int64_t)store->base.backend->config.box_limit));
+    }
+}
+
+static void redis_run(struct cpsd_store *base, const struct cpsd_op *op, const struct cpsd_op_args *what)
+{
+    struct redis_store *store = (struct redis_store *)base;
+    struct arguments args;
+    if (!cpsd_redis_conn_up(&store->conn)) {
+        cpsd_op_fail(base, op, STIR_E_UNAVAILABLE);
+        return;
+    }
+    build(&args, store, op, what);
+    struct redis_op *sent = malloc(sizeof(*sent) + cpsd_redis_command_size(args.list, args.count));
+    if (!sent) {
+        cpsd_op_fail(base, op, STIR_E_NOMEM);
+        return;
+    }
+    sent->store = store;
+    sent->op = *op;
+    sent->again = false;
+    if (what->id) {
+        memcpy(sent->id, what->id, sizeof(sent->id));
+    }
+    sent->request = (struct cpsd_redis_request){
+        .due_ns = op->started_ns + UINT64_C(1000000) * base->backend->config.timeout_ms,
+        .command = sent->command,
+        .len = cpsd_redis_command_write(sent->command, args.list, args.count),
+        .answered = on_answer,
+    };
+    if (!cpsd_redis_conn_send(&store->conn, &sent->request)) {
+        free(sent);
+        cpsd_op_fail(base, op, STIR_E_UNAVAILABLE);
+    }
+}
+
+/* The connection's life. */
+
+static void on_up(void *owner)
+{
+    struct redis_store *store = owner;
+    cpsd_count(&store->base.counters.connections_up, 1);
+    cpsd_count(&store->base.counters.reconnects, store->was_up);
+    store->was_up = true;
+}
+
+static void on_down(void *owner)
+{
+    struct redis_store *store = owner;
+    cpsd_count(&store->base.counters.connections_up, UINT64_MAX);
+}
+
+static void on_closed(void *owner)
+{
+    struct redis_store *store = owner;
+    store->closed(&store->base);
+}
+
+static void redis_open(struct cpsd_store *base)
+{
+    struct redis_store *store = (struct redis_store *)base;
+    store->config = (struct cpsd_redis_conn_config){
+        .address = &((struct redis_backend *)base->backend)->address,
+        .timeout_ms = base->backend->config.timeout_ms,
+        .log = base->backend->config.log,
+        .up = on_up,
+        .down = on_down,
+        .closed = on_closed,
+        .owner = store,
+    };
+    cpsd_redis_conn_open(&store->conn, base->loop, &store->config);
+}
+
+static void redis_close(struct cpsd_store *base, void (*closed)(struct cpsd_store *store))
+{
+    struct redis_store *store = (struct redis_store *)base;
+    store->closed = closed;
+    cpsd_redis_conn_close(&store->conn);
+}
+
+static bool redis_ready(const struct cpsd_store *base)
+{
+    return cpsd_redis_conn_up(&((const struct redis_store *)base)->conn);
+}
+
+/* Two schemes, one backend: the address knows which. */
+#define REDIS_BACKEND(name, url_scheme)                                                                                \
+    const struct cpsd_backend_ops name = {                                                                             \
+        .scheme = url_scheme,                                                                                          \
+        .backend_new = redis_new,                                                                                      \
+        .backend_free = redis_free,                                                                                    \
+        .store_size = sizeof(struct redis_store),                                                                      \
+        .store_open = redis_open,                                                                                      \
+        .store_close = redis_close,                                                                                    \
+        .ready = redis_ready,                                                                                          \
+        .run = redis_run,                                                                                              \
+    };
+
+REDIS_BACKEND(cpsd_backend_redis, "redis")
+REDIS_BACKEND(cpsd_backend_redis_unix, "redis+unix")

@@ -1,0 +1,19 @@
+#pragma once
+
+/*
+ * What runs inside Redis: one script an operation, one key a box, one round trip a request. The layout of a box is
+ * described beside the scripts.
+ */
+enum cpsd_redis_script {
+    CPSD_REDIS_PUT,    /* id, envelope, ttl_ms, box_limit -> {0 stored | 1 known | 2 full, now_us, purged[, free_us]} */
+    CPSD_REDIS_LIST,   /* after_us, count, octets -> {now_us, more, {id, item, ...}} */
+    CPSD_REDIS_GET,    /* id -> {now_us[, item]} */
+    CPSD_REDIS_REMOVE, /* id -> {1 taken | 0 not there, now_us} */
+    CPSD_REDIS_SCRIPTS,
+};
+
+/* An item: "E", arrival_us and expires_us in so many octets each, most significant first, then the envelope. */
+#define CPSD_REDIS_TIME_OCTETS 7
+#define CPSD_REDIS_ITEM_HEAD (1 + 2 * CPSD_REDIS_TIME_OCTETS)
+
+const char *cpsd_redis_script_text(enum cpsd_redis_script script);

@@ -1,0 +1,108 @@
+#pragma once
+
+#include "tests/unit/unit.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/*
+ * A redis-server of a test's own: on a unix socket in a temporary directory, persisting nothing, stopped by its pid,
+ * and by the system if the test dies.
+ */
+struct redis_server {
+    pid_t pid; /* 0: not running */
+    char dir[32];
+    char path[64];
+};
+
+/* Sends a line and reads what comes back at once; true if the answer begins as expected. */
+static inline bool redis_says(const struct redis_server *server, const char *command, const char *expected)
+{
+    struct sockaddr_un to = {.sun_family = AF_UNIX};
+    char text[4096];
+    size_t n = 0;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    (void)snprintf(to.sun_path, sizeof(to.sun_path), "%s", server->path);
+    bool sent = connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0 &&
+                send(fd, command, strlen(command), MSG_NOSIGNAL) == (ssize_t)strlen(command) &&
+                send(fd, "\r\n", 2, MSG_NOSIGNAL) == 2;
+    while (sent && n < strlen(expected)) {
+        ssize_t got = recv(fd, text + n, sizeof(text) - n - 1, 0);
+        if (got <= 0) {
+            break;
+        }
+        n += (size_t)got;
+    }
+    (void)close(fd);
+    text[n] = '\0';
+    return sent && strncmp(text, expected, strlen(expected)) == 0;
+}
+
+static inline void redis_url(const struct redis_server *server, char *out, size_t size)
+{
+    (void)snprintf(out, size, "redis+unix://%s", server->path);
+}
+
+static inline void redis_exec(const struct redis_server *server, const char *const *more)
+{
+    const char *args[32] = {"redis-server", "--port", "0",     "--unixsocket", server->path, "--save", "",
+                            "--appendonly", "no",     "--dir", server->dir,    "--loglevel", "warning"};
+    size_t count = 0;
+    while (args[count]) {
+        count++;
+    }
+    for (; more && *more && count < 31; more++) {
+        args[count++] = *more;
+    }
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    (void)dup2(open("/dev/null", O_WRONLY), STDOUT_FILENO);
+    execvp("redis-server", (char *const *)(uintptr_t)args);
+    _exit(127);
+}
+
+/* Starts it with options of redis-server's command line, NULL-terminated; waits until it answers with anything. */
+static inline bool redis_start(struct redis_server *server, const char *const *more)
+{
+    if (!server->dir[0]) {
+        (void)snprintf(server->dir, sizeof(server->dir), "/tmp/redis-XXXXXX");
+        CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(server->dir));
+        (void)snprintf(server->path, sizeof(server->path), "%s/s", server->dir);
+    }
+    server->pid = fork();
+    if (server->pid == 0) {
+        redis_exec(server, more);
+    }
+    for (int i = 0; i < 500; i++) {
+        if (redis_says(server, "PING", "+") || redis_says(server, "PING", "-")) {
+            return true;
+        }
+        (void)usleep(10000);
+    }
+    return UNIT_CHECK(false, "redis-server does not start");
+}
+
+static inline void redis_kill(struct redis_server *server)
+{
+    if (server->pid > 0) {
+        (void)kill(server->pid, SIGKILL);
+        (void)waitpid(server->pid, NULL, 0);
+        (void)unlink(server->path);
+        server->pid = 0;
+    }
+}
+
+static inline void redis_end(struct redis_server *server)
+{
+    redis_kill(server);
+    if (server->dir[0]) {
+        (void)rmdir(server->dir);
+        server->dir[0] = '\0';
+    }
+}
