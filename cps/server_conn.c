@@ -447,12 +447,3 @@ void cpsd_conn_drain(struct cpsd_worker *worker)
         }
     }
 }
-
-void cpsd_conn_kill_all(struct cpsd_worker *worker)
-{
-    for (int state = 0; state < CPSD_CONN_STATES; state++) {
-        for (struct cpsd_conn *conn = worker->conns[state].first; conn; conn = conn->next) {
-            kill_conn(conn);
-        }
-    }
-}

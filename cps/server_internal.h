@@ -67,13 +67,14 @@ enum {
 struct cpsd_worker {
     unsigned index;
     uv_thread_t thread;
-    bool started;
+    bool made, ran;
     uv_loop_t loop;
     uv_async_t command;
     uv_timer_t tick;
     struct lws_context *lws;
     struct lws_vhost *plain_vhost, *tls_vhost;
     SSL_CTX *ssl_ctx; /* of tls_vhost; libwebsockets' */
+    SSL_CTX *unused_client;
     struct cpsd_listener listeners[CPSD_LISTENERS_MAX];
     size_t listener_count;
     struct stir_log log;
@@ -87,7 +88,7 @@ struct cpsd_worker {
     time_t date_at;
     char date[40];
     uint8_t log_key[32];
-    bool stopping, store_closed;
+    bool stopping, closing;
     uint64_t stop_deadline_ms;
     /* written by the main thread, under the mutex */
     uv_mutex_t mutex;
@@ -119,7 +120,6 @@ void cpsd_listener_stop(struct cpsd_listener *listener);
 int cpsd_conn_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len);
 void cpsd_conn_tick(struct cpsd_worker *worker);  /* closes what took too long */
 void cpsd_conn_drain(struct cpsd_worker *worker); /* idle ones close now, busy ones after their answer */
-void cpsd_conn_kill_all(struct cpsd_worker *worker);
 void cpsd_request_pool_clear(struct cpsd_worker *worker);
 
 /* server_access.c */

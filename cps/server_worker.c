@@ -1,7 +1,7 @@
 #include "cps/server_internal.h"
 
 #include <openssl/rand.h>
-#include <stdlib.h>
+#include <unistd.h>
 
 /* One thread: a loop, libwebsockets on it, a store connection, its listeners. */
 #define TICK_MS 250
@@ -51,18 +51,20 @@ const struct lws_protocols cpsd_protocols[] = {
 static enum stir_code make_vhosts(struct cpsd_worker *worker, struct lws_context_creation_info *info, bool tls,
                                   struct stir_error *err)
 {
-    info->port = CONTEXT_PORT_NO_LISTEN;
+    /* libwebsockets makes a TLS client's context for each virtual host, with all the system's authorities in it, and
+     * leaks it where a process has several lws contexts; unless it is given one */
+    worker->unused_client = SSL_CTX_new(TLS_client_method());
+    info->provided_client_ssl_ctx = worker->unused_client;
+    info->port = CONTEXT_PORT_NO_LISTEN_SERVER;
     info->vhost_name = "plain";
     worker->plain_vhost = lws_create_vhost(worker->lws, info);
     if (worker->plain_vhost && tls) {
-        info->port = CONTEXT_PORT_NO_LISTEN_SERVER;
         info->vhost_name = "tls";
         info->options |= LWS_SERVER_OPTION_CREATE_VHOST_SSL_CTX;
         info->alpn = "http/1.1";
-        info->server_ssl_cert_mem = NULL; /* the certificate comes with the first use_setup */
         worker->tls_vhost = lws_create_vhost(worker->lws, info);
     }
-    if (!worker->plain_vhost || (tls && (!worker->tls_vhost || !worker->ssl_ctx))) {
+    if (!worker->unused_client || !worker->plain_vhost || (tls && (!worker->tls_vhost || !worker->ssl_ctx))) {
         return stir_fail(err, STIR_E_NOMEM, "libwebsockets could not make a virtual host");
     }
     return STIR_OK;
@@ -77,6 +79,7 @@ static enum stir_code make_lws(struct cpsd_worker *worker, const struct cpsd_set
     info.protocols = cpsd_protocols;
     info.foreign_loops = loops;
     info.user = worker;
+    info.pcontext = &worker->lws; /* it becomes NULL when libwebsockets is really gone */
     info.pt_serv_buf_size = READ_BUFFER;
     info.timeout_secs = (unsigned)setup->config.request_timeout_s; /* of a TLS handshake */
     worker->lws = lws_create_context(&info);
@@ -88,30 +91,37 @@ static enum stir_code make_lws(struct cpsd_worker *worker, const struct cpsd_set
 
 /* ---- the worker's life ---- */
 
-static void finish_if_idle(struct cpsd_worker *worker);
-
 static void on_store_closed(void *arg)
 {
     struct cpsd_worker *worker = arg;
-    worker->store_closed = true;
-    lws_context_destroy(worker->lws);
+    if (worker->lws) {
+        lws_context_destroy(
+            worker->lws); /* begins it: cpsd_worker_clear ends it once the loop has closed all handles */
+    }
     uv_close((uv_handle_t *)&worker->tick, NULL);
     uv_close((uv_handle_t *)&worker->command, NULL);
 }
 
-/* When nobody is being served any more, or the time is over, the store and the loop are closed. */
+/* Closes everything that keeps the loop running. */
+static void close_all(struct cpsd_worker *worker)
+{
+    struct cpsd_store *store = worker->service.store;
+    worker->closing = true;
+    worker->service.store = NULL;
+    if (store) {
+        cpsd_store_close(store, on_store_closed, worker);
+    } else {
+        on_store_closed(worker);
+    }
+}
+
+/* When nobody is being served any more, or the time is over. Requests that wait for the store need it until then. */
 static void finish_if_idle(struct cpsd_worker *worker)
 {
-    if (worker->service.store == NULL) {
-        return;
+    bool in_time = uv_now(&worker->loop) < worker->stop_deadline_ms;
+    if (!worker->closing && (worker->conn_count == 0 || !in_time)) {
+        close_all(worker);
     }
-    if (worker->conn_count && uv_now(&worker->loop) < worker->stop_deadline_ms) {
-        return;
-    }
-    struct cpsd_store *store = worker->service.store;
-    cpsd_conn_kill_all(worker);
-    worker->service.store = NULL;
-    cpsd_store_close(store, on_store_closed, worker);
 }
 
 static void begin_stop(struct cpsd_worker *worker)
@@ -190,7 +200,7 @@ enum stir_code cpsd_worker_init(struct cpsd_worker *worker, unsigned index, stru
     }
     worker->command.data = worker;
     worker->tick.data = worker;
-    worker->started = true; /* from here on there is a loop to clear */
+    worker->made = true; /* from here on there is a loop to clear */
     enum stir_code code = make_lws(worker, setup, err);
     if (code == STIR_OK) {
         code = use_setup(worker, setup, err);
@@ -202,6 +212,7 @@ void cpsd_worker_main(void *arg)
 {
     struct cpsd_worker *worker = arg;
     struct stir_error err = {0};
+    worker->ran = true;
     (void)uv_timer_start(&worker->tick, on_tick, TICK_MS, TICK_MS);
     for (size_t i = 0; i < worker->listener_count; i++) {
         if (cpsd_listener_start(&worker->listeners[i], &err) != STIR_OK) {
@@ -211,9 +222,26 @@ void cpsd_worker_main(void *arg)
     (void)uv_run(&worker->loop, UV_RUN_DEFAULT);
 }
 
+/* One that was made but never ran. */
+static void abandon(struct cpsd_worker *worker)
+{
+    close_all(worker);
+    (void)uv_run(&worker->loop, UV_RUN_DEFAULT);
+    for (size_t i = 0; i < worker->listener_count; i++) {
+        (void)close(worker->listeners[i].fd);
+    }
+}
+
 void cpsd_worker_clear(struct cpsd_worker *worker)
 {
-    if (worker->started) {
+    if (worker->made) {
+        if (!worker->ran) {
+            abandon(worker);
+        }
+        if (worker->lws) {
+            lws_context_destroy(worker->lws);
+        }
+        SSL_CTX_free(worker->unused_client);
         (void)uv_loop_close(&worker->loop);
         uv_mutex_destroy(&worker->mutex);
     }

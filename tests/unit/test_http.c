@@ -98,8 +98,8 @@ static void test_requests(void)
     for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
         struct cpsd_http whole = {0}, octets = {0};
         size_t len = strlen(requests[i].text);
-        UNIT_CHECK(feed_whole(&whole, requests[i].text, len) == requests[i].state, "%s: state %d", requests[i].label,
-                   whole.state);
+        (void)feed_whole(&whole, requests[i].text, len);
+        UNIT_CHECK(whole.state == requests[i].state, "%s: state %d", requests[i].label, whole.state);
         UNIT_CHECK(whole.status == requests[i].status, "%s: status %d", requests[i].label, whole.status);
         UNIT_CHECK(whole.state != CPSD_HTTP_BAD || (whole.reason && !whole.keep_alive), "%s: reason",
                    requests[i].label);
