@@ -5,6 +5,8 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
+#define YEAR_9999 INT64_C(253402300799) /* its last second: certificates know no later time */
+
 /* ---- OpenSSL's part ---- */
 
 /* OpenSSL knows nothing of STIR's extensions; the RFCs make them non-critical, a CA may still mark them. */
@@ -91,7 +93,7 @@ enum stir_code stir_path_build(STACK_OF(X509) * *out, X509_STORE *store, X509 *l
         goto out;
     }
     if (at) {
-        X509_STORE_CTX_set_time(ctx, 0, (time_t)*at);
+        X509_STORE_CTX_set_time(ctx, 0, (time_t)(*at < 0 ? 0 : *at > YEAR_9999 ? YEAR_9999 : *at));
     } else {
         X509_STORE_CTX_set_flags(ctx, X509_V_FLAG_NO_CHECK_TIME);
     }

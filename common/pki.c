@@ -187,9 +187,12 @@ enum stir_code stir_cert_make(X509 **out, const struct stir_cert_spec *spec, str
     ERR_clear_error();
     X509 *fresh = NULL;
     X509 *cert = X509_new();
-    if (!cert || !body_set(cert, spec) || !usage_add(cert, spec) || !key_ids_add(cert, spec->issuer) ||
-        !tls_add(cert, spec)) {
+    if (!cert || !body_set(cert, spec) || !usage_add(cert, spec) || !key_ids_add(cert, spec->issuer)) {
         code = stir_fail_openssl(err, STIR_E_CRYPTO, "making the certificate %s", spec->common_name);
+        goto out;
+    }
+    if (!tls_add(cert, spec)) {
+        code = stir_fail_openssl(err, STIR_E_INVAL, "the names \"%s\"", spec->dns_names ? spec->dns_names : "");
         goto out;
     }
     code = stir_add(cert, spec, err);
