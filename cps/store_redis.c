@@ -12,7 +12,7 @@
  */
 #define LIST_COUNT_MAX 10000 /* entries of one list: an array that Redis builds while nobody else is served */
 #define LIST_OCTETS_MAX ((size_t)8 << 20) /* and its octets */
-#define ARGS_MAX 8 /* EVALSHA, script, number of keys, key, and what a script takes */
+#define ARGS_MAX 8                        /* EVALSHA, script, number of keys, key, and what a script takes */
 #define SAY_EVERY_NS (UINT64_C(10) * 1000000000)
 
 struct redis_backend {
