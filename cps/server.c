@@ -158,7 +158,7 @@ static void raise_file_limit(const struct server *server)
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < want) {
         limit.rlim_cur = want < limit.rlim_max ? want : limit.rlim_max;
         (void)setrlimit(RLIMIT_NOFILE, &limit);
-        if (limit.rlim_cur < want) {
+        if (limit.rlim_cur < want - 256) {
             stir_log_plain(&server->log, STIR_LOG_WARNING,
                            "the limit of open files (%llu) does not suffice for [server] max_connections",
                            (unsigned long long)limit.rlim_cur);
