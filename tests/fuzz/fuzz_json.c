@@ -1,5 +1,5 @@
-/* Strict JSON and JCS: whatever parses has a canonical form, which parses to the same value and is its own canonical
- * form. */
+/* Strict JSON and JCS: whatever parses has a canonical form, which parses again and is its own canonical form. One
+ * exception: ECMAScript prints a real between 2^63 and 10^21 as an integer, which is too large to be read as one. */
 #include "common/json.h"
 
 #include <stdlib.h>
@@ -17,11 +17,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     json_t *back = NULL;
     if (stir_json_parse(&value, (const char *)data, size, &err) == STIR_OK) {
         stir_jcs(&once, value);
-        if (stir_buf_state(&once) != STIR_OK || stir_json_parse(&back, once.ptr, once.len, NULL) != STIR_OK) {
+        if (stir_buf_state(&once) != STIR_OK) {
             abort();
         }
-        stir_jcs(&again, back);
-        if (once.len != again.len || memcmp(once.ptr, again.ptr, once.len) != 0) {
+        enum stir_code code = stir_json_parse(&back, once.ptr, once.len, &err);
+        if (code != STIR_OK && !strstr(err.text, "a number is too large")) {
+            abort();
+        }
+        if (code == STIR_OK) {
+            stir_jcs(&again, back);
+        }
+        if (code == STIR_OK && (once.len != again.len || memcmp(once.ptr, again.ptr, once.len) != 0)) {
             abort();
         }
     }

@@ -89,20 +89,26 @@ static const struct {
     {"Zm9v \r\n ", 8}, /* the same, of a length that fits */
 };
 
-static void test_refusals(void)
+typedef enum stir_code decode_fn(uint8_t *out, size_t cap, size_t *len, const char *text, size_t n);
+
+static void check_refused(decode_fn *decode, const char *text, size_t n)
 {
     uint8_t out[32];
+    size_t len = 99;
+    char *exact = malloc(n); /* so that a sanitizer sees a read past the end */
+    memcpy(exact, text, n);
+    UNIT_CODE(decode(out, sizeof(out), &len, exact, n), STIR_E_BASE64, text);
+    CU_ASSERT_EQUAL(len, 0);
+    free(exact);
+}
+
+static void test_refusals(void)
+{
     for (size_t i = 0; i < sizeof(bad_url) / sizeof(bad_url[0]); i++) {
-        size_t len = 99;
-        UNIT_CODE(stir_b64url_decode(out, sizeof(out), &len, bad_url[i].text, bad_url[i].n), STIR_E_BASE64,
-                  bad_url[i].text);
-        CU_ASSERT_EQUAL(len, 0);
+        check_refused(stir_b64url_decode, bad_url[i].text, bad_url[i].n);
     }
     for (size_t i = 0; i < sizeof(bad_std) / sizeof(bad_std[0]); i++) {
-        size_t len = 99;
-        UNIT_CODE(stir_b64_decode(out, sizeof(out), &len, bad_std[i].text, bad_std[i].n), STIR_E_BASE64,
-                  bad_std[i].text);
-        CU_ASSERT_EQUAL(len, 0);
+        check_refused(stir_b64_decode, bad_std[i].text, bad_std[i].n);
     }
 }
 

@@ -4,7 +4,9 @@
 
 #include <fcntl.h>
 #include <glob.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -95,6 +97,14 @@ static const char *in_dir(const char *name)
     return path;
 }
 
+/* No temporary file stays. */
+static void check_no_leftovers(void)
+{
+    glob_t left = {0};
+    CU_ASSERT(glob(in_dir("*.????????"), 0, NULL, &left) == GLOB_NOMATCH);
+    globfree(&left);
+}
+
 static void test_files(void)
 {
     struct stir_error err = {0};
@@ -134,6 +144,7 @@ static void test_large_file(void)
     UNIT_OK(stir_read_file(&in, in_dir("large"), out.len, &err));
     CU_ASSERT(in.len == out.len && memcmp(in.ptr, out.ptr, out.len) == 0);
     UNIT_CODE(stir_read_file(&in, in_dir("large"), out.len - 1, &err), STIR_E_TOO_BIG, "one octet over");
+    CU_ASSERT_EQUAL(in.len, out.len); /* what was read before the limit is gone again */
     stir_buf_free(&in);
     stir_buf_free(&out);
 }
@@ -169,9 +180,28 @@ static void test_what_a_rename_must_spare(void)
     UNIT_STR(in.ptr, "new", "written through the link");
     stir_buf_free(&in);
 
-    glob_t left = {0};
-    CU_ASSERT(glob(in_dir("*.????????"), 0, NULL, &left) == GLOB_NOMATCH); /* no temporary file stays */
-    globfree(&left);
+    check_no_leftovers();
+}
+
+/* A file that cannot be written whole leaves the old one as it was, and nothing beside it. */
+static void test_half_written(void)
+{
+    struct stir_error err = {0};
+    struct stir_buf in = {0};
+    struct rlimit was;
+    char octets[200] = {0};
+    UNIT_OK(stir_write_file(in_dir("file"), "old", 3, 0600, &err));
+    CU_ASSERT_EQUAL_FATAL(getrlimit(RLIMIT_FSIZE, &was), 0);
+    void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+    (void)setrlimit(RLIMIT_FSIZE, &(struct rlimit){.rlim_cur = 100, .rlim_max = was.rlim_max});
+    enum stir_code code = stir_write_file(in_dir("file"), octets, sizeof(octets), 0600, &err);
+    (void)setrlimit(RLIMIT_FSIZE, &was);
+    (void)signal(SIGXFSZ, handler);
+    UNIT_CODE(code, STIR_E_IO, "beyond the limit on files");
+    UNIT_OK(stir_read_file(&in, in_dir("file"), 100, &err));
+    UNIT_STR(in.ptr, "old", "the old content");
+    stir_buf_free(&in);
+    check_no_leftovers();
 }
 
 /* "-" with the descriptor replaced by a pipe. */
@@ -219,4 +249,5 @@ UNIT_MAIN("buf", {"growing", test_growing}, {"the limit, and a failure that stic
           {"a directory for what follows", make_directory}, {"files", test_files}, {"a large file", test_large_file},
           {"files that cannot be", test_bad_files},
           {"devices and links are not renamed over", test_what_a_rename_must_spare},
-          {"standard input and output", test_standard_streams}, {"nothing is left behind", clean_up})
+          {"a file written by half", test_half_written}, {"standard input and output", test_standard_streams},
+          {"nothing is left behind", clean_up})

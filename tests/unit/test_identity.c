@@ -92,6 +92,8 @@ static const struct {
     {TEXT("sip:alice@[]"), STIR_E_URI, 0, NULL},
     {TEXT("sip:alice@[::g]"), STIR_E_URI, 0, NULL},
     {TEXT("sip:alice@[::1]x"), STIR_E_URI, 0, NULL},
+    {TEXT("sip:alice@[::1]x50"), STIR_E_URI, 0, NULL},
+    {TEXT("sip:alice@example.co_"), STIR_E_URI, 0, NULL},
     {TEXT("sip:[a]@example.com"), STIR_E_URI, 0, NULL},
     {TEXT("sip:alice@bob@example.com"), STIR_E_URI, 0, NULL},
     {TEXT("sip:al ice@example.com"), STIR_E_URI, 0, NULL},
@@ -174,6 +176,7 @@ static void test_numbering(void)
         {"tel:2155551212;phone-context=+44", STIR_E_URI, NULL},
         {"tel:2155551212;phone-context=+", STIR_E_URI, NULL},
         {"tel:2155551212;phone-context=1", STIR_E_URI, NULL},
+        {"tel:2155551212;phone-context=x1", STIR_E_URI, NULL},
         {"sip:2155551212@example.com;user=phone", STIR_OK, "12155551212"},
         {"sip:2155551212;phone-context=+1@example.com;user=phone", STIR_OK, "12155551212"},
         {"sip:2155551212;phone-context=+44@example.com;user=phone", STIR_OK,
@@ -264,6 +267,11 @@ static void test_lengths(void)
     char path[3 * STIR_IDENTITY_MAX + 1];
     CU_ASSERT_EQUAL(stir_identity_to_path(path, &id), STIR_IDENTITY_MAX + 4);
     UNIT_CODE(stir_identity_parse(&id, text, STIR_IDENTITY_MAX + 1, NULL, NULL), STIR_E_TOO_BIG, "one octet over");
+
+    memset(text, 'a', sizeof(text));
+    memcpy(text, "sip:a@b;", 8);
+    UNIT_OK(stir_identity_parse(&id, text, 1024, NULL, NULL));
+    UNIT_CODE(stir_identity_parse(&id, text, 1025, NULL, NULL), STIR_E_TOO_BIG, "long parameters");
 
     memcpy(text, "urn:", 4);
     UNIT_CODE(stir_identity_parse(&id, text, 1024, NULL, NULL), STIR_E_TOO_BIG, "the longest text that is read");

@@ -239,7 +239,7 @@ static void test_numbering(void)
     char *token =
         token_of(HEADER_MSG, CLAIMS("{\"tn\":[\"2125551212\"]}", "1", "{\"tn\":\"+1-215.555 (1212)\"}"), &len);
     UNIT_OK(stir_passport_parse(&passport, token, len, &national, NULL));
-    CU_ASSERT_PTR_NOT_NULL_FATAL(passport);
+    UNIT_NEED(passport);
     UNIT_STR(passport->dest[0].text, "2125551212", "dest");
     UNIT_STR(passport->orig.text, "12155551212", "orig");
     stir_passport_free(passport);
@@ -258,7 +258,7 @@ static void test_uri_that_is_a_number(void)
     enum stir_code code = STIR_OK;
     struct stir_passport *passport =
         parse(HEADER_MSG, CLAIMS(DEST, "1", "{\"uri\":\"sip:+12155551212@gw.example;user=phone\"}"), &code, NULL);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(passport);
+    UNIT_NEED(passport);
     CU_ASSERT_EQUAL(passport->orig.kind, STIR_IDENTITY_TN);
     UNIT_STR(passport->orig.text, "12155551212", "orig");
     stir_passport_free(passport);

@@ -64,6 +64,15 @@ static inline bool unit_check(bool good, unsigned line, const char *file, const 
 /* A condition with a printf text that says which row of a table failed; yields the condition. */
 #define UNIT_CHECK(condition, ...) unit_check((condition), __LINE__, __FILE__, __VA_ARGS__)
 
+/* A pointer without which the rest of the test makes no sense: leaves it if there is none. */
+#define UNIT_NEED(pointer)                                                                                             \
+    do {                                                                                                               \
+        if (!(pointer)) {                                                                                              \
+            (void)UNIT_CHECK(false, "%s is NULL", #pointer);                                                           \
+            return;                                                                                                    \
+        }                                                                                                              \
+    } while (0)
+
 static inline bool unit_code(enum stir_code is, enum stir_code expected, const char *label, unsigned line,
                              const char *file)
 {
