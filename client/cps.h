@@ -224,11 +224,13 @@ struct cps_options {
     uint32_t replay_max;     /* 1,000,000 PASSporTs remembered; with more CPS_E_REPLAY_FULL */
 
     /* Numbers. */
-    const char *country_code;         /* put before national numbers, "1"; NULL: none */
+    const char *country_code;         /* put before national numbers, "1"; NULL: all are global */
     const char *national_prefix;      /* dropped before that, "0" */
     const char *international_prefix; /* stands for '+', "00" */
     uint32_t tn_max_digits;           /* 15, at most 32 */
     uint32_t short_code_digits;       /* 6: numbers up to this length are short codes, kept as they are */
+    uint32_t national_digits;         /* 0 or how long a national number is without its prefix, 10 with "1": tells one
+                                         from a foreign number that lacks its '+' */
 
     /* What cps_receive remembers of boxes between calls. */
     uint32_t box_max;        /* 1,024 boxes */

@@ -1,0 +1,65 @@
+#pragma once
+
+#include "client/lib/entry.h"
+#include "client/lib/task.h"
+
+/*
+ * What is remembered of the boxes that were read: how far, and what was in them. A box here is that of a destination as
+ * seen with one set of keys. Thread-safe: one lock is over all of it.
+ *
+ * Reads belong to the box, not to who asked for them: one plain read and one waiting read can be under way. Whoever is
+ * awake when an answer comes takes and opens it, and all who wait for the box are woken. Who has lost interest leaves.
+ */
+struct cps_boxes;
+struct cps_box;
+
+enum cps_read_kind { CPS_READ_PLAIN, CPS_READ_WAIT, CPS_READ_KINDS };
+
+struct cps_read {
+    struct cps_transfer transfer;
+    /* private to box.c */
+    struct cps_box *box;
+    enum cps_read_kind kind;
+    uint64_t number; /* plain reads are counted */
+    uint64_t stamp;  /* which cursor it went on from */
+    bool with_cursor;
+    bool ready;
+    bool taken;
+    int64_t begun_ms;
+};
+
+enum cps_code cps_boxes_new(struct cps_boxes **out, struct cps *cps, struct cps_error *err) STIR_MUST_CHECK;
+void cps_boxes_free(struct cps_boxes *boxes); /* after the transport has ended */
+
+/* The box of a destination for a set of keys (their digest); the task is woken for what happens there until it leaves.
+ * *next_read is the number that the next plain read will have. CPS_E_NOMEM. */
+enum cps_code cps_box_enter(struct cps_box **out, struct cps_boxes *boxes, const struct stir_identity *dest,
+                            const uint8_t keys[32], struct cps_task *task, uint64_t *next_read,
+                            struct cps_error *err) STIR_MUST_CHECK;
+void cps_box_leave(struct cps_box *box, struct cps_task *task);
+
+/* Begins a read unless one of its kind is under way: CPS_OK either way. wait_ms: for a waiting one. *again_ms: it was
+ * not begun, because the last ones came back at once with nothing; try at that time. 0 otherwise. */
+enum cps_code cps_box_read(struct cps_box *box, enum cps_read_kind kind, uint32_t wait_ms, int64_t *again_ms,
+                           struct cps_error *err) STIR_MUST_CHECK;
+
+/* An answer that has come, for the caller to open, or NULL. It is given back with cps_box_done: its cursor (NULL on
+ * failure), how many envelopes were not known before, what it came to. */
+struct cps_read *cps_box_take(struct cps_box *box);
+void cps_box_done(struct cps_read *read, const char *cursor, size_t fresh, const struct cps_error *outcome);
+
+/* True if a plain read with this or a later number came to the end of the box, or failed: *outcome tells, and *number
+ * becomes the read's. */
+bool cps_box_outcome(struct cps_box *box, uint64_t *number, struct cps_error *outcome);
+
+/* True if an envelope was opened, or found not to be ours, before. */
+bool cps_box_knows(struct cps_box *box, const char *id);
+void cps_box_not_ours(struct cps_box *box, const char *id);
+
+/* Takes over an entry; a second one for the same envelope is dropped. */
+void cps_box_add(struct cps_box *box, struct cps_entry *entry);
+
+/* As cps_entries_collect; *seen becomes the number of the last entry there is. CPS_E_NOMEM. */
+enum cps_code cps_box_collect(struct cps_box *box, struct cps_candidates *out, const struct stir_identity *orig,
+                              const char *const *digests, size_t count, uint64_t *seen,
+                              struct cps_error *err) STIR_MUST_CHECK;

@@ -1,0 +1,220 @@
+#include "client/lib/entry.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LEAST_S 60 /* an entry that came too late is told from none for so long */
+
+#define ENTRY_OF(node, member) ((struct cps_entry *)(void *)((char *)(node)-offsetof(struct cps_entry, member)))
+
+struct cps_entry *cps_entry_new(const char *id, struct stir_passport *passport, struct cps_chain *x5c,
+                                const struct cps_error *x5c_error)
+{
+    struct cps_entry *entry = calloc(1, sizeof(*entry));
+    if (!entry) {
+        return NULL;
+    }
+    entry->passport = passport;
+    entry->x5c = x5c;
+    if (x5c_error) {
+        entry->proof.known = CPS_PROVED_CREDENTIALS;
+        entry->proof.failed = x5c_error->code;
+        entry->proof.text = strdup(x5c_error->text);
+    }
+    memcpy(entry->id, id, CPS_ID_LEN);
+    pthread_mutex_init(&entry->lock, NULL);
+    atomic_init(&entry->refs, 1);
+    return entry;
+}
+
+void cps_entry_unref(struct cps_entry *entry)
+{
+    if (entry && atomic_fetch_sub(&entry->refs, 1) == 1) {
+        cps_proof_clear(&entry->proof);
+        stir_passport_free(entry->passport);
+        cps_chain_unref(entry->x5c);
+        pthread_mutex_destroy(&entry->lock);
+        free(entry);
+    }
+}
+
+bool cps_entries_init(struct cps_entries *entries, const struct cps_options *options)
+{
+    *entries = (struct cps_entries){.options = options};
+    if (cps_map_init(&entries->by_id) && cps_map_init(&entries->by_orig) && cps_map_init(&entries->by_digest)) {
+        return true;
+    }
+    cps_entries_free(entries);
+    return false;
+}
+
+static void drop(struct cps_entries *entries, struct cps_entry *entry)
+{
+    cps_map_remove(&entries->by_id, &entry->by_id);
+    cps_map_remove(&entries->by_orig, &entry->by_orig);
+    cps_map_remove(&entries->by_digest, &entry->by_digest);
+    *entry->shelf_link = entry->next_shelved;
+    if (entry->next_shelved) {
+        entry->next_shelved->shelf_link = entry->shelf_link;
+    }
+    *(entry->older ? &entry->older->newer : &entries->oldest) = entry->newer;
+    *(entry->newer ? &entry->newer->older : &entries->newest) = entry->older;
+    entries->count--;
+    entries->octets -= entry->octets;
+    cps_entry_unref(entry);
+}
+
+void cps_entries_free(struct cps_entries *entries)
+{
+    while (entries->oldest) {
+        drop(entries, entries->oldest);
+    }
+    cps_map_free(&entries->by_id);
+    cps_map_free(&entries->by_orig);
+    cps_map_free(&entries->by_digest);
+}
+
+static uint64_t id_hash(const struct cps_entries *entries, const struct cps_shelf *shelf, const char *id)
+{
+    return cps_map_hash(&entries->by_id, id, CPS_ID_LEN, &shelf, sizeof(shelf));
+}
+
+static uint64_t orig_hash(const struct cps_entries *entries, const struct cps_shelf *shelf,
+                          const struct stir_identity *orig)
+{
+    return cps_map_hash(&entries->by_orig, orig->text, orig->len, &shelf, sizeof(shelf));
+}
+
+static uint64_t digest_hash(const struct cps_entries *entries, const struct stir_identity *orig, const char *digest)
+{
+    return cps_map_hash(&entries->by_digest, orig->text, orig->len, digest ? digest : "", digest ? strlen(digest) : 0);
+}
+
+/* Until when it can matter: while it is fresh, and a while longer to be told "too old" from "none". */
+static int64_t useful_until(const struct cps_options *options, int64_t iat, int64_t now)
+{
+    int64_t issued = iat < now + options->clock_skew_s ? iat : now + options->clock_skew_s;
+    int64_t until = issued + options->max_age_s + options->clock_skew_s;
+    return until > now + LEAST_S ? until : now + LEAST_S;
+}
+
+void cps_entries_add(struct cps_entries *entries, struct cps_shelf *shelf, struct cps_entry *entry, int64_t now)
+{
+    const struct stir_passport *passport = entry->passport;
+    entry->shelf = shelf;
+    entry->number = ++entries->last_number;
+    entry->until = useful_until(entries->options, passport->iat, now);
+    /* the token, its parsed form, and what belongs to them */
+    entry->octets =
+        sizeof(*entry) + sizeof(*passport) + 6 * passport->token_len + passport->dest_count * sizeof(*passport->dest);
+    cps_map_put(&entries->by_id, &entry->by_id, id_hash(entries, shelf, entry->id));
+    cps_map_put(&entries->by_orig, &entry->by_orig, orig_hash(entries, shelf, &passport->orig));
+    cps_map_put(&entries->by_digest, &entry->by_digest, digest_hash(entries, &passport->orig, passport->msgi));
+    entry->next_shelved = shelf->first;
+    entry->shelf_link = &shelf->first;
+    if (shelf->first) {
+        shelf->first->shelf_link = &entry->next_shelved;
+    }
+    shelf->first = entry;
+    entry->older = entries->newest;
+    *(entries->newest ? &entries->newest->newer : &entries->oldest) = entry;
+    entries->newest = entry;
+    entries->count++;
+    entries->octets += entry->octets;
+}
+
+bool cps_entries_has(const struct cps_entries *entries, const struct cps_shelf *shelf, const char *id)
+{
+    struct cps_map_node *node = cps_map_first(&entries->by_id, id_hash(entries, shelf, id));
+    for (; node; node = cps_map_next(node)) {
+        const struct cps_entry *entry = ENTRY_OF(node, by_id);
+        if (entry->shelf == shelf && strcmp(entry->id, id) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void cps_entries_trim(struct cps_entries *entries, unsigned slack, int64_t now, void (*lost)(struct cps_shelf *shelf))
+{
+    size_t max_count = (size_t)entries->options->box_entry_max * slack;
+    size_t max_octets = (size_t)entries->options->box_octets_max * slack;
+    while (entries->oldest) {
+        struct cps_entry *oldest = entries->oldest;
+        bool useful = oldest->until >= now;
+        if (useful && entries->count <= max_count && entries->octets <= max_octets) {
+            break;
+        }
+        if (useful) {
+            lost(oldest->shelf);
+        }
+        drop(entries, oldest);
+    }
+}
+
+void cps_entries_forget(struct cps_entries *entries, struct cps_shelf *shelf)
+{
+    while (shelf->first) {
+        drop(entries, shelf->first);
+    }
+}
+
+void cps_candidates_clear(struct cps_candidates *candidates)
+{
+    for (size_t i = 0; i < candidates->count; i++) {
+        cps_entry_unref(candidates->items[i]);
+    }
+    free(candidates->items);
+    *candidates = (struct cps_candidates){0};
+}
+
+static bool add_candidate(struct cps_candidates *out, struct cps_entry *entry)
+{
+    if (out->count == out->cap) {
+        size_t cap = out->cap ? out->cap * 2 : 8;
+        struct cps_entry **items = realloc(out->items, cap * sizeof(struct cps_entry *));
+        if (!items) {
+            return false;
+        }
+        out->items = items;
+        out->cap = cap;
+    }
+    atomic_fetch_add(&entry->refs, 1);
+    out->items[out->count++] = entry;
+    return true;
+}
+
+static bool is_from(const struct cps_entry *entry, const struct cps_shelf *shelf, const struct stir_identity *orig,
+                    uint64_t seen)
+{
+    return entry->shelf == shelf && entry->number > seen && stir_identity_equal(&entry->passport->orig, orig);
+}
+
+static bool has_digest(const struct cps_entry *entry, const char *digest)
+{
+    const char *msgi = entry->passport->msgi;
+    return msgi && digest ? strcmp(msgi, digest) == 0 : !msgi && !digest;
+}
+
+bool cps_entries_collect(const struct cps_entries *entries, const struct cps_shelf *shelf, struct cps_candidates *out,
+                         const struct stir_identity *orig, const char *const *digests, size_t count, uint64_t seen)
+{
+    struct cps_map_node *node = count ? NULL : cps_map_first(&entries->by_orig, orig_hash(entries, shelf, orig));
+    for (; node; node = cps_map_next(node)) {
+        struct cps_entry *entry = ENTRY_OF(node, by_orig);
+        if (is_from(entry, shelf, orig, seen) && !add_candidate(out, entry)) {
+            return false;
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        node = cps_map_first(&entries->by_digest, digest_hash(entries, orig, digests[i]));
+        for (; node; node = cps_map_next(node)) {
+            struct cps_entry *entry = ENTRY_OF(node, by_digest);
+            if (is_from(entry, shelf, orig, seen) && has_digest(entry, digests[i]) && !add_candidate(out, entry)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}

@@ -1,0 +1,206 @@
+#include "client/lib/handle.h"
+
+#include "client/lib/box.h"
+#include "client/lib/certcache.h"
+#include "client/lib/replay.h"
+#include "client/lib/transport.h"
+#include "common/buf.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#define TRUST_OCTETS 4194304
+#define CRL_OCTETS 33554432
+
+const char *cps_version(void)
+{
+    return CPS_VERSION;
+}
+
+int64_t cps_now(const struct cps *cps)
+{
+    return cps->options.now ? cps->options.now(cps->options.now_arg) : (int64_t)time(NULL);
+}
+
+void cps_log(const struct cps *cps, enum cps_log_level level, const char *fmt, ...)
+{
+    char line[512];
+    if (cps->options.log) {
+        va_list args;
+        va_start(args, fmt);
+        (void)vsnprintf(line, sizeof(line), fmt, args);
+        va_end(args);
+        cps_tame(line);
+        cps->options.log(cps->options.log_arg, level, line);
+    }
+}
+
+/* curl says nothing useful of a file that is not there until it connects. */
+static enum cps_code check_readable(const char *path, const char *option, struct cps_error *err)
+{
+    struct stir_buf content = {.limit = 4194304};
+    struct stir_error cause = {0};
+    if (!path) {
+        return CPS_OK;
+    }
+    enum stir_code code = stir_read_file(&content, path, content.limit, &cause);
+    stir_buf_cleanse(&content);
+    return code == STIR_OK ? CPS_OK : cps_fail_prefix(err, cps_fail_stir(err, code, &cause), "%s", option);
+}
+
+static enum cps_code read_crl(struct cps *cps, const char *path, const struct stir_buf *issuers, struct cps_error *err)
+{
+    struct stir_buf crl = {.limit = CRL_OCTETS};
+    struct stir_error cause = {0};
+    enum stir_code code = stir_read_file(&crl, path, crl.limit, &cause);
+    bool read = code == STIR_OK;
+    if (read) {
+        code = stir_trust_add_crl(cps->trust, crl.ptr, crl.len, issuers->ptr, issuers->len, &cause);
+    }
+    stir_buf_free(&crl);
+    if (code == STIR_OK) {
+        return CPS_OK;
+    }
+    enum cps_code failed = cps_fail_stir(err, code, &cause);
+    return read ? cps_fail_prefix(err, failed, "%s", path) : failed;
+}
+
+static enum cps_code read_crls(struct cps *cps, struct cps_error *err)
+{
+    const struct cps_options *options = &cps->options;
+    struct stir_buf issuers = {.limit = TRUST_OCTETS};
+    struct stir_error cause = {0};
+    enum cps_code code = CPS_OK;
+    if (options->crl_issuer_file) {
+        enum stir_code read = stir_read_file(&issuers, options->crl_issuer_file, issuers.limit, &cause);
+        code = read == STIR_OK ? CPS_OK : cps_fail_stir(err, read, &cause);
+    }
+    for (size_t i = 0; code == CPS_OK && i < options->crl_file_count; i++) {
+        code = read_crl(cps, options->crl_files[i], &issuers, err);
+    }
+    stir_trust_set_crl_policy(cps->trust, options->crl_required ? STIR_CRL_REQUIRED : STIR_CRL_IF_PRESENT);
+    stir_buf_free(&issuers);
+    return code;
+}
+
+static enum cps_code read_trust(struct cps *cps, struct cps_error *err)
+{
+    struct stir_buf roots = {.limit = TRUST_OCTETS};
+    struct stir_error cause = {0};
+    if (!cps->options.trust_file) {
+        return cps->options.crl_file_count ? cps_fail(err, CPS_E_CONFIG, "crl_files need a trust_file") : CPS_OK;
+    }
+    enum stir_code code = stir_read_file(&roots, cps->options.trust_file, roots.limit, &cause);
+    bool read = code == STIR_OK;
+    if (read) {
+        code = stir_trust_new(&cps->trust, roots.ptr, roots.len, &cause);
+    }
+    stir_buf_free(&roots);
+    if (code != STIR_OK) {
+        enum cps_code failed = cps_fail_stir(err, code, &cause);
+        return read ? cps_fail_prefix(err, failed, "%s", cps->options.trust_file) : failed;
+    }
+    return read_crls(cps, err);
+}
+
+static enum cps_code open_replay(struct cps *cps, struct cps_error *err)
+{
+    switch (cps->options.replay) {
+    case CPS_REPLAY_MEMORY:
+        return cps_replay_new_memory(&cps->replay, cps->options.replay_max, err);
+    case CPS_REPLAY_SQLITE:
+        return cps_replay_new_sqlite(&cps->replay, cps->options.replay_file, cps->options.replay_max, err);
+    case CPS_REPLAY_NONE:
+        break;
+    }
+    return CPS_OK;
+}
+
+static enum cps_code open_transport(struct cps *cps, struct cps_error *err)
+{
+    const struct cps_options *options = &cps->options;
+    struct cps_transport_config config = {
+        .tls_ca_file = options->tls_ca_file,
+        .tls_cert_file = options->tls_cert_file,
+        .tls_key_file = options->tls_key_file,
+        .x5u_ca_file = options->x5u_ca_file,
+        .x5u_allow_private = options->x5u_allow_private,
+        .connect_timeout_ms = options->connect_timeout_ms,
+        .max_connections = options->max_connections,
+    };
+    enum cps_code code = check_readable(options->tls_ca_file, "tls_ca_file", err);
+    if (code == CPS_OK) {
+        code = check_readable(options->tls_cert_file, "tls_cert_file", err);
+    }
+    if (code == CPS_OK) {
+        code = check_readable(options->tls_key_file, "tls_key_file", err);
+    }
+    if (code == CPS_OK) {
+        code = check_readable(options->x5u_ca_file, "x5u_ca_file", err);
+    }
+    return code == CPS_OK ? cps_transport_new(&cps->transport, &config, err) : code;
+}
+
+static enum cps_code set_up(struct cps *cps, const struct cps_options *options, struct cps_error *err)
+{
+    enum cps_code code = cps_options_copy(&cps->options, options, err);
+    if (code == CPS_OK) {
+        code = cps_options_numbering(&cps->numbering, &cps->options, err);
+    }
+    if (code == CPS_OK) {
+        code = read_trust(cps, err);
+    }
+    if (code == CPS_OK) {
+        code = open_replay(cps, err);
+    }
+    if (code == CPS_OK) {
+        code = open_transport(cps, err);
+    }
+    if (code == CPS_OK) {
+        code = cps_certcache_new(&cps->certs, cps, err);
+    }
+    if (code == CPS_OK) {
+        code = cps_boxes_new(&cps->boxes, cps, err);
+    }
+    return code;
+}
+
+enum cps_code cps_new(struct cps **out, const struct cps_options *options, struct cps_error *err)
+{
+    if (!out || !options) {
+        return cps_fail(err, CPS_E_INVAL, "a pointer is NULL");
+    }
+    struct cps *cps = calloc(1, sizeof(*cps));
+    if (!cps) {
+        return cps_fail(err, CPS_E_NOMEM, "out of memory");
+    }
+    enum cps_code code = set_up(cps, options, err);
+    if (code != CPS_OK) {
+        cps_free(cps);
+        return code;
+    }
+    *out = cps;
+    return CPS_OK;
+}
+
+void cps_free(struct cps *cps)
+{
+    if (!cps) {
+        return;
+    }
+    if (cps->transport && cps_transport_is_here(cps->transport)) {
+        cps_log(cps, CPS_LOG_ERROR, "cps_free was called from a callback: nothing was freed");
+        return;
+    }
+    atomic_store(&cps->closing, true);
+    cps_transport_free(cps->transport);
+    cps_boxes_free(cps->boxes);
+    cps_certcache_free(cps->certs);
+    cps_replay_free(cps->replay);
+    stir_trust_unref(cps->trust);
+    cps_options_clear(&cps->options);
+    free(cps);
+}

@@ -1,0 +1,37 @@
+#pragma once
+
+#include "client/lib/errors.h"
+#include "common/tn.h"
+#include "common/trust.h"
+
+#include <stdatomic.h>
+
+struct cps_transport;
+struct cps_replay_memory;
+struct cps_certcache;
+struct cps_boxes;
+
+/* The handle. All but the counters is set by cps_new and constant afterwards; the parts have locks of their own. */
+struct cps {
+    struct cps_options options; /* our copies, with the defaults filled in; cps_url without a final '/' */
+    struct stir_numbering numbering;
+    struct stir_trust *trust;         /* NULL: no roots were given */
+    struct cps_replay_memory *replay; /* NULL: none */
+    struct cps_transport *transport;
+    struct cps_certcache *certs;
+    struct cps_boxes *boxes;
+    atomic_uint in_flight;
+    atomic_bool closing; /* cps_free has begun: background tasks are to end */
+};
+
+/* options.c: copies, checks, fills in. CPS_E_INVAL, CPS_E_CONFIG, CPS_E_NOMEM. On failure there is nothing to clear. */
+enum cps_code cps_options_copy(struct cps_options *out, const struct cps_options *given,
+                               struct cps_error *err) STIR_MUST_CHECK;
+void cps_options_clear(struct cps_options *options);
+enum cps_code cps_options_numbering(struct stir_numbering *out, const struct cps_options *options,
+                                    struct cps_error *err) STIR_MUST_CHECK;
+
+/* The clock of the options, seconds. */
+int64_t cps_now(const struct cps *cps);
+
+void cps_log(const struct cps *cps, enum cps_log_level level, const char *fmt, ...) STIR_PRINTF(3, 4);

@@ -1,0 +1,23 @@
+#pragma once
+
+#include "client/lib/handle.h"
+#include "client/lib/transport.h"
+#include "common/identity.h"
+
+/* The CPS's HTTP interface: what is asked, and what answers mean. */
+#define CPS_CURSOR_MAX 256
+#define CPS_ENVELOPES_MAX 65536 /* in one listing */
+
+/* Requests; their url and body are the transfer's to free. CPS_E_CONFIG (no cps_url), CPS_E_NOMEM. */
+enum cps_code cps_ask_publish(struct cps_request *out, const struct cps *cps, const struct stir_identity *dest,
+                              const char *envelope, size_t len, uint32_t ttl_s, struct cps_error *err) STIR_MUST_CHECK;
+enum cps_code cps_ask_retrieve(struct cps_request *out, const struct cps *cps, const struct stir_identity *dest,
+                               const char *after, uint32_t wait_ms, struct cps_error *err) STIR_MUST_CHECK;
+enum cps_code cps_ask_health(struct cps_request *out, const struct cps *cps, struct cps_error *err) STIR_MUST_CHECK;
+
+/* CPS_OK for a 2xx; otherwise what happened, from the transfer or from the status and its problem details. */
+enum cps_code cps_answer_status(const struct cps_response *response, struct cps_error *err) STIR_MUST_CHECK;
+
+/* Reads a listing. CPS_E_PROTOCOL, CPS_E_NOMEM. Also what cps_answer_status returns. */
+enum cps_code cps_answer_listing(struct cps_envelopes *out, const struct cps_response *response,
+                                 struct cps_error *err) STIR_MUST_CHECK;

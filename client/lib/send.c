@@ -1,0 +1,221 @@
+#include "client/lib/key.h"
+#include "client/lib/message.h"
+#include "client/lib/remote.h"
+#include "client/lib/signer.h"
+#include "client/lib/task.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define ENVELOPES_MAX 1024 /* of one message */
+
+/* Publishing all envelopes of one message. Signing and sealing are done before it begins. */
+struct sending {
+    struct cps_task task;
+    struct cps_transfer *transfers;
+    size_t count;
+    size_t begun;
+    struct cps_sent result;
+    cps_sent_cb callback;
+    void *arg;
+};
+
+void cps_sent_clear(struct cps_sent *sent)
+{
+    free(sent->passport);
+    *sent = (struct cps_sent){0};
+}
+
+static void clear(struct sending *op)
+{
+    for (size_t i = 0; op->transfers && i < op->count; i++) {
+        cps_transfer_clear(&op->transfers[i]);
+    }
+    free(op->transfers);
+    cps_sent_clear(&op->result);
+}
+
+static void submit_all(struct sending *op)
+{
+    for (; op->begun < op->count; op->begun++) {
+        struct cps_transfer *transfer = &op->transfers[op->begun];
+        transfer->done = cps_task_transfer_done;
+        transfer->arg = &op->task;
+        if (cps_transport_submit(op->task.cps->transport, transfer, &transfer->response.error) != CPS_OK) {
+            atomic_store(&transfer->complete, true);
+        }
+    }
+}
+
+static void add_up(struct sending *op)
+{
+    for (size_t i = 0; i < op->count; i++) {
+        struct cps_error err;
+        if (cps_answer_status(&op->transfers[i].response, &err) == CPS_OK) {
+            op->result.published++;
+        } else if (op->result.error.code == CPS_OK) {
+            op->result.error = err;
+        }
+    }
+}
+
+static void step(struct cps_task *task)
+{
+    struct sending *op = (struct sending *)task;
+    submit_all(op);
+    for (size_t i = 0; i < op->count; i++) {
+        if (!atomic_load(&op->transfers[i].complete)) {
+            return;
+        }
+    }
+    add_up(op);
+    cps_task_end(task);
+    if (op->callback) {
+        op->callback(op->arg, &op->result);
+        clear(op);
+        free(op);
+    }
+}
+
+/* One of the message's own destinations: a PASSporT is of no use in another box. */
+static enum cps_code check_recipient(struct stir_identity *box, struct cps *cps, const struct cps_checked *message,
+                                     const struct cps_recipient *recipient, struct cps_error *err)
+{
+    enum cps_code code = cps_keys_check(recipient->keys, recipient->key_count, false, err);
+    if (code == CPS_OK) {
+        code = cps_dest_check(box, cps, recipient->dest, err);
+    }
+    if (code != CPS_OK) {
+        return code;
+    }
+    for (size_t i = 0; i < message->dest_count; i++) {
+        if (stir_identity_equal(box, &message->dest[i])) {
+            return CPS_OK;
+        }
+    }
+    return cps_fail(err, CPS_E_INVAL, "a recipient's dest is none of the message's");
+}
+
+static enum cps_code add_recipient(struct sending *op, const struct stir_identity *box, const struct cps_signer *signer,
+                                   const struct cps_recipient *recipient, uint32_t ttl_s, struct cps_error *err)
+{
+    struct cps_envelopes envelopes = {0};
+    enum cps_code code =
+        cps_seal(op->task.cps, op->result.passport, op->result.passport_len, signer->with_chain ? signer : NULL,
+                 recipient->keys, recipient->key_count, &envelopes, err);
+    for (size_t i = 0; code == CPS_OK && i < envelopes.count; i++) {
+        code = cps_ask_publish(&op->transfers[op->count].request, op->task.cps, box, envelopes.items[i].text,
+                               envelopes.items[i].len, ttl_s, err);
+        if (code == CPS_OK) {
+            op->count++;
+            op->result.octets += envelopes.items[i].len;
+        }
+    }
+    op->result.envelopes = op->count;
+    cps_envelopes_clear(&envelopes);
+    return code;
+}
+
+static enum cps_code count_envelopes(size_t *total, const struct cps_recipient *recipients, size_t count,
+                                     struct cps_error *err)
+{
+    *total = 0;
+    for (size_t i = 0; recipients && i < count && *total <= ENVELOPES_MAX; i++) {
+        *total += recipients[i].key_count <= ENVELOPES_MAX ? recipients[i].key_count : ENVELOPES_MAX + 1;
+    }
+    if (*total == 0 || *total > ENVELOPES_MAX) {
+        return cps_fail(err, CPS_E_INVAL, "the recipients have %s keys than a message can have",
+                        *total ? "more" : "fewer");
+    }
+    return CPS_OK;
+}
+
+static enum cps_code seal_all(struct sending *op, const struct cps_signer *signer, const struct cps_message *message,
+                              const struct cps_recipient *recipients, size_t recipient_count, uint32_t ttl_s,
+                              struct cps_error *err)
+{
+    struct cps_checked checked;
+    struct stir_identity box;
+    enum cps_code code = cps_message_check(&checked, op->task.cps, message, false, err);
+    if (code != CPS_OK) {
+        return code;
+    }
+    code = cps_sign(op->task.cps, signer, message, &op->result.passport, &op->result.passport_len, err);
+    for (size_t i = 0; code == CPS_OK && i < recipient_count; i++) {
+        code = check_recipient(&box, op->task.cps, &checked, &recipients[i], err);
+        if (code == CPS_OK) {
+            code = add_recipient(op, &box, signer, &recipients[i], ttl_s, err);
+        }
+    }
+    cps_checked_clear(&checked);
+    return code;
+}
+
+/* On failure the caller clears. */
+static enum cps_code prepare(struct sending *op, struct cps *cps, const struct cps_signer *signer,
+                             const struct cps_message *message, const struct cps_recipient *recipients,
+                             size_t recipient_count, uint32_t ttl_s, struct cps_error *err)
+{
+    size_t total;
+    if (!cps || !signer || !message) {
+        return cps_fail(err, CPS_E_INVAL, "a pointer is NULL");
+    }
+    op->task.cps = cps;
+    op->task.step = step;
+    enum cps_code code = count_envelopes(&total, recipients, recipient_count, err);
+    if (code != CPS_OK) {
+        return code;
+    }
+    op->transfers = calloc(total, sizeof(*op->transfers));
+    if (!op->transfers) {
+        return cps_fail(err, CPS_E_NOMEM, "out of memory");
+    }
+    return seal_all(op, signer, message, recipients, recipient_count, ttl_s, err);
+}
+
+enum cps_code cps_send(struct cps *cps, const struct cps_signer *signer, const struct cps_message *message,
+                       const struct cps_recipient *recipients, size_t recipient_count, uint32_t ttl_s,
+                       struct cps_sent *out, struct cps_error *err)
+{
+    struct sending op = {0};
+    struct cps_error failure = {0};
+    enum cps_code code = prepare(&op, cps, signer, message, recipients, recipient_count, ttl_s, &failure);
+    if (code == CPS_OK) {
+        code = cps_task_run(&op.task, &failure);
+    }
+    if (code != CPS_OK) {
+        op.result.error = failure;
+    }
+    code = op.result.error.code;
+    if (code != CPS_OK && err) {
+        *err = op.result.error;
+    }
+    if (out) {
+        *out = op.result;
+        op.result = (struct cps_sent){0};
+    }
+    clear(&op);
+    return code;
+}
+
+enum cps_code cps_send_async(struct cps *cps, const struct cps_signer *signer, const struct cps_message *message,
+                             const struct cps_recipient *recipients, size_t recipient_count, uint32_t ttl_s,
+                             cps_sent_cb callback, void *arg, struct cps_error *err)
+{
+    struct sending *op = calloc(1, sizeof(*op));
+    if (!op) {
+        return cps_fail(err, CPS_E_NOMEM, "out of memory");
+    }
+    op->callback = callback;
+    op->arg = arg;
+    enum cps_code code = callback ? prepare(op, cps, signer, message, recipients, recipient_count, ttl_s, err)
+                                  : cps_fail(err, CPS_E_INVAL, "callback is NULL");
+    if (code == CPS_OK) {
+        code = cps_task_start(&op->task, err);
+    }
+    if (code != CPS_OK) {
+        clear(op);
+        free(op);
+    }
+    return code;
+}

@@ -1,0 +1,133 @@
+#include "client/lib/signer.h"
+
+#include "client/lib/url.h"
+#include "common/key.h"
+
+#include <openssl/objects.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* JWTClaimConstraints and EnhancedJWTClaimConstraints */
+static const char *const constraint_oids[] = {"1.3.6.1.5.5.7.1.27", "1.3.6.1.5.5.7.1.33"};
+
+struct cps_signer *cps_signer_ref(const struct cps_signer *signer)
+{
+    struct cps_signer *mine = (struct cps_signer *)(uintptr_t)signer;
+    atomic_fetch_add(&mine->refs, 1);
+    return mine;
+}
+
+void cps_signer_free(struct cps_signer *signer)
+{
+    if (!signer || atomic_fetch_sub(&signer->refs, 1) != 1) {
+        return;
+    }
+    for (size_t i = 0; i < STIR_CHAIN_MAX; i++) {
+        OPENSSL_free(signer->der[i]);
+    }
+    EVP_PKEY_free(signer->key);
+    stir_chain_unref(signer->chain);
+    free(signer->x5u);
+    free(signer);
+}
+
+static bool has_constraints(const X509 *cert)
+{
+    bool found = false;
+    for (size_t i = 0; i < sizeof(constraint_oids) / sizeof(constraint_oids[0]); i++) {
+        ASN1_OBJECT *oid = OBJ_txt2obj(constraint_oids[i], 1);
+        /* without memory to look, claims are checked at every signature */
+        found |= !oid || X509_get_ext_by_OBJ(cert, oid, -1) >= 0;
+        ASN1_OBJECT_free(oid);
+    }
+    return found;
+}
+
+static int64_t begin_of(const X509 *cert)
+{
+    struct tm tm;
+    if (ASN1_TIME_to_tm(X509_get0_notBefore(cert), &tm) != 1) {
+        return INT64_MAX;
+    }
+    return (int64_t)timegm(&tm);
+}
+
+/* What is needed of each certificate for every signature, worked out once. */
+static bool digest_chain(struct cps_signer *signer)
+{
+    signer->constrained = has_constraints(signer->chain->certs[0]);
+    for (size_t i = 0; i < signer->chain->count; i++) {
+        X509 *cert = signer->chain->certs[i];
+        int64_t begin = begin_of(cert);
+        int len = i2d_X509(cert, &signer->der[i]);
+        if (len <= 0) {
+            return false;
+        }
+        signer->der_views[i] = stir_view((const char *)signer->der[i], (size_t)len);
+        signer->not_before = begin > signer->not_before ? begin : signer->not_before;
+    }
+    return true;
+}
+
+static enum cps_code read_chain(struct cps_signer *signer, const char *path, struct cps_error *err)
+{
+    struct stir_buf pem = {.limit = STIR_CHAIN_OCTETS};
+    struct stir_error cause = {0};
+    enum stir_code code = stir_read_file(&pem, path, pem.limit, &cause);
+    bool read = code == STIR_OK;
+    if (read) {
+        code = stir_chain_parse(&signer->chain, pem.ptr, pem.len, &cause);
+    }
+    stir_buf_free(&pem);
+    if (code == STIR_OK) {
+        return CPS_OK;
+    }
+    enum cps_code failed = cps_fail_stir(err, code, &cause);
+    return read ? cps_fail_prefix(err, failed, "%s", path) : failed;
+}
+
+static enum cps_code fill(struct cps_signer *signer, const struct cps_signer_options *options, struct cps_error *err)
+{
+    struct stir_error cause = {0};
+    struct cps_url url;
+    enum cps_code code = cps_url_parse(&url, options->x5u, strlen(options->x5u), CPS_E_X5U, err);
+    if (code != CPS_OK) {
+        return cps_fail_prefix(err, code, "x5u");
+    }
+    enum stir_code loaded = stir_key_load(&signer->key, options->key, true, &cause);
+    if (loaded != STIR_OK) {
+        return cps_fail_stir(err, loaded, &cause);
+    }
+    code = read_chain(signer, options->chain_file, err);
+    if (code != CPS_OK) {
+        return code;
+    }
+    if (!stir_key_same_public(signer->key, signer->chain->key)) {
+        return cps_fail(err, CPS_E_KEY, "the key %s is not that of the certificate in %s", options->key,
+                        options->chain_file);
+    }
+    signer->x5u = strdup(options->x5u);
+    signer->with_chain = options->with_chain;
+    return signer->x5u && digest_chain(signer) ? CPS_OK : cps_fail(err, CPS_E_NOMEM, "out of memory");
+}
+
+enum cps_code cps_signer_open(struct cps_signer **out, const struct cps_signer_options *options, struct cps_error *err)
+{
+    if (!out || !options || options->size != sizeof(*options) || !options->key || !options->chain_file ||
+        !options->x5u) {
+        return cps_fail(err, CPS_E_INVAL, "a signer needs size, key, chain_file and x5u");
+    }
+    struct cps_signer *signer = calloc(1, sizeof(*signer));
+    if (!signer) {
+        return cps_fail(err, CPS_E_NOMEM, "out of memory");
+    }
+    atomic_init(&signer->refs, 1);
+    enum cps_code code = fill(signer, options, err);
+    if (code != CPS_OK) {
+        cps_signer_free(signer);
+        return code;
+    }
+    *out = signer;
+    return CPS_OK;
+}

@@ -1,0 +1,96 @@
+#pragma once
+
+#include "client/lib/errors.h"
+#include "common/buf.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * The one I/O thread: carries HTTPS requests, runs the steps of background operations (client/lib/task.h). Started when
+ * first needed. Only transport*.c knows what library does HTTP.
+ */
+struct cps_transport;
+struct cps_task;
+
+enum cps_route {
+    CPS_ROUTE_SERVICE,     /* to the CPS; shares max_connections */
+    CPS_ROUTE_WAIT,        /* to the CPS, a request that waits there: must not hold up the others */
+    CPS_ROUTE_CERTIFICATE, /* to anybody whom a PASSporT names: address filter, connection of its own, no redirect */
+};
+
+struct cps_request {
+    enum cps_route route;
+    char *url;                /* owned by the transfer */
+    const char *content_type; /* static; with a body: POST */
+    const char *accept;       /* static or NULL */
+    unsigned prefer_wait_s;   /* 0: none */
+    char *body;               /* owned, NULL: GET */
+    size_t body_len;
+    size_t response_max; /* octets; more is CPS_E_PROTOCOL */
+    uint32_t timeout_ms;
+};
+
+struct cps_response {
+    struct cps_error error; /* CPS_OK if an answer came whole, whatever its status */
+    int status;
+    struct stir_buf body;
+    unsigned retry_after_s;
+    int64_t max_age_s; /* Cache-Control, less Age; -1: nothing said; 0: not to be kept */
+    char location[CPS_LOCATION_MAX];
+};
+
+/* One request and its answer. The owner keeps it in place until `done` is called, once, on the I/O thread: then the
+ * transport has let go of it. */
+struct cps_transfer {
+    struct cps_request request;
+    struct cps_response response;
+    void (*done)(struct cps_transfer *transfer);
+    void *arg;
+    atomic_bool complete; /* set by `done`, for owners who look */
+    /* private to transport*.c */
+    void *easy;
+    void *headers;
+    bool refused; /* the address filter said no */
+    bool public_only;
+    char error_text[256];
+    struct cps_transfer *next, **link;
+};
+
+void cps_transfer_clear(struct cps_transfer *transfer);
+
+struct cps_transport_config {
+    const char *tls_ca_file; /* all borrowed from the handle's options */
+    const char *tls_cert_file;
+    const char *tls_key_file;
+    const char *x5u_ca_file;
+    bool x5u_allow_private;
+    uint32_t connect_timeout_ms;
+    uint32_t max_connections;
+};
+
+enum cps_code cps_transport_new(struct cps_transport **out, const struct cps_transport_config *config,
+                                struct cps_error *err) STIR_MUST_CHECK;
+
+/* Ends all transfers with CPS_E_CLOSED, lets all tasks end, joins the thread. */
+void cps_transport_free(struct cps_transport *transport);
+
+/* Starts the thread if it does not run. CPS_E_NOMEM, CPS_E_UNAVAILABLE. */
+enum cps_code cps_transport_start(struct cps_transport *transport, struct cps_error *err) STIR_MUST_CHECK;
+
+/* True on the I/O thread: in a callback. */
+bool cps_transport_is_here(struct cps_transport *transport);
+
+/* Gives a transfer to the I/O thread, starting that if need be. On failure `done` is never called. */
+enum cps_code cps_transport_submit(struct cps_transport *transport, struct cps_transfer *transfer,
+                                   struct cps_error *err) STIR_MUST_CHECK;
+
+/* Milliseconds of the monotonic clock, for deadlines. */
+int64_t cps_monotonic_ms(void);
+
+/* For tasks in the background (task.c). */
+void cps_transport_enter(struct cps_transport *transport, struct cps_task *task); /* registers */
+void cps_transport_post(struct cps_transport *transport, struct cps_task *task);  /* step it soon */
+void cps_transport_leave(struct cps_transport *transport, struct cps_task *task); /* forgets it; on the I/O thread */
