@@ -91,11 +91,22 @@ static bool parse_target(struct cpsd_http *http, const char *buf, const char *p,
     return true;
 }
 
+static const char not_a_request_line[] = "the request line is not \"METHOD /path HTTP/1.1\"";
+static const char only_http1[] = "only HTTP/1.1 and HTTP/1.0 are spoken here";
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
 static bool parse_version(struct cpsd_http *http, struct stir_view version)
 {
     if (stir_view_is(version, "HTTP/1.1")) {
         http->keep_alive = true;
     } else if (!stir_view_is(version, "HTTP/1.0")) {
+        bool other = version.len == 8 && memcmp(version.ptr, "HTTP/", 5) == 0 && is_digit(version.ptr[5]) &&
+                     version.ptr[6] == '.' && is_digit(version.ptr[7]);
+        (void)bad(http, other ? 505 : 400, other ? only_http1 : not_a_request_line);
         return false;
     }
     return true;
@@ -114,11 +125,10 @@ static bool parse_request_line(struct cpsd_http *http, const char *buf, const ch
     size_t rest = n < len ? len - n - 1 : 0;
     size_t target_len = span(target, rest, TARGET);
     if (n == 0 || line[n < len ? n : 0] != ' ' || target_len == 0 || target_len == rest || target[target_len] != ' ') {
-        (void)bad(http, 400, "the request line is not \"METHOD /path HTTP/1.1\"");
+        (void)bad(http, 400, not_a_request_line);
         return false;
     }
     if (!parse_version(http, stir_view(target + target_len + 1, rest - target_len - 1))) {
-        (void)bad(http, 505, "only HTTP/1.1 and HTTP/1.0 are spoken here");
         return false;
     }
     if (!parse_target(http, buf, target, target + target_len)) {
