@@ -1,4 +1,5 @@
 #include "cps/problem.h"
+#include "cps/progress.h"
 #include "cps/routes.h"
 #include "cps/server_internal.h"
 
@@ -12,6 +13,7 @@
  */
 #define LINGER_MS 2000
 #define PIPELINE_SLACK 65536 /* octets of later requests that are read ahead while one is being answered */
+#define LEAST_READ 4096      /* octets that a client takes in idle_timeout_s, or it is not reading */
 
 static void process_input(struct cpsd_conn *conn);
 
@@ -51,12 +53,14 @@ static void set_state(struct cpsd_conn *conn, enum cpsd_conn_state state)
     }
 }
 
-/* Closes from the loop, not from here: callers still hold the connection. */
+/* Closes from the loop, not from here: callers still hold the connection. libwebsockets sets its timer on libuv only
+ * when it was serving something, hence the wake-up. */
 static void kill_conn(struct cpsd_conn *conn)
 {
     if (!conn->dead) {
         conn->dead = true;
         lws_set_timeout(conn->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
+        lws_cancel_service(conn->worker->lws);
     }
 }
 
@@ -157,9 +161,9 @@ static void throttle(struct cpsd_conn *conn, bool on)
     }
 }
 
-static void after_answer(struct cpsd_conn *conn)
+/* The answer is out: on to the next request. */
+static void answered(struct cpsd_conn *conn)
 {
-    conn->request = NULL;
     if (!conn->keep_alive) {
         start_linger(conn);
         return;
@@ -168,6 +172,33 @@ static void after_answer(struct cpsd_conn *conn)
     throttle(conn, false);
     if (!conn->processing && conn->in_len) {
         process_input(conn);
+    }
+}
+
+/* An answer that the socket did not take whole has to leave before the next request is looked at: otherwise a client
+ * who asks and does not read would fill the memory with answers. */
+static void after_answer(struct cpsd_conn *conn)
+{
+    conn->request = NULL;
+    if (!conn->dead && lws_partial_buffered(conn->wsi)) {
+        conn->acked = cpsd_octets_acked(lws_get_socket_fd(conn->wsi));
+        set_state(conn, CPSD_CONN_FLUSHING);
+        throttle(conn, true);
+        lws_callback_on_writable(conn->wsi);
+        return;
+    }
+    answered(conn);
+}
+
+/* libwebsockets has handed on what it kept. */
+static void written(struct cpsd_conn *conn)
+{
+    if (conn->state == CPSD_CONN_LINGER) {
+        shut_output(conn);
+    } else if (conn->state == CPSD_CONN_FLUSHING && lws_partial_buffered(conn->wsi)) {
+        lws_callback_on_writable(conn->wsi);
+    } else if (conn->state == CPSD_CONN_FLUSHING) {
+        answered(conn);
     }
 }
 
@@ -252,6 +283,11 @@ static void answer_continue(struct cpsd_conn *conn)
 
 /* ---- input ---- */
 
+static bool takes_requests(const struct cpsd_conn *conn)
+{
+    return conn->state == CPSD_CONN_IDLE || conn->state == CPSD_CONN_READING;
+}
+
 /* Takes requests off the front of octets while there are whole ones and none is being answered. Returns how many octets
  * were used. */
 static size_t consume(struct cpsd_conn *conn, const char *octets, size_t len)
@@ -259,7 +295,7 @@ static size_t consume(struct cpsd_conn *conn, const char *octets, size_t len)
     struct cpsd_http_limits limits = limits_of(conn->worker);
     size_t used = 0;
     conn->processing = true;
-    while (!conn->dead && conn->state != CPSD_CONN_BUSY && conn->state != CPSD_CONN_LINGER && used < len) {
+    while (!conn->dead && takes_requests(conn) && used < len) {
         set_state(conn, CPSD_CONN_READING);
         enum cpsd_http_state state = cpsd_http_feed(&conn->http, octets + used, len - used, &limits);
         if (state == CPSD_HTTP_BAD) {
@@ -317,6 +353,10 @@ static void process_input(struct cpsd_conn *conn)
 static void received(struct cpsd_conn *conn, const char *octets, size_t len)
 {
     const struct cpsd_config *config = conn->worker->service.config;
+    if (!conn->spoke) {
+        conn->spoke = true; /* the handshake is over, and with it libwebsockets' own timeout: from here ours count */
+        lws_set_timeout(conn->wsi, NO_PENDING_TIMEOUT, 0);
+    }
     if (conn->dead || conn->state == CPSD_CONN_LINGER) {
         return;
     }
@@ -330,7 +370,7 @@ static void received(struct cpsd_conn *conn, const char *octets, size_t len)
         kill_conn(conn);
         return;
     }
-    if (waited && conn->state != CPSD_CONN_BUSY) {
+    if (waited && takes_requests(conn)) {
         process_input(conn);
     }
     if (conn->state == CPSD_CONN_BUSY &&
@@ -391,9 +431,7 @@ int cpsd_conn_callback(struct lws *wsi, enum lws_callback_reasons reason, void *
         received(conn, in, len);
         return conn->dead ? -1 : 0;
     case LWS_CALLBACK_RAW_WRITEABLE:
-        if (conn->state == CPSD_CONN_LINGER) {
-            shut_output(conn);
-        }
+        written(conn);
         break;
     case LWS_CALLBACK_RAW_CLOSE:
         if (conn && conn->wsi) {
@@ -405,6 +443,18 @@ int cpsd_conn_callback(struct lws *wsi, enum lws_callback_reasons reason, void *
         break;
     }
     return 0;
+}
+
+/* A client that takes its answer slowly may; one that takes nothing is let go. */
+static void check_reader(struct cpsd_conn *conn)
+{
+    uint64_t acked = cpsd_octets_acked(lws_get_socket_fd(conn->wsi));
+    if (acked - conn->acked < LEAST_READ) {
+        kill_conn(conn);
+    }
+    conn->acked = acked;
+    unlink_conn(conn);
+    link_conn(conn, CPSD_CONN_FLUSHING);
 }
 
 void cpsd_conn_tick(struct cpsd_worker *worker)
@@ -425,6 +475,13 @@ void cpsd_conn_tick(struct cpsd_worker *worker)
         next = conn->next;
         cpsd_count(&worker->metrics.timeouts, 1);
         answer_bad(conn, 408, "the request did not come to its end in time");
+    }
+    for (struct cpsd_conn *conn = worker->conns[CPSD_CONN_FLUSHING].first; conn; conn = next) {
+        if (now - conn->since_ms < (uint64_t)config->idle_timeout_s * 1000) {
+            break;
+        }
+        next = conn->next;
+        check_reader(conn);
     }
     for (struct cpsd_conn *conn = worker->conns[CPSD_CONN_LINGER].first; conn; conn = conn->next) {
         if (now - conn->since_ms < LINGER_MS) {
