@@ -1,0 +1,355 @@
+"""Starts what a test needs and stops exactly that: cpsd, redis-server, certificates, all below one temporary
+directory. The programs come from $BUILD_DIR (build/dev)."""
+import atexit
+import contextlib
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import unittest
+
+import wire
+from wire import Wire, until
+
+HOME = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.path.abspath(os.environ.get("BUILD_DIR", os.path.join(HOME, "build", "dev")))
+CPSD = os.path.join(BUILD, "cps", "cpsd")
+CPSCTL = os.path.join(BUILD, "client", "cpsctl")
+NOISE = re.compile(r"AddressSanitizer|LeakSanitizer|ThreadSanitizer|runtime error:|Assertion")
+
+
+def _sanitized():
+    with contextlib.suppress(OSError), open(os.path.join(BUILD, "CMakeCache.txt")) as cache:
+        return bool(re.search(r"^CPS_SANITIZE:\w+=\w", cache.read(), re.M))
+    return False
+
+
+SANITIZED = _sanitized()
+SLOW = 5 if SANITIZED else 1  # what a time limit of a test is multiplied by
+
+
+def run(*command, status=0, **options):
+    """Runs a program to its end; fails with what it printed unless it exits with `status`."""
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120, **options)
+    if status is not None and done.returncode != status:
+        raise AssertionError(
+            f"{' '.join(command)}: exit {done.returncode}, not {status}\n{done.stdout.decode(errors='replace')}"
+            f"{done.stderr.decode(errors='replace')}"
+        )
+    return done
+
+
+def free_port():
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return sock.getsockname()[1]
+
+
+def make_certificate(directory, name):
+    """A server's certificate that is its own root. Returns the paths of certificate and key."""
+    cert, key = os.path.join(directory, name + ".pem"), os.path.join(directory, name + ".key")
+    run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+        "-subj", "/CN=" + name, "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
+        "-keyout", key, "-out", cert)  # fmt: skip
+    return cert, key
+
+
+_started = []
+
+
+def _kill_all(signum=None, frame=None):
+    for process in _started:
+        process.kill()
+    if signum:
+        os._exit(128 + signum)
+
+
+atexit.register(_kill_all)
+signal.signal(signal.SIGTERM, _kill_all)
+
+
+class Process:
+    """A program in the background, its output in a file."""
+
+    def __init__(self, command, log, env=None):
+        self.command, self.log_path = command, log
+        with open(log, "ab") as out:
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env={**os.environ, **(env or {})}
+            )
+        _started.append(self)
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def log(self):
+        with open(self.log_path, errors="replace") as text:
+            return text.read()
+
+    def running(self):
+        return self.process.poll() is None
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def wait(self, seconds):
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"{self.command[0]} did not end within {seconds} s:\n{self.log()}") from None
+
+    def kill(self):
+        if self.running():
+            self.process.kill()
+            self.process.wait(10)
+
+
+class Redis(Process):
+    """A redis-server of the test's own, on a unix socket and, if asked, on a port of the loopback interface."""
+
+    def __init__(self, directory, tcp=False, options=()):
+        self.directory = os.path.join(directory, "redis")
+        os.makedirs(self.directory, exist_ok=True)
+        self.socket = os.path.join(self.directory, "redis.sock")
+        self.port = free_port() if tcp else 0
+        self.options = list(options)
+        self.url = f"redis://127.0.0.1:{self.port}" if tcp else f"redis+unix://{self.socket}"
+        self.start()
+
+    def start(self):
+        command = ["redis-server", "--bind", "127.0.0.1", "--port", str(self.port), "--unixsocket", self.socket,
+                   "--save", "", "--dir", self.directory, "--logfile", "", *self.options]  # fmt: skip
+        super().__init__(command, os.path.join(self.directory, "redis.log"))
+        until(self.answers, 20, "redis-server answers")
+
+    def answers(self):
+        if not self.running():
+            raise AssertionError("redis-server ended:\n" + self.log())
+        try:
+            with RedisClient(self.socket) as client:
+                return client.call("PING") == b"PONG"
+        except (OSError, RedisError):
+            return False
+
+    def client(self):
+        return RedisClient(self.socket)
+
+    def stop(self):
+        if self.running():
+            self.signal(signal.SIGCONT)
+            self.signal(signal.SIGTERM)
+            self.wait(20)
+
+
+class RedisError(Exception):
+    pass
+
+
+class RedisClient:
+    """As much of RESP as a test needs."""
+
+    def __init__(self, path):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(20)
+        try:
+            self.sock.connect(path)
+        except OSError:
+            self.sock.close()
+            raise
+        self.file = self.sock.makefile("rb")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.file.close()
+        self.sock.close()
+
+    def call(self, *words):
+        words = [w if isinstance(w, bytes) else str(w).encode() for w in words]
+        self.sock.sendall(b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(w), w) for w in words))
+        return self.reply()
+
+    def reply(self):
+        line = self.file.readline()
+        if not line.endswith(b"\r\n"):
+            raise RedisError("closed")
+        kind, rest = line[:1], line[1:-2]
+        if kind == b"-":
+            raise RedisError(rest.decode())
+        if kind == b"$":
+            return None if rest == b"-1" else self.file.read(int(rest) + 2)[:-2]
+        if kind == b"*":
+            return None if rest == b"-1" else [self.reply() for _ in range(int(rest))]
+        return int(rest) if kind == b":" else rest
+
+    def everything(self):
+        """All keys and values, as octets. DUMP would compress: values are read by their type."""
+        octets = []
+        readers = {
+            b"string": lambda k: [self.call("GET", k)],
+            b"hash": lambda k: self.call("HGETALL", k),
+            b"list": lambda k: self.call("LRANGE", k, 0, -1),
+            b"set": lambda k: self.call("SMEMBERS", k),
+            b"zset": lambda k: self.call("ZRANGE", k, 0, -1, "WITHSCORES"),
+            b"stream": lambda k: [repr(self.call("XRANGE", k, "-", "+")).encode()],
+        }
+        for key in self.call("KEYS", "*"):
+            octets += [key, *readers[self.call("TYPE", key)](key)]
+        return b"\n".join(o for o in octets if o)
+
+
+class Cpsd(Process):
+    """A cpsd on free ports. `keys` are configuration keys: {"store.ttl_default_s": 2}."""
+
+    def __init__(self, directory, name="cpsd", certificate=None, **keys):
+        self.directory = os.path.join(directory, name)
+        os.makedirs(self.directory, exist_ok=True)
+        self.ca, self.key = certificate or make_certificate(self.directory, "server")
+        self.config = os.path.join(self.directory, "cpsd.conf")
+        self.keys = {
+            "server.listen": "127.0.0.1:0",
+            "server.admin": "127.0.0.1:0",
+            "server.certificate": self.ca,
+            "server.private_key": self.key,
+            "server.workers": 2,
+            **{k.replace("__", "."): v for k, v in keys.items()},
+        }
+        self.write_config()
+        super().__init__([CPSD, "-c", self.config], os.path.join(self.directory, "log"))
+        try:
+            until(self._ready, 20 * SLOW, "cpsd is ready")
+        except AssertionError:
+            self.kill()
+            raise
+        self.address = self._listening(r"listening on https://")
+        self.admin = self._listening(r"admin on http://")
+        self.tls = wire.tls_context(self.ca)
+        self.url = "https://localhost:%d" % self.address[1]
+
+    def write_config(self):
+        sections = {}
+        for name, value in self.keys.items():
+            section, key = name.split(".")
+            sections.setdefault(section, []).append(f"{key} = {value}\n")
+        with open(self.config + ".new", "w") as out:
+            for section, lines in sections.items():
+                out.write(f"[{section}]\n" + "".join(lines))
+        os.replace(self.config + ".new", self.config)
+
+    def _ready(self):
+        if not self.running():
+            raise AssertionError(f"cpsd ended with {self.process.returncode}:\n{self.log()}")
+        return "ready:" in self.log()
+
+    def _listening(self, words):
+        found = re.search(words + r"([0-9.]+):(\d+)", self.log())
+        return (found[1], int(found[2])) if found else None
+
+    def connect(self, **options):
+        return Wire(self.address, self.tls, **options)
+
+    def request(self, method, path, body=None, fields=()):
+        with self.connect() as connection:
+            return connection.request(method, path, body, fields)
+
+    def publish(self, dest, envelope, query=""):
+        return self.request("POST", f"/cps/{dest}/ppts{query}", envelope)
+
+    def admin_request(self, path, method="GET"):
+        with Wire(self.admin) as connection:
+            return connection.request(method, path)
+
+    def metrics(self):
+        """{'cpsd_stored_total': 1.0, 'cpsd_requests_total{route="list",status="200"}': 2.0, ...}"""
+        text = self.admin_request("/metrics").body.decode()
+        lines = [line.rsplit(" ", 1) for line in text.splitlines() if line and not line.startswith("#")]
+        return {name: float(value) for name, value in lines}
+
+    def reload(self, **keys):
+        """Writes the configuration anew, sends SIGHUP and returns what cpsd logged of it."""
+        self.keys.update({k.replace("__", "."): v for k, v in keys.items()})
+        self.write_config()
+        seen = len(self.log())
+        self.signal(signal.SIGHUP)
+        end = re.compile(r"reload: (configuration and certificate are in use|nothing is changed)")
+        until(lambda: end.search(self.log()[seen:]), 10 * SLOW, "cpsd has reloaded")
+        return self.log()[seen:]
+
+    def resident_kb(self):
+        with open(f"/proc/{self.pid}/status") as status:
+            return int(re.search(r"VmRSS:\s+(\d+)", status.read())[1])
+
+    def cpu_seconds(self):
+        with open(f"/proc/{self.pid}/stat") as stat:
+            numbers = stat.read().rsplit(")", 1)[1].split()
+        return (int(numbers[11]) + int(numbers[12])) / os.sysconf("SC_CLK_TCK")
+
+    def stop(self, seconds=30):
+        """SIGTERM; it must end with 0 and must have said nothing that a sanitizer or an assertion says."""
+        if self.running():
+            self.signal(signal.SIGTERM)
+        status = self.wait(seconds)
+        noise = NOISE.search(self.log())
+        assert status == 0 and not noise, f"cpsd ended with {status}:\n{self.log()[-8000:]}"
+
+
+class Case(unittest.TestCase):
+    """Everything that a test starts is stopped when it ends, whatever came of it."""
+
+    maxDiff = None
+
+    @classmethod
+    def setUpClass(cls):
+        cls.dir = tempfile.mkdtemp(prefix="cps-")
+        cls.addClassCleanup(shutil.rmtree, cls.dir)
+
+    @classmethod
+    def class_cpsd(cls, **keys):
+        server = Cpsd(cls.dir, **keys)
+        cls.addClassCleanup(server.kill)
+        cls.addClassCleanup(server.stop)
+        return server
+
+    @classmethod
+    def class_redis(cls, **options):
+        redis = Redis(cls.dir, **options)
+        cls.addClassCleanup(redis.kill)
+        cls.addClassCleanup(redis.stop)
+        return redis
+
+    def temp(self):
+        directory = tempfile.mkdtemp(dir=self.dir)
+        return directory
+
+    def cpsd(self, **keys):
+        server = Cpsd(self.temp(), **keys)
+        self.addCleanup(server.kill)
+        self.addCleanup(server.stop)
+        return server
+
+    def redis(self, **options):
+        redis = Redis(self.temp(), **options)
+        self.addCleanup(redis.kill)
+        self.addCleanup(redis.stop)
+        return redis
+
+    def assertProblem(self, answer, status, word=""):
+        self.assertEqual(answer.status, status, answer)
+        self.assertEqual(answer.type, "application/problem+json", answer)
+        problem = answer.json()
+        self.assertEqual(problem["status"], status)
+        self.assertTrue(problem["title"].strip(), answer)
+        self.assertIn(word, problem["title"] + " " + problem.get("detail", ""))
+        if status in (429, 503):
+            self.assertGreaterEqual(int(answer.get("Retry-After")), 1)
+
+    def assertWithin(self, start, seconds, what):
+        took = time.monotonic() - start
+        self.assertLess(took, seconds * SLOW, f"{what} took {took:.3f} s")
