@@ -9,11 +9,9 @@
 
 #define SIGNER_MAX 128 /* octets of a common name that are shown */
 
-/* The text of an IA5String name; empty if it holds a NUL, which would cut it for whoever reads it as a C string. */
 static struct stir_view name_text(const ASN1_IA5STRING *name)
 {
-    struct stir_view text = stir_view((const char *)ASN1_STRING_get0_data(name), (size_t)ASN1_STRING_length(name));
-    return text.len > 0 && !memchr(text.ptr, '\0', text.len) ? text : stir_view("", 0);
+    return stir_view((const char *)ASN1_STRING_get0_data(name), (size_t)ASN1_STRING_length(name));
 }
 
 /* The host of a canonical SIP-like URI: behind the user, before port, parameters and headers. */

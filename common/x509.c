@@ -38,7 +38,7 @@ enum stir_code stir_x509_parse(X509 **out, const void *der, size_t n, struct sti
     }
     if (!is_der_of(cert, der, n)) {
         code = stir_fail_openssl(err, STIR_E_CERT, "not a certificate in DER, or something stands behind it");
-    } else if (X509_check_purpose(cert, -1, 0) != 1 || (X509_get_extension_flags(cert) & EXFLAG_INVALID)) {
+    } else if (X509_check_purpose(cert, -1, 0) != 1) {
         code =
             stir_fail_openssl(err, STIR_E_CERT, "%s: a malformed or repeated extension", stir_x509_subject(cert).text);
     }

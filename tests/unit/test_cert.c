@@ -113,7 +113,7 @@ static void test_good(void)
     tear_down(&f);
 }
 
-/* What stands around good blocks. `%` is a good block. */
+/* What stands around good blocks. `%` is a good block, `&` what is in it. */
 static void test_pem_around(void)
 {
     static const struct {
@@ -135,6 +135,10 @@ static void test_pem_around(void)
         {"%-----BEGIN CERTIFICATE-----\n%", 0},
         {"-----BEGIN CERTIFICATE-----\n%", 0},
         {"%----BEGIN CERTIFICATE-----\n", 0},
+        {"-----BEGIN CERTIFICATE-----x\n&-----END CERTIFICATE-----\n", 0},
+        {"-----BEGIN CERTIFICATE-----\n&-----END CERTIFICATE-----x\n", 0},
+        {"-----BEGIN CERTIFICATE----\n&-----END CERTIFICATE-----\n", 0},
+        {"-----BEGIN CERTIFICATE-----\n&-----END CERTIFICATE-----\n", 1},
         {"%-----END CERTIFICATE-----\n", 0},
         {"%-", 0},
         {"%-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", 0},
@@ -150,6 +154,8 @@ static void test_pem_around(void)
         for (const char *at = rows[i].text; *at; at++) {
             if (*at == '%') {
                 stir_buf_put(&text, f.leaf_pem.ptr, f.leaf_pem.len);
+            } else if (*at == '&') {
+                stir_buf_put(&text, f.leaf_pem.ptr + 28, f.leaf_pem.len - 28 - 26);
             } else {
                 stir_buf_put(&text, at, 1);
             }
@@ -487,6 +493,12 @@ static void test_covers_nul(void)
     X509 *leaf = certs_with_ext(plain, key, "2.5.29.17", names, 24, false);
     struct stir_chain *chain = CERTS_CHAIN(leaf);
     check_covers(chain, "sip:alice@example.com", false, STIR_E_CERT_SCOPE, false);
+    stir_chain_unref(chain);
+
+    /* nor is an empty one the host of a URI that has none */
+    leaf = certs_with_ext(plain, key, "2.5.29.17", (const uint8_t *)"\x30\x04\x82\x00\x86\x00", 6, false);
+    chain = CERTS_CHAIN(leaf);
+    check_covers(chain, "urn:example:1", false, STIR_E_CERT_SCOPE, false);
     stir_chain_unref(chain);
     certs_end();
 }

@@ -371,21 +371,25 @@ static void test_limit(void)
     stir_buf_free(&der);
     many(&der, STIR_TNAUTH_ENTRIES + 1);
 
-    /* one entry more than the limit, made by hand: 3083 length, then the entries */
-    size_t entries = STIR_TNAUTH_ENTRIES + 1;
-    size_t content = entries * 5;
-    uint8_t *octets = malloc(5 + content);
-    memcpy(octets, (uint8_t[]){0x30, 0x83, (uint8_t)(content >> 16), (uint8_t)(content >> 8), (uint8_t)content}, 5);
-    for (size_t i = 0; i < entries; i++) {
-        memcpy(octets + 5 + i * 5,
+    /* made by hand: as many as may be, one more, and a length that takes an octet too many */
+    size_t content = STIR_TNAUTH_ENTRIES * 5;
+    uint8_t *octets = malloc(5 + content + 5);
+    for (size_t i = 0; i <= STIR_TNAUTH_ENTRIES; i++) {
+        memcpy(octets + 4 + i * 5,
                "\xa2\x03\x16\x01"
                "7",
                5);
     }
-    UNIT_CODE(stir_tnauth_parse(&list, octets, 5 + content, NULL), STIR_E_CERT, "10,001 entries");
+    memcpy(octets, (uint8_t[]){0x30, 0x82, (uint8_t)(content >> 8), (uint8_t)content}, 4);
+    UNIT_CODE(stir_tnauth_parse(&list, octets, 4 + content, NULL), STIR_OK, "10,000 entries");
+    stir_tnauth_clear(&list);
+    content += 5;
+    memcpy(octets, (uint8_t[]){0x30, 0x82, (uint8_t)(content >> 8), (uint8_t)content}, 4);
+    UNIT_CODE(stir_tnauth_parse(&list, octets, 4 + content, NULL), STIR_E_CERT, "10,001 entries");
     content -= 5;
-    memcpy(octets, (uint8_t[]){0x30, 0x83, (uint8_t)(content >> 16), (uint8_t)(content >> 8), (uint8_t)content}, 5);
-    UNIT_CODE(stir_tnauth_parse(&list, octets, 5 + content, NULL), STIR_E_CERT, "50,000 octets in three of length");
+    memmove(octets + 5, octets + 4, content);
+    memcpy(octets, (uint8_t[]){0x30, 0x83, 0, (uint8_t)(content >> 8), (uint8_t)content}, 5);
+    UNIT_CODE(stir_tnauth_parse(&list, octets, 5 + content, NULL), STIR_E_CERT, "a length of three octets for two");
     free(octets);
 }
 

@@ -353,6 +353,8 @@ static void test_leaf(void)
     make_world(&w);
     X509 *ca = under(&w, (struct stir_cert_spec){.common_name = "delegate", .ca = true});
     check("a CA as leaf", ROOTS(w.root), CHAIN(ca, w.middle), STIR_E_CERT, "delegate");
+    X509 *any_use = certs_without_ext(ca, w.middle_key, NID_key_usage);
+    check("a CA as leaf, for any use", ROOTS(w.root), CHAIN(any_use, w.middle), STIR_E_CERT, "delegate");
     X509 *lists = under(&w, (struct stir_cert_spec){.common_name = "lists", .crl_issuer = true});
     check("a key that is not for signatures", ROOTS(w.root), CHAIN(lists, w.middle), STIR_E_CERT, "lists");
     X509 *no_usage = certs_without_ext(w.leaf, w.middle_key, NID_key_usage);
