@@ -4,6 +4,7 @@
 #include "common/json.h"
 #include "common/view.h"
 
+#include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
@@ -27,6 +28,11 @@ static const uint8_t low_order[][STIR_COORDINATE] = {
     {0xee, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
      0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f},
 };
+
+/* The b of P-256 (FIPS 186-4 D.1.2.3). */
+static const uint8_t p256_b[STIR_COORDINATE] = {0x5a, 0xc6, 0x35, 0xd8, 0xaa, 0x3a, 0x93, 0xe7, 0xb3, 0xeb, 0xbd,
+                                                0x55, 0x76, 0x98, 0x86, 0xbc, 0x65, 0x1d, 0x06, 0xb0, 0xcc, 0x53,
+                                                0xb0, 0xf6, 0x3b, 0xce, 0x3c, 0x3e, 0x27, 0xd2, 0x60, 0x4b};
 
 static bool member_is(const json_t *jwk, const char *name, const char *value)
 {
@@ -78,24 +84,34 @@ static void to_uncompressed(uint8_t encoded[UNCOMPRESSED], const struct stir_poi
     memcpy(encoded + 1, point->octets, 2 * STIR_COORDINATE);
 }
 
+/* x^3 - 3x + b - y^2 = 0 modulo p. OpenSSL's own check wants a group and a point made first, ten times as dear, and
+ * this one is made for every envelope that a server takes. */
+static bool on_p256(const struct stir_point *point, BN_CTX *ctx)
+{
+    const BIGNUM *p = BN_get0_nist_prime_256();
+    BIGNUM *x = BN_CTX_get(ctx);
+    BIGNUM *y = BN_CTX_get(ctx);
+    BIGNUM *b = BN_CTX_get(ctx);
+    BIGNUM *t = BN_CTX_get(ctx);
+    return t && BN_bin2bn(point->octets, STIR_COORDINATE, x) &&
+           BN_bin2bn(point->octets + STIR_COORDINATE, STIR_COORDINATE, y) && BN_bin2bn(p256_b, STIR_COORDINATE, b) &&
+           BN_ucmp(x, p) < 0 && BN_ucmp(y, p) < 0 && BN_sqr(t, x, ctx) && BN_sub_word(t, 3) &&
+           BN_mod_mul(t, t, x, p, ctx) && BN_add(t, t, b) && BN_sqr(y, y, ctx) && BN_sub(t, t, y) &&
+           BN_nnmod(t, t, p, ctx) && BN_is_zero(t);
+}
+
 static enum stir_code check_p256(const struct stir_point *point, struct stir_error *err)
 {
-    enum stir_code code = STIR_E_NOMEM;
-    uint8_t encoded[UNCOMPRESSED];
-    to_uncompressed(encoded, point);
     ERR_clear_error();
-    EC_GROUP *group = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
-    EC_POINT *decoded = group ? EC_POINT_new(group) : NULL;
-    if (!decoded) {
-        (void)stir_fail_openssl(err, code, "out of memory");
-    } else if (EC_POINT_oct2point(group, decoded, encoded, sizeof(encoded), NULL) != 1) {
-        code = stir_fail_openssl(err, STIR_E_KEY, "not a point of P-256");
-    } else {
-        code = STIR_OK;
+    BN_CTX *ctx = BN_CTX_new();
+    if (!ctx) {
+        return stir_fail_openssl(err, STIR_E_NOMEM, "out of memory");
     }
-    EC_POINT_free(decoded);
-    EC_GROUP_free(group);
-    return code;
+    BN_CTX_start(ctx);
+    bool good = on_p256(point, ctx);
+    BN_CTX_end(ctx);
+    BN_CTX_free(ctx);
+    return good ? STIR_OK : stir_fail_openssl(err, STIR_E_KEY, "not a point of P-256");
 }
 
 enum stir_code stir_point_check(const struct stir_point *point, struct stir_error *err)
