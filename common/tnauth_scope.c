@@ -25,7 +25,7 @@ static bool interval_of(struct interval *out, const char *number, uint64_t count
 
 bool stir_tnauth_has_tn(const struct stir_tnauth *list, const char *tn)
 {
-    struct interval number;
+    struct interval number = {0};
     bool in_series = interval_of(&number, tn, 1);
     for (size_t i = 0; i < list->count; i++) {
         const struct stir_tnauth_entry *entry = &list->entries[i];

@@ -311,7 +311,7 @@ static void test_shapes(void)
     (void)snprintf(longer, sizeof(longer), "%s", token);
     UNIT_CHECK(stir_passport_parse(&passport, longer, len + 1, NULL, NULL) != STIR_OK, "a NUL behind it");
     /* the compact form, where the receiver has to rebuild header and claims (RFC 8225 section 7) */
-    int n = snprintf(longer, sizeof(longer), "..%s", strrchr(token, '.') + 1);
+    int n = snprintf(longer, sizeof(longer), "..%s", (const char *)memrchr(token, '.', len) + 1);
     UNIT_CODE(stir_passport_parse(&passport, longer, (size_t)n, NULL, NULL), STIR_E_JWS, "compact form");
     UNIT_CODE(stir_passport_parse(&passport, NULL, 0, NULL, NULL), STIR_E_JWS, "nothing");
     memset(longer, 'A', sizeof(longer));
