@@ -12,7 +12,8 @@
  */
 #define LIST_COUNT_MAX 10000 /* entries of one list: an array that Redis builds while nobody else is served */
 #define LIST_OCTETS_MAX ((size_t)8 << 20) /* and its octets */
-#define ARGS_MAX 8                        /* EVALSHA, script, number of keys, key, and what a script takes */
+#define TIME_MAX_US (((int64_t)1 << (8 * CPSD_REDIS_TIME_OCTETS)) - 1)
+#define ARGS_MAX 8 /* EVALSHA, script, number of keys, key, and what a script takes */
 #define SAY_EVERY_NS (UINT64_C(10) * 1000000000)
 
 struct redis_backend {
@@ -69,9 +70,15 @@ static void redis_free(struct cpsd_backend *backend)
 
 /* Answers. */
 
-static bool is_number(const redisReply *array, size_t i)
+static bool is_number(const redisReply *array, size_t i, int64_t least, int64_t most)
 {
-    return i < array->elements && array->element[i]->type == REDIS_REPLY_INTEGER;
+    return i < array->elements && array->element[i]->type == REDIS_REPLY_INTEGER &&
+           array->element[i]->integer >= least && array->element[i]->integer <= most;
+}
+
+static bool is_time(const redisReply *array, size_t i)
+{
+    return is_number(array, i, 1, TIME_MAX_US);
 }
 
 static bool is_text(const redisReply *array, size_t i, size_t least)
@@ -103,14 +110,13 @@ static bool read_item(struct cpsd_entry *entry, const void *id, const redisReply
 static bool take_put(struct redis_op *op, const redisReply *reply)
 {
     enum { STORED, KNOWN, FULL };
-    if (!is_number(reply, 0) || !is_number(reply, 1) || !is_number(reply, 2) || reply->element[0]->integer < STORED ||
-        reply->element[0]->integer > FULL || reply->element[2]->integer < 0) {
+    if (!is_number(reply, 0, STORED, FULL) || !is_time(reply, 1) || !is_number(reply, 2, 0, INT32_MAX)) {
         return false;
     }
     struct cpsd_store_result result = {.code = STIR_OK, .now_us = reply->element[1]->integer};
     result.existed = reply->element[0]->integer == KNOWN;
     if (reply->element[0]->integer == FULL) {
-        if (!is_number(reply, 3)) {
+        if (!is_time(reply, 3)) {
             return false;
         }
         int64_t us = reply->element[3]->integer - result.now_us;
@@ -124,7 +130,7 @@ static bool take_put(struct redis_op *op, const redisReply *reply)
 
 static bool take_list(struct redis_op *op, const redisReply *reply)
 {
-    if (!is_number(reply, 0) || !is_number(reply, 1) || reply->elements != 3 ||
+    if (!is_time(reply, 0) || !is_number(reply, 1, 0, 1) || reply->elements != 3 ||
         reply->element[2]->type != REDIS_REPLY_ARRAY || reply->element[2]->elements % 2) {
         return false;
     }
@@ -158,7 +164,7 @@ static bool take_list(struct redis_op *op, const redisReply *reply)
 static bool take_get(struct redis_op *op, const redisReply *reply)
 {
     struct cpsd_entry entry;
-    if (!is_number(reply, 0) || reply->elements > 2) {
+    if (!is_time(reply, 0) || reply->elements > 2) {
         return false;
     }
     struct cpsd_store_result result = {.code = STIR_E_NOT_FOUND, .now_us = reply->element[0]->integer};
@@ -176,7 +182,7 @@ static bool take_get(struct redis_op *op, const redisReply *reply)
 
 static bool take_remove(struct redis_op *op, const redisReply *reply)
 {
-    if (!is_number(reply, 0) || !is_number(reply, 1)) {
+    if (!is_number(reply, 0, 0, 1) || !is_time(reply, 1)) {
         return false;
     }
     struct cpsd_store_result result = {.code = reply->element[0]->integer == 1 ? STIR_OK : STIR_E_NOT_FOUND,

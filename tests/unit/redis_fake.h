@@ -1,0 +1,118 @@
+#pragma once
+
+#include "tests/unit/unit.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+/*
+ * Something that greets like Redis and then answers each request with whatever it was told to. One connection at a
+ * time, on a unix socket, in a thread of its own.
+ */
+struct redis_fake {
+    const char *greeting; /* NULL: a good one */
+    const char *answer;   /* to each request */
+    size_t answer_len;
+    bool hang_up; /* after an answer */
+    int listener, stop[2];
+    pthread_t thread;
+    char dir[32], path[64];
+};
+
+#define FAKE_SHA "$40\r\n0123456789abcdef0123456789abcdef01234567\r\n"
+#define FAKE_ROLE "*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n"
+#define FAKE_GREETING FAKE_ROLE FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA
+
+/* Reads what comes; false at the end or when it is to stop. */
+static inline bool fake_read(const struct redis_fake *fake, int fd, char *text, size_t size, size_t *n)
+{
+    struct pollfd polls[2] = {{.fd = fd, .events = POLLIN}, {.fd = fake->stop[0], .events = POLLIN}};
+    (void)poll(polls, 2, -1);
+    if (polls[1].revents) {
+        return false;
+    }
+    ssize_t got = recv(fd, text + *n, size - *n - 1, 0);
+    if (got <= 0) {
+        return false;
+    }
+    *n += (size_t)got;
+    text[*n] = '\0';
+    return true;
+}
+
+static inline bool fake_send(int fd, const char *text, size_t n)
+{
+    return send(fd, text, n, MSG_NOSIGNAL) == (ssize_t)n;
+}
+
+/* The greeting's last request is the fourth script, which ends like this. */
+static inline bool fake_greeted(const char *text)
+{
+    static const char end[] = "return {1, now}\n\r\n";
+    return strstr(text, end) != NULL;
+}
+
+static inline void fake_serve(const struct redis_fake *fake, int fd)
+{
+    static const char request[] = "EVALSHA";
+    char text[32768] = "";
+    size_t n = 0;
+    const char *greeting = fake->greeting ? fake->greeting : FAKE_GREETING;
+    while (!fake_greeted(text)) {
+        if (!fake_read(fake, fd, text, sizeof(text), &n)) {
+            return;
+        }
+    }
+    bool on = fake_send(fd, greeting, strlen(greeting));
+    for (n = 0; on && fake_read(fake, fd, text, sizeof(text), &n);) {
+        if (n >= sizeof(request) && memmem(text, n, request, sizeof(request) - 1)) {
+            on = fake_send(fd, fake->answer, fake->answer_len) && !fake->hang_up;
+            n = 0;
+        }
+    }
+}
+
+static inline void *fake_run(void *arg)
+{
+    const struct redis_fake *fake = arg;
+    for (;;) {
+        struct pollfd polls[2] = {{.fd = fake->listener, .events = POLLIN}, {.fd = fake->stop[0], .events = POLLIN}};
+        (void)poll(polls, 2, -1);
+        if (polls[1].revents) {
+            return NULL;
+        }
+        int fd = accept(fake->listener, NULL, NULL);
+        if (fd >= 0) {
+            fake_serve(fake, fd);
+            (void)close(fd);
+        }
+    }
+}
+
+static inline void fake_start(struct redis_fake *fake)
+{
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    (void)snprintf(fake->dir, sizeof(fake->dir), "/tmp/fake-XXXXXX");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(fake->dir));
+    (void)snprintf(fake->path, sizeof(fake->path), "%s/s", fake->dir);
+    (void)snprintf(at.sun_path, sizeof(at.sun_path), "%s", fake->path);
+    fake->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    CU_ASSERT_FATAL(bind(fake->listener, (struct sockaddr *)&at, sizeof(at)) == 0);
+    CU_ASSERT_FATAL(listen(fake->listener, 16) == 0 && pipe(fake->stop) == 0);
+    CU_ASSERT_FATAL(pthread_create(&fake->thread, NULL, fake_run, fake) == 0);
+}
+
+static inline void fake_stop(struct redis_fake *fake)
+{
+    CU_ASSERT(write(fake->stop[1], "x", 1) == 1);
+    (void)pthread_join(fake->thread, NULL);
+    (void)close(fake->listener);
+    (void)close(fake->stop[0]);
+    (void)close(fake->stop[1]);
+    (void)unlink(fake->path);
+    (void)rmdir(fake->dir);
+}

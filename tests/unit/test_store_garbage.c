@@ -1,0 +1,220 @@
+#include "cps/store.h"
+#include "tests/unit/redis_fake.h"
+#include "tests/unit/store_harness.h"
+
+/*
+ * A Redis that answers nonsense, half of it, or nothing: each request ends once, as unavailable, the connection is
+ * replaced, and nothing else happens.
+ */
+#define DEST "12155551212"
+
+static struct cpsd_store_config fake_config(const struct redis_fake *fake, char *url, size_t size)
+{
+    struct cpsd_store_config config = harness_defaults;
+    (void)snprintf(url, size, "redis+unix://%s", fake->path);
+    config.url = url;
+    config.timeout_ms = 200;
+    return config;
+}
+
+static enum stir_code one(struct harness *h, char op)
+{
+    switch (op) {
+    case 'p':
+        return harness_put(h, DEST, 1, "x", 1000).result.code;
+    case 'l':
+        return harness_list(h, DEST, 0, 10, 1000).result.code;
+    case 'g':
+        return harness_get(h, DEST, 1).result.code;
+    default:
+        return harness_remove(h, DEST, 1).result.code;
+    }
+}
+
+#define ID "$16\r\n0123456789abcdef\r\n"
+#define HEAD "E\0\0\0\0\0\0\1\0\0\0\0\0\0\2"
+
+/* For answers with NUL inside. */
+#define ROW(op, text, expected, stays)                                                                                 \
+    {                                                                                                                  \
+        op, text, sizeof(text) - 1, expected, stays                                                                    \
+    }
+
+static const struct answer {
+    char op;
+    const char *text;
+    size_t len;
+    enum stir_code code;
+    bool stays; /* the connection */
+} answers[] = {
+    /* the good ones, to see that the bad ones fail for what is bad in them */
+    ROW('p', "*3\r\n:0\r\n:1000\r\n:0\r\n", STIR_OK, true),
+    ROW('p', "*3\r\n:1\r\n:1000\r\n:0\r\n", STIR_OK, true),
+    ROW('p', "*4\r\n:2\r\n:1000\r\n:0\r\n:5000\r\n", STIR_E_BOX_FULL, true),
+    ROW('l', "*3\r\n:1000\r\n:0\r\n*0\r\n", STIR_OK, true),
+    ROW('l', "*3\r\n:1000\r\n:0\r\n*2\r\n" ID "$17\r\n" HEAD "xy\r\n", STIR_OK, true),
+    ROW('g', "*1\r\n:1000\r\n", STIR_E_NOT_FOUND, true),
+    ROW('g', "*2\r\n:1000\r\n$15\r\n" HEAD "\r\n", STIR_OK, true),
+    ROW('r', "*2\r\n:1\r\n:1000\r\n", STIR_OK, true),
+    ROW('r', "*2\r\n:0\r\n:1000\r\n", STIR_E_NOT_FOUND, true),
+    /* refused */
+    ROW('p', "-ERR no\r\n", STIR_E_UNAVAILABLE, true),
+    ROW('p', "-OOM command not allowed when used memory > 'maxmemory'.\r\n", STIR_E_UNAVAILABLE, true),
+    ROW('l', "-LOADING Redis is loading the dataset in memory\r\n", STIR_E_UNAVAILABLE, true),
+    ROW('g', "-\r\n", STIR_E_UNAVAILABLE, true),
+    ROW('p', "-READONLY You can't write against a read only replica.\r\n", STIR_E_UNAVAILABLE, false),
+    /* another type */
+    ROW('p', "+OK\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('p', ":0\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('l', "$-1\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('l', "*-1\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('g', "$3\r\nabc\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('r', "$0\r\n\r\n", STIR_E_UNAVAILABLE, false),
+    /* another shape */
+    ROW('p', "*0\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('p', "*1\r\n:0\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('p', "*2\r\n:0\r\n:1000\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('p', "*3\r\n:3\r\n:1000\r\n:0\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('p', "*3\r\n:-1\r\n:1000\r\n:0\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('p', "*3\r\n:0\r\n:1000\r\n:-1\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('p', "*3\r\n:2\r\n:1000\r\n:0\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('p', "*4\r\n:2\r\n:1000\r\n:0\r\n$1\r\n5\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('p', "*3\r\n:0\r\n$4\r\n1000\r\n:0\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('p', "*3\r\n:0\r\n$-1\r\n:0\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('p', "*3\r\n*0\r\n:1000\r\n:0\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('p', "*4\r\n:2\r\n:-9223372036854775808\r\n:0\r\n:9223372036854775807\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('p', "*3\r\n:0\r\n:-1\r\n:0\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('l', "*2\r\n:1000\r\n:0\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('l', "*4\r\n:1000\r\n:0\r\n*0\r\n*0\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('l', "*3\r\n:1000\r\n:0\r\n*-1\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('l', "*3\r\n:1000\r\n:0\r\n*1\r\n" ID, STIR_E_UNAVAILABLE, false),
+    ROW('l', "*3\r\n:1000\r\n:0\r\n*2\r\n" ID "$-1\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('l', "*3\r\n:1000\r\n:0\r\n*2\r\n" ID ":1\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('l', "*3\r\n:1000\r\n:0\r\n*2\r\n" ID "*0\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('l', "*3\r\n:1000\r\n:0\r\n*2\r\n" ID "$14\r\nE\0\0\0\0\0\0\1\0\0\0\0\0\0\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('l', "*3\r\n:1000\r\n:0\r\n*2\r\n$15\r\n0123456789abcde\r\n$16\r\n" HEAD "x\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('l', "*3\r\n:1000\r\n:0\r\n*2\r\n$17\r\n0123456789abcdefg\r\n$16\r\n" HEAD "x\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('l', "*3\r\n:1000\r\n:0\r\n*2\r\n" ID "$16\r\nT\0\0\0\0\0\0\1\0\0\0\0\0\0\2x\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('g', "*0\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('g', "*3\r\n:1000\r\n:1\r\n:1\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('g', "*2\r\n:1000\r\n$0\r\n\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('g', "*2\r\n:1000\r\n$-1\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('r', "*1\r\n:1\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('r', "*2\r\n:7\r\n:1000\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('r', "*2\r\n$1\r\n1\r\n:1000\r\n", STIR_E_UNAVAILABLE, false),
+    /* no Redis at all */
+    ROW('p', "HTTP/1.1 400 Bad Request\r\n\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('p', "\0\0\0\0", STIR_E_UNAVAILABLE, false),
+    ROW('p', "\x16\x03\x01\x02", STIR_E_UNAVAILABLE, false),
+    ROW('p', "%1\r\n+a\r\n:1\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('p', "*x\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('p', "*-7\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('p', "$-5\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('p', ":99999999999999999999999\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('p', "*2147483647\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('p', "*4294967296\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('p', "*262145\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('p', "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n:1\r\n", STIR_E_UNAVAILABLE, false),
+    /* more than was asked for */
+    ROW('p', "*3\r\n:0\r\n:1000\r\n:0\r\n+OK\r\n", STIR_OK, false),
+    ROW('p', "*3\r\n:0\r\n:1000\r\n:0\r\n*3\r\n:0\r\n:1000\r\n:0\r\n", STIR_OK, false),
+    ROW('p', "*3\r\n:0\r\n:1000\r\n:0\r\n-ERR later\r\n", STIR_OK, false),
+    /* an answer without end: these wait for the timeout */
+    ROW('p', "", STIR_E_UNAVAILABLE, false),
+    ROW('p', "*", STIR_E_UNAVAILABLE, false),
+    ROW('p', "*3\r\n:0\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('l', "$9223372036854775807\r\nabc", STIR_E_UNAVAILABLE, false),
+    ROW('l', "*262144\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('l', "*3\r\n:1000\r\n:0\r\n*2\r\n" ID "$1000000\r\nE", STIR_E_UNAVAILABLE, false),
+};
+
+static void check_answer(const struct answer *row, bool hang_up)
+{
+    struct redis_fake fake = {.answer = row->text, .answer_len = row->len, .hang_up = hang_up};
+    struct cpsd_store_stats stats;
+    struct harness h;
+    char url[128], label[128];
+    (void)snprintf(label, sizeof(label), "%c row %zu%s", row->op, (size_t)(row - answers), hang_up ? ", hangs up" : "");
+    fake_start(&fake);
+    struct cpsd_store_config config = fake_config(&fake, url, sizeof(url));
+    if (harness_open(&h, &config)) {
+        UNIT_CODE(one(&h, row->op), row->code, label);
+        (void)harness_run(&h, row->stays && !hang_up ? 5 : 60, NULL);
+        cpsd_backend_stats(h.backend, &stats);
+        UNIT_CHECK((stats.reconnects > 0) == (hang_up || !row->stays), "%s: %d reconnects", label,
+                   (int)stats.reconnects);
+        CU_ASSERT_EQUAL(stats.operations, 1);
+        CU_ASSERT_EQUAL(stats.failures, row->code == STIR_E_UNAVAILABLE);
+        harness_close(&h);
+    }
+    fake_stop(&fake);
+}
+
+static void nonsense(void)
+{
+    for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+        check_answer(&answers[i], false);
+    }
+}
+
+/* Each prefix of a good answer, and then the connection is closed. */
+static void cut_off(void)
+{
+    struct answer row = answers[4];
+    CU_ASSERT_EQUAL(row.op, 'l');
+    for (size_t n = 0; n < answers[4].len; n++) {
+        row.len = n;
+        row.code = STIR_E_UNAVAILABLE;
+        check_answer(&row, true);
+    }
+    check_answer(&answers[4], true);
+}
+
+/* Answers of the greeting that are not taken: the store is never ready, and says why. */
+static void bad_greetings(void)
+{
+    static const struct {
+        const char *greeting, *said;
+    } rows[] = {
+        {"+OK\r\n", "the primary"},
+        {"*0\r\n", "the primary"},
+        {"*1\r\n:1\r\n", "the primary"},
+        {"*1\r\n$5\r\nslave\r\n", "the primary"},
+        {"-NOAUTH Authentication required.\r\n", "NOAUTH"},
+        {"-DENIED Redis is running in protected mode\r\n", "DENIED"},
+        {FAKE_ROLE "-LOADING Redis is loading the dataset in memory\r\n", "the scripts (LOADING)"},
+        {FAKE_ROLE "+0123456789abcdef0123456789abcdef01234567\r\n", "the scripts"},
+        {FAKE_ROLE "$39\r\n0123456789abcdef0123456789abcdef0123456\r\n", "the scripts"},
+        {FAKE_ROLE "$40\r\n0123456789abcdef0123456789abcdef0123456g\r\n", "the scripts"},
+        {FAKE_ROLE FAKE_SHA FAKE_SHA FAKE_SHA "$-1\r\n", "the scripts"},
+        {FAKE_ROLE FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA "+OK\r\n", "nobody asked"},
+        {FAKE_ROLE FAKE_SHA FAKE_SHA FAKE_SHA, "no greeting in time"},
+        {"SSH-2.0-OpenSSH_9.2\r\n", "not Redis'"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct redis_fake fake = {.greeting = rows[i].greeting, .answer = "", .answer_len = 0};
+        struct harness h;
+        char url[128], text[4096] = "";
+        FILE *log_file = tmpfile();
+        CU_ASSERT_PTR_NOT_NULL_FATAL(log_file);
+        struct stir_log log = {.fd = fileno(log_file), .level = STIR_LOG_INFO};
+        fake_start(&fake);
+        struct cpsd_store_config config = fake_config(&fake, url, sizeof(url));
+        config.log = &log;
+        if (harness_attach(&h, &config)) {
+            (void)harness_run(&h, 260, NULL);
+            if (i != 11) {
+                UNIT_CHECK(!cpsd_store_ready(h.store), "row %zu", i);
+                UNIT_CODE(one(&h, 'p'), STIR_E_UNAVAILABLE, rows[i].said);
+            }
+            harness_close(&h);
+        }
+        fake_stop(&fake);
+        rewind(log_file);
+        text[fread(text, 1, sizeof(text) - 1, log_file)] = '\0';
+        (void)fclose(log_file);
+        UNIT_CHECK(strstr(text, rows[i].said) != NULL, "row %zu: said \"%s\"", i, text);
+    }
+}
+
+UNIT_MAIN("store_garbage", {"nonsense", nonsense}, {"cut off", cut_off}, {"greetings", bad_greetings})
