@@ -1,0 +1,104 @@
+#include "client/ctl/chain.h"
+#include "client/ctl/commands.h"
+#include "client/ctl/groups.h"
+#include "client/ctl/input.h"
+#include "common/envelope.h"
+#include "common/key.h"
+#include "common/passport.h"
+
+/* One PASSporT to one key; the envelope is a line of the answer. */
+static enum ctl_exit seal(struct ctl *ctl, struct stir_view passport, const struct ctl_chain *chain, const char *to,
+                          json_t *envelopes)
+{
+    struct stir_buf envelope = {0};
+    struct stir_error err = {0};
+    struct cps_error id_err = {0};
+    EVP_PKEY *key = NULL;
+    char id[CPS_ID_LEN + 1];
+    enum ctl_exit status = CTL_GOOD;
+    if (stir_key_load(&key, to, false, &err) != STIR_OK) {
+        status = ctl_fail(ctl, &err);
+        goto out;
+    }
+    if (stir_envelope_seal(&envelope, passport.ptr, passport.len, chain->certs, chain->count, key, &err) != STIR_OK) {
+        status = ctl_fail(ctl, &err);
+        goto out;
+    }
+    if (cps_envelope_id(id, envelope.ptr, envelope.len, &id_err) != CPS_OK) {
+        status = ctl_fail_cps(ctl, &id_err);
+        goto out;
+    }
+    stir_buf_printf(&ctl->text, "%s\n", envelope.ptr);
+    json_t *item = json_pack("{s:s, s:s, s:I}", "id", id, "envelope", envelope.ptr, "octets", (json_int_t)envelope.len);
+    if (json_array_append_new(envelopes, item) != 0) {
+        status = ctl_no_memory(ctl);
+    }
+out:
+    EVP_PKEY_free(key);
+    stir_buf_free(&envelope);
+    return status;
+}
+
+/* Whatever is encrypted is a PASSporT: the receiver would find anything else only after the message is gone. */
+static enum ctl_exit check_passports(struct ctl *ctl, const struct ctl_tokens *tokens)
+{
+    for (size_t i = 0; i < tokens->count; i++) {
+        struct stir_passport *passport = NULL;
+        struct stir_error err = {0};
+        if (stir_passport_parse(&passport, tokens->items[i].ptr, tokens->items[i].len, NULL, &err) != STIR_OK) {
+            struct ctl_place place = ctl_token_place(tokens, i, ctl->args.operand);
+            (void)stir_fail_prefix(&err, err.code, "%s", place.text);
+            return ctl_fail(ctl, &err);
+        }
+        stir_passport_free(passport);
+    }
+    return CTL_GOOD;
+}
+
+static enum ctl_exit run(struct ctl *ctl)
+{
+    struct ctl_tokens tokens = {0};
+    struct ctl_chain chain = {0};
+    json_t *envelopes = json_array();
+    enum ctl_exit status = ctl_tokens_read(ctl, &tokens, ctl->args.operand);
+    if (status == CTL_GOOD) {
+        status = check_passports(ctl, &tokens);
+    }
+    if (status == CTL_GOOD) {
+        status = ctl_chain_read(ctl, &chain, ctl->args.cert);
+    }
+    for (size_t i = 0; status == CTL_GOOD && i < tokens.count; i++) {
+        for (size_t k = 0; status == CTL_GOOD && k < ctl->args.to.count; k++) {
+            status = seal(ctl, tokens.items[i], &chain, ctl->args.to.items[k], envelopes);
+        }
+    }
+    if (status == CTL_GOOD) {
+        status = ctl_answer(ctl, json_pack("{s:O}", "envelopes", envelopes));
+    }
+    json_decref(envelopes);
+    ctl_chain_clear(&chain);
+    ctl_tokens_clear(&tokens);
+    return status;
+}
+
+static const struct ctl_option own[] = {
+    {"to", CTL_LIST, "FILE", CTL_AT(to), .text = "the receiver's public key, JWK or PEM: one envelope a key"},
+    {"cert", CTL_TEXT, "FILE", CTL_AT(cert),
+     .text = "PEM, the signer's certificate chain, to travel along in the envelope"},
+};
+static const struct ctl_group own_group = CTL_GROUP("Encrypting", own);
+
+const struct ctl_command ctl_cmd_encrypt = {
+    .syntax =
+        {
+            .name = "encrypt",
+            .text = "encrypt a PASSporT to its receiver",
+            .details =
+                "Reads PASSporTs, one a line, from FILE or standard input; envelopes go to standard output, one\n"
+                "a line.",
+            .operand = "FILE",
+            .groups = {&own_group},
+            .required = {"to"},
+        },
+    .run = run,
+};

@@ -1,0 +1,113 @@
+#include "client/ctl/commands.h"
+#include "client/ctl/files.h"
+#include "client/ctl/groups.h"
+#include "common/key.h"
+
+#include <openssl/crypto.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const curves[] = {"x25519", "p256", NULL}; /* the order of --curve's value */
+static const enum stir_curve curve_values[] = {STIR_CURVE_X25519, STIR_CURVE_P256};
+
+/* Puts a JWK's text into a buffer, and leaves no copy of a private one. */
+static enum ctl_exit put_jwk(struct ctl *ctl, struct stir_buf *out, EVP_PKEY *key, bool with_private)
+{
+    json_t *jwk = NULL;
+    struct stir_error err = {0};
+    if (stir_jwk_make(&jwk, key, with_private, &err) != STIR_OK) {
+        return ctl_fail(ctl, &err);
+    }
+    char *text = json_dumps(jwk, JSON_COMPACT);
+    json_t *d = json_object_get(jwk, "d");
+    if (d) {
+        OPENSSL_cleanse((void *)json_string_value(d), json_string_length(d));
+    }
+    json_decref(jwk);
+    if (!text) {
+        return ctl_no_memory(ctl);
+    }
+    stir_buf_printf(out, "%s\n", text);
+    OPENSSL_cleanse(text, strlen(text));
+    free(text);
+    return CTL_GOOD;
+}
+
+static enum ctl_exit answer(struct ctl *ctl, EVP_PKEY *key)
+{
+    const struct ctl_args *args = &ctl->args;
+    struct stir_error err = {0};
+    char thumbprint[44];
+    json_t *jwk = NULL;
+    if (stir_jwk_thumbprint(thumbprint, key, &err) != STIR_OK || stir_jwk_make(&jwk, key, false, &err) != STIR_OK) {
+        return ctl_fail(ctl, &err);
+    }
+    enum ctl_exit status = CTL_GOOD;
+    if (args->public_out) {
+        stir_buf_printf(&ctl->text, "%s key %s\n", curves[args->curve], thumbprint);
+    } else {
+        status = put_jwk(ctl, &ctl->text, key, false);
+    }
+    json_t *result = json_pack("{s:s, s:s*, s:s, s:s, s:o}", "private", args->out, "public", args->public_out, "curve",
+                               curves[args->curve], "thumbprint", thumbprint, "jwk", jwk);
+    return status == CTL_GOOD ? ctl_answer(ctl, result) : status;
+}
+
+static enum ctl_exit make_files(struct ctl *ctl, struct ctl_files *files, EVP_PKEY *key)
+{
+    const struct ctl_args *args = &ctl->args;
+    struct stir_buf *content = ctl_files_add(ctl, files, NULL, args->out, 0600);
+    enum ctl_exit status = content ? put_jwk(ctl, content, key, true) : CTL_WRONG;
+    if (status == CTL_GOOD && args->public_out) {
+        content = ctl_files_add(ctl, files, NULL, args->public_out, 0644);
+        status = content ? put_jwk(ctl, content, key, false) : CTL_WRONG;
+    }
+    return status == CTL_GOOD ? ctl_files_write(ctl, files) : status;
+}
+
+static enum ctl_exit run(struct ctl *ctl)
+{
+    const struct ctl_args *args = &ctl->args;
+    struct ctl_files files = {0};
+    struct stir_error err = {0};
+    EVP_PKEY *key = NULL;
+    if (strcmp(args->out, "-") == 0 || (args->public_out && strcmp(args->public_out, "-") == 0)) {
+        return ctl_usage(ctl, "%s: needs the name of a file", strcmp(args->out, "-") == 0 ? "--out" : "--public");
+    }
+    if (args->public_out && strcmp(args->out, args->public_out) == 0) {
+        return ctl_usage(ctl, "--public: the same file as --out");
+    }
+    enum ctl_exit status = CTL_GOOD;
+    if (stir_key_generate(&key, curve_values[args->curve], &err) != STIR_OK) {
+        status = ctl_fail(ctl, &err);
+    }
+    if (status == CTL_GOOD) {
+        status = make_files(ctl, &files, key);
+    }
+    if (status == CTL_GOOD) {
+        status = answer(ctl, key);
+    }
+    EVP_PKEY_free(key);
+    ctl_files_clear(&files);
+    return status;
+}
+
+static const struct ctl_option own[] = {
+    {"out", CTL_TEXT, "FILE", CTL_AT(out), .text = "the private key, a JWK that only its owner can read"},
+    {"public", CTL_TEXT, "FILE", CTL_AT(public_out), .text = "the public key, a JWK; else it goes to standard output"},
+    {"curve", CTL_CHOICE, "CURVE", CTL_AT(curve), .text = "x25519 (default) or p256", .choices = curves},
+    {"force", CTL_FLAG, NULL, CTL_AT(force), .text = "overwrite files that exist"},
+};
+static const struct ctl_group own_group = CTL_GROUP("The key", own);
+
+const struct ctl_command ctl_cmd_keygen = {
+    .syntax =
+        {
+            .name = "keygen",
+            .text = "make a receiver's encryption key",
+            .details = "The public half is for those who send to the receiver, for --to of encrypt and send.",
+            .groups = {&own_group},
+            .required = {"out"},
+        },
+    .run = run,
+};

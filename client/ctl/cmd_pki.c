@@ -1,0 +1,308 @@
+#include "client/ctl/commands.h"
+#include "client/ctl/files.h"
+#include "client/ctl/groups.h"
+#include "client/ctl/pki_ca.h"
+#include "client/ctl/pki_scope.h"
+#include "common/key.h"
+#include "common/pki.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define NAME_MAX_CHARS 40
+
+struct pki {
+    struct ctl_files files;
+    bool made_dir;
+    bool made_certs;
+    char *certs_dir;
+};
+
+/* One certificate with its key: NAME.pem, the issuer's certificate behind it where the issuer is an intermediate, and
+ * NAME.key. */
+static enum ctl_exit make_leaf(struct ctl *ctl, struct pki *pki, struct stir_cert_spec *spec, const char *name,
+                               const struct ctl_ca *issuer, X509 *intermediate, struct stir_buf **chain)
+{
+    struct stir_error err = {0};
+    EVP_PKEY *key = NULL;
+    X509 *cert = NULL;
+    char file_name[NAME_MAX_CHARS + 8];
+    enum ctl_exit status = CTL_WRONG;
+    spec->issuer = issuer->cert;
+    spec->issuer_key = issuer->key;
+    spec->not_before = ctl_pki_begin(ctl);
+    spec->not_after = ctl_pki_end(ctl);
+    (void)snprintf(file_name, sizeof(file_name), "%s.pem", name);
+    *chain = ctl_files_add(ctl, &pki->files, ctl->args.out, file_name, 0644);
+    (void)snprintf(file_name, sizeof(file_name), "%s.key", name);
+    struct stir_buf *key_file = *chain ? ctl_files_add(ctl, &pki->files, ctl->args.out, file_name, 0600) : NULL;
+    if (!key_file) {
+        goto out;
+    }
+    if (stir_key_generate(&key, STIR_CURVE_P256, &err) != STIR_OK) {
+        status = ctl_fail(ctl, &err);
+        goto out;
+    }
+    spec->subject_key = key;
+    if (stir_cert_make(&cert, spec, &err) != STIR_OK || stir_cert_to_pem(*chain, cert, &err) != STIR_OK ||
+        (intermediate && stir_cert_to_pem(*chain, intermediate, &err) != STIR_OK)) {
+        status = ctl_fail(ctl, &err);
+        goto out;
+    }
+    status = ctl_put_key(ctl, key_file, key);
+out:
+    X509_free(cert);
+    EVP_PKEY_free(key);
+    return status;
+}
+
+/* The chain once more where --x5u-dir looks for it. */
+static enum ctl_exit copy_chain(struct ctl *ctl, struct pki *pki, const struct stir_buf *chain, const char *name)
+{
+    char file_name[NAME_MAX_CHARS + 8];
+    (void)snprintf(file_name, sizeof(file_name), "%s.pem", name);
+    struct stir_buf *copy = ctl_files_add(ctl, &pki->files, pki->certs_dir, file_name, 0644);
+    if (!copy) {
+        return CTL_WRONG;
+    }
+    stir_buf_put(copy, chain->ptr, chain->len);
+    return CTL_GOOD;
+}
+
+static enum ctl_exit make_signer(struct ctl *ctl, struct pki *pki, const char *name)
+{
+    struct ctl_ca root = {0};
+    struct ctl_ca intermediate = {0};
+    struct stir_tnauth tnauth = {0};
+    struct stir_claims claims = {0};
+    struct stir_buf *chain = NULL;
+    char common_name[NAME_MAX_CHARS + 32];
+    (void)snprintf(common_name, sizeof(common_name), "Throwaway STIR %s", name);
+    enum ctl_exit status = ctl_scope_tnauth(ctl, &tnauth);
+    if (status == CTL_GOOD) {
+        status = ctl_scope_claims(ctl, &claims);
+    }
+    if (status == CTL_GOOD) {
+        status = ctl_ca_get(ctl, &pki->files, &root, "root", "Throwaway STIR root", NULL, 1);
+    }
+    if (status == CTL_GOOD) {
+        status = ctl_ca_get(ctl, &pki->files, &intermediate, "intermediate", "Throwaway STIR intermediate", &root, 0);
+    }
+    if (status == CTL_GOOD) {
+        struct stir_cert_spec spec = {
+            .common_name = common_name,
+            .path_len = -1,
+            .tnauth = &tnauth,
+            .claims = ctl_scope_has_claims(&claims) ? &claims : NULL,
+            .claims_enhanced = claims.must_exclude_count > 0,
+        };
+        status = make_leaf(ctl, pki, &spec, name, &intermediate, intermediate.cert, &chain);
+    }
+    if (status == CTL_GOOD) {
+        status = copy_chain(ctl, pki, chain, name);
+    }
+    stir_claims_clear(&claims);
+    stir_tnauth_clear(&tnauth);
+    ctl_ca_clear(&intermediate);
+    ctl_ca_clear(&root);
+    return status;
+}
+
+static enum ctl_exit make_tls(struct ctl *ctl, struct pki *pki)
+{
+    struct ctl_ca root = {0};
+    struct stir_buf names = {0};
+    struct stir_buf *chain = NULL;
+    enum ctl_exit status = ctl_scope_server(ctl, &names);
+    if (status == CTL_GOOD) {
+        status = ctl_ca_get(ctl, &pki->files, &root, "tls-root", "Throwaway TLS root", NULL, 0);
+    }
+    if (status == CTL_GOOD) {
+        struct stir_cert_spec spec = {
+            .common_name = "Throwaway TLS server",
+            .path_len = -1,
+            .dns_names = names.ptr,
+        };
+        status = make_leaf(ctl, pki, &spec, "tls", &root, NULL, &chain);
+    }
+    ctl_ca_clear(&root);
+    stir_buf_free(&names);
+    return status;
+}
+
+static enum ctl_exit make_dir(struct ctl *ctl, const char *path, bool *made)
+{
+    struct stat st;
+    char reason[96];
+    *made = mkdir(path, 0755) == 0;
+    if (*made) {
+        return CTL_GOOD;
+    }
+    int why = errno;
+    if (why == EEXIST && stat(path, &st) == 0) {
+        if (S_ISDIR(st.st_mode)) {
+            return CTL_GOOD;
+        }
+        why = ENOTDIR;
+    }
+    return ctl_fail_text(ctl, CTL_WRONG, "CPS_E_IO", "%s: %s", path, strerror_r(why, reason, sizeof(reason)));
+}
+
+static bool wants_signer(const struct ctl_args *args)
+{
+    return args->spc || args->tn.count || args->range.count;
+}
+
+static bool good_name(const char *name)
+{
+    static const char *const taken[] = {"root", "intermediate", "tls", "tls-root"};
+    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+    size_t len = strlen(name);
+    for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++) {
+        if (strcmp(name, taken[i]) == 0) {
+            return false;
+        }
+    }
+    return len > 0 && len <= NAME_MAX_CHARS && strspn(name, allowed) == len && name[0] != '.' && name[0] != '-';
+}
+
+static enum ctl_exit check_args(struct ctl *ctl, const char *name)
+{
+    const struct ctl_args *args = &ctl->args;
+    if (!*args->out || strcmp(args->out, "-") == 0) {
+        return ctl_usage(ctl, "--out: needs the name of a directory");
+    }
+    if (!wants_signer(args) && !args->server_name) {
+        return ctl_usage(ctl, "--spc, --tn or --range: missing: what the signer may speak for (or --server-name)");
+    }
+    if (!good_name(name)) {
+        return ctl_usage(ctl, "--name: must be up to %d letters, digits, '.', '_' or '-', and not a CA's",
+                         NAME_MAX_CHARS);
+    }
+    if (args->x5u_base && (strncmp(args->x5u_base, "https://", 8) != 0 || strpbrk(args->x5u_base + 8, "?#@ ") ||
+                           !args->x5u_base[8] || strlen(args->x5u_base) > 1024)) {
+        return ctl_usage(ctl, "--x5u-base: must be an https:// URL without query, fragment and user");
+    }
+    return CTL_GOOD;
+}
+
+static void put_member(json_t *object, const char *name, const char *dir, const char *file)
+{
+    char *path = ctl_path(dir, file);
+    (void)json_object_set_new(object, name, path ? json_string(path) : NULL);
+    free(path);
+}
+
+static json_t *signer_json(const struct ctl_args *args, const struct pki *pki, const char *name)
+{
+    const char *base = args->x5u_base ? args->x5u_base : "https://certs.example.com";
+    char file[NAME_MAX_CHARS + 8];
+    struct stir_buf x5u = {0};
+    json_t *signer = json_object();
+    (void)snprintf(file, sizeof(file), "%s.key", name);
+    put_member(signer, "key", args->out, file);
+    (void)snprintf(file, sizeof(file), "%s.pem", name);
+    put_member(signer, "cert", args->out, file);
+    stir_buf_printf(&x5u, "%s%s%s", base, base[strlen(base) - 1] == '/' ? "" : "/", file);
+    (void)json_object_set_new(signer, "x5u", x5u.ptr ? json_string(x5u.ptr) : NULL);
+    put_member(signer, "trust", args->out, "root.pem");
+    (void)json_object_set_new(signer, "x5u_dir", json_string(pki->certs_dir));
+    stir_buf_free(&x5u);
+    return signer;
+}
+
+static enum ctl_exit answer(struct ctl *ctl, const struct pki *pki, const char *name)
+{
+    const struct ctl_args *args = &ctl->args;
+    json_t *result =
+        json_pack("{s:s, s:s}", "kind", "throwaway certificates", "note",
+                  "for trying out and tests only: nobody vouches for them, their CAs' keys lie beside them");
+    if (result && wants_signer(args)) {
+        (void)json_object_set_new(result, "signer", signer_json(args, pki, name));
+    }
+    if (result && args->server_name) {
+        json_t *server = json_object();
+        put_member(server, "key", args->out, "tls.key");
+        put_member(server, "cert", args->out, "tls.pem");
+        put_member(server, "ca", args->out, "tls-root.pem");
+        (void)json_object_set_new(result, "server", server);
+    }
+    return ctl_answer_rendered(ctl, result);
+}
+
+static enum ctl_exit run(struct ctl *ctl)
+{
+    const struct ctl_args *args = &ctl->args;
+    const char *name = args->name ? args->name : "signer";
+    struct pki pki = {0};
+    enum ctl_exit status = check_args(ctl, name);
+    if (status != CTL_GOOD) {
+        return status;
+    }
+    pki.certs_dir = ctl_path(args->out, "certs");
+    if (!pki.certs_dir) {
+        return ctl_no_memory(ctl);
+    }
+    status = make_dir(ctl, args->out, &pki.made_dir);
+    if (status == CTL_GOOD && wants_signer(args)) {
+        status = make_dir(ctl, pki.certs_dir, &pki.made_certs);
+    }
+    if (status == CTL_GOOD && wants_signer(args)) {
+        status = make_signer(ctl, &pki, name);
+    }
+    if (status == CTL_GOOD && args->server_name) {
+        status = make_tls(ctl, &pki);
+    }
+    if (status == CTL_GOOD) {
+        status = ctl_files_write(ctl, &pki.files);
+    }
+    if (status == CTL_GOOD) {
+        status = answer(ctl, &pki, name);
+    } else {
+        /* What was made for nothing goes again; a directory that holds something stays. */
+        (void)(pki.made_certs && rmdir(pki.certs_dir));
+        (void)(pki.made_dir && rmdir(args->out));
+    }
+    ctl_files_clear(&pki.files);
+    free(pki.certs_dir);
+    return status;
+}
+
+static const struct ctl_option own[] = {
+    {"out", CTL_TEXT, "DIR", CTL_AT(out), .text = "where the files go; CAs that are there are used again"},
+    {"name", CTL_TEXT, "NAME", CTL_AT(name), .text = "of the signer's files; \"signer\" if not given"},
+    {"spc", CTL_TEXT, "CODE", CTL_AT(spc), .text = "a service provider code that the signer speaks for"},
+    {"tn", CTL_LIST, "NUMBER", CTL_AT(tn), .text = "a number that it speaks for"},
+    {"range", CTL_LIST, "START+COUNT", CTL_AT(range), .text = "numbers that it speaks for"},
+    {"must-include", CTL_LIST, "CLAIM", CTL_AT(must_include), .text = "its PASSporTs must have this claim (RFC 8226)"},
+    {"must-exclude", CTL_LIST, "CLAIM", CTL_AT(must_exclude), .text = "they must not have it (RFC 9118)"},
+    {"permit", CTL_LIST, "CLAIM=VALUE", CTL_AT(permit), .text = "if they have it, it must have this value"},
+    {"days", CTL_NUMBER, "N", CTL_AT(days), .text = "how long the certificate is valid", .initial = 90, .min = 1,
+     .max = 3650},
+    {"from", CTL_TIME, "TIME", CTL_AT(from), .text = "since when; since yesterday if not given"},
+    {"x5u-base", CTL_TEXT, "URL", CTL_AT(x5u_base),
+     .text = "where the chain is going to be served; https://certs.example.com if not given"},
+    {"server-name", CTL_TEXT, "NAMES", CTL_AT(server_name),
+     .text = "also a TLS certificate for a CPS under these names, as localhost,127.0.0.1"},
+    {"force", CTL_FLAG, NULL, CTL_AT(force), .text = "overwrite the signer's files that exist"},
+};
+static const struct ctl_group own_group = CTL_GROUP("The certificates", own);
+
+const struct ctl_command ctl_cmd_pki = {
+    .syntax =
+        {
+            .name = "pki",
+            .text = "make throwaway STIR certificates for trying out",
+            .details =
+                "Makes DIR/root.pem (for --trust), an intermediate, and NAME.pem and NAME.key (for --cert and --key);\n"
+                "DIR/certs holds the chain for --x5u-dir, which stands in for the network. With --server-name also\n"
+                "tls-root.pem (for --ca), tls.pem and tls.key. Not a CA: the CAs' keys lie beside them.",
+            .groups = {&own_group},
+            .required = {"out"},
+        },
+    .run = run,
+};

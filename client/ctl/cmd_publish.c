@@ -1,0 +1,93 @@
+#include "client/ctl/commands.h"
+#include "client/ctl/groups.h"
+#include "client/ctl/handle.h"
+#include "client/ctl/input.h"
+#include "client/ctl/render.h"
+#include "common/jwe.h"
+
+/* Before the first is stored, all are known to be envelopes. */
+static enum ctl_exit check_envelopes(struct ctl *ctl, const struct ctl_tokens *tokens)
+{
+    for (size_t i = 0; i < tokens->count; i++) {
+        struct stir_error err = {0};
+        if (stir_jwe_check(NULL, tokens->items[i].ptr, tokens->items[i].len, &err) != STIR_OK) {
+            struct ctl_place place = ctl_token_place(tokens, i, ctl->args.operand);
+            (void)stir_fail_prefix(&err, err.code, "%s", place.text);
+            return ctl_fail(ctl, &err);
+        }
+    }
+    return CTL_GOOD;
+}
+
+static enum ctl_exit publish(struct ctl *ctl, struct cps *cps, struct stir_view envelope, json_t *list)
+{
+    struct cps_published out = {0};
+    struct cps_error err = {0};
+    char id[CPS_ID_LEN + 1];
+    if (cps_envelope_id(id, envelope.ptr, envelope.len, &err) != CPS_OK ||
+        cps_publish(cps, ctl->args.dest.items[0], envelope.ptr, envelope.len, (uint32_t)ctl->args.ttl_s, &out, &err) !=
+            CPS_OK) {
+        return ctl_fail_cps(ctl, &err);
+    }
+    stir_buf_puts(&ctl->text, out.existed ? "existed  " : "stored  ");
+    ctl_put_safe(&ctl->text, out.location);
+    stir_buf_puts(&ctl->text, "\n");
+    json_t *item = json_pack("{s:s, s:s, s:b}", "id", id, "location", out.location, "existed", out.existed);
+    return item && json_array_append_new(list, item) == 0 ? CTL_GOOD : ctl_no_memory(ctl);
+}
+
+static enum ctl_exit run(struct ctl *ctl)
+{
+    struct ctl_tokens tokens = {0};
+    struct cps *cps = NULL;
+    json_t *list = json_array();
+    enum ctl_exit status = CTL_GOOD;
+    if (ctl->args.dest.count > 1) {
+        status = ctl_usage(ctl, "--dest: an envelope goes to one");
+    }
+    if (status == CTL_GOOD) {
+        status = ctl_check_identity(ctl, "dest", ctl->args.dest.items[0]);
+    }
+    if (status == CTL_GOOD) {
+        status = ctl_tokens_read(ctl, &tokens, ctl->args.operand);
+    }
+    if (status == CTL_GOOD) {
+        status = check_envelopes(ctl, &tokens);
+    }
+    if (status == CTL_GOOD) {
+        status = ctl_cps_open(ctl, &cps);
+    }
+    for (size_t i = 0; status == CTL_GOOD && i < tokens.count; i++) {
+        status = publish(ctl, cps, tokens.items[i], list);
+    }
+    /* What was stored before a failure is stored: it is told. */
+    ctl->keep = json_array_size(list) > 0;
+    if (status == CTL_GOOD || ctl->keep) {
+        enum ctl_exit answered = ctl_answer(ctl, json_pack("{s:O}", "published", list));
+        status = status == CTL_GOOD ? answered : status;
+    }
+    cps_free(cps);
+    json_decref(list);
+    ctl_tokens_clear(&tokens);
+    return status;
+}
+
+static const struct ctl_option own[] = {
+    {"dest", CTL_LIST, "WHO", CTL_AT(dest), .text = "whose box: a number or a URI"},
+    {"ttl", CTL_NUMBER, "SECONDS", CTL_AT(ttl_s), .text = "how long the CPS is to keep it; as long as it likes if 0",
+     .min = 0, .max = 31536000},
+};
+static const struct ctl_group own_group = CTL_GROUP("Publishing", own);
+
+const struct ctl_command ctl_cmd_publish = {
+    .syntax =
+        {
+            .name = "publish",
+            .text = "store envelopes at the CPS",
+            .details = "Reads envelopes, one a line, from FILE or standard input.",
+            .operand = "FILE",
+            .groups = {&own_group, &ctl_group_cps, &ctl_group_numbers},
+            .required = {"cps", "dest"},
+        },
+    .run = run,
+};

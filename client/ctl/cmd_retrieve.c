@@ -1,0 +1,78 @@
+#include "client/ctl/commands.h"
+#include "client/ctl/groups.h"
+#include "client/ctl/handle.h"
+#include "client/ctl/input.h"
+
+#include <string.h>
+
+static enum ctl_exit answer(struct ctl *ctl, const struct cps_envelopes *box)
+{
+    const char *id = ctl->args.id;
+    json_t *list = json_array();
+    for (size_t i = 0; i < box->count; i++) {
+        const struct cps_envelope *envelope = &box->items[i];
+        if (id && strcmp(envelope->id, id) != 0) {
+            continue;
+        }
+        stir_buf_printf(&ctl->text, "%s\n", envelope->text);
+        (void)json_array_append_new(list, json_pack("{s:s, s:s, s:I}", "id", envelope->id, "envelope", envelope->text,
+                                                    "octets", (json_int_t)envelope->len));
+    }
+    enum ctl_exit status = CTL_GOOD;
+    if (id && json_array_size(list) == 0) {
+        status = ctl_fail_text(ctl, CTL_NO, "CPS_E_NOT_FOUND", "--id: no such envelope in the box");
+    } else {
+        status = ctl_answer(ctl, json_pack("{s:O, s:s*}", "envelopes", list, "cursor", box->cursor));
+    }
+    json_decref(list);
+    return status;
+}
+
+static enum ctl_exit run(struct ctl *ctl)
+{
+    struct ctl_args *args = &ctl->args;
+    struct cps *cps = NULL;
+    struct cps_envelopes box = {0};
+    struct cps_error err = {0};
+    enum ctl_exit status = CTL_GOOD;
+    if (args->dest.count > 1) {
+        status = ctl_usage(ctl, "--dest: one box at a time");
+    }
+    if (status == CTL_GOOD) {
+        status = ctl_check_identity(ctl, "dest", args->dest.items[0]);
+    }
+    if (status == CTL_GOOD) {
+        status = ctl_cps_open(ctl, &cps);
+    }
+    if (status == CTL_GOOD) {
+        enum cps_code code =
+            cps_retrieve(cps, args->dest.items[0], args->after, (uint32_t)args->wait_s * 1000, &box, &err);
+        status = code == CPS_OK ? answer(ctl, &box) : ctl_fail_cps(ctl, &err);
+    }
+    cps_envelopes_clear(&box);
+    cps_free(cps);
+    return status;
+}
+
+static const struct ctl_option own[] = {
+    {"dest", CTL_LIST, "WHO", CTL_AT(dest), .text = "whose box: a number or a URI"},
+    {"after", CTL_TEXT, "CURSOR", CTL_AT(after), .text = "only what came after: the cursor that --json shows"},
+    {"wait", CTL_NUMBER, "SECONDS", CTL_AT(wait_s), .text = "how long the CPS may wait for the next one", .min = 0,
+     .max = 3600},
+    {"id", CTL_TEXT, "ID", CTL_AT(id), .text = "only this envelope"},
+};
+static const struct ctl_group own_group = CTL_GROUP("Retrieving", own);
+
+const struct ctl_command ctl_cmd_retrieve = {
+    .syntax =
+        {
+            .name = "retrieve",
+            .text = "read a destination's box at the CPS",
+            .details =
+                "Envelopes go to standard output, one a line, in order of arrival. Some may be dummies: only the\n"
+                "receiver's key tells.",
+            .groups = {&own_group, &ctl_group_cps, &ctl_group_numbers},
+            .required = {"cps", "dest"},
+        },
+    .run = run,
+};

@@ -1,0 +1,156 @@
+#include "client/ctl/commands.h"
+#include "client/ctl/groups.h"
+#include "client/ctl/handle.h"
+#include "client/ctl/input.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Which keys belong to which destination: --to FILE to all, --to WHO=FILE to the --dest WHO. */
+struct recipients {
+    struct ctl_keys keys; /* in the order of --to */
+    struct ctl_list files;
+    size_t *dest_of; /* of each key: index of its destination, or dest_count for all */
+    const struct cps_key **lists;
+    struct cps_recipient *items;
+};
+
+static void recipients_clear(struct recipients *r)
+{
+    ctl_keys_clear(&r->keys);
+    free(r->files.items);
+    free(r->dest_of);
+    free(r->lists);
+    free(r->items);
+    *r = (struct recipients){0};
+}
+
+/* Splits "WHO=FILE" where WHO is one of the destinations as they were given. */
+static const char *split(const struct ctl_list *dests, const char *to, size_t *dest)
+{
+    for (size_t i = 0; i < dests->count; i++) {
+        size_t len = strlen(dests->items[i]);
+        if (strncmp(to, dests->items[i], len) == 0 && to[len] == '=') {
+            *dest = i;
+            return to + len + 1;
+        }
+    }
+    *dest = dests->count;
+    return to;
+}
+
+static enum ctl_exit assign(struct ctl *ctl, struct recipients *r)
+{
+    const struct ctl_list *dests = &ctl->args.dest;
+    size_t keys = r->keys.count;
+    for (size_t d = 0; d < dests->count; d++) {
+        struct cps_recipient *item = &r->items[d];
+        const struct cps_key **list = r->lists + d * keys;
+        item->dest = dests->items[d];
+        item->keys = list;
+        for (size_t k = 0; k < keys; k++) {
+            if (r->dest_of[k] == d || r->dest_of[k] == dests->count) {
+                list[item->key_count++] = r->keys.items[k];
+            }
+        }
+        if (item->key_count == 0) {
+            return ctl_usage(ctl, "--to: no key for %s", item->dest);
+        }
+    }
+    return CTL_GOOD;
+}
+
+static enum ctl_exit recipients_read(struct ctl *ctl, struct recipients *r)
+{
+    const struct ctl_args *args = &ctl->args;
+    r->files.items = calloc(args->to.count, sizeof(*r->files.items));
+    r->dest_of = calloc(args->to.count, sizeof(*r->dest_of));
+    r->lists = calloc(args->to.count * args->dest.count, sizeof(const struct cps_key *));
+    r->items = calloc(args->dest.count, sizeof(*r->items));
+    if (!r->files.items || !r->dest_of || !r->lists || !r->items) {
+        return ctl_no_memory(ctl);
+    }
+    for (size_t i = 0; i < args->to.count; i++) {
+        r->files.items[r->files.count++] = split(&args->dest, args->to.items[i], &r->dest_of[i]);
+    }
+    enum ctl_exit status = ctl_keys_load(ctl, &r->keys, &r->files, false);
+    return status == CTL_GOOD ? assign(ctl, r) : status;
+}
+
+static enum ctl_exit answer(struct ctl *ctl, const struct cps_sent *sent)
+{
+    stir_buf_printf(&ctl->text, "sent  %zu of %zu envelopes stored, %zu octets\n", sent->published, sent->envelopes,
+                    sent->octets);
+    json_t *json =
+        json_pack("{s:I, s:I, s:I, s:s*}", "envelopes", (json_int_t)sent->envelopes, "published",
+                  (json_int_t)sent->published, "octets", (json_int_t)sent->octets, "passport", sent->passport);
+    return ctl_answer(ctl, json);
+}
+
+static enum ctl_exit send_message(struct ctl *ctl, struct cps *cps, const struct cps_signer *signer,
+                                  const struct cps_message *message, const struct recipients *r)
+{
+    struct cps_sent sent = {0};
+    struct cps_error err = {0};
+    enum cps_code code =
+        cps_send(cps, signer, message, r->items, ctl->args.dest.count, (uint32_t)ctl->args.ttl_s, &sent, &err);
+    enum ctl_exit status = CTL_GOOD;
+    if (code == CPS_OK || sent.published > 0) {
+        /* Some of several are stored: that is told beside the failure. */
+        status = answer(ctl, &sent);
+        ctl->keep = true;
+    }
+    if (code != CPS_OK) {
+        status = ctl_fail_cps(ctl, &err);
+    }
+    cps_sent_clear(&sent);
+    return status;
+}
+
+static enum ctl_exit run(struct ctl *ctl)
+{
+    struct ctl_message message = {0};
+    struct recipients recipients = {0};
+    struct cps *cps = NULL;
+    struct cps_signer *signer = NULL;
+    enum ctl_exit status = ctl_message_read(ctl, &message);
+    if (status == CTL_GOOD) {
+        status = ctl_signer_open(ctl, &signer);
+    }
+    if (status == CTL_GOOD) {
+        status = recipients_read(ctl, &recipients);
+    }
+    if (status == CTL_GOOD) {
+        status = ctl_cps_open(ctl, &cps);
+    }
+    if (status == CTL_GOOD) {
+        status = send_message(ctl, cps, signer, &message.message, &recipients);
+    }
+    cps_free(cps);
+    cps_signer_free(signer);
+    recipients_clear(&recipients);
+    ctl_message_clear(&message);
+    return status;
+}
+
+static const struct ctl_option own[] = {
+    {"to", CTL_LIST, "[WHO=]FILE", CTL_AT(to), .text = "a receiver's public key, JWK or PEM; WHO names its --dest"},
+    {"with-chain", CTL_FLAG, NULL, CTL_AT(with_chain),
+     .text = "let the certificate chain travel along in the envelope"},
+    {"ttl", CTL_NUMBER, "SECONDS", CTL_AT(ttl_s), .text = "how long the CPS is to keep it; as long as it likes if 0",
+     .min = 0, .max = 31536000},
+};
+static const struct ctl_group own_group = CTL_GROUP("Sending", own);
+
+const struct ctl_command ctl_cmd_send = {
+    .syntax =
+        {
+            .name = "send",
+            .text = "sign, encrypt and publish a message's PASSporT",
+            .details = "When it is done the CPS has the PASSporT, and the message itself may be sent.",
+            .groups = {&ctl_group_message, &ctl_group_signer, &own_group, &ctl_group_cps, &ctl_group_numbers},
+            .required = {"cps", "key", "cert", "x5u", "to", "orig", "dest"},
+        },
+    .run = run,
+};

@@ -1,0 +1,48 @@
+#include "client/ctl/commands.h"
+#include "client/ctl/groups.h"
+#include "client/ctl/handle.h"
+#include "client/ctl/input.h"
+
+static enum ctl_exit answer(struct ctl *ctl, const char *passport)
+{
+    stir_buf_printf(&ctl->text, "%s\n", passport);
+    return ctl_answer(ctl, json_pack("{s:s}", "passport", passport));
+}
+
+static enum ctl_exit run(struct ctl *ctl)
+{
+    struct ctl_message message = {0};
+    struct cps *cps = NULL;
+    struct cps_signer *signer = NULL;
+    char *passport = NULL;
+    struct cps_error err = {0};
+    enum ctl_exit status = ctl_message_read(ctl, &message);
+    if (status == CTL_GOOD) {
+        status = ctl_signer_open(ctl, &signer);
+    }
+    if (status == CTL_GOOD) {
+        status = ctl_cps_open(ctl, &cps);
+    }
+    if (status == CTL_GOOD) {
+        status = cps_sign(cps, signer, &message.message, &passport, NULL, &err) == CPS_OK ? answer(ctl, passport)
+                                                                                          : ctl_fail_cps(ctl, &err);
+    }
+    cps_text_free(passport);
+    cps_signer_free(signer);
+    cps_free(cps);
+    ctl_message_clear(&message);
+    return status;
+}
+
+const struct ctl_command ctl_cmd_sign = {
+    .syntax =
+        {
+            .name = "sign",
+            .text = "sign a message's PASSporT",
+            .details = "The PASSporT goes to standard output. Without --text and --body it carries no digest of the\n"
+                       "message (msgi). An orig that the certificate does not cover is not signed.",
+            .groups = {&ctl_group_message, &ctl_group_signer, &ctl_group_numbers},
+            .required = {"key", "cert", "x5u", "orig", "dest"},
+        },
+    .run = run,
+};

@@ -1,0 +1,17 @@
+#pragma once
+
+#include "client/ctl/ctl.h"
+
+/* The subcommands; each is the file cmd_<name>.c, and its run follows ctl.h. */
+extern const struct ctl_command ctl_cmd_pki;
+extern const struct ctl_command ctl_cmd_keygen;
+extern const struct ctl_command ctl_cmd_sign;
+extern const struct ctl_command ctl_cmd_encrypt;
+extern const struct ctl_command ctl_cmd_decrypt;
+extern const struct ctl_command ctl_cmd_inspect;
+extern const struct ctl_command ctl_cmd_publish;
+extern const struct ctl_command ctl_cmd_retrieve;
+extern const struct ctl_command ctl_cmd_verify;
+extern const struct ctl_command ctl_cmd_send;
+extern const struct ctl_command ctl_cmd_receive;
+extern const struct ctl_command ctl_cmd_health;

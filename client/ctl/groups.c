@@ -1,0 +1,67 @@
+#include "client/ctl/groups.h"
+
+#include "client/cps.h"
+
+static const struct ctl_option message[] = {
+    {"orig", CTL_TEXT, "WHO", CTL_AT(orig), .text = "who sends: a number, or a tel:, sip: or other URI"},
+    {"dest", CTL_LIST, "WHO", CTL_AT(dest), .text = "who receives, likewise"},
+    {"text", CTL_TEXT, "TEXT", CTL_AT(text), .text = "the message, whole, as UTF-8"},
+    {"body", CTL_TEXT, "FILE", CTL_AT(body), .text = "the message from a file, octet for octet; - is standard input"},
+};
+const struct ctl_group ctl_group_message = CTL_GROUP("The message", message);
+
+static const struct ctl_option signer[] = {
+    {"key", CTL_LIST, "FILE", CTL_AT(key), .text = "the signer's private key, P-256: PEM, JWK or a pkcs11: URI"},
+    {"cert", CTL_TEXT, "FILE", CTL_AT(cert), .text = "the signer's certificate chain, PEM, leaf first"},
+    {"x5u", CTL_TEXT, "URL", CTL_AT(x5u), .text = "where verifiers find that chain (https)"},
+    {"iat", CTL_TIME, "TIME", CTL_AT(iat), .text = "when the PASSporT is issued; now if not given"},
+    {"allow-spc", CTL_FLAG, NULL, CTL_AT(allow_spc),
+     .text = "a service provider code in the certificate suffices for any number"},
+};
+const struct ctl_group ctl_group_signer = CTL_GROUP("The signer", signer);
+
+static const struct ctl_option cps[] = {
+    {"cps", CTL_TEXT, "URL", CTL_AT(cps), .text = "the CPS, https://HOST[:PORT]", .env = "CPS_URL"},
+    {"ca", CTL_TEXT, "FILE", CTL_AT(ca),
+     .text = "PEM, who vouches for the CPS's TLS certificate; else the system's authorities", .env = "CPS_CA"},
+    {"tls-cert", CTL_TEXT, "FILE", CTL_AT(tls_cert), .text = "PEM, our own TLS certificate"},
+    {"tls-key", CTL_TEXT, "FILE", CTL_AT(tls_key), .text = "PEM, its key"},
+    {"timeout", CTL_NUMBER, "SECONDS", CTL_AT(timeout_s), .text = "for one request", .initial = 5, .min = 1,
+     .max = 3600},
+};
+const struct ctl_group ctl_group_cps = CTL_GROUP("The CPS", cps);
+
+static const struct ctl_option trust[] = {
+    {"trust", CTL_TEXT, "FILE", CTL_AT(trust), .text = "PEM, the STI roots that are trusted", .env = "CPS_TRUST"},
+    {"crl", CTL_LIST, "FILE", CTL_AT(crl), .text = "a revocation list, PEM or DER"},
+    {"crl-issuer", CTL_TEXT, "FILE", CTL_AT(crl_issuer), .text = "PEM, who issues an indirect revocation list"},
+    {"crl-required", CTL_FLAG, NULL, CTL_AT(crl_required), .text = "trust nothing that no current list covers"},
+    {"x5u-dir", CTL_TEXT, "DIR", CTL_AT(x5u_dir),
+     .text = "take certificates from this directory instead of fetching them", .env = "CPS_X5U_DIR"},
+    {"x5u-ca", CTL_TEXT, "FILE", CTL_AT(x5u_ca), .text = "PEM, who vouches for the hosts of certificates"},
+    {"x5u-port", CTL_LIST, "PORT", CTL_AT(x5u_port),
+     .text = "ports to fetch certificates from, instead of 443 and 8443"},
+    {"x5u-allow-private", CTL_FLAG, NULL, CTL_AT(x5u_allow_private),
+     .text = "fetch certificates from private and loopback addresses too"},
+    {"max-age", CTL_NUMBER, "SECONDS", CTL_AT(max_age_s), .text = "how old a PASSporT may be",
+     .initial = CPS_MAX_AGE_CALL_S, .min = 1, .max = CPS_MAX_AGE_LIMIT_S},
+    {"clock-skew", CTL_NUMBER, "SECONDS", CTL_AT(clock_skew_s), .text = "how far in the future it may be",
+     .initial = 60, .min = 0, .max = 3600},
+    {"at", CTL_TIME, "TIME", CTL_AT(at), .text = "judge as of this time instead of now"},
+    {"allow-spc", CTL_FLAG, NULL, CTL_AT(allow_spc),
+     .text = "a service provider code in the certificate suffices for any number"},
+    {"require-msgi", CTL_FLAG, NULL, CTL_AT(require_msgi),
+     .text = "a PASSporT without a digest of the message does not pass"},
+    {"replay-file", CTL_TEXT, "FILE", CTL_AT(replay_file),
+     .text = "remember here which PASSporTs were used, so that none passes twice"},
+};
+const struct ctl_group ctl_group_trust = CTL_GROUP("Whom to trust", trust);
+
+static const struct ctl_option numbers[] = {
+    {"country-code", CTL_TEXT, "DIGITS", CTL_AT(country_code), .text = "put before national numbers"},
+    {"national-prefix", CTL_TEXT, "DIGITS", CTL_AT(national_prefix), .text = "dropped before that"},
+    {"international-prefix", CTL_TEXT, "DIGITS", CTL_AT(international_prefix), .text = "stands for +"},
+    {"max-digits", CTL_NUMBER, "N", CTL_AT(max_digits), .text = "the longest number", .initial = 15, .min = 1,
+     .max = 32},
+};
+const struct ctl_group ctl_group_numbers = CTL_GROUP("Numbers", numbers);

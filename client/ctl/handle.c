@@ -1,0 +1,155 @@
+#include "client/ctl/handle.h"
+
+#include "client/ctl/input.h"
+#include "client/ctl/render.h"
+#include "common/pem.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define PORTS_MAX 16
+
+static void log_line(void *arg, enum cps_log_level level, const char *line)
+{
+    struct stir_buf text = {0};
+    (void)arg;
+    (void)level;
+    ctl_put_safe(&text, line);
+    (void)fprintf(stderr, "cpsctl: note: %s\n", text.ptr ? text.ptr : "");
+    stir_buf_free(&text);
+}
+
+static int64_t at_time(void *arg)
+{
+    return *(const int64_t *)arg;
+}
+
+static enum ctl_exit read_ports(struct ctl *ctl, uint16_t ports[PORTS_MAX])
+{
+    const struct ctl_list *list = &ctl->args.x5u_port;
+    if (list->count > PORTS_MAX) {
+        return ctl_usage(ctl, "--x5u-port: at most %d of them", PORTS_MAX);
+    }
+    for (size_t i = 0; i < list->count; i++) {
+        char *end = NULL;
+        const char *text = list->items[i];
+        unsigned long port = *text >= '0' && *text <= '9' ? strtoul(text, &end, 10) : 0;
+        if (port < 1 || port > 65535 || *end) {
+            return ctl_usage(ctl, "--x5u-port: must be a number from 1 to 65535");
+        }
+        ports[i] = (uint16_t)port;
+    }
+    return CTL_GOOD;
+}
+
+static void fill_trust(struct cps_options *options, const struct ctl_args *args, const uint16_t *ports)
+{
+    options->trust_file = args->trust;
+    options->crl_files = args->crl.items;
+    options->crl_file_count = args->crl.count;
+    options->crl_issuer_file = args->crl_issuer;
+    options->crl_required = args->crl_required;
+    options->x5u_dir = args->x5u_dir;
+    options->x5u_ca_file = args->x5u_ca;
+    options->x5u_ports = args->x5u_port.count ? ports : NULL;
+    options->x5u_port_count = args->x5u_port.count;
+    options->x5u_allow_private = args->x5u_allow_private;
+    options->max_age_s = args->max_age_s;
+    options->clock_skew_s = args->clock_skew_s ? args->clock_skew_s : -1;
+    options->require_msgi = args->require_msgi;
+    options->replay = args->replay_file ? CPS_REPLAY_SQLITE : CPS_REPLAY_MEMORY;
+    options->replay_file = args->replay_file;
+}
+
+/* A file that TLS needs: said here, by its option, before a connection fails over it. */
+static enum ctl_exit check_pem(struct ctl *ctl, const char *option, const char *path)
+{
+    struct stir_buf file = {0};
+    struct stir_buf der = {0};
+    enum ctl_exit status = path ? ctl_file_read(ctl, &file, path, CTL_FILE_MAX) : CTL_GOOD;
+    if (path && status == CTL_GOOD) {
+        struct stir_pem pem = stir_pem(file.ptr ? file.ptr : "", file.len, "CERTIFICATE");
+        if (stir_pem_next(&pem, &der, NULL) != STIR_OK) {
+            status = ctl_fail_text(ctl, CTL_WRONG, "CPS_E_CERT", "--%s: %s: no certificate in PEM", option, path);
+        }
+    }
+    stir_buf_free(&file);
+    stir_buf_free(&der);
+    return status;
+}
+
+static enum ctl_exit check_files(struct ctl *ctl)
+{
+    const struct ctl_args *args = &ctl->args;
+    struct stat st;
+    char reason[96];
+    if (!args->tls_cert != !args->tls_key) {
+        return ctl_usage(ctl, "--%s: missing: --tls-cert and --tls-key go together",
+                         args->tls_key ? "tls-cert" : "tls-key");
+    }
+    if (args->x5u_dir && (stat(args->x5u_dir, &st) != 0 || !S_ISDIR(st.st_mode))) {
+        int why = stat(args->x5u_dir, &st) == 0 ? ENOTDIR : errno;
+        return ctl_fail_text(ctl, CTL_WRONG, "CPS_E_IO", "--x5u-dir: %s: %s", args->x5u_dir,
+                             strerror_r(why, reason, sizeof(reason)));
+    }
+    enum ctl_exit status = check_pem(ctl, "ca", args->ca);
+    if (status == CTL_GOOD) {
+        status = check_pem(ctl, "tls-cert", args->tls_cert);
+    }
+    return status == CTL_GOOD ? check_pem(ctl, "x5u-ca", args->x5u_ca) : status;
+}
+
+enum ctl_exit ctl_cps_open(struct ctl *ctl, struct cps **out)
+{
+    struct ctl_args *args = &ctl->args;
+    uint16_t ports[PORTS_MAX];
+    struct cps_error err = {0};
+    enum ctl_exit status = read_ports(ctl, ports);
+    if (status == CTL_GOOD) {
+        status = check_files(ctl);
+    }
+    if (status != CTL_GOOD) {
+        return status;
+    }
+    struct cps_options options = {
+        .size = sizeof(options),
+        .cps_url = args->cps,
+        .tls_ca_file = args->ca,
+        .tls_cert_file = args->tls_cert,
+        .tls_key_file = args->tls_key,
+        .request_timeout_ms = (uint32_t)(args->timeout_s * 1000),
+        .allow_spc = args->allow_spc,
+        .country_code = args->country_code,
+        .national_prefix = args->national_prefix,
+        .international_prefix = args->international_prefix,
+        .tn_max_digits = (uint32_t)args->max_digits,
+        .log = args->verbose ? log_line : NULL,
+        .now = args->at ? at_time : NULL,
+        .now_arg = &args->at,
+    };
+    fill_trust(&options, args, ports);
+    if (cps_new(out, &options, &err) != CPS_OK) {
+        return ctl_fail_cps(ctl, &err);
+    }
+    return CTL_GOOD;
+}
+
+enum ctl_exit ctl_signer_open(struct ctl *ctl, struct cps_signer **out)
+{
+    const struct ctl_args *args = &ctl->args;
+    struct cps_error err = {0};
+    if (args->key.count != 1) {
+        return ctl_usage(ctl, "--key: one signer signs a message");
+    }
+    struct cps_signer_options options = {
+        .size = sizeof(options),
+        .key = args->key.items[0],
+        .chain_file = args->cert,
+        .x5u = args->x5u,
+        .with_chain = args->with_chain,
+    };
+    return cps_signer_open(out, &options, &err) == CPS_OK ? CTL_GOOD : ctl_fail_cps(ctl, &err);
+}

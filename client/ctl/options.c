@@ -1,0 +1,328 @@
+/* Parsing the command line by its table. */
+#include "client/ctl/options.h"
+
+#include "client/ctl/date.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define OPTIONS_MAX 64 /* that one subcommand takes */
+
+static const struct ctl_option general_options[] = {
+    {.name = "json", .type = CTL_FLAG, .offset = offsetof(struct ctl_args, json), .text = "answer in JSON"},
+    {.name = "verbose",
+     .type = CTL_FLAG,
+     .offset = offsetof(struct ctl_args, verbose),
+     .text = "say on standard error what happens meanwhile"},
+    {.name = "help", .type = CTL_FLAG, .offset = offsetof(struct ctl_args, help), .text = "print this"},
+};
+static const struct ctl_group general = {"General", general_options,
+                                         sizeof(general_options) / sizeof(general_options[0])};
+
+/* All options of a subcommand, and which were given. */
+struct parsing {
+    struct ctl_args *args;
+    const struct ctl_option *options[OPTIONS_MAX];
+    bool given[OPTIONS_MAX];
+    size_t count;
+    bool operand_given;
+};
+
+static void collect(struct parsing *p, const struct ctl_group *group)
+{
+    for (size_t i = 0; i < group->count && p->count < OPTIONS_MAX; i++) {
+        p->options[p->count++] = &group->options[i];
+    }
+}
+
+static void *field(const struct parsing *p, const struct ctl_option *option)
+{
+    return (char *)p->args + option->offset;
+}
+
+static enum stir_code append(struct ctl_list *list, const char *value)
+{
+    const char **more = realloc(list->items, (list->count + 1) * sizeof(*more));
+    if (!more) {
+        return STIR_E_NOMEM;
+    }
+    more[list->count++] = value;
+    list->items = more;
+    return STIR_OK;
+}
+
+static enum stir_code set_number(int64_t *out, const struct ctl_option *option, const char *value,
+                                 struct stir_error *err)
+{
+    char *end = NULL;
+    errno = 0;
+    long long number = strtoll(value, &end, 10);
+    bool digits = *value == '-' ? value[1] >= '0' && value[1] <= '9' : *value >= '0' && *value <= '9';
+    if (!digits || *end || errno || number < option->min || number > option->max) {
+        return stir_fail(err, STIR_E_USAGE, "--%s: must be a number from %" PRId64 " to %" PRId64, option->name,
+                         option->min, option->max);
+    }
+    *out = number;
+    return STIR_OK;
+}
+
+static enum stir_code set_choice(int *out, const struct ctl_option *option, const char *value, struct stir_error *err)
+{
+    struct stir_buf known = {0};
+    for (int i = 0; option->choices[i]; i++) {
+        if (strcmp(option->choices[i], value) == 0) {
+            *out = i;
+            stir_buf_free(&known);
+            return STIR_OK;
+        }
+        stir_buf_printf(&known, "%s%s", i ? ", " : "", option->choices[i]);
+    }
+    enum stir_code code =
+        stir_fail(err, STIR_E_USAGE, "--%s: must be one of %s", option->name, known.ptr ? known.ptr : "none");
+    stir_buf_free(&known);
+    return code;
+}
+
+static enum stir_code set(const struct parsing *p, const struct ctl_option *option, const char *value,
+                          struct stir_error *err)
+{
+    switch (option->type) {
+    case CTL_FLAG:
+        *(bool *)field(p, option) = true;
+        return STIR_OK;
+    case CTL_TEXT:
+        *(const char **)field(p, option) = value;
+        return STIR_OK;
+    case CTL_LIST:
+        return append(field(p, option), value) == STIR_OK ? STIR_OK : stir_fail(err, STIR_E_NOMEM, "out of memory");
+    case CTL_NUMBER:
+        return set_number(field(p, option), option, value, err);
+    case CTL_TIME:
+        return ctl_date_parse(field(p, option), value)
+                   ? STIR_OK
+                   : stir_fail(err, STIR_E_USAGE, "--%s: must be seconds since 1970 or a date as 2026-01-02T03:04:05Z",
+                               option->name);
+    case CTL_CHOICE:
+        return set_choice(field(p, option), option, value, err);
+    }
+    return stir_fail(err, STIR_E_USAGE, "--%s: has no type", option->name);
+}
+
+static enum stir_code unknown(const struct parsing *p, const char *name, struct stir_error *err)
+{
+    const char *names[OPTIONS_MAX];
+    for (size_t i = 0; i < p->count; i++) {
+        names[i] = p->options[i]->name;
+    }
+    const char *nearest = ctl_nearest(name, names, p->count);
+    if (nearest) {
+        return stir_fail(err, STIR_E_USAGE, "--%.40s: no such option; did you mean --%s?", name, nearest);
+    }
+    return stir_fail(err, STIR_E_USAGE, "--%.40s: no such option", name);
+}
+
+static bool find(const struct parsing *p, const char *name, size_t len, size_t *index)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        if (strlen(p->options[i]->name) == len && strncmp(p->options[i]->name, name, len) == 0) {
+            *index = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* One "--name", "--name value" or "--name=value" at argv[*at], which is moved to the last argument that was used. */
+static enum stir_code parse_option(struct parsing *p, int argc, char *const *argv, int *at, struct stir_error *err)
+{
+    const char *name = argv[*at] + 2;
+    const char *equals = strchr(name, '=');
+    const char *value = equals ? equals + 1 : NULL;
+    size_t index = 0;
+    if (!find(p, name, equals ? (size_t)(equals - name) : strlen(name), &index)) {
+        return unknown(p, name, err);
+    }
+    const struct ctl_option *option = p->options[index];
+    if (p->given[index] && option->type != CTL_LIST) {
+        return stir_fail(err, STIR_E_USAGE, "--%s: given twice", option->name);
+    }
+    if (option->type == CTL_FLAG && value) {
+        return stir_fail(err, STIR_E_USAGE, "--%s: takes no value", option->name);
+    }
+    if (option->type != CTL_FLAG && !value) {
+        if (*at + 1 >= argc || strncmp(argv[*at + 1], "--", 2) == 0) {
+            return stir_fail(err, STIR_E_USAGE, "--%s: needs a value (one that begins with -- is given as --%s=VALUE)",
+                             option->name, option->name);
+        }
+        value = argv[++*at];
+    }
+    p->given[index] = true;
+    return set(p, option, value, err);
+}
+
+static enum stir_code parse_operand(struct parsing *p, const struct ctl_syntax *syntax, const char *value,
+                                    struct stir_error *err)
+{
+    if (!syntax->operand) {
+        return stir_fail(err, STIR_E_USAGE, "%.80s: %s takes options only", value, syntax->name);
+    }
+    if (p->operand_given) {
+        return stir_fail(err, STIR_E_USAGE, "%.80s: one %s is enough", value, syntax->operand);
+    }
+    if (!*value) {
+        return stir_fail(err, STIR_E_USAGE, "%s: must not be empty", syntax->operand);
+    }
+    p->operand_given = true;
+    p->args->operand = value;
+    return STIR_OK;
+}
+
+static enum stir_code parse_all(struct parsing *p, const struct ctl_syntax *syntax, int argc, char *const *argv,
+                                struct stir_error *err)
+{
+    bool options_ended = false;
+    for (int i = 0; i < argc; i++) {
+        enum stir_code code;
+        if (!options_ended && strcmp(argv[i], "--") == 0) {
+            options_ended = true;
+            continue;
+        }
+        if (!options_ended && strcmp(argv[i], "-h") == 0) {
+            p->args->help = true;
+            continue;
+        }
+        if (!options_ended && strncmp(argv[i], "--", 2) == 0) {
+            code = parse_option(p, argc, argv, &i, err);
+        } else if (!options_ended && argv[i][0] == '-' && argv[i][1]) {
+            code = stir_fail(err, STIR_E_USAGE, "%.40s: no such option; they begin with --", argv[i]);
+        } else {
+            code = parse_operand(p, syntax, argv[i], err);
+        }
+        if (code != STIR_OK) {
+            return code;
+        }
+    }
+    return STIR_OK;
+}
+
+/* What the command line did not say: from the environment, else the initial value. */
+static enum stir_code complete(struct parsing *p, struct stir_error *err)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        const struct ctl_option *option = p->options[i];
+        const char *value = !p->given[i] && option->env ? getenv(option->env) : NULL;
+        if (p->given[i]) {
+            continue;
+        }
+        if (value && *value) {
+            enum stir_code code = set(p, option, value, err);
+            if (code != STIR_OK) {
+                return stir_fail_prefix(err, code, "%s", option->env);
+            }
+            p->given[i] = true;
+        } else if (option->type == CTL_NUMBER) {
+            *(int64_t *)field(p, option) = option->initial;
+        }
+    }
+    return STIR_OK;
+}
+
+static enum stir_code check_required(const struct parsing *p, const struct ctl_syntax *syntax, struct stir_error *err)
+{
+    for (size_t i = 0; syntax->required[i]; i++) {
+        size_t index = 0;
+        if (!find(p, syntax->required[i], strlen(syntax->required[i]), &index) || p->given[index]) {
+            continue;
+        }
+        const struct ctl_option *option = p->options[index];
+        return stir_fail(err, STIR_E_USAGE, "--%s %s: missing%s%s: %s", option->name, option->value,
+                         option->env ? ", nor is there " : "", option->env ? option->env : "", option->text);
+    }
+    return STIR_OK;
+}
+
+enum stir_code ctl_options_parse(struct ctl_args *args, const struct ctl_syntax *syntax, int argc, char *const *argv,
+                                 struct stir_error *err)
+{
+    struct parsing p = {.args = args};
+    for (size_t i = 0; syntax->groups[i]; i++) {
+        collect(&p, syntax->groups[i]);
+    }
+    collect(&p, &general);
+    args->operand = "-";
+    enum stir_code code = parse_all(&p, syntax, argc, argv, err);
+    if (code != STIR_OK || args->help) {
+        return code;
+    }
+    code = complete(&p, err);
+    return code == STIR_OK ? check_required(&p, syntax, err) : code;
+}
+
+void ctl_args_clear(struct ctl_args *args)
+{
+    struct ctl_list *lists[] = {&args->dest, &args->key,   &args->to,           &args->crl,          &args->x5u_port,
+                                &args->tn,   &args->range, &args->must_include, &args->must_exclude, &args->permit};
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+        free(lists[i]->items);
+        *lists[i] = (struct ctl_list){0};
+    }
+}
+
+bool ctl_options_ask_json(int argc, char *const *argv)
+{
+    for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        if (strcmp(argv[i], "--json") == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void help_group(struct stir_buf *out, const struct ctl_group *group)
+{
+    stir_buf_printf(out, "\n%s:\n", group->title);
+    for (size_t i = 0; i < group->count; i++) {
+        const struct ctl_option *option = &group->options[i];
+        char head[64];
+        (void)snprintf(head, sizeof(head), "--%s%s%s", option->name, option->value ? " " : "",
+                       option->value ? option->value : "");
+        stir_buf_printf(out, "  %-28s %s", head, option->text);
+        if (option->type == CTL_LIST) {
+            stir_buf_puts(out, "; may be repeated");
+        }
+        if (option->type == CTL_NUMBER && option->initial) {
+            stir_buf_printf(out, " (%" PRId64 ")", option->initial);
+        }
+        if (option->env) {
+            stir_buf_printf(out, " [%s]", option->env);
+        }
+        stir_buf_puts(out, "\n");
+    }
+}
+
+void ctl_options_help(struct stir_buf *out, const struct ctl_syntax *syntax)
+{
+    struct parsing p = {0};
+    for (size_t i = 0; syntax->groups[i]; i++) {
+        collect(&p, syntax->groups[i]);
+    }
+    stir_buf_printf(out, "usage: cpsctl %s", syntax->name);
+    for (size_t i = 0; syntax->required[i]; i++) {
+        size_t index = 0;
+        if (find(&p, syntax->required[i], strlen(syntax->required[i]), &index)) {
+            stir_buf_printf(out, " --%s %s", p.options[index]->name, p.options[index]->value);
+        }
+    }
+    stir_buf_printf(out, " [option...]%s%s%s\n\n%s.\n", syntax->operand ? " [" : "",
+                    syntax->operand ? syntax->operand : "", syntax->operand ? "]" : "", syntax->text);
+    if (syntax->details) {
+        stir_buf_printf(out, "%s\n", syntax->details);
+    }
+    for (size_t i = 0; syntax->groups[i]; i++) {
+        help_group(out, syntax->groups[i]);
+    }
+    help_group(out, &general);
+}

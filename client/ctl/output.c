@@ -1,0 +1,180 @@
+/* How a subcommand's answer and its failure are told. */
+#include "client/ctl/ctl.h"
+#include "client/ctl/render.h"
+#include "common/json.h"
+
+#include <errno.h>
+#include <openssl/crypto.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum ctl_exit ctl_fail_text(struct ctl *ctl, enum ctl_exit status, const char *code, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(ctl->error_text, sizeof(ctl->error_text), fmt, args);
+    va_end(args);
+    (void)snprintf(ctl->error_code, sizeof(ctl->error_code), "%s", code);
+    return status;
+}
+
+enum ctl_exit ctl_fail(struct ctl *ctl, const struct stir_error *err)
+{
+    /* The library's public names for the same causes: STIR_E_JSON is CPS_E_JSON. */
+    char code[40];
+    (void)snprintf(code, sizeof(code), "CPS%s", stir_error_name(err->code) + strlen("STIR"));
+    return ctl_fail_text(ctl, CTL_WRONG, code, "%s", err->text);
+}
+
+enum ctl_exit ctl_fail_cps(struct ctl *ctl, const struct cps_error *err)
+{
+    enum ctl_exit status = ctl_exit_of(err);
+    const char *text = err->text[0] ? err->text : cps_strerror(err->code);
+    const char *url = status == CTL_WRONG ? NULL : ctl->args.cps;
+    char retry[40] = "";
+    if (err->retry_after_s) {
+        (void)snprintf(retry, sizeof(retry), "; try again in %u s", err->retry_after_s);
+    }
+    return ctl_fail_text(ctl, status, cps_error_name(err->code), "%s%s%s%s", url ? url : "", url ? ": " : "", text,
+                         retry);
+}
+
+enum ctl_exit ctl_usage(struct ctl *ctl, const char *fmt, ...)
+{
+    char text[sizeof(ctl->error_text)];
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    return ctl_fail_text(ctl, CTL_WRONG, "CPS_E_USAGE", "%s", text);
+}
+
+enum ctl_exit ctl_no_memory(struct ctl *ctl)
+{
+    return ctl_fail_text(ctl, CTL_WRONG, "CPS_E_NOMEM", "out of memory");
+}
+
+enum ctl_exit ctl_exit_of(const struct cps_error *err)
+{
+    switch (err->code) {
+    case CPS_OK:
+        return CTL_GOOD;
+    case CPS_E_CONNECT:
+    case CPS_E_TLS:
+    case CPS_E_TIMEOUT:
+    case CPS_E_PROTOCOL:
+        return CTL_UNREACHABLE;
+    case CPS_E_REFUSED:
+    case CPS_E_UNAUTHORIZED:
+    case CPS_E_FORBIDDEN:
+    case CPS_E_BOX_FULL:
+    case CPS_E_UNAVAILABLE:
+        return CTL_REFUSED;
+    default:
+        return err->http_status >= 400 ? CTL_REFUSED : CTL_WRONG;
+    }
+}
+
+enum ctl_exit ctl_answer(struct ctl *ctl, json_t *result)
+{
+    json_decref(ctl->result);
+    ctl->result = result;
+    return result ? CTL_GOOD : ctl_no_memory(ctl);
+}
+
+enum ctl_exit ctl_answer_rendered(struct ctl *ctl, json_t *result)
+{
+    if (result) {
+        ctl_render(&ctl->text, result);
+    }
+    return ctl_answer(ctl, result);
+}
+
+/* The JSON form: the answer with, or else only, the error. NULL if out of memory. */
+static char *dump(struct ctl *ctl)
+{
+    if (ctl->error_text[0] && !ctl->keep) {
+        json_decref(ctl->result);
+        ctl->result = NULL;
+    }
+    if (!ctl->result) {
+        ctl->result = json_object();
+    }
+    if (ctl->error_text[0]) {
+        struct stir_buf clean = {0};
+        stir_json_quote(&clean, ctl->error_text, strlen(ctl->error_text));
+        json_t *text = clean.ptr ? json_loads(clean.ptr, JSON_DECODE_ANY, NULL) : NULL;
+        (void)json_object_set_new(ctl->result, "error",
+                                  json_pack("{s:s, s:o*}", "code", ctl->error_code, "text", text));
+        stir_buf_free(&clean);
+    }
+    return json_dumps(ctl->result, JSON_INDENT(2));
+}
+
+static bool print_out(const char *text, size_t len)
+{
+    while (len > 0) {
+        ssize_t put = write(STDOUT_FILENO, text, len);
+        if (put < 0 && errno == EINTR) {
+            continue;
+        }
+        if (put < 0) {
+            return false;
+        }
+        text += put;
+        len -= (size_t)put;
+    }
+    return true;
+}
+
+/* Standard error takes one line a failure, whatever is in the text. */
+static void print_error(const char *text)
+{
+    struct stir_buf line = {0};
+    stir_buf_puts(&line, "cpsctl: ");
+    ctl_put_safe(&line, text);
+    (void)fprintf(stderr, "%s\n", line.ptr ? line.ptr : "cpsctl: out of memory");
+    stir_buf_free(&line);
+}
+
+static bool print_answer(struct ctl *ctl)
+{
+    if (ctl->args.json) {
+        char *text = dump(ctl);
+        bool good = text && print_out(text, strlen(text)) && print_out("\n", 1);
+        if (text) {
+            OPENSSL_cleanse(text, strlen(text));
+        }
+        free(text);
+        return good;
+    }
+    if (ctl->error_text[0] && !ctl->keep) {
+        return true;
+    }
+    if (stir_buf_state(&ctl->text) != STIR_OK) {
+        errno = ENOMEM;
+        return false;
+    }
+    return print_out(ctl->text.ptr, ctl->text.len);
+}
+
+enum ctl_exit ctl_finish(struct ctl *ctl, enum ctl_exit status)
+{
+    if (ctl->error_text[0]) {
+        print_error(ctl->error_text);
+    }
+    if (!print_answer(ctl)) {
+        char text[160];
+        char reason[96];
+        (void)snprintf(text, sizeof(text), "standard output: %s", strerror_r(errno, reason, sizeof(reason)));
+        print_error(text);
+        status = status == CTL_GOOD ? CTL_WRONG : status;
+    }
+    stir_buf_cleanse(&ctl->text);
+    json_decref(ctl->result);
+    ctl->result = NULL;
+    return status;
+}

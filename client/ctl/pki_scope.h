@@ -1,0 +1,17 @@
+#pragma once
+
+#include "client/ctl/ctl.h"
+#include "common/claims.h"
+#include "common/tnauth.h"
+
+/* What `cpsctl pki` lets a certificate speak for and its PASSporTs say. Failures are recorded in ctl. */
+
+/* --spc, --tn and --range; cleared with stir_tnauth_clear in any case. */
+enum ctl_exit ctl_scope_tnauth(struct ctl *ctl, struct stir_tnauth *out);
+
+/* --must-include, --must-exclude and --permit; cleared with stir_claims_clear in any case. */
+enum ctl_exit ctl_scope_claims(struct ctl *ctl, struct stir_claims *out);
+bool ctl_scope_has_claims(const struct stir_claims *claims);
+
+/* --server-name as subjectAltName has it: "DNS:localhost,IP:127.0.0.1". */
+enum ctl_exit ctl_scope_server(struct ctl *ctl, struct stir_buf *out);

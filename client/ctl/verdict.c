@@ -1,0 +1,90 @@
+#include "client/ctl/verdict.h"
+
+#include "client/ctl/date.h"
+#include "client/ctl/render.h"
+#include "common/passport.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* "sha256 ok", "none" (the PASSporT has no digest), "not compared" (there was no body to compare with). */
+static void describe_msgi(char out[32], const struct cps_result *result)
+{
+    struct stir_passport *passport = NULL;
+    const char *text = "none";
+    char named[32];
+    if (result->passport &&
+        stir_passport_parse(&passport, result->passport, result->passport_len, NULL, NULL) == STIR_OK &&
+        passport->msgi) {
+        text = "not compared";
+        if (result->msgi_checked) {
+            (void)snprintf(named, sizeof(named), "%.*s ok", (int)strcspn(passport->msgi, "-"), passport->msgi);
+            text = named;
+        }
+    }
+    (void)snprintf(out, 32, "%s", text);
+    stir_passport_free(passport);
+}
+
+static json_t *verdict_json(const struct cps_result *result, const char *iat, const char *msgi)
+{
+    bool passed = result->verdict == CPS_PASSED;
+    int sip = cps_verdict_sip(result->verdict);
+    json_t *json = json_pack("{s:s}", "verdict", cps_verdict_name(result->verdict));
+    if (json && sip) {
+        (void)json_object_set_new(json, "sip", json_integer(sip));
+    }
+    if (json && !passed) {
+        (void)json_object_set_new(json, "code", json_string(cps_error_name(result->error.code)));
+        (void)json_object_set_new(json, "reason", json_string(result->error.text));
+    }
+    if (json && result->signer[0]) {
+        (void)json_object_set_new(json, "signer", json_string(result->signer));
+    }
+    if (json && result->iat) {
+        (void)json_object_set_new(json, "iat", json_integer(result->iat));
+        (void)json_object_set_new(json, "issued", json_string(iat));
+    }
+    if (json && passed) {
+        (void)json_object_set_new(json, "msgi", json_string(msgi));
+        (void)json_object_set_new(json, "by_spc", json_boolean(result->by_spc));
+    }
+    if (json && result->envelope_id[0]) {
+        (void)json_object_set_new(json, "envelope", json_string(result->envelope_id));
+    }
+    if (json && result->passport) {
+        (void)json_object_set_new(json, "passport", json_string(result->passport));
+    }
+    return json;
+}
+
+static const char *reason(const struct cps_result *result)
+{
+    return result->error.text[0] ? result->error.text : cps_strerror(result->error.code);
+}
+
+enum ctl_exit ctl_verdict(struct ctl *ctl, const struct cps_result *result)
+{
+    char iat[CTL_DATE_MAX];
+    char msgi[32];
+    (void)ctl_date_text(iat, result->iat);
+    describe_msgi(msgi, result);
+    stir_buf_printf(&ctl->text, "%s  ", cps_verdict_name(result->verdict));
+    if (result->verdict == CPS_PASSED) {
+        stir_buf_puts(&ctl->text, "signer ");
+        ctl_put_safe(&ctl->text, result->signer);
+        stir_buf_printf(&ctl->text, "  iat %s  msgi %s\n", iat, msgi);
+    } else {
+        ctl_put_safe(&ctl->text, reason(result));
+        stir_buf_puts(&ctl->text, "\n");
+    }
+    enum ctl_exit status = ctl_answer(ctl, verdict_json(result, iat, msgi));
+    if (status != CTL_GOOD || result->verdict == CPS_PASSED) {
+        return status;
+    }
+    if (result->verdict != CPS_CPS_UNAVAILABLE && result->verdict != CPS_TIMEOUT) {
+        return CTL_NO;
+    }
+    ctl->keep = true;
+    return ctl_fail_cps(ctl, &result->error);
+}
