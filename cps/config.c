@@ -107,6 +107,9 @@ const struct stir_conf_key cpsd_config_table[] = {
                "Dropped before the country code is put, as 0 in many countries. Used with country_code."),
     STRING_KEY("numbers", "international_prefix", international_prefix, "", 0, true,
                "What stands for + in numbers that are dialled, as 00 or 011."),
+    INT_KEY("numbers", "national_digits", national_digits, "0", 0, STIR_TN_MAX, true,
+            "With country_code: numbers of so many digits are national ones (10 in North America). 0: only those with "
+            "national_prefix are."),
     INT_KEY("numbers", "max_digits", max_digits, "15", 3, STIR_TN_MAX, true, "The longest number that is accepted."),
     INT_KEY("numbers", "short_code_digits", short_code_digits, "6", 0, STIR_TN_MAX, true,
             "Numbers of up to so many digits are short codes and stay as they are."),
@@ -205,7 +208,8 @@ static void copy_digits(char out[8], const char *text)
 void cpsd_config_numbering(const struct cpsd_config *config, struct stir_numbering *out)
 {
     *out = (struct stir_numbering){.max_digits = (unsigned)config->max_digits,
-                                   .min_digits = 1,
+                                   .min_digits = 2,
+                                   .national_digits = (unsigned)config->national_digits,
                                    .short_code_digits = (unsigned)config->short_code_digits};
     copy_digits(out->country_code, config->country_code);
     copy_digits(out->national_prefix, config->national_prefix);

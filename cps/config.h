@@ -48,6 +48,7 @@ struct cpsd_config {
     char *country_code;
     char *national_prefix;
     char *international_prefix;
+    int64_t national_digits;
     int64_t max_digits;
     int64_t short_code_digits;
     /* [log] */

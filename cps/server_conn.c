@@ -11,9 +11,7 @@
  * A connection's life. libwebsockets moves octets and does TLS (its raw role); requests are cut out of the octets by
  * cps/http, one at a time and in order, and each answer is one write.
  */
-#define LINGER_MS 2000
 #define PIPELINE_SLACK 65536 /* octets of later requests that are read ahead while one is being answered */
-#define LEAST_READ 4096      /* octets that a client takes in idle_timeout_s, or it is not reading */
 
 static void process_input(struct cpsd_conn *conn);
 
@@ -45,23 +43,41 @@ static void link_conn(struct cpsd_conn *conn, enum cpsd_conn_state state)
     list->last = conn;
 }
 
+void cpsd_conn_move(struct cpsd_conn *conn, enum cpsd_conn_state state)
+{
+    unlink_conn(conn);
+    link_conn(conn, state);
+}
+
 static void set_state(struct cpsd_conn *conn, enum cpsd_conn_state state)
 {
     if (conn->state != state) {
-        unlink_conn(conn);
-        link_conn(conn, state);
+        cpsd_conn_move(conn, state);
     }
 }
 
-/* Closes from the loop, not from here: callers still hold the connection. libwebsockets sets its timer on libuv only
- * when it was serving something, hence the wake-up. */
+/* Closes soon, not here: callers still hold the connection. A socket that never becomes writable is left to the tick.
+ */
 static void kill_conn(struct cpsd_conn *conn)
 {
     if (!conn->dead) {
         conn->dead = true;
-        lws_set_timeout(conn->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
-        lws_cancel_service(conn->worker->lws);
+        set_state(conn, CPSD_CONN_LINGER);
+        lws_callback_on_writable(conn->wsi);
     }
+}
+
+static void closed(struct cpsd_conn *conn);
+
+/* Closes at once: from timers and commands only, where nobody else holds the connection. (LWS_TO_KILL_ASYNC would wait
+ * for libwebsockets' own timer, which a foreign loop does not wake.) For us it is gone when this returns; libwebsockets
+ * may still want to flush what a stuck client did not read, and gives up because the socket is shut. */
+void cpsd_conn_close(struct cpsd_conn *conn)
+{
+    struct lws *wsi = conn->wsi;
+    closed(conn);
+    (void)shutdown(lws_get_socket_fd(wsi), SHUT_RDWR);
+    lws_set_timeout(wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_SYNC);
 }
 
 /* ---- writing ---- */
@@ -180,7 +196,10 @@ static void answered(struct cpsd_conn *conn)
 static void after_answer(struct cpsd_conn *conn)
 {
     conn->request = NULL;
-    if (!conn->dead && lws_partial_buffered(conn->wsi)) {
+    if (conn->dead) {
+        return;
+    }
+    if (lws_partial_buffered(conn->wsi)) {
         conn->acked = cpsd_octets_acked(lws_get_socket_fd(conn->wsi));
         set_state(conn, CPSD_CONN_FLUSHING);
         throttle(conn, true);
@@ -255,7 +274,7 @@ static void start_request(struct cpsd_conn *conn, const char *octets)
 }
 
 /* Answers what is not a request, or not one to go on after. */
-static void answer_bad(struct cpsd_conn *conn, int status, const char *reason)
+void cpsd_conn_refuse(struct cpsd_conn *conn, int status, const char *reason)
 {
     struct cpsd_worker *worker = conn->worker;
     struct stir_buf body = {.limit = 1024};
@@ -285,7 +304,7 @@ static void answer_continue(struct cpsd_conn *conn)
 
 static bool takes_requests(const struct cpsd_conn *conn)
 {
-    return conn->state == CPSD_CONN_IDLE || conn->state == CPSD_CONN_READING;
+    return conn->state == CPSD_CONN_HANDSHAKE || conn->state == CPSD_CONN_IDLE || conn->state == CPSD_CONN_READING;
 }
 
 /* Takes requests off the front of octets while there are whole ones and none is being answered. Returns how many octets
@@ -299,7 +318,7 @@ static size_t consume(struct cpsd_conn *conn, const char *octets, size_t len)
         set_state(conn, CPSD_CONN_READING);
         enum cpsd_http_state state = cpsd_http_feed(&conn->http, octets + used, len - used, &limits);
         if (state == CPSD_HTTP_BAD) {
-            answer_bad(conn, conn->http.status, conn->http.reason);
+            cpsd_conn_refuse(conn, conn->http.status, conn->http.reason);
         } else if (state == CPSD_HTTP_READY) {
             size_t total = (size_t)conn->http.head_len + conn->http.body_len;
             start_request(conn, octets + used);
@@ -353,12 +372,11 @@ static void process_input(struct cpsd_conn *conn)
 static void received(struct cpsd_conn *conn, const char *octets, size_t len)
 {
     const struct cpsd_config *config = conn->worker->service.config;
-    if (!conn->spoke) {
-        conn->spoke = true; /* the handshake is over, and with it libwebsockets' own timeout: from here ours count */
-        lws_set_timeout(conn->wsi, NO_PENDING_TIMEOUT, 0);
-    }
     if (conn->dead || conn->state == CPSD_CONN_LINGER) {
         return;
+    }
+    if (conn->state == CPSD_CONN_HANDSHAKE) {
+        lws_set_timeout(conn->wsi, NO_PENDING_TIMEOUT, 0);
     }
     /* the usual case: whole requests straight out of libwebsockets' buffer, no copy */
     size_t used = conn->in_len == 0 ? consume(conn, octets, len) : 0;
@@ -396,7 +414,7 @@ static void adopted(struct cpsd_conn *conn, struct lws *wsi)
             memcpy(&conn->caller.address.s6_addr[12], &((const struct sockaddr_in *)(const void *)&peer)->sin_addr, 4);
         }
     }
-    link_conn(conn, CPSD_CONN_IDLE);
+    link_conn(conn, listener->tls ? CPSD_CONN_HANDSHAKE : CPSD_CONN_IDLE);
     conn->worker->conn_count++;
     cpsd_count(&conn->worker->metrics.connections, 1);
     cpsd_count(&conn->worker->metrics.connections_total, 1);
@@ -406,6 +424,7 @@ static void closed(struct cpsd_conn *conn)
 {
     struct cpsd_request *request = conn->request;
     unlink_conn(conn);
+    conn->wsi = NULL;
     conn->dead = true;
     conn->worker->conn_count--;
     cpsd_uncount(&conn->worker->metrics.connections);
@@ -426,81 +445,21 @@ int cpsd_conn_callback(struct lws *wsi, enum lws_callback_reasons reason, void *
     switch ((int)reason) {
     case LWS_CALLBACK_RAW_ADOPT:
         adopted(conn, wsi);
-        break;
+        return 0;
     case LWS_CALLBACK_RAW_RX:
         received(conn, in, len);
         return conn->dead ? -1 : 0;
     case LWS_CALLBACK_RAW_WRITEABLE:
-        written(conn);
-        break;
+        if (!conn->dead) {
+            written(conn);
+        }
+        return conn->dead ? -1 : 0;
     case LWS_CALLBACK_RAW_CLOSE:
         if (conn && conn->wsi) {
             closed(conn);
-            conn->wsi = NULL;
         }
-        break;
+        return 0;
     default:
-        break;
-    }
-    return 0;
-}
-
-/* A client that takes its answer slowly may; one that takes nothing is let go. */
-static void check_reader(struct cpsd_conn *conn)
-{
-    uint64_t acked = cpsd_octets_acked(lws_get_socket_fd(conn->wsi));
-    if (acked - conn->acked < LEAST_READ) {
-        kill_conn(conn);
-    }
-    conn->acked = acked;
-    unlink_conn(conn);
-    link_conn(conn, CPSD_CONN_FLUSHING);
-}
-
-void cpsd_conn_tick(struct cpsd_worker *worker)
-{
-    const struct cpsd_config *config = worker->service.config;
-    uint64_t now = uv_now(&worker->loop);
-    struct cpsd_conn *next;
-    for (struct cpsd_conn *conn = worker->conns[CPSD_CONN_IDLE].first; conn; conn = conn->next) {
-        if (now - conn->since_ms < (uint64_t)config->idle_timeout_s * 1000) {
-            break;
-        }
-        kill_conn(conn);
-    }
-    for (struct cpsd_conn *conn = worker->conns[CPSD_CONN_READING].first; conn; conn = next) {
-        if (now - conn->since_ms < (uint64_t)config->request_timeout_s * 1000) {
-            break;
-        }
-        next = conn->next;
-        cpsd_count(&worker->metrics.timeouts, 1);
-        answer_bad(conn, 408, "the request did not come to its end in time");
-    }
-    for (struct cpsd_conn *conn = worker->conns[CPSD_CONN_FLUSHING].first; conn; conn = next) {
-        if (now - conn->since_ms < (uint64_t)config->idle_timeout_s * 1000) {
-            break;
-        }
-        next = conn->next;
-        check_reader(conn);
-    }
-    for (struct cpsd_conn *conn = worker->conns[CPSD_CONN_LINGER].first; conn; conn = conn->next) {
-        if (now - conn->since_ms < LINGER_MS) {
-            break;
-        }
-        kill_conn(conn);
-    }
-}
-
-void cpsd_conn_drain(struct cpsd_worker *worker)
-{
-    for (struct cpsd_conn *conn = worker->conns[CPSD_CONN_IDLE].first; conn; conn = conn->next) {
-        kill_conn(conn);
-    }
-    struct cpsd_conn *next;
-    for (struct cpsd_conn *conn = worker->conns[CPSD_CONN_BUSY].first; conn; conn = next) {
-        next = conn->next;
-        if (conn->request && conn->request->hurry) {
-            conn->request->hurry(conn->request);
-        }
+        return 0;
     }
 }

@@ -31,11 +31,12 @@ struct cpsd_listener {
 };
 
 enum cpsd_conn_state {
-    CPSD_CONN_IDLE,     /* between requests; holds no buffer */
-    CPSD_CONN_READING,  /* a request is coming in */
-    CPSD_CONN_BUSY,     /* a request is being answered */
-    CPSD_CONN_FLUSHING, /* the client takes its answer slower than we gave it */
-    CPSD_CONN_LINGER,   /* answered for the last time: what still comes is dropped until the client closes */
+    CPSD_CONN_HANDSHAKE, /* TLS is not known to be ready; no octet of a request came */
+    CPSD_CONN_IDLE,      /* between requests; holds no buffer */
+    CPSD_CONN_READING,   /* a request is coming in */
+    CPSD_CONN_BUSY,      /* a request is being answered */
+    CPSD_CONN_FLUSHING,  /* the client takes its answer slower than we gave it */
+    CPSD_CONN_LINGER,    /* answered for the last time: what still comes is dropped until the client closes */
     CPSD_CONN_STATES,
 };
 
@@ -53,7 +54,6 @@ struct cpsd_conn {
     struct cpsd_caller caller;
     bool keep_alive, head_only; /* of the request that is being answered */
     bool continued;             /* "100 Continue" was sent */
-    bool spoke;                 /* it sent something */
     uint64_t acked;             /* octets that the client had taken when it was last looked at */
     bool processing, throttled, dead;
 };

@@ -7,6 +7,7 @@
 #define TICK_MS 250
 #define READ_BUFFER 32768 /* of libwebsockets, one a worker: a whole request as a rule */
 #define OUTPUT_LIMIT (80u << 20)
+#define LWS_TIMEOUT_S 7200 /* beyond all of ours: cpsd_conn_tick decides what took too long */
 
 /* ---- configuration in use ---- */
 
@@ -70,7 +71,7 @@ static enum stir_code make_vhosts(struct cpsd_worker *worker, struct lws_context
     return STIR_OK;
 }
 
-static enum stir_code make_lws(struct cpsd_worker *worker, const struct cpsd_setup *setup, struct stir_error *err)
+static enum stir_code make_lws(struct cpsd_worker *worker, bool tls, struct stir_error *err)
 {
     void *loops[1] = {&worker->loop};
     struct lws_context_creation_info info = {0};
@@ -81,12 +82,12 @@ static enum stir_code make_lws(struct cpsd_worker *worker, const struct cpsd_set
     info.user = worker;
     info.pcontext = &worker->lws; /* it becomes NULL when libwebsockets is really gone */
     info.pt_serv_buf_size = READ_BUFFER;
-    info.timeout_secs = (unsigned)setup->config.request_timeout_s; /* of a TLS handshake */
+    info.timeout_secs = LWS_TIMEOUT_S;
     worker->lws = lws_create_context(&info);
     if (!worker->lws) {
         return stir_fail(err, STIR_E_NOMEM, "libwebsockets could not start");
     }
-    return make_vhosts(worker, &info, setup->credential != NULL, err);
+    return make_vhosts(worker, &info, tls, err);
 }
 
 /* ---- the worker's life ---- */
@@ -201,7 +202,7 @@ enum stir_code cpsd_worker_init(struct cpsd_worker *worker, unsigned index, stru
     worker->command.data = worker;
     worker->tick.data = worker;
     worker->made = true; /* from here on there is a loop to clear */
-    enum stir_code code = make_lws(worker, setup, err);
+    enum stir_code code = make_lws(worker, setup->credential != NULL, err);
     if (code == STIR_OK) {
         code = use_setup(worker, setup, err);
     }

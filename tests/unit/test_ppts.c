@@ -265,33 +265,34 @@ static void test_refusals(void)
         {"NUL", {.path = "/cps/%00/ppts"}, 400},
         {"bad escape", {.path = "/cps/%zz/ppts"}, 400},
         {"16 digits", {.path = "/cps/1234567890123456/ppts"}, 400},
-        {"one digit", {.path = "/cps/1/ppts"}, 200},
+        {"one digit", {.path = "/cps/1/ppts"}, 400},
+        {"two digits", {.path = "/cps/12/ppts"}, 200},
         {"15 digits", {.path = "/cps/123456789012345/ppts"}, 200},
         {"a URI", {.path = "/cps/sip%3Aalice%40example.com/ppts"}, 200},
-        {"bad cursor", {.path = "/cps/1/ppts", .query = "after=x"}, 400},
-        {"cursor over 63 bits", {.path = "/cps/1/ppts", .query = "after=__________8"}, 400},
-        {"id of another form", {.path = "/cps/1/ppts/x"}, 404},
-        {"id with stray bits", {.path = "/cps/1/ppts/AAAAAAAAAAAAAAAAAAAAAB"}, 404},
-        {"unknown id", {.path = "/cps/1/ppts/AAAAAAAAAAAAAAAAAAAAAA"}, 404},
-        {"put", {.method = CPSD_PUT, .path = "/cps/1/ppts"}, 405},
-        {"post to an id", {.method = CPSD_POST, .path = "/cps/1/ppts/AAAAAAAAAAAAAAAAAAAAAA"}, 405},
+        {"bad cursor", {.path = "/cps/12/ppts", .query = "after=x"}, 400},
+        {"cursor over 63 bits", {.path = "/cps/12/ppts", .query = "after=__________8"}, 400},
+        {"id of another form", {.path = "/cps/12/ppts/x"}, 404},
+        {"id with stray bits", {.path = "/cps/12/ppts/AAAAAAAAAAAAAAAAAAAAAB"}, 404},
+        {"unknown id", {.path = "/cps/12/ppts/AAAAAAAAAAAAAAAAAAAAAA"}, 404},
+        {"put", {.method = CPSD_PUT, .path = "/cps/12/ppts"}, 405},
+        {"post to an id", {.method = CPSD_POST, .path = "/cps/12/ppts/AAAAAAAAAAAAAAAAAAAAAA"}, 405},
         {"other method", {.method = CPSD_OTHER_METHOD, .path = "/health"}, 405},
-        {"delete is nobody's", {.method = CPSD_DELETE, .path = "/cps/1/ppts/AAAAAAAAAAAAAAAAAAAAAA"}, 403},
-        {"no type", {.method = CPSD_POST, .path = "/cps/1/ppts", .body = "x"}, 415},
-        {"other type", {.method = CPSD_POST, .path = "/cps/1/ppts", .type = "text/plain", .body = "x"}, 415},
+        {"delete is nobody's", {.method = CPSD_DELETE, .path = "/cps/12/ppts/AAAAAAAAAAAAAAAAAAAAAA"}, 403},
+        {"no type", {.method = CPSD_POST, .path = "/cps/12/ppts", .body = "x"}, 415},
+        {"other type", {.method = CPSD_POST, .path = "/cps/12/ppts", .type = "text/plain", .body = "x"}, 415},
         {"longer type",
-         {.method = CPSD_POST, .path = "/cps/1/ppts", .type = "application/passports", .body = "x"},
+         {.method = CPSD_POST, .path = "/cps/12/ppts", .type = "application/passports", .body = "x"},
          415},
-        {"empty body", {.method = CPSD_POST, .path = "/cps/1/ppts", .type = good_type}, 422},
-        {"no envelope", {.method = CPSD_POST, .path = "/cps/1/ppts", .type = good_type, .body = "a.b.c"}, 422},
-        {"ttl 0", {.method = CPSD_POST, .path = "/cps/1/ppts", .query = "ttl=0", .type = good_type}, 400},
-        {"ttl -1", {.method = CPSD_POST, .path = "/cps/1/ppts", .query = "ttl=-1", .type = good_type}, 400},
-        {"ttl x", {.method = CPSD_POST, .path = "/cps/1/ppts", .query = "ttl=x", .type = good_type}, 400},
+        {"empty body", {.method = CPSD_POST, .path = "/cps/12/ppts", .type = good_type}, 422},
+        {"no envelope", {.method = CPSD_POST, .path = "/cps/12/ppts", .type = good_type, .body = "a.b.c"}, 422},
+        {"ttl 0", {.method = CPSD_POST, .path = "/cps/12/ppts", .query = "ttl=0", .type = good_type}, 400},
+        {"ttl -1", {.method = CPSD_POST, .path = "/cps/12/ppts", .query = "ttl=-1", .type = good_type}, 400},
+        {"ttl x", {.method = CPSD_POST, .path = "/cps/12/ppts", .query = "ttl=x", .type = good_type}, 400},
         {"metrics for all", {.path = "/metrics"}, 404},
         {"metrics for us", {.path = "/metrics", .local = true}, 200},
         {"ready", {.path = "/ready", .local = true}, 200},
         {"health", {.path = "/health"}, 200},
-        {"boxes on the admin listener", {.path = "/cps/1/ppts", .local = true}, 404},
+        {"boxes on the admin listener", {.path = "/cps/12/ppts", .local = true}, 404},
         {"head", {.method = CPSD_HEAD, .path = "/health"}, 200},
     };
     struct answer answer = {0};
@@ -426,13 +427,13 @@ static void test_wait_ends(void)
     setup();
     use_empty_mode();
     uint64_t start = uv_hrtime();
-    ask(&answer, &(struct ask){.method = CPSD_GET, .path = "/cps/1/ppts", .prefer = "wait=1"});
+    ask(&answer, &(struct ask){.method = CPSD_GET, .path = "/cps/12/ppts", .prefer = "wait=1"});
     uint64_t ms = (uv_hrtime() - start) / 1000000;
     CU_ASSERT(ms >= 900 && ms < 2000);
     CU_ASSERT_EQUAL(answer.status, 200);
-    CU_ASSERT_PTR_NOT_NULL(strstr(answer.body.ptr, "/cps/1/ppts/")); /* the dummy */
+    CU_ASSERT_PTR_NOT_NULL(strstr(answer.body.ptr, "/cps/12/ppts/")); /* the dummy */
     /* drained: answered at once with what there is */
-    begin(&answer, &(struct ask){.method = CPSD_GET, .path = "/cps/1/ppts", .prefer = "wait=2"});
+    begin(&answer, &(struct ask){.method = CPSD_GET, .path = "/cps/12/ppts", .prefer = "wait=2"});
     CU_ASSERT_FALSE(answer.done);
     start = uv_hrtime();
     answer.request->hurry(answer.request);
@@ -447,11 +448,11 @@ static void test_policy(void)
     struct answer answer = {0};
     setup();
     config.policy[CPSD_ACT_LIST] = config.policy[CPSD_ACT_FETCH] = config.policy[CPSD_ACT_PUBLISH] = CPSD_NOBODY;
-    ask(&answer, &(struct ask){.method = CPSD_GET, .path = "/cps/1/ppts"});
+    ask(&answer, &(struct ask){.method = CPSD_GET, .path = "/cps/12/ppts"});
     CU_ASSERT_EQUAL(answer.status, 403);
-    ask(&answer, &(struct ask){.method = CPSD_GET, .path = "/cps/1/ppts/AAAAAAAAAAAAAAAAAAAAAA"});
+    ask(&answer, &(struct ask){.method = CPSD_GET, .path = "/cps/12/ppts/AAAAAAAAAAAAAAAAAAAAAA"});
     CU_ASSERT_EQUAL(answer.status, 403);
-    publish(&answer, "/cps/1/ppts", "x", NULL);
+    publish(&answer, "/cps/12/ppts", "x", NULL);
     CU_ASSERT_EQUAL(answer.status, 403);
     CU_ASSERT_PTR_NOT_NULL(strstr(answer.body.ptr, "nobody"));
     teardown(&answer);
