@@ -121,9 +121,14 @@ void cpsd_listener_stop(struct cpsd_listener *listener);
 
 /* server_conn.c */
 int cpsd_conn_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len);
+void cpsd_conn_move(struct cpsd_conn *conn, enum cpsd_conn_state state); /* to the young end of that state's list */
+void cpsd_conn_close(struct cpsd_conn *conn);
+void cpsd_conn_refuse(struct cpsd_conn *conn, int status, const char *reason); /* a problem, then no more requests */
+void cpsd_request_pool_clear(struct cpsd_worker *worker);
+
+/* server_tick.c */
 void cpsd_conn_tick(struct cpsd_worker *worker);  /* closes what took too long */
 void cpsd_conn_drain(struct cpsd_worker *worker); /* idle ones close now, busy ones after their answer */
-void cpsd_request_pool_clear(struct cpsd_worker *worker);
 
 /* server_access.c */
 void cpsd_access_log(struct cpsd_worker *worker, const struct cpsd_request *request, int status, uint64_t us);
