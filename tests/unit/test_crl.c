@@ -532,49 +532,8 @@ static void test_same_name(void)
     tear_down(&w);
 }
 
-static void test_make_refused(void)
-{
-    struct world w;
-    struct stir_buf out = {0};
-    X509 *cert = NULL;
-    set_up(&w);
-    UNIT_CODE(stir_crl_make(&out, NULL, w.root_key, NULL, 0, false, 0, 1, NULL), STIR_E_INVAL, "no issuer");
-    UNIT_CODE(stir_crl_make(&out, w.root, NULL, NULL, 0, false, 0, 1, NULL), STIR_E_INVAL, "no key");
-    UNIT_CODE(stir_crl_make(&out, w.root, w.root_key, NULL, 0, false, 1, 0, NULL), STIR_E_INVAL, "ends first");
-    CU_ASSERT_EQUAL(out.len, 0);
-    const struct {
-        const char *label;
-        struct stir_cert_spec spec;
-        enum stir_code code;
-    } rows[] = {
-        {"no name", {.subject_key = w.root_key, .not_after = 1}, STIR_E_INVAL},
-        {"an empty name", {.common_name = "", .subject_key = w.root_key, .not_after = 1}, STIR_E_INVAL},
-        {"no key", {.common_name = "a", .not_after = 1}, STIR_E_INVAL},
-        {"an issuer without its key",
-         {.common_name = "a", .subject_key = w.root_key, .issuer = w.root, .not_after = 1},
-         STIR_E_INVAL},
-        {"ends first", {.common_name = "a", .subject_key = w.root_key, .not_before = 1}, STIR_E_INVAL},
-        {"a path length without a CA", {.common_name = "a", .subject_key = w.root_key, .path_len = 1}, STIR_E_INVAL},
-        {"an empty TNAuthList",
-         {.common_name = "a", .subject_key = w.root_key, .tnauth = &(struct stir_tnauth){0}},
-         STIR_E_INVAL},
-        {"empty constraints",
-         {.common_name = "a", .subject_key = w.root_key, .claims = &(struct stir_claims){0}},
-         STIR_E_INVAL},
-        {"names that are none", {.common_name = "a", .subject_key = w.root_key, .dns_names = "cps"}, STIR_E_INVAL},
-    };
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct stir_error err = {0};
-        UNIT_CODE(stir_cert_make(&cert, &rows[i].spec, &err), rows[i].code, rows[i].label);
-        UNIT_CHECK(cert == NULL && err.text[0], "%s", rows[i].label);
-    }
-    stir_buf_free(&out);
-    tear_down(&w);
-}
-
 UNIT_MAIN("crl", {"direct lists", test_direct}, {"signatures of direct lists", test_direct_signature},
           {"policies", test_policy}, {"indirect lists", test_indirect},
           {"issuers of indirect lists", test_indirect_issuer}, {"issuing distribution points", test_points},
           {"distribution points of certificates", test_distribution_points}, {"refused", test_refused},
-          {"lists of other make", test_foreign}, {"issuers of one name", test_same_name},
-          {"what is not made", test_make_refused})
+          {"lists of other make", test_foreign}, {"issuers of one name", test_same_name})

@@ -75,80 +75,81 @@ static void test_good(void)
     }
 }
 
+static const struct {
+    const char *label;
+    const char *hex;
+} refused[] = {
+    {"nothing", ""},
+    {"no entry", "3000"},
+    {"a bare IA5String, as libstirshaken writes it", "160431323334"},
+    {"an IA5String in the list without its tag", "3006160431323334"},
+    {"implicit tagging", "3006800431323334"},
+    {"implicit tagging, constructed", "3006a00431323334"},
+    {"the choice's tag not constructed", "30088006160431323334"},
+    {"a SET for the SEQUENCE", "3108a006160431323334"},
+    {"UTF8String", "3008a0060c0431323334"},
+    {"PrintableString", "3008a006130431323334"},
+    {"an unknown choice", "3008a306160431323334"},
+    {"an unknown choice behind a good one", "3010a006160431323334a306160431323334"},
+    {"a length that is not minimal", "308108a006160431323334"},
+    {"a length of two octets that is not minimal", "30820008a006160431323334"},
+    {"an inner length that is not minimal", "3009a00716810431323334"},
+    {"an indefinite length", "3080a0061604313233340000"},
+    {"a length of five octets", "30850000000008a006160431323334"},
+    {"an octet behind it", "3008a00616043132333400"},
+    {"an octet behind the string, in the choice", "3009a00716043132333400"},
+    {"an octet behind the entry, in the list", "3009a00616043132333400"},
+    {"two strings in a choice", "300ea00c160431323334160435363738"},
+    {"an inner length one beyond the end", "3008a007160431323334"},
+    {"an empty choice", "3002a000"},
+    {"an empty SPC", "3004a0021600"},
+    {"an SPC of 16 characters", "3014a012161031323334353637383930313233343536"},
+    {"an SPC of 40 characters",
+     "302ca02a16283132333435363738393031323334353637383930313233343536373839303132333435363738"
+     "3930"},
+    {"an SPC with a space", "3008a006160431203334"},
+    {"an SPC with a comma", "3008a0061604312c3334"},
+    {"an SPC with a NUL", "3008a006160431003334"},
+    {"an SPC beyond 7 bits", "3008a006160431e93334"},
+    {"an SPC with a line end", "3008a0061604310a3334"},
+    {"an empty number", "3004a2021600"},
+    {"a number of 16 digits", "3014a212161031323334353637383930313233343536"},
+    {"a number with '+'", "3008a20616042b313233"},
+    {"a number with a letter", "3008a206160431323341"},
+    {"a number with a NUL", "3008a206160431323300"},
+    {"a range of 1", "300da10b3009160431323334020101"},
+    {"a range of 0", "300da10b3009160431323334020100"},
+    {"a negative count", "300da10b30091604313233340201ff"},
+    {"a count that is not minimal", "300ea10c300a16043132333402020064"},
+    {"a count of no octets", "300ca10a30081604313233340200"},
+    {"a count of 9 octets", "3015a11330111604313233340209010000000000000000"},
+    {"a count of 2^64 - 1", "3015a1133011160431323334020900ffffffffffffffff"},
+    {"a count of 2^63 - 1", "3014a112301016043132333402087fffffffffffffff"},
+    {"a count as a string", "300da10b3009160431323334160132"},
+    {"a range without a count", "300aa1083006160431323334"},
+    {"a range without a start", "3007a1053003020102"},
+    {"a range in the wrong order", "300da10b3009020102160431323334"},
+    {"a range with a third member", "3010a10e300c160431323334020102020101"},
+    {"a range not in a SEQUENCE", "300ba109160431323334020102"},
+    {"a range from '*'", "300da10b30091604312a3334020102"},
+    {"a range of no start", "3009a10730051600020102"},
+    {"a range from 16 digits", "3019a1173015161031323334353637383930313233343536020102"},
+    {"a range that grows longer: 10 and 91 of RFC 8226 section 9", "300ba10930071602313002015b"},
+    {"a range that grows longer by one", "300da10b3009160439393939020102"},
+    {"a good entry, then a bad one", "3010a006160431323334a006160431323300"},
+    {"a nested list", "300a3008a006160431323334"},
+};
+
 static void test_refused(void)
 {
-    static const struct {
-        const char *label;
-        const char *hex;
-    } rows[] = {
-        {"nothing", ""},
-        {"no entry", "3000"},
-        {"a bare IA5String, as libstirshaken writes it", "160431323334"},
-        {"an IA5String in the list without its tag", "3006160431323334"},
-        {"implicit tagging", "3006800431323334"},
-        {"implicit tagging, constructed", "3006a00431323334"},
-        {"the choice's tag not constructed", "30088006160431323334"},
-        {"a SET for the SEQUENCE", "3108a006160431323334"},
-        {"UTF8String", "3008a0060c0431323334"},
-        {"PrintableString", "3008a006130431323334"},
-        {"an unknown choice", "3008a306160431323334"},
-        {"an unknown choice behind a good one", "3010a006160431323334a306160431323334"},
-        {"a length that is not minimal", "308108a006160431323334"},
-        {"a length of two octets that is not minimal", "30820008a006160431323334"},
-        {"an inner length that is not minimal", "3009a00716810431323334"},
-        {"an indefinite length", "3080a0061604313233340000"},
-        {"a length of five octets", "30850000000008a006160431323334"},
-        {"an octet behind it", "3008a00616043132333400"},
-        {"an octet behind the string, in the choice", "3009a00716043132333400"},
-        {"an octet behind the entry, in the list", "3009a00616043132333400"},
-        {"two strings in a choice", "300ea00c160431323334160435363738"},
-        {"an inner length one beyond the end", "3008a007160431323334"},
-        {"an empty choice", "3002a000"},
-        {"an empty SPC", "3004a0021600"},
-        {"an SPC of 16 characters", "3014a012161031323334353637383930313233343536"},
-        {"an SPC of 40 characters",
-         "302ca02a16283132333435363738393031323334353637383930313233343536373839303132333435363738"
-         "3930"},
-        {"an SPC with a space", "3008a006160431203334"},
-        {"an SPC with a comma", "3008a0061604312c3334"},
-        {"an SPC with a NUL", "3008a006160431003334"},
-        {"an SPC beyond 7 bits", "3008a006160431e93334"},
-        {"an SPC with a line end", "3008a0061604310a3334"},
-        {"an empty number", "3004a2021600"},
-        {"a number of 16 digits", "3014a212161031323334353637383930313233343536"},
-        {"a number with '+'", "3008a20616042b313233"},
-        {"a number with a letter", "3008a206160431323341"},
-        {"a number with a NUL", "3008a206160431323300"},
-        {"a range of 1", "300da10b3009160431323334020101"},
-        {"a range of 0", "300da10b3009160431323334020100"},
-        {"a negative count", "300da10b30091604313233340201ff"},
-        {"a count that is not minimal", "300ea10c300a16043132333402020064"},
-        {"a count of no octets", "300ca10a30081604313233340200"},
-        {"a count of 9 octets", "3015a11330111604313233340209010000000000000000"},
-        {"a count of 2^64 - 1", "3015a1133011160431323334020900ffffffffffffffff"},
-        {"a count of 2^63 - 1", "3014a112301016043132333402087fffffffffffffff"},
-        {"a count as a string", "300da10b3009160431323334160132"},
-        {"a range without a count", "300aa1083006160431323334"},
-        {"a range without a start", "3007a1053003020102"},
-        {"a range in the wrong order", "300da10b3009020102160431323334"},
-        {"a range with a third member", "3010a10e300c160431323334020102020101"},
-        {"a range not in a SEQUENCE", "300ba109160431323334020102"},
-        {"a range from '*'", "300da10b30091604312a3334020102"},
-        {"a range of no start", "3009a10730051600020102"},
-        {"a range from 16 digits", "3019a1173015161031323334353637383930313233343536020102"},
-        {"a range that grows longer: 10 and 91 of RFC 8226 section 9", "300ba10930071602313002015b"},
-        {"a range that grows longer by one", "300da10b3009160439393939020102"},
-        {"a good entry, then a bad one", "3010a006160431323334a006160431323300"},
-        {"a nested list", "300a3008a006160431323334"},
-    };
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
         struct stir_tnauth list = {.count = 77};
         struct stir_error err = {0};
         size_t n = 0;
-        uint8_t *octets = exact(rows[i].hex, &n);
-        UNIT_CODE(stir_tnauth_parse(&list, octets, n, &err), STIR_E_CERT, rows[i].label);
-        UNIT_CHECK(list.count == 77 && !list.entries, "%s: touched", rows[i].label);
-        UNIT_CHECK(err.code == STIR_E_CERT && strstr(err.text, "TNAuthList"), "%s: %s", rows[i].label, err.text);
+        uint8_t *octets = exact(refused[i].hex, &n);
+        UNIT_CODE(stir_tnauth_parse(&list, octets, n, &err), STIR_E_CERT, refused[i].label);
+        UNIT_CHECK(list.count == 77 && !list.entries, "%s: touched", refused[i].label);
+        UNIT_CHECK(err.code == STIR_E_CERT && strstr(err.text, "TNAuthList"), "%s: %s", refused[i].label, err.text);
         free(octets);
     }
 }
