@@ -433,11 +433,11 @@ struct cps_result {
     struct cps_error error; /* CPS_OK only if the verdict is passed; otherwise the cause, and the reason as text */
     char *passport;         /* the PASSporT that the verdict is about, NUL-terminated; NULL if there is none */
     size_t passport_len;
-    int64_t iat;                      /* its time, 0 if unknown */
-    char signer[CPS_SIGNER_MAX];      /* whom the certificate names: its first SPC, else its common name; "" as long as
-                                         the certificate was not found trustworthy */
-    bool by_spc;                      /* the signer's authority over orig rests on an SPC */
-    bool msgi_checked;                /* the body was compared with the PASSporT's digest */
+    int64_t iat;                 /* its time, 0 if unknown */
+    char signer[CPS_SIGNER_MAX]; /* whom the certificate names: its first SPC as "spc:1234", else its common name; "" as
+                                    long as the certificate was not found trustworthy */
+    bool by_spc;                 /* the signer's authority over orig rests on an SPC */
+    bool msgi_checked;           /* the body was compared with the PASSporT's digest */
     char envelope_id[CPS_ID_LEN + 1]; /* cps_receive: which envelope it came in; "" else */
     size_t candidates;                /* cps_receive: PASSporTs of the box whose orig is the message's */
 };

@@ -48,5 +48,5 @@ void stir_chain_unref(struct stir_chain *chain); /* NULL is fine */
 enum stir_code stir_chain_covers(const struct stir_chain *chain, const struct stir_identity *id, bool allow_spc,
                                  bool *by_spc, struct stir_error *err) STIR_MUST_CHECK;
 
-/* Who the leaf names, for people: the first SPC, else the subject's common name. Appends. */
+/* Who the leaf names, for people: the first SPC as "spc:1234", else the subject's common name. Appends. */
 void stir_chain_signer(struct stir_buf *out, const struct stir_chain *chain);

@@ -99,7 +99,7 @@ void stir_chain_signer(struct stir_buf *out, const struct stir_chain *chain)
 {
     for (size_t i = 0; i < chain->tnauth.count; i++) {
         if (chain->tnauth.entries[i].kind == STIR_TNAUTH_SPC) {
-            stir_buf_puts(out, chain->tnauth.entries[i].value);
+            stir_buf_printf(out, "spc:%s", chain->tnauth.entries[i].value);
             return;
         }
     }

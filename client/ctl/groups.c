@@ -61,6 +61,8 @@ static const struct ctl_option numbers[] = {
     {"country-code", CTL_TEXT, "DIGITS", CTL_AT(country_code), .text = "put before national numbers"},
     {"national-prefix", CTL_TEXT, "DIGITS", CTL_AT(national_prefix), .text = "dropped before that"},
     {"international-prefix", CTL_TEXT, "DIGITS", CTL_AT(international_prefix), .text = "stands for +"},
+    {"national-digits", CTL_NUMBER, "N", CTL_AT(national_digits),
+     .text = "how long a national number is without its prefix; 0 if that varies", .min = 0, .max = 32},
     {"max-digits", CTL_NUMBER, "N", CTL_AT(max_digits), .text = "the longest number", .initial = 15, .min = 1,
      .max = 32},
 };

@@ -125,6 +125,7 @@ enum ctl_exit ctl_cps_open(struct ctl *ctl, struct cps **out)
         .country_code = args->country_code,
         .national_prefix = args->national_prefix,
         .international_prefix = args->international_prefix,
+        .national_digits = (uint32_t)args->national_digits,
         .tn_max_digits = (uint32_t)args->max_digits,
         .log = args->verbose ? log_line : NULL,
         .now = args->at ? at_time : NULL,

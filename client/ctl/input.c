@@ -110,6 +110,7 @@ enum ctl_exit ctl_numbering(struct ctl *ctl, struct stir_numbering *out)
     const struct ctl_args *args = &ctl->args;
     *out = (struct stir_numbering)STIR_NUMBERING_DEFAULT;
     out->max_digits = (unsigned)args->max_digits;
+    out->national_digits = (unsigned)args->national_digits;
     enum ctl_exit status = copy_digits(ctl, out->country_code, "country-code", args->country_code);
     if (status == CTL_GOOD) {
         status = copy_digits(ctl, out->national_prefix, "national-prefix", args->national_prefix);

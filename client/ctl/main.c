@@ -136,5 +136,5 @@ int main(int argc, char **argv)
     (void)signal(SIGPIPE, SIG_IGN);
     enum ctl_exit status = ctl_finish(&ctl, dispatch(&ctl, argc, argv));
     ctl_args_clear(&ctl.args);
-    return status;
+    return (int)status;
 }

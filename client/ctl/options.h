@@ -65,6 +65,7 @@ struct ctl_args {
     const char *national_prefix;
     const char *international_prefix;
     int64_t max_digits;
+    int64_t national_digits;
     /* pki and keygen */
     const char *out;
     const char *public_out;

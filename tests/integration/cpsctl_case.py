@@ -9,7 +9,7 @@ import tempfile
 import unittest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-CPSCTL = os.path.join(os.environ.get("BUILD_DIR", os.path.join(ROOT, "build", "dev")), "client", "cpsctl")
+CPSCTL = os.path.join(os.path.abspath(os.environ.get("BUILD_DIR", os.path.join(ROOT, "build", "dev"))), "client", "cpsctl")
 
 GOOD, NO, WRONG, UNREACHABLE = 0, 1, 2, 3
 ORIG, DEST, TEXT = "12155551212", "12155551213", "Running late. 5 min \U0001f600"

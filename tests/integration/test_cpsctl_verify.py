@@ -23,7 +23,8 @@ class Verify(Case):
                      status=GOOD)
         token = self.sign("--allow-spc", name="provider")
         line, answer = self.verdict("passed", "--allow-spc", passport=token, status=GOOD)
-        self.assertIn("1234", line)
+        self.assertTrue(line.startswith("passed  signer spc:1234  iat "))
+        self.assertEqual(answer["signer"], "spc:1234")
         self.assertTrue(answer["by_spc"])
 
     def test_national_numbers(self):
@@ -31,6 +32,11 @@ class Verify(Case):
         token = self.sign(*numbers, orig="02155551212", dest=("02155551213",))
         self.verdict("passed", *numbers, passport=token, status=GOOD,
                      message=["--orig", "02155551212", "--dest", "0012155551213", "--text", TEXT])
+
+    def test_national_digits(self):
+        numbers = ["--country-code", "1", "--national-digits", "10"]
+        self.verdict("passed", *numbers, status=GOOD, message=self.message("2155551212", "2155551213"))
+        self.verdict("orig-mismatch", *numbers, message=self.message("442155551212", "2155551213"))
 
     def test_verdicts(self):
         self.verdict("msgi-mismatch", message=self.message(text=TEXT + " "))

@@ -113,7 +113,7 @@ static void check_signer(X509 *cert, const char *expected)
 static void test_signer(void)
 {
     check_signer(certs_make_for("tn:1,spc:1234,spc:5678", (struct stir_cert_spec){.common_name = "leaf"}, NULL),
-                 "1234");
+                 "spc:1234");
     check_signer(certs_make_for("tn:1", (struct stir_cert_spec){.common_name = "Caf\xc3\xa9 Telecom"}, NULL),
                  "Caf\xc3\xa9 Telecom");
     check_signer(certs_make_for("tn:1", (struct stir_cert_spec){.common_name = "a\x1b[2J\nb\x7f\xc2\x9b"}, NULL),
