@@ -43,6 +43,10 @@ static enum stir_code inspect_jwk(json_t **out, const json_t *jwk, struct stir_e
         code = ctl_inspect_key(out, key, is_private, err);
     }
     EVP_PKEY_free(key);
+    const json_t *d = json_object_get(jwk, "d");
+    if (json_is_string(d)) {
+        OPENSSL_cleanse((void *)json_string_value(d), json_string_length(d));
+    }
     return code;
 }
 
@@ -97,10 +101,6 @@ enum stir_code ctl_inspect_json(json_t **out, struct stir_view text, struct stir
         code = inspect_plaintext(out, object, err);
     } else {
         code = stir_fail(err, STIR_E_JSON, "JSON, but neither a JWK nor a JWK Set");
-    }
-    json_t *d = json_object_get(object, "d");
-    if (json_is_string(d)) {
-        OPENSSL_cleanse((void *)json_string_value(d), json_string_length(d));
     }
     json_decref(object);
     return code;
