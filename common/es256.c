@@ -110,6 +110,7 @@ enum stir_code stir_es256_sign(uint8_t sig[STIR_ES256_SIG], EVP_PKEY *key, const
         memcpy(sig, raw, sizeof(raw));
     }
     EVP_MD_CTX_free(ctx);
+    ERR_clear_error(); /* OpenSSL may get over a failed allocation and queue it all the same */
     return code;
 }
 
@@ -133,6 +134,7 @@ enum stir_code stir_es256_verify(const uint8_t sig[STIR_ES256_SIG], EVP_PKEY *ke
         code = stir_fail_openssl(err, STIR_E_SIGNATURE, "the signature does not verify with this key");
     }
     EVP_MD_CTX_free(ctx);
+    ERR_clear_error();
     return code;
 }
 

@@ -270,5 +270,6 @@ enum stir_code stir_key_to_pem(char **out, const EVP_PKEY *key, bool with_privat
         }
     }
     BIO_free(bio);
+    ERR_clear_error(); /* what the encoder got over */
     return code;
 }

@@ -1,0 +1,322 @@
+#include "common/envelope.h"
+#include "common/jws.h"
+#include "tests/unit/jose.h"
+
+#include <errno.h>
+#include <openssl/crypto.h>
+
+/*
+ * Every allocation in turn fails, our own, jansson's and OpenSSL's: no crash, no output on failure, and above all no
+ * bad signature or altered envelope that passes because a check could not be made.
+ */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define OWN_MALLOC 0
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define OWN_MALLOC 0
+#endif
+#endif
+#ifndef OWN_MALLOC
+#define OWN_MALLOC 1
+#endif
+
+static long countdown = -1; /* allocations that still succeed; negative: all of them */
+static bool failed;
+
+static bool fails_now(void)
+{
+    if (countdown < 0 || countdown-- > 0) {
+        return false;
+    }
+    countdown = -1;
+    failed = true;
+    errno = ENOMEM;
+    return true;
+}
+
+#if OWN_MALLOC
+extern void *__libc_malloc(size_t size);
+extern void *__libc_calloc(size_t n, size_t size);
+extern void *__libc_realloc(void *ptr, size_t size);
+
+void *malloc(size_t size)
+{
+    return fails_now() ? NULL : __libc_malloc(size);
+}
+
+void *calloc(size_t n, size_t size)
+{
+    return fails_now() ? NULL : __libc_calloc(n, size);
+}
+
+void *realloc(void *ptr, size_t size)
+{
+    return fails_now() ? NULL : __libc_realloc(ptr, size);
+}
+
+#else
+/* The sanitizer's malloc stays, so that it sees what leaks; OpenSSL's and jansson's allocations fail. */
+static void *crypto_malloc(size_t size, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    return fails_now() ? NULL : malloc(size);
+}
+
+static void *crypto_realloc(void *ptr, size_t size, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    return fails_now() ? NULL : realloc(ptr, size);
+}
+
+static void crypto_free(void *ptr, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    free(ptr);
+}
+
+static void *json_malloc(size_t size)
+{
+    return fails_now() ? NULL : malloc(size);
+}
+
+__attribute__((constructor)) static void take_over(void)
+{
+    (void)CRYPTO_set_mem_functions(crypto_malloc, crypto_realloc, crypto_free);
+    json_set_alloc_funcs(json_malloc, free);
+}
+#endif
+
+#define TOKEN "aaa.bbb.ccc"
+#define A3_KEY                                                                                                         \
+    "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\","                         \
+    "\"y\":\"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0\",\"d\":\"jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI\"}"
+#define A3_INPUT                                                                                                       \
+    "eyJhbGciOiJFUzI1NiJ9."                                                                                            \
+    "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ."
+
+struct scene {
+    EVP_PKEY *signer;
+    EVP_PKEY *recipients[2];
+    struct stir_buf envelopes[2];
+};
+
+static enum stir_code verify(const char *token, EVP_PKEY *key)
+{
+    struct stir_jws jws;
+    enum stir_code code = stir_jws_parse(&jws, token, strlen(token), NULL);
+    if (code == STIR_OK) {
+        code = stir_jws_verify(&jws, key, NULL);
+        stir_jws_clear(&jws);
+    }
+    return code;
+}
+
+static enum stir_code do_verify(struct scene *s, unsigned curve)
+{
+    (void)curve;
+    return verify(A3_INPUT "DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q",
+                  s->signer);
+}
+
+/* STIR_OK here means that the forgery was refused, as it must be each time. */
+static enum stir_code do_verify_forgery(struct scene *s, unsigned curve)
+{
+    (void)curve;
+    return verify(A3_INPUT "DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1g",
+                  s->signer) == STIR_OK
+               ? STIR_E_SIGNATURE
+               : STIR_OK;
+}
+
+static enum stir_code do_sign(struct scene *s, unsigned curve)
+{
+    char *token = NULL;
+    size_t len = 0;
+    (void)curve;
+    enum stir_code code =
+        stir_jws_sign(&token, &len, stir_view_str("{\"alg\":\"ES256\"}"), stir_view_str("{}"), s->signer, NULL);
+    UNIT_CHECK((code == STIR_OK) == (token != NULL), "output on failure");
+    free(token);
+    return code;
+}
+
+static enum stir_code do_seal(struct scene *s, unsigned curve)
+{
+    static const struct stir_view chain[] = {{"\x30\x00", 2}};
+    struct stir_buf out = {0};
+    enum stir_code code = stir_envelope_seal(&out, TOKEN, strlen(TOKEN), chain, 1, s->recipients[curve], NULL);
+    UNIT_CHECK((code == STIR_OK) == (out.len > 0), "output on failure");
+    stir_buf_free(&out);
+    return code;
+}
+
+static enum stir_code do_open(struct scene *s, unsigned curve)
+{
+    struct stir_opened opened = {.x5c_count = 99};
+    const struct stir_buf *jwe = &s->envelopes[curve];
+    enum stir_code code = stir_envelope_open(&opened, jwe->ptr, jwe->len, s->recipients[curve], NULL);
+    if (code != STIR_OK) {
+        UNIT_CHECK(opened.x5c_count == 99, "output on failure");
+        return code;
+    }
+    UNIT_CHECK(stir_view_is(opened.passport, TOKEN) && opened.x5c_count == 1, "content");
+    stir_opened_clear(&opened);
+    return code;
+}
+
+/* STIR_OK here means that the altered envelope was refused. */
+static enum stir_code do_open_altered(struct scene *s, unsigned curve)
+{
+    struct stir_opened opened;
+    char *jwe = s->envelopes[curve].ptr;
+    char *last = strrchr(jwe, '.') + 1;
+    const char kept = *last;
+    *last = kept == 'A' ? 'B' : 'A';
+    enum stir_code code = stir_envelope_open(&opened, jwe, s->envelopes[curve].len, s->recipients[curve], NULL);
+    *last = kept;
+    if (code == STIR_OK) {
+        stir_opened_clear(&opened);
+    }
+    return code == STIR_OK ? STIR_E_DECRYPT : STIR_OK;
+}
+
+static enum stir_code do_check(struct scene *s, unsigned curve)
+{
+    return stir_jwe_check(NULL, s->envelopes[curve].ptr, s->envelopes[curve].len, NULL);
+}
+
+static enum stir_code do_jwk(struct scene *s, unsigned curve)
+{
+    json_t *jwk = NULL;
+    EVP_PKEY *key = NULL;
+    char thumbprint[44];
+    enum stir_code code = stir_jwk_make(&jwk, s->recipients[curve], true, NULL);
+    if (code == STIR_OK) {
+        code = stir_jwk_parse(&key, jwk, true, NULL);
+    }
+    if (code == STIR_OK) {
+        code = stir_jwk_thumbprint(thumbprint, key, NULL);
+    }
+    json_decref(jwk);
+    EVP_PKEY_free(key);
+    return code;
+}
+
+static enum stir_code do_pem(struct scene *s, unsigned curve)
+{
+    char *pem = NULL;
+    enum stir_code code = stir_key_to_pem(&pem, s->recipients[curve], true, NULL);
+    UNIT_CHECK((code == STIR_OK) == (pem != NULL), "output on failure");
+    free(pem);
+    return code;
+}
+
+static void prepare(struct scene *s)
+{
+    static const struct stir_view chain[] = {{"\x30\x00", 2}};
+    *s = (struct scene){.signer = jose_key(A3_KEY)};
+    for (unsigned curve = 0; curve < 2; curve++) {
+        s->recipients[curve] = jose_new_key(curve);
+        UNIT_OK(stir_envelope_seal(&s->envelopes[curve], TOKEN, strlen(TOKEN), chain, 1, s->recipients[curve], NULL));
+        UNIT_CHECK(s->envelopes[curve].ptr != NULL, "no envelope");
+    }
+}
+
+static void release(struct scene *s)
+{
+    EVP_PKEY_free(s->signer);
+    for (unsigned curve = 0; curve < 2; curve++) {
+        EVP_PKEY_free(s->recipients[curve]);
+        stir_buf_free(&s->envelopes[curve]);
+    }
+}
+
+/* Fails allocation 0, 1, 2... until there is none left to fail. */
+static void sweep(const char *label, enum stir_code (*run)(struct scene *, unsigned), bool refusal)
+{
+    struct scene scene;
+    prepare(&scene);
+    for (unsigned curve = 0; curve < 2; curve++) {
+        UNIT_CODE(run(&scene, curve), STIR_OK, label); /* what is made once only is made now */
+        unsigned long failures = 0;
+        for (long n = 0; n < 100000; n++) {
+            failed = false;
+            countdown = n;
+            enum stir_code code = run(&scene, curve);
+            countdown = -1;
+            failures += code != STIR_OK;
+            if (refusal) {
+                UNIT_CODE(code, STIR_OK, label);
+            }
+            if (!UNIT_CHECK(ERR_peek_error() == 0, "%s: allocation %ld left an error in the queue", label, n)) {
+                ERR_clear_error();
+            }
+            if (!failed) {
+                UNIT_CODE(code, STIR_OK, label);
+                break;
+            }
+        }
+        UNIT_CHECK(refusal || failures > 0, "%s: no allocation mattered", label);
+    }
+    release(&scene);
+}
+
+static void test_verify(void)
+{
+    sweep("verify", do_verify, false);
+}
+
+static void test_forgery(void)
+{
+    sweep("forgery", do_verify_forgery, true);
+}
+
+static void test_sign(void)
+{
+    sweep("sign", do_sign, false);
+}
+
+static void test_seal(void)
+{
+    sweep("seal", do_seal, false);
+}
+
+static void test_open(void)
+{
+    sweep("open", do_open, false);
+}
+
+static void test_altered(void)
+{
+    sweep("altered", do_open_altered, true);
+}
+
+static void test_check(void)
+{
+    struct scene scene;
+    prepare(&scene);
+    UNIT_OK(do_check(&scene, STIR_CURVE_X25519));
+    countdown = 0; /* what a server does for every X25519 envelope takes no allocation at all */
+    failed = false;
+    UNIT_OK(do_check(&scene, STIR_CURVE_X25519));
+    UNIT_CHECK(!failed, "an allocation");
+    countdown = -1;
+    release(&scene);
+}
+
+static void test_jwk(void)
+{
+    sweep("jwk", do_jwk, false);
+}
+
+static void test_pem(void)
+{
+    sweep("pem", do_pem, false);
+}
+
+UNIT_MAIN("jose_faults", {"verify", test_verify}, {"a forgery stays one", test_forgery}, {"sign", test_sign},
+          {"seal", test_seal}, {"open", test_open}, {"an altered envelope stays closed", test_altered},
+          {"the server's check allocates nothing", test_check}, {"JWK", test_jwk}, {"PEM", test_pem})
