@@ -229,11 +229,8 @@ static bool is_store_uri(const char *uri)
 
 enum stir_code stir_key_load(EVP_PKEY **out, const char *uri, bool want_private, struct stir_error *err)
 {
-    if (strncmp(uri, "file://", 7) == 0 && uri[7] == '/') {
-        return load_file(out, uri + 7, want_private, err);
-    }
     if (strncmp(uri, "file:", 5) == 0 && access(uri, F_OK) != 0) {
-        return load_file(out, uri + 5, want_private, err);
+        return load_file(out, uri + 5, want_private, err); /* "///path" is a path too */
     }
     if (!is_store_uri(uri)) {
         return load_file(out, uri, want_private, err);

@@ -194,7 +194,9 @@ static enum stir_code do_jwk(struct scene *s, unsigned curve)
     EVP_PKEY *key = NULL;
     char thumbprint[44];
     enum stir_code code = stir_jwk_make(&jwk, s->recipients[curve], true, NULL);
+    UNIT_CHECK((code == STIR_OK) == (jwk != NULL), "output on failure");
     if (code == STIR_OK) {
+        UNIT_CHECK(json_object_size(jwk) == (curve == STIR_CURVE_P256 ? 5 : 4), "members are missing");
         code = stir_jwk_parse(&key, jwk, true, NULL);
     }
     if (code == STIR_OK) {

@@ -273,6 +273,11 @@ static void test_other_curve(void)
     EVP_PKEY *p256 = jose_key(BOB_P256);
     UNIT_CODE(open_exact(foreign[0].jwe, strlen(foreign[0].jwe), p256), STIR_E_DECRYPT, "X25519 epk, P-256 key");
     UNIT_CODE(open_exact(foreign[2].jwe, strlen(foreign[2].jwe), x25519), STIR_E_DECRYPT, "P-256 epk, X25519 key");
+    struct stir_buf out = {0};
+    struct stir_error err = {0};
+    UNIT_CODE(stir_jwe_decrypt(&out, foreign[0].jwe, strlen(foreign[0].jwe), p256, &err), STIR_E_DECRYPT, "again");
+    UNIT_CHECK(strstr(err.text, "another curve"), "%s", err.text); /* seen before the key is used */
+    stir_buf_free(&out);
     EVP_PKEY_free(x25519);
     EVP_PKEY_free(p256);
 }

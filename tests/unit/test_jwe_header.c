@@ -313,6 +313,40 @@ static void test_sizes(void)
     UNIT_CODE(stir_jwe_header_read(&header, stir_view("", 0), NULL), STIR_E_JSON, "nothing");
 }
 
+/* A member is named, but not with whatever somebody chose for a name: the text goes to a log. */
+static void test_named_members(void)
+{
+    static const struct {
+        const char *member;
+        const char *named;
+    } rows[] = {
+        {"kid", "member kid"},
+        {"x5t#S256", "member x5t#S256"},
+        {"abcdefghijklmnopqrstuvwxyzABCDEF", "member abcdefghijklmnopqrstuvwxyzABCDEF"},
+        {"abcdefghijklmnopqrstuvwxyzABCDEFG", "has a member that"},
+        {"", "has a member that"},
+        {"a\\nb", "has a member that"},
+        {"a b", "has a member that"},
+        {"\xc3\xa4", "has a member that"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct stir_point epk = {.curve = STIR_CURVE_X25519, .octets = {9}};
+        struct stir_buf format = {0};
+        struct stir_buf json = {0};
+        struct stir_buf text = {0};
+        struct stir_error err = {0};
+        struct stir_jwe_header header;
+        stir_buf_printf(&format, "{" BASE EPK_X ",\"%s\":1}", rows[i].member);
+        jose_fill_header(&json, format.ptr, &epk);
+        jose_put_b64url(&text, json.ptr, json.len);
+        UNIT_CODE(stir_jwe_header_read(&header, stir_view(text.ptr, text.len), &err), STIR_E_JWE, rows[i].member);
+        UNIT_CHECK(strstr(err.text, rows[i].named), "%s: %s", rows[i].member, err.text);
+        stir_buf_free(&format);
+        stir_buf_free(&json);
+        stir_buf_free(&text);
+    }
+}
+
 UNIT_MAIN("jwe_header", {"headers", test_x25519_headers}, {"epk on X25519", test_x25519_epks},
           {"epk on P-256", test_p256_epks}, {"our own text", test_write}, {"both ways agree", test_both_ways_agree},
-          {"any order of members", test_any_order}, {"sizes", test_sizes})
+          {"any order of members", test_any_order}, {"named members", test_named_members}, {"sizes", test_sizes})

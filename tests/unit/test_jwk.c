@@ -98,6 +98,30 @@ static void test_parse(void)
     }
 }
 
+/* The member that is wrong is named. */
+static void test_reasons(void)
+{
+    static const struct {
+        const char *jwk;
+        const char *reason;
+    } rows[] = {
+        {"{\"kty\":\"RSA\",\"crv\":\"P-256\"" XY "}", "kty and crv"},
+        {"{" EC ",\"x\":\"" X "\",\"y\":\"AAAA\"}", "y: not of 32 octets"},
+        {"{" EC ",\"x\":\"" X "=\",\"y\":\"" Y "\"}", "x: not strict base64url"},
+        {"{" EC ",\"x\":\"" X "\",\"y\":\"" X "\"}", "not a point"},
+        {"{" EC XY ",\"d\":\"" X "\"}", "d does not belong"},
+        {"{" OKP ",\"x\":\"" U "\",\"d\":\"" D "\"}", "d does not belong"},
+        {"{" OKP ",\"x\":\"" ZERO "\"}", "low order"},
+        {"{" OKP XY "}", "y: an X25519 key has none"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        EVP_PKEY *key = NULL;
+        struct stir_error err = {0};
+        UNIT_CODE(parse(&key, rows[i].jwk, false, &err), STIR_E_KEY, rows[i].jwk);
+        UNIT_CHECK(strstr(err.text, rows[i].reason), "%s: %s", rows[i].reason, err.text);
+    }
+}
+
 static void check_member(const json_t *jwk, const char *name, const char *expected)
 {
     const char *is = json_string_value(json_object_get(jwk, name));
@@ -198,5 +222,6 @@ static void test_round_trip(void)
     }
 }
 
-UNIT_MAIN("jwk", {"parse", test_parse}, {"make", test_make}, {"what is not made", test_make_refuses},
-          {"thumbprints", test_thumbprint}, {"make and parse", test_round_trip})
+UNIT_MAIN("jwk", {"parse", test_parse}, {"reasons", test_reasons}, {"make", test_make},
+          {"what is not made", test_make_refuses}, {"thumbprints", test_thumbprint},
+          {"make and parse", test_round_trip})

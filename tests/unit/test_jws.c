@@ -245,6 +245,7 @@ static void test_parts(void)
         {A3_HEADER "." A3_PAYLOAD ".", STIR_E_JWS},
         {A3_HEADER ".." A3_SIGNATURE, STIR_E_JWS},
         {"." A3_PAYLOAD "." A3_SIGNATURE, STIR_E_JWS},
+        {A3_HEADER "." A3_PAYLOAD ".." A3_SIGNATURE, STIR_E_JWS},
         {A3_TOKEN ".", STIR_E_JWS},
         {A3_TOKEN "." A3_SIGNATURE, STIR_E_JWS},
         {"." A3_TOKEN, STIR_E_JWS},
