@@ -25,8 +25,7 @@ static enum ctl_exit publish(struct ctl *ctl, struct cps *cps, struct stir_view 
     struct cps_error err = {0};
     char id[CPS_ID_LEN + 1];
     if (cps_envelope_id(id, envelope.ptr, envelope.len, &err) != CPS_OK ||
-        cps_publish(cps, ctl->args.dest.items[0], envelope.ptr, envelope.len, (uint32_t)ctl->args.ttl_s, &out, &err) !=
-            CPS_OK) {
+        cps_publish(cps, ctl->args.box, envelope.ptr, envelope.len, (uint32_t)ctl->args.ttl_s, &out, &err) != CPS_OK) {
         return ctl_fail_cps(ctl, &err);
     }
     stir_buf_puts(&ctl->text, out.existed ? "existed  " : "stored  ");
@@ -41,13 +40,7 @@ static enum ctl_exit run(struct ctl *ctl)
     struct ctl_tokens tokens = {0};
     struct cps *cps = NULL;
     json_t *list = json_array();
-    enum ctl_exit status = CTL_GOOD;
-    if (ctl->args.dest.count > 1) {
-        status = ctl_usage(ctl, "--dest: an envelope goes to one");
-    }
-    if (status == CTL_GOOD) {
-        status = ctl_check_identity(ctl, "dest", ctl->args.dest.items[0]);
-    }
+    enum ctl_exit status = ctl_check_identity(ctl, "dest", ctl->args.box);
     if (status == CTL_GOOD) {
         status = ctl_tokens_read(ctl, &tokens, ctl->args.operand);
     }
@@ -73,7 +66,7 @@ static enum ctl_exit run(struct ctl *ctl)
 }
 
 static const struct ctl_option own[] = {
-    {"dest", CTL_LIST, "WHO", CTL_AT(dest), .text = "whose box: a number or a URI"},
+    {"dest", CTL_TEXT, "WHO", CTL_AT(box), .text = "whose box: a number or a URI"},
     {"ttl", CTL_NUMBER, "SECONDS", CTL_AT(ttl_s), .text = "how long the CPS is to keep it; as long as it likes if 0",
      .min = 0, .max = 31536000},
 };

@@ -52,7 +52,7 @@ const struct ctl_command ctl_cmd_receive = {
     .syntax =
         {
             .name = "receive",
-            .text = "retrieve, decrypt and verify: who sent the message that arrived?",
+            .text = "retrieve, decrypt and verify the PASSporT of a message that arrived",
             .groups = {&ctl_group_message, &own_group, &ctl_group_cps, &ctl_group_trust, &ctl_group_numbers},
             .required = {"cps", "trust", "key", "orig", "dest"},
         },

@@ -34,19 +34,12 @@ static enum ctl_exit run(struct ctl *ctl)
     struct cps *cps = NULL;
     struct cps_envelopes box = {0};
     struct cps_error err = {0};
-    enum ctl_exit status = CTL_GOOD;
-    if (args->dest.count > 1) {
-        status = ctl_usage(ctl, "--dest: one box at a time");
-    }
-    if (status == CTL_GOOD) {
-        status = ctl_check_identity(ctl, "dest", args->dest.items[0]);
-    }
+    enum ctl_exit status = ctl_check_identity(ctl, "dest", args->box);
     if (status == CTL_GOOD) {
         status = ctl_cps_open(ctl, &cps);
     }
     if (status == CTL_GOOD) {
-        enum cps_code code =
-            cps_retrieve(cps, args->dest.items[0], args->after, (uint32_t)args->wait_s * 1000, &box, &err);
+        enum cps_code code = cps_retrieve(cps, args->box, args->after, (uint32_t)args->wait_s * 1000, &box, &err);
         status = code == CPS_OK ? answer(ctl, &box) : ctl_fail_cps(ctl, &err);
     }
     cps_envelopes_clear(&box);
@@ -55,7 +48,7 @@ static enum ctl_exit run(struct ctl *ctl)
 }
 
 static const struct ctl_option own[] = {
-    {"dest", CTL_LIST, "WHO", CTL_AT(dest), .text = "whose box: a number or a URI"},
+    {"dest", CTL_TEXT, "WHO", CTL_AT(box), .text = "whose box: a number or a URI"},
     {"after", CTL_TEXT, "CURSOR", CTL_AT(after), .text = "only what came after: the cursor that --json shows"},
     {"wait", CTL_NUMBER, "SECONDS", CTL_AT(wait_s), .text = "how long the CPS may wait for the next one", .min = 0,
      .max = 3600},

@@ -11,7 +11,7 @@ static const struct ctl_option message[] = {
 const struct ctl_group ctl_group_message = CTL_GROUP("The message", message);
 
 static const struct ctl_option signer[] = {
-    {"key", CTL_LIST, "FILE", CTL_AT(key), .text = "the signer's private key, P-256: PEM, JWK or a pkcs11: URI"},
+    {"key", CTL_TEXT, "FILE", CTL_AT(signer_key), .text = "the signer's private key, P-256: PEM, JWK or a pkcs11: URI"},
     {"cert", CTL_TEXT, "FILE", CTL_AT(cert), .text = "the signer's certificate chain, PEM, leaf first"},
     {"x5u", CTL_TEXT, "URL", CTL_AT(x5u), .text = "where verifiers find that chain (https)"},
     {"iat", CTL_TIME, "TIME", CTL_AT(iat), .text = "when the PASSporT is issued; now if not given"},

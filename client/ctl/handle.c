@@ -142,12 +142,9 @@ enum ctl_exit ctl_signer_open(struct ctl *ctl, struct cps_signer **out)
 {
     const struct ctl_args *args = &ctl->args;
     struct cps_error err = {0};
-    if (args->key.count != 1) {
-        return ctl_usage(ctl, "--key: one signer signs a message");
-    }
     struct cps_signer_options options = {
         .size = sizeof(options),
-        .key = args->key.items[0],
+        .key = args->signer_key,
         .chain_file = args->cert,
         .x5u = args->x5u,
         .with_chain = args->with_chain,

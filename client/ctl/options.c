@@ -3,6 +3,7 @@
 
 #include "client/ctl/date.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -289,7 +290,7 @@ static void help_group(struct stir_buf *out, const struct ctl_group *group)
         char head[64];
         (void)snprintf(head, sizeof(head), "--%s%s%s", option->name, option->value ? " " : "",
                        option->value ? option->value : "");
-        stir_buf_printf(out, "  %-28s %s", head, option->text);
+        stir_buf_printf(out, "  %-30s %s", head, option->text);
         if (option->type == CTL_LIST) {
             stir_buf_puts(out, "; may be repeated");
         }
@@ -316,8 +317,9 @@ void ctl_options_help(struct stir_buf *out, const struct ctl_syntax *syntax)
             stir_buf_printf(out, " --%s %s", p.options[index]->name, p.options[index]->value);
         }
     }
-    stir_buf_printf(out, " [option...]%s%s%s\n\n%s.\n", syntax->operand ? " [" : "",
-                    syntax->operand ? syntax->operand : "", syntax->operand ? "]" : "", syntax->text);
+    stir_buf_printf(out, " [option...]%s%s%s\n\n%c%s.\n", syntax->operand ? " [" : "",
+                    syntax->operand ? syntax->operand : "", syntax->operand ? "]" : "",
+                    toupper((unsigned char)syntax->text[0]), syntax->text + 1);
     if (syntax->details) {
         stir_buf_printf(out, "%s\n", syntax->details);
     }

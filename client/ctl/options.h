@@ -29,7 +29,8 @@ struct ctl_args {
     const char *body;
     int64_t iat; /* 0: now */
     /* keys and certificates */
-    struct ctl_list key;
+    struct ctl_list key; /* the receiver's */
+    const char *signer_key;
     struct ctl_list to;
     const char *cert;
     const char *cert_out;
@@ -37,6 +38,7 @@ struct ctl_args {
     bool with_chain;
     bool allow_spc;
     /* the CPS */
+    const char *box; /* whose */
     const char *cps;
     const char *ca;
     const char *tls_cert;
