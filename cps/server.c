@@ -208,6 +208,7 @@ static enum stir_code make_workers(struct server *server, struct stir_error *err
     for (size_t i = 0; code == STIR_OK && i < count; i++) {
         struct cpsd_worker *worker = &server->workers[i];
         code = cpsd_worker_init(worker, (unsigned)i, server->setup, server->backend, err);
+        memcpy(worker->log_key, server->workers[0].log_key, sizeof(worker->log_key)); /* one number, one hash */
         server->metrics[i] = &worker->metrics;
         worker->service.all_metrics = server->metrics;
         worker->service.worker_count = count;
