@@ -213,6 +213,7 @@ class Cpsd(Process):
         os.makedirs(self.directory, exist_ok=True)
         self.ca, self.key = certificate or make_certificate(self.directory, "server")
         self.config = os.path.join(self.directory, "cpsd.conf")
+        self.terminated = False
         self.keys = {
             "server.listen": "127.0.0.1:0",
             "server.admin": "127.0.0.1:0",
@@ -291,10 +292,16 @@ class Cpsd(Process):
             numbers = stat.read().rsplit(")", 1)[1].split()
         return (int(numbers[11]) + int(numbers[12])) / os.sysconf("SC_CLK_TCK")
 
+    def terminate(self):
+        """SIGTERM, once: a second one would end it on the spot."""
+        if not self.terminated:
+            self.terminated = True
+            self.signal(signal.SIGTERM)
+
     def stop(self, seconds=30):
         """SIGTERM; it must end with 0 and must have said nothing that a sanitizer or an assertion says."""
         if self.running():
-            self.signal(signal.SIGTERM)
+            self.terminate()
         status = self.wait(seconds)
         noise = NOISE.search(self.log())
         assert status == 0 and not noise, f"cpsd ended with {status}:\n{self.log()[-8000:]}"

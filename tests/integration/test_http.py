@@ -87,7 +87,8 @@ SYNTAX = [
 
 DESTINATIONS = [
     ("empty", "", 404),
-    ("one digit", "1", 200),
+    ("one digit", "1", 400),
+    ("two digits", "12", 200),
     ("15 digits", "123456789012345", 200),
     ("16 digits", "1234567890123456", 400),
     ("100 digits", "1" * 100, 400),
@@ -370,10 +371,10 @@ class Http(Case):
             self.assertEqual(connection.request("GET", "/health").status, 200)
 
     def test_not_found(self):
-        for path in ["/", "//", "/cps", "/cps/", "/cps/1", "/cps/1/", "/cps/1/ppt", "/CPS/1/ppts", "/cps/1/ppts/x/y",
-                     "/health/x", "/metrics", "/ready", "/cps//ppts", "/%63ps/1/ppts", "/cps/1/ppts/short",
-                     "/cps/1/ppts/AAAAAAAAAAAAAAAAAAAAAB", "/cps/1/ppts/AAAAAAAAAAAAAAAAAAAAA=",
-                     "/cps/1/ppts/" + "A" * 22, "/cps/1/ppts/%41" + "A" * 21]:  # fmt: skip
+        for path in ["/", "//", "/cps", "/cps/", "/cps/12", "/cps/12/", "/cps/12/ppt", "/CPS/12/ppts", "/cps/12/ppts/x/y",
+                     "/health/x", "/metrics", "/ready", "/cps//ppts", "/%63ps/12/ppts", "/cps/12/ppts/short",
+                     "/cps/12/ppts/AAAAAAAAAAAAAAAAAAAAAB", "/cps/12/ppts/AAAAAAAAAAAAAAAAAAAAA=",
+                     "/cps/12/ppts/" + "A" * 22, "/cps/12/ppts/%41" + "A" * 21]:  # fmt: skip
             with self.subTest(path):
                 self.assertProblem(self.server.request("GET", path), 404)
 
@@ -402,8 +403,8 @@ class Http(Case):
             for _ in range(2):
                 self.assertEqual(connection.request("GET", "/health", "x" * 100).status, 200)
         largest = self.cpsd()
-        self.assertEqual(largest.publish("1", envelope_of_length(16384)).status, 201)
-        self.assertProblem(largest.publish("1", envelope_of_length(16384) + "A"), 413)
+        self.assertEqual(largest.publish("12", envelope_of_length(16384)).status, 201)
+        self.assertProblem(largest.publish("12", envelope_of_length(16384) + "A"), 413)
 
     def test_not_an_envelope(self):
         with self.server.connect() as connection:
@@ -452,11 +453,11 @@ class Http(Case):
         for query in ["ttl=0", "ttl=-1", "ttl=+1", "ttl=", "ttl=x", "ttl=1.5", "ttl=1e3", "ttl=99999999999999999999",
                       "ttl=4294967296", "ttl=%31", "ttl"]:  # fmt: skip
             with self.subTest(query):
-                self.assertProblem(self.server.publish("1", body, "?" + query), 400, "ttl")
+                self.assertProblem(self.server.publish("12", body, "?" + query), 400, "ttl")
         for query in ["after=", "after=x", "after=" + "A" * 10, "after=" + "A" * 12, "after=AAAAAAAAAA=",
                       "after=__________8", "after"]:  # fmt: skip
             with self.subTest(query):
-                self.assertProblem(self.server.request("GET", "/cps/1/ppts?" + query), 400, "after")
+                self.assertProblem(self.server.request("GET", "/cps/12/ppts?" + query), 400, "after")
 
     def test_prefer_that_is_not_understood(self):
         for value in ["wait", "wait=", "wait=x", "wait=-1", "wait=99999999999999999999", "wait=0", "x=y", ",,,", "=",
