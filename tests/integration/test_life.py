@@ -1,0 +1,293 @@
+"""A server's life: checked, started, reloaded and stopped."""
+import contextlib
+import os
+import signal
+import socket
+import ssl
+import time
+
+from envelope import envelope, envelope_id
+from harness import CPSD, SLOW, Case, make_certificate, run
+from wire import Wire, request, tls_context, until
+
+BOX = "/cps/12025550100/ppts"
+
+
+class Check(Case):
+    """cpsd -t says what is wrong, in one line, with the names of file, section and key."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.cert, cls.key = make_certificate(cls.dir, "server")
+        cls.other_cert, cls.other_key = make_certificate(cls.dir, "other")
+        for name, octets in {"empty": b"", "text": b"not a certificate\n", "short": b"x" * 31, "long": b"x" * 32}.items():
+            with open(os.path.join(cls.dir, name), "wb") as out:
+                out.write(octets)
+        locked = os.path.join(cls.dir, "locked.key")
+        run("openssl", "pkey", "-in", cls.key, "-aes256", "-passout", "pass:x", "-out", locked)
+        cls.good = f"[server]\ncertificate = {cls.cert}\nprivate_key = {cls.key}\n"
+
+    def check(self, text, *options):
+        path = os.path.join(self.dir, "cpsd.conf")
+        with open(path, "w") as out:
+            out.write(text)
+        return run(CPSD, "-c", path, "-t", *options, status=None)
+
+    def assertRefused(self, done, status, *words):
+        said = done.stderr.decode()
+        self.assertEqual((done.returncode, done.stdout, said.count("\n")), (status, b"", 1), said)
+        self.assertTrue(said.startswith("cpsd: "), said)
+        for word in words:
+            self.assertIn(word, said)
+
+    def test_good(self):
+        for text, options in [(self.good, []), ("", ["-o", f"server.certificate={self.cert}", "-o",
+                                                     f"server.private_key={self.key}"]),
+                              ("[server]\nlisten =\nlisten_plain = 127.0.0.1:0\n", []),
+                              (self.good + f"[dummies]\nsecret_file = {self.dir}/long\n", []),
+                              (self.good + "[store]\nurl = redis://127.0.0.1:1/2\n", []),
+                              (self.good + "# comment\n; comment\n\n[log]\nlevel = debug\nformat = json\n", [])]:  # fmt: skip
+            done = self.check(text, *options)
+            self.assertEqual((done.returncode, done.stdout, done.stderr),
+                             (0, b"cpsd: the configuration is good\n", b""))  # fmt: skip
+
+    def test_bad_values(self):
+        for text, *words in [
+            ("[server]\nworkers = x\n", "cpsd.conf", "workers", "0", "256"),
+            ("[server]\nworkers = -1\n", "workers"),
+            ("[server]\nworkers = 257\n", "workers", "256"),
+            ("[server]\nworkers = 99999999999999999999\n", "workers"),
+            ("[server]\nworkers =\n", "workers"),
+            ("[server]\nworker = 1\n", "worker"),
+            ("[servers]\nworkers = 1\n", "servers"),
+            ("workers = 1\n", "workers"),
+            ("[server\nworkers = 1\n", "cpsd.conf"),
+            ("[server]\nworkers 1\n", "cpsd.conf", "2"),
+            ("[policy]\npublish = everybody\n", "publish", "open", "nobody"),
+            ("[log]\naccess = perhaps\n", "access"),
+            ("[log]\nlevel = loud\n", "level"),
+            ("[numbers]\ncountry_code = +1\n", "country_code"),
+            ("[dummies]\nsizes = 100\n", "sizes", "256"),
+            ("[dummies]\nsizes =\n", "sizes"),
+            (f"[dummies]\nsecret_file = {self.dir}/short\n", "short", "32"),
+            ("[store]\nttl_default_s = 100\nttl_max_s = 10\n", "ttl_default_s", "ttl_max_s"),
+            ("[store]\nurl = postgres://x\n", "URL", "redis"),
+            ("[store]\nurl = memory:x\n", "memory:"),
+            ("[store]\nurl = rediss://x\n", "rediss", "TLS"),
+            ("[store]\nurl = redis+cluster://x\n", "redis+cluster"),
+            ("[store]\nurl = redis+sentinel://x\n", "redis+sentinel"),
+            ("[store]\nurl = redis://127.0.0.1:99999\n", "URL"),
+        ]:
+            with self.subTest(text):
+                self.assertRefused(self.check(text + self.good), 2, *words)
+
+    def test_bad_addresses(self):
+        for listen, *words in [("127.0.0.1", "127.0.0.1"), ("localhost:8443", "localhost:8443"),
+                               ("127.0.0.1:", "port"), ("127.0.0.1:65536", "port"), ("127.0.0.1:x", "port"),
+                               (":8443", ":8443"), ("[::1:8443", "[::1:8443"), ("unix:", "unix:"),
+                               ("unix:/" + "x" * 200, "107")]:  # fmt: skip
+            with self.subTest(listen):
+                done = self.check(self.good, "-o", f"server.listen_plain={listen}")
+                self.assertRefused(done, 2, *words)
+
+    def test_bad_files(self):
+        def files(cert, key):
+            return f"[server]\ncertificate = {cert}\nprivate_key = {key}\n"
+
+        for cert, key, *words in [
+            ("/nowhere/cert.pem", self.key, "/nowhere/cert.pem", "No such file"),
+            (self.cert, "/nowhere/key.pem", "/nowhere/key.pem", "No such file"),
+            (self.dir, self.key, self.dir),
+            (f"{self.dir}/empty", self.key, "empty", "certificate"),
+            (f"{self.dir}/text", self.key, "text", "certificate"),
+            (self.cert, f"{self.dir}/text", "text", "private key"),
+            (self.cert, self.cert, "private key"),
+            (self.cert, f"{self.dir}/locked.key", "locked.key", "passphrase"),
+            (self.cert, self.other_key, self.other_key, self.cert, "belong"),
+        ]:
+            with self.subTest(f"{cert} {key}"):
+                self.assertRefused(self.check(files(cert, key)), 1, *words)
+        self.assertRefused(self.check(self.good + "[dummies]\nsecret_file = /nowhere/secret\n"), 1, "/nowhere/secret")
+        self.assertRefused(self.check("[server]\n"), 2, "certificate", "private_key")
+        self.assertRefused(run(CPSD, "-c", "/nowhere/cpsd.conf", "-t", status=None), 1, "/nowhere/cpsd.conf")
+
+    def test_usage(self):
+        for options in (["-x"], ["file"], ["-c"], ["-o"]):
+            done = run(CPSD, *options, status=2)
+            self.assertIn(b"usage: cpsd", done.stderr)
+        self.assertRefused(self.check(self.good, "-o", "nonsense"), 2, "section.key=value")
+        self.assertIn(b"usage: cpsd", run(CPSD, "-h").stdout)
+        self.assertRegex(run(CPSD, "-V").stdout.decode(), r"^cpsd \d+\.\d+\.\d+\n$")
+
+    def test_sample_is_a_configuration(self):
+        sample = run(CPSD, "-p").stdout.decode()
+        for section in ("server", "store", "dummies", "policy", "numbers", "log"):
+            self.assertIn(f"[{section}]", sample)
+        done = self.check(sample, "-o", f"server.certificate={self.cert}", "-o", f"server.private_key={self.key}")
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_port_in_use(self):
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            address = "127.0.0.1:%d" % taken.getsockname()[1]
+            done = run(CPSD, "-o", f"server.certificate={self.cert}", "-o", f"server.private_key={self.key}",
+                       "-o", f"server.listen={address}", status=1)  # fmt: skip
+        self.assertIn(address, done.stderr.decode().splitlines()[-1])
+        self.assertIn("Address already in use", done.stderr.decode().splitlines()[-1])
+
+
+class Reload(Case):
+    def subject(self, server):
+        with server.connect() as connection:
+            return dict(pair[0] for pair in connection.sock.getpeercert()["subject"])["commonName"]
+
+    def test_new_certificate(self):
+        server = self.cpsd()
+        self.assertEqual(self.subject(server), "server")
+        with server.connect() as old:
+            cert, key = make_certificate(server.directory, "second")
+            os.replace(cert, server.ca)
+            os.replace(key, server.key)
+            self.assertIn("are in use", server.reload())
+            server.tls = tls_context(server.ca)
+            for _ in range(10):  # every worker has it
+                self.assertEqual(self.subject(server), "second")
+            self.assertEqual(old.request("GET", "/health").status, 200, "connections that are there stay")
+
+    def test_bad_certificate(self):
+        server = self.cpsd()
+        other_cert, _ = make_certificate(server.directory, "other")
+        with open(server.ca, "rb") as file:
+            good = file.read()
+        for name, octets in {"text": b"nonsense", "nothing": b"", "cut": good[: len(good) // 2],
+                             "not the key's": open(other_cert, "rb").read()}.items():  # fmt: skip
+            with self.subTest(name):
+                with open(server.ca + ".new", "wb") as out:
+                    out.write(octets)
+                os.replace(server.ca + ".new", server.ca)
+                said = server.reload()
+                self.assertIn("reload: nothing is changed", said)
+                self.assertIn(server.ca, said)
+                self.assertEqual(self.subject(server), "server")
+        os.unlink(server.ca)
+        self.assertIn("No such file", server.reload())
+        self.assertEqual(self.subject(server), "server")
+        with open(server.ca, "wb") as out:
+            out.write(good)
+        self.assertIn("are in use", server.reload())
+
+    def test_policy(self):
+        server = self.cpsd(store__ttl_default_s=600)
+        body = envelope()
+        with server.connect() as connection:
+            self.assertEqual(connection.request("POST", BOX, body).status, 201)
+            said = server.reload(policy__publish="nobody", policy__delete="open")
+            self.assertIn("[policy] publish changed", said)
+            self.assertIn("[policy] delete changed", said)
+            self.assertEqual(connection.request("POST", BOX, body).status, 403)
+            self.assertEqual(connection.request("DELETE", f"{BOX}/{envelope_id(body)}").status, 204)
+            self.assertIn("[policy] publish changed", server.reload(policy__publish="open"))
+            self.assertEqual(connection.request("POST", BOX, envelope()).status, 201)
+
+    def test_what_takes_a_restart(self):
+        server = self.cpsd()
+        said = server.reload(server__workers=7, store__url="redis://127.0.0.1:1")
+        self.assertIn("[server] workers changed, which takes a restart", said)
+        self.assertIn("[store] url changed, which takes a restart", said)
+        self.assertEqual(server.publish("12", envelope()).status, 201)
+
+    def test_bad_configuration(self):
+        server = self.cpsd()
+        self.assertIn("nothing is changed", server.reload(policy__publish="perhaps"))
+        self.assertEqual(server.publish("12", envelope()).status, 201)
+        self.assertIn("are in use", server.reload(policy__publish="open"))
+
+    def test_reload_under_load(self):
+        """A hundred reloads while requests are under way: none is lost."""
+        server = self.cpsd(store__ttl_default_s=600)
+        with server.connect() as connection:
+            for i in range(100):
+                connection.send(b"".join(request("POST", BOX, envelope()) for _ in range(5)))
+                server.signal(signal.SIGHUP)
+                self.assertEqual([connection.response().status for _ in range(5)], [201] * 5)
+        until(lambda: "are in use" in server.log(), 5 * SLOW, "reloads are logged")
+
+
+class Stop(Case):
+    def test_waiters_are_answered(self):
+        server = self.cpsd(store__ttl_default_s=259200, server__workers=3)
+        body = envelope()
+        server.publish("12025550100", body)
+        with contextlib.ExitStack() as stack:
+            connections = [stack.enter_context(server.connect()) for _ in range(9)]
+            for connection in connections:
+                cursor = connection.request("GET", BOX, fields={"Accept": "application/json"}).json()["cursor"]
+                connection.send(request("GET", f"{BOX}?after={cursor}", fields={"Prefer": "wait=30"}))
+            until(lambda: server.metrics()["cpsd_waiters"] == 9, 5 * SLOW, "nine wait")
+            start = time.monotonic()
+            server.terminate()
+            for connection in connections:
+                answer = connection.response()
+                self.assertEqual((answer.status, answer.get("Connection")), (200, "close"))
+            self.assertWithin(start, 1, "the answers")
+        server.stop()
+        self.assertWithin(start, 3, "the stop")
+        self.assertIn("stopped", server.log())
+
+    def test_idle_connections_do_not_hold_it(self):
+        server = self.cpsd()
+        with server.connect() as used, server.connect(), Wire(server.address):
+            used.request("GET", "/health")
+            start = time.monotonic()
+            server.stop()
+            self.assertWithin(start, 3, "the stop")
+
+    def test_half_a_request_does_not_hold_it_for_ever(self):
+        server = self.cpsd(server__drain_timeout_s=1)
+        with server.connect() as connection:
+            connection.send(b"GET /health HT")
+            time.sleep(0.1)
+            start = time.monotonic()
+            server.stop()
+            self.assertWithin(start, 3, "the stop")
+
+    def test_a_request_that_comes_meanwhile_is_answered(self):
+        server = self.cpsd()
+        with server.connect() as connection:
+            body = envelope()
+            sent = request("POST", BOX, body)
+            connection.send(sent[:-50])
+            time.sleep(0.1)
+            server.terminate()
+            time.sleep(0.3)
+            with self.assertRaises((ConnectionError, ssl.SSLError)):
+                server.connect(timeout=2)
+            connection.send(sent[-50:])
+            answer = connection.response()
+            self.assertEqual((answer.status, answer.get("Connection")), (201, "close"))
+
+    def test_interrupt(self):
+        server = self.cpsd()
+        server.signal(signal.SIGINT)
+        self.assertEqual(server.wait(10 * SLOW), 0)
+
+    def test_stop_at_once_after_start(self):
+        for _ in range(5):
+            server = self.cpsd(server__workers=4)
+            server.stop()
+
+    def test_stop_under_load(self):
+        """What was answered 201 before the connection closed was all that was sent, whole and in order."""
+        server = self.cpsd()
+        with server.connect() as connection:
+            bodies = [envelope() for _ in range(200)]
+            connection.send(b"".join(request("POST", BOX, body) for body in bodies))
+            server.terminate()
+            for body in bodies:
+                answer = connection.response()
+                self.assertEqual(answer.get("Location"), f"{BOX}/{envelope_id(body)}")
+                if answer.get("Connection") == "close":
+                    break
+        server.stop()
