@@ -17,7 +17,7 @@ static enum cps_code check_authority(const struct cps *cps, const struct cps_sig
     if (code != STIR_OK) {
         return cps_fail_stir(err, code, &cause);
     }
-    if (iat < signer->not_before || iat > signer->chain->not_after) {
+    if (iat < signer->not_before || iat >= signer->chain->not_after) {
         return cps_fail(err, CPS_E_CERT_TIME, "the signer's certificate %s at iat",
                         iat < signer->not_before ? "is not yet valid" : "has expired");
     }

@@ -1,15 +1,12 @@
 #include "client/lib/signer.h"
 
 #include "client/lib/url.h"
+#include "common/claims.h"
 #include "common/key.h"
+#include "common/x509.h"
 
-#include <openssl/objects.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-/* JWTClaimConstraints and EnhancedJWTClaimConstraints */
-static const char *const constraint_oids[] = {"1.3.6.1.5.5.7.1.27", "1.3.6.1.5.5.7.1.33"};
 
 struct cps_signer *cps_signer_ref(const struct cps_signer *signer)
 {
@@ -32,25 +29,15 @@ void cps_signer_free(struct cps_signer *signer)
     free(signer);
 }
 
+/* Without memory to look, or malformed: then every signature is checked, and fails with the reason. */
 static bool has_constraints(const X509 *cert)
 {
-    bool found = false;
-    for (size_t i = 0; i < sizeof(constraint_oids) / sizeof(constraint_oids[0]); i++) {
-        ASN1_OBJECT *oid = OBJ_txt2obj(constraint_oids[i], 1);
-        /* without memory to look, claims are checked at every signature */
-        found |= !oid || X509_get_ext_by_OBJ(cert, oid, -1) >= 0;
-        ASN1_OBJECT_free(oid);
+    struct stir_claims constraints;
+    enum stir_code code = stir_claims_of(&constraints, NULL, cert, NULL);
+    if (code == STIR_OK) {
+        stir_claims_clear(&constraints);
     }
-    return found;
-}
-
-static int64_t begin_of(const X509 *cert)
-{
-    struct tm tm;
-    if (ASN1_TIME_to_tm(X509_get0_notBefore(cert), &tm) != 1) {
-        return INT64_MAX;
-    }
-    return (int64_t)timegm(&tm);
+    return code != STIR_E_NOT_FOUND;
 }
 
 /* What is needed of each certificate for every signature, worked out once. */
@@ -59,9 +46,9 @@ static bool digest_chain(struct cps_signer *signer)
     signer->constrained = has_constraints(signer->chain->certs[0]);
     for (size_t i = 0; i < signer->chain->count; i++) {
         X509 *cert = signer->chain->certs[i];
-        int64_t begin = begin_of(cert);
+        int64_t begin = INT64_MAX;
         int len = i2d_X509(cert, &signer->der[i]);
-        if (len <= 0) {
+        if (len <= 0 || stir_x509_time(&begin, X509_get0_notBefore(cert), NULL) != STIR_OK) {
             return false;
         }
         signer->der_views[i] = stir_view((const char *)signer->der[i], (size_t)len);
