@@ -56,6 +56,9 @@ enum cps_code cps_task_run(struct cps_task *task, struct cps_error *err)
 
 enum cps_code cps_task_start(struct cps_task *task, struct cps_error *err)
 {
+    if (atomic_load(&task->cps->closing)) {
+        return cps_fail(err, CPS_E_CLOSED, "the handle is being freed");
+    }
     enum cps_code code = cps_transport_start(task->cps->transport, err);
     if (code == CPS_OK) {
         code = admit(task->cps, err);

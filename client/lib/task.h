@@ -32,7 +32,7 @@ struct cps_task {
 /* Runs a blocking operation to its end. CPS_E_BUSY and CPS_E_IN_CALLBACK: it was not begun. */
 enum cps_code cps_task_run(struct cps_task *task, struct cps_error *err) STIR_MUST_CHECK;
 
-/* Begins one in the background: its first step happens on the I/O thread. */
+/* Begins one in the background: its first step happens on the I/O thread. CPS_E_BUSY, CPS_E_CLOSED. */
 enum cps_code cps_task_start(struct cps_task *task, struct cps_error *err) STIR_MUST_CHECK;
 
 /* From any thread: what the task waits for has happened. */

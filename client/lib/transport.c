@@ -4,6 +4,7 @@
 #include "client/lib/transport_curl.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -285,7 +286,25 @@ static void *io_main(void *arg)
             (void)curl_multi_poll(transport->multi, NULL, 0, poll_timeout(transport), NULL);
         }
     }
+    /* Closing connections writes to them: here, where a broken one raises no signal. */
+    while (transport->idle_count) {
+        curl_easy_cleanup(transport->idle[--transport->idle_count]);
+    }
+    (void)curl_multi_cleanup(transport->multi);
+    transport->multi = NULL;
     return NULL;
+}
+
+/* The application's signals are not for this thread. */
+static int start_thread(struct cps_transport *transport)
+{
+    sigset_t all;
+    sigset_t before;
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    int rc = pthread_create(&transport->thread, NULL, io_main, transport);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return rc;
 }
 
 enum cps_code cps_transport_start(struct cps_transport *transport, struct cps_error *err)
@@ -297,7 +316,7 @@ enum cps_code cps_transport_start(struct cps_transport *transport, struct cps_er
         if (code == CPS_OK && !transport->multi && !(transport->multi = curl_multi_init())) {
             code = cps_fail(err, CPS_E_NOMEM, "out of memory");
         }
-        if (code == CPS_OK && pthread_create(&transport->thread, NULL, io_main, transport) != 0) {
+        if (code == CPS_OK && start_thread(transport) != 0) {
             code = cps_fail(err, CPS_E_UNAVAILABLE, "the I/O thread could not be started");
         }
         transport->running = code == CPS_OK;
@@ -402,10 +421,7 @@ void cps_transport_free(struct cps_transport *transport)
         (void)curl_multi_wakeup(transport->multi);
         (void)pthread_join(transport->thread, NULL);
     }
-    while (transport->idle_count) {
-        curl_easy_cleanup(transport->idle[--transport->idle_count]);
-    }
-    (void)curl_multi_cleanup(transport->multi);
+    (void)curl_multi_cleanup(transport->multi); /* if the thread never ran */
     pthread_mutex_destroy(&transport->lock);
     free(transport);
 }

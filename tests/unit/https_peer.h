@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 #include <openssl/ssl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <strings.h>
 #include <sys/socket.h>
@@ -167,6 +168,7 @@ static inline void peer_start(struct peer *peer, const char *ca_file, peer_answe
     EVP_PKEY *key;
     struct stir_buf pem = {0};
     *peer = (struct peer){.answer = answer, .arg = arg};
+    (void)signal(SIGPIPE, SIG_IGN); /* a client that goes away is nothing to die of */
     X509 *ca =
         certs_make((struct stir_cert_spec){.common_name = "TLS root", .ca = true, .not_after = INT64_C(4000000000)},
                    &ca_key);

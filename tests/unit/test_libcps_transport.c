@@ -3,7 +3,6 @@
 #include "tests/unit/cps_world.h"
 #include "tests/unit/https_peer.h"
 
-#include <signal.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -72,7 +71,6 @@ static void will_say(const char *raw)
 
 static void begin_with(struct cps_options options)
 {
-    (void)signal(SIGPIPE, SIG_IGN);
     atomic_store(&script.delay_ms, 0);
     world_begin(&world, NULL);
     world_path(ca_file, &world, "tls-root.pem");

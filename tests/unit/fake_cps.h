@@ -1,0 +1,157 @@
+#pragma once
+
+#include "tests/unit/cps_world.h"
+#include "tests/unit/https_peer.h"
+
+#include <time.h>
+
+/* A CPS of one box for tests of a receiver, with the habits that a test wants: pages, no waiting, refusals. */
+struct fake_cps {
+    struct peer peer;
+    char ca_file[96];
+    pthread_mutex_t lock;
+    struct cps_envelope items[256];
+    size_t count;
+    size_t page;            /* envelopes in one answer; 0: all */
+    int status;             /* answer this instead; 0: none */
+    int status_for;         /* so many times; 0: always */
+    const char *bad_cursor; /* refuse this one with 400 */
+    bool never_waits;
+    int wait_status; /* what a request that would wait is answered; 0: as usual */
+    atomic_uint delay_ms;
+    atomic_uint plain, waiting; /* requests by kind */
+    size_t given;               /* envelopes in all answers */
+    char last_after[64];
+};
+
+static inline void fake_sleep(unsigned ms)
+{
+    struct timespec pause = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
+    (void)nanosleep(&pause, NULL);
+}
+
+static inline size_t fake_after(struct fake_cps *fake, const struct peer_request *request)
+{
+    const char *after = strstr(request->target, "?after=");
+    (void)snprintf(fake->last_after, sizeof(fake->last_after), "%s", after ? after + 7 : "");
+    return after ? (size_t)strtoul(after + 7, NULL, 10) : 0;
+}
+
+static inline void fake_list(struct fake_cps *fake, size_t from, struct stir_buf *out)
+{
+    struct stir_buf body = {0};
+    size_t to = fake->page && from + fake->page < fake->count ? from + fake->page : fake->count;
+    stir_buf_puts(&body, "{\"ppts\":[");
+    for (size_t i = from; i < to; i++) {
+        stir_buf_printf(&body, "%s{\"id\":\"%s\",\"ppt\":\"%s\"}", i > from ? "," : "", fake->items[i].id,
+                        fake->items[i].text);
+    }
+    fake->given += to > from ? to - from : 0;
+    stir_buf_printf(&body, "],\"cursor\":\"%zu\"}", to > from ? to : from);
+    peer_reply(out, 200, "application/json", NULL, body.ptr);
+    stir_buf_free(&body);
+}
+
+static inline bool fake_refuses(struct fake_cps *fake, struct stir_buf *out)
+{
+    if (fake->bad_cursor && strcmp(fake->bad_cursor, fake->last_after) == 0) {
+        peer_reply(out, 400, "application/problem+json", NULL, "{\"title\":\"no such cursor\"}");
+        return true;
+    }
+    if (!fake->status) {
+        return false;
+    }
+    peer_reply(out, fake->status, "application/problem+json", NULL, "{}");
+    if (fake->status_for && --fake->status_for == 0) {
+        fake->status = 0;
+    }
+    return true;
+}
+
+static inline void fake_answer(struct peer *peer, const struct peer_request *request, struct stir_buf *out)
+{
+    struct fake_cps *fake = (struct fake_cps *)peer;
+    char wait[256] = "wait=0";
+    bool waits = peer_header(request, "Prefer", wait) != NULL;
+    atomic_fetch_add(waits ? &fake->waiting : &fake->plain, 1);
+    fake_sleep(atomic_load(&fake->delay_ms));
+    pthread_mutex_lock(&fake->lock);
+    unsigned left_ms = fake->never_waits || fake->wait_status ? 0 : (unsigned)strtoul(wait + 5, NULL, 10) * 1000;
+    size_t from = fake_after(fake, request);
+    while (left_ms && fake->count <= from && !atomic_load(&peer->stopping)) {
+        pthread_mutex_unlock(&fake->lock);
+        fake_sleep(5);
+        left_ms -= left_ms < 5 ? left_ms : 5;
+        pthread_mutex_lock(&fake->lock);
+    }
+    if (waits && fake->wait_status) {
+        peer_reply(out, fake->wait_status, "application/problem+json", NULL, "{}");
+    } else if (!fake_refuses(fake, out)) {
+        fake_list(fake, from, out);
+    }
+    pthread_mutex_unlock(&fake->lock);
+}
+
+static inline void fake_begin(struct fake_cps *fake, struct world *world, struct cps_options options)
+{
+    *fake = (struct fake_cps){0};
+    pthread_mutex_init(&fake->lock, NULL);
+    world_begin(world, NULL);
+    world_path(fake->ca_file, world, "tls-root.pem");
+    peer_start(&fake->peer, fake->ca_file, fake_answer, NULL);
+    options.size = sizeof(options);
+    options.cps_url = options.cps_url ? options.cps_url : fake->peer.url;
+    options.tls_ca_file = fake->ca_file;
+    options.trust_file = world->trust;
+    options.x5u_dir = options.x5u_ca_file ? NULL : world->x5u_dir;
+    options.now = world_now;
+    cps_free(world->cps);
+    world->cps = NULL;
+    world->options = options;
+    world->cps = world_handle(&options);
+}
+
+static inline void fake_end(struct fake_cps *fake, struct world *world)
+{
+    cps_free(world->cps);
+    world->cps = NULL;
+    peer_stop(&fake->peer);
+    for (size_t i = 0; i < fake->count; i++) {
+        free(fake->items[i].text);
+    }
+    pthread_mutex_destroy(&fake->lock);
+    world_end(world);
+}
+
+/* Puts a text into the box as it is. */
+static inline void fake_put_text(struct fake_cps *fake, const char *text)
+{
+    pthread_mutex_lock(&fake->lock);
+    CU_ASSERT_TRUE_FATAL(fake->count < 256);
+    struct cps_envelope *item = &fake->items[fake->count];
+    item->text = strdup(text);
+    UNIT_CHECK(cps_envelope_id(item->id, text, strlen(text), NULL) == CPS_OK, "id");
+    fake->count++;
+    pthread_mutex_unlock(&fake->lock);
+}
+
+/* Seals a PASSporT for a key and puts it into the box. */
+static inline void fake_put(struct fake_cps *fake, struct world *world, const char *passport,
+                            const struct cps_signer *chain_of, const struct cps_key *key)
+{
+    struct cps_envelopes sealed = {0};
+    struct cps_error err = {0};
+    enum cps_code code = cps_seal(world->cps, passport, strlen(passport), chain_of, &key, 1, &sealed, &err);
+    if (code_is(code, CPS_OK, "sealing", err.text, __LINE__, __FILE__)) {
+        fake_put_text(fake, sealed.items[0].text);
+    }
+    cps_envelopes_clear(&sealed);
+}
+
+/* The PASSporT of a message with this body, put into the box. */
+static inline void fake_publish(struct fake_cps *fake, struct world *world, const char *body, int64_t iat)
+{
+    char *passport = world_sign(world, body, iat);
+    fake_put(fake, world, passport, NULL, world->box_public);
+    cps_text_free(passport);
+}
