@@ -1,0 +1,155 @@
+#include "tests/bench/load/load.h"
+
+#include "common/b64.h"
+#include "common/jwe.h"
+#include "common/key.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+/*
+ * Some hundreds of envelopes are truly sealed, each with an ephemeral key of its own. What is sent is one of them with
+ * the request's number written over the first characters of its ciphertext: the server can only look at the form.
+ */
+#define POOL 512
+#define STAMP 11 /* base64url characters of 8 octets; they stand in the middle, so that any of them are valid */
+
+/* An envelope of exactly that many octets: all but the ciphertext has a fixed length. */
+static enum stir_code seal(struct stir_buf *out, const void *plain, size_t octets, EVP_PKEY *key,
+                           struct stir_error *err)
+{
+    enum stir_code code = stir_jwe_encrypt(out, plain, 1, key, err);
+    if (code != STIR_OK) {
+        return code;
+    }
+    size_t bare = out->len - 2;
+    out->len = 0;
+    if (octets <= bare + STAMP || octets > STIR_JWE_MAX) {
+        return stir_fail(err, STIR_E_INVAL, "an envelope has between %zu and %d octets", bare + STAMP, STIR_JWE_MAX);
+    }
+    code = stir_jwe_encrypt(out, plain, (octets - bare) * 3 / 4, key, err);
+    return code == STIR_OK && out->len != octets
+               ? stir_fail(err, STIR_E_INVAL, "there is no envelope of %zu octets", octets)
+               : code;
+}
+
+/* Where the ciphertext begins: behind the third dot. */
+static size_t ciphertext_at(const char *envelope)
+{
+    const char *p = envelope;
+    for (int dots = 0; dots < 3; p++) {
+        dots += *p == '.';
+    }
+    return (size_t)(p - envelope);
+}
+
+static enum stir_code seal_pool(struct load_requests *requests, EVP_PKEY *key, struct stir_error *err)
+{
+    static const char plain[STIR_JWE_MAX];
+    size_t octets = requests->options->octets;
+    struct stir_buf one = {0};
+    enum stir_code code = STIR_OK;
+    for (size_t i = 0; code == STIR_OK && i < POOL; i++) {
+        one.len = 0;
+        code = seal(&one, plain, octets, key, err);
+        if (code == STIR_OK) {
+            memcpy(requests->envelopes + i * octets, one.ptr, octets);
+            requests->stamp = ciphertext_at(one.ptr);
+            requests->count++;
+        }
+    }
+    stir_buf_free(&one);
+    return code;
+}
+
+enum stir_code load_requests_init(struct load_requests *requests, const struct load_options *options,
+                                  struct stir_error *err)
+{
+    EVP_PKEY *key = NULL;
+    *requests = (struct load_requests){.options = options, .next = options->first};
+    if (options->kind != LOAD_PUBLISH) {
+        return STIR_OK;
+    }
+    enum stir_code code = stir_key_generate(&key, STIR_CURVE_X25519, err);
+    requests->envelopes = malloc(POOL * (size_t)options->octets);
+    if (!requests->envelopes) {
+        code = stir_fail(err, STIR_E_NOMEM, "the envelopes");
+    }
+    if (code == STIR_OK) {
+        code = seal_pool(requests, key, err);
+    }
+    EVP_PKEY_free(key);
+    if (code != STIR_OK) {
+        load_requests_clear(requests);
+    }
+    return code;
+}
+
+void load_requests_clear(struct load_requests *requests)
+{
+    free(requests->envelopes);
+    requests->envelopes = NULL;
+}
+
+/* A number as good as random that no other n gives (splitmix64). */
+static uint64_t mix(uint64_t n)
+{
+    n += UINT64_C(0x9e3779b97f4a7c15);
+    n = (n ^ (n >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    n = (n ^ (n >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return n ^ (n >> 31);
+}
+
+static void stamp(char *at, uint64_t n)
+{
+    uint8_t octets[8];
+    for (int i = 0; i < 8; i++) {
+        octets[i] = (uint8_t)(n >> (8 * i));
+    }
+    (void)stir_b64url_encode(at, octets, sizeof(octets));
+}
+
+static void put_publish(const struct load_requests *requests, uint64_t n, struct stir_buf *out)
+{
+    const struct load_options *o = requests->options;
+    char ttl[24] = "";
+    if (o->ttl_s) {
+        (void)snprintf(ttl, sizeof(ttl), "?ttl=%u", o->ttl_s);
+    }
+    stir_buf_printf(out,
+                    "POST /cps/%" PRIu64 "/ppts%s HTTP/1.1\r\nHost: cps.example.com\r\nUser-Agent: bench_load\r\n"
+                    "Accept: */*\r\nContent-Type: application/passport\r\nContent-Length: %u\r\n",
+                    o->base + n % o->boxes, ttl, o->octets);
+    if (o->answer) {
+        stir_buf_printf(out, "Answer: %u\r\n", o->answer);
+    }
+    stir_buf_put(out, "\r\n", 2);
+    char *envelope = stir_buf_extend(out, o->octets);
+    if (envelope) {
+        memcpy(envelope, requests->envelopes + (n % requests->count) * o->octets, o->octets);
+        stamp(envelope + requests->stamp, mix(n));
+    }
+}
+
+static void put_retrieve(const struct load_options *o, uint64_t n, struct stir_buf *out)
+{
+    stir_buf_printf(out,
+                    "GET /cps/%" PRIu64 "/ppts HTTP/1.1\r\nHost: cps.example.com\r\nUser-Agent: bench_load\r\n"
+                    "Accept: application/json\r\n",
+                    o->base + mix(n) % o->boxes);
+    if (o->answer) {
+        stir_buf_printf(out, "Answer: %u\r\n", o->answer);
+    }
+    stir_buf_put(out, "\r\n", 2);
+}
+
+void load_requests_put(struct load_requests *requests, struct stir_buf *out)
+{
+    uint64_t n = requests->next++;
+    out->len = 0;
+    if (requests->options->kind == LOAD_PUBLISH) {
+        put_publish(requests, n, out);
+    } else {
+        put_retrieve(requests->options, n, out);
+    }
+}
