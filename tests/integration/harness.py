@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 import unittest
 
@@ -203,6 +204,38 @@ class RedisClient:
         for key in self.call("KEYS", "*"):
             octets += [key, *readers[self.call("TYPE", key)](key)]
         return b"\n".join(o for o in octets if o)
+
+
+class Tap:
+    """A TCP proxy that keeps all that goes through it, both ways."""
+
+    def __init__(self, port):
+        self.target, self.octets, self.sockets = ("127.0.0.1", port), bytearray(), []
+        self.server = socket.create_server(("127.0.0.1", 0))
+        self.port = self.server.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self):
+        for sock in [self.server, *self.sockets]:
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+            sock.close()
+
+    def _accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                one = self.server.accept()[0]
+                other = socket.create_connection(self.target)
+                self.sockets += [one, other]
+                for pair in ((one, other), (other, one)):
+                    threading.Thread(target=self._copy, args=pair, daemon=True).start()
+
+    def _copy(self, source, sink):
+        with contextlib.suppress(OSError):
+            while octets := source.recv(65536):
+                self.octets += octets
+                sink.sendall(octets)
+            sink.shutdown(socket.SHUT_WR)
 
 
 class Cpsd(Process):
