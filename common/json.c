@@ -56,7 +56,8 @@ enum stir_code stir_json_parse(json_t **out, const char *text, size_t n, struct 
         *out = value;
         return STIR_OK;
     }
-    if (json_error_code(&error) == json_error_out_of_memory) {
+    /* jansson says nothing at all where most of its allocations fail */
+    if (json_error_code(&error) == json_error_out_of_memory || !error.text[0]) {
         return stir_fail(err, STIR_E_NOMEM, "%s", stir_strerror(STIR_E_NOMEM));
     }
     return stir_fail(err, STIR_E_JSON, "%s at line %d, column %d", reason_of(&error), error.line, error.column);

@@ -22,6 +22,7 @@ enum stir_code stir_key_generate(EVP_PKEY **out, enum stir_curve curve, struct s
     if (!key) {
         return stir_fail_openssl(err, STIR_E_CRYPTO, "a key could not be generated");
     }
+    ERR_clear_error(); /* what OpenSSL got over */
     *out = key;
     return STIR_OK;
 }

@@ -105,8 +105,9 @@ struct scene {
 
 static enum stir_code verify(const char *token, EVP_PKEY *key)
 {
-    struct stir_jws jws;
+    struct stir_jws jws = {0};
     enum stir_code code = stir_jws_parse(&jws, token, strlen(token), NULL);
+    UNIT_CHECK((code == STIR_OK) == (jws.header && jws.payload), "output on failure");
     if (code == STIR_OK) {
         code = stir_jws_verify(&jws, key, NULL);
         stir_jws_clear(&jws);
@@ -138,9 +139,31 @@ static enum stir_code do_sign(struct scene *s, unsigned curve)
     (void)curve;
     enum stir_code code =
         stir_jws_sign(&token, &len, stir_view_str("{\"alg\":\"ES256\"}"), stir_view_str("{}"), s->signer, NULL);
+    countdown = -1;
     UNIT_CHECK((code == STIR_OK) == (token != NULL), "output on failure");
+    if (token) {
+        UNIT_CODE(verify(token, s->signer), STIR_OK, "what was signed all the same");
+    }
     free(token);
     return code;
+}
+
+static enum stir_code open_one(const struct stir_buf *jwe, EVP_PKEY *key)
+{
+    struct stir_opened opened = {.x5c_count = 99};
+    enum stir_code code = stir_envelope_open(&opened, jwe->ptr, jwe->len, key, NULL);
+    if (code != STIR_OK) {
+        UNIT_CHECK(opened.x5c_count == 99, "output on failure");
+        return code;
+    }
+    UNIT_CHECK(stir_view_is(opened.passport, TOKEN) && opened.x5c_count == 1, "content");
+    stir_opened_clear(&opened);
+    return code;
+}
+
+static enum stir_code do_open(struct scene *s, unsigned curve)
+{
+    return open_one(&s->envelopes[curve], s->recipients[curve]);
 }
 
 static enum stir_code do_seal(struct scene *s, unsigned curve)
@@ -148,22 +171,22 @@ static enum stir_code do_seal(struct scene *s, unsigned curve)
     static const struct stir_view chain[] = {{"\x30\x00", 2}};
     struct stir_buf out = {0};
     enum stir_code code = stir_envelope_seal(&out, TOKEN, strlen(TOKEN), chain, 1, s->recipients[curve], NULL);
+    countdown = -1;
     UNIT_CHECK((code == STIR_OK) == (out.len > 0), "output on failure");
+    if (out.len > 0) {
+        UNIT_CODE(open_one(&out, s->recipients[curve]), STIR_OK, "what was sealed all the same");
+    }
     stir_buf_free(&out);
     return code;
 }
 
-static enum stir_code do_open(struct scene *s, unsigned curve)
+static enum stir_code do_generate(struct scene *s, unsigned curve)
 {
-    struct stir_opened opened = {.x5c_count = 99};
-    const struct stir_buf *jwe = &s->envelopes[curve];
-    enum stir_code code = stir_envelope_open(&opened, jwe->ptr, jwe->len, s->recipients[curve], NULL);
-    if (code != STIR_OK) {
-        UNIT_CHECK(opened.x5c_count == 99, "output on failure");
-        return code;
-    }
-    UNIT_CHECK(stir_view_is(opened.passport, TOKEN) && opened.x5c_count == 1, "content");
-    stir_opened_clear(&opened);
+    EVP_PKEY *key = NULL;
+    (void)s;
+    enum stir_code code = stir_key_generate(&key, curve, NULL);
+    UNIT_CHECK((code == STIR_OK) == (key != NULL), "output on failure");
+    EVP_PKEY_free(key);
     return code;
 }
 
@@ -309,6 +332,11 @@ static void test_check(void)
     release(&scene);
 }
 
+static void test_generate(void)
+{
+    sweep("generate", do_generate, false);
+}
+
 static void test_jwk(void)
 {
     sweep("jwk", do_jwk, false);
@@ -321,4 +349,5 @@ static void test_pem(void)
 
 UNIT_MAIN("jose_faults", {"verify", test_verify}, {"a forgery stays one", test_forgery}, {"sign", test_sign},
           {"seal", test_seal}, {"open", test_open}, {"an altered envelope stays closed", test_altered},
-          {"the server's check allocates nothing", test_check}, {"JWK", test_jwk}, {"PEM", test_pem})
+          {"the server's check allocates nothing", test_check}, {"generate", test_generate}, {"JWK", test_jwk},
+          {"PEM", test_pem})
