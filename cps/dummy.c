@@ -17,8 +17,9 @@
 
 struct dummy {
     int64_t arrival_us;
+    uint8_t seed[SEED];
     uint8_t id[CPSD_ID_OCTETS];
-    char *envelope;
+    char *envelope; /* made when it is first shown: its key costs as much as all else of an answer */
     size_t len;
 };
 
@@ -106,6 +107,9 @@ static void slot_free(struct slot *slot)
     for (size_t i = 0; slot && i < slot->count; i++) {
         free(slot->dummies[i].envelope);
     }
+    if (slot) {
+        OPENSSL_cleanse(slot, sizeof(*slot));
+    }
     free(slot);
 }
 
@@ -174,8 +178,9 @@ static bool public_key(const uint8_t private_key[32], uint8_t epk[32])
     return ok;
 }
 
-static bool make_envelope(struct cpsd_dummies *dummies, struct dummy *dummy, const uint8_t key[SEED])
+static bool make_envelope(struct cpsd_dummies *dummies, struct dummy *dummy)
 {
+    const uint8_t *key = dummy->seed;
     uint8_t epk[32], digest[SHA256_DIGEST_LENGTH];
     uint8_t *stream = dummies->cipher;
     size_t size = dummies->sizes[take_u64(key + 8) % dummies->size_count];
@@ -226,7 +231,7 @@ static int by_arrival(const void *a, const void *b)
 
 static struct slot *make_slot(struct cpsd_dummies *dummies, const struct stir_identity *box, int64_t number)
 {
-    uint8_t schedule[SEED], key[SEED];
+    uint8_t schedule[SEED];
     struct slot *slot = calloc(1, sizeof(*slot));
     bool ok = slot && seed(dummies, schedule, 's', number, box);
     if (ok) {
@@ -236,12 +241,11 @@ static struct slot *make_slot(struct cpsd_dummies *dummies, const struct stir_id
     size_t want = ok ? dummies_in_slot(dummies, take_u64(schedule)) : 0;
     for (size_t i = 0; ok && i < want; i++) {
         struct dummy *dummy = &slot->dummies[i];
-        ok = seed(dummies, key, (char)('0' + i), number, box) && make_envelope(dummies, dummy, key);
+        ok = seed(dummies, dummy->seed, (char)('0' + i), number, box);
         slot->count += ok;
-        uint64_t offset = take_u64(key) % (uint64_t)dummies->slot_us;
+        uint64_t offset = take_u64(dummy->seed) % (uint64_t)dummies->slot_us;
         dummy->arrival_us = number * dummies->slot_us + (dummies->steady ? (int64_t)offset : -phase(dummies, box));
     }
-    OPENSSL_cleanse(key, sizeof(key));
     if (!ok) {
         slot_free(slot);
         return NULL;
@@ -283,10 +287,11 @@ size_t cpsd_dummies_alive(struct cpsd_dummies *dummies, const struct stir_identi
     int64_t first = dummies->steady ? last - 2 : last;
     size_t count = 0;
     for (int64_t number = first; number <= last; number++) {
-        const struct slot *slot = find_slot(dummies, box, number);
+        struct slot *slot = find_slot(dummies, box, number);
         for (size_t i = 0; slot && i < slot->count; i++) {
-            const struct dummy *dummy = &slot->dummies[i];
-            if (dummy->arrival_us > now_us || dummy->arrival_us + dummies->life_us <= now_us) {
+            struct dummy *dummy = &slot->dummies[i];
+            if (dummy->arrival_us > now_us || dummy->arrival_us + dummies->life_us <= now_us ||
+                (!dummy->envelope && !make_envelope(dummies, dummy))) {
                 continue;
             }
             out[count].arrival_us = dummy->arrival_us;
