@@ -22,19 +22,19 @@ struct redis_server {
     char path[64];
 };
 
-/* Sends a line and reads what comes back at once; true if the answer begins as expected. */
-static inline bool redis_says(const struct redis_server *server, const char *command, const char *expected)
+/* Sends a line and reads what comes back, up to `least` octets or the end; text is NUL-terminated. */
+static inline void redis_ask(const struct redis_server *server, const char *command, char *text, size_t size,
+                             size_t least)
 {
     struct sockaddr_un to = {.sun_family = AF_UNIX};
-    char text[4096];
     size_t n = 0;
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     (void)snprintf(to.sun_path, sizeof(to.sun_path), "%s", server->path);
     bool sent = connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0 &&
                 send(fd, command, strlen(command), MSG_NOSIGNAL) == (ssize_t)strlen(command) &&
                 send(fd, "\r\n", 2, MSG_NOSIGNAL) == 2;
-    while (sent && n < strlen(expected)) {
-        ssize_t got = recv(fd, text + n, sizeof(text) - n - 1, 0);
+    while (sent && n < least) {
+        ssize_t got = recv(fd, text + n, size - n - 1, 0);
         if (got <= 0) {
             break;
         }
@@ -42,7 +42,22 @@ static inline bool redis_says(const struct redis_server *server, const char *com
     }
     (void)close(fd);
     text[n] = '\0';
-    return sent && strncmp(text, expected, strlen(expected)) == 0;
+}
+
+/* True if the answer begins as expected. */
+static inline bool redis_says(const struct redis_server *server, const char *command, const char *expected)
+{
+    char text[4096];
+    redis_ask(server, command, text, sizeof(text), strlen(expected));
+    return strncmp(text, expected, strlen(expected)) == 0;
+}
+
+/* The number that a command answers with, -1000 if it answers with something else. */
+static inline long redis_number(const struct redis_server *server, const char *command)
+{
+    char text[64];
+    redis_ask(server, command, text, sizeof(text), 4);
+    return text[0] == ':' ? strtol(text + 1, NULL, 10) : -1000;
 }
 
 static inline void redis_url(const struct redis_server *server, char *out, size_t size)

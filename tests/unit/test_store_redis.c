@@ -165,6 +165,25 @@ static void stopped(void)
     end(&f);
 }
 
+/* A loop that was held up for longer than an answer may take finds the answer waiting for it. */
+static void held_up(void)
+{
+    struct fixture f;
+    if (!begin(&f, NULL) || !harness_open(&f.h, &f.config)) {
+        return;
+    }
+    for (int i = 0; i < 3; i++) {
+        struct attempt attempt = {0};
+        put_many(&f, &attempt, 1);
+        (void)harness_run(&f.h, 0, NULL);
+        (void)usleep(600000);
+        (void)harness_run(&f.h, 2000, &attempt.calls);
+        UNIT_CODE(attempt.code, STIR_OK, "the answer that was there");
+    }
+    CU_ASSERT_EQUAL(stats_of(&f.h).reconnects, 0);
+    end(&f);
+}
+
 /* More than may be pending, to a Redis that does not answer; and closing with requests on the way. */
 static void too_many(void)
 {
@@ -462,7 +481,7 @@ static void nobody_there(void)
 }
 
 UNIT_MAIN("store_redis", {"killed and started again", killed}, {"what is stored is stored", stored_is_stored},
-          {"stopped and continued", stopped}, {"more than may be pending", too_many},
+          {"stopped and continued", stopped}, {"the loop was held up", held_up}, {"more than may be pending", too_many},
           {"closed by a completion", closed_within}, {"passwords", wrong_password},
           {"a database that is not there", no_such_database}, {"another database", other_database},
           {"loading", loading}, {"scripts forgotten", scripts_forgotten}, {"memory used up", memory_used_up},

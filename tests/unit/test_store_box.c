@@ -1,0 +1,408 @@
+#include "cps/store.h"
+#include "tests/unit/redis_server.h"
+#include "tests/unit/store_harness.h"
+
+/*
+ * What goes on inside a box over time: the same history told to both stores, long boxes, what expires in the middle,
+ * what is consumed, and a clock that is set back.
+ */
+#define BOX "12155551212"
+#define KEY "cps:{" BOX "}"
+
+static struct redis_server server;
+
+static void end_server(void)
+{
+    redis_end(&server);
+}
+
+static bool open_redis(struct harness *h, unsigned box_limit)
+{
+    static char url[128];
+    struct cpsd_store_config config = harness_defaults;
+    if (!server.pid) {
+        (void)atexit(end_server);
+        CU_ASSERT_FATAL(redis_start(&server, NULL));
+    }
+    CU_ASSERT_FATAL(redis_says(&server, "FLUSHALL", "+OK"));
+    redis_url(&server, url, sizeof(url));
+    config.url = url;
+    config.box_limit = box_limit;
+    return harness_open(h, &config);
+}
+
+static bool open_memory(struct harness *h, unsigned box_limit)
+{
+    struct cpsd_store_config config = harness_defaults;
+    config.box_limit = box_limit;
+    return harness_open(h, &config);
+}
+
+/* A random history. */
+
+enum { IDS = 400, STEPS = 400, ROUNDS = 12, SHORT_MS = 400 };
+
+struct pair {
+    struct harness memory, redis;
+    uint64_t random;
+    uint64_t times[2][IDS * ROUNDS * 2]; /* cursors that were seen, the same one of both */
+    size_t seen;
+};
+
+static unsigned chance(struct pair *p, unsigned below)
+{
+    p->random = p->random * UINT64_C(6364136223846793005) + 1442695040888963407;
+    return (unsigned)(p->random >> 33) % below;
+}
+
+static void same_list(struct pair *p, const char *box, size_t cursor, size_t count, size_t octets)
+{
+    struct outcome a = harness_list(&p->memory, box, cursor ? (int64_t)p->times[0][cursor - 1] : 0, count, octets);
+    struct outcome b = harness_list(&p->redis, box, cursor ? (int64_t)p->times[1][cursor - 1] : 0, count, octets);
+    CU_ASSERT_EQUAL(a.result.code, b.result.code);
+    UNIT_CHECK(a.result.count == b.result.count, "%zu in memory, %zu in Redis", a.result.count, b.result.count);
+    UNIT_CHECK(a.result.more == b.result.more, "more: %d in memory, %d in Redis", a.result.more, b.result.more);
+    for (size_t i = 0; i < a.result.count && i < b.result.count && i < HARNESS_ENTRIES; i++) {
+        UNIT_CHECK(memcmp(a.entries[i].id, b.entries[i].id, CPSD_ID_OCTETS) == 0, "entry %zu", i);
+        UNIT_STR(a.text[i], b.text[i], "envelope");
+        if (p->seen < IDS * ROUNDS) {
+            p->times[0][p->seen] = (uint64_t)a.entries[i].arrival_us;
+            p->times[1][p->seen++] = (uint64_t)b.entries[i].arrival_us;
+        }
+    }
+}
+
+static void step(struct pair *p, const char *box)
+{
+    unsigned id = chance(p, IDS);
+    unsigned what = chance(p, 100);
+    char text[32];
+    (void)snprintf(text, sizeof(text), "%0*u", (int)chance(p, 20) + 1, id);
+    if (what < 45) {
+        int64_t ttl = chance(p, 3) ? 600000 : SHORT_MS;
+        struct outcome a = harness_put(&p->memory, box, id, text, ttl), b = harness_put(&p->redis, box, id, text, ttl);
+        CU_ASSERT_EQUAL(a.result.code, b.result.code);
+        UNIT_CHECK(a.result.existed == b.result.existed, "id %u existed: %d, %d", id, a.result.existed,
+                   b.result.existed);
+    } else if (what < 80) {
+        struct outcome a = harness_remove(&p->memory, box, id), b = harness_remove(&p->redis, box, id);
+        UNIT_CHECK(a.result.code == b.result.code, "id %u removed", id);
+    } else if (what < 90) {
+        struct outcome a = harness_get(&p->memory, box, id), b = harness_get(&p->redis, box, id);
+        UNIT_CHECK(a.result.code == b.result.code, "id %u there", id);
+        UNIT_STR(a.text[0], b.text[0], "envelope");
+    } else {
+        same_list(p, box, p->seen ? chance(p, (unsigned)p->seen + 1) : 0, 1 + chance(p, 40), 1 + chance(p, 400));
+    }
+}
+
+static void same_history(void)
+{
+    static struct pair pair;
+    static const char *const boxes[] = {BOX, "im:a@example.com"};
+    struct pair *p = &pair;
+    p->random = 20240229;
+    if (!open_memory(&p->memory, 100000) || !open_redis(&p->redis, 100000)) {
+        return;
+    }
+    for (int round = 0; round < ROUNDS; round++) {
+        for (int i = 0; i < STEPS; i++) {
+            step(p, boxes[chance(p, 4) == 0]);
+        }
+        (void)harness_run(&p->memory, SHORT_MS + 10, NULL);
+        same_list(p, boxes[0], 0, HARNESS_ENTRIES, 1 << 20);
+        same_list(p, boxes[1], 0, HARNESS_ENTRIES, 1 << 20);
+    }
+    UNIT_CHECK(redis_number(&server, "HLEN " KEY) < 4 * IDS, "%ld fields", redis_number(&server, "HLEN " KEY));
+    harness_close(&p->memory);
+    harness_close(&p->redis);
+}
+
+/* Long boxes. */
+
+static void put_range(struct harness *h, unsigned from, unsigned to, int64_t ttl)
+{
+    char text[16];
+    for (unsigned i = from; i < to; i++) {
+        (void)snprintf(text, sizeof(text), "%u", i);
+        UNIT_CODE(harness_put(h, BOX, i, text, ttl).result.code, STIR_OK, "put");
+    }
+}
+
+static void check_first(struct outcome *o, unsigned first, unsigned apart, size_t count)
+{
+    UNIT_CODE(o->result.code, STIR_OK, "list");
+    UNIT_CHECK(o->result.count == count, "%zu entries instead of %zu", o->result.count, count);
+    for (unsigned i = 0; i < o->result.count && i < HARNESS_ENTRIES; i++) {
+        UNIT_CHECK(strtoul(o->text[i], NULL, 10) == first + i * apart, "entry %u is %s", i, o->text[i]);
+    }
+}
+
+static void long_box(struct harness *h)
+{
+    enum { LONG = 3000 };
+    static int64_t arrival[LONG];
+    put_range(h, 0, LONG, 600000);
+    for (unsigned i = 0; i < LONG; i++) {
+        struct outcome got = harness_get(h, BOX, i);
+        arrival[i] = got.entries[0].arrival_us;
+    }
+    for (unsigned i = 0; i < LONG; i += 97) {
+        struct outcome list = harness_list(h, BOX, arrival[i], 5, 1 << 20);
+        check_first(&list, i + 1, 1, LONG - 1 - i < 5 ? LONG - 1 - i : 5);
+        list = harness_list(h, BOX, arrival[i] - 1, 5, 1 << 20);
+        check_first(&list, i, 1, LONG - i < 5 ? LONG - i : 5);
+    }
+    for (unsigned i = 0; i < LONG; i++) {
+        if (i % 3) {
+            UNIT_CODE(harness_remove(h, BOX, i).result.code, STIR_OK, "remove");
+        }
+    }
+    for (unsigned i = 0; i < LONG - 30; i += 99) {
+        struct outcome list = harness_list(h, BOX, arrival[i], 5, 1 << 20);
+        check_first(&list, i + 3, 3, 5);
+        UNIT_CODE(harness_get(h, BOX, i).result.code, STIR_OK, "what was left");
+        UNIT_CODE(harness_get(h, BOX, i + 1).result.code, STIR_E_NOT_FOUND, "what was taken");
+    }
+}
+
+static void long_in_memory(void)
+{
+    struct harness h;
+    if (open_memory(&h, 100000)) {
+        long_box(&h);
+        harness_close(&h);
+    }
+}
+
+static void long_in_redis(void)
+{
+    struct harness h;
+    if (open_redis(&h, 100000)) {
+        long_box(&h);
+        /* 1,000 envelopes: id and number; 2,000 consumed: id and row; what was compacted away is not there. */
+        long fields = redis_number(&server, "HLEN " KEY);
+        UNIT_CHECK(fields >= 6001 && fields <= 6001 + 1000 + 128, "%ld fields", fields);
+        harness_close(&h);
+    }
+}
+
+/* Behind one that lives long, thousands come and go: the box stays small and quick to list. */
+static void come_and_go(void)
+{
+    struct harness h;
+    if (!open_redis(&h, 500)) {
+        return;
+    }
+    put_range(&h, 0, 1, 600000);
+    for (unsigned round = 0; round < 8; round++) {
+        put_range(&h, 1000 * round + 1, 1000 * round + 400, 100);
+        (void)harness_run(&h, 120, NULL);
+        struct outcome list = harness_list(&h, BOX, 0, 5, 1 << 20);
+        check_first(&list, 0, 1, 1);
+        CU_ASSERT_FALSE(list.result.more);
+    }
+    (void)harness_list(&h, BOX, 0, 5, 1 << 20);
+    (void)harness_run(&h, 120, NULL);
+    put_range(&h, 9000, 9001, 600000);
+    (void)harness_list(&h, BOX, 0, 5, 1 << 20);
+    long fields = redis_number(&server, "HLEN " KEY);
+    UNIT_CHECK(fields == 5, "%ld fields", fields);
+    harness_close(&h);
+}
+
+/* The same envelope, each time after its time, behind one that stays. */
+static void again_and_again(void)
+{
+    struct harness h;
+    if (!open_redis(&h, 500)) {
+        return;
+    }
+    put_range(&h, 0, 1, 600000);
+    for (unsigned i = 0; i < 300; i++) {
+        put_range(&h, 1, 2, 1);
+        (void)harness_run(&h, 2, NULL);
+    }
+    long fields = redis_number(&server, "HLEN " KEY);
+    UNIT_CHECK(fields <= 140, "%ld fields", fields);
+    harness_close(&h);
+}
+
+/* Room is looked for at most ten times a second: a box is full until the time that was told. */
+static void full_for_a_while(void)
+{
+    struct harness h;
+    if (!open_redis(&h, 50)) {
+        return;
+    }
+    put_range(&h, 0, 1, 600000);
+    put_range(&h, 1, 50, 100);
+    UNIT_CODE(harness_put(&h, BOX, 99, "x", 600000).result.code, STIR_E_BOX_FULL, "full");
+    (void)harness_run(&h, 120, NULL);
+    uint64_t looked = uv_hrtime();
+    put_range(&h, 101, 150, 30);
+    (void)harness_run(&h, 40, NULL);
+    struct outcome full = harness_put(&h, BOX, 200, "x", 600000);
+    if (uv_hrtime() - looked > 95000000) {
+        puts("skipped: too slow to see it");
+        harness_close(&h);
+        return;
+    }
+    UNIT_CODE(full.result.code, STIR_E_BOX_FULL, "not looked again");
+    UNIT_CHECK(full.result.retry_after_ms > 0 && full.result.retry_after_ms <= 100, "retry after %d ms",
+               (int)full.result.retry_after_ms);
+    (void)harness_run(&h, (uint64_t)full.result.retry_after_ms + 5, NULL);
+    put_range(&h, 201, 250, 600000);
+    struct outcome list = harness_list(&h, BOX, 0, 3, 1 << 20);
+    CU_ASSERT_STRING_EQUAL(list.text[0], "0");
+    CU_ASSERT_STRING_EQUAL(list.text[1], "201");
+    UNIT_CODE(harness_put(&h, BOX, 300, "x", 600000).result.code, STIR_E_BOX_FULL, "and full again");
+    harness_close(&h);
+}
+
+static void consumed_ids_go(void)
+{
+    struct harness h;
+    if (!open_redis(&h, 1000)) {
+        return;
+    }
+    put_range(&h, 0, 1, 600000);
+    for (unsigned i = 1; i <= 300; i++) {
+        put_range(&h, i, i + 1, 2000);
+        UNIT_CODE(harness_remove(&h, BOX, i).result.code, STIR_OK, "remove");
+    }
+    long before = redis_number(&server, "HLEN " KEY);
+    UNIT_CHECK(before >= 603 && before <= 603 + 129 + 8, "%ld fields", before);
+    (void)harness_run(&h, 2100, NULL);
+    put_range(&h, 1000, 1050, 600000);
+    long after = redis_number(&server, "HLEN " KEY);
+    UNIT_CHECK(after >= 103 && after <= 103 + 180, "%ld fields", after);
+    struct outcome again = harness_put(&h, BOX, 1, "1", 600000);
+    UNIT_CODE(again.result.code, STIR_OK, "a consumed one, after its time");
+    CU_ASSERT_FALSE(again.result.existed);
+    harness_close(&h);
+}
+
+/* Behind one that is known for longer: what was consumed, came again after its time, and is living or consumed anew. */
+static void consumed_twice(void)
+{
+    struct harness h;
+    if (!open_redis(&h, 1000)) {
+        return;
+    }
+    put_range(&h, 0, 1, 1500);
+    UNIT_CODE(harness_remove(&h, BOX, 0).result.code, STIR_OK, "known for long");
+    put_range(&h, 1, 3, 200);
+    UNIT_CODE(harness_remove(&h, BOX, 1).result.code, STIR_OK, "remove");
+    UNIT_CODE(harness_remove(&h, BOX, 2).result.code, STIR_OK, "remove");
+    (void)harness_run(&h, 210, NULL);
+    put_range(&h, 1, 3, 600000);
+    UNIT_CODE(harness_remove(&h, BOX, 1).result.code, STIR_OK, "removed anew");
+    (void)harness_run(&h, 1400, NULL);
+    put_range(&h, 10, 12, 600000);
+    CU_ASSERT_TRUE(harness_put(&h, BOX, 1, "1", 600000).result.existed);
+    UNIT_CODE(harness_get(&h, BOX, 1).result.code, STIR_E_NOT_FOUND, "consumed");
+    UNIT_CODE(harness_get(&h, BOX, 2).result.code, STIR_OK, "living");
+    struct outcome list = harness_list(&h, BOX, 0, 10, 1 << 20);
+    CU_ASSERT_EQUAL(list.result.count, 3);
+    harness_close(&h);
+}
+
+static void key_expires(void)
+{
+    struct harness h;
+    if (!open_redis(&h, 1000)) {
+        return;
+    }
+    put_range(&h, 1, 2, 600000);
+    put_range(&h, 2, 3, 300);
+    long ms = redis_number(&server, "PTTL " KEY);
+    UNIT_CHECK(ms > 590000 && ms <= 600001, "expires in %ld ms", ms);
+    UNIT_CODE(harness_remove(&h, BOX, 1).result.code, STIR_OK, "remove");
+    ms = redis_number(&server, "PTTL " KEY);
+    UNIT_CHECK(ms > 590000, "a consumed id is known as long: %ld ms", ms);
+    CU_ASSERT(redis_says(&server, "FLUSHALL", "+OK"));
+    put_range(&h, 1, 2, 100);
+    put_range(&h, 2, 3, 50);
+    CU_ASSERT_EQUAL(redis_number(&server, "EXISTS " KEY), 1);
+    (void)harness_run(&h, 110, NULL);
+    CU_ASSERT_EQUAL(redis_number(&server, "EXISTS " KEY), 0);
+    harness_close(&h);
+}
+
+/* As if Redis' clock had been an hour ahead when the last one arrived. */
+static void clock_set_back(void)
+{
+    static const char ahead[] = "EVAL \"local m = redis.call('HGET', KEYS[1], 'm') "
+                                "local last = struct.unpack('>I7', m, 14) + 3600000000 "
+                                "redis.call('HSET', KEYS[1], 'm', string.sub(m, 1, 13) .. struct.pack('>I7', last) .. "
+                                "string.sub(m, 21)) return 1\" 1 " KEY;
+    struct harness h;
+    if (!open_redis(&h, 1000)) {
+        return;
+    }
+    put_range(&h, 0, 2, 600000);
+    CU_ASSERT_FATAL(redis_says(&server, ahead, ":1"));
+    put_range(&h, 2, 5, 600000);
+    struct outcome list = harness_list(&h, BOX, 0, 10, 1 << 20);
+    check_first(&list, 0, 1, 5);
+    CU_ASSERT(list.entries[2].arrival_us - list.entries[1].arrival_us > 3600000000 - 1000);
+    CU_ASSERT(list.result.now_us >= list.entries[4].arrival_us);
+    for (unsigned i = 0; i < 5; i++) {
+        struct outcome after = harness_list(&h, BOX, list.entries[i].arrival_us, 10, 1 << 20);
+        check_first(&after, i + 1, 1, 4 - i);
+    }
+    struct outcome none = harness_list(&h, BOX, list.result.now_us, 10, 1 << 20);
+    check_first(&none, 0, 1, 0);
+    put_range(&h, 5, 6, 600000);
+    none = harness_list(&h, BOX, list.result.now_us, 10, 1 << 20);
+    check_first(&none, 5, 1, 1);
+    UNIT_CODE(harness_remove(&h, BOX, 2).result.code, STIR_OK, "found by its arrival");
+    harness_close(&h);
+}
+
+/* The memory store's own bounds. */
+
+static void memory_limit(void)
+{
+    struct harness h;
+    struct cpsd_store_config config = harness_defaults;
+    struct cpsd_store_stats stats;
+    char text[1000] = "";
+    memset(text, 'x', sizeof(text) - 1);
+    config.memory_limit_bytes = 100000;
+    if (!harness_open(&h, &config)) {
+        return;
+    }
+    unsigned stored = 0;
+    char to[16];
+    struct outcome o;
+    for (;; stored++) {
+        (void)snprintf(to, sizeof(to), "%u", stored + 1);
+        o = harness_put(&h, to, stored, text, 700);
+        if (o.result.code || stored > 1000) {
+            break;
+        }
+    }
+    UNIT_CODE(o.result.code, STIR_E_UNAVAILABLE, "no more memory");
+    CU_ASSERT(o.result.retry_after_ms >= 1);
+    UNIT_CHECK(stored > 60 && stored < 100, "%u stored", stored);
+    cpsd_backend_stats(h.backend, &stats);
+    CU_ASSERT_EQUAL(stats.held, stored);
+    CU_ASSERT(stats.held_octets > 90000 && stats.held_octets <= 100000);
+    UNIT_CODE(harness_remove(&h, "1", 0).result.code, STIR_OK, "consumed");
+    UNIT_CODE(harness_remove(&h, "2", 1).result.code, STIR_OK, "consumed");
+    UNIT_CODE(harness_put(&h, to, stored, text, 700).result.code, STIR_OK, "room for one");
+    (void)harness_run(&h, 1300, NULL);
+    cpsd_backend_stats(h.backend, &stats);
+    UNIT_CHECK(stats.held == 0 && stats.held_octets == 0, "the sweep leaves nothing: %d octets",
+               (int)stats.held_octets);
+    CU_ASSERT_EQUAL(stats.expired_seen, stored - 1);
+    harness_close(&h);
+}
+
+UNIT_MAIN("store_box", {"both stores tell the same history", same_history}, {"a long box in memory", long_in_memory},
+          {"a long box in Redis", long_in_redis}, {"come and go behind one that stays", come_and_go},
+          {"again and again", again_and_again}, {"full for a while", full_for_a_while},
+          {"consumed ids go", consumed_ids_go}, {"consumed twice", consumed_twice}, {"the key expires", key_expires},
+          {"a clock that was set back", clock_set_back}, {"the memory store's limit", memory_limit})
