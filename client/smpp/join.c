@@ -1,0 +1,294 @@
+#include "client/smpp/join.h"
+
+#include "client/smpp/join_message.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct smpp_join {
+    struct smpp_join_limits limits;
+    struct smpp_join_bounds held;
+    struct cps_map messages;
+    struct smpp_joined *oldest;
+    struct smpp_joined *newest;
+};
+
+enum stir_code smpp_join_new(struct smpp_join **out, const struct smpp_join_limits *limits)
+{
+    struct smpp_join *join = calloc(1, sizeof(*join));
+    if (!join || !cps_map_init(&join->messages)) {
+        free(join);
+        return STIR_E_NOMEM;
+    }
+    join->limits = *limits;
+    *out = join;
+    return STIR_OK;
+}
+
+void smpp_join_set_limits(struct smpp_join *join, const struct smpp_join_limits *limits)
+{
+    join->limits = *limits;
+}
+
+struct smpp_join_bounds smpp_join_held(const struct smpp_join *join)
+{
+    return join->held;
+}
+
+/* A key as octets, so that no two keys have the same, and their hash. */
+struct lookup {
+    uint8_t octets[SMPP_JOIN_KEY_MAX];
+    size_t n;
+    uint64_t hash;
+};
+
+static void put(struct lookup *to, const void *data, size_t n)
+{
+    if (n > 0) {
+        memcpy(to->octets + to->n, data, n);
+        to->n += n;
+    }
+}
+
+static void write_key(struct lookup *to, const struct smpp_join *join, const struct smpp_join_key *key)
+{
+    const uint8_t fixed[] = {(uint8_t)key->place.kind, (uint8_t)(key->place.ref >> 8),
+                             (uint8_t)key->place.ref,  key->place.total,
+                             key->data_coding,         (uint8_t)key->orig.len};
+    to->n = 0;
+    put(to, &key->peer, sizeof(key->peer));
+    put(to, fixed, sizeof(fixed));
+    put(to, key->orig.ptr, key->orig.len);
+    put(to, key->dest.ptr, key->dest.len);
+    to->hash = cps_map_hash(&join->messages, to->octets, to->n, NULL, 0);
+}
+
+static bool within(const struct smpp_join_bounds *held, const struct smpp_join_bounds *more,
+                   const struct smpp_join_bounds *limit)
+{
+    return held->messages + more->messages <= limit->messages && held->segments + more->segments <= limit->segments &&
+           held->octets <= limit->octets && more->octets <= limit->octets - held->octets;
+}
+
+static bool allowed(const struct smpp_join *join, const struct smpp_join_peer *peer, struct smpp_join_bounds more)
+{
+    return within(&join->held, &more, &join->limits.all) && within(&peer->held, &more, &join->limits.peer);
+}
+
+static void add(struct smpp_join_bounds *held, const struct smpp_join_bounds *more)
+{
+    held->messages += more->messages;
+    held->segments += more->segments;
+    held->octets += more->octets;
+}
+
+static void count_in(struct smpp_join *join, struct smpp_join_peer *peer, struct smpp_join_bounds more)
+{
+    add(&join->held, &more);
+    add(&peer->held, &more);
+}
+
+static void link_message(struct smpp_join *join, struct smpp_joined *message, uint64_t hash)
+{
+    cps_map_put(&join->messages, &message->node, hash);
+    *(message->older ? &message->older->newer : &join->oldest) = message;
+    *(message->newer ? &message->newer->older : &join->newest) = message;
+}
+
+static void unlink_message(struct smpp_join *join, struct smpp_joined *message)
+{
+    cps_map_remove(&join->messages, &message->node);
+    *(message->older ? &message->older->newer : &join->oldest) = message->newer;
+    *(message->newer ? &message->newer->older : &join->newest) = message->older;
+}
+
+/* Out of the joiner, into the caller's hands. */
+static struct smpp_joined *take_out(struct smpp_join *join, struct smpp_joined *message)
+{
+    struct smpp_join_bounds less = {1, message->here, message->size};
+    struct smpp_join_bounds *held[] = {&join->held, &message->peer->held};
+    unlink_message(join, message);
+    for (size_t i = 0; i < 2; i++) {
+        held[i]->messages -= less.messages;
+        held[i]->segments -= less.segments;
+        held[i]->octets -= less.octets;
+    }
+    message->older = NULL;
+    message->newer = NULL;
+    message->peer = NULL;
+    return message;
+}
+
+static struct smpp_joined *find(struct smpp_join *join, const struct lookup *key)
+{
+    struct cps_map_node *node = cps_map_first(&join->messages, key->hash);
+    while (node && !smpp_joined_has_key((struct smpp_joined *)node, key->octets, key->n)) {
+        node = cps_map_next(node);
+    }
+    return (struct smpp_joined *)node;
+}
+
+/* Makes room in a message's block for a segment, which may move it; NULL: over a bound or out of memory. */
+static struct smpp_joined *make_room(struct smpp_join *join, struct smpp_joined *message, size_t part_len)
+{
+    size_t need = message->used + part_len;
+    size_t ample = message->size + message->size / 2;
+    size_t sizes[] = {ample > need ? ample : need, need};
+    for (size_t i = 0; i < 2; i++) {
+        struct smpp_join_bounds more = {.octets = sizes[i] - message->size};
+        if (!allowed(join, message->peer, more)) {
+            continue;
+        }
+        uint64_t hash = message->node.hash;
+        unlink_message(join, message);
+        struct smpp_joined *moved = realloc(message, sizes[i]);
+        if (moved) {
+            count_in(join, moved->peer, more);
+            moved->size = sizes[i];
+        }
+        link_message(join, moved ? moved : message, hash);
+        return moved;
+    }
+    return NULL;
+}
+
+static struct smpp_join_outcome outcome(enum smpp_join_result result, struct smpp_joined *message)
+{
+    return (struct smpp_join_outcome){.result = result, .message = message};
+}
+
+static bool same_part(const struct smpp_joined *message, unsigned number, const struct smpp_part *part)
+{
+    struct smpp_part here;
+    return smpp_joined_segment(message, number, &here, NULL) && here.locking == part->locking &&
+           here.single == part->single && here.octets.len == part->octets.len &&
+           (part->octets.len == 0 || memcmp(here.octets.ptr, part->octets.ptr, part->octets.len) == 0);
+}
+
+/* NULL: over a bound or out of memory. */
+static struct smpp_joined *first_segment(struct smpp_join *join, const struct smpp_join_key *key,
+                                         const struct lookup *lookup, const struct smpp_part *part, uint64_t now_ms)
+{
+    size_t size = smpp_joined_size(key->place.total, lookup->n, part->octets.len);
+    struct smpp_join_bounds more = {.messages = 1, .octets = size};
+    struct smpp_joined *message = NULL;
+    if (allowed(join, key->peer, more)) {
+        message = smpp_joined_new(size, key, lookup->octets, lookup->n);
+    }
+    if (message) {
+        message->since_ms = now_ms;
+        message->older = join->newest;
+        link_message(join, message, lookup->hash);
+        count_in(join, key->peer, more);
+    }
+    return message;
+}
+
+static struct smpp_join_outcome add_segment(struct smpp_join *join, struct smpp_joined *message, unsigned number,
+                                            const struct smpp_part *part, void *token)
+{
+    struct smpp_join_bounds more = {.segments = 1};
+    struct smpp_joined *roomy = NULL;
+    if (allowed(join, message->peer, more)) {
+        roomy = smpp_joined_fits(message, part->octets.len) ? message : make_room(join, message, part->octets.len);
+    }
+    if (!roomy) {
+        return outcome(SMPP_JOIN_OVER, take_out(join, message));
+    }
+    smpp_joined_put(roomy, number, part, token);
+    count_in(join, roomy->peer, more);
+    return smpp_joined_is_complete(roomy) ? outcome(SMPP_JOIN_COMPLETE, take_out(join, roomy))
+                                          : outcome(SMPP_JOIN_HELD, NULL);
+}
+
+/* The first segment of a message, where an older one under the same key may have been given up for it. */
+static struct smpp_join_outcome add_first(struct smpp_join *join, const struct smpp_join_key *key,
+                                          const struct lookup *lookup, const struct smpp_part *part, void *token,
+                                          uint64_t now_ms, struct smpp_joined *given_up)
+{
+    struct smpp_joined *message = first_segment(join, key, lookup, part, now_ms);
+    if (!message) {
+        return outcome(SMPP_JOIN_OVER, given_up);
+    }
+    struct smpp_join_outcome done = add_segment(join, message, key->place.number, part, token);
+    if (done.result == SMPP_JOIN_OVER) {
+        smpp_joined_free(done.message);
+        done.message = given_up;
+    } else if (given_up) {
+        done = outcome(SMPP_JOIN_RESET, given_up);
+    }
+    return done;
+}
+
+/* A part that a slot can describe, a key that can be written. */
+static bool joinable(const struct smpp_join_key *key, const struct smpp_part *part)
+{
+    return key->place.number >= 1 && key->place.number <= key->place.total && key->orig.len <= SMPP_JOIN_ADDRESS_MAX &&
+           key->dest.len <= SMPP_JOIN_ADDRESS_MAX && part->octets.len <= UINT32_MAX / 1024;
+}
+
+struct smpp_join_outcome smpp_join_add(struct smpp_join *join, const struct smpp_join_key *key,
+                                       const struct smpp_part *part, void *token, uint64_t now_ms)
+{
+    struct lookup lookup;
+    unsigned number = key->place.number;
+    if (!joinable(key, part)) {
+        return outcome(SMPP_JOIN_OVER, NULL);
+    }
+    write_key(&lookup, join, key);
+    struct smpp_joined *message = find(join, &lookup);
+    if (!message) {
+        return add_first(join, key, &lookup, part, token, now_ms, NULL);
+    }
+    struct smpp_join_slot *slot = &message->slots[number - 1];
+    if (!slot->here) {
+        return add_segment(join, message, number, part, token);
+    }
+    if (same_part(message, number, part)) {
+        return (struct smpp_join_outcome){.result = SMPP_JOIN_DUPLICATE, .held = &slot->token};
+    }
+    return add_first(join, key, &lookup, part, token, now_ms, take_out(join, message));
+}
+
+static bool is_due(const struct smpp_join *join, const struct smpp_joined *message, uint64_t now_ms)
+{
+    return now_ms >= message->since_ms && now_ms - message->since_ms >= join->limits.timeout_ms;
+}
+
+struct smpp_joined *smpp_join_expire(struct smpp_join *join, uint64_t now_ms)
+{
+    return join->oldest && is_due(join, join->oldest, now_ms) ? take_out(join, join->oldest) : NULL;
+}
+
+uint64_t smpp_join_next_ms(const struct smpp_join *join, uint64_t now_ms)
+{
+    if (!join->oldest) {
+        return UINT64_MAX;
+    }
+    if (is_due(join, join->oldest, now_ms)) {
+        return 0;
+    }
+    return now_ms < join->oldest->since_ms ? join->limits.timeout_ms
+                                           : join->oldest->since_ms + join->limits.timeout_ms - now_ms;
+}
+
+struct smpp_joined *smpp_join_take(struct smpp_join *join, const struct smpp_join_peer *peer)
+{
+    struct smpp_joined *message = join->oldest;
+    while (message && peer && message->peer != peer) {
+        message = message->newer;
+    }
+    return message ? take_out(join, message) : NULL;
+}
+
+void smpp_join_free(struct smpp_join *join)
+{
+    if (!join) {
+        return;
+    }
+    for (struct smpp_joined *message; (message = smpp_join_take(join, NULL));) {
+        smpp_joined_free(message);
+    }
+    cps_map_free(&join->messages);
+    free(join);
+}

@@ -1,0 +1,67 @@
+#include "client/smpp/segment.h"
+
+#include "client/smpp/gsm.h"
+
+/* The septets behind a header begin at the next septet boundary (TS 23.040 section 9.2.3.24). */
+static enum stir_code unpack(struct smpp_part *part, size_t header_len, struct stir_buf *unpacked,
+                             struct stir_error *err)
+{
+    unsigned fill = (unsigned)((7 - header_len * 8 % 7) % 7);
+    unpacked->len = 0;
+    uint8_t *septets = (uint8_t *)stir_buf_extend(unpacked, smpp_gsm_unpacked_max(part->octets.len));
+    if (!septets) {
+        return stir_fail(err, stir_buf_state(unpacked), "unpacking septets");
+    }
+    unpacked->len = smpp_gsm_unpack(septets, (const uint8_t *)part->octets.ptr, part->octets.len, fill);
+    part->octets = stir_view(unpacked->ptr, unpacked->len);
+    return STIR_OK;
+}
+
+static bool same_place(const struct smpp_place *udh, const struct smpp_place *sar)
+{
+    uint16_t mask = udh->kind == SMPP_REF_8 ? 0xff : 0xffff;
+    return udh->total == sar->total && udh->number == sar->number && (udh->ref & mask) == (sar->ref & mask);
+}
+
+static void add_sar(struct smpp_segment *segment, const struct smpp_sar *sar)
+{
+    struct smpp_place place;
+    if (!sar->present) {
+        return;
+    }
+    if (!smpp_place_set(&place, SMPP_REF_SAR, sar->ref, sar->total, sar->segment)) {
+        segment->impossible = true;
+    } else if (segment->place.kind == SMPP_REF_NONE) {
+        segment->place = place;
+    } else {
+        segment->ambiguous = !same_place(&segment->place, &place);
+    }
+}
+
+enum stir_code smpp_segment_read(struct smpp_segment *out, uint8_t esm_class, uint8_t data_coding,
+                                 struct stir_view octets, const struct smpp_sar *sar,
+                                 const struct smpp_text_settings *settings, struct stir_buf *unpacked,
+                                 struct stir_error *err)
+{
+    struct smpp_udh udh = {.place = {.kind = SMPP_REF_NONE, .total = 1, .number = 1}};
+    enum stir_code code = esm_class & SMPP_ESM_UDHI ? smpp_udh_read(&udh, octets, err) : STIR_OK;
+    if (code != STIR_OK) {
+        return code;
+    }
+    struct smpp_segment segment = {
+        .alphabet = smpp_alphabet_of(data_coding, settings),
+        .part = {.octets = stir_view(octets.ptr + udh.len, octets.len - udh.len),
+                 .locking = udh.locking,
+                 .single = udh.single},
+        .place = udh.place,
+        .impossible = udh.impossible,
+    };
+    add_sar(&segment, sar);
+    if (settings->packed && segment.alphabet == SMPP_GSM7) {
+        code = unpack(&segment.part, udh.len, unpacked, err);
+    }
+    if (code == STIR_OK) {
+        *out = segment;
+    }
+    return code;
+}

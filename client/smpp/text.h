@@ -1,0 +1,71 @@
+#pragma once
+
+#include "client/smpp/pdu.h"
+#include "common/buf.h"
+#include "common/view.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * What the octets of a short message say, as the octets of a MIME body (text/plain;charset=utf-8, or the octets
+ * themselves), which is what msgi is made over. Pure functions, thread-safe.
+ */
+enum smpp_alphabet {
+    SMPP_GSM7, /* GSM 03.38 with the national tables that the user data header names */
+    SMPP_ASCII,
+    SMPP_LATIN1,
+    SMPP_UTF8,
+    SMPP_UTF16, /* UCS-2, big-endian, with surrogate pairs */
+    SMPP_ISO_8859_5,
+    SMPP_ISO_8859_8,
+    SMPP_SHIFT_JIS,   /* data_coding 5, "JIS (X 0208-1990)" */
+    SMPP_ISO_2022_JP, /* data_coding 10 */
+    SMPP_EUC_JP,      /* data_coding 13, "Extended Kanji JIS (X 0212-1990)" */
+    SMPP_EUC_KR,      /* data_coding 14, "KS C 5601" */
+    SMPP_OCTETS,      /* no text: binary, compressed, pictograms, reserved */
+};
+
+/* How a peer writes text: settings of the peer, as nothing in a PDU says it. */
+struct smpp_text_settings {
+    enum smpp_alphabet data_coding_0; /* SMPP_GSM7 (the default), SMPP_LATIN1, SMPP_ASCII or SMPP_UTF8 */
+    bool packed;                      /* GSM septets come packed, eight in seven octets */
+};
+
+/* One segment's text. */
+struct smpp_part {
+    struct stir_view octets; /* without user data header; septets not packed */
+    uint8_t locking;         /* national language identifiers, for SMPP_GSM7 */
+    uint8_t single;
+};
+
+enum smpp_body {
+    SMPP_BODY_TEXT,
+    SMPP_BODY_OCTETS,    /* SMPP_OCTETS */
+    SMPP_BODY_MALFORMED, /* no text in that alphabet: an octet over 0x7f in 7-bit text, a surrogate without its other
+                          * half, half a UTF-16 unit, an octet or a sequence that the alphabet has not */
+};
+
+/*
+ * The alphabet that a data_coding names: SMPP's own values 0 to 15, and above them the data coding scheme of 3GPP
+ * TS 23.038 section 4, whose reserved values mean the default alphabet.
+ */
+enum smpp_alphabet smpp_alphabet_of(uint8_t data_coding, const struct smpp_text_settings *settings);
+
+/* A delivery receipt or an intermediate notification: says something about a message, is none. Acknowledgements by
+ * the other side's user (their text is a message's) and reserved types are messages. */
+static inline bool smpp_is_receipt(uint8_t esm_class)
+{
+    return (esm_class & SMPP_ESM_TYPE) == SMPP_ESM_RECEIPT || (esm_class & SMPP_ESM_TYPE) == SMPP_ESM_NOTIFICATION;
+}
+
+/*
+ * Appends the body of a message that came in these parts: joined first, then decoded. Deterministic: the same octets
+ * make the same body on any machine. What is no text in its alphabet is not repaired, as two different messages might
+ * then have one body: its octets, joined, are the body.
+ *
+ * STIR_E_NOMEM and STIR_E_TOO_BIG stick in out; STIR_E_CONFIG: this machine's iconv lacks the alphabet. out is as long
+ * as it was then.
+ */
+enum stir_code smpp_body_make(struct stir_buf *out, enum smpp_body *kind, enum smpp_alphabet alphabet,
+                              const struct smpp_part *parts, size_t count, struct stir_error *err) STIR_MUST_CHECK;
