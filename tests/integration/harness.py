@@ -239,9 +239,9 @@ class Tap:
 
 
 class Cpsd(Process):
-    """A cpsd on free ports. `keys` are configuration keys: {"store.ttl_default_s": 2}."""
+    """A cpsd on free ports. `keys` are configuration keys: store__ttl_default_s=2. `under` is a command that runs it."""
 
-    def __init__(self, directory, name="cpsd", certificate=None, **keys):
+    def __init__(self, directory, name="cpsd", certificate=None, under=(), **keys):
         self.directory = os.path.join(directory, name)
         os.makedirs(self.directory, exist_ok=True)
         self.ca, self.key = certificate or make_certificate(self.directory, "server")
@@ -256,7 +256,7 @@ class Cpsd(Process):
             **{k.replace("__", "."): v for k, v in keys.items()},
         }
         self.write_config()
-        super().__init__([CPSD, "-c", self.config], os.path.join(self.directory, "log"))
+        super().__init__([*under, CPSD, "-c", self.config], os.path.join(self.directory, "log"))
         try:
             until(self._ready, 20 * SLOW, "cpsd is ready")
         except AssertionError:
