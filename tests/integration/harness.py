@@ -30,6 +30,8 @@ def _sanitized():
 
 
 SANITIZED = _sanitized()
+if "TSAN_OPTIONS" not in os.environ:
+    os.environ["TSAN_OPTIONS"] = "suppressions=" + os.path.join(HOME, "tests", "tsan.supp")
 SLOW = 5 if SANITIZED else 1  # what a time limit of a test is multiplied by
 
 
