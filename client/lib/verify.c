@@ -103,7 +103,7 @@ static enum cps_found find_chain(struct cps *cps, const struct stir_passport *pa
     return cps_certcache_get(cps->certs, chain, passport->x5u, task, err);
 }
 
-static void remember(struct cps_proof *proof, int known, enum cps_code code, const struct cps_error *err)
+static void remember(struct cps_proof *proof, enum cps_proved known, enum cps_code code, const struct cps_error *err)
 {
     proof->known = known;
     proof->failed = code;

@@ -11,7 +11,7 @@ struct cps_task;
  * to message; a proof keeps it, so that a PASSporT in a box is proved once. Guarded by its owner.
  */
 struct cps_proof {
-    enum {
+    enum cps_proved {
         CPS_PROVED_NOTHING,
         CPS_PROVED_CREDENTIALS,
         CPS_PROVED_SIGNATURE,
