@@ -1,0 +1,192 @@
+#pragma once
+
+#include "common/conf.h"
+#include "common/log.h"
+#include "common/tn.h"
+
+/*
+ * The configuration of cps-smpp: one typed table (config.c) that parses, checks, documents. Field names are the keys'
+ * names behind their section's. A `..._status` is given as a name (ESME_RSUBMITFAIL) or a number, a `..._tlv` as a
+ * number, both decimal or 0x: their values are in `status` and `tag`.
+ */
+enum gw_action {
+    GW_PASS,
+    GW_SIGN,
+    GW_VERIFY,
+};
+
+enum gw_alphabet { /* of data_coding 0 */
+                   GW_ALPHABET_GSM7,
+                   GW_ALPHABET_LATIN1,
+                   GW_ALPHABET_ASCII,
+                   GW_ALPHABET_UTF8,
+};
+
+enum gw_alphanumeric {
+    GW_ALPHANUMERIC_UNSIGNED,
+    GW_ALPHANUMERIC_DOMAIN,
+};
+
+enum gw_forward {
+    GW_FORWARD,
+    GW_REJECT,
+};
+
+enum gw_sign_mode {
+    GW_PUBLISH_FIRST,
+    GW_PUBLISH_BESIDE,
+};
+
+enum gw_replay { /* as enum cps_replay */
+                 GW_REPLAY_MEMORY,
+                 GW_REPLAY_SQLITE,
+                 GW_REPLAY_NONE,
+};
+
+/* [submit] is the way from the ESMEs to the peer, [deliver] that from the peer to the ESMEs. */
+struct gw_way {
+    int action;   /* enum gw_action */
+    int alphabet; /* enum gw_alphabet */
+    bool packed;
+};
+
+struct gw_config {
+    /* [listen] */
+    char *listen_address;
+    char *listen_certificate;
+    char *listen_private_key;
+    char *listen_client_ca;
+    char *listen_allow;
+    int64_t max_connections;
+    int64_t max_binds_per_system_id;
+    int64_t max_pdu_bytes;
+    /* [peer] */
+    char *peer_address;
+    bool peer_tls;
+    char *peer_ca;
+    char *peer_name;
+    char *peer_certificate;
+    char *peer_private_key;
+    /* [timeouts] */
+    int64_t connect_ms;
+    int64_t bind_s;
+    int64_t enquire_link_s;
+    int64_t answer_s;
+    int64_t pdu_s;
+    int64_t idle_s;
+    int64_t unbind_s;
+    int64_t drain_s;
+    /* [limits] */
+    int64_t held_messages;
+    int64_t held_bytes;
+    int64_t held_messages_total;
+    int64_t held_bytes_total;
+    int64_t queue_bytes;
+    /* [submit], [deliver] */
+    struct gw_way submit;
+    struct gw_way deliver;
+    /* [sign] */
+    int sign_mode;       /* enum gw_sign_mode */
+    int sign_on_failure; /* enum gw_forward */
+    int sign_outside;    /* enum gw_forward */
+    char *sign_reject_status;
+    int64_t sign_timeout_ms;
+    int64_t sign_ttl_s;
+    bool sign_with_chain;
+    /* [verify] */
+    int64_t verify_wait_ms;
+    char *verify_deliver; /* lists of verdicts; a verdict in none of them is tagged */
+    char *verify_tag;
+    char *verify_reject;
+    char *verify_reject_status;
+    char *verify_verdict_tlv;
+    char *verify_signer_tlv;
+    char *verify_text_prefix;
+    /* [sender] */
+    int alphanumeric; /* enum gw_alphanumeric */
+    char *alphanumeric_domain;
+    /* [join] */
+    bool join_strict;
+    int64_t join_timeout_ms;
+    int64_t join_messages_per_peer;
+    int64_t join_bytes_per_peer;
+    int64_t join_messages;
+    int64_t join_bytes;
+    /* [numbers] */
+    char *country_code;
+    char *national_prefix;
+    char *international_prefix;
+    int64_t national_digits;
+    int64_t max_digits;
+    int64_t short_code_digits;
+    /* [cps] */
+    char *cps_url;
+    char *cps_ca;
+    char *cps_certificate;
+    char *cps_private_key;
+    int64_t cps_connect_timeout_ms;
+    int64_t cps_request_timeout_ms;
+    int64_t cps_max_connections;
+    int64_t cps_max_in_flight;
+    /* [trust] */
+    char *trust_roots;
+    char *trust_crl;
+    char *trust_crl_issuer;
+    bool trust_crl_required;
+    char *trust_x5u_dir;
+    char *trust_x5u_ca;
+    char *trust_x5u_ports;
+    bool trust_x5u_allow_private;
+    bool trust_allow_spc;
+    bool trust_require_msgi;
+    int64_t trust_max_age_s;
+    int64_t trust_clock_skew_s;
+    int trust_replay; /* enum gw_replay */
+    char *trust_replay_file;
+    int64_t trust_replay_max;
+    /* [keys] */
+    char *keys_dir;
+    char *keys_recipients_dir;
+    /* [tenants] */
+    char *tenants_dir;
+    /* [spool] */
+    char *spool_file;
+    int64_t spool_messages;
+    int64_t spool_bytes;
+    /* [admin] */
+    char *admin_address;
+    /* [log] */
+    int log_level;
+    int log_format;
+    char *log_judged;
+    bool log_numbers;
+
+    /* Not keys of their own: what the texts above say. */
+    struct {
+        uint32_t sign_reject;
+        uint32_t verify_reject;
+    } status;
+    struct {
+        uint16_t verdict;
+        uint16_t signer;
+    } tag;
+};
+
+extern const struct stir_conf_key gw_config_table[];
+extern const size_t gw_config_count;
+
+/* Keys given on the command line, "section.key=value", on top of the file; also when it is read again. */
+#define GW_OVERRIDES_MAX 128
+struct gw_overrides {
+    const char *text[GW_OVERRIDES_MAX];
+    size_t count;
+};
+
+/* Reads `path` (NULL: defaults only), then overrides (may be NULL), and checks what concerns more than one key.
+ * STIR_E_CONFIG, STIR_E_IO. *out is filled on success only; clear it with gw_config_clear. */
+enum stir_code gw_config_load(struct gw_config *out, const char *path, const struct gw_overrides *overrides,
+                              struct stir_error *err) STIR_MUST_CHECK;
+void gw_config_clear(struct gw_config *config);
+
+/* The numbering that addresses are read with. */
+void gw_config_numbering(const struct gw_config *config, struct stir_numbering *out);

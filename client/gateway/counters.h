@@ -1,0 +1,30 @@
+#pragma once
+
+#include <stdint.h>
+
+/* What all relays of a gateway count, since start; all on one thread. X(name, label pairs or "", help) */
+#define GW_COUNTER_LIST(X)                                                                                             \
+    X(pdus_from_esme, "PDUs that came from ESMEs")                                                                     \
+    X(pdus_from_peer, "PDUs that came from the peer")                                                                  \
+    X(octets_from_esme, "Octets of these")                                                                             \
+    X(octets_from_peer, "Octets of these")                                                                             \
+    X(offered, "Messages that the filter was asked about")                                                             \
+    X(passed, "Of these, passed on as they came")                                                                      \
+    X(edited, "Of these, passed on edited")                                                                            \
+    X(answered, "Of these, answered with an error")                                                                    \
+    X(abandoned, "Of these, undecided when their connection ended")                                                    \
+    X(dropped, "Requests left unanswered because the gateway was stopping or a leg had ended")                         \
+    X(nacked, "Requests answered with an error by the gateway itself, filter aside")                                   \
+    X(malformed, "Connections closed because what they sent was not SMPP, or not to be framed")                        \
+    X(binds, "Binds that the peer accepted")                                                                           \
+    X(binds_refused, "Binds that the peer refused")                                                                    \
+    X(binds_failed, "Binds that the gateway answered itself: over the limit, or no peer")                              \
+    X(timeouts, "Connections closed because a leg was silent, or too slow")                                            \
+    X(stalls, "Times that reading stopped because too many messages were held")                                        \
+    X(enquiries, "enquire_link sent by the gateway itself")
+
+struct gw_counters {
+#define GW_COUNTER_FIELD(name, help) uint64_t name;
+    GW_COUNTER_LIST(GW_COUNTER_FIELD)
+#undef GW_COUNTER_FIELD
+};

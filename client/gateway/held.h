@@ -1,0 +1,105 @@
+#pragma once
+
+#include "client/smpp/pdu.h"
+#include "client/smpp/pdu_edit.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * A message on its way through the gateway, from when it is offered to the filter until that has decided. Everything
+ * here happens on the loop's thread.
+ */
+
+/* The two connections of a relay, and, as `from`, the two directions: from the ESME that bound to us ([submit]), from
+ * the peer that we bound to for it ([deliver]). The direction counts, not the command: data_sm goes both ways. */
+enum gw_leg {
+    GW_ESME,
+    GW_PEER,
+    GW_LEG_COUNT,
+};
+
+static inline enum gw_leg gw_other(enum gw_leg leg)
+{
+    return leg == GW_ESME ? GW_PEER : GW_ESME;
+}
+
+enum {
+    GW_SYSTEM_ID_MAX = 63, /* the specification has 15; a bind with more than this is refused */
+    GW_ADDRESS_MAX = 63,
+};
+
+/* Who is bound. */
+struct gw_bind {
+    char system_id[GW_SYSTEM_ID_MAX + 1]; /* the peer accepted it together with the password, see gw_held.bind */
+    char address[GW_ADDRESS_MAX + 1];     /* the ESME's, without port */
+    uint64_t connection;                  /* a number of its own for each connection of this process */
+    uint32_t command;                     /* SMPP_BIND_RECEIVER, _TRANSMITTER, _TRANSCEIVER */
+    uint8_t interface_version;
+};
+
+struct gw_held {
+    enum gw_leg from;
+    const struct gw_bind *bind; /* from the ESME nothing is offered before the peer has accepted the bind */
+    struct smpp_pdu pdu;        /* views into octets that belong to the held message; an address, text, TLV may be
+                                 * looked at as long as it is held */
+    enum smpp_fault fault;      /* not SMPP_OK: the PDU cannot be read (what it lacks is in flaw), only pdu.octets and
+                                 * pdu.header are set. It may be passed on as it is, or answered
+                                 * smpp_status_of(fault, flaw.field) */
+    struct smpp_flaw flaw;
+    uint64_t arrived_ms; /* uv_now() */
+    void *own;           /* the filter's */
+};
+
+/*
+ * Decisions. Each ends the filter's part in the message: held is not to be touched after it. They may be taken within
+ * offer() or at any time later, also for several messages in a row, but not within abandoned().
+ *
+ * Messages of one direction of a connection with the same source and destination go on in the order in which they came
+ * (submit_multi: with those to any of its destinations): one that is passed while an earlier one is undecided waits for
+ * it in the relay. An answer waits for nothing.
+ */
+
+/* It goes on, octet for octet. */
+void gw_held_pass(struct gw_held *held);
+
+/* It goes on, edited; what `edit` points to is read during the call only. STIR_E_INVAL and STIR_E_TOO_BIG as
+ * smpp_pdu_edit, the latter also when it would be longer than max_pdu_bytes; STIR_E_NOMEM: then it is still undecided.
+ * A text (edit->body) is put in place of the old one, UDH included; in verify, drop the tags that are ours from what
+ * arrived, or a sender writes his own verdict. */
+enum stir_code gw_held_edit(struct gw_held *held, const struct smpp_edit *edit) STIR_MUST_CHECK;
+
+/* It goes nowhere: its sender gets a response with this status, an error (0 stands for SMPP_RSYSERR). */
+void gw_held_answer(struct gw_held *held, uint32_t status);
+
+/* Those of `items` that came over the same connection and direction exchange their places, so that they go on in this
+ * order: the segments of a message that did not come in theirs. All are undecided. */
+void gw_held_reorder(struct gw_held *const *items, size_t count);
+
+/*
+ * Who decides. The first two are called by a relay, the others, which may be NULL, by the gateway.
+ */
+struct gw_config;
+struct stir_buf;
+
+struct gw_filter {
+    /* A message (submit_sm, deliver_sm, data_sm, submit_multi, and no receipt) in a direction whose action is not
+     * `pass`. It must come to a decision some time. */
+    void (*offer)(void *arg, struct gw_held *held);
+
+    /* An undecided message has lost its connection, or its bind has ended. Nobody was answered, nothing was sent on:
+     * its sender will repeat it. held is gone when this returns. */
+    void (*abandoned)(void *arg, struct gw_held *held);
+
+    /* SIGHUP: a new configuration, valid until the next. On failure the filter goes on with the one it has, and the
+     * gateway drops the new one. Undecided messages stay undecided. */
+    enum stir_code (*reload)(void *arg, const struct gw_config *config, struct stir_error *err);
+
+    /* Prometheus text, behind the gateway's own. */
+    void (*metrics)(void *arg, struct stir_buf *out);
+
+    /* SIGTERM has come: what is undecided now is to be decided without further waiting where that is possible. */
+    void (*stop)(void *arg);
+
+    void *arg;
+};
