@@ -282,7 +282,7 @@ static void test_too_large(void)
     CODE_IS(cps_retrieve(world.cps, WORLD_DEST, NULL, 0, &none, &err), CPS_E_PROTOCOL, err);
     /* without a length that could tell before */
     char raw[4096] = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n801\r\n";
-    (void)snprintf(raw + strlen(raw), 2060, "%s", body);
+    (void)snprintf(raw + strlen(raw), 2060, "%.2049s", body);
     (void)snprintf(raw + strlen(raw), 16, "\r\n0\r\n\r\n");
     will_say(raw);
     CODE_IS(cps_retrieve(world.cps, WORLD_DEST, NULL, 0, &none, &err), CPS_E_PROTOCOL, err);
