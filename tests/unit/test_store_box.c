@@ -40,7 +40,7 @@ static bool open_memory(struct harness *h, unsigned box_limit)
 
 /* A random history. */
 
-enum { IDS = 400, STEPS = 400, ROUNDS = 12, SHORT_MS = 400 };
+enum { IDS = 1500, STEPS = 1500, ROUNDS = 8, SHORT_MS = 1200 };
 
 struct pair {
     struct harness memory, redis;
@@ -72,22 +72,23 @@ static void same_list(struct pair *p, const char *box, size_t cursor, size_t cou
     }
 }
 
-static void step(struct pair *p, const char *box)
+/* puts: how many of a hundred are */
+static void step(struct pair *p, const char *box, unsigned puts)
 {
     unsigned id = chance(p, IDS);
     unsigned what = chance(p, 100);
     char text[32];
     (void)snprintf(text, sizeof(text), "%0*u", (int)chance(p, 20) + 1, id);
-    if (what < 45) {
+    if (what < puts) {
         int64_t ttl = chance(p, 3) ? 600000 : SHORT_MS;
         struct outcome a = harness_put(&p->memory, box, id, text, ttl), b = harness_put(&p->redis, box, id, text, ttl);
         CU_ASSERT_EQUAL(a.result.code, b.result.code);
         UNIT_CHECK(a.result.existed == b.result.existed, "id %u existed: %d, %d", id, a.result.existed,
                    b.result.existed);
-    } else if (what < 80) {
+    } else if (what < 85) {
         struct outcome a = harness_remove(&p->memory, box, id), b = harness_remove(&p->redis, box, id);
         UNIT_CHECK(a.result.code == b.result.code, "id %u removed", id);
-    } else if (what < 90) {
+    } else if (what < 92) {
         struct outcome a = harness_get(&p->memory, box, id), b = harness_get(&p->redis, box, id);
         UNIT_CHECK(a.result.code == b.result.code, "id %u there", id);
         UNIT_STR(a.text[0], b.text[0], "envelope");
@@ -100,6 +101,7 @@ static void same_history(void)
 {
     static struct pair pair;
     static const char *const boxes[] = {BOX, "im:a@example.com"};
+    static const unsigned puts[] = {80, 50, 20, 45};
     struct pair *p = &pair;
     p->random = 20240229;
     if (!open_memory(&p->memory, 100000) || !open_redis(&p->redis, 100000)) {
@@ -107,7 +109,7 @@ static void same_history(void)
     }
     for (int round = 0; round < ROUNDS; round++) {
         for (int i = 0; i < STEPS; i++) {
-            step(p, boxes[chance(p, 4) == 0]);
+            step(p, boxes[chance(p, 8) == 0], puts[round % 4]);
         }
         (void)harness_run(&p->memory, SHORT_MS + 10, NULL);
         same_list(p, boxes[0], 0, HARNESS_ENTRIES, 1 << 20);
@@ -202,12 +204,51 @@ static void come_and_go(void)
         check_first(&list, 0, 1, 1);
         CU_ASSERT_FALSE(list.result.more);
     }
-    (void)harness_list(&h, BOX, 0, 5, 1 << 20);
     (void)harness_run(&h, 120, NULL);
+    for (int i = 0; i < 3; i++) {
+        (void)harness_list(&h, BOX, 0, 5, 1 << 20);
+    }
     put_range(&h, 9000, 9001, 600000);
-    (void)harness_list(&h, BOX, 0, 5, 1 << 20);
     long fields = redis_number(&server, "HLEN " KEY);
     UNIT_CHECK(fields == 5, "%ld fields", fields);
+    harness_close(&h);
+}
+
+/* While rows are being closed up, which takes some operations: what expires at the front, lists, removals, puts. */
+static void in_between(void)
+{
+    enum {
+        ALL = 900,
+        SHORT = 20,
+        TAKEN = 515 /* with so many of no use, it begins */
+    };
+    struct harness h;
+    if (!open_redis(&h, 5000)) {
+        return;
+    }
+    put_range(&h, 0, SHORT, 1500);
+    put_range(&h, SHORT, ALL, 600000);
+    for (unsigned i = SHORT; i < SHORT + TAKEN; i++) {
+        UNIT_CODE(harness_remove(&h, BOX, i).result.code, STIR_OK, "remove");
+    }
+    long rows = redis_number(&server, "HLEN " KEY) - 1 - 2 * TAKEN - (ALL - TAKEN);
+    UNIT_CHECK(rows > ALL - 256 && rows < ALL, "it has begun and not ended: %ld rows", rows);
+    struct outcome list = harness_list(&h, BOX, 0, SHORT, 1 << 20);
+    check_first(&list, 0, 1, SHORT);
+    (void)harness_run(&h, 1510, NULL);
+    for (unsigned i = 0; i < 6; i++) {
+        put_range(&h, ALL + i, ALL + i + 1, 600000);
+        struct outcome newest = harness_get(&h, BOX, ALL + i);
+        list = harness_list(&h, BOX, newest.entries[0].arrival_us - 1, 10, 1 << 20);
+        check_first(&list, ALL + i, 1, 1);
+        list = harness_list(&h, BOX, 0, 10, 1 << 20);
+        check_first(&list, SHORT + TAKEN, 1, 10);
+        list = harness_list(&h, BOX, list.entries[9].arrival_us, 10, 1 << 20);
+        check_first(&list, SHORT + TAKEN + 10, 1, 10);
+        UNIT_CODE(harness_remove(&h, BOX, ALL - 1 - i).result.code, STIR_OK, "one at the end");
+    }
+    rows = redis_number(&server, "HLEN " KEY) - 1 - 2 * (TAKEN + 6) - (ALL - TAKEN - SHORT);
+    UNIT_CHECK(rows >= ALL - TAKEN - SHORT && rows < ALL - TAKEN + 20, "it has ended: %ld rows", rows);
     harness_close(&h);
 }
 
@@ -403,6 +444,7 @@ static void memory_limit(void)
 
 UNIT_MAIN("store_box", {"both stores tell the same history", same_history}, {"a long box in memory", long_in_memory},
           {"a long box in Redis", long_in_redis}, {"come and go behind one that stays", come_and_go},
-          {"again and again", again_and_again}, {"full for a while", full_for_a_while},
-          {"consumed ids go", consumed_ids_go}, {"consumed twice", consumed_twice}, {"the key expires", key_expires},
+          {"while rows are closed up", in_between}, {"again and again", again_and_again},
+          {"full for a while", full_for_a_while}, {"consumed ids go", consumed_ids_go},
+          {"consumed twice", consumed_twice}, {"the key expires", key_expires},
           {"a clock that was set back", clock_set_back}, {"the memory store's limit", memory_limit})
