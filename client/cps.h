@@ -439,7 +439,7 @@ struct cps_result {
     bool by_spc;                 /* the signer's authority over orig rests on an SPC */
     bool msgi_checked;           /* the body was compared with the PASSporT's digest */
     char envelope_id[CPS_ID_LEN + 1]; /* cps_receive: which envelope it came in; "" else */
-    size_t candidates;                /* cps_receive: PASSporTs of the box whose orig is the message's */
+    size_t candidates;                /* cps_receive: PASSporTs of the box from orig; not counted if it passed */
 };
 typedef void (*cps_result_cb)(void *arg, const struct cps_result *result);
 
@@ -463,8 +463,8 @@ CPS_API enum cps_code cps_verify_passport_async(struct cps *cps, const char *pas
 /*
  * Verifies a message that arrived: reads the box of its (one) dest, opens each envelope that it has not seen yet with
  * the private keys, and verifies the PASSporTs whose orig is the message's; the best verdict counts. Only `passed` ends
- * it early: otherwise it waits up to wait_ms for more to arrive (0: reads the box once). It may take request_timeout_ms
- * longer.
+ * it early: otherwise it waits up to wait_ms for more to arrive (0: reads the box once). Requests to the CPS and to
+ * certificate hosts may take it request_timeout_ms and x5u_timeout_ms longer.
  *
  * no-passport: the box was read and nothing in it is from orig, wait_ms included. timeout: the CPS was reached but did
  * not answer. cps-unavailable: it could not be asked. Once the box was read, a later failure to read it does not change

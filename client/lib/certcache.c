@@ -183,18 +183,21 @@ static int64_t keep_until(const struct cps *cps, const struct cps_chain *chain, 
     return until > now + LEAST_KEEP_S ? until : now + LEAST_KEEP_S;
 }
 
-/* Puts an outcome into an entry, whatever was in it. Under the lock. */
-static void settle(struct cps_certcache *cache, struct entry *entry, struct cps_chain *chain, int64_t seconds,
-                   const struct cps_error *error)
+/* What an entry has from now on, whatever was in it; takes over the reference. Under the lock. */
+static void settle_chain(struct cps_certcache *cache, struct entry *entry, struct cps_chain *chain, int64_t seconds)
 {
     cps_chain_unref(entry->chain);
     entry->chain = chain;
-    entry->state = chain ? READY : FAILED;
-    if (chain) {
-        entry->until = keep_until(cache->cps, chain, seconds);
-        return;
-    }
+    entry->state = READY;
+    entry->until = keep_until(cache->cps, chain, seconds);
+}
+
+static void settle_failure(struct cps_certcache *cache, struct entry *entry, const struct cps_error *error)
+{
     bool ours = error->code == CPS_E_NOMEM || error->code == CPS_E_CLOSED;
+    cps_chain_unref(entry->chain);
+    entry->chain = NULL;
+    entry->state = FAILED;
     entry->error = *error;
     entry->until = cps_now(cache->cps) + (ours ? 1 : cache->cps->options.x5u_negative_s);
 }
@@ -224,7 +227,11 @@ static void fetched(struct cps_transfer *transfer)
     cps_log(cache->cps, code == CPS_OK ? CPS_LOG_DEBUG : CPS_LOG_INFO, "certificate %s: %s", transfer->request.url,
             code == CPS_OK ? "fetched" : error.text);
     pthread_mutex_lock(&cache->lock);
-    settle(cache, fetch->entry, chain, seconds, &error);
+    if (code == CPS_OK) {
+        settle_chain(cache, fetch->entry, chain, seconds);
+    } else {
+        settle_failure(cache, fetch->entry, &error);
+    }
     cache->fetches--;
     cps_waiters_wake(&cache->waiters);
     pthread_mutex_unlock(&cache->lock);
@@ -325,7 +332,7 @@ static void keep(struct cps_certcache *cache, const void *key, size_t n, struct 
     struct entry *entry = find(cache, key, n);
     entry = entry ? entry : add(cache, key, n);
     if (entry) {
-        settle(cache, entry, cps_chain_ref(chain), seconds, NULL);
+        settle_chain(cache, entry, cps_chain_ref(chain), seconds);
     }
     pthread_mutex_unlock(&cache->lock);
 }

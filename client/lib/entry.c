@@ -77,13 +77,15 @@ void cps_entries_free(struct cps_entries *entries)
 
 static uint64_t id_hash(const struct cps_entries *entries, const struct cps_shelf *shelf, const char *id)
 {
-    return cps_map_hash(&entries->by_id, id, CPS_ID_LEN, &shelf, sizeof(shelf));
+    uintptr_t place = (uintptr_t)shelf;
+    return cps_map_hash(&entries->by_id, id, CPS_ID_LEN, &place, sizeof(place));
 }
 
 static uint64_t orig_hash(const struct cps_entries *entries, const struct cps_shelf *shelf,
                           const struct stir_identity *orig)
 {
-    return cps_map_hash(&entries->by_orig, orig->text, orig->len, &shelf, sizeof(shelf));
+    uintptr_t place = (uintptr_t)shelf;
+    return cps_map_hash(&entries->by_orig, orig->text, orig->len, &place, sizeof(place));
 }
 
 static uint64_t digest_hash(const struct cps_entries *entries, const struct stir_identity *orig, const char *digest)
@@ -140,8 +142,8 @@ void cps_entries_trim(struct cps_entries *entries, unsigned slack, int64_t now, 
 {
     size_t max_count = (size_t)entries->options->box_entry_max * slack;
     size_t max_octets = (size_t)entries->options->box_octets_max * slack;
-    while (entries->oldest) {
-        struct cps_entry *oldest = entries->oldest;
+    for (struct cps_entry *oldest = entries->oldest, *next; oldest; oldest = next) {
+        next = oldest->newer;
         bool useful = oldest->until >= now;
         if (useful && entries->count <= max_count && entries->octets <= max_octets) {
             break;
@@ -155,8 +157,9 @@ void cps_entries_trim(struct cps_entries *entries, unsigned slack, int64_t now, 
 
 void cps_entries_forget(struct cps_entries *entries, struct cps_shelf *shelf)
 {
-    while (shelf->first) {
-        drop(entries, shelf->first);
+    for (struct cps_entry *entry = shelf->first, *next; entry; entry = next) {
+        next = entry->next_shelved;
+        drop(entries, entry);
     }
 }
 

@@ -6,6 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#undef cps_fail
+#undef cps_fail_stir
+#undef cps_fail_prefix
+
 /* The codes that common/ has too, under the same name. */
 #define CPS_COMMON_LIST(X)                                                                                             \
     X(OK)                                                                                                              \

@@ -16,5 +16,13 @@ enum cps_code cps_fail_prefix(struct cps_error *err, enum cps_code code, const c
 /* The code of the same name. Total. */
 enum cps_code cps_of_stir(enum stir_code code);
 
+#ifdef __clang_analyzer__
+/* As in common/error.h: analysis goes file by file and would take it that these may return CPS_OK. */
+#define cps_fail(err, code, ...) STIR_RETURNS_CODE(cps_fail(err, code, __VA_ARGS__), code)
+#define cps_fail_stir(err, code, cause)                                                                                \
+    STIR_RETURNS_CODE(cps_fail_stir(err, code, cause), (code) == STIR_OK ? CPS_OK : CPS_E_CRYPTO)
+#define cps_fail_prefix(err, code, ...) STIR_RETURNS_CODE(cps_fail_prefix(err, code, __VA_ARGS__), code)
+#endif
+
 /* Replaces control characters, so that what a peer said cannot make a second line. */
 void cps_tame(char *text);

@@ -84,7 +84,7 @@ enum cps_code cps_keys_take(struct cps_keys *out, const struct cps_key *const *k
     if (code != CPS_OK) {
         return code;
     }
-    struct cps_key **items = calloc(count, sizeof(*items));
+    struct cps_key **items = calloc(count, sizeof(struct cps_key *));
     if (!items) {
         return cps_fail(err, CPS_E_NOMEM, "out of memory");
     }

@@ -9,7 +9,7 @@
 
 bool cps_map_init(struct cps_map *map)
 {
-    *map = (struct cps_map){.size = FIRST_SIZE, .buckets = calloc(FIRST_SIZE, sizeof(*map->buckets))};
+    *map = (struct cps_map){.size = FIRST_SIZE, .buckets = calloc(FIRST_SIZE, sizeof(struct cps_map_node *))};
     if (!map->buckets || RAND_bytes(map->secret, sizeof(map->secret)) != 1) {
         cps_map_free(map);
         return false;
@@ -78,7 +78,7 @@ static void link_node(struct cps_map *map, struct cps_map_node *node)
 
 static void grow(struct cps_map *map)
 {
-    struct cps_map_node **wider = calloc(map->size * 2, sizeof(*wider));
+    struct cps_map_node **wider = calloc(map->size * 2, sizeof(struct cps_map_node *));
     if (!wider) {
         return;
     }

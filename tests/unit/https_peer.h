@@ -39,15 +39,16 @@ struct peer {
     int listener;
     SSL_CTX *ctx;
     pthread_t thread;
-    pthread_t workers[256];
-    int sockets[256];
-    unsigned worker_count;
-    pthread_mutex_t lock;
+    struct peer_worker *workers;
+    pthread_mutex_t lock; /* of the workers' list and sockets */
 };
 
 struct peer_worker {
     struct peer *peer;
-    unsigned index;
+    struct peer_worker *next;
+    pthread_t thread;
+    int fd;
+    bool ended;
 };
 
 /* A header's value in the request, or NULL; cut at the line's end into out. */
@@ -109,7 +110,7 @@ static inline void *peer_serve(void *arg)
     struct peer *peer = worker->peer;
     SSL *ssl = SSL_new(peer->ctx);
     struct stir_buf in = {0};
-    if (ssl && SSL_set_fd(ssl, peer->sockets[worker->index]) == 1 && SSL_accept(ssl) == 1) {
+    if (ssl && SSL_set_fd(ssl, worker->fd) == 1 && SSL_accept(ssl) == 1) {
         struct peer_request request = {0};
         while (!atomic_load(&peer->stopping) && peer_read(ssl, &in, &request)) {
             struct stir_buf answer = {0};
@@ -127,10 +128,33 @@ static inline void *peer_serve(void *arg)
     }
     stir_buf_free(&in);
     SSL_free(ssl);
-    (void)shutdown(peer->sockets[worker->index], SHUT_RDWR);
     ERR_clear_error();
-    free(worker);
+    pthread_mutex_lock(&peer->lock);
+    (void)close(worker->fd);
+    worker->ended = true;
+    pthread_mutex_unlock(&peer->lock);
     return NULL;
+}
+
+/* Joins the threads that have ended, or all. */
+static inline void peer_reap(struct peer *peer, bool all)
+{
+    for (struct peer_worker **link = &peer->workers; *link;) {
+        struct peer_worker *worker = *link;
+        pthread_mutex_lock(&peer->lock);
+        bool ended = worker->ended;
+        if (all && !ended) {
+            (void)shutdown(worker->fd, SHUT_RDWR);
+        }
+        pthread_mutex_unlock(&peer->lock);
+        if (ended || all) {
+            (void)pthread_join(worker->thread, NULL);
+            *link = worker->next;
+            free(worker);
+        } else {
+            link = &worker->next;
+        }
+    }
 }
 
 static inline void *peer_main(void *arg)
@@ -138,23 +162,22 @@ static inline void *peer_main(void *arg)
     struct peer *peer = arg;
     for (;;) {
         int fd = accept(peer->listener, NULL, NULL);
-        struct peer_worker *worker = fd < 0 || atomic_load(&peer->stopping) ? NULL : malloc(sizeof(*worker));
-        if (!worker || peer->worker_count == 256) {
-            free(worker);
+        struct peer_worker *worker = fd < 0 || atomic_load(&peer->stopping) ? NULL : calloc(1, sizeof(*worker));
+        if (!worker) {
             if (fd >= 0) {
                 (void)close(fd);
             }
             break;
         }
         atomic_fetch_add(&peer->connections, 1);
-        *worker = (struct peer_worker){.peer = peer, .index = peer->worker_count};
-        pthread_mutex_lock(&peer->lock);
-        peer->sockets[peer->worker_count] = fd;
-        pthread_mutex_unlock(&peer->lock);
-        if (pthread_create(&peer->workers[peer->worker_count], NULL, peer_serve, worker) != 0) {
+        peer_reap(peer, false);
+        worker->peer = peer;
+        worker->fd = fd;
+        worker->next = peer->workers;
+        peer->workers = worker;
+        if (pthread_create(&worker->thread, NULL, peer_serve, worker) != 0) {
             abort();
         }
-        peer->worker_count++;
     }
     return NULL;
 }
@@ -202,13 +225,7 @@ static inline void peer_stop(struct peer *peer)
     (void)shutdown(peer->listener, SHUT_RDWR);
     (void)pthread_join(peer->thread, NULL);
     (void)close(peer->listener);
-    for (unsigned i = 0; i < peer->worker_count; i++) {
-        (void)shutdown(peer->sockets[i], SHUT_RDWR);
-    }
-    for (unsigned i = 0; i < peer->worker_count; i++) {
-        (void)pthread_join(peer->workers[i], NULL);
-        (void)close(peer->sockets[i]);
-    }
+    peer_reap(peer, true);
     SSL_CTX_free(peer->ctx);
     pthread_mutex_destroy(&peer->lock);
     ERR_clear_error();

@@ -94,7 +94,7 @@ static void test_by_spc(void)
     char *token = token_with("https://certs.example.org/spc.pem", key);
     verifies("by SPC", token, NULL, 0, CPS_PASSED, CPS_OK, &result);
     CU_ASSERT_TRUE(result.by_spc);
-    UNIT_STR(result.signer, "1234", "the signer");
+    UNIT_STR(result.signer, "spc:1234", "the signer");
     cps_result_clear(&result);
     free(token);
     world_end(&world);

@@ -91,14 +91,14 @@ static void end(void)
 /* A PASSporT whose certificate is at this path of the peer, or at a whole URL. */
 static char *token_at(const char *path, int64_t iat)
 {
-    static int serial;
+    static atomic_int serial;
     char header[1024];
     char claims[256];
     (void)snprintf(header, sizeof(header), "{\"alg\":\"ES256\",\"ppt\":\"msg\",\"typ\":\"passport\",\"x5u\":\"%s%s\"}",
                    strncmp(path, "https:", 6) == 0 ? "" : peer.url, path);
     (void)snprintf(claims, sizeof(claims),
                    "{\"dest\":{\"tn\":[\"12155551313\"]},\"iat\":%lld,\"orig\":{\"tn\":\"12155551212\"},\"x\":%d}",
-                   (long long)iat, serial++);
+                   (long long)iat, atomic_fetch_add(&serial, 1));
     return world_token(header, claims, world.leaf_key);
 }
 
