@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")"
 [[ -n ${BUILD_DIR:-} ]] || export BUILD_DIR=$PWD/../../build/dev
 if ! cmp -s package-lock.json node_modules/.installed; then
-    npm ci --silent --ignore-scripts
+    npm ci --loglevel=error --ignore-scripts
     cp package-lock.json node_modules/.installed
 fi
 exec /usr/bin/python3 interop.py "$@"

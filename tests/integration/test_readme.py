@@ -1,0 +1,49 @@
+"""The README's tour: its commands in order, as a reader would type them, and what it says that they print."""
+import os
+import re
+import shutil
+import subprocess
+
+from harness import BUILD, HOME, Case, free_port
+
+END = "-- end of step --"
+
+
+def tour():
+    """[(commands, expected output or "")] of the section "Tour"."""
+    with open(os.path.join(HOME, "README.md")) as file:
+        section = re.search(r"^## Tour\n(.*?)^## ", file.read(), re.M | re.S)[1]
+    return [(m[1], m[2] or "") for m in re.finditer(r"^```sh\n(.*?)^```\n(?:```text\n(.*?)^```\n)?", section, re.M | re.S)]
+
+
+def pattern(expected):
+    """`...` in a line is anything there; as a line of its own, any lines."""
+    text = re.escape(expected.rstrip("\n")).replace("\\\n", "\n")
+    text = re.sub(r"^\\\.\\\.\\\.$", r"(?s:.*)", text, flags=re.M).replace(r"\.\.\.", ".*")
+    return rf"\A{text}\Z"
+
+
+class Readme(Case):
+    def test_tour(self):
+        steps = tour()
+        self.assertGreater(len(steps), 8)
+        ports = {"8443": str(free_port()), "8081": str(free_port())}
+        script = "set -o pipefail\n" + "".join(f"{commands}echo '{END}'\n" for commands, _ in steps)
+        for port, free in ports.items():
+            script = script.replace(port, free)
+        path = f"{BUILD}/cps:{BUILD}/client:{os.environ['PATH']}"
+        done = subprocess.run(["bash"], input=script.encode(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              cwd=self.dir, env={**os.environ, "PATH": path, "TMPDIR": self.dir}, timeout=120)  # fmt: skip
+        printed = done.stdout.decode().split(END + "\n")
+        self.assertEqual((done.returncode, len(printed)), (0, len(steps) + 1), printed)
+        for (commands, expected), got in zip(steps, printed):
+            with self.subTest(commands):
+                self.assertRegex(got.rstrip("\n"), pattern(expected))
+
+    def test_links(self):
+        """What the README points to is there."""
+        with open(os.path.join(HOME, "README.md")) as file:
+            text = file.read()
+        for path in re.findall(r"\]\((?!https?:)([^)#]+)\)", text) + re.findall(r"`((?:tests|deploy)/[\w./-]+)", text):
+            self.assertTrue(os.path.exists(os.path.join(HOME, path)), path)
+        self.assertIsNotNone(shutil.which("curl"), "the tour uses it")
