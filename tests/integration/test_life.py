@@ -1,6 +1,7 @@
 """A server's life: checked, started, reloaded and stopped."""
 import contextlib
 import os
+import pathlib
 import signal
 import socket
 import ssl
@@ -159,10 +160,9 @@ class Reload(Case):
     def test_bad_certificate(self):
         server = self.cpsd()
         other_cert, _ = make_certificate(server.directory, "other")
-        with open(server.ca, "rb") as file:
-            good = file.read()
+        good, other = (pathlib.Path(path).read_bytes() for path in (server.ca, other_cert))
         for name, octets in {"text": b"nonsense", "nothing": b"", "cut": good[: len(good) // 2],
-                             "not the key's": open(other_cert, "rb").read()}.items():  # fmt: skip
+                             "not the key's": other}.items():  # fmt: skip
             with self.subTest(name):
                 with open(server.ca + ".new", "wb") as out:
                     out.write(octets)

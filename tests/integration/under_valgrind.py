@@ -7,7 +7,7 @@ import unittest
 import harness
 from envelope import envelope, envelope_id
 from harness import CPSCTL, Case, run
-from wire import request
+from wire import request, until
 
 # what valgrind finds at the end counts as an error if nobody could have freed it any more
 VALGRIND = ["valgrind", "--quiet", "--error-exitcode=99", "--leak-check=full", "--num-callers=30", "--fair-sched=yes",
@@ -70,6 +70,7 @@ class UnderValgrind(Case):
         with server.connect(timeout=120) as waiting, server.connect(timeout=120) as half:
             waiting.send(request("GET", "/cps/12025550199/ppts?after=AAAAAAAAAAE", fields={"Prefer": "wait=30"}))
             half.send(b"GET /health HT")
+            until(lambda: server.metrics()["cpsd_waiters"] == 1, 60, "it waits")
             server.terminate()
             self.assertEqual(waiting.response().status, 200)
         server.stop(300)
