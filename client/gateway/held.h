@@ -52,8 +52,8 @@ struct gw_held {
 };
 
 /*
- * Decisions. Each ends the filter's part in the message: held is not to be touched after it. They may be taken within
- * offer() or at any time later, also for several messages in a row, but not within abandoned().
+ * Decisions. Each ends the filter's part in the message: held is not to be touched after it. They may be taken at any
+ * time, within offer() and, for other messages, within abandoned() too.
  *
  * Messages of one direction of a connection with the same source and destination go on in the order in which they came
  * (submit_multi: with those to any of its destinations): one that is passed while an earlier one is undecided waits for
@@ -100,6 +100,10 @@ struct gw_filter {
 
     /* SIGTERM has come: what is undecided now is to be decided without further waiting where that is possible. */
     void (*stop)(void *arg);
+
+    /* The last call, when no message is held any more: closes its handles on the loop and ends what is under way. The
+     * loop runs until they are closed. */
+    void (*close)(void *arg);
 
     void *arg;
 };

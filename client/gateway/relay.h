@@ -3,6 +3,7 @@
 #include "client/gateway/counters.h"
 #include "client/gateway/held.h"
 #include "common/error.h"
+#include "common/log.h"
 
 /*
  * One ESME's connection and ours to the peer, without any I/O: octets of either leg in, octets, wishes and events out
@@ -62,8 +63,8 @@ struct gw_relay_ops {
     void (*close)(void *arg, enum gw_leg leg);
     /* There is room again: call gw_relay_resume() soon. */
     void (*resume)(void *arg);
-    /* A line for the log, without anything that a peer sent but for a system_id. */
-    void (*log)(void *arg, int level, const char *text);
+    /* A line for the log, without anything that a peer sent. */
+    void (*log)(void *arg, enum stir_log_level level, const char *text);
 };
 
 /* Shared by all relays of a gateway; the owner may change it between calls (SIGHUP). Times in milliseconds, 0: never.
@@ -113,14 +114,18 @@ void gw_relay_resume(struct gw_relay *relay, uint64_t now_ms);
 /* To be called a few times a second: timeouts. */
 void gw_relay_tick(struct gw_relay *relay, uint64_t now_ms);
 
-/* SIGTERM: no new messages; when those that are held have gone on and the answers to those under way are back, unbind
- * on both legs, then close. The owner closes what is not done in time with gw_relay_abort. */
-void gw_relay_drain(struct gw_relay *relay, uint64_t now_ms);
+/* SIGTERM: no new messages; when those that are held have gone on and the answers to those under way are back, or half
+ * of `limit_ms` has gone, unbind on both legs, then close; close in any case when limit_ms has gone. */
+void gw_relay_drain(struct gw_relay *relay, uint64_t limit_ms, uint64_t now_ms);
 
 /* Closes both legs at once. */
 void gw_relay_abort(struct gw_relay *relay, uint64_t now_ms);
 
 enum gw_state gw_relay_state(const struct gw_relay *relay);
+const char *gw_state_name(enum gw_state state);
+
+/* Who is bound, or was last; the address and the connection's number are there from the start. */
+const struct gw_bind *gw_relay_bind(const struct gw_relay *relay);
 
 /* Messages held now, in both directions. */
 size_t gw_relay_held(const struct gw_relay *relay);
