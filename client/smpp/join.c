@@ -55,8 +55,9 @@ static void write_key(struct lookup *to, const struct smpp_join *join, const str
     const uint8_t fixed[] = {(uint8_t)key->place.kind, (uint8_t)(key->place.ref >> 8),
                              (uint8_t)key->place.ref,  key->place.total,
                              key->data_coding,         (uint8_t)key->orig.len};
+    uintptr_t peer = (uintptr_t)key->peer;
     to->n = 0;
-    put(to, &key->peer, sizeof(key->peer));
+    put(to, &peer, sizeof(peer));
     put(to, fixed, sizeof(fixed));
     put(to, key->orig.ptr, key->orig.len);
     put(to, key->dest.ptr, key->dest.len);

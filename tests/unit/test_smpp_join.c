@@ -113,6 +113,31 @@ static void test_whole(void)
     end();
 }
 
+/* Each segment is read in the languages that its own header names; an escape goes over to the next. */
+static void test_languages(void)
+{
+    static const struct smpp_part parts[] = {{{"\x60\x1b", 2}, 1, 1}, {{"se\x1b", 3}, 0, 1}, {{"\x65\x60", 2}, 6, 6}};
+    struct smpp_join_outcome done = {0};
+    struct stir_buf body = {0};
+    enum smpp_body kind = SMPP_BODY_MALFORMED;
+    if (!begin(&roomy)) {
+        return;
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        key.place.number = (uint8_t)(3 - i);
+        done = smpp_join_add(join, &key, &parts[2 - i], NULL, 0);
+        if (i < 2) {
+            CU_ASSERT_EQUAL(smpp_join_add(join, &key, &parts[2 - i], NULL, 0).result, SMPP_JOIN_DUPLICATE);
+        }
+    }
+    UNIT_NEED(done.message);
+    UNIT_OK(smpp_joined_body(done.message, SMPP_GSM7, &body, &kind, NULL));
+    UNIT_STR(body.ptr, "çşe€\u0950", "three languages");
+    stir_buf_free(&body);
+    smpp_joined_free(done.message);
+    end();
+}
+
 /* What is another message: another of any part of the key. */
 static void test_keys(void)
 {
@@ -501,7 +526,8 @@ static void test_kannel(void)
 
 UNIT_MAIN("smpp_join", {"all orders", test_orders}, {"whole messages", test_whole}, {"each part of the key", test_keys},
           {"lengths of addresses", test_same_address_texts}, {"places that cannot be", test_impossible},
-          {"duplicates", test_duplicates}, {"another text in the same place", test_reset}, {"timeouts", test_timeouts},
+          {"duplicates", test_duplicates}, {"languages", test_languages},
+          {"another text in the same place", test_reset}, {"timeouts", test_timeouts},
           {"bounds: messages", test_bounds_of_messages}, {"bounds: segments", test_bounds_of_segments},
           {"bounds: octets", test_bounds_of_octets}, {"blocks that grow", test_moving},
           {"taking messages out", test_take}, {"Kannel's segments", test_kannel})
