@@ -126,10 +126,19 @@ static void open_answer(struct receiving *op, struct cps_read *read)
 
 /* ---- judging ---- */
 
-/* The best verdict counts. */
+/* The best verdict counts. But where we failed to judge a PASSporT (no memory, replay memory full), nobody knows what
+ * it would have been: only one that passes is better than that. */
+static bool is_better(const struct cps_result *result, const struct cps_result *best)
+{
+    if (result->verdict == CPS_CPS_UNAVAILABLE || best->verdict == CPS_CPS_UNAVAILABLE) {
+        return best->verdict != CPS_PASSED && (result->verdict == CPS_PASSED || best->verdict != CPS_CPS_UNAVAILABLE);
+    }
+    return result->verdict < best->verdict;
+}
+
 static void consider(struct receiving *op, const struct cps_entry *entry, struct cps_result *result)
 {
-    if (op->any && result->verdict >= op->best.verdict) {
+    if (op->any && !is_better(result, &op->best)) {
         return;
     }
     cps_result_clear(&op->best);

@@ -10,7 +10,7 @@
 #include <time.h>
 
 #define ROUTES (CPS_ROUTE_CERTIFICATE + 1)
-#define CERTIFICATES_AT_ONCE 32
+#define CERTIFICATES_AT_ONCE 256
 #define IDLE_HANDLES 16
 #define POLL_MAX_MS 1000
 #define STEPS_AT_ONCE 256 /* then the network gets its turn */
@@ -115,6 +115,8 @@ static void cancel(struct cps_transport *transport, struct cps_transfer *transfe
 
 static void launch(struct cps_transport *transport, struct cps_transfer *transfer)
 {
+    int64_t left_ms = transfer->submitted_ms + transfer->request.timeout_ms - cps_monotonic_ms();
+    transfer->request.timeout_ms = left_ms > 0 ? (uint32_t)left_ms : 1; /* 0 would mean for ever */
     CURL *easy = transport->idle_count ? transport->idle[--transport->idle_count] : curl_easy_init();
     transfer->easy = easy;
     if (!easy || !cps_curl_prepare(transfer, easy, &transport->config) ||
@@ -131,6 +133,20 @@ static void launch(struct cps_transport *transport, struct cps_transfer *transfe
     transport->active_count[transfer->request.route]++;
 }
 
+/* What waited for a connection as long as it may wait for its answer has timed out. */
+static void expire_waiting(struct cps_transport *transport)
+{
+    int64_t now = cps_monotonic_ms();
+    for (int route = 0; route < ROUTES; route++) {
+        struct queue *waiting = &transport->waiting[route];
+        while (waiting->first && now - waiting->first->submitted_ms >= waiting->first->request.timeout_ms) {
+            struct cps_transfer *transfer = pop(waiting);
+            (void)cps_fail(&transfer->response.error, CPS_E_TIMEOUT, "no connection became free in time");
+            complete(transport, transfer);
+        }
+    }
+}
+
 static bool has_room(const struct cps_transport *transport, int route)
 {
     switch (route) {
@@ -145,6 +161,7 @@ static bool has_room(const struct cps_transport *transport, int route)
 
 static void launch_waiting(struct cps_transport *transport)
 {
+    expire_waiting(transport);
     for (int route = 0; route < ROUTES; route++) {
         while (transport->waiting[route].first && has_room(transport, route)) {
             launch(transport, pop(&transport->waiting[route]));
@@ -340,6 +357,7 @@ enum cps_code cps_transport_submit(struct cps_transport *transport, struct cps_t
     if (code != CPS_OK) {
         return code;
     }
+    transfer->submitted_ms = cps_monotonic_ms();
     pthread_mutex_lock(&transport->lock);
     push(&transport->submitted, transfer);
     pthread_mutex_unlock(&transport->lock);

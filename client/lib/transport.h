@@ -56,6 +56,7 @@ struct cps_transfer {
     bool refused; /* the address filter said no */
     bool public_only;
     char error_text[256];
+    int64_t submitted_ms;
     struct cps_transfer *next, **link;
 };
 

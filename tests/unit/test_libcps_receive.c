@@ -288,6 +288,26 @@ static void test_stale_in_memory(void)
     end();
 }
 
+/* A PASSporT that could not be remembered is not accepted, and that is what is told, not what others came to. */
+static void test_replay_full(void)
+{
+    struct cps_result result;
+    fake_begin(&fake, &world, (struct cps_options){.replay_max = 1});
+    fake_publish(&fake, &world, "one", 0);
+    fake_publish(&fake, &world, "two", 0);
+    receives("the first", "one", 0, CPS_PASSED);
+    CU_ASSERT_EQUAL(receive("two", 0, &result), CPS_E_REPLAY_FULL);
+    VERDICT_IS(&result, CPS_CPS_UNAVAILABLE, "no room to remember it");
+    cps_result_clear(&result);
+    atomic_store(&world_clock, CERTS_NOW + 30);
+    receives("still full", "two", 0, CPS_CPS_UNAVAILABLE);
+    fake_publish(&fake, &world, "three", CERTS_NOW + 30);
+    atomic_store(&world_clock, CERTS_NOW + 122);
+    fake_publish(&fake, &world, "four", CERTS_NOW + 122);
+    receives("room again", "four", 0, CPS_PASSED);
+    end();
+}
+
 static void test_failures(void)
 {
     fake_begin(&fake, &world, (struct cps_options){.request_timeout_ms = 200});
@@ -465,6 +485,6 @@ UNIT_MAIN("libcps receiving", {"passed", test_passed}, {"nothing", test_nothing}
           {"a chain inside", test_chain_inside}, {"waiting", test_waits},
           {"a CPS that never waits", test_cps_that_never_waits}, {"pages", test_pages},
           {"a lost cursor", test_lost_cursor}, {"small memory", test_small_memory},
-          {"growing stale", test_stale_in_memory}, {"failures", test_failures},
-          {"failure while waiting", test_failure_while_waiting}, {"arguments", test_arguments}, {"many", test_many},
-          {"closing", test_closing})
+          {"growing stale", test_stale_in_memory}, {"a full replay memory", test_replay_full},
+          {"failures", test_failures}, {"failure while waiting", test_failure_while_waiting},
+          {"arguments", test_arguments}, {"many", test_many}, {"closing", test_closing})

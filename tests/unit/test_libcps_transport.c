@@ -487,6 +487,27 @@ static void test_backpressure(void)
     end();
 }
 
+/* Waiting for a free connection counts as waiting for the answer. */
+static void test_queue(void)
+{
+    struct cps_error err = {0};
+    struct timespec start;
+    struct timespec now;
+    begin_with((struct cps_options){.max_connections = 1, .request_timeout_ms = 300});
+    seen.calls = 0;
+    atomic_store(&script.delay_ms, 1000);
+    will_answer(201, NULL, "");
+    (void)clock_gettime(CLOCK_MONOTONIC, &start);
+    for (int i = 0; i < 20; i++) {
+        CODE_IS(cps_publish_async(world.cps, WORLD_DEST, "a", 1, 0, on_published, NULL, &err), CPS_OK, err);
+    }
+    wait_for_calls(20);
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    CU_ASSERT_EQUAL(seen.code, CPS_E_TIMEOUT);
+    UNIT_CHECK(now.tv_sec - start.tv_sec <= 2, "took %ld s", (long)(now.tv_sec - start.tv_sec));
+    end();
+}
+
 /* Freeing the handle ends what is under way and calls back before it returns. */
 static void test_closing(void)
 {
@@ -550,4 +571,5 @@ UNIT_MAIN("libcps transport", {"publish", test_publish}, {"statuses", test_statu
           {"listings that are none", test_bad_listings}, {"answers that are none", test_raw_answers},
           {"too large", test_too_large}, {"unreachable", test_unreachable}, {"TLS", test_tls}, {"health", test_health},
           {"send", test_send}, {"callbacks", test_callbacks}, {"backpressure", test_backpressure},
-          {"closing", test_closing}, {"no CPS", test_no_cps}, {"Cache-Control", test_cache_control})
+          {"queue", test_queue}, {"closing", test_closing}, {"no CPS", test_no_cps},
+          {"Cache-Control", test_cache_control})
