@@ -67,7 +67,7 @@ const struct stir_conf_key cpsd_config_table[] = {
     INT_KEY("server", "max_body_bytes", max_body_bytes, "16384", 1024, 16384, true, "A request's body; beyond it 413."),
     INT_KEY("server", "max_wait_s", max_wait_s, "30", 0, 300, true,
             "The longest Prefer: wait=N that is granted, in seconds."),
-    INT_KEY("server", "list_max_entries", list_max_entries, "1000", 1, 100000, true,
+    INT_KEY("server", "list_max_entries", list_max_entries, "250", 1, 100000, true,
             "Envelopes in one JSON list; the cursor leads on to the rest."),
     INT_KEY("server", "list_max_bytes", list_max_bytes, "1048576", 16384, 67108864, true,
             "Octets of envelopes in one JSON list."),

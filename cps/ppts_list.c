@@ -289,6 +289,11 @@ static void listed(void *arg, const struct cpsd_store_result *result)
     struct cpsd_request *request = arg;
     struct list_state *state = state_of(request);
     state->listing = false;
+    if (result->code == STIR_OK && state->after_us > result->now_us) {
+        state->after_us = 0; /* the store's clock was set back: better all again than something missed */
+        list_again(request);
+        return;
+    }
     if (must_wait(request, result)) {
         if (state->arrived) {
             list_again(request);

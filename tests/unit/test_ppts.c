@@ -389,6 +389,20 @@ static void test_cursor(void)
     teardown(&answer);
 }
 
+/* A cursor from before the store's clock was set back leads to the whole box, not to nothing. */
+static void test_cursor_of_the_future(void)
+{
+    struct answer answer = {0};
+    setup();
+    char *text = envelope();
+    publish(&answer, "/cps/12155551212/ppts", text, NULL);
+    json_t *list = list_json(&answer, "/cps/12155551212/ppts", "after=f_________8");
+    CU_ASSERT(lists(list, text));
+    json_decref(list);
+    free(text);
+    teardown(&answer);
+}
+
 static void use_empty_mode(void)
 {
     static const uint8_t secret[CPSD_DUMMY_SECRET] = {7};
@@ -471,5 +485,5 @@ static void test_status_map(void)
 
 UNIT_MAIN("ppts", {"publish, list, fetch", test_publish_and_read}, {"dummies are like all others", test_dummies},
           {"refusals", test_refusals}, {"a full box", test_full_box}, {"delete once", test_delete},
-          {"cursor", test_cursor}, {"waiting", test_wait}, {"waiting ends", test_wait_ends}, {"policy", test_policy},
-          {"one map to a status", test_status_map})
+          {"cursor", test_cursor}, {"a cursor of the future", test_cursor_of_the_future}, {"waiting", test_wait},
+          {"waiting ends", test_wait_ends}, {"policy", test_policy}, {"one map to a status", test_status_map})
