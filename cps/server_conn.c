@@ -364,7 +364,7 @@ static void process_input(struct cpsd_conn *conn)
         free(conn->in);
         conn->in = NULL;
         conn->in_cap = 0;
-    } else if (used) {
+    } else if (used && conn->in) {
         memmove(conn->in, conn->in + used, conn->in_len);
     }
 }
