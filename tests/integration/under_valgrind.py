@@ -62,13 +62,15 @@ class UnderValgrind(Case):
         self.serve(self.redis().url)
 
     def serve(self, url):
-        server = self.cpsd(under=VALGRIND, store__url=url, policy__delete="open", store__ttl_default_s=600,
+        server = self.cpsd(under=VALGRIND, store__url=url, policy__delete="open", store__ttl_default_s=259200,
                            store__box_limit=20, server__drain_timeout_s=60)  # fmt: skip
         served = sum(self.talk(server, i) for i in range(20))
         self.assertGreaterEqual(served, 1000)
         server.reload(log__level="info")
         with server.connect(timeout=120) as waiting, server.connect(timeout=120) as half:
-            waiting.send(request("GET", "/cps/12025550199/ppts?after=AAAAAAAAAAE", fields={"Prefer": "wait=30"}))
+            box = "/cps/12025550199/ppts"
+            cursor = waiting.request("GET", box, fields={"Accept": "application/json"}).json()["cursor"]
+            waiting.send(request("GET", f"{box}?after={cursor}", fields={"Prefer": "wait=30"}))
             half.send(b"GET /health HT")
             until(lambda: server.metrics()["cpsd_waiters"] == 1, 60, "it waits")
             server.terminate()
