@@ -4,7 +4,7 @@ import re
 import shutil
 import subprocess
 
-from harness import BUILD, HOME, Case, free_port
+from harness import BUILD, CPSD, HOME, Case, free_port, run
 
 END = "-- end of step --"
 
@@ -39,6 +39,27 @@ class Readme(Case):
         for (commands, expected), got in zip(steps, printed):
             with self.subTest(commands):
                 self.assertRegex(got.rstrip("\n"), pattern(expected))
+
+    def test_limits(self):
+        """The defaults that the table of limits gives are cpsd's."""
+        with open(os.path.join(HOME, "README.md")) as file:
+            section = re.search(r"^## Limits\n(.*?)^## ", file.read(), re.M | re.S)[1]
+        defaults = dict(re.findall(r"^#(\w+) = (\d+)$", run(CPSD, "-p").stdout.decode(), re.M))
+        told = []
+        for row in section.splitlines():
+            for key in re.findall(r"`(\w+)`", row):
+                if key in defaults:
+                    told.append(key)
+                    self.assertRegex(row, rf"(?<![\d,]){int(defaults[key]):,}(?!,?\d)", key)
+        self.assertGreater(len(told), 12)
+
+    def test_verdicts(self):
+        """The list is whole and in the order in which verdicts count."""
+        with open(os.path.join(HOME, "common", "verdict.h")) as file:
+            code = re.findall(r'X\(STIR_\w+, "([\w-]+)", (\d+)\)', file.read())
+        with open(os.path.join(HOME, "README.md")) as file:
+            table = re.findall(r"^\| `([\w-]+)` \| (\d*) *\|", file.read(), re.M)
+        self.assertEqual(table, [(name, sip if sip != "0" else "") for name, sip in code])
 
     def test_links(self):
         """What the README points to is there."""
