@@ -4,7 +4,7 @@
 #   build  that, and what compiles them (the default)
 #   test   that, and what tests/run.sh uses
 # A second run finds nothing missing and ends at once. Nothing that is installed here is started now; Debian enables its
-# redis-server for the next boot.
+# redis-server, and the kannel of the tests, for the next boot.
 set -euo pipefail
 
 run=(libwebsockets17 libwebsockets-evlib-uv libuv1 libssl3 libhiredis0.14 libjansson4 libcurl4 libinih1
@@ -12,7 +12,7 @@ run=(libwebsockets17 libwebsockets-evlib-uv libuv1 libssl3 libhiredis0.14 libjan
 build=(libwebsockets-dev libuv1-dev libssl-dev libhiredis-dev libjansson-dev libcurl4-openssl-dev libinih-dev
        libsqlite3-dev libcunit1-dev cmake ninja-build pkg-config gcc libc6-dev)
 test=(curl openssl jq valgrind clang libclang-rt-dev clang-tidy clang-format nghttp2-client python3 python3-jwcrypto
-      tcpdump git)
+      tcpdump git kannel kannel-extras tshark libsmpp34-dev)
 
 set=${1:-build}
 case $set in
