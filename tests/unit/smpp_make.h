@@ -46,8 +46,9 @@ static inline struct made made_of(const void *octets, size_t n)
         abort();
     }
     memcpy(made.octets, octets, n);
-    made.fault = smpp_pdu_read(&made.pdu, made.octets, n, &made.flaw);
-    return made; /* NOLINT(clang-analyzer-unix.Malloc): the caller frees octets, which the analyzer loses by value */
+    /* the caller frees octets, which the analyzer loses by value */
+    made.fault = smpp_pdu_read(&made.pdu, made.octets, n, &made.flaw); /* NOLINT(clang-analyzer-unix.Malloc) */
+    return made;
 }
 
 static inline struct made made_pdu(uint32_t command, uint32_t status, const char *body)
