@@ -385,6 +385,25 @@ class RedisUnix(Boxes, Case):
         for body in bodies:
             self.assertIn(body.encode(), content)
 
+    def test_one_round_trip_a_request(self):
+        dest = self.number()
+        body = self.put(self.server, dest)
+        path = f"/cps/{dest}/ppts/{envelope_id(body)}"
+        for method, target, sent in [("POST", f"/cps/{dest}/ppts", body), ("GET", f"/cps/{dest}/ppts", None),
+                                     ("GET", path, None)]:  # fmt: skip
+            with self.server.connect() as connection, self.database.client() as monitor:
+                monitor.call("MONITOR")
+                for _ in range(10):
+                    self.assertEqual(connection.request(method, target, sent).status, 200)
+                with self.database.client() as client:
+                    client.call("ECHO", "over")
+                seen = list(iter(lambda: self.command_of(monitor.reply()), "echo"))
+            self.assertEqual(len([name for name in seen if name]), 10, seen)
+
+    def command_of(self, line):
+        """'1763762400.1 [0 unix:/x] "EVALSHA" ...' -> "evalsha"; None for what a script did inside Redis."""
+        return None if b" lua] " in line else re.search(rb'\] "(\w+)"', line)[1].decode().lower()
+
     def test_boxes_go_when_all_in_them_has_expired(self):
         dest = self.number()
         self.put(self.server, dest, "?ttl=1")

@@ -3,7 +3,6 @@ peer can make and we refuse is tried too."""
 import base64
 import json
 import os
-import subprocess
 import sys
 import time
 import unittest
@@ -137,7 +136,7 @@ class Peer:
                     self.assertEqual(self.peer("decrypt", private, {}, envelope)[0].rstrip(), passport[0])
 
     def test_signatures_that_are_refused(self):
-        key, public = self.file("pki/alice.key"), self.file("alice.pub")
+        public = self.file("alice.pub")
         run("openssl", "genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", self.file("rsa.key"))
         run("openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-384", "-out", self.file("p384.key"))
         for header, signer in [({**JWS, "alg": "HS256"}, public), ({**JWS, "alg": "RS256"}, self.file("rsa.key")),
