@@ -100,12 +100,14 @@ enum cps_code {
     CPS_E_BOX_FULL = 107,     /* 429: the destination's box is full, or too many requests; retry later */
     CPS_E_UNAVAILABLE = 108,  /* 503 and other 5xx; retry later */
     /* of the library alone */
-    CPS_E_BUSY = 120,        /* max_in_flight operations are under way: wait for one to end */
-    CPS_E_IN_CALLBACK = 121, /* a blocking form was called from a callback */
-    CPS_E_CLOSED = 122,      /* cps_free ended the operation */
-    CPS_E_REPLAY_FULL = 123, /* the replay memory has no room: the PASSporT is not accepted, because it could not be
-                                remembered */
-    CPS_E_REPLAY_STORE = 124 /* the replay memory's file cannot be used */
+    CPS_E_BUSY = 120,         /* max_in_flight operations are under way: wait for one to end */
+    CPS_E_IN_CALLBACK = 121,  /* a blocking form was called from a callback */
+    CPS_E_CLOSED = 122,       /* cps_free ended the operation */
+    CPS_E_REPLAY_FULL = 123,  /* the replay memory has no room: the PASSporT is not accepted, because it could not be
+                                 remembered */
+    CPS_E_REPLAY_STORE = 124, /* the replay memory's file cannot be used */
+    CPS_E_SPOOL_FULL = 125,   /* the spool, or the disk it is on, has no room: the envelope is not kept */
+    CPS_E_SPOOL_STORE = 126   /* the spool's file cannot be used */
 };
 
 /* A failure in full. Put one on the stack and pass its address. */
@@ -236,6 +238,20 @@ struct cps_options {
     uint32_t box_max;        /* 1,024 boxes */
     uint32_t box_entry_max;  /* 65,536 opened PASSporTs in all boxes together */
     uint32_t box_octets_max; /* 67,108,864, likewise */
+
+    /* The spool: envelopes that the CPS could not take yet, in a file. See cps_spool_put. */
+    const char *spool_file;      /* NULL: none. Made if missing, mode 0600, on a local disk; needs cps_url. Processes of
+                                    one user may share it */
+    const char *spool_hash_key;  /* up to 256 octets; under it the spool's record names who did not get one; NULL: a
+                                    random one for each handle */
+    uint32_t spool_max;          /* 100,000 envelopes */
+    uint32_t spool_octets_max;   /* 268,435,456, of envelopes; the file may be twice as large */
+    uint32_t spool_parallel;     /* 8 at a time are published from the spool while the CPS takes them */
+    uint32_t spool_retry_min_ms; /* 250: the first pause is at most this long, ... */
+    uint32_t spool_retry_max_ms; /* 10,000: ... later ones, each at most twice as long, never longer than this */
+    bool spool_sync;             /* what was spooled survives a loss of power too (SQLite's synchronous=FULL), at the
+                                    price of waiting for the disk; otherwise (NORMAL) it survives the end of the
+                                    process in any way, but a loss of power may take the last seconds */
 
     /* Hooks; called on any thread, must not block and must not call back into the library. */
     void (*log)(void *arg, enum cps_log_level level, const char *line); /* NULL: silence. No numbers, no content */
@@ -391,9 +407,11 @@ struct cps_sent {
     struct cps_error error; /* the first failure, if any */
     char *passport;         /* NUL-terminated */
     size_t passport_len;
-    size_t envelopes; /* made: one a recipient's key */
-    size_t published; /* of those, how many the CPS has */
-    size_t octets;    /* of the envelopes together */
+    size_t envelopes;             /* made: one a recipient's key */
+    size_t published;             /* of those, how many the CPS has */
+    size_t octets;                /* of the envelopes together */
+    size_t spooled;               /* cps_send_with_spool: how many wait in the spool */
+    struct cps_error spooled_for; /* and why the first of those could not be published, if that was tried */
 };
 typedef void (*cps_sent_cb)(void *arg, const struct cps_sent *result);
 
@@ -408,6 +426,95 @@ CPS_API enum cps_code cps_send_async(struct cps *cps, const struct cps_signer *s
                                      size_t recipient_count, uint32_t ttl_s, cps_sent_cb callback, void *arg,
                                      struct cps_error *err) CPS_MUST_CHECK;
 CPS_API void cps_sent_clear(struct cps_sent *sent);
+
+/* ---- The spool --------------------------------------------------------------------------------------------------- */
+
+/*
+ * A handle with a spool_file keeps envelopes that the CPS cannot take at the moment and publishes them later, in the
+ * background, from cps_new on: also those that an earlier process left in the file, however that ended. Only envelopes
+ * are kept, and the dest that they go to; nothing secret is in the file in clear.
+ *
+ * While the CPS is away one envelope at a time is tried, with pauses of random length whose bound doubles from
+ * spool_retry_min_ms to spool_retry_max_ms, none shorter than the CPS's Retry-After (at most an hour of that). When it
+ * answers again the rest follows, first one at a time, then more, up to spool_parallel. An answer that concerns one
+ * box (429) defers that box alone. An envelope leaves the spool when the CPS has it, when it is no longer fresh, or
+ * when the CPS refuses it for good; the latter two are counted and written to the record (table `dropped`: minute,
+ * reason, keyed hash of dest, count). Publishing twice is harmless, so nothing is ever lost for fear of repeating it.
+ *
+ * Processes that share a file share its work: an envelope is lent to one of them for a little more than
+ * request_timeout_ms, and goes to another if nothing was heard of it by then.
+ */
+
+/* Why an envelope was dropped. */
+enum cps_spool_reason {
+    CPS_SPOOL_STALE = 0,    /* its time had passed before the CPS took it */
+    CPS_SPOOL_REFUSED = 1,  /* the CPS refused it in a way that does not pass */
+    CPS_SPOOL_FULL = 2,     /* it found no room: CPS_E_SPOOL_FULL told so */
+    CPS_SPOOL_UNUSABLE = 3, /* the file's entry is damaged */
+    CPS_SPOOL_REASON_COUNT
+};
+
+/* "stale", "refused", "full", "unusable"; never NULL. */
+CPS_API const char *cps_spool_reason_name(enum cps_spool_reason reason);
+
+/* Counts are those of the file since it was made, by all processes that use it. */
+struct cps_spool_stats {
+    uint64_t queued;     /* envelopes that wait now */
+    uint64_t octets;     /* of those */
+    int64_t oldest_s;    /* age of the one that waits longest; 0: none waits */
+    uint64_t published;  /* from the spool */
+    uint64_t dropped[8]; /* by enum cps_spool_reason */
+    unsigned under_way;  /* this handle is publishing now */
+    bool away;           /* this handle found that the CPS does not answer */
+};
+
+/* How the spool is, as of its last use (a second ago at most): never blocks, may be called anywhere. CPS_E_INVAL,
+ * CPS_E_CONFIG (there is no spool). */
+CPS_API enum cps_code cps_spool_stats(const struct cps *cps, struct cps_spool_stats *out,
+                                      struct cps_error *err) CPS_MUST_CHECK;
+
+struct cps_spooled {
+    struct cps_error error;
+};
+typedef void (*cps_spooled_cb)(void *arg, const struct cps_spooled *result);
+
+/*
+ * Puts an envelope into the spool, to be published in the box of dest as soon as the CPS takes it. fresh_until: when it
+ * is of no more use, at most 72 h from now; 0: ttl_s, or else max_age_s, from now. ttl_s: for how long from now the CPS
+ * is to keep it (what is left of that is asked for when it is published); 0: as long as the CPS likes. When it returns
+ * CPS_OK the file has it. An envelope that is in the spool already is not doubled.
+ *
+ * CPS_E_CONFIG (there is no spool), CPS_E_SPOOL_FULL (spool_max, spool_octets_max or the disk, when what is stale has
+ * been dropped), CPS_E_SPOOL_STORE, CPS_E_STALE, CPS_E_BUSY (4,096 others wait for the disk), CPS_E_TN, CPS_E_URI,
+ * CPS_E_JWE and what else makes it no envelope, CPS_E_INVAL, CPS_E_NOMEM, CPS_E_CLOSED.
+ */
+CPS_API enum cps_code cps_spool_put(struct cps *cps, const char *dest, const char *envelope, size_t len, uint32_t ttl_s,
+                                    int64_t fresh_until, struct cps_error *err) CPS_MUST_CHECK;
+CPS_API enum cps_code cps_spool_put_async(struct cps *cps, const char *dest, const char *envelope, size_t len,
+                                          uint32_t ttl_s, int64_t fresh_until, cps_spooled_cb callback, void *arg,
+                                          struct cps_error *err) CPS_MUST_CHECK;
+
+enum cps_spooling {
+    CPS_SPOOL_NEVER = 0,      /* as cps_send */
+    CPS_SPOOL_ON_FAILURE = 1, /* publishes; spools what the CPS cannot take now, for a reason that may pass:
+                                 CPS_E_CONNECT, CPS_E_TLS, CPS_E_TIMEOUT, CPS_E_UNAVAILABLE, CPS_E_BOX_FULL, CPS_E_BUSY,
+                                 CPS_E_CLOSED. Does not wait for a CPS that is known to be away: spools at once */
+    CPS_SPOOL_FIRST = 2,      /* spools, and is done when the file has it: publishing follows at once, and is not
+                                 forgotten if the process ends before it */
+};
+
+/* As cps_send, with the spool behind it. CPS_OK if the CPS or the spool has every envelope: out->published and
+ * out->spooled tell them apart. They are fresh for ttl_s or else max_age_s from the message's iat. Also what
+ * cps_spool_put returns, where an envelope could be neither published nor spooled. */
+CPS_API enum cps_code cps_send_with_spool(struct cps *cps, const struct cps_signer *signer,
+                                          const struct cps_message *message, const struct cps_recipient *recipients,
+                                          size_t recipient_count, uint32_t ttl_s, enum cps_spooling spooling,
+                                          struct cps_sent *out, struct cps_error *err) CPS_MUST_CHECK;
+CPS_API enum cps_code cps_send_with_spool_async(struct cps *cps, const struct cps_signer *signer,
+                                                const struct cps_message *message,
+                                                const struct cps_recipient *recipients, size_t recipient_count,
+                                                uint32_t ttl_s, enum cps_spooling spooling, cps_sent_cb callback,
+                                                void *arg, struct cps_error *err) CPS_MUST_CHECK;
 
 /* ---- Verification service ---------------------------------------------------------------------------------------- */
 

@@ -68,7 +68,9 @@
     X(CPS_E_IN_CALLBACK, "a blocking function was called from a callback")                                             \
     X(CPS_E_CLOSED, "the handle was freed")                                                                            \
     X(CPS_E_REPLAY_FULL, "the replay memory is full")                                                                  \
-    X(CPS_E_REPLAY_STORE, "the replay memory's file cannot be used")
+    X(CPS_E_REPLAY_STORE, "the replay memory's file cannot be used")                                                   \
+    X(CPS_E_SPOOL_FULL, "the spool is full")                                                                           \
+    X(CPS_E_SPOOL_STORE, "the spool's file cannot be used")
 
 static const enum cps_code from_stir[] = {
 #define CPS_FROM_ROW(name) [STIR_##name] = CPS_##name,

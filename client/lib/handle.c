@@ -3,6 +3,7 @@
 #include "client/lib/box.h"
 #include "client/lib/certcache.h"
 #include "client/lib/replay.h"
+#include "client/lib/spool.h"
 #include "client/lib/transport.h"
 #include "common/buf.h"
 
@@ -165,6 +166,9 @@ static enum cps_code set_up(struct cps *cps, const struct cps_options *options, 
     if (code == CPS_OK) {
         code = cps_boxes_new(&cps->boxes, cps, err);
     }
+    if (code == CPS_OK && cps->options.spool_file) {
+        code = cps_spool_new(&cps->spool, cps, err);
+    }
     return code;
 }
 
@@ -196,7 +200,9 @@ void cps_free(struct cps *cps)
         return;
     }
     atomic_store(&cps->closing, true);
+    cps_spool_stop(cps->spool);
     cps_transport_free(cps->transport);
+    cps_spool_free(cps->spool);
     cps_boxes_free(cps->boxes);
     cps_certcache_free(cps->certs);
     cps_replay_free(cps->replay);

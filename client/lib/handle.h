@@ -10,6 +10,7 @@ struct cps_transport;
 struct cps_replay_memory;
 struct cps_certcache;
 struct cps_boxes;
+struct cps_spool;
 
 /* The handle. All but the counters is set by cps_new and constant afterwards; the parts have locks of their own. */
 struct cps {
@@ -20,6 +21,7 @@ struct cps {
     struct cps_transport *transport;
     struct cps_certcache *certs;
     struct cps_boxes *boxes;
+    struct cps_spool *spool; /* NULL: none */
     atomic_uint in_flight;
     atomic_bool closing; /* cps_free has begun: background tasks are to end */
 };

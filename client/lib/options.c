@@ -15,9 +15,9 @@ static const struct {
     {                                                                                                                  \
 #field, offsetof(struct cps_options, field)                                                                    \
     }
-    TEXT(cps_url),     TEXT(tls_ca_file),     TEXT(tls_cert_file),   TEXT(tls_key_file),
-    TEXT(trust_file),  TEXT(crl_issuer_file), TEXT(x5u_dir),         TEXT(x5u_ca_file),
-    TEXT(replay_file), TEXT(country_code),    TEXT(national_prefix), TEXT(international_prefix),
+    TEXT(cps_url),         TEXT(tls_ca_file),  TEXT(tls_cert_file),   TEXT(tls_key_file),         TEXT(trust_file),
+    TEXT(crl_issuer_file), TEXT(x5u_dir),      TEXT(x5u_ca_file),     TEXT(spool_file),           TEXT(spool_hash_key),
+    TEXT(replay_file),     TEXT(country_code), TEXT(national_prefix), TEXT(international_prefix),
 #undef TEXT
 };
 
@@ -46,6 +46,11 @@ static const struct {
     NUMBER(box_max, 1024, 1, 1000000),
     NUMBER(box_entry_max, 65536, 1, 100000000),
     NUMBER(box_octets_max, 67108864, 65536, 4294967295),
+    NUMBER(spool_max, 100000, 1, 100000000),
+    NUMBER(spool_octets_max, 268435456, 1024, 4294967295),
+    NUMBER(spool_parallel, 8, 1, 256),
+    NUMBER(spool_retry_min_ms, 250, 1, 60000),
+    NUMBER(spool_retry_max_ms, 10000, 1, 600000),
 #undef NUMBER
 };
 
@@ -189,6 +194,20 @@ static enum cps_code check_network(struct cps_options *options, struct cps_error
     return CPS_OK;
 }
 
+static enum cps_code check_spool(const struct cps_options *options, struct cps_error *err)
+{
+    if (options->spool_file && !options->cps_url) {
+        return cps_fail(err, CPS_E_CONFIG, "spool_file needs a cps_url");
+    }
+    if (options->spool_hash_key && strlen(options->spool_hash_key) > 256) {
+        return cps_fail(err, CPS_E_CONFIG, "spool_hash_key is longer than 256 octets");
+    }
+    if (options->spool_retry_min_ms > options->spool_retry_max_ms) {
+        return cps_fail(err, CPS_E_CONFIG, "spool_retry_min_ms is more than spool_retry_max_ms");
+    }
+    return CPS_OK;
+}
+
 enum cps_code cps_options_copy(struct cps_options *out, const struct cps_options *given, struct cps_error *err)
 {
     struct cps_options copy;
@@ -206,6 +225,9 @@ enum cps_code cps_options_copy(struct cps_options *out, const struct cps_options
     }
     if (code == CPS_OK) {
         code = check_network(&copy, err);
+    }
+    if (code == CPS_OK) {
+        code = check_spool(&copy, err);
     }
     if (code != CPS_OK) {
         cps_options_clear(&copy);

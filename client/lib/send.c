@@ -2,6 +2,7 @@
 #include "client/lib/message.h"
 #include "client/lib/remote.h"
 #include "client/lib/signer.h"
+#include "client/lib/spool_send.h"
 #include "client/lib/task.h"
 
 #include <stdlib.h>
@@ -15,6 +16,8 @@ struct sending {
     struct cps_transfer *transfers;
     size_t count;
     size_t begun;
+    struct cps_spool_batch spool;
+    bool counted; /* what the CPS said of each */
     struct cps_sent result;
     cps_sent_cb callback;
     void *arg;
@@ -32,6 +35,7 @@ static void clear(struct sending *op)
         cps_transfer_clear(&op->transfers[i]);
     }
     free(op->transfers);
+    cps_spool_batch_clear(&op->spool);
     cps_sent_clear(&op->result);
 }
 
@@ -47,14 +51,50 @@ static void submit_all(struct sending *op)
     }
 }
 
-static void add_up(struct sending *op)
+static bool all_answered(const struct sending *op)
 {
     for (size_t i = 0; i < op->count; i++) {
-        struct cps_error err;
-        if (cps_answer_status(&op->transfers[i].response, &err) == CPS_OK) {
+        if (!atomic_load(&op->transfers[i].complete)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void keep_first(struct cps_error *first, const struct cps_error *err)
+{
+    if (first->code == CPS_OK) {
+        *first = *err;
+    }
+}
+
+/* Counts what the CPS has; the rest goes to the spool, where it may. */
+static void add_up(struct sending *op)
+{
+    op->counted = true;
+    for (size_t i = 0; i < op->count; i++) {
+        struct cps_error err = op->spool.cause;
+        if (!op->spool.offline && cps_answer_status(&op->transfers[i].response, &err) == CPS_OK) {
             op->result.published++;
-        } else if (op->result.error.code == CPS_OK) {
-            op->result.error = err;
+            continue;
+        }
+        struct cps_error cause = err;
+        if (cps_spool_batch_put(&op->spool, i, &err)) {
+            keep_first(&op->result.spooled_for, &cause);
+        } else {
+            keep_first(&op->result.error, &err);
+        }
+    }
+}
+
+static void add_spooled(struct sending *op)
+{
+    for (size_t i = 0; i < op->count; i++) {
+        struct cps_error err = {0};
+        if (cps_spool_batch_has(&op->spool, i, &err)) {
+            op->result.spooled++;
+        } else if (err.code != CPS_OK) {
+            keep_first(&op->result.error, &err);
         }
     }
 }
@@ -62,13 +102,19 @@ static void add_up(struct sending *op)
 static void step(struct cps_task *task)
 {
     struct sending *op = (struct sending *)task;
-    submit_all(op);
-    for (size_t i = 0; i < op->count; i++) {
-        if (!atomic_load(&op->transfers[i].complete)) {
+    if (!op->spool.offline) {
+        submit_all(op);
+        if (!all_answered(op)) {
             return;
         }
     }
-    add_up(op);
+    if (!op->counted) {
+        add_up(op);
+    }
+    if (!cps_spool_batch_done(&op->spool)) {
+        return;
+    }
+    add_spooled(op);
     cps_task_end(task);
     if (op->callback) {
         op->callback(op->arg, &op->result);
@@ -107,6 +153,8 @@ static enum cps_code add_recipient(struct sending *op, const struct stir_identit
         code = cps_ask_publish(&op->transfers[op->count].request, op->task.cps, box, envelopes.items[i].text,
                                envelopes.items[i].len, ttl_s, err);
         if (code == CPS_OK) {
+            const struct cps_request *request = &op->transfers[op->count].request;
+            cps_spool_batch_add(&op->spool, box, request->body, request->body_len);
             op->count++;
             op->result.octets += envelopes.items[i].len;
         }
@@ -154,7 +202,7 @@ static enum cps_code seal_all(struct sending *op, const struct cps_signer *signe
 /* On failure the caller clears. */
 static enum cps_code prepare(struct sending *op, struct cps *cps, const struct cps_signer *signer,
                              const struct cps_message *message, const struct cps_recipient *recipients,
-                             size_t recipient_count, uint32_t ttl_s, struct cps_error *err)
+                             size_t recipient_count, uint32_t ttl_s, enum cps_spooling spooling, struct cps_error *err)
 {
     size_t total;
     if (!cps || !signer || !message) {
@@ -170,18 +218,25 @@ static enum cps_code prepare(struct sending *op, struct cps *cps, const struct c
     if (!op->transfers) {
         return cps_fail(err, CPS_E_NOMEM, "out of memory");
     }
+    code = cps_spool_batch_init(&op->spool, &op->task, spooling, total, message->iat, ttl_s, err);
+    if (code != CPS_OK) {
+        return code;
+    }
     return seal_all(op, signer, message, recipients, recipient_count, ttl_s, err);
 }
 
-enum cps_code cps_send(struct cps *cps, const struct cps_signer *signer, const struct cps_message *message,
-                       const struct cps_recipient *recipients, size_t recipient_count, uint32_t ttl_s,
-                       struct cps_sent *out, struct cps_error *err)
+enum cps_code cps_send_with_spool(struct cps *cps, const struct cps_signer *signer, const struct cps_message *message,
+                                  const struct cps_recipient *recipients, size_t recipient_count, uint32_t ttl_s,
+                                  enum cps_spooling spooling, struct cps_sent *out, struct cps_error *err)
 {
     struct sending op = {0};
     struct cps_error failure = {0};
-    enum cps_code code = prepare(&op, cps, signer, message, recipients, recipient_count, ttl_s, &failure);
+    enum cps_code code = prepare(&op, cps, signer, message, recipients, recipient_count, ttl_s, spooling, &failure);
     if (code == CPS_OK) {
         code = cps_task_run(&op.task, &failure);
+        if (code != CPS_OK && cps_spool_batch_divert(&op.spool, &failure)) {
+            code = cps_task_run(&op.task, &failure);
+        }
     }
     if (code != CPS_OK) {
         op.result.error = failure;
@@ -198,24 +253,48 @@ enum cps_code cps_send(struct cps *cps, const struct cps_signer *signer, const s
     return code;
 }
 
-enum cps_code cps_send_async(struct cps *cps, const struct cps_signer *signer, const struct cps_message *message,
-                             const struct cps_recipient *recipients, size_t recipient_count, uint32_t ttl_s,
-                             cps_sent_cb callback, void *arg, struct cps_error *err)
+enum cps_code cps_send(struct cps *cps, const struct cps_signer *signer, const struct cps_message *message,
+                       const struct cps_recipient *recipients, size_t recipient_count, uint32_t ttl_s,
+                       struct cps_sent *out, struct cps_error *err)
 {
+    return cps_send_with_spool(cps, signer, message, recipients, recipient_count, ttl_s, CPS_SPOOL_NEVER, out, err);
+}
+
+enum cps_code cps_send_with_spool_async(struct cps *cps, const struct cps_signer *signer,
+                                        const struct cps_message *message, const struct cps_recipient *recipients,
+                                        size_t recipient_count, uint32_t ttl_s, enum cps_spooling spooling,
+                                        cps_sent_cb callback, void *arg, struct cps_error *err)
+{
+    struct cps_error failure = {0};
     struct sending *op = calloc(1, sizeof(*op));
     if (!op) {
         return cps_fail(err, CPS_E_NOMEM, "out of memory");
     }
     op->callback = callback;
     op->arg = arg;
-    enum cps_code code = callback ? prepare(op, cps, signer, message, recipients, recipient_count, ttl_s, err)
-                                  : cps_fail(err, CPS_E_INVAL, "callback is NULL");
+    enum cps_code code = callback
+                             ? prepare(op, cps, signer, message, recipients, recipient_count, ttl_s, spooling, &failure)
+                             : cps_fail(&failure, CPS_E_INVAL, "callback is NULL");
     if (code == CPS_OK) {
-        code = cps_task_start(&op->task, err);
+        code = cps_task_start(&op->task, &failure);
+        if (code != CPS_OK && cps_spool_batch_divert(&op->spool, &failure)) {
+            code = cps_task_start(&op->task, &failure);
+        }
     }
     if (code != CPS_OK) {
+        if (err) {
+            *err = failure;
+        }
         clear(op);
         free(op);
     }
     return code;
+}
+
+enum cps_code cps_send_async(struct cps *cps, const struct cps_signer *signer, const struct cps_message *message,
+                             const struct cps_recipient *recipients, size_t recipient_count, uint32_t ttl_s,
+                             cps_sent_cb callback, void *arg, struct cps_error *err)
+{
+    return cps_send_with_spool_async(cps, signer, message, recipients, recipient_count, ttl_s, CPS_SPOOL_NEVER,
+                                     callback, arg, err);
 }

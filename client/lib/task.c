@@ -6,8 +6,12 @@
 #include <time.h>
 
 /* Counts an operation in, unless there are too many. */
-static enum cps_code admit(struct cps *cps, struct cps_error *err)
+static enum cps_code admit(const struct cps_task *task, struct cps_error *err)
 {
+    struct cps *cps = task->cps;
+    if (task->unmetered) {
+        return CPS_OK;
+    }
     if (atomic_fetch_add(&cps->in_flight, 1) >= cps->options.max_in_flight) {
         atomic_fetch_sub(&cps->in_flight, 1);
         return cps_fail(err, CPS_E_BUSY, "%u operations are under way, the limit", cps->options.max_in_flight);
@@ -34,7 +38,7 @@ enum cps_code cps_task_run(struct cps_task *task, struct cps_error *err)
     if (cps_transport_is_here(task->cps->transport)) {
         return cps_fail(err, CPS_E_IN_CALLBACK, "a callback must not block");
     }
-    enum cps_code code = admit(task->cps, err);
+    enum cps_code code = admit(task, err);
     if (code != CPS_OK) {
         return code;
     }
@@ -61,7 +65,7 @@ enum cps_code cps_task_start(struct cps_task *task, struct cps_error *err)
     }
     enum cps_code code = cps_transport_start(task->cps->transport, err);
     if (code == CPS_OK) {
-        code = admit(task->cps, err);
+        code = admit(task, err);
     }
     if (code == CPS_OK) {
         task->background = true;
@@ -88,23 +92,28 @@ void cps_task_end(struct cps_task *task)
         cps_transport_leave(task->cps->transport, task);
     }
     task->done = true;
-    atomic_fetch_sub(&task->cps->in_flight, 1);
+    if (!task->unmetered) {
+        atomic_fetch_sub(&task->cps->in_flight, 1);
+    }
 }
 
-void cps_task_transfer_done(struct cps_transfer *transfer)
+void cps_task_complete(struct cps_task *task, atomic_bool *flag)
 {
-    struct cps_task *task = transfer->arg;
     if (task->background) {
-        atomic_store(&transfer->complete, true);
-        cps_task_wake(task);
+        cps_transport_complete(task->cps->transport, task, flag);
         return;
     }
     /* under the lock that cps_task_run takes before it lets go of the task */
     pthread_mutex_lock(&task->lock);
-    atomic_store(&transfer->complete, true);
+    atomic_store(flag, true);
     task->woken = true;
     pthread_cond_signal(&task->cond);
     pthread_mutex_unlock(&task->lock);
+}
+
+void cps_task_transfer_done(struct cps_transfer *transfer)
+{
+    cps_task_complete(transfer->arg, &transfer->complete);
 }
 
 void cps_waiters_add(struct cps_waiters *waiters, struct cps_task *task)

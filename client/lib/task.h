@@ -14,6 +14,7 @@ struct cps_task {
     struct cps *cps;
     void (*step)(struct cps_task *task);
     bool background;
+    bool unmetered; /* does not count against max_in_flight: something else bounds it */
     int64_t due_ms; /* step again by then (monotonic); 0: no such time. Set by steps */
 
     /* private to task.c */
@@ -40,6 +41,9 @@ void cps_task_wake(struct cps_task *task);
 
 /* Called by the last step, when nothing can wake the task any more. A background task may be freed afterwards. */
 void cps_task_end(struct cps_task *task);
+
+/* From any thread: sets the flag and wakes the task, which may be gone when this returns. */
+void cps_task_complete(struct cps_task *task, atomic_bool *flag);
 
 /* Transfers whose owner is a task: `arg` is the task. */
 void cps_task_transfer_done(struct cps_transfer *transfer);

@@ -13,7 +13,8 @@
 #define CERTIFICATES_AT_ONCE 256
 #define IDLE_HANDLES 16
 #define POLL_MAX_MS 1000
-#define STEPS_AT_ONCE 256 /* then the network gets its turn */
+#define STOPPING_POLL_MS 1 /* while tasks wait for other threads */
+#define STEPS_AT_ONCE 256  /* then the network gets its turn */
 
 struct queue {
     struct cps_transfer *first, **end;
@@ -299,9 +300,7 @@ static void *io_main(void *arg)
             reap(transport);
         }
         run_tasks(transport, stopping);
-        if (!stopping) {
-            (void)curl_multi_poll(transport->multi, NULL, 0, poll_timeout(transport), NULL);
-        }
+        (void)curl_multi_poll(transport->multi, NULL, 0, stopping ? STOPPING_POLL_MS : poll_timeout(transport), NULL);
     }
     /* Closing connections writes to them: here, where a broken one raises no signal. */
     while (transport->idle_count) {
@@ -385,6 +384,15 @@ void cps_transport_post(struct cps_transport *transport, struct cps_task *task)
     post_locked(transport, task);
     pthread_mutex_unlock(&transport->lock);
     (void)curl_multi_wakeup(transport->multi);
+}
+
+void cps_transport_complete(struct cps_transport *transport, struct cps_task *task, atomic_bool *flag)
+{
+    pthread_mutex_lock(&transport->lock);
+    atomic_store(flag, true);
+    post_locked(transport, task);
+    (void)curl_multi_wakeup(transport->multi);
+    pthread_mutex_unlock(&transport->lock);
 }
 
 void cps_transport_leave(struct cps_transport *transport, struct cps_task *task)

@@ -94,4 +94,6 @@ int64_t cps_monotonic_ms(void);
 /* For tasks in the background (task.c). */
 void cps_transport_enter(struct cps_transport *transport, struct cps_task *task); /* registers */
 void cps_transport_post(struct cps_transport *transport, struct cps_task *task);  /* step it soon */
+/* Sets the flag and posts the task, as one: who sees the flag may free the task and end the thread. */
+void cps_transport_complete(struct cps_transport *transport, struct cps_task *task, atomic_bool *flag);
 void cps_transport_leave(struct cps_transport *transport, struct cps_task *task); /* forgets it; on the I/O thread */
