@@ -38,6 +38,7 @@ size_t gw_relay_held(const struct gw_relay *relay)
 static void open_side(struct gw_side *side, uint64_t now_ms)
 {
     side->open = true;
+    side->opening = false;
     side->reading = true;
     side->heard_ms = now_ms;
 }
@@ -122,8 +123,8 @@ void gw_relay_shut(struct gw_relay *relay)
     gw_relay_bind_end(relay);
     gw_pool_leave(relay);
     for (int leg = 0; leg < GW_LEG_COUNT; leg++) {
-        if (relay->side[leg].open) {
-            relay->side[leg].open = false;
+        if (relay->side[leg].open || relay->side[leg].opening) {
+            relay->side[leg].open = relay->side[leg].opening = false;
             relay->ops->close(relay->arg, (enum gw_leg)leg);
         }
     }
@@ -258,7 +259,7 @@ void gw_relay_lost(struct gw_relay *relay, enum gw_leg leg, const char *why, uin
     if (relay->state == GW_CLOSED) {
         return;
     }
-    relay->side[leg].open = false;
+    relay->side[leg].open = relay->side[leg].opening = false;
     if (leg == GW_PEER && (relay->state == GW_CONNECTING || relay->state == GW_BINDING)) {
         gw_relay_fail_bind(relay, why ? why : "the peer closed the connection");
     } else if (relay->state == GW_UNBINDING) {

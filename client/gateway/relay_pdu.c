@@ -63,6 +63,7 @@ static enum gw_taken bind_first(struct gw_relay *relay, const char *octets, size
     memcpy(relay->bind_pdu, octets, n);
     relay->bind_len = n;
     gw_relay_state_set(relay, GW_CONNECTING);
+    relay->side[GW_PEER].opening = true;
     relay->ops->connect(relay->arg);
     return GW_TAKEN;
 }
@@ -110,7 +111,7 @@ static enum gw_taken take_unbound(struct gw_relay *relay, const struct smpp_head
 {
     bool peer = relay->side[GW_PEER].open;
     if (smpp_command_is_response(header->command)) {
-        return peer ? GW_ON : GW_TAKEN;
+        return GW_TAKEN; /* there is nobody whom it could be for */
     }
     if (peer && (header->command == SMPP_ENQUIRE_LINK || header->command == SMPP_UNBIND)) {
         return GW_ON;
@@ -245,7 +246,7 @@ enum gw_taken gw_relay_take(struct gw_relay *relay, enum gw_leg leg, const char 
     if ((header.command & ~SMPP_RESP) != SMPP_ENQUIRE_LINK) {
         relay->traffic_ms = relay->now_ms;
     }
-    if (response && (leg == GW_PEER || relay->side[GW_PEER].open)) {
+    if (response && (leg == GW_PEER || relay->state != GW_OPEN)) {
         return take_response(relay, leg, &header);
     }
     if (ending && !response) {
