@@ -65,7 +65,8 @@ static void compare_tlvs(const tlv_t *theirs, struct stir_view ours)
     }
     struct smpp_tlv tlv;
     while (smpp_tlv_next(&ours, &tlv)) {
-        if (!UNIT_CHECK(count > 0, "%s: TLV 0x%04x, theirs none", at, tlv.tag)) {
+        if (count == 0) {
+            (void)UNIT_CHECK(false, "%s: TLV 0x%04x, theirs none", at, tlv.tag);
             return;
         }
         const tlv_t *other = reversed[--count];
