@@ -4,8 +4,5 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 [[ -n ${BUILD_DIR:-} ]] || export BUILD_DIR=$PWD/../../build/dev
-if ! cmp -s package-lock.json node_modules/.installed; then
-    npm ci --loglevel=error --ignore-scripts
-    cp package-lock.json node_modules/.installed
-fi
+./npm-packages
 exec /usr/bin/python3 interop.py "$@"

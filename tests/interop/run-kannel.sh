@@ -1,0 +1,7 @@
+#!/bin/bash
+# Debian's Kannel as the ESME and npm smpp as the SMSC: short, special, long and binary messages and receipts.
+set -euo pipefail
+cd "$(dirname "$0")"
+[[ -n ${BUILD_DIR:-} ]] || export BUILD_DIR=$PWD/../../build/dev
+./npm-packages
+exec timeout -k 5 90 /usr/bin/python3 kannel.py "$@"
