@@ -1,4 +1,5 @@
 #include "client/lib/spool_sqlite_internal.h"
+#include "client/lib/transport.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,8 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
+#define BUSY_PAUSE_MS 10
 #define BUSY_MS 2000               /* for a lock that another process holds */
 #define APPLICATION_ID 0x63707371  /* "cpsq": in the file's header */
 #define VERSION 1                  /* of the schema */
@@ -80,36 +83,48 @@ static bool ask(struct cps_spool_db *db, const char *pragma, char *out, size_t c
     return good;
 }
 
+static bool exec(struct cps_spool_db *db, const char *sql)
+{
+    return sqlite3_exec(db->db, sql, NULL, NULL, NULL) == SQLITE_OK;
+}
+
+enum { TABLES, APPLICATION, SCHEMA_VERSION, MARKS };
+
+/* What the file says of itself, all at one moment: somebody else may be making it. */
+static bool read_marks(struct cps_spool_db *db, long marks[MARKS])
+{
+    static const char *const questions[MARKS] = {"SELECT count(*) FROM sqlite_schema", "PRAGMA application_id",
+                                                 "PRAGMA user_version"};
+    char answer[32];
+    bool good = exec(db, "BEGIN");
+    for (size_t i = 0; good && i < MARKS; i++) {
+        good = ask(db, questions[i], answer, sizeof(answer));
+        marks[i] = strtol(answer, NULL, 10);
+    }
+    return good && exec(db, "COMMIT");
+}
+
 /* A file of somebody else's is not to be written to, and one that is damaged is not to be trusted. */
 static enum cps_code look_over(struct cps_spool_db *db, const char *path, struct cps_error *err)
 {
-    char application[32];
-    char version[32];
-    char tables[32];
+    long marks[MARKS];
     char check[200];
-    if (!ask(db, "PRAGMA application_id", application, sizeof(application)) ||
-        !ask(db, "PRAGMA user_version", version, sizeof(version)) ||
-        !ask(db, "SELECT count(*) FROM sqlite_schema", tables, sizeof(tables))) {
+    if (!read_marks(db, marks)) {
         return fail_file(db, path, err);
     }
-    bool fresh = strcmp(application, "0") == 0 && strcmp(version, "0") == 0 && strcmp(tables, "0") == 0;
-    if (!fresh && strtol(application, NULL, 10) != APPLICATION_ID) {
+    bool fresh = marks[APPLICATION] == 0 && marks[SCHEMA_VERSION] == 0 && marks[TABLES] == 0;
+    if (!fresh && marks[APPLICATION] != APPLICATION_ID) {
         return cps_fail(err, CPS_E_SPOOL_STORE, "spool_file %s: a database, but not a spool", path);
     }
-    if (!fresh && strtol(version, NULL, 10) != VERSION) {
-        return cps_fail(err, CPS_E_SPOOL_STORE, "spool_file %s: made by another version (%s, this one writes %d)", path,
-                        version, VERSION);
+    if (!fresh && marks[SCHEMA_VERSION] != VERSION) {
+        return cps_fail(err, CPS_E_SPOOL_STORE, "spool_file %s: made by another version (%ld, this one writes %d)",
+                        path, marks[SCHEMA_VERSION], VERSION);
     }
     if (!ask(db, "PRAGMA quick_check(1)", check, sizeof(check))) {
         return fail_file(db, path, err);
     }
     return strcmp(check, "ok") == 0 ? CPS_OK
                                     : cps_fail(err, CPS_E_SPOOL_STORE, "spool_file %s: damaged: %s", path, check);
-}
-
-static bool exec(struct cps_spool_db *db, const char *sql)
-{
-    return sqlite3_exec(db->db, sql, NULL, NULL, NULL) == SQLITE_OK;
 }
 
 /* What stays in the pages that deletion leaves behind is overwritten where that costs no extra writing. */
@@ -172,15 +187,37 @@ static enum cps_code set_hash_key(struct cps_spool_db *db, const char *text, str
     return made ? CPS_OK : cps_fail(err, CPS_E_CRYPTO, "the spool's hash key could not be made");
 }
 
+static void close_file(struct cps_spool_db *db)
+{
+    for (int i = 0; i < SPOOL_STATEMENTS; i++) {
+        (void)sqlite3_finalize(db->statements[i]);
+        db->statements[i] = NULL;
+    }
+    (void)sqlite3_close(db->db);
+    db->db = NULL;
+}
+
+/* Some locks SQLite does not wait for: those of a file that another process is just making, or closing as the last. */
+static enum cps_code open_patiently(struct cps_spool_db *db, const struct cps_spool_db_config *config,
+                                    struct cps_error *err)
+{
+    static const struct timespec pause = {.tv_nsec = BUSY_PAUSE_MS * 1000000L};
+    int64_t until_ms = cps_monotonic_ms() + BUSY_MS;
+    enum cps_code code = open_file(db, config, err);
+    while (code != CPS_OK && sqlite3_errcode(db->db) == SQLITE_BUSY && cps_monotonic_ms() < until_ms) {
+        close_file(db);
+        (void)nanosleep(&pause, NULL);
+        code = open_file(db, config, err);
+    }
+    return code;
+}
+
 void cps_spool_db_close(struct cps_spool_db *db)
 {
     if (!db) {
         return;
     }
-    for (int i = 0; i < SPOOL_STATEMENTS; i++) {
-        (void)sqlite3_finalize(db->statements[i]);
-    }
-    (void)sqlite3_close(db->db);
+    close_file(db);
     OPENSSL_cleanse(db->hash_key, sizeof(db->hash_key));
     free(db);
 }
@@ -196,7 +233,7 @@ enum cps_code cps_spool_db_open(struct cps_spool_db **out, const struct cps_spoo
     db->octets_max = config->octets_max;
     enum cps_code code = set_hash_key(db, config->hash_key, err);
     if (code == CPS_OK) {
-        code = open_file(db, config, err);
+        code = open_patiently(db, config, err);
     }
     if (code != CPS_OK) {
         cps_spool_db_close(db);

@@ -436,6 +436,12 @@ static void test_bad_files(void)
     CU_ASSERT_EQUAL(truncate(path, 4096 * 5), 0);
     refused(path, "malformed");
     remove_file();
+    sqlite3 *db = NULL;
+    CU_ASSERT_EQUAL_FATAL(sqlite3_open(path, &db), SQLITE_OK);
+    CU_ASSERT_EQUAL(sqlite3_exec(db, "BEGIN EXCLUSIVE", NULL, NULL, NULL), SQLITE_OK);
+    refused(path, "locked");
+    CU_ASSERT_EQUAL(sqlite3_close(db), SQLITE_OK);
+    remove_file();
     /* made by us, and nothing more came of it: as good as none */
     write_at(0, "", 0);
     cps_spool_db_close(open_with(1, 1));
