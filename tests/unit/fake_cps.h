@@ -17,6 +17,7 @@ struct fake_cps {
     int status_for;         /* so many times; 0: always */
     const char *bad_cursor; /* refuse this one with 400 */
     bool never_waits;
+    bool no_cursors; /* gives everything each time */
     int wait_status; /* what a request that would wait is answered; 0: as usual */
     atomic_uint delay_ms;
     atomic_uint plain, waiting; /* requests by kind */
@@ -78,6 +79,7 @@ static inline void fake_answer(struct peer *peer, const struct peer_request *req
     pthread_mutex_lock(&fake->lock);
     unsigned left_ms = fake->never_waits || fake->wait_status ? 0 : (unsigned)strtoul(wait + 5, NULL, 10) * 1000;
     size_t from = fake_after(fake, request);
+    from = fake->no_cursors ? 0 : from;
     while (left_ms && fake->count <= from && !atomic_load(&peer->stopping)) {
         pthread_mutex_unlock(&fake->lock);
         fake_sleep(5);

@@ -182,8 +182,9 @@ static inline void *peer_main(void *arg)
     return NULL;
 }
 
-/* Starts it with a certificate for 127.0.0.1; ca_file gets the authority that vouches for it. */
-static inline void peer_start(struct peer *peer, const char *ca_file, peer_answer *answer, void *arg)
+/* Starts it with a certificate for these names; ca_file gets the authority that vouches for it. */
+static inline void peer_start_as(struct peer *peer, const char *names, const char *ca_file, peer_answer *answer,
+                                 void *arg)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t n = sizeof(address);
@@ -199,7 +200,7 @@ static inline void peer_start(struct peer *peer, const char *ca_file, peer_answe
                                                     .issuer = ca,
                                                     .issuer_key = ca_key,
                                                     .not_after = INT64_C(4000000000),
-                                                    .dns_names = "IP:127.0.0.1,DNS:localhost"},
+                                                    .dns_names = names},
                             &key);
     certs_pem(&pem, ca);
     UNIT_OK(stir_write_file(ca_file, pem.ptr, pem.len, 0600, NULL));
@@ -216,6 +217,11 @@ static inline void peer_start(struct peer *peer, const char *ca_file, peer_answe
     peer->port = ntohs(address.sin_port);
     (void)snprintf(peer->url, sizeof(peer->url), "https://127.0.0.1:%d", peer->port);
     CU_ASSERT_EQUAL_FATAL(pthread_create(&peer->thread, NULL, peer_main, peer), 0);
+}
+
+static inline void peer_start(struct peer *peer, const char *ca_file, peer_answer *answer, void *arg)
+{
+    peer_start_as(peer, "IP:127.0.0.1,DNS:localhost", ca_file, answer, arg);
 }
 
 /* Ends all connections, at once if `answer` does not block. */

@@ -234,6 +234,33 @@ static void test_pages(void)
     end();
 }
 
+/* A CPS that gives everything each time: what is known is not opened again, and reading comes to an end. */
+static void test_no_cursors(void)
+{
+    begin();
+    fake.no_cursors = true;
+    fake_publish(&fake, &world, "one", 0);
+    fake_publish(&fake, &world, "two", 0);
+    fake_put_text(&fake, "rubbish");
+    receives("none", "three", 0, CPS_MSGI_MISMATCH);
+    CU_ASSERT_EQUAL(atomic_load(&fake.plain), 2);
+    receives("the second", "two", 0, CPS_PASSED);
+    receives("none", "three", 0, CPS_MSGI_MISMATCH);
+    CU_ASSERT_EQUAL(atomic_load(&fake.plain), 3);
+    end();
+}
+
+/* A PASSporT that says nothing of the body passes without waiting for a better one. */
+static void test_without_msgi(void)
+{
+    begin();
+    fake_publish(&fake, &world, NULL, 0);
+    int64_t start = clock_ms();
+    receives("no msgi", "text", 5000, CPS_PASSED);
+    UNIT_CHECK(clock_ms() - start < 2000, "took %lld ms", (long long)(clock_ms() - start));
+    end();
+}
+
 /* A cursor that the CPS does not know any more: the box is read from the beginning. */
 static void test_lost_cursor(void)
 {
@@ -285,6 +312,9 @@ static void test_stale_in_memory(void)
     receives("not any more", "two", 0, CPS_STALE);
     atomic_store(&world_clock, CERTS_NOW + 1000);
     receives("forgotten", "two", 0, CPS_NO_PASSPORT);
+    fake_publish(&fake, &world, "three", CERTS_NOW - 86400);
+    receives("a day old", "three", 0, CPS_STALE);
+    receives("still", "three", 0, CPS_STALE);
     end();
 }
 
@@ -484,7 +514,8 @@ static void test_closing(void)
 UNIT_MAIN("libcps receiving", {"passed", test_passed}, {"nothing", test_nothing}, {"the best", test_best},
           {"a chain inside", test_chain_inside}, {"waiting", test_waits},
           {"a CPS that never waits", test_cps_that_never_waits}, {"pages", test_pages},
-          {"a lost cursor", test_lost_cursor}, {"small memory", test_small_memory},
-          {"growing stale", test_stale_in_memory}, {"a full replay memory", test_replay_full},
-          {"failures", test_failures}, {"failure while waiting", test_failure_while_waiting},
-          {"arguments", test_arguments}, {"many", test_many}, {"closing", test_closing})
+          {"a lost cursor", test_lost_cursor}, {"no cursors", test_no_cursors}, {"without msgi", test_without_msgi},
+          {"small memory", test_small_memory}, {"growing stale", test_stale_in_memory},
+          {"a full replay memory", test_replay_full}, {"failures", test_failures},
+          {"failure while waiting", test_failure_while_waiting}, {"arguments", test_arguments}, {"many", test_many},
+          {"closing", test_closing})

@@ -310,18 +310,20 @@ static void test_unreachable(void)
 static void test_tls(void)
 {
     struct cps_error err = {0};
-    char localhost[64];
     begin();
     struct cps_options options = {.size = sizeof(options), .cps_url = peer.url, .tls_ca_file = world.trust};
     struct cps *cps = world_handle(&options);
     CODE_IS(cps_publish(cps, WORLD_DEST, "a", 1, 0, NULL, &err), CPS_E_TLS, err);
     cps_free(cps);
-    (void)snprintf(localhost, sizeof(localhost), "https://127.0.0.2:%d", peer.port);
-    options.cps_url = localhost;
+    static struct peer impostor;
+    peer_start_as(&impostor, "IP:127.0.0.2,DNS:cps.example", ca_file, answer, NULL);
+    options.cps_url = impostor.url;
     options.tls_ca_file = ca_file;
     cps = world_handle(&options);
-    CU_ASSERT_NOT_EQUAL(cps_publish(cps, WORLD_DEST, "a", 1, 0, NULL, &err), CPS_OK);
+    CODE_IS(cps_publish(cps, WORLD_DEST, "a", 1, 0, NULL, &err), CPS_E_TLS, err);
+    CU_ASSERT_EQUAL(atomic_load(&impostor.requests), 0);
     cps_free(cps);
+    peer_stop(&impostor);
     options.tls_ca_file = "/nonexistent.pem";
     cps = NULL;
     CODE_IS(cps_new(&cps, &options, &err), CPS_E_IO, err);

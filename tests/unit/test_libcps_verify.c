@@ -4,7 +4,10 @@
 
 #include <openssl/bn.h>
 #include <openssl/hmac.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <time.h>
 
 #define BODY "Your code is 123456"
 #define HEADER "{\"alg\":\"ES256\",\"ppt\":\"msg\",\"typ\":\"passport\",\"x5u\":\"" WORLD_X5U "\"}"
@@ -131,6 +134,10 @@ static void test_message_mismatches(void)
     cps_result_clear(&result);
     verifies_as("no body here", token, NULL, CPS_MSGI_MISMATCH, CPS_E_MSGI_MISMATCH);
     verifies_as("empty body here", token, "", CPS_MSGI_MISMATCH, CPS_E_MSGI_MISMATCH);
+    char *empty = world_sign(&world, "", 0);
+    verifies_as("an empty body is a body", empty, NULL, CPS_MSGI_MISMATCH, CPS_E_MSGI_MISMATCH);
+    verifies_as("an empty body", empty, "", CPS_PASSED, CPS_OK);
+    cps_text_free(empty);
     message = world_message(BODY);
     CU_ASSERT_EQUAL(cps_verify_passport(world.cps, bare, strlen(bare), NULL, 0, &message, &result), CPS_OK);
     VERDICT_IS(&result, CPS_PASSED, "nothing said of the body");
@@ -314,8 +321,54 @@ static void test_msgi_elsewhere(void)
     world_end(&world);
 }
 
+static atomic_uint signals;
+static atomic_bool concluded;
+
+static void on_signal(int number)
+{
+    (void)number;
+    atomic_fetch_add(&signals, 1);
+}
+
+static void on_result(void *arg, const struct cps_result *result)
+{
+    (void)arg;
+    (void)result;
+    atomic_store(&concluded, true);
+}
+
+/* The I/O thread is not there for the application's signals. */
+static void test_signals(void)
+{
+    struct cps_error err = {0};
+    sigset_t usr1;
+    sigset_t pending;
+    struct timespec pause = {.tv_nsec = 20000000};
+    world_begin(&world, NULL);
+    char *token = world_sign(&world, BODY, 0);
+    (void)signal(SIGUSR1, on_signal);
+    CODE_IS(cps_verify_passport_async(world.cps, token, strlen(token), NULL, 0, NULL, on_result, NULL, &err), CPS_OK,
+            err);
+    while (!atomic_load(&concluded)) {
+        (void)nanosleep(&pause, NULL);
+    }
+    (void)sigemptyset(&usr1);
+    (void)sigaddset(&usr1, SIGUSR1);
+    (void)pthread_sigmask(SIG_BLOCK, &usr1, NULL);
+    (void)kill(getpid(), SIGUSR1);
+    (void)nanosleep(&pause, NULL);
+    CU_ASSERT_EQUAL(sigpending(&pending), 0);
+    CU_ASSERT_EQUAL(sigismember(&pending, SIGUSR1), 1);
+    CU_ASSERT_EQUAL(atomic_load(&signals), 0);
+    (void)pthread_sigmask(SIG_UNBLOCK, &usr1, NULL);
+    CU_ASSERT_EQUAL(atomic_load(&signals), 1);
+    (void)signal(SIGUSR1, SIG_DFL);
+    cps_text_free(token);
+    world_end(&world);
+}
+
 UNIT_MAIN("libcps verification", {"passed, once", test_passed}, {"replay with s flipped", test_replay_with_flipped_s},
           {"failures use nothing up", test_failure_uses_nothing_up}, {"another message", test_message_mismatches},
           {"msgi required", test_require_msgi}, {"freshness", test_freshness}, {"signatures", test_signature},
           {"algorithms", test_algorithms}, {"malformed", test_malformed}, {"types", test_types},
-          {"msgi in other types", test_msgi_elsewhere})
+          {"msgi in other types", test_msgi_elsewhere}, {"signals", test_signals})
