@@ -489,7 +489,10 @@ static void test_many(void)
     }
     wait_for_calls(CALLBACKS);
     CU_ASSERT_EQUAL(seen.passed, CALLBACKS + THREADS * 10);
-    UNIT_CHECK(fake.given <= 4 * 140, "%zu envelopes were given for 140", fake.given);
+    pthread_mutex_lock(&fake.lock);
+    size_t given = fake.given;
+    pthread_mutex_unlock(&fake.lock);
+    UNIT_CHECK(given <= 4 * 140, "%zu envelopes were given for 140", given);
     end();
 }
 
