@@ -1,0 +1,235 @@
+/*
+ * libcps for gateways that speak SMPP: a PDU goes in, a message comes out, ready for cps_send and cps_receive.
+ * Installed as <stir-cps/cps_smpp.h> beside cps.h, whose conventions hold here too; link with -lcps.
+ *
+ * Reads submit_sm, deliver_sm, data_sm and submit_multi of SMPP 3.3, 3.4 and 5.0; joins the segments of long messages
+ * (user data header, SAR TLVs) and decodes the whole to the UTF-8 text that the message's digest is made over. It does
+ * no I/O and reads no clock.
+ *
+ *     struct gateway {
+ *         struct cps *cps;
+ *         const struct cps_signer *signer;
+ *         const struct cps_key *theirs;
+ *         const struct cps_key *ours;
+ *         struct cps_smpp *esme;
+ *         struct cps_smpp *smsc;
+ *     };
+ *
+ *     enum cps_code on_submit(struct gateway *gw, const void *pdu, size_t len, uint64_t now_ms, struct cps_error *err)
+ *     {
+ *         struct cps_smpp_result got;
+ *         enum cps_code code = cps_smpp_take(gw->esme, pdu, len, now_ms, NULL, &got, err);
+ *         if (code != CPS_OK) {
+ *             return code;
+ *         }
+ *         if (got.reason == CPS_SMPP_FIT) {
+ *             struct cps_recipient to = {got.message.dest[0], &gw->theirs, 1};
+ *             code = cps_send(gw->cps, gw->signer, &got.message, &to, 1, 0, NULL, err);
+ *         }
+ *         cps_smpp_result_clear(&got);
+ *         return code;
+ *     }
+ *
+ *     enum cps_verdict on_deliver(struct gateway *gw, const void *pdu, size_t len, uint64_t now_ms)
+ *     {
+ *         enum cps_verdict verdict = CPS_CPS_UNAVAILABLE;
+ *         struct cps_smpp_result got;
+ *         struct cps_result judged;
+ *         if (cps_smpp_take(gw->smsc, pdu, len, now_ms, NULL, &got, NULL) != CPS_OK) {
+ *             return verdict;
+ *         }
+ *         if (got.reason == CPS_SMPP_FIT) {
+ *             if (cps_receive(gw->cps, &got.message, &gw->ours, 1, 500, &judged) != CPS_OK) {
+ *                 syslog(LOG_NOTICE, "%s: %s", cps_verdict_name(judged.verdict), judged.error.text);
+ *             }
+ *             verdict = judged.verdict;
+ *             cps_result_clear(&judged);
+ *         }
+ *         cps_smpp_result_clear(&got);
+ *         return verdict;
+ *     }
+ *
+ * on_submit forwards every segment at once and publishes when the last has passed. A gateway that holds segments gives
+ * each PDU as the token of its call and forwards what comes back in `segments`, in order; what comes back in `given_up`
+ * and what cps_smpp_expire returns goes on without a verdict.
+ */
+#ifndef STIR_CPS_CPS_SMPP_H
+#define STIR_CPS_CPS_SMPP_H
+
+#include "cps.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- A peer ------------------------------------------------------------------------------------------------------ */
+
+enum cps_smpp_alphabet {
+    CPS_SMPP_GSM7, /* GSM 03.38: the default */
+    CPS_SMPP_LATIN1,
+    CPS_SMPP_ASCII,
+    CPS_SMPP_UTF8,
+};
+
+/* How one peer writes messages; nothing in a PDU says it. Zero or NULL means the default. Copied by cps_smpp_new. */
+struct cps_smpp_options {
+    size_t size;                     /* sizeof(struct cps_smpp_options) */
+    enum cps_smpp_alphabet alphabet; /* what data_coding 0 means */
+    bool packed;                     /* GSM septets come packed, eight in seven octets */
+    bool national_ton;               /* type_of_number 2 is heeded: the country code goes in front. Otherwise such a
+                                        number is read as one of unknown type, since senders mark any so */
+    const char *alphanumeric_domain; /* an alphanumeric sender "Bank" is sip:bank@<this>; NULL: it is no identity, and
+                                        its messages are not signed */
+    uint32_t max_pdu_octets;         /* 65,536: a longer PDU is malformed; 16..16,777,216 */
+    uint32_t join_messages;          /* 20,000 whose segments are not all there, */
+    uint32_t join_segments;          /* 60,000 segments of them, */
+    uint32_t join_octets;            /* 67,108,864 octets of memory for them: what is over is not joined */
+    uint32_t join_timeout_ms;        /* 10,000 from a message's first segment */
+};
+
+/*
+ * What one peer sends in one direction, on however many binds: what belongs together there is joined, what comes from
+ * two peers never is. One thread at a time may use a handle; different ones are independent of each other.
+ */
+struct cps_smpp;
+
+/* Numbers are read with the numbering of cps, which need not live as long. CPS_E_INVAL, CPS_E_NOMEM; CPS_E_CONFIG names
+ * the option. */
+CPS_API enum cps_code cps_smpp_new(struct cps_smpp **out, const struct cps *cps, const struct cps_smpp_options *options,
+                                   struct cps_error *err) CPS_MUST_CHECK;
+
+/* Drops what is still kept, tokens and all: take it out before (cps_smpp_expire with UINT64_MAX). */
+CPS_API void cps_smpp_free(struct cps_smpp *peer);
+
+/* ---- What a PDU is ----------------------------------------------------------------------------------------------- */
+
+/* The values are fixed: new kinds get new ones. */
+enum cps_smpp_kind {
+    CPS_SMPP_OTHER = 0,      /* no message: another command, a response, an unknown one */
+    CPS_SMPP_MESSAGE = 1,    /* a whole message: this PDU, or this and the segments before it */
+    CPS_SMPP_WAITS = 2,      /* a segment, kept; others are still to come. given_up, if any: an older message under the
+                                same reference, which can no longer be completed */
+    CPS_SMPP_DUPLICATE = 3,  /* a segment that is kept already, sent again. Its token takes the place of the older one,
+                                which is in given_up */
+    CPS_SMPP_LOOSE = 4,      /* a segment that is not joined: it goes on by itself. reason says why; given_up, if any:
+                                what was kept of its message until now */
+    CPS_SMPP_INCOMPLETE = 5, /* cps_smpp_expire: a message whose time has ended. given_up: the segments that came */
+    CPS_SMPP_RECEIPT = 6,    /* a delivery receipt or an intermediate notification: never signed, never verified */
+    CPS_SMPP_MALFORMED = 7   /* cannot be read. Answer it with `answer` and `command_status`, or let the other side do
+                                so: it may still be passed on, without a verdict */
+};
+
+/* Whether a message may be signed or verified, and if not, why. The values are fixed. */
+enum cps_smpp_reason {
+    CPS_SMPP_NO_MESSAGE = 0,        /* other commands and receipts */
+    CPS_SMPP_FIT = 1,               /* it may: only of a CPS_SMPP_MESSAGE */
+    CPS_SMPP_UNFINISHED = 2,        /* segments of it are not here */
+    CPS_SMPP_UNREADABLE = 3,        /* the PDU is malformed */
+    CPS_SMPP_AMBIGUOUS = 4,         /* it says two things, short_message and message_payload or places by two ways: what
+                                       one receiver shows, another does not */
+    CPS_SMPP_CANNED = 5,            /* its text is kept at the SMSC (sm_default_msg_id) */
+    CPS_SMPP_ALPHANUMERIC = 6,      /* from an alphanumeric sender, and there is no alphanumeric_domain */
+    CPS_SMPP_BAD_ORIG = 7,          /* source_addr is no telephone number */
+    CPS_SMPP_BAD_DEST = 8,          /* destination_addr, or one of them, is no telephone number */
+    CPS_SMPP_DISTRIBUTION_LIST = 9, /* to a list that the SMSC keeps: whom it reaches is not known */
+    CPS_SMPP_MANY_DESTS = 10,       /* to more destinations than a PASSporT may name (64) */
+    CPS_SMPP_CODING = 11,           /* in an alphabet that this machine's iconv does not know */
+    CPS_SMPP_OVER = 12,             /* not joined: over a limit of the peer's, or out of memory */
+    CPS_SMPP_NO_MEMORY = 13         /* all there, but no memory for the text */
+};
+
+/* The names ("CPS_SMPP_ALPHANUMERIC"), the fixed text of a reason, and the specification's name of a command_status
+ * ("ESME_RINVMSGLEN"). Never NULL, also for numbers outside the lists. */
+CPS_API const char *cps_smpp_kind_name(enum cps_smpp_kind kind);
+CPS_API const char *cps_smpp_reason_name(enum cps_smpp_reason reason);
+CPS_API const char *cps_smpp_reason_text(enum cps_smpp_reason reason);
+CPS_API const char *cps_smpp_status_name(uint32_t command_status);
+
+/* What the body's octets are. Either side of the path computes the same. */
+enum cps_smpp_content {
+    CPS_SMPP_TEXT = 0,       /* UTF-8 */
+    CPS_SMPP_OCTETS = 1,     /* binary: as they came, without user data headers */
+    CPS_SMPP_BROKEN_TEXT = 2 /* no text in the alphabet that data_coding names: as CPS_SMPP_OCTETS */
+};
+
+/* How segments of a message refer to each other. */
+enum cps_smpp_ref {
+    CPS_SMPP_REF_NONE = 0,  /* a message of one PDU: segment 1 of 1 */
+    CPS_SMPP_REF_UDH8 = 1,  /* user data header, 8-bit reference */
+    CPS_SMPP_REF_UDH16 = 2, /* user data header, 16-bit reference */
+    CPS_SMPP_REF_SAR = 3    /* SAR TLVs */
+};
+
+struct cps_smpp_segment {
+    unsigned number; /* from 1 */
+    void *token;     /* as it was given */
+};
+
+/*
+ * What a call came to. All that it points to is its own until cps_smpp_result_clear, whatever becomes of PDU and peer.
+ *
+ * Every token of a segment that was kept (CPS_SMPP_MESSAGE, _WAITS, _DUPLICATE) comes back once: in `segments` of the
+ * message that it completes, or in a `given_up`. Of other kinds of PDU the token is not kept.
+ */
+struct cps_smpp_result {
+    enum cps_smpp_kind kind;
+    enum cps_smpp_reason reason;
+
+    /* For cps_send, cps_receive and all that take a message. orig is NULL unless reason is CPS_SMPP_FIT, so that they
+     * refuse it; the rest is set for a CPS_SMPP_MESSAGE as far as it is known (dest_count 0, body NULL where not). The
+     * identities are written so that this handle's numbering reads them as meant. */
+    struct cps_message message;
+    enum cps_smpp_content content;
+    uint8_t data_coding;
+
+    /* The PDU's place among the segments of its message. */
+    enum cps_smpp_ref ref_kind;
+    uint16_t ref;
+    unsigned total;
+    unsigned number;
+
+    const struct cps_smpp_segment *segments; /* CPS_SMPP_MESSAGE: all, in order */
+    size_t segment_count;
+    const struct cps_smpp_segment *given_up; /* in order of number; they came before this PDU */
+    size_t given_up_count;
+
+    uint32_t command_id; /* of the PDU, 0 if it is shorter than a header */
+    uint32_t sequence_number;
+    uint32_t answer;         /* CPS_SMPP_MALFORMED: the command_id of what it is to be answered with (generic_nack where
+                                the command has no response); 0: nothing, it is itself a response */
+    uint32_t command_status; /* and its command_status */
+    char text[128];          /* one line for a person why it is not fit; holds nothing of addresses or text */
+
+    void *owned; /* private */
+};
+
+/* Overwrites the body. */
+CPS_API void cps_smpp_result_clear(struct cps_smpp_result *result);
+
+/* ---- Taking PDUs ------------------------------------------------------------------------------------------------- */
+
+/*
+ * Takes one whole PDU of the peer, command_length included. now_ms: any clock that does not go back. token: what is to
+ * come back with the segment, may be NULL. Whatever the PDU holds, the answer is a result and CPS_OK; CPS_E_INVAL (a
+ * NULL pointer) and CPS_E_NOMEM leave everything as it was, and the same PDU may be given again. out is cleared with
+ * cps_smpp_result_clear.
+ *
+ * A message is known by its addresses, reference, total and data_coding. A segment that places itself where none can be
+ * (4 of 3) is a message by itself, as it is to handsets. replace_sm and broadcast_sm are CPS_SMPP_OTHER.
+ */
+CPS_API enum cps_code cps_smpp_take(struct cps_smpp *peer, const void *pdu, size_t len, uint64_t now_ms, void *token,
+                                    struct cps_smpp_result *out, struct cps_error *err) CPS_MUST_CHECK;
+
+/* Gives up the oldest message whose time has ended. CPS_E_NOT_FOUND: there is none (more). UINT64_MAX as now_ms ends
+ * them all. CPS_E_INVAL, CPS_E_NOMEM: nothing was given up. */
+CPS_API enum cps_code cps_smpp_expire(struct cps_smpp *peer, uint64_t now_ms, struct cps_smpp_result *out,
+                                      struct cps_error *err) CPS_MUST_CHECK;
+
+/* In how many ms cps_smpp_expire has something to give up; 0: now; UINT64_MAX: nothing is kept. */
+CPS_API uint64_t cps_smpp_next_ms(const struct cps_smpp *peer, uint64_t now_ms);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
