@@ -30,6 +30,7 @@ rules() {
 ^common/	-	(^|/)(cps|client)/	common/ uses neither cps/ nor client/
 ^(common|cps|client)/	-	(^|/)tests/	only tests include tests
 ^common/	-	^(libwebsockets\.h|uv\.h|uv/|hiredis|curl/|sqlite3\.h)	common/ has no loop, network or store
+^client/(smpp/|gateway/(relay|queue|held|counters))	-	^(uv\.h|uv/|sys/socket\.h|sys/un\.h|netdb\.h|poll\.h|pthread\.h)	the SMPP codec and relay have no loop, sockets or threads
 ^common/	-	^(pthread\.h|threads\.h|semaphore\.h)	common/ has no threads
 ^common/	-	^(sys/socket\.h|sys/un\.h|netdb\.h|poll\.h|sys/(poll|epoll|select|eventfd)\.h)	common/ has no sockets
 ^(common|cps|client)/	^cps/store_redis[^/]*\.[ch]$	^hiredis	only the Redis store includes hiredis
@@ -120,6 +121,9 @@ self_test() {
     break_in common/planted.c '#include <pthread.h>'
     break_in common/planted.c '#include <sys/socket.h>'
     break_in common/planted.c '#include <uv.h>'
+    break_in client/gateway/relay_planted.c '#include <uv.h>'
+    break_in client/smpp/planted.c '#include <sys/socket.h>'
+    fine_in client/gateway/link_planted.c '#include <uv.h>'
     plant planted.h '' 'planted.h:1: '
     plant planted/x.h '' 'planted:1: '
     fine_in client/lib/transport_planted.c '#include <curl/curl.h>'

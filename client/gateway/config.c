@@ -102,7 +102,7 @@ const struct stir_conf_key gw_config_table[] = {
             "Messages that wait in all connections together. One in each direction of each always may."),
     INT_KEY("limits", "held_bytes_total", held_bytes_total, "134217728", 65536, INT64_C(1) << 40, true,
             "The same in octets."),
-    INT_KEY("limits", "queue_bytes", queue_bytes, "1048576", 65536, INT64_C(1) << 32, true,
+    INT_KEY("limits", "queue_bytes", queue_bytes, "1048576", 65536, INT64_C(1) << 30, true,
             "Octets that wait to be sent to one side of a connection; beyond it nothing more is read from the other."),
     ENUM_KEY("submit", "action", submit.action, "pass", actions, true,
              "What is done with messages from ESMEs to the peer: pass (nothing), sign (a PASSporT is published at the "

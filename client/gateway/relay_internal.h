@@ -28,7 +28,7 @@ struct gw_input {
 /* One leg, and the direction that comes from it. */
 struct gw_side {
     bool open;
-    bool opening; /* the owner was asked to open it */
+    bool opening;    /* the owner was asked to open it */
     bool reading;    /* what the owner was told */
     bool full;       /* enough is waiting to be sent to it */
     bool stalled;    /* the next PDU from it is a message that there is no room to hold */

@@ -1,0 +1,265 @@
+#include "client/gateway/admin.h"
+
+#include "client/gateway/gateway_internal.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    CLIENTS_MAX = 32,
+    REQUEST_MAX = 4096, /* octets */
+    REQUEST_MS = 5000,  /* for all of it, answer included */
+};
+
+struct gw_admin {
+    struct gw_gateway *gateway;
+    uv_tcp_t tcp;
+    size_t clients;
+    struct client *first;
+    bool closing;
+};
+
+struct client {
+    struct gw_admin *admin;
+    struct client *previous, *next;
+    uv_tcp_t tcp;
+    uv_timer_t timer;
+    uv_write_t write;
+    unsigned open_handles;
+    bool answered;
+    char request[REQUEST_MAX];
+    size_t len;
+    struct stir_buf answer;
+};
+
+void gw_place_text(char out[GW_PLACE_MAX], const uv_tcp_t *tcp)
+{
+    struct sockaddr_storage address = {0};
+    int len = (int)sizeof(address);
+    char host[INET6_ADDRSTRLEN] = "?";
+    unsigned port = 0;
+    bool six = false;
+    if (uv_tcp_getsockname(tcp, (struct sockaddr *)&address, &len) == 0) {
+        struct sockaddr_in6 in6;
+        struct sockaddr_in in;
+        memcpy(&in6, &address, sizeof(in6));
+        memcpy(&in, &address, sizeof(in));
+        six = address.ss_family == AF_INET6;
+        port = ntohs(six ? in6.sin6_port : in.sin_port);
+        (void)inet_ntop(address.ss_family, six ? (const void *)&in6.sin6_addr : (const void *)&in.sin_addr, host,
+                        sizeof(host));
+    }
+    (void)snprintf(out, GW_PLACE_MAX, "%s%s%s:%u", six ? "[" : "", host, six ? "]" : "", port);
+}
+
+/* ---- clients ---- */
+
+static void free_admin(struct gw_admin *admin)
+{
+    if (admin->closing && admin->clients == 0) {
+        free(admin);
+    }
+}
+
+static void on_client_closed(uv_handle_t *handle)
+{
+    struct client *client = handle->data;
+    struct gw_admin *admin = client->admin;
+    if (--client->open_handles) {
+        return;
+    }
+    *(client->previous ? &client->previous->next : &admin->first) = client->next;
+    if (client->next) {
+        client->next->previous = client->previous;
+    }
+    stir_buf_free(&client->answer);
+    free(client);
+    admin->clients--;
+    free_admin(admin);
+}
+
+static void close_client(struct client *client)
+{
+    if (!uv_is_closing((uv_handle_t *)&client->tcp)) {
+        uv_close((uv_handle_t *)&client->tcp, on_client_closed);
+        uv_close((uv_handle_t *)&client->timer, on_client_closed);
+    }
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    close_client(timer->data);
+}
+
+static void on_written(uv_write_t *request, int status)
+{
+    (void)status;
+    close_client(request->data);
+}
+
+/* ---- requests ---- */
+
+static void answer(struct client *client, const char *status, const char *type, const struct stir_buf *body)
+{
+    uv_buf_t buf;
+    client->answered = true;
+    stir_buf_printf(&client->answer,
+                    "HTTP/1.1 %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nCache-Control: no-store\r\n%s"
+                    "Connection: close\r\n\r\n",
+                    status, type, body->len, strncmp(status, "405", 3) == 0 ? "Allow: GET\r\n" : "");
+    stir_buf_put(&client->answer, body->ptr, body->len);
+    if (stir_buf_state(&client->answer) != STIR_OK || stir_buf_state(body) != STIR_OK) {
+        close_client(client);
+        return;
+    }
+    buf = uv_buf_init(client->answer.ptr, (unsigned)client->answer.len);
+    client->write.data = client;
+    if (uv_write(&client->write, (uv_stream_t *)&client->tcp, &buf, 1, on_written) < 0) {
+        close_client(client);
+    }
+}
+
+static void answer_text(struct client *client, const char *status, const char *type, const char *text)
+{
+    struct stir_buf body = {0};
+    stir_buf_puts(&body, text);
+    answer(client, status, type, &body);
+    stir_buf_free(&body);
+}
+
+static void handle(struct client *client, const char *method, const char *path)
+{
+    struct gw_gateway *gateway = client->admin->gateway;
+    bool health = strcmp(path, "/health") == 0, ready = strcmp(path, "/ready") == 0;
+    if (!health && !ready && strcmp(path, "/metrics") != 0) {
+        answer_text(client, "404 Not Found", "text/plain", "there are /metrics, /health, /ready\n");
+    } else if (strcmp(method, "GET") != 0) {
+        answer_text(client, "405 Method Not Allowed", "text/plain", "GET\n");
+    } else if (ready && gateway->stopping) {
+        answer_text(client, "503 Service Unavailable", "application/json",
+                    "{\"status\":503,\"message\":\"stopping\"}\n");
+    } else if (health || ready) {
+        answer_text(client, "200 OK", "application/json", "{\"status\":200,\"message\":\"OK\"}\n");
+    } else {
+        struct stir_buf body = {0};
+        gw_gateway_metrics(gateway, &body);
+        answer(client, "200 OK", "text/plain; version=0.0.4", &body);
+        stir_buf_free(&body);
+    }
+}
+
+/* "GET /health HTTP/1.1", and whatever fields follow, up to the empty line. */
+static void read_request(struct client *client)
+{
+    char method[8], path[64];
+    if (!memmem(client->request, client->len, "\r\n\r\n", 4)) {
+        if (client->len == REQUEST_MAX - 1) {
+            answer_text(client, "431 Request Header Fields Too Large", "text/plain", "too long\n");
+        }
+        return;
+    }
+    client->request[client->len] = '\0';
+    if (sscanf(client->request, "%7[A-Z] %63[!-~] HTTP/1.", method, path) != 2) {
+        answer_text(client, "400 Bad Request", "text/plain", "not a request\n");
+        return;
+    }
+    path[strcspn(path, "?")] = '\0';
+    handle(client, method, path);
+}
+
+static void on_alloc(uv_handle_t *handle_, size_t suggested, uv_buf_t *buf)
+{
+    struct client *client = handle_->data;
+    (void)suggested;
+    *buf = uv_buf_init(client->request + client->len, (unsigned)(REQUEST_MAX - 1 - client->len));
+}
+
+static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
+{
+    struct client *client = stream->data;
+    (void)buf;
+    if (n < 0) {
+        close_client(client);
+    } else if (n > 0) {
+        client->len += (size_t)n;
+        if (!client->answered) {
+            read_request(client);
+        }
+        if (client->answered) {
+            (void)uv_read_stop(stream);
+        }
+    }
+}
+
+/* ---- the listener ---- */
+
+static void on_connection(uv_stream_t *stream, int status)
+{
+    struct gw_admin *admin = stream->data;
+    struct client *client = status == 0 ? calloc(1, sizeof(*client)) : NULL;
+    if (!client) {
+        return;
+    }
+    client->admin = admin;
+    client->next = admin->first;
+    if (client->next) {
+        client->next->previous = client;
+    }
+    admin->first = client;
+    admin->clients++;
+    client->open_handles = 2;
+    (void)uv_tcp_init(&admin->gateway->loop, &client->tcp);
+    (void)uv_timer_init(&admin->gateway->loop, &client->timer);
+    client->tcp.data = client->timer.data = client;
+    if (uv_accept(stream, (uv_stream_t *)&client->tcp) < 0 || admin->clients > CLIENTS_MAX ||
+        uv_timer_start(&client->timer, on_timer, REQUEST_MS, 0) < 0 ||
+        uv_read_start((uv_stream_t *)&client->tcp, on_alloc, on_read) < 0) {
+        close_client(client);
+    }
+}
+
+static void on_listener_closed(uv_handle_t *handle_)
+{
+    struct gw_admin *admin = handle_->data;
+    admin->closing = true;
+    free_admin(admin);
+}
+
+void gw_admin_close(struct gw_admin *admin)
+{
+    if (admin) {
+        for (struct client *client = admin->first; client; client = client->next) {
+            close_client(client);
+        }
+        uv_close((uv_handle_t *)&admin->tcp, on_listener_closed);
+    }
+}
+
+enum stir_code gw_admin_open(struct gw_admin **out, struct gw_gateway *gateway, const char *address,
+                             struct stir_error *err)
+{
+    struct sockaddr_storage where = {0};
+    char place[GW_PLACE_MAX];
+    enum stir_code code = gw_endpoint_address(&where, "[admin] address", address, err);
+    struct gw_admin *admin = code == STIR_OK ? calloc(1, sizeof(*admin)) : NULL;
+    if (!admin) {
+        return code == STIR_OK ? stir_fail(err, STIR_E_NOMEM, "admin") : code;
+    }
+    admin->gateway = gateway;
+    (void)uv_tcp_init(&gateway->loop, &admin->tcp);
+    admin->tcp.data = admin;
+    int status = uv_tcp_bind(&admin->tcp, (const struct sockaddr *)&where, 0);
+    if (status == 0) {
+        status = uv_listen((uv_stream_t *)&admin->tcp, CLIENTS_MAX, on_connection);
+    }
+    if (status < 0) {
+        gw_admin_close(admin);
+        return stir_fail(err, STIR_E_IO, "[admin] cannot listen on %s: %s", address, uv_strerror(status));
+    }
+    gw_place_text(place, &admin->tcp);
+    stir_log_plain(&gateway->log, STIR_LOG_NOTICE, "admin on http://%s", place);
+    *out = admin;
+    return STIR_OK;
+}

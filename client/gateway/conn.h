@@ -1,0 +1,28 @@
+#pragma once
+
+#include "client/gateway/gateway.h"
+#include "client/gateway/link.h"
+#include "client/gateway/relay.h"
+
+/* One ESME's connection: its relay with a link on each leg. */
+struct gw_conn {
+    struct gw_gateway *gateway;
+    struct gw_conn *previous, *next; /* of all */
+    struct gw_conn *next_resume;
+    bool resuming;
+    uint64_t number;
+    struct gw_relay *relay;
+    struct gw_link link[GW_LEG_COUNT];
+};
+
+/* Takes a connection from a listener, if it may be. */
+void gw_conn_accept(struct gw_gateway *gateway, uv_stream_t *listener);
+
+/* For each connection, a few times a second. */
+void gw_conn_tick(struct gw_conn *conn);
+
+/* Does what relays have asked for; true if one had. */
+bool gw_conn_resume_all(struct gw_gateway *gateway);
+
+/* Closes both legs now. */
+void gw_conn_abort(struct gw_conn *conn);

@@ -1,0 +1,65 @@
+#pragma once
+
+#include "client/gateway/access.h"
+#include "client/gateway/admin.h"
+#include "client/gateway/conn.h"
+#include "client/gateway/endpoint.h"
+#include "client/gateway/gateway.h"
+#include "client/gateway/relay.h"
+#include "client/gateway/tls.h"
+
+enum {
+    GW_LISTENERS_MAX = 16,
+    GW_LINGER_MS = 2000, /* for the other side to read our last words */
+    GW_LINGER_STOP_MS = 500,
+};
+
+struct gw_listener {
+    struct gw_gateway *gateway;
+    uv_tcp_t tcp;
+};
+
+/* What a configuration leads to, all of it made before any of it is used. */
+struct gw_setup {
+    struct gw_config config;
+    struct gw_allow allow;
+    SSL_CTX *server_tls, *client_tls; /* NULL: without */
+    struct gw_endpoint peer;
+};
+
+struct gw_gateway {
+    struct gw_setup *setup;
+    struct stir_log log;
+    const char *path;
+    const struct gw_overrides *overrides;
+    uv_loop_t loop;
+    uv_signal_t term, interrupt, hangup;
+    uv_timer_t tick;
+    struct gw_listener listeners[GW_LISTENERS_MAX];
+    size_t listener_count;
+    struct gw_flow flow;
+    struct gw_relay_options options;
+    struct gw_pool pool;
+    struct gw_counters counters;
+    struct gw_tally tally;
+    struct gw_filter filter;
+    bool has_filter;
+    struct gw_admin *admin;
+    struct gw_conn *first;
+    struct gw_conn *resume;
+    size_t conn_count;
+    uint64_t conn_total;    /* since start */
+    uint64_t refused_total; /* connections, by address or number */
+    bool stopping, ending;
+    uint64_t stop_at_ms;
+};
+
+/* Makes a setup; takes config over, also when it fails. */
+enum stir_code gw_setup_new(struct gw_setup **out, struct gw_config *config, struct stir_error *err) STIR_MUST_CHECK;
+void gw_setup_free(struct gw_setup *setup);
+
+/* The last connection is gone. */
+void gw_gateway_conn_gone(struct gw_gateway *gateway);
+
+/* Prometheus text of all that the gateway knows. */
+void gw_gateway_metrics(struct gw_gateway *gateway, struct stir_buf *out);
