@@ -1,11 +1,12 @@
-// node-smpp at one end of a bind: node-smpp-peer.mjs smsc | esme HOST PORT
+// node-smpp at one end of a bind: node-smpp-peer.mjs smsc [ANSWER_MS] | esme HOST PORT
 // Reads commands from standard input and tells on standard output what happens, one JSON object a line:
 //   {"send": "submit_sm", "fields": {...}}   sends a request; {"hex": "..."} among the fields stands for octets
 //   {"bind": "bind_transceiver", "fields": {...}}   esme: connects and binds
+//   {"raw": "..."}                           sends these octets, which node-smpp could not make
 //   {"close": true}                          esme: unbinds and closes
 // told: {"listening": port}; {"pdu": name, "hex": all its octets, "session": n, "read": fields} for each that arrives;
-// {"closed": n}; {"error": text}.
-// An SMSC takes every bind and message, and sends a receipt where one is asked for.
+// {"sent": octets, "session": n} for each that goes; {"closed": n}; {"error": text}.
+// An SMSC takes every bind and message, answers after ANSWER_MS, and sends a receipt where one is asked for.
 import readline from "node:readline";
 import smpp from "smpp";
 
@@ -57,6 +58,11 @@ function octets_of(value) {
 function watch(session) {
     const number = ++last_session;
     const octets = tap(session);
+    const write = session.socket.write.bind(session.socket);
+    session.socket.write = (pdu, ...more) => {
+        tell({sent: pdu.toString("hex"), session: number});
+        return write(pdu, ...more);
+    };
     sessions.set(number, session);
     session.on("pdu", (pdu) => tell({pdu: pdu.command, hex: octets(), session: number, read: shown({...pdu})}));
     session.on("error", (error) => tell({error: String(error), session: number}));
@@ -76,7 +82,7 @@ function receipt(pdu, id) {
     };
 }
 
-function smsc() {
+function smsc(answer_ms) {
     const server = smpp.createServer((session) => {
         watch(session);
         for (const bind of ["bind_transceiver", "bind_transmitter", "bind_receiver"]) {
@@ -85,7 +91,9 @@ function smsc() {
         for (const message of ["submit_sm", "data_sm"]) {
             session.on(message, (pdu) => {
                 const id = "a" + (++last_id).toString(16);
-                session.send(pdu.response({message_id: id}));
+                const answer = () => session.send(pdu.response({message_id: id}));
+                if (answer_ms) setTimeout(answer, answer_ms);
+                else answer();
                 if (pdu.registered_delivery & 1) setTimeout(() => session.deliver_sm(receipt(pdu, id)), 20);
             });
         }
@@ -105,16 +113,17 @@ function esme(host, port, bind, fields) {
     session.on("unbind_resp", () => session.close());
 }
 
-const [role, host, port] = process.argv.slice(2);
-if (role === "smsc") smsc();
+const [role, where, port] = process.argv.slice(2);
+if (role === "smsc") smsc(Number(where ?? 0));
 
 readline.createInterface({input: process.stdin}).on("line", (line) => {
-    const {send, bind, fields = {}, session, close} = JSON.parse(line);
+    const {send, bind, fields = {}, session, close, raw} = JSON.parse(line);
     if (bind) {
-        esme(host, Number(port), bind, fields);
+        esme(where, Number(port), bind, fields);
         return;
     }
     const to = sessions.get(session ?? last_session);
     if (close) to.unbind();
+    else if (raw) to.socket.write(Buffer.from(raw, "hex"));
     else to[send](octets_of(fields));
 }).on("close", () => process.exit(0));

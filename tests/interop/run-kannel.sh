@@ -1,5 +1,6 @@
 #!/bin/bash
-# Debian's Kannel as the ESME and npm smpp as the SMSC: short, special, long and binary messages and receipts.
+# Debian's Kannel as the ESME and npm smpp as the SMSC, straight and with the sidecar between: short, special, long and
+# binary messages and receipts.
 set -euo pipefail
 cd "$(dirname "$0")"
 [[ -n ${BUILD_DIR:-} ]] || export BUILD_DIR=$PWD/../../build/dev

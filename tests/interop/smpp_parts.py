@@ -15,8 +15,8 @@ import urllib.request
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "integration"))
 import harness  # noqa: E402
-from harness import Case, Process, free_port  # noqa: E402, F401
-from smpp_read import RECEIPT, Pdu  # noqa: E402
+from harness import BUILD, CPSCTL, HOME, Case, Process, Tap, free_port, run  # noqa: E402, F401
+from smpp_read import Pdu  # noqa: E402
 from wire import until  # noqa: E402
 
 SECONDS = 20  # any one thing may take so long
@@ -51,6 +51,9 @@ class Node(Process):
         """(PDU, how node-smpp read it) for each that arrived."""
         return [(Pdu(bytes.fromhex(e["hex"])), e["read"]) for e in self.events("pdu") if name in (None, e["pdu"])]
 
+    def sent(self, name):
+        return [pdu for pdu in (Pdu(bytes.fromhex(e["sent"])) for e in self.events("sent")) if pdu.name == name]
+
     def stop(self):
         """By the end of its input."""
         self.process.stdin.close()
@@ -60,8 +63,8 @@ class Node(Process):
 
 
 class Smsc(Node):
-    def __init__(self, directory, name="smsc"):
-        super().__init__(directory, name, "smsc")
+    def __init__(self, directory, answer_ms=0):
+        super().__init__(directory, "smsc", "smsc", str(answer_ms))
         self.port = until(lambda: self.events("listening"), SECONDS, "the SMSC listens")[0]["listening"]
 
     def messages(self):

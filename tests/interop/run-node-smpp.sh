@@ -1,0 +1,7 @@
+#!/bin/bash
+# npm smpp as the ESME and as the SMSC, with the sidecar between them, in both directions.
+set -euo pipefail
+cd "$(dirname "$0")"
+[[ -n ${BUILD_DIR:-} ]] || export BUILD_DIR=$PWD/../../build/dev
+./npm-packages
+exec timeout -k 5 90 /usr/bin/python3 node-smpp.py "$@"
