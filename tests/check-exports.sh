@@ -36,9 +36,9 @@ cp client/cps.h client/cps_smpp.h "$scratch/include/stir-cps/"
 for header in cps.h cps_smpp.h; do
     echo "#include <stir-cps/$header>" >"$scratch/alone.c"
     cp "$scratch/alone.c" "$scratch/alone.cc"
-    for compiler in "cc -std=c11" "c++ -std=c++11"; do
+    for compiler in "cc -std=c11" "clang++ -std=c++11"; do
         source=$scratch/alone.c
-        [[ $compiler != c++* ]] || source=$scratch/alone.cc
+        [[ $compiler != *++* ]] || source=$scratch/alone.cc
         # shellcheck disable=SC2086 # words are what it is made of
         $compiler -Wall -Wextra -Wpedantic -Wconversion -Werror -fsyntax-only -I"$scratch/include" "$source" || {
             echo "$header does not stand alone ($compiler)"

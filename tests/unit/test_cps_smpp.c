@@ -247,7 +247,7 @@ static void test_origs(void)
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         char body[256];
         struct cps_smpp *peer = peer_new(cps, rows[i].options);
-        (void)snprintf(body, sizeof(body), "00 %s 0101 '4512345678' 00 " MAKE_FLAGS "02 'hi'", rows[i].source);
+        (void)snprintf(body, sizeof(body), "00 %s 0201 '555121300' 00 " MAKE_FLAGS "02 'hi'", rows[i].source);
         struct cps_smpp_result result = peer_take_made(peer, SMPP_DELIVER_SM, body);
         peer_coherent(&result, rows[i].label);
         peer_result_is(&result, CPS_SMPP_MESSAGE, rows[i].reason, rows[i].label);
@@ -257,7 +257,8 @@ static void test_origs(void)
             check_reads_back(cps, result.message.orig, rows[i].orig, rows[i].label);
         }
         if (UNIT_CHECK(result.message.dest_count == 1, "%s: dest", rows[i].label)) {
-            check_reads_back(cps, result.message.dest[0], "4512345678", rows[i].label);
+            const char *dest = rows[i].options.national_ton ? "1555121300" : "555121300";
+            check_reads_back(cps, result.message.dest[0], dest, rows[i].label);
         }
         cps_smpp_result_clear(&result);
         cps_smpp_free(peer);

@@ -1,6 +1,8 @@
 #include "client/cps_smpp.h"
 #include "tests/unit/cps_smpp_peer.h"
 
+#include <openssl/sha.h>
+
 static struct cps *cps;
 static struct cps_smpp *peer;
 static int tokens[256];
@@ -191,19 +193,19 @@ static void test_expire(void)
 /* Segments to several destinations, more of them than fit a key, are one message; other destinations make another. */
 static void test_many_dests(void)
 {
-    static const char *const last[] = {"8", "8", "9"};
+    static const char *const last[] = {"8", "9", "8"};
     begin((struct cps_smpp_options){0});
     for (unsigned i = 0; i < 3; i++) {
         char body[2048] = "00 0101 '4915112345678' 00 14 ";
         for (unsigned k = 0; k < 20; k++) {
             size_t n = strlen(body);
-            (void)snprintf(body + n, sizeof(body) - n, "01 0101 '491234567890%s' 00 ", k < 19 ? "1" : last[i % 3]);
+            (void)snprintf(body + n, sizeof(body) - n, "01 0101 '491234567890%s' 00 ", k < 19 ? "1" : last[i]);
         }
         size_t n = strlen(body);
-        (void)snprintf(body + n, sizeof(body) - n, UDH_FLAGS "08 05000307020%u 'hi'", i == 1 ? 2 : 1);
+        (void)snprintf(body + n, sizeof(body) - n, UDH_FLAGS "08 05000307020%u 'hi'", i > 0 ? 2 : 1);
         struct cps_smpp_result result = peer_take_made(peer, SMPP_SUBMIT_MULTI, body);
-        CU_ASSERT_EQUAL(result.message.dest_count, i == 1 ? 20 : 0);
-        expect(result, i == 1 ? CPS_SMPP_MESSAGE : CPS_SMPP_WAITS, i == 1 ? CPS_SMPP_FIT : CPS_SMPP_UNFINISHED, 0,
+        CU_ASSERT_EQUAL(result.message.dest_count, i == 2 ? 20 : 0);
+        expect(result, i == 2 ? CPS_SMPP_MESSAGE : CPS_SMPP_WAITS, i == 2 ? CPS_SMPP_FIT : CPS_SMPP_UNFINISHED, 0,
                "many");
     }
     end();
@@ -232,6 +234,50 @@ static void test_keys(void)
             expect(result, CPS_SMPP_MESSAGE, i < 4 ? CPS_SMPP_FIT : CPS_SMPP_ALPHANUMERIC, 0, senders[i]);
         }
     }
+    end();
+}
+
+/* An address too long for a key goes in as its digest, which an attacker can have for an address too. */
+static void test_digests(void)
+{
+    char longer[400] = "";
+    char hex[2 * SHA256_DIGEST_LENGTH + 1];
+    uint8_t digest[SHA256_DIGEST_LENGTH] = {0};
+    begin((struct cps_smpp_options){0});
+    for (size_t n = 300; memchr(digest, 0, sizeof(digest)); n++) {
+        memset(longer, 'x', n);
+        UNIT_NEED(SHA256((const uint8_t *)longer, n, digest));
+    }
+    for (size_t i = 0; i < sizeof(digest); i++) {
+        (void)snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+    }
+    for (unsigned number = 1; number <= 2; number++) {
+        for (int is_long = 0; is_long < 2; is_long++) {
+            char body[1024];
+            (void)snprintf(body, sizeof(body),
+                           "00 0101 %s%s%s 00 0101 '4912345678' 00 " UDH_FLAGS "07 05000307020%u '%d'",
+                           is_long ? "'" : "", is_long ? longer : hex, is_long ? "'" : "", number, is_long);
+            struct cps_smpp_result result = peer_take_made(peer, SMPP_SUBMIT_SM, body);
+            if (number == 2) {
+                peer_body_is(&result, is_long ? "11" : "00", 2, "by itself");
+            }
+            expect(result, number == 2 ? CPS_SMPP_MESSAGE : CPS_SMPP_WAITS,
+                   number == 2 ? CPS_SMPP_BAD_ORIG : CPS_SMPP_UNFINISHED, 0, "digest");
+        }
+    }
+    end();
+}
+
+/* Parts of two codings are no message. */
+static void test_codings(void)
+{
+    begin((struct cps_smpp_options){0});
+    expect(peer_take_made(peer, SMPP_SUBMIT_SM, ADDRESSES "40 00 00 00 00 01 00 00 00 07 050003070201 'a'"),
+           CPS_SMPP_WAITS, CPS_SMPP_UNFINISHED, 0, "data_coding 0");
+    struct cps_smpp_result result =
+        peer_take_made(peer, SMPP_SUBMIT_SM, ADDRESSES "40 00 00 00 00 01 00 f0 00 07 050003070202 'b'");
+    CU_ASSERT_EQUAL(result.data_coding, 0xf0);
+    expect(result, CPS_SMPP_WAITS, CPS_SMPP_UNFINISHED, 0, "data_coding f0");
     end();
 }
 
@@ -271,4 +317,5 @@ static void test_doubtful(void)
 UNIT_MAIN("cps_smpp_join", {"all orders", test_orders}, {"two peers", test_two_peers},
           {"kinds of references", test_kinds_of_references}, {"duplicates", test_duplicates}, {"reset", test_reset},
           {"over the limits", test_over}, {"expiry", test_expire}, {"many destinations", test_many_dests},
-          {"keys", test_keys}, {"doubtful texts and places", test_doubtful})
+          {"keys", test_keys}, {"digests", test_digests}, {"codings", test_codings},
+          {"doubtful texts and places", test_doubtful})

@@ -58,7 +58,7 @@ char *__wrap_strndup(const char *text, size_t n)
 enum { PARTS = 3, PART = 120 };
 
 static struct cps *cps;
-static const char *packing;   /* the part's octets in hexadecimal, repeated */
+static unsigned data_coding;
 static bool there[PARTS + 1]; /* which tokens the peer has */
 
 static void come_back(const struct cps_smpp_segment *segments, size_t count)
@@ -86,11 +86,12 @@ static enum cps_code take_part(struct cps_smpp *peer, unsigned number)
     uint8_t octets[MAKE_MAX];
     char body[1024];
     struct cps_smpp_result result = {.total = 77};
-    size_t n = (size_t)snprintf(body, sizeof(body),
-                                "00 0500 'Bank' 00 0101 '4912345678' 00 40 00 00 00 00 01 00 0a 00 %02x 0500030703%02x",
-                                6 + PART, number);
+    size_t n =
+        (size_t)snprintf(body, sizeof(body),
+                         "00 0500 'Bank' 00 0101 '4912345678' 00 40 00 00 00 00 01 00 %02x 00 %02x 0500030703%02x",
+                         data_coding, 6 + PART, number);
     for (int i = 0; i < PART; i++) {
-        n += (size_t)snprintf(body + n, sizeof(body) - n, "%s", packing);
+        n += (size_t)snprintf(body + n, sizeof(body) - n, "41");
     }
     size_t len = make_pdu(octets, SMPP_SUBMIT_SM, 0, body);
     enum cps_code code = cps_smpp_take(peer, octets, len, number, (void *)(uintptr_t)number, &result, NULL);
@@ -132,11 +133,11 @@ static void run(const struct cps_smpp_options *options)
     cps_smpp_free(peer);
 }
 
-static void sweep(struct cps_smpp_options options, const char *octets, unsigned long at_least)
+static void sweep(struct cps_smpp_options options, unsigned coding, unsigned long at_least)
 {
     options.size = sizeof(options);
     cps = peer_cps((struct cps_options){0});
-    packing = octets;
+    data_coding = coding;
     for (unsigned long n = 0;; n++) {
         left = n;
         failed = false;
@@ -153,12 +154,17 @@ static void sweep(struct cps_smpp_options options, const char *octets, unsigned 
 
 static void test_gsm(void)
 {
-    sweep((struct cps_smpp_options){.alphanumeric_domain = "example.org"}, "41", 10);
+    sweep((struct cps_smpp_options){.alphanumeric_domain = "example.org"}, 0, 10);
 }
 
 static void test_packed(void)
 {
-    sweep((struct cps_smpp_options){.packed = true, .alphanumeric_domain = "example.org"}, "41", 12);
+    sweep((struct cps_smpp_options){.packed = true, .alphanumeric_domain = "example.org"}, 0, 11);
 }
 
-UNIT_MAIN("cps_smpp without memory", {"GSM 03.38", test_gsm}, {"packed", test_packed})
+static void test_iconv(void)
+{
+    sweep((struct cps_smpp_options){.alphanumeric_domain = "example.org"}, 10, 10);
+}
+
+UNIT_MAIN("cps_smpp without memory", {"GSM 03.38", test_gsm}, {"packed", test_packed}, {"by iconv", test_iconv})
