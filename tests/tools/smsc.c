@@ -1,0 +1,404 @@
+/*
+ * An SMSC for tests, demo and measurements on 127.0.0.1: accepts every bind and message.
+ *
+ *     smsc [--port N] [--show] [--status N] [--bind-status N] [--delay MS]
+ *          [--text TEXT --from NUMBER --to NUMBER [--tlv HEX]]
+ *          [--count N | --seconds S [--window 100] [--octets 100] [--pairs 1000] [--rate N] [--pid N]]
+ *
+ * Says "listening on 127.0.0.1:PORT" first. --show prints a line of JSON for each message that comes. With --text it
+ * delivers that message to each that binds to receive, with --count or --seconds a load of messages, and tells about it
+ * in a line of JSON. --delay holds answers to messages back. On SIGTERM it tells what it has had, and ends.
+ */
+#include "client/smpp/pdu_write.h"
+#include "tests/tools/smpp/load.h"
+#include "tests/tools/smpp/sms.h"
+
+#include <getopt.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+enum { CONNECTIONS_MAX = 2048, DELAYED_MAX = 65536 };
+
+struct conn {
+    struct wire wire;
+    struct load load;
+    bool loading, used;
+    uint64_t generation;
+};
+
+/* An answer that is held back. */
+struct delayed {
+    uint64_t due_ns, generation;
+    unsigned conn;
+    struct smpp_header request;
+};
+
+struct smsc {
+    struct conn conns[CONNECTIONS_MAX];
+    struct pollfd polls[CONNECTIONS_MAX + 1];
+    unsigned at[CONNECTIONS_MAX + 1]; /* which connection a pollfd is of */
+    struct delayed delayed[DELAYED_MAX];
+    unsigned delayed_first, delayed_count;
+    int listener;
+    uint16_t port;
+    bool show;
+    uint32_t status, bind_status, delay_ms;
+    struct sms sms;
+    struct load load;
+    double seconds;
+    uint64_t end_ns, generation;
+    int pid;
+    double cpu_s;
+    uint32_t sequence;
+    unsigned long long binds, messages, answers;
+};
+
+static volatile sig_atomic_t stopped;
+
+static void on_term(int signum)
+{
+    (void)signum;
+    stopped = 1;
+}
+
+/* ---- answers ---- */
+
+static void answer_message(struct smsc *smsc, struct conn *conn, const struct smpp_header *request)
+{
+    char octets[64], id[16];
+    size_t n = 0;
+    (void)snprintf(id, sizeof(id), "%llx", ++smsc->answers);
+    struct smpp_pdu resp = {.header = {.command = request->command | SMPP_RESP,
+                                       .status = smsc->status,
+                                       .sequence = request->sequence},
+                            .no_body = smsc->status != SMPP_ROK,
+                            .message_id = stir_view_str(id)};
+    if (smpp_pdu_write(octets, sizeof(octets), &n, &resp) != STIR_OK) {
+        die("no answer can be made");
+    }
+    wire_put(&conn->wire, octets, n);
+}
+
+static void answer_later(struct smsc *smsc, unsigned at, const struct smpp_header *request)
+{
+    if (smsc->delayed_count == DELAYED_MAX) {
+        die("too many answers are held back");
+    }
+    unsigned slot = (smsc->delayed_first + smsc->delayed_count++) % DELAYED_MAX;
+    smsc->delayed[slot] = (struct delayed){.due_ns = now_ns() + smsc->delay_ms * UINT64_C(1000000),
+                                           .generation = smsc->conns[at].generation,
+                                           .conn = at,
+                                           .request = *request};
+}
+
+static void answer_due(struct smsc *smsc)
+{
+    while (smsc->delayed_count && smsc->delayed[smsc->delayed_first].due_ns <= now_ns()) {
+        struct delayed *delayed = &smsc->delayed[smsc->delayed_first];
+        struct conn *conn = &smsc->conns[delayed->conn];
+        if (conn->used && conn->generation == delayed->generation) {
+            answer_message(smsc, conn, &delayed->request);
+        }
+        smsc->delayed_first = (smsc->delayed_first + 1) % DELAYED_MAX;
+        smsc->delayed_count--;
+    }
+}
+
+static void begin_to_deliver(struct smsc *smsc, struct conn *conn)
+{
+    if (smsc->sms.text) {
+        (void)sms_put(&conn->wire, &smsc->sms, &smsc->sequence);
+    }
+    if (smsc->load.window) {
+        conn->load = smsc->load;
+        conn->loading = true;
+        smsc->cpu_s = load_cpu_s(smsc->pid);
+        smsc->end_ns = smsc->seconds > 0 ? now_ns() + (uint64_t)(smsc->seconds * 1e9) : UINT64_MAX;
+        load_begin(&conn->load);
+    }
+}
+
+static void answer_bind(struct smsc *smsc, struct conn *conn, const struct smpp_header *request)
+{
+    char octets[64];
+    size_t n = 0;
+    struct smpp_pdu resp = {.header = {.command = request->command | SMPP_RESP,
+                                       .status = smsc->bind_status,
+                                       .sequence = request->sequence},
+                            .no_body = smsc->bind_status != SMPP_ROK,
+                            .system_id = stir_view_str("smsc")};
+    if (smpp_pdu_write(octets, sizeof(octets), &n, &resp) != STIR_OK) {
+        die("no answer can be made");
+    }
+    wire_put(&conn->wire, octets, n);
+    smsc->binds++;
+    if (smsc->bind_status == SMPP_ROK && request->command != SMPP_BIND_TRANSMITTER) {
+        begin_to_deliver(smsc, conn);
+    }
+}
+
+/* ---- what comes ---- */
+
+static void take_message(struct smsc *smsc, unsigned at, const char *octets, size_t n)
+{
+    struct smpp_header header = smpp_header_read(octets);
+    smsc->messages++;
+    if (smsc->show) {
+        struct smpp_pdu pdu;
+        struct stir_buf line = {0};
+        if (smpp_pdu_read(&pdu, octets, n, NULL) == SMPP_OK) {
+            sms_show(&line, &pdu);
+        }
+        (void)fputs(line.ptr ? line.ptr : "{\"command\":\"malformed\"}\n", stdout);
+        (void)fflush(stdout);
+        stir_buf_free(&line);
+    }
+    if (smsc->delay_ms) {
+        answer_later(smsc, at, &header);
+    } else {
+        answer_message(smsc, &smsc->conns[at], &header);
+    }
+}
+
+static void take(struct smsc *smsc, unsigned at, const char *octets, size_t n)
+{
+    struct conn *conn = &smsc->conns[at];
+    struct smpp_header header = smpp_header_read(octets);
+    switch (header.command) {
+    case SMPP_BIND_RECEIVER:
+    case SMPP_BIND_TRANSMITTER:
+    case SMPP_BIND_TRANSCEIVER:
+        answer_bind(smsc, conn, &header);
+        break;
+    case SMPP_SUBMIT_SM:
+    case SMPP_DATA_SM:
+    case SMPP_DELIVER_SM:
+    case SMPP_SUBMIT_MULTI:
+        take_message(smsc, at, octets, n);
+        break;
+    default:
+        if (conn->loading && load_take(&conn->load, &header) && load_done(&conn->load)) {
+            load_print(&conn->load, 1, smsc->pid, smsc->cpu_s);
+            load_clear(&conn->load);
+            conn->loading = false;
+        } else if (smpp_command_has_response(header.command)) {
+            wire_put_header(&conn->wire, header.command | SMPP_RESP, SMPP_ROK, header.sequence);
+        } else if (!smpp_command_name(header.command)) {
+            wire_put_header(&conn->wire, SMPP_GENERIC_NACK, SMPP_RINVCMDID, header.sequence);
+        }
+    }
+}
+
+static void drop(struct conn *conn)
+{
+    if (conn->loading) {
+        load_clear(&conn->load);
+    }
+    wire_close(&conn->wire);
+    conn->used = conn->loading = false;
+}
+
+static void turn(struct smsc *smsc, unsigned at, short events)
+{
+    struct conn *conn = &smsc->conns[at];
+    const char *pdu = NULL;
+    size_t n = 0;
+    bool alive = !(events & (POLLIN | POLLHUP | POLLERR)) || wire_fill(&conn->wire);
+    while (alive && wire_next(&conn->wire, &pdu, &n)) {
+        take(smsc, at, pdu, n);
+    }
+    if (conn->loading) {
+        conn->load.over = now_ns() >= smsc->end_ns;
+        load_put(&conn->load, &conn->wire);
+    }
+    if (!alive || !wire_flush(&conn->wire)) {
+        drop(conn);
+    }
+}
+
+static void accept_all(struct smsc *smsc)
+{
+    for (unsigned i = 0; i < CONNECTIONS_MAX; i++) {
+        struct conn *conn = &smsc->conns[i];
+        if (!conn->used) {
+            if (!wire_accept(&conn->wire, smsc->listener)) {
+                return;
+            }
+            conn->used = true;
+            conn->generation = ++smsc->generation;
+        }
+    }
+}
+
+static uint64_t next_due(const struct smsc *smsc)
+{
+    uint64_t wait = 100000000, now = now_ns();
+    if (smsc->delayed_count) {
+        uint64_t due = smsc->delayed[smsc->delayed_first].due_ns;
+        wait = due <= now ? 0 : due - now < wait ? due - now : wait;
+    }
+    for (unsigned i = 0; smsc->load.window && i < CONNECTIONS_MAX; i++) {
+        if (smsc->conns[i].loading) {
+            uint64_t due = load_due_ns(&smsc->conns[i].load);
+            wait = due < wait ? due : wait;
+        }
+    }
+    return wait;
+}
+
+static void run(struct smsc *smsc)
+{
+    while (!stopped) {
+        nfds_t count = 1;
+        smsc->polls[0] = (struct pollfd){.fd = smsc->listener, .events = POLLIN};
+        for (unsigned i = 0; i < CONNECTIONS_MAX; i++) {
+            if (smsc->conns[i].used) {
+                smsc->polls[count] =
+                    (struct pollfd){.fd = smsc->conns[i].wire.fd, .events = wire_events(&smsc->conns[i].wire)};
+                smsc->at[count++] = i;
+            }
+        }
+        uint64_t wait = next_due(smsc);
+        struct timespec t = {.tv_sec = (time_t)(wait / 1000000000), .tv_nsec = (long)(wait % 1000000000)};
+        if (ppoll(smsc->polls, count, &t, NULL) < 0) {
+            continue;
+        }
+        answer_due(smsc);
+        for (nfds_t i = 1; i < count; i++) {
+            turn(smsc, smsc->at[i], smsc->polls[i].revents);
+        }
+        if (smsc->polls[0].revents) {
+            accept_all(smsc);
+        }
+    }
+}
+
+/* ---- options ---- */
+
+static const struct option options[] = {
+    {"port", required_argument, NULL, 'p'},
+    {"show", no_argument, NULL, 'S'},
+    {"status", required_argument, NULL, 'u'},
+    {"bind-status", required_argument, NULL, 'b'},
+    {"delay", required_argument, NULL, 'y'},
+    {"text", required_argument, NULL, 't'},
+    {"from", required_argument, NULL, 'f'},
+    {"to", required_argument, NULL, 'd'},
+    {"tlv", required_argument, NULL, 'v'},
+    {"count", required_argument, NULL, 'n'},
+    {"seconds", required_argument, NULL, 's'},
+    {"window", required_argument, NULL, 'W'},
+    {"octets", required_argument, NULL, 'o'},
+    {"pairs", required_argument, NULL, 'P'},
+    {"rate", required_argument, NULL, 'R'},
+    {"pid", required_argument, NULL, 'k'},
+    {NULL, 0, NULL, 0},
+};
+
+static unsigned number(const char *text, unsigned max)
+{
+    char *end = NULL;
+    unsigned long value = strtoul(text, &end, 0);
+    if (*text < '0' || *text > '9' || *end || value > max) {
+        die("smsc: %s: not a number up to %u", text, max);
+    }
+    return (unsigned)value;
+}
+
+static void set_load(struct smsc *smsc, int option, const char *value)
+{
+    struct load *load = &smsc->load;
+    switch (option) {
+    case 'n':
+        load->count = number(value, UINT32_MAX);
+        break;
+    case 's':
+        smsc->seconds = strtod(value, NULL);
+        break;
+    case 'W':
+        load->window = number(value, 1 << 20);
+        break;
+    case 'o':
+        load->octets = number(value, 254);
+        break;
+    case 'P':
+        load->pairs = number(value, 9999999);
+        break;
+    case 'R':
+        load->rate = strtod(value, NULL);
+        break;
+    case 'k':
+        smsc->pid = (int)number(value, INT32_MAX);
+        break;
+    default:
+        die("usage: see the beginning of tests/tools/smsc.c");
+    }
+}
+
+static void set(struct smsc *smsc, int option, const char *value)
+{
+    switch (option) {
+    case 'p':
+        smsc->port = (uint16_t)number(value, 65535);
+        break;
+    case 'S':
+        smsc->show = true;
+        break;
+    case 'u':
+        smsc->status = number(value, UINT32_MAX);
+        break;
+    case 'b':
+        smsc->bind_status = number(value, UINT32_MAX);
+        break;
+    case 'y':
+        smsc->delay_ms = number(value, 3600000);
+        break;
+    case 't':
+        smsc->sms.text = value;
+        break;
+    case 'f':
+        smsc->sms.from = value;
+        break;
+    case 'd':
+        smsc->sms.to = value;
+        break;
+    case 'v':
+        smsc->sms.tlvs = value;
+        break;
+    default:
+        set_load(smsc, option, value);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    static struct smsc smsc = {.sms = {.command = SMPP_DELIVER_SM, .from = "+12155551213", .to = "+12155551212"},
+                               .load = {.command = SMPP_DELIVER_SM, .octets = 100, .pairs = 1000},
+                               .sequence = 1};
+    for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        set(&smsc, option, optarg);
+    }
+    if (optind != argc || smsc.load.pairs == 0) {
+        die("usage: see the beginning of tests/tools/smsc.c");
+    }
+    bool load = smsc.load.count || smsc.seconds > 0;
+    smsc.load.window = load && !smsc.load.window ? 100 : load ? smsc.load.window : 0;
+    struct sigaction action = {.sa_handler = on_term};
+    (void)sigaction(SIGTERM, &action, NULL);
+    (void)prctl(PR_SET_TIMERSLACK, 1000);
+    smsc.listener = wire_listen(&smsc.port);
+    printf("listening on 127.0.0.1:%u\n", smsc.port);
+    (void)fflush(stdout);
+    run(&smsc);
+    printf("{\"binds\":%llu,\"messages\":%llu}\n", smsc.binds, smsc.messages);
+    for (unsigned i = 0; i < CONNECTIONS_MAX; i++) {
+        if (smsc.conns[i].used) {
+            drop(&smsc.conns[i]);
+        }
+    }
+    return 0;
+}
