@@ -50,7 +50,7 @@ enum stir_code smpp_segment_read(struct smpp_segment *out, uint8_t esm_class, ui
     }
     struct smpp_segment segment = {
         .alphabet = smpp_alphabet_of(data_coding, settings),
-        .part = {.octets = stir_view(octets.ptr + udh.len, octets.len - udh.len),
+        .part = {.octets = stir_view(udh.len ? octets.ptr + udh.len : octets.ptr, octets.len - udh.len),
                  .locking = udh.locking,
                  .single = udh.single},
         .place = udh.place,

@@ -309,6 +309,8 @@ static void test_doubtful(void)
         expect(result, rows[i].kind, rows[i].reason, 0, rows[i].label);
     }
     CU_ASSERT_EQUAL(cps_smpp_next_ms(peer, 0), UINT64_MAX);
+    expect(peer_take_made(peer, SMPP_DATA_SM, ADDRESSES "00 00 00"), CPS_SMPP_MESSAGE, CPS_SMPP_FIT, 0,
+           "no text at all");
     expect(peer_take_made(peer, SMPP_DELIVER_SM, ADDRESSES "00 00 00 00 00 01 00 00 05 00"), CPS_SMPP_MESSAGE,
            CPS_SMPP_FIT, 0, "deliver_sm does not use sm_default_msg_id");
     end();
