@@ -221,9 +221,12 @@ struct cps_options {
     bool require_msgi;    /* a message with a body needs a PASSporT with msgi; otherwise one without it passes and
                              the result says msgi_checked = false */
     enum cps_replay replay;
-    const char *replay_file; /* for CPS_REPLAY_SQLITE; made if missing. Processes that share it have the same
-                                max_age_s */
-    uint32_t replay_max;     /* 1,000,000 PASSporTs remembered; with more CPS_E_REPLAY_FULL */
+    const char *replay_file;       /* for CPS_REPLAY_SQLITE; made if missing. Processes that share it have the same
+                                      max_age_s */
+    uint32_t replay_max;           /* 1,000,000 PASSporTs remembered; with more CPS_E_REPLAY_FULL */
+    const struct cps *replay_from; /* CPS_REPLAY_MEMORY: shares the memory of this handle, which the new one is to
+                                      follow (a reload must forget nothing); both may be freed in any order. NULL: a
+                                      memory of its own */
 
     /* Numbers. */
     const char *country_code;         /* put before national numbers, "1"; NULL: all are global */

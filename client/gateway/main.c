@@ -1,3 +1,4 @@
+#include "client/gateway/filter.h"
 #include "client/gateway/gateway.h"
 
 #include <getopt.h>
@@ -74,8 +75,13 @@ int main(int argc, char **argv)
         return fail(&err);
     }
     if (check) {
-        enum stir_code code = gw_gateway_check(&config, &err);
+        enum stir_code code = gw_filter_check(&config, &err);
+        if (code != STIR_OK) {
+            gw_config_clear(&config);
+            return fail(&err);
+        }
+        code = gw_gateway_check(&config, &err);
         return code == STIR_OK ? printf("cps-smpp: the configuration is good\n") < 0 : fail(&err);
     }
-    return gw_gateway_run(&config, path, &overrides, NULL, &err) == STIR_OK ? 0 : fail(&err);
+    return gw_gateway_run(&config, path, &overrides, gw_filter_make, &err) == STIR_OK ? 0 : fail(&err);
 }

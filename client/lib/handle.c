@@ -111,6 +111,11 @@ static enum cps_code open_replay(struct cps *cps, struct cps_error *err)
 {
     switch (cps->options.replay) {
     case CPS_REPLAY_MEMORY:
+        if (cps->options.replay_from) {
+            cps->replay = cps_replay_share(cps->options.replay_from->replay);
+            cps->options.replay_from = NULL;
+            return CPS_OK;
+        }
         return cps_replay_new_memory(&cps->replay, cps->options.replay_max, err);
     case CPS_REPLAY_SQLITE:
         return cps_replay_new_sqlite(&cps->replay, cps->options.replay_file, cps->options.replay_max, err);

@@ -172,6 +172,10 @@ static enum cps_code check_policy(struct cps_options *options, struct cps_error 
     if ((options->replay == CPS_REPLAY_SQLITE) != (options->replay_file != NULL)) {
         return cps_fail(err, CPS_E_CONFIG, "replay_file and CPS_REPLAY_SQLITE go together");
     }
+    if (options->replay_from &&
+        (options->replay != CPS_REPLAY_MEMORY || options->replay_from->options.replay != CPS_REPLAY_MEMORY)) {
+        return cps_fail(err, CPS_E_CONFIG, "replay_from and CPS_REPLAY_MEMORY go together");
+    }
     return CPS_OK;
 }
 

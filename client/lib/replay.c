@@ -147,9 +147,15 @@ enum cps_code cps_replay_new_memory(struct cps_replay_memory **out, uint32_t max
     return CPS_OK;
 }
 
+struct cps_replay_memory *cps_replay_share(struct cps_replay_memory *memory)
+{
+    atomic_fetch_add(&memory->shared, 1);
+    return memory;
+}
+
 void cps_replay_free(struct cps_replay_memory *memory)
 {
-    if (memory) {
+    if (memory && atomic_fetch_sub(&memory->shared, 1) == 0) {
         memory->free(memory);
     }
 }

@@ -2,6 +2,7 @@
 
 #include "client/lib/errors.h"
 
+#include <stdatomic.h>
 #include <stdint.h>
 
 /*
@@ -16,6 +17,7 @@ struct cps_replay_memory {
     enum cps_code (*claim)(struct cps_replay_memory *memory, const uint8_t id[CPS_REPLAY_ID], int64_t expires,
                            int64_t now, struct cps_error *err);
     void (*free)(struct cps_replay_memory *memory);
+    atomic_uint shared; /* by so many handles beside the first */
 };
 
 /* In this process, up to `max` ids. CPS_E_NOMEM. */
@@ -26,5 +28,8 @@ enum cps_code cps_replay_new_memory(struct cps_replay_memory **out, uint32_t max
  * power the last claims before it may be forgotten. */
 enum cps_code cps_replay_new_sqlite(struct cps_replay_memory **out, const char *path, uint32_t max,
                                     struct cps_error *err) STIR_MUST_CHECK;
+
+/* One more handle uses it, and frees it in its turn. */
+struct cps_replay_memory *cps_replay_share(struct cps_replay_memory *memory);
 
 void cps_replay_free(struct cps_replay_memory *memory);

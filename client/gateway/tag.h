@@ -1,0 +1,32 @@
+#pragma once
+
+#include "client/gateway/filter_policy.h"
+#include "client/smpp/segment.h"
+
+/*
+ * What a judged message is sent on with. Its verdict and who signed it are two TLVs of a vendor's: text, no NUL at the
+ * end. Those that it came with are removed whatever becomes of it, as nobody may write his own verdict.
+ */
+struct gw_tag {
+    enum gw_treatment treatment;
+    const char *verdict;
+    const char *signer; /* "": nobody, no TLV */
+    bool with_prefix;   /* a whole message of its own: its text may get the prefix */
+    const struct smpp_text_settings *settings;
+};
+
+struct gw_tag_outcome {
+    bool rejected;        /* answered with an error */
+    bool planted;         /* it came with a tag of ours */
+    bool prefix_left_out; /* it was to have one: no room, or not the letters */
+};
+
+/* Decides a message. One that cannot carry its tag is rejected, as without it nobody would know: it has not the room,
+ * or it cannot be read (so neither can a planted tag be found). */
+struct gw_tag_outcome gw_tag_decide(struct gw_held *held, const struct gw_policy *policy, const struct gw_tag *tag);
+
+/* The prefix of a text, in that text's own coding: the settings' with %v for the verdict. Appends the new body (its
+ * user data header, the prefix, the text) to out; false, out as it was, if the letters are not in the text's alphabet,
+ * or what was one message's would not fit into one any more. */
+bool gw_tag_prefix(struct stir_buf *out, const struct smpp_pdu *pdu, const struct smpp_text_settings *settings,
+                   const char *prefix, const char *verdict);
