@@ -1,8 +1,9 @@
 #!/bin/bash
-# A message's PASSporT travels through a Call Placement Service that cannot read it, and a forged one is caught:
-# deploy/demo.sh, on a fresh Debian 12, as root for the packages that are missing. Installs those, builds, and runs
-# everything on free loopback ports in a temporary directory, which goes when it ends. Exit status 0 if both verdicts
-# are as they should be.
+# Short messages go their usual way over SMPP, through two sidecars: the first publishes a PASSporT for each at a Call
+# Placement Service that cannot read it, the second judges what arrives, and what was forged, altered or replayed on the
+# way is caught: deploy/demo.sh, on a fresh Debian 12, as root for the packages that are missing. Installs those, builds,
+# and runs everything on free loopback ports in a temporary directory, which goes when it ends. Exit status 0 if all four
+# verdicts are as they should be.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 home=$PWD
@@ -11,13 +12,14 @@ unset "${!CPS_@}"
 alice=12155551212 bob=12155551213 carol=12155551214
 x5u=https://certs.example.com
 work=$(mktemp -d /tmp/stir-cps-demo.XXXXXX)
-cpsd=
+pids=()
 
+# In the order opposite to that in which they were started.
 clean_up() {
-    if [[ -n $cpsd ]]; then
-        kill "$cpsd" 2>/dev/null || true
-        wait "$cpsd" 2>/dev/null || true
-    fi
+    for ((i = ${#pids[@]} - 1; i >= 0; i--)); do
+        kill "${pids[i]}" 2>/dev/null || true
+        wait "${pids[i]}" 2>/dev/null || true
+    done
     rm -rf "$work"
 }
 trap clean_up EXIT
@@ -28,12 +30,16 @@ step() {
     printf '\n== %s\n' "$*"
 }
 
+die() {
+    echo "demo: $*" >&2
+    exit 1
+}
+
 # Runs a step that has much to say, and shows it only if it fails.
 quietly() {
     "$@" >"$work/log" 2>&1 </dev/null || {
         tail -n 30 "$work/log" >&2
-        echo "demo: $1 failed" >&2
-        exit 1
+        die "$1 failed"
     }
 }
 
@@ -42,69 +48,126 @@ show() {
     "$@"
 }
 
+# start NAME READY COMMAND...: in the background, its output in NAME.log, until that has the word READY
+start() {
+    local name=$1 ready=$2 pid
+    shift 2
+    : >"$name.log"
+    "$@" >>"$name.log" 2>&1 </dev/null &
+    pid=$!
+    pids+=("$pid")
+    for ((i = 0; i < 100; i++)); do
+        ! grep -q "$ready" "$name.log" || return 0
+        kill -0 "$pid" 2>/dev/null || break
+        sleep 0.1
+    done
+    cat "$name.log" >&2
+    die "$name did not start"
+}
+
+# port NAME WHAT: the port that it says it has taken
+port() {
+    sed -n "s/.*$2.*127\.0\.0\.1:\([0-9]*\)\$/\1/p" "$1.log"
+}
+
 step 'What is needed, and the build'
 deploy/install-deps.sh build
 quietly cmake --preset release
-quietly cmake --build --preset release --target cpsd cpsctl
-PATH=$home/build/release/client:$home/build/release/cps:$PATH
+quietly cmake --build --preset release --target cpsd cpsctl cps-smpp esme smsc
+PATH=$home/build/release/client:$home/build/release/cps:$home/build/release/tests:$PATH
 cpsd -V
+cps-smpp -V
 cd "$work"
 
 step 'Throwaway certificates: Alice may sign for her number, a carrier called 1234 for none but its own customers'
 quietly cpsctl pki --out pki --name alice --tn $alice --server-name localhost
 quietly cpsctl pki --out pki --name carrier --spc 1234
-quietly cpsctl keygen --out receiver.jwk --public receiver.pub
+mkdir keys recipients tenants
+quietly cpsctl keygen --out keys/default.jwk --public recipients/default.pub
 ls pki/*.pem
 
 step 'The Call Placement Service starts, with everything in its memory'
-cpsd -o server.listen=127.0.0.1:0 -o server.admin=127.0.0.1:0 -o server.certificate=pki/tls.pem \
-    -o server.private_key=pki/tls.key >cpsd.log 2>&1 &
-cpsd=$!
-for ((i = 0; i < 100; i++)); do
-    ! grep -q 'ready:' cpsd.log || break
-    kill -0 "$cpsd" 2>/dev/null || break
-    sleep 0.1
-done
-grep -q 'ready:' cpsd.log || { cat cpsd.log >&2; echo 'demo: cpsd did not start' >&2; exit 1; }
+start cpsd 'ready:' cpsd -o server.listen=127.0.0.1:0 -o server.admin=127.0.0.1:0 \
+    -o server.certificate=pki/tls.pem -o server.private_key=pki/tls.key
 CPS_URL=https://localhost:$(sed -n 's/.*listening on https:.*:\([0-9]*\)$/\1/p' cpsd.log)
-admin=$(sed -n 's/.*admin on http:.*:\([0-9]*\)$/\1/p' cpsd.log)
+admin=$(port cpsd 'admin on')
 export CPS_URL CPS_CA=pki/tls-root.pem CPS_TRUST=pki/root.pem CPS_X5U_DIR=pki/certs
 show cpsctl health
 
-# send NAME DEST TEXT [OPTION...]: the originating gateway's part, signed by NAME, in the name of Alice's number
-send() {
-    local name=$1 dest=$2 text=$3
-    shift 3
-    cpsctl send --key "pki/$name.key" --cert "pki/$name.pem" --x5u "$x5u/$name.pem" --to receiver.pub \
-        --orig $alice --dest "$dest" --text "$text" "$@"
+step 'Two sidecars between an ESME and an SMSC: ESME -> cps-smpp, which signs -> cps-smpp, which verifies -> SMSC'
+cat >tenants/alice.conf <<END
+[tenant]
+key = pki/alice.key
+certificate = pki/alice.pem
+x5u = $x5u/alice.pem
+numbers = $alice
+END
+sidecar() {
+    local name=$1 peer=$2
+    shift 2
+    start "$name" 'ready:' cps-smpp -o listen.address=127.0.0.1:0 -o admin.address= -o "peer.address=127.0.0.1:$peer" \
+        -o "cps.url=$CPS_URL" -o "cps.ca=$CPS_CA" "$@"
+    echo "$name: port $(port "$name" 'listening on'), its peer's $peer"
 }
+start smsc 'listening on' smsc --show
+echo "smsc: port $(port smsc 'listening on')"
+sidecar verifying "$(port smsc 'listening on')" -o submit.action=verify -o trust.roots=pki/root.pem \
+    -o trust.x5u_dir=pki/certs -o keys.dir=keys -o verify.wait_ms=1000
+sidecar signing "$(port verifying 'listening on')" -o submit.action=sign -o tenants.dir=tenants \
+    -o keys.recipients_dir=recipients -o sign.timeout_ms=10000
+gateway=$(port signing 'listening on')
+transit=$(port verifying 'listening on') # what passes here was signed before, or never
 
-# receive DEST TEXT: the terminating gateway's part; prints the verdict
-receive() {
-    cpsctl receive --key receiver.jwk --orig $alice --dest "$1" --text "$2" || true
+# submit PORT SYSTEM_ID DEST TEXT: over SMPP in the name of Alice's number; shows what the SMSC had of it, and sets
+# verdict to its tag
+submit() {
+    local had
+    had=$(wc -l <smsc.log)
+    esme --port "$1" --system-id "$2" --from +$alice --to "+$3" --text "$4" >esme.log 2>&1 || {
+        cat esme.log ./*ing.log >&2
+        die 'the message was not taken'
+    }
+    message=$(tail -n +$((had + 1)) smsc.log)
+    verdict=$(sed -n 's/.*"1501":"\([a-z-]*\)".*/\1/p' <<<"$message")
+    echo "the SMSC has: $message"
 }
 
 genuine_text='Your parcel is at the door.'
+altered_text='Your parcel is at the harbour.'
 forged_text='Your account is locked, call now.'
 
 step "A genuine message from $alice to $bob: \"$genuine_text\""
-sent=$(send alice $bob "$genuine_text")
-echo "the sender's gateway:   $sent"
-genuine=$(receive $bob "$genuine_text")
-echo "the receiver's gateway: $genuine"
+submit "$gateway" alice $bob "$genuine_text"
+genuine=$verdict
 
 step "A forged one to $carol: \"$forged_text\", signed by somebody whose certificate does not cover $alice"
-forged_sent=$(send carrier $carol "$forged_text" --allow-spc)
-echo "the forger's gateway:   $forged_sent"
-forged=$(receive $carol "$forged_text")
-echo "the receiver's gateway: $forged"
+forged_sent=$(cpsctl send --key pki/carrier.key --cert pki/carrier.pem --x5u "$x5u/carrier.pem" \
+    --to recipients/default.pub --orig $alice --dest $carol --text "$forged_text" --allow-spc)
+echo "the forger published: $forged_sent"
+submit "$transit" forger $carol "$forged_text"
+forged=$verdict
+
+step "An altered one to $bob: between the sidecars, somebody makes it \"$altered_text\""
+submit "$transit" transit $bob "$altered_text"
+altered=$verdict
+
+step "A replayed one to $bob: between the sidecars, somebody sends the genuine one again"
+submit "$transit" transit $bob "$genuine_text"
+replayed=$verdict
+
+step 'What the verifying sidecar wrote about them'
+for ((i = 0; i < 50 && $(grep -c '^{' verifying.log || true) < 4; i++)); do
+    sleep 0.1
+done
+sed -n '/^{/p' verifying.log
 
 step 'What the CPS held'
-octets=$(($(sed 's/.*stored, \([0-9]*\) octets.*/\1/' <<<"$sent") + $(sed 's/.*stored, \([0-9]*\) octets.*/\1/' <<<"$forged_sent")))
 exec 3<>"/dev/tcp/127.0.0.1/$admin"
 printf 'GET /metrics HTTP/1.0\r\nHost: localhost\r\n\r\n' >&3
-held=$(sed -n 's/^cpsd_held \([0-9]*\).*/\1/p' <&3)
+cat <&3 >metrics
 exec 3>&-
+held=$(sed -n 's/^cpsd_held \([0-9]*\).*/\1/p' metrics)
+octets=$(sed -n 's/^cpsd_held_bytes \([0-9]*\).*/\1/p' metrics)
 { cpsctl retrieve --dest $bob; cpsctl retrieve --dest $carol; } >boxes
 echo "$held envelopes; with the dummies beside them the two boxes show $(wc -l <boxes) that look alike. One of them:"
 head -n 1 boxes | cut -c 1-100 | sed 's/$/.../'
@@ -123,7 +186,10 @@ done
 grep -a -q -F '"epk"' octets # the search does see what is behind the base64url
 
 printf '\n'
-echo "genuine message: ${genuine%% *}"
-echo "forged message:  ${forged%% *}"
+echo "genuine message:  $genuine"
+echo "forged sender:    $forged"
+echo "altered text:     $altered"
+echo "replayed message: $replayed"
 echo "the CPS held $octets octets and could read none of them"
-[[ ${genuine%% *} == passed && ${forged%% *} == not-authorized && $held == 2 && $found == 0 ]]
+[[ $genuine == passed && $forged == not-authorized && $altered == msgi-mismatch && $replayed == replayed &&
+    $held == 2 && $found == 0 ]]
