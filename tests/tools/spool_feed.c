@@ -101,8 +101,7 @@ static void read_commands(void)
 {
     char *line = NULL;
     size_t cap = 0;
-    ssize_t n;
-    while ((n = getline(&line, &cap, stdin)) > 0) {
+    while (getline(&line, &cap, stdin) > 0) {
         char *rest = NULL;
         line[strcspn(line, "\n")] = '\0';
         const char *command = strtok_r(line, " ", &rest);
