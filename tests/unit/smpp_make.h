@@ -22,7 +22,8 @@ static inline size_t make_pdu(uint8_t out[MAKE_MAX], uint32_t command, uint32_t 
             size_t text = strcspn(++body, "'");
             memcpy(out + n, body, text);
             n += text;
-            body += text + 1;
+            body += text;
+            body += *body == '\'';
         }
     }
     struct smpp_header header = {(uint32_t)n, command, status, MAKE_SEQUENCE};
