@@ -1,10 +1,13 @@
-"""The README's tour: its commands in order, as a reader would type them, and what it says that they print."""
+"""The README: its tour's commands in order, as a reader would type them, and what it says that they print; its
+configurations, tables and links."""
 import os
 import re
 import shutil
 import subprocess
 
 from harness import BUILD, CPSD, HOME, Case, free_port, run
+
+CTL, SMPP = os.path.join(BUILD, "client", "cpsctl"), os.path.join(BUILD, "client", "cps-smpp")
 
 END = "-- end of step --"
 
@@ -52,6 +55,48 @@ class Readme(Case):
                     told.append(key)
                     self.assertRegex(row, rf"(?<![\d,]){int(defaults[key]):,}(?!,?\d)", key)
         self.assertGreater(len(told), 12)
+
+    def test_limits_of_the_sidecar(self):
+        """Likewise those of cps-smpp, whose keys are named with their sections."""
+        with open(os.path.join(HOME, "README.md")) as file:
+            section = re.search(r"^### Limits of the sidecar\n(.*?)^## ", file.read(), re.M | re.S)[1]
+        defaults, of = {}, ""
+        for line in run(SMPP, "-p").stdout.decode().splitlines():
+            of = line if line.startswith("[") else of
+            if found := re.match(r"#(\w+) = (\d+)$", line):
+                defaults[f"{of} {found[1]}"] = int(found[2])
+        keys = [(row, key) for row in section.splitlines() for key in re.findall(r"`(\[\w+\] \w+)`", row)]
+        self.assertGreater(len(keys), 12)
+        for row, key in keys:
+            self.assertRegex(row, rf"(?<![\d,]){defaults[key]:,}(?!,?\d)", key)
+
+    def test_sidecar_configurations(self):
+        """Both that are shown are good ones, with files where they say."""
+        with open(os.path.join(HOME, "README.md")) as file:
+            section = re.search(r"^## The sidecar\n(.*?)^## ", file.read(), re.M | re.S)[1]
+        parts = [part for part in section.split("\n### ") if "```ini" in part]
+        self.assertEqual(len(parts), 2)
+        for i, part in enumerate(parts):
+            with self.subTest(part.splitlines()[0]):
+                home = self.make_files(f"{self.dir}/{i}")
+                for name, text in re.findall(r"^```ini\n# /etc/stir-cps/(\S+)\n(.*?)^```$", part, re.M | re.S):
+                    with open(f"{home}/{name}", "w") as conf:
+                        conf.write(text.replace("/etc/stir-cps", home).replace("/var/lib/stir-cps", home))
+                check = [SMPP, "-t", "-c", f"{home}/cps-smpp.conf"]
+                self.assertEqual(run(*check).stdout, b"cps-smpp: the configuration is good\n")
+                os.unlink(f"{home}/{'sti.key' if 'action = sign' in part else 'sti-roots.pem'}")
+                run(*check, status=2)
+
+    def make_files(self, home):
+        """What the configurations name, with certificates for trying out."""
+        for name in "tenants", "recipients", "keys":
+            os.makedirs(f"{home}/{name}")
+        for args in (["pki", "--out", f"{home}/pki", "--name", "sti", "--tn", "12155551212"],
+                     ["keygen", "--out", f"{home}/keys/default.jwk", "--public", f"{home}/recipients/44*.pub"]):  # fmt: skip
+            run(CTL, *args)
+        for name, to in ("sti.key", "sti.key"), ("sti.pem", "sti.pem"), ("root.pem", "sti-roots.pem"):
+            shutil.copy(f"{home}/pki/{name}", f"{home}/{to}")
+        return home
 
     def test_verdicts(self):
         """The list is whole and in the order in which verdicts count."""
