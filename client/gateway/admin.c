@@ -161,7 +161,8 @@ static void read_request(struct client *client)
         return;
     }
     client->request[client->len] = '\0';
-    if (sscanf(client->request, "%7[A-Z] %63[!-~] HTTP/1.", method, path) != 2) {
+    int end = 0;
+    if (sscanf(client->request, "%7[A-Z] %63[!-~] HTTP/1.%n", method, path, &end) != 2 || end == 0) {
         answer_text(client, "400 Bad Request", "text/plain", "not a request\n");
         return;
     }

@@ -1,0 +1,348 @@
+"""How the sidecar is started, watched, reloaded and stopped; whom it lets in; silent connections."""
+import json
+import os
+import re
+import signal
+import socket
+import threading
+import time
+import unittest
+
+from harness import HOME, SLOW, free_port, run
+from smpp import (
+    BIND, BINDFAIL, DELIVER, ENQUIRE, OK, RESP, SIDECAR, SUBMIT, UNBIND, Case, bind, message, pdu,
+)  # fmt: skip
+from wire import until
+
+OURS = 0x7FFFFFFF  # the sequence number of the sidecar's first request
+
+
+class Stop(Case):
+    def test_messages_in_flight(self):
+        """SIGTERM: what is under way is answered, then unbind on both sides; new requests are left to their senders."""
+        peer = self.listener()
+        gateway = self.sidecar(peer.port)
+        esme, smsc = self.pair(gateway, peer)
+        esme.send(b"".join(message(i) for i in range(2, 52)))
+        for i in range(2, 52):
+            self.assertEqual(smsc.header(), (SUBMIT, 0, i))
+        gateway.terminate()
+        until(lambda: "stopping: SIGTERM, 1 connections" in gateway.log(), 5 * SLOW, "it stops")
+        with self.assertRaises(OSError):
+            gateway.connect()
+        esme.send(message(99))
+        smsc.send(message(98, DELIVER))
+        for i in range(2, 52):
+            smsc.send(pdu(SUBMIT | RESP, i, b"id\0"))
+        for i in range(2, 52):
+            self.assertEqual(esme.header(), (SUBMIT | RESP, OK, i))
+        self.assertEqual((esme.header(), smsc.header()), ((UNBIND, 0, OURS), (UNBIND, 0, OURS)))
+        smsc.send(pdu(UNBIND | RESP, OURS))
+        self.assertEqual(smsc.ended(), b"")
+        esme.send(pdu(UNBIND | RESP, OURS))
+        self.assertEqual(esme.ended(), b"")
+        smsc.close(), esme.close()
+        start = time.monotonic()
+        gateway.stop()
+        self.assertWithin(start, 2, "the end")
+
+    def test_time_limit(self):
+        """Nobody answers anything: it ends all the same."""
+        peer = self.listener()
+        gateway = self.sidecar(peer.port, timeouts__drain_s=2)
+        pairs = [self.pair(gateway, peer) for _ in range(3)]
+        for esme, smsc in pairs:
+            esme.send(message(2))
+            self.assertEqual(smsc.header(), (SUBMIT, 0, 2))
+        unbound = self.leg(gateway.connect())
+        start = time.monotonic()
+        gateway.stop()
+        took = time.monotonic() - start
+        self.assertGreater(took, 1.5)
+        self.assertLess(took, 3 * SLOW)
+        for esme, smsc in pairs:
+            self.assertEqual((esme.ended(), smsc.ended()), (pdu(UNBIND, OURS), pdu(UNBIND, OURS)))
+        self.assertEqual(unbound.ended(), b"")
+
+    def test_at_once(self):
+        peer = self.answering()
+        for binds in (0, 1):
+            gateway = self.sidecar(peer.port)
+            legs = [self.leg(gateway.bound()) for _ in range(binds)]
+            start = time.monotonic()
+            gateway.terminate()
+            for leg in legs:
+                self.assertEqual(leg.pdu(), pdu(UNBIND, OURS))
+                leg.send(pdu(UNBIND | RESP, OURS))
+                self.assertEqual(leg.ended(), b"")
+                leg.close()
+            gateway.stop()
+            self.assertWithin(start, 2, "the end")
+
+    def test_while_binding(self):
+        peer = self.listener()
+        gateway = self.sidecar(peer.port)
+        leg = self.leg(gateway.connect())
+        leg.send(bind(3))
+        self.leg(peer.accept()).pdu()
+        gateway.terminate()
+        self.assertEqual(leg.header(), (BIND | RESP, BINDFAIL, 3))
+        self.assertEqual(leg.ended(), b"")
+
+    def test_signals(self):
+        for first in (signal.SIGTERM, signal.SIGINT):
+            gateway = self.sidecar(free_port())
+            gateway.terminated = True
+            gateway.signal(first)
+            self.assertEqual(gateway.wait(10), 0)
+
+
+class Reload(Case):
+    def test_binds_stay(self):
+        """A reload under load loses and delays nothing."""
+        peer = self.answering()
+        gateway = self.sidecar(peer.port)
+        leg = self.leg(gateway.bound())
+        stop, failures = threading.Event(), []
+
+        def send():
+            i = 2
+            while not stop.is_set():
+                leg.send(message(i))
+                if leg.header() != (SUBMIT | RESP, OK, i):
+                    failures.append(i)
+                i += 1
+
+        thread = threading.Thread(target=send)
+        thread.start()
+        for i in range(5):
+            log = gateway.reload(timeouts__idle_s=1000 + i)
+            self.assertIn("reload: [timeouts] idle_s changed", log)
+        stop.set()
+        thread.join(20)
+        self.assertEqual((failures, gateway.metrics()["accepted_total"]), ([], 1))
+
+    def test_what_is_new_counts_for_what_comes_next(self):
+        first, second = self.listener(), self.listener()
+        gateway = self.sidecar(first.port)
+        esme, smsc = self.pair(gateway, first)
+        gateway.reload(peer__address=f"127.0.0.1:{second.port}", listen__max_pdu_bytes=1024)
+        self.pair(gateway, second)
+        esme.send(message(2, text=bytes(250)) + message(3, tlvs=b"\x14\x00\x04\x00" + bytes(1024)))
+        self.assertEqual((smsc.header(), esme.header()), ((SUBMIT, 0, 2), (0x80000000, 2, 3)))
+
+    def test_what_takes_a_restart(self):
+        gateway = self.sidecar(free_port())
+        log = gateway.reload(listen__address="127.0.0.1:1")
+        self.assertIn("reload: [listen] address changed, which takes a restart: the old value stays", log)
+        gateway.connect().close()
+
+    def test_wrong(self):
+        peer = self.answering()
+        gateway = self.sidecar(peer.port)
+        for key, value in [("listen__allow", "nobody"), ("peer__address", "nowhere"), ("listen__certificate", "/none"),
+                           ("submit__action", "steal"), ("limits__queue_bytes", "1")]:  # fmt: skip
+            before = dict(gateway.keys)
+            self.assertIn("reload: nothing is changed: ", gateway.reload(**{key: value}), key)
+            gateway.keys = before
+            gateway.bound().close()
+        self.assertIn("in use", gateway.reload())
+
+
+class Admission(Case):
+    def test_allow(self):
+        peer = self.answering()
+        gateway = self.sidecar(peer.port, listen__allow="192.0.2.0/24, ::1")
+        self.assertEqual(self.leg(gateway.connect()).ended(), b"")
+        self.assertRegex(gateway.log(), r"not in \[listen\] allow address=127\.0\.0\.1")
+        self.assertEqual(gateway.metrics()["refused_total"], 1)
+        gateway.reload(listen__allow="127.0.0.1/32")
+        leg = self.leg(gateway.bound())
+        gateway.reload(listen__allow="192.0.2.1")
+        leg.send(message(2))
+        self.assertEqual(leg.header(), (SUBMIT | RESP, OK, 2), "who is in stays")
+
+    def test_ipv6(self):
+        peer = self.answering()
+        gateway = self.sidecar(peer.port, listen__address="[::1]:0")
+        with socket.create_connection(("::1", gateway.port), 20) as sock:
+            sock.sendall(bind())
+            self.assertEqual(sock.recv(100), pdu(BIND | RESP, 1, b"id\0"))
+        self.assertIn("address=::1", gateway.log())
+
+    def test_connections(self):
+        gateway = self.sidecar(free_port(), listen__max_connections=3)
+        legs = [self.leg(gateway.connect()) for _ in range(3)]
+        for leg in legs:
+            leg.send(pdu(ENQUIRE, 1))
+            self.assertEqual(leg.header(), (ENQUIRE | RESP, OK, 1))
+        self.assertEqual(self.leg(gateway.connect()).ended(), b"")
+        self.assertIn("over [listen] max_connections", gateway.log())
+        legs[0].close()
+        until(lambda: gateway.metrics()['connections{state="open"}'] == 2, 10 * SLOW, "one has gone")
+        leg = self.leg(gateway.connect())
+        leg.send(pdu(ENQUIRE, 1))
+        self.assertEqual(leg.header(), (ENQUIRE | RESP, OK, 1))
+
+    def test_binds_of_a_system_id(self):
+        peer = self.answering()
+        gateway = self.sidecar(peer.port, listen__max_binds_per_system_id=2)
+        legs = [self.leg(gateway.bound("a")) for _ in range(2)]
+        self.leg(gateway.bound("b"))
+        over = self.leg(gateway.connect())
+        over.send(bind(5, "a"))
+        self.assertEqual(over.header(), (BIND | RESP, BINDFAIL, 5))
+        self.assertEqual(over.ended(), b"")
+        self.assertIn("over [listen] max_binds_per_system_id connection=4 address=127.0.0.1 system_id=a", gateway.log())
+        legs[0].send(pdu(UNBIND, 2))
+        self.assertEqual(legs[0].header(), (UNBIND | RESP, OK, 2))
+        self.leg(gateway.bound("a"))
+        self.assertEqual(gateway.metrics()["bound"], 3)
+
+
+class Silence(Case):
+    def test_enquire_link(self):
+        peer = self.listener()
+        gateway = self.sidecar(peer.port, timeouts__enquire_link_s=1, timeouts__answer_s=1)
+        esme, smsc = self.pair(gateway, peer)
+        for i in range(2):
+            for leg in (esme, smsc):
+                self.assertEqual(leg.pdu(), pdu(ENQUIRE, OURS - i))
+                leg.send(pdu(ENQUIRE | RESP, OURS - i))
+        self.assertTrue(esme.silent() and smsc.silent(), "the answers are for us")
+        self.assertEqual((esme.ended(), smsc.ended()), (pdu(ENQUIRE, OURS - 2), pdu(ENQUIRE, OURS - 2)))
+        self.assertIn("does not answer enquire_link", gateway.log())
+
+    def test_no_bind(self):
+        gateway = self.sidecar(free_port(), timeouts__bind_s=1)
+        start = time.monotonic()
+        self.assertEqual(self.leg(gateway.connect()).ended(), b"")
+        self.assertWithin(start, 2, "the end")
+        self.assertIn("the ESME does not bind", gateway.log())
+
+    def test_half_a_pdu(self):
+        peer = self.answering()
+        gateway = self.sidecar(peer.port, timeouts__pdu_s=1)
+        leg = self.leg(gateway.bound())
+        leg.send(message(2)[:20])
+        self.assertEqual(leg.ended(), b"")
+        self.assertIn("the ESME does not complete a PDU", gateway.log())
+
+    def test_nothing_to_do(self):
+        peer = self.answering()
+        gateway = self.sidecar(peer.port, timeouts__idle_s=1)
+        leg = self.leg(gateway.bound())
+        self.assertEqual(leg.pdu(), pdu(UNBIND, OURS))
+        leg.send(pdu(UNBIND | RESP, OURS))
+        self.assertEqual(leg.ended(), b"")
+
+    def test_unbind(self):
+        peer = self.listener()
+        gateway = self.sidecar(peer.port, timeouts__unbind_s=1)
+        esme, smsc = self.pair(gateway, peer)
+        smsc.send(pdu(UNBIND, 3))
+        self.assertEqual(esme.pdu(), pdu(UNBIND, 3))
+        self.assertEqual((esme.ended(), smsc.ended()), (b"", b""))
+        self.assertIn("does not answer an unbind", gateway.log())
+
+
+class Watch(Case):
+    def test_metrics(self):
+        peer = self.answering()
+        gateway = self.sidecar(peer.port)
+        leg = self.leg(gateway.bound())
+        leg.send(message(2) + pdu(ENQUIRE, 3))
+        leg.header(), leg.header()
+        metrics = gateway.metrics()
+        for name, value in {"pdus_from_esme_total": 3, "pdus_from_peer_total": 3, "binds_total": 1, "bound": 1,
+                            'connections{state="bound"}': 1, "offered_total": 0, "accepted_total": 1}.items():  # fmt: skip
+            self.assertEqual(metrics[name], value, name)
+        text = gateway.get("/metrics")[1]
+        self.assertEqual(text.count("# TYPE"), text.count("# HELP"))
+        self.assertRegex(text, r"(?m)^# TYPE cps_smpp_binds_total counter$")
+        self.assertFalse([line for line in text.splitlines() if not re.match(r'# |cps_smpp_\w+(\{\w+="\w+"\})? \d+$', line)])
+
+    def test_health(self):
+        gateway = self.sidecar(free_port())
+        for path in ("/health", "/ready"):
+            self.assertEqual((gateway.get(path)[0], json.loads(gateway.get(path)[1])), (200, {"status": 200, "message": "OK"}))
+
+    def test_ready_no_more(self):
+        peer = self.listener()
+        gateway = self.sidecar(peer.port, timeouts__drain_s=3)
+        esme, smsc = self.pair(gateway, peer)
+        esme.send(message(2))
+        smsc.pdu()
+        gateway.terminate()
+        until(lambda: gateway.get("/ready")[0] == 503, 2, "it is not ready")
+        self.assertEqual(gateway.get("/health")[0], 200)
+
+    def test_wrong_requests(self):
+        gateway = self.sidecar(free_port())
+        self.assertEqual((gateway.get("/")[0], gateway.get("/metrics", "POST")[0]), (404, 405))
+        for sent, status in [(b"nonsense\r\n\r\n", b"400"), (b"GET /metrics\r\n\r\n", b"400"), (b"x" * 5000, b"431"),
+                             (b"GET /" + b"x" * 100 + b" HTTP/1.1\r\n\r\n", b"400")]:  # fmt: skip
+            with socket.create_connection(("127.0.0.1", gateway.admin), 20) as sock:
+                sock.sendall(sent)
+                self.assertEqual(sock.recv(100).split()[1], status, sent[:20])
+        silent = [socket.create_connection(("127.0.0.1", gateway.admin), 20) for _ in range(40)]
+        for sock in silent:
+            self.assertEqual(sock.recv(10), b"")
+            sock.close()
+        self.assertEqual(gateway.get("/health")[0], 200)
+
+
+class Configuration(unittest.TestCase):
+    def cps_smpp(self, *words, status=0):
+        return run(SIDECAR, *words, status=status)
+
+    def test_kept_sample_is_current(self):
+        with open(os.path.join(HOME, "deploy", "cps-smpp.conf"), encoding="utf-8") as kept:
+            self.assertEqual(kept.read(), self.cps_smpp("-p").stdout.decode(), "run: cps-smpp -p > deploy/cps-smpp.conf")
+
+    def test_check(self):
+        self.assertEqual(self.cps_smpp("-t").stdout, b"cps-smpp: the configuration is good\n")
+        for key, value, word in [
+            ("listen.address", "", "no address"),
+            ("listen.address", "localhost:2775", "not a numeric"),
+            ("listen.address", "127.0.0.1:70000", "port"),
+            ("listen.allow", "10.0.0.1/8", "address bits behind its prefix"),
+            ("listen.allow", "10.0.0.0/33", "neither a network nor an address"),
+            ("listen.allow", "::/129", "neither a network nor an address"),
+            ("listen.allow", "example.com", "neither a network nor an address"),
+            ("listen.certificate", "/none", "go together"),
+            ("listen.client_ca", "/none", "needs a certificate"),
+            ("peer.address", "2001:db8::1:2775", "host:port"),
+            ("peer.certificate", "/none", "go together"),
+            ("peer.address", "", "must not be empty"),
+            ("admin.address", "here", "[admin] address"),
+            ("verify.verdict_tlv", "0x1399", "0x1400 to 0x3fff"),
+            ("verify.verdict_tlv", "0x1502", "the same"),
+            ("verify.reject_status", "ESME_ROK", "no command_status"),
+            ("sign.reject_status", "ESME_NONSENSE", "no command_status"),
+            ("verify.reject", "passed, pased", '"pased" is no verdict'),
+            ("verify.reject", "stale stale", "stale is listed twice"),
+            ("limits.held_messages", "60000", "over held_messages_total"),
+            ("sender.alphanumeric", "domain", "alphanumeric_domain"),
+        ]:
+            done = self.cps_smpp("-t", "-o", f"{key}={value}", status=2)
+            self.assertIn(word, done.stderr.decode(), key)
+
+    def test_usage(self):
+        self.assertIn(b"usage: cps-smpp", self.cps_smpp("-h").stdout)
+        self.assertRegex(self.cps_smpp("-V").stdout, rb"^cps-smpp \d+\.\d+\.\d+\n$")
+        for words in (["-x"], ["word"], ["-c"]):
+            self.cps_smpp(*words, status=2)
+        self.assertIn(b"/none", self.cps_smpp("-c", "/none", status=1).stderr)
+
+    def test_port_in_use(self):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            done = self.cps_smpp("-o", f"listen.address=127.0.0.1:{taken.getsockname()[1]}", "-o", "admin.address=", status=1)
+            self.assertIn(b"cannot listen on", done.stderr)
+            done = self.cps_smpp("-o", "listen.address=127.0.0.1:0", "-o",
+                                 f"admin.address=127.0.0.1:{taken.getsockname()[1]}", status=1)  # fmt: skip
+            self.assertIn(b"cannot listen on", done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,340 @@
+"""The sidecar between an ESME and an SMSC, passing all on: octet for octet, whatever it is; slow, broken and hostile
+ends; many binds."""
+import contextlib
+import json
+import os
+import random
+import socket
+import subprocess
+import threading
+import time
+import unittest
+
+from harness import SANITIZED, SLOW, Process, free_port
+from smpp import (
+    ALYBND, BIND, BINDFAIL, DATA, DELIVER, ENQUIRE, ESME, INVBNDSTS, INVCMDID, NACK, OK, QUERY, RESP, SMSC, SUBMIT,
+    SUBMIT_MULTI, UNBIND, Case, Leg, bind, message, payload, pdu,
+)  # fmt: skip
+from wire import until
+
+
+class Octets(Case):
+    def setUp(self):
+        self.peer = self.listener()
+        self.gateway = self.sidecar(self.peer.port)
+        self.esme, self.smsc = self.pair(self.gateway, self.peer)
+
+    def both_ways(self, octets, pieces=None):
+        for one, other in ((self.esme, self.smsc), (self.smsc, self.esme)):
+            for piece in pieces or [octets]:
+                one.send(piece)
+            self.assertEqual(other.take(len(octets)), octets)
+
+    def test_all_kinds(self):
+        vendor = pdu(0x00010203, 77, b"whatever \0 it is \xff")
+        kinds = [message(2), message(3, DELIVER), message(4, DATA), pdu(QUERY, 5, b"id\0\0\0\0"), pdu(ENQUIRE, 6),
+                 pdu(SUBMIT | RESP, 7, b"never asked for\0"), pdu(NACK, 0, b"", 3), vendor,
+                 message(8, tlvs=b"\x14\x01\0\3abc" b"\x14\x01\0\3def" b"\x3f\xff\0\0"), pdu(SUBMIT, 0, b""),
+                 pdu(SUBMIT_MULTI, 0xFFFFFFFF, b"\0\1\1" b"1\0\0"), payload(9, 65000), pdu(0x102, 10)]  # fmt: skip
+        self.both_ways(b"".join(kinds))
+
+    def test_one_octet_at_a_time(self):
+        octets = message(2) + pdu(ENQUIRE, 3) + message(4, DELIVER, tlvs=b"\x14\x01\0\3abc")
+        self.both_ways(octets, [octets[i : i + 1] for i in range(len(octets))])
+
+    def test_any_pieces(self):
+        chance = random.Random(1)
+        octets = b"".join(message(i, text=bytes(i % 255)) for i in range(2000)) + payload(2000, 60000)
+        at, pieces = 0, []
+        while at < len(octets):
+            n = chance.choice([1, 2, 15, 16, 17, 100, 1000, 50000])
+            pieces.append(octets[at : at + n])
+            at += n
+        self.both_ways(octets, pieces)
+
+    def test_largest_pdu(self):
+        largest = payload(2, 65536 - len(payload(2, 0)))
+        self.assertEqual(len(largest), 65536)
+        self.both_ways(largest)
+        self.esme.send(payload(3, 65536 - len(payload(2, 0)) + 1))
+        self.assertEqual(self.esme.pdu(), pdu(NACK, 3, status=2))
+        self.assertEqual((self.esme.ended(), self.smsc.ended()), (b"", b""))
+
+    def test_both_ways_at_once(self):
+        octets = b"".join(message(i, text=bytes(200)) for i in range(20000))
+        came = {}
+
+        def take(leg):
+            came[leg] = leg.take(len(octets))
+
+        threads = [threading.Thread(target=take, args=(leg,)) for leg in (self.esme, self.smsc)]
+        threads += [threading.Thread(target=leg.send, args=(octets,)) for leg in (self.esme, self.smsc)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60 * SLOW)
+        self.assertTrue(came[self.esme] == octets and came[self.smsc] == octets)
+
+
+WRONG = [
+    # what, what is sent to a bound connection, what is answered (None: nothing), what the log says
+    ("command_length 0", b"\0\0\0\0" + pdu(SUBMIT, 9)[4:], pdu(NACK, 9, status=2), "less than a header"),
+    ("command_length 15", b"\0\0\0\x0f" + pdu(SUBMIT, 9)[4:], pdu(NACK, 9, status=2), "less than a header"),
+    ("command_length 2^31", b"\x80\0\0\0" + pdu(SUBMIT, 9)[4:], pdu(NACK, 9, status=2), "over the limit"),
+    ("command_length 65537", b"\0\1\0\1" + pdu(SUBMIT, 9)[4:], pdu(NACK, 9, status=2), "over the limit"),
+    ("HTTP", b"POST / HTTP/1.1\r\nHost: x\r\n\r\n", None, "HTTP"),
+    ("TLS", bytes.fromhex("16030100c8010000c40303") + bytes(189), None, "TLS"),
+]
+
+
+class Wrong(Case):
+    def setUp(self):
+        self.peer = self.answering()
+        self.gateway = self.sidecar(self.peer.port)
+        self.other = self.leg(self.gateway.bound("other"))
+
+    def tearDown(self):
+        """Whatever went on, another bind goes on."""
+        self.other.send(message(99))
+        self.assertEqual(self.other.header(), (SUBMIT | RESP, OK, 99))
+        self.assertTrue(self.gateway.running())
+
+    def test_streams(self):
+        for what, sent, answer, said in WRONG:
+            for bound in (True, False):
+                with self.subTest(what, bound=bound):
+                    seen = len(self.gateway.log())
+                    leg = self.leg(self.gateway.bound() if bound else self.gateway.connect())
+                    leg.send(sent)
+                    self.assertEqual(leg.ended(), answer or b"")
+                    log = self.gateway.log()[seen:]
+                    self.assertIn("what came from the ESME cannot be read", log)
+                    self.assertIn(said, log)
+        self.assertEqual(self.gateway.metrics()["malformed_total"], 2 * len(WRONG))
+
+    def test_not_bound(self):
+        leg = self.leg(self.gateway.connect())
+        for sent, answer in [
+            (message(2), pdu(SUBMIT | RESP, 2, status=INVBNDSTS)),
+            (pdu(QUERY, 3), pdu(QUERY | RESP, 3, status=INVBNDSTS)),
+            (pdu(UNBIND, 4), pdu(UNBIND | RESP, 4, status=INVBNDSTS)),
+            (pdu(ENQUIRE, 5), pdu(ENQUIRE | RESP, 5)),
+            (pdu(0xF0F, 6), pdu(NACK, 6, status=INVCMDID)),
+            (pdu(DELIVER | RESP, 7), b""),
+            (pdu(BIND, 8, b"me"), pdu(BIND | RESP, 8, status=BINDFAIL)),
+            (pdu(BIND, 9, b"x" * 64 + b"\0\0\0\x34\0\0\0"), pdu(BIND | RESP, 9, status=BINDFAIL)),
+            (bind(10), pdu(BIND | RESP, 10, b"id\0")),
+            (bind(11), pdu(BIND | RESP, 11, status=ALYBND)),
+        ]:
+            leg.send(sent)
+            self.assertEqual(leg.take(len(answer)), answer)
+
+    def test_fields(self):
+        """What is wrong within a PDU is the peer's own business: it gets there as it is."""
+        good = message(2)
+        wrong = [good[:-1], good + b"\0", good[:16] + bytes(len(good) - 16), good[:30],
+                 message(3, tlvs=b"\x04\x24\0\x05abc"), message(4, tlvs=b"\x04"), good.replace(b"\0", b"x")[16:]]  # fmt: skip
+        wrong = [pdu(SUBMIT, i, octets[16:]) for i, octets in enumerate(wrong)]
+        leg = self.leg(self.gateway.bound())
+        leg.send(b"".join(wrong))
+        for i in range(len(wrong)):
+            self.assertEqual(leg.header(), (SUBMIT | RESP, OK, i))
+        self.assertEqual(self.peer.messages()[-len(wrong) :], wrong)
+
+    def test_the_end_within_a_pdu(self):
+        for n in (1, 3, 4, 15, 16, 40):
+            leg = self.gateway.bound()
+            leg.send(message(2)[:n])
+            leg.close()
+            leg = self.gateway.bound()
+            leg.send(message(2)[:n])
+            leg.reset()
+        self.assertEqual(self.peer.messages(), [])
+
+    def test_noise(self):
+        chance = random.Random(7)
+        for _ in range(60):
+            leg = self.gateway.bound() if chance.random() < 0.5 else self.gateway.connect()
+            octets = bytearray(b"".join(message(i, text=chance.randbytes(40)) for i in range(20)))
+            for _ in range(5):
+                octets[chance.randrange(len(octets))] = chance.randrange(256)
+            with contextlib.suppress(OSError):
+                leg.send(octets)
+            (Leg.reset if chance.random() < 0.5 else Leg.close)(leg)
+
+    def test_an_octet_a_moment(self):
+        """One that sends an octet now and then holds up nobody."""
+        slow = self.leg(self.gateway.bound("slow"))
+        octets = message(5)
+        for i in range(len(octets)):
+            slow.send(octets[i : i + 1])
+            self.other.send(message(i))
+            self.assertEqual(self.other.header(), (SUBMIT | RESP, OK, i))
+        self.assertEqual(slow.header(), (SUBMIT | RESP, OK, 5))
+
+
+class Peer(Case):
+    def assertFails(self, gateway, seconds, said):
+        start = time.monotonic()
+        leg = self.leg(gateway.connect())
+        leg.send(bind(7))
+        self.assertEqual(leg.pdu(), pdu(BIND | RESP, 7, status=BINDFAIL))
+        self.assertEqual(leg.ended(), b"")
+        self.assertWithin(start, seconds, "the answer")
+        self.assertIn(said, gateway.log())
+
+    def test_away_and_back(self):
+        port = free_port()
+        gateway = self.sidecar(port)
+        self.assertFails(gateway, 3, "connection refused")
+        self.answering(port=port)
+        self.leg(gateway.bound())
+        self.assertEqual(gateway.metrics()["binds_failed_total"], 1)
+
+    def test_no_such_name(self):
+        gateway = self.sidecar(0, peer__address="no-such-host.invalid:2775")
+        self.assertFails(gateway, 8, "bind answered ESME_RBINDFAIL")
+
+    def test_no_answer_to_the_connection(self):
+        full = self.listener(backlog=0)
+        for _ in range(3):
+            sock = socket.socket()
+            self.addCleanup(sock.close)
+            sock.setblocking(False)
+            sock.connect_ex(("127.0.0.1", full.port))
+        gateway = self.sidecar(full.port, timeouts__connect_ms=500)
+        self.assertFails(gateway, 3, "no connection in time")
+
+    def test_no_answer_to_the_bind(self):
+        gateway = self.sidecar(self.listener().port, timeouts__bind_s=1)
+        self.assertFails(gateway, 4, "the peer does not answer it")
+
+    def test_end_instead_of_an_answer(self):
+        peer = self.listener()
+        gateway = self.sidecar(peer.port)
+        leg = self.leg(gateway.connect())
+        leg.send(bind(7))
+        smsc = peer.accept()
+        smsc.pdu()
+        smsc.reset()
+        self.assertEqual(leg.pdu(), pdu(BIND | RESP, 7, status=BINDFAIL))
+
+    def test_refused(self):
+        """The peer's word is passed on, be it what ends it for good; another try may follow on the same connections."""
+        peer = self.listener()
+        gateway = self.sidecar(peer.port)
+        leg = self.leg(gateway.connect())
+        leg.send(bind(7))
+        smsc = self.leg(peer.accept())
+        smsc.pdu()
+        smsc.send(pdu(BIND | RESP, 7, status=0xE))
+        self.assertEqual(leg.header(), (BIND | RESP, 0xE, 7))
+        leg.send(message(8) + bind(9))
+        self.assertEqual(leg.header(), (SUBMIT | RESP, INVBNDSTS, 8))
+        self.assertEqual(smsc.pdu(), bind(9))
+
+    def test_dies_within_a_pdu(self):
+        peer = self.listener()
+        gateway = self.sidecar(peer.port)
+        for end in (Leg.close, Leg.reset):
+            esme, smsc = self.pair(gateway, peer)
+            smsc.send(pdu(ENQUIRE, 5) + message(6, DELIVER)[:30])
+            self.assertEqual(esme.pdu(), pdu(ENQUIRE, 5))
+            end(smsc)
+            self.assertEqual(esme.ended(), b"", "nothing of half a PDU")
+        self.pair(gateway, peer)
+        until(lambda: gateway.metrics()['connections{state="bound"}'] == 1, 5 * SLOW, "one is left")
+
+    def test_what_was_sent_before_the_end_arrives(self):
+        peer = self.listener()
+        gateway = self.sidecar(peer.port)
+        esme, smsc = self.pair(gateway, peer)
+        octets = b"".join(message(i, text=bytes(250)) for i in range(3000))
+        esme.send(octets)
+        esme.close()
+        self.assertEqual(smsc.take(len(octets)), octets)
+        self.assertEqual(smsc.ended(), b"")
+
+    def test_garbage(self):
+        peer = self.listener()
+        gateway = self.sidecar(peer.port)
+        esme, smsc = self.pair(gateway, peer)
+        smsc.send(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        self.assertEqual((esme.ended(), smsc.ended()), (b"", b""))
+        self.assertIn("what came from the peer cannot be read: HTTP", gateway.log())
+
+
+class Slow(Case):
+    def flood(self, leg, sent):
+        with contextlib.suppress(OSError):
+            while True:
+                leg.send(b"".join(message(i, text=bytes(250)) for i in range(sent[0], sent[0] + 200)))
+                sent[0] += 200
+
+    def check(self, gateway, fast, slow, other, seconds=1.5):
+        """`fast` sends as much as goes in while `slow` reads nothing; then all arrives."""
+        before, sent = gateway.resident_kb(), [0]
+        threading.Thread(target=self.flood, args=(fast, sent), daemon=True).start()
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            other.send(message(1))
+            self.assertEqual(other.header(), (SUBMIT | RESP, OK, 1), "another bind goes on")
+            time.sleep(0.01)
+        stopped = sent[0]
+        time.sleep(0.3)
+        self.assertEqual(sent[0], stopped, "nothing more is read")
+        if not SANITIZED:
+            self.assertLess(gateway.resident_kb() - before, 8192, "KB")
+        for i in range(stopped):
+            self.assertEqual(int.from_bytes(slow.pdu()[12:16], "big"), i)
+
+    def test_peer_and_esme(self):
+        peer, own = self.listener(), self.answering()
+        gateway = self.sidecar(peer.port, limits__queue_bytes=262144)
+        one, two = self.pair(gateway, peer)
+        other_gateway = self.sidecar(own.port, name="other")
+        other = self.leg(other_gateway.bound())
+        self.check(gateway, one, two, other)
+        one, two = self.pair(gateway, peer)
+        self.check(gateway, two, one, other)
+
+
+class Many(Case):
+    def test_a_hundred_binds(self):
+        peer = self.answering()
+        gateway = self.sidecar(peer.port, listen__max_binds_per_system_id=0)
+        legs = [self.leg(gateway.bound(f"esme{i}")) for i in range(100)]
+        for i, leg in enumerate(legs):
+            leg.send(b"".join(message(1000 * i + k) for k in range(20)))
+        for i, leg in enumerate(legs):
+            for k in range(20):
+                self.assertEqual(leg.header(), (SUBMIT | RESP, OK, 1000 * i + k))
+        metrics = gateway.metrics()
+        self.assertEqual((metrics['connections{state="bound"}'], metrics["bound"]), (100, 100))
+        for leg in legs[::2]:
+            leg.close()
+        until(lambda: gateway.metrics()['connections{state="bound"}'] == 50, 10 * SLOW, "half of them have gone")
+        self.assertEqual(len(peer.messages()), 2000)
+
+    def test_load(self):
+        """The tools of this tree, a hundred connections at full speed, both ways."""
+        smsc = self.program(SMSC, "--count", "2000", "--window", "50")
+        port = int(until(lambda: smsc.log().partition("listening on 127.0.0.1:")[2].strip(), 10, "smsc listens").split()[0])
+        gateway = self.sidecar(port, listen__max_binds_per_system_id=100)
+        done = subprocess.run([ESME, "--port", str(gateway.port), "--connections", "100", "--count", "100000"],
+                              capture_output=True, text=True, timeout=120 * SLOW)  # fmt: skip
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        told = json.loads(done.stdout)
+        self.assertEqual((told["sent"], told["answered"], told["refused"]), (100000, 100000, 0))
+        smsc.process.terminate()
+        smsc.wait(20)
+        self.assertEqual(json.loads(smsc.log().splitlines()[-1]), {"binds": 100, "messages": 100000})
+
+    def program(self, *command):
+        process = Process(list(command), os.path.join(self.temp(), "out"))
+        self.addCleanup(process.kill)
+        return process
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,160 @@
+"""The sidecar with TLS to ESMEs, to the peer, or both."""
+import ssl
+import unittest
+
+from harness import make_certificate
+from smpp import BIND, BINDFAIL, ENQUIRE, OK, RESP, SUBMIT, UNBIND, Case, End, bind, message, payload, pdu
+from wire import tls_context
+
+
+def server_context(cert, key):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    return context
+
+
+class TlsCase(Case):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.gateway_cert, cls.gateway_key = make_certificate(cls.dir, "gateway")
+        cls.peer_cert, cls.peer_key = make_certificate(cls.dir, "peer")
+        cls.client = tls_context(cls.gateway_cert)
+        cls.listen = {"listen__certificate": cls.gateway_cert, "listen__private_key": cls.gateway_key}
+        cls.peer = {"peer__tls": "yes", "peer__ca": cls.peer_cert}
+
+class Tls(TlsCase):
+    def pair_of(self, gateway, listener, context=None):
+        esme = self.leg(gateway.connect(context=context))
+        esme.send(bind(1))
+        smsc = self.leg(listener.accept())
+        self.assertEqual(smsc.pdu(), bind(1))
+        smsc.send(pdu(BIND | RESP, 1, b"\0"))
+        self.assertEqual(esme.header(), (BIND | RESP, OK, 1))
+        return esme, smsc
+
+    def one_octet_at_a_time(self, one, other):
+        octets = message(7) + pdu(ENQUIRE, 8)
+        for i in range(len(octets)):
+            one.send(octets[i : i + 1])
+        self.assertEqual(other.take(len(octets)), octets)
+
+    def run_with(self, on_listen, on_peer):
+        listener = self.listener(context=server_context(self.peer_cert, self.peer_key) if on_peer else None)
+        keys = {**(self.listen if on_listen else {}), **(self.peer if on_peer else {})}
+        address = {"peer__address": f"localhost:{listener.port}"} if on_peer else {}
+        gateway = self.sidecar(listener.port, timeouts__drain_s=2, **keys, **address)
+        self.assertIn("listening on smpps://" if on_listen else "listening on smpp://", gateway.log())
+        esme, smsc = self.pair_of(gateway, listener, self.client if on_listen else None)
+        octets = b"".join(message(i, text=bytes(i % 250)) for i in range(500)) + payload(500, 65000)
+        for one, other in ((esme, smsc), (smsc, esme)):
+            one.send(octets)
+            self.assertEqual(other.take(len(octets)), octets)
+            self.one_octet_at_a_time(one, other)
+        gateway.terminate()
+        for leg in (esme, smsc):
+            self.assertEqual(leg.header(), (UNBIND, 0, 0x7FFFFFFF))
+            leg.send(pdu(UNBIND | RESP, 0x7FFFFFFF))
+            self.assertEqual(leg.ended(), b"", "an orderly end of TLS too")
+
+    def test_both_legs(self):
+        self.run_with(True, True)
+
+    def test_listen_only(self):
+        self.run_with(True, False)
+
+    def test_peer_only(self):
+        self.run_with(False, True)
+
+
+class Refusals(TlsCase):
+    def fails(self, gateway, said, context=None):
+        leg = self.leg(gateway.connect(context=context))
+        leg.send(bind(3))
+        self.assertEqual(leg.header(), (BIND | RESP, BINDFAIL, 3))
+        self.assertEqual(leg.ended(), b"")
+        self.assertIn(said, gateway.log())
+
+    def test_peer_nobody_vouches_for(self):
+        listener = self.answering(context=server_context(self.gateway_cert, self.gateway_key))
+        gateway = self.sidecar(listener.port, **self.peer)
+        self.fails(gateway, "its certificate is not accepted: self-signed certificate")
+
+    def test_peer_of_another_name(self):
+        listener = self.answering(context=server_context(self.peer_cert, self.peer_key))
+        gateway = self.sidecar(listener.port, peer__name="smsc.example.com", **self.peer)
+        self.fails(gateway, "its certificate is not accepted: hostname mismatch")
+        gateway.reload(peer__name="127.0.0.1")
+        self.leg(gateway.bound())
+
+    def test_peer_without_tls(self):
+        gateway = self.sidecar(self.answering(answers=False).port, timeouts__connect_ms=700, **self.peer)
+        leg = self.leg(gateway.connect())
+        leg.send(bind(3))
+        self.assertEqual(leg.header(), (BIND | RESP, BINDFAIL, 3))
+
+    def test_esme_without_tls(self):
+        gateway = self.sidecar(self.answering().port, **self.listen)
+        for sent in (bind(), b"GET / HTTP/1.1\r\n\r\n", bytes(100), b"\x16\x03\x01\xff\xff" + b"\1" * 70000):
+            with gateway.connect() as leg:
+                leg.send(sent)
+                self.assertNotIn(b"\x80\0\0\x09", leg.ended())
+        self.leg(gateway.bound(context=self.client))
+
+    def test_old_versions(self):
+        gateway = self.sidecar(self.answering().port, **self.listen)
+        context = tls_context(self.gateway_cert, maximum_version=ssl.TLSVersion.TLSv1_2)
+        self.leg(gateway.bound(context=context))
+        context.set_ciphers("AES128-GCM-SHA256:@SECLEVEL=0")
+        with self.assertRaises(ssl.SSLError):
+            gateway.connect(context=context)
+
+    def assertNotBound(self, gateway, context):
+        """With TLS 1.3 a client learns only after its handshake that its certificate is not accepted."""
+        with self.assertRaises((ssl.SSLError, ConnectionError, End)), gateway.connect(context=context) as leg:
+            leg.send(bind(1))
+            leg.header()
+
+    def test_client_certificate(self):
+        gateway = self.sidecar(self.answering().port, listen__client_ca=self.peer_cert, **self.listen)
+        self.assertNotBound(gateway, self.client)
+        known = tls_context(self.gateway_cert)
+        known.load_cert_chain(self.peer_cert, self.peer_key)
+        self.leg(gateway.bound(context=known))
+        stranger = tls_context(self.gateway_cert)
+        stranger.load_cert_chain(self.gateway_cert, self.gateway_key)
+        self.assertNotBound(gateway, stranger)
+
+    def test_certificate_is_read_again(self):
+        gateway = self.sidecar(self.answering().port, **self.listen)
+        old = self.leg(gateway.bound(context=self.client))
+        gateway.reload(listen__certificate=self.peer_cert, listen__private_key=self.peer_key)
+        with self.assertRaises(ssl.SSLError):
+            gateway.connect(context=self.client)
+        self.leg(gateway.bound(context=tls_context(self.peer_cert)))
+        old.send(message(2))
+        self.assertEqual(old.header(), (SUBMIT | RESP, OK, 2))
+
+    def test_handshake_that_stops(self):
+        gateway = self.sidecar(self.answering().port, timeouts__bind_s=1, **self.listen)
+        leg = self.leg(gateway.connect())
+        leg.send(b"\x16\x03\x01\x02\x00\x01")
+        self.assertEqual(leg.ended(), b"")
+        self.assertIn("does not bind", gateway.log())
+
+    def test_wrong_files(self):
+        with open(self.gateway_key, "rb") as key:
+            garbage = self.dir + "/garbage.pem"
+            with open(garbage, "wb") as out:
+                out.write(key.read()[:60])
+        gateway = self.sidecar(self.answering().port, **self.listen)
+        for keys in ({"listen__certificate": garbage}, {"listen__private_key": self.peer_key}, {"listen__private_key": garbage},
+                     {"listen__client_ca": garbage}, {"peer__tls": "yes", "peer__ca": garbage},
+                     {"peer__tls": "yes", "peer__certificate": garbage, "peer__private_key": garbage}):  # fmt: skip
+            before = dict(gateway.keys)
+            self.assertIn("nothing is changed", gateway.reload(**keys))
+            gateway.keys = before
+
+
+if __name__ == "__main__":
+    unittest.main()
