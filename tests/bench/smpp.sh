@@ -1,0 +1,134 @@
+#!/bin/bash
+# Measures the sidecar: tests/bench/smpp.sh [--quick] [--million]
+#
+# Three rows, each beside the same traffic without it: ESME -> SMSC straight; through one cps-smpp that passes all on;
+# and ESME -> cps-smpp, which signs and publishes -> cps-smpp, which fetches and verifies -> SMSC, with cpsd and Redis
+# on the same cores. Messages of 100 octets, window 100, one connection (--window of the last row: 400), medians of
+# three rounds that alternate.
+#   --quick    one short round
+#   --million  a million messages through the last row, and the resident memory of both sidecars before and after
+# Starts what it needs on free ports of 127.0.0.1 and below a temporary directory, and stops exactly that.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+rounds=3 seconds=4 messages=
+while (($#)); do
+    case $1 in
+        --quick) rounds=1 seconds=2; shift ;;
+        --million) messages=1000000; shift ;;
+        *) sed -n '2,/^set /s/^# \{0,1\}//p' "$0" | head -n -1 >&2; exit 2 ;;
+    esac
+done
+
+deploy/install-deps.sh test
+mkdir -p build
+if ! { cmake --preset release && cmake --build --preset release --target cpsd cpsctl cps-smpp esme smsc; } \
+    >build/bench-build.log 2>&1; then
+    tail -n 20 build/bench-build.log >&2
+    exit 1
+fi
+bin=$PWD/build/release
+work=$(mktemp -d /tmp/stir-cps-bench.XXXXXX)
+pids=()
+clean_up() {
+    ((${#pids[@]} == 0)) || kill "${pids[@]}" 2>/dev/null || true
+    wait 2>/dev/null || true
+    rm -rf "$work"
+}
+trap clean_up EXIT
+trap 'exit 130' INT TERM HUP
+cd "$work"
+
+# start NAME PATTERN COMMAND...: in the background, until its log says so
+start() {
+    local name=$1 pattern=$2
+    shift 2
+    "$@" >"$name.log" 2>&1 &
+    pids+=($!)
+    last=$!
+    for ((i = 0; i < 200; i++)); do
+        ! grep -qs "$pattern" "$name.log" || return 0
+        kill -0 "$last" 2>/dev/null || break
+        sleep 0.05
+    done
+    cat "$name.log" >&2
+    echo "bench: $name did not start" >&2
+    exit 1
+}
+
+port() {
+    sed -n "s/.*$2.*:\([0-9]*\)\$/\1/p" "$1.log" | head -n 1
+}
+
+rss() {
+    awk '/^VmRSS/ { print $2 }' "/proc/$1/status"
+}
+
+sidecar() {
+    local name=$1 peer=$2
+    shift 2
+    start "$name" 'ready:' "$bin/client/cps-smpp" -o listen.address=127.0.0.1:0 -o admin.address= \
+        -o "peer.address=127.0.0.1:$peer" "$@"
+}
+
+start smsc 'listening on' "$bin/tests/smsc"
+smsc=$(port smsc 'listening on')
+smsc_pid=$last
+sidecar passing "$smsc"
+passing=$(port passing 'listening on')
+passing_pid=$last
+
+"$bin/client/cpsctl" pki --out pki --name alice --tn 12155551212 --server-name localhost >/dev/null
+mkdir tenants recipients keys
+"$bin/client/cpsctl" keygen --out keys/default.jwk --public recipients/default.jwk >/dev/null
+printf '[tenant]\nkey = pki/alice.key\ncertificate = pki/alice.pem\nx5u = https://certs.example.com/alice.pem\nnumbers = 12155551212\n' \
+    >tenants/bench.conf
+start redis 'ready to accept' redis-server --port 0 --unixsocket "$work/redis.sock" --save '' --dir "$work"
+start cpsd 'ready:' "$bin/cps/cpsd" -o server.listen=127.0.0.1:0 -o server.admin= -o server.certificate=pki/tls.pem \
+    -o server.private_key=pki/tls.key -o server.workers=1 -o "store.url=redis+unix://$work/redis.sock"
+cps=(-o "cps.url=https://localhost:$(port cpsd 'listening on')" -o cps.ca=pki/tls-root.pem)
+sidecar verifying "$smsc" -o submit.action=verify -o trust.roots=pki/root.pem -o trust.x5u_dir=pki/certs \
+    -o trust.replay_max=3000000 -o keys.dir=keys -o verify.wait_ms=5000 -o log.judged=judged "${cps[@]}"
+verifying_pid=$last
+sidecar signing "$(port verifying 'listening on')" -o submit.action=sign -o tenants.dir=tenants \
+    -o keys.recipients_dir=recipients "${cps[@]}"
+signing=$(port signing 'listening on')
+signing_pid=$last
+
+run() {
+    "$bin/tests/esme" --system-id bench "$@"
+}
+
+median() {
+    sort -n | awk '{ a[NR] = $1 } END { print a[int((NR + 1) / 2)] }'
+}
+
+field() {
+    grep -o "\"$2\":[0-9.]*" "$1" | cut -d: -f2
+}
+
+for ((r = 0; r < rounds; r++)); do
+    run --port "$smsc" --seconds "$seconds" >>straight
+    run --port "$passing" --seconds "$seconds" --pid "$passing_pid" >>pass
+    run --port "$smsc" --seconds "$seconds" --rate 2000 >>straight-calm
+    run --port "$passing" --seconds "$seconds" --rate 2000 >>pass-calm
+    run --port "$signing" --seconds "$((2 * seconds))" --window 400 --pairs 200000 >>signed
+done
+printf '%s, %s cores\n' "$(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1)" "$(nproc)"
+printf '%-44s %12s %10s %10s\n' '' messages/s 'p50 us' 'p99 us'
+row() {
+    printf '%-44s %12s %10s %10s\n' "$1" "$(field "$2" per_s | median)" "$(field "$2" p50_us | median)" \
+        "$(field "$2" p99_us | median)"
+}
+row 'straight' straight
+row 'through one sidecar, pass' pass
+row 'straight, 2,000/s' straight-calm
+row 'through one sidecar, pass, 2,000/s' pass-calm
+row 'signed, published; fetched, verified' signed
+echo "refused: $(field signed refused | awk '{ n += $1 } END { print n + 0 }'); verdicts:" \
+    "$(grep -o '"verdict":"[a-z-]*"' judged | sort | uniq -c | awk '{ gsub(/"|verdict:/, "", $2); printf "%s %s ", $1, $2 }')"
+if [[ -n $messages ]]; then
+    echo "resident kB, signing and verifying sidecar, before: $(rss "$signing_pid") $(rss "$verifying_pid")"
+    run --port "$signing" --count "$messages" --window 400 --pairs 200000
+    echo "resident kB after $messages messages: $(rss "$signing_pid") $(rss "$verifying_pid")"
+fi
