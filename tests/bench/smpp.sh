@@ -3,8 +3,8 @@
 #
 # Three rows, each beside the same traffic without it: ESME -> SMSC straight; through one cps-smpp that passes all on;
 # and ESME -> cps-smpp, which signs and publishes -> cps-smpp, which fetches and verifies -> SMSC, with cpsd and Redis
-# on the same cores. Messages of 100 octets, window 100, one connection (--window of the last row: 400), medians of
-# three rounds that alternate.
+# on the same cores. Messages of 100 octets, one connection, window 100 (400 for the last), each to another number;
+# medians of three rounds that alternate.
 #   --quick    one short round
 #   --million  a million messages through the last row, and the resident memory of both sidecars before and after
 # Starts what it needs on free ports of 127.0.0.1 and below a temporary directory, and stops exactly that.
@@ -64,6 +64,11 @@ rss() {
     awk '/^VmRSS/ { print $2 }' "/proc/$1/status"
 }
 
+# Clock ticks of processor time that a process has had, user and system
+ticks() {
+    awk '{ sub(/^.*\) /, ""); print $12 + $13 }' "/proc/$1/stat"
+}
+
 sidecar() {
     local name=$1 peer=$2
     shift 2
@@ -84,16 +89,23 @@ mkdir tenants recipients keys
 printf '[tenant]\nkey = pki/alice.key\ncertificate = pki/alice.pem\nx5u = https://certs.example.com/alice.pem\nnumbers = 12155551212\n' \
     >tenants/bench.conf
 start redis 'ready to accept' redis-server --port 0 --unixsocket "$work/redis.sock" --save '' --dir "$work"
-start cpsd 'ready:' "$bin/cps/cpsd" -o server.listen=127.0.0.1:0 -o server.admin= -o server.certificate=pki/tls.pem \
-    -o server.private_key=pki/tls.key -o server.workers=1 -o "store.url=redis+unix://$work/redis.sock"
-cps=(-o "cps.url=https://localhost:$(port cpsd 'listening on')" -o cps.ca=pki/tls-root.pem)
-sidecar verifying "$smsc" -o submit.action=verify -o trust.roots=pki/root.pem -o trust.x5u_dir=pki/certs \
-    -o trust.replay_max=3000000 -o keys.dir=keys -o verify.wait_ms=5000 -o log.judged=judged "${cps[@]}"
-verifying_pid=$last
-sidecar signing "$(port verifying 'listening on')" -o submit.action=sign -o tenants.dir=tenants \
-    -o keys.recipients_dir=recipients "${cps[@]}"
-signing=$(port signing 'listening on')
-signing_pid=$last
+redis_pid=$last
+# One CPS and two sidecars; steady: dummies beside all that is read, the default; empty: none beside real ones
+declare -A signing signing_pid verifying_pid cpsd_pid
+for mode in steady empty; do
+    start "cpsd-$mode" 'ready:' "$bin/cps/cpsd" -o server.listen=127.0.0.1:0 -o server.admin= -o server.workers=1 \
+        -o server.certificate=pki/tls.pem -o server.private_key=pki/tls.key -o "dummies.mode=$mode" \
+        -o "store.url=redis+unix://$work/redis.sock"
+    cpsd_pid[$mode]=$last
+    cps=(-o "cps.url=https://localhost:$(port "cpsd-$mode" 'listening on')" -o cps.ca=pki/tls-root.pem)
+    sidecar "verifying-$mode" "$smsc" -o submit.action=verify -o trust.roots=pki/root.pem -o trust.x5u_dir=pki/certs \
+        -o trust.replay_max=3000000 -o keys.dir=keys -o verify.wait_ms=5000 -o "log.judged=judged-$mode" "${cps[@]}"
+    verifying_pid[$mode]=$last
+    sidecar "signing-$mode" "$(port "verifying-$mode" 'listening on')" -o submit.action=sign -o tenants.dir=tenants \
+        -o keys.recipients_dir=recipients "${cps[@]}"
+    signing_pid[$mode]=$last
+    signing[$mode]=$(port "signing-$mode" 'listening on')
+done
 
 run() {
     "$bin/tests/esme" --system-id bench "$@"
@@ -112,8 +124,15 @@ for ((r = 0; r < rounds; r++)); do
     run --port "$passing" --seconds "$seconds" --pid "$passing_pid" >>pass
     run --port "$smsc" --seconds "$seconds" --rate 2000 >>straight-calm
     run --port "$passing" --seconds "$seconds" --rate 2000 >>pass-calm
-    run --port "$signing" --seconds "$((2 * seconds))" --window 400 --pairs 200000 >>signed
+    for mode in steady empty; do
+        run --port "${signing[$mode]}" --seconds "$((2 * seconds))" --window 400 --pairs 200000 >>"signed-$mode"
+    done
 done
+cpu() { # NAME PID MODE
+    awk -v ticks="$(ticks "$2")" -v hz="$(getconf CLK_TCK)" -v name="$1" \
+        -v n="$(field "signed-$3" answered | awk '{ n += $1 } END { print n }')" \
+        'BEGIN { printf "%s %.0f  ", name, ticks / hz / n * 1e6 }'
+}
 printf '%s, %s cores\n' "$(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1)" "$(nproc)"
 printf '%-44s %12s %10s %10s\n' '' messages/s 'p50 us' 'p99 us'
 row() {
@@ -124,11 +143,16 @@ row 'straight' straight
 row 'through one sidecar, pass' pass
 row 'straight, 2,000/s' straight-calm
 row 'through one sidecar, pass, 2,000/s' pass-calm
-row 'signed, published; fetched, verified' signed
-echo "refused: $(field signed refused | awk '{ n += $1 } END { print n + 0 }'); verdicts:" \
-    "$(grep -o '"verdict":"[a-z-]*"' judged | sort | uniq -c | awk '{ gsub(/"|verdict:/, "", $2); printf "%s %s ", $1, $2 }')"
+for mode in steady empty; do
+    row "signed and verified, dummies $mode" "signed-$mode"
+    echo "    processor us a message: $(cpu 'signing sidecar' "${signing_pid[$mode]}" $mode)$(cpu 'verifying sidecar' \
+        "${verifying_pid[$mode]}" $mode)$(cpu cpsd "${cpsd_pid[$mode]}" $mode)"
+    echo "    refused: $(field "signed-$mode" refused | awk '{ n += $1 } END { print n + 0 }'); verdicts:" \
+        "$(grep -o '"verdict":"[a-z-]*"' "judged-$mode" | sort | uniq -c |
+            awk '{ gsub(/"|verdict:/, "", $2); printf "%s %s ", $1, $2 }')"
+done
 if [[ -n $messages ]]; then
-    echo "resident kB, signing and verifying sidecar, before: $(rss "$signing_pid") $(rss "$verifying_pid")"
-    run --port "$signing" --count "$messages" --window 400 --pairs 200000
-    echo "resident kB after $messages messages: $(rss "$signing_pid") $(rss "$verifying_pid")"
+    echo "resident kB, signing and verifying sidecar, before: $(rss "${signing_pid[empty]}") $(rss "${verifying_pid[empty]}")"
+    run --port "${signing[empty]}" --count "$messages" --window 400 --pairs 200000
+    echo "resident kB after $messages messages: $(rss "${signing_pid[empty]}") $(rss "${verifying_pid[empty]}")"
 fi
