@@ -122,6 +122,7 @@ static void link_octets(void *arg, enum gw_leg leg, const void *data, size_t n)
 {
     struct gw_conn *conn = arg;
     gw_relay_input(conn->relay, leg, data, n, now_ms(conn));
+    gw_link_check(&conn->link[gw_other(leg)]); /* before more is read: much may come in one turn */
 }
 
 static void link_full(void *arg, enum gw_leg leg, bool full)

@@ -160,11 +160,12 @@ size_t gw_link_queued(const struct gw_link *link)
     return link->out.len + link->wire.len + link->flying.len;
 }
 
-static void check_full(struct gw_link *link)
+void gw_link_check(struct gw_link *link)
 {
     size_t queued = gw_link_queued(link), max = link->flow->queue_max;
     bool full = link->full ? queued > max / 2 : queued > max;
-    if (full != link->full) {
+    bool open = link->state == GW_LINK_OPEN || link->state == GW_LINK_SHAKING;
+    if (open && full != link->full) {
         link->full = full;
         link->ops->full(link->arg, link->leg, full);
     }
@@ -270,18 +271,14 @@ static void flush(struct gw_link *link)
     }
     struct stir_buf *ready = link->tls ? &link->wire : &link->out;
     bool can = link->state == GW_LINK_SHAKING || link->state == GW_LINK_OPEN || link->state == GW_LINK_ENDING;
-    if (!can || link->flying.len || (link->tls && !seal(link))) {
-        return;
-    }
-    if (ready->len) {
+    if (can && link->flying.len == 0 && (!link->tls || seal(link)) && ready->len) {
         struct stir_buf swap = link->flying;
         link->flying = *ready;
         *ready = swap;
         launch(link);
     }
-    if (link->state == GW_LINK_OPEN || link->state == GW_LINK_SHAKING) {
-        check_full(link);
-    } else if (gw_link_queued(link) == 0) {
+    gw_link_check(link);
+    if (gw_link_queued(link) == 0) {
         end_sending(link);
     }
 }

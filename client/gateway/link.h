@@ -107,5 +107,8 @@ void gw_link_abort(struct gw_link *link);
 /* To be called a few times a second. */
 void gw_link_tick(struct gw_link *link);
 
+/* Says full() if it has become so, or is no longer. Happens whenever something is sent too. */
+void gw_link_check(struct gw_link *link);
+
 /* Octets that wait to be sent. */
 size_t gw_link_queued(const struct gw_link *link);

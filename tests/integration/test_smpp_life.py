@@ -260,7 +260,7 @@ class Watch(Case):
         text = gateway.get("/metrics")[1]
         self.assertEqual(text.count("# TYPE"), text.count("# HELP"))
         self.assertRegex(text, r"(?m)^# TYPE cps_smpp_binds_total counter$")
-        self.assertFalse([line for line in text.splitlines() if not re.match(r'# |cps_smpp_\w+(\{\w+="\w+"\})? \d+$', line)])
+        self.assertFalse([line for line in text.splitlines() if not re.match(r'# |cps_smpp_\w+(\{\w+="[^"]+"(,\w+="[^"]+")*\})? [0-9.]+$', line)])
 
     def test_health(self):
         gateway = self.sidecar(free_port())

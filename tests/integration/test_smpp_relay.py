@@ -283,6 +283,7 @@ class Slow(Case):
         stopped = sent[0]
         time.sleep(0.3)
         self.assertEqual(sent[0], stopped, "nothing more is read")
+        self.assertLess(stopped, 100000, "what two pairs of sockets hold, and one queue")
         if not SANITIZED:
             self.assertLess(gateway.resident_kb() - before, 8192, "KB")
         for i in range(stopped):
