@@ -18,7 +18,7 @@ enum stir_code gw_endpoint_read(struct gw_endpoint *out, const char *key, const 
     size_t n = colon ? (size_t)(colon - text) : 0;
     bool bracketed = n > 2 && text[0] == '[' && text[n - 1] == ']';
     size_t skip = bracketed ? 1 : 0;
-    if (n <= 2 * skip || n - 2 * skip >= sizeof(out->host) || (!bracketed && memchr(text, ':', n))) {
+    if (n <= 2 * skip || n - 2 * skip >= sizeof(out->host) || (!bracketed && strcspn(text, ":[]") != n)) {
         return stir_fail(err, STIR_E_CONFIG, "%s: \"%s\" is not host:port or [IPv6 address]:port", key, text);
     }
     if (!is_port(colon + 1)) {

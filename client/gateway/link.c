@@ -1,14 +1,10 @@
-#include "client/gateway/link.h"
+#include "client/gateway/link_internal.h"
 
-#include <netinet/tcp.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
 
 enum {
     READ_MAX = 65536,
     KEEP_MAX = 65536, /* of an empty buffer no more than this is kept */
-    KEEPALIVE_S = 60,
 };
 
 static void flush(struct gw_link *link);
@@ -69,7 +65,7 @@ void gw_flow_close(struct gw_flow *flow)
     }
 }
 
-static void mark(struct gw_link *link)
+void gw_link_mark(struct gw_link *link)
 {
     if (!link->dirty) {
         link->dirty = true;
@@ -99,7 +95,7 @@ void gw_link_init(struct gw_link *link, struct gw_flow *flow, const struct gw_li
     link->leg = leg;
 }
 
-static void finish(struct gw_link *link)
+void gw_link_finish(struct gw_link *link)
 {
     gw_tls_free(link->tls);
     link->tls = NULL;
@@ -114,7 +110,7 @@ static void finish(struct gw_link *link)
 
 static void on_closed(uv_handle_t *handle)
 {
-    finish(handle->data);
+    gw_link_finish(handle->data);
 }
 
 void gw_link_abort(struct gw_link *link)
@@ -136,7 +132,7 @@ void gw_link_abort(struct gw_link *link)
 }
 
 /* It is over, and not by our doing. */
-static void lose(struct gw_link *link, const char *why)
+void gw_link_lose(struct gw_link *link, const char *why)
 {
     if (link->state != GW_LINK_CLOSING && link->state != GW_LINK_NONE) {
         bool ending = link->state == GW_LINK_ENDING;
@@ -147,10 +143,10 @@ static void lose(struct gw_link *link, const char *why)
     }
 }
 
-static void lose_uv(struct gw_link *link, int status)
+void gw_link_lose_uv(struct gw_link *link, int status)
 {
     char why[128];
-    lose(link, uv_strerror_r(status, why, sizeof(why)));
+    gw_link_lose(link, uv_strerror_r(status, why, sizeof(why)));
 }
 
 /* ---- sending ---- */
@@ -184,7 +180,7 @@ static void on_written(uv_write_t *request, int status)
     struct gw_link *link = request->data;
     empty(&link->flying);
     if (status < 0) {
-        lose_uv(link, status);
+        gw_link_lose_uv(link, status);
     } else {
         flush(link);
     }
@@ -229,7 +225,7 @@ static void launch(struct gw_link *link)
     }
     if (n < 0) {
         link->flying.len = 0;
-        lose_uv(link, n);
+        gw_link_lose_uv(link, n);
     }
 }
 
@@ -242,7 +238,7 @@ static bool seal(struct gw_link *link)
     enum stir_code code = gw_tls_seal(link->tls, link->out.ptr, link->out.len, &link->wire, &err);
     empty(&link->out);
     if (code != STIR_OK) {
-        lose(link, err.text);
+        gw_link_lose(link, err.text);
     }
     return code == STIR_OK;
 }
@@ -256,7 +252,7 @@ static void report_bare(struct gw_link *link)
     if (wanted) {
         link->ops->lost(link->arg, link->leg, "out of memory");
     }
-    finish(link);
+    gw_link_finish(link);
 }
 
 static void flush(struct gw_link *link)
@@ -266,7 +262,7 @@ static void flush(struct gw_link *link)
         return;
     }
     if (link->failed || stir_buf_state(&link->out) != STIR_OK) {
-        lose(link, link->failed ? link->failed : "out of memory");
+        gw_link_lose(link, link->failed ? link->failed : "out of memory");
         return;
     }
     struct stir_buf *ready = link->tls ? &link->wire : &link->out;
@@ -287,7 +283,7 @@ void gw_link_write(struct gw_link *link, const void *data, size_t n)
 {
     if (link->state == GW_LINK_OPEN) {
         stir_buf_put(&link->out, data, n);
-        mark(link);
+        gw_link_mark(link);
     }
 }
 
@@ -308,7 +304,7 @@ static void on_decrypted(struct gw_link *link, const void *data, size_t n)
     flow->plain.len = 0;
     enum stir_code code = gw_tls_take(link->tls, data, n, &flow->plain, &link->wire, &ended, &err);
     if (link->wire.len) {
-        mark(link);
+        gw_link_mark(link);
     }
     if (code == STIR_OK && link->state == GW_LINK_SHAKING && gw_tls_ready(link->tls)) {
         link->state = GW_LINK_OPEN;
@@ -320,9 +316,9 @@ static void on_decrypted(struct gw_link *link, const void *data, size_t n)
     empty(&flow->plain);
     if (code != STIR_OK) {
         flush(link); /* the alert */
-        lose(link, err.text);
+        gw_link_lose(link, err.text);
     } else if (ended) {
-        lose(link, NULL);
+        gw_link_lose(link, NULL);
     }
 }
 
@@ -333,9 +329,9 @@ static void on_end(struct gw_link *link, int status)
         link->peer_ended = true;
         (void)uv_read_stop((uv_stream_t *)&link->tcp);
     } else if (status == UV_EOF) {
-        lose(link, NULL);
+        gw_link_lose(link, NULL);
     } else {
-        lose_uv(link, status);
+        gw_link_lose_uv(link, status);
     }
 }
 
@@ -351,12 +347,12 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     }
 }
 
-static void start_reading(struct gw_link *link)
+void gw_link_start_reading(struct gw_link *link)
 {
     int status = uv_read_start((uv_stream_t *)&link->tcp, on_alloc, on_read);
     if (status < 0 && status != UV_EALREADY) {
         link->failed = "cannot read";
-        mark(link);
+        gw_link_mark(link);
     }
 }
 
@@ -364,7 +360,7 @@ void gw_link_read(struct gw_link *link, bool on)
 {
     if (link->state == GW_LINK_OPEN) {
         if (on) {
-            start_reading(link);
+            gw_link_start_reading(link);
         } else {
             (void)uv_read_stop((uv_stream_t *)&link->tcp);
         }
@@ -382,134 +378,11 @@ void gw_link_end(struct gw_link *link, uint64_t linger_ms)
     if (link->tls && seal(link)) {
         gw_tls_end(link->tls, &link->wire);
     }
-    start_reading(link); /* for its end */
-    mark(link);
+    gw_link_start_reading(link); /* for its end */
+    gw_link_mark(link);
 }
 
-/* ---- opening ---- */
-
-static void tune(struct gw_link *link)
-{
-    uv_os_fd_t fd = -1;
-    (void)uv_tcp_nodelay(&link->tcp, 1);
-    (void)uv_tcp_keepalive(&link->tcp, 1, KEEPALIVE_S);
-    if (link->flow->silence_ms && uv_fileno((uv_handle_t *)&link->tcp, &fd) == 0) {
-        (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &link->flow->silence_ms, sizeof(link->flow->silence_ms));
-    }
-}
-
-/* The TCP connection is there. */
-static void settle(struct gw_link *link)
-{
-    struct stir_error err = {0};
-    tune(link);
-    start_reading(link);
-    if (!link->tls) {
-        link->state = GW_LINK_OPEN;
-        link->ops->opened(link->arg, link->leg);
-        return;
-    }
-    link->state = GW_LINK_SHAKING;
-    if (link->leg == GW_PEER && gw_tls_start(link->tls, &link->wire, &err) != STIR_OK) {
-        link->failed = "TLS does not start";
-    }
-    mark(link);
-}
-
-int gw_link_take(struct gw_link *link, uv_stream_t *listener)
-{
-    (void)uv_tcp_init(link->flow->loop, &link->tcp); /* cannot fail without flags */
-    link->tcp.data = link;
-    link->state = GW_LINK_CONNECTING;
-    int status = uv_accept(listener, (uv_stream_t *)&link->tcp);
-    if (status < 0) {
-        gw_link_abort(link);
-    }
-    return status;
-}
-
-void gw_link_begin(struct gw_link *link, SSL_CTX *ctx)
-{
-    if (ctx && gw_tls_new(&link->tls, ctx, NULL, NULL) != STIR_OK) {
-        link->failed = "out of memory";
-        mark(link);
-        return;
-    }
-    settle(link);
-}
-
-static void try_address(struct gw_link *link);
-
-static void on_retry(uv_handle_t *handle)
-{
-    struct gw_link *link = handle->data;
-    if (link->state == GW_LINK_RETRYING) {
-        try_address(link);
-    } else {
-        finish(link);
-    }
-}
-
-static void on_connected(uv_connect_t *request, int status)
-{
-    struct gw_link *link = request->data;
-    if (link->state != GW_LINK_CONNECTING) {
-        return;
-    }
-    if (status == 0) {
-        settle(link);
-    } else if (link->address->ai_next) {
-        link->address = link->address->ai_next;
-        link->state = GW_LINK_RETRYING;
-        uv_close((uv_handle_t *)&link->tcp, on_retry);
-    } else {
-        lose_uv(link, status);
-    }
-}
-
-static void try_address(struct gw_link *link)
-{
-    link->state = GW_LINK_CONNECTING;
-    link->connect.data = link;
-    int status = uv_tcp_init(link->flow->loop, &link->tcp);
-    link->tcp.data = link;
-    if (status == 0) {
-        status = uv_tcp_connect(&link->connect, &link->tcp, link->address->ai_addr, on_connected);
-    }
-    if (status < 0) {
-        on_connected(&link->connect, status);
-    }
-}
-
-static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *found)
-{
-    struct gw_link *link = request->data;
-    link->addresses = link->address = found;
-    if (link->state == GW_LINK_CLOSING) {
-        finish(link);
-    } else if (status < 0 || !found) {
-        char why[128];
-        link->state = GW_LINK_CLOSING;
-        link->ops->lost(link->arg, link->leg, uv_strerror_r(status < 0 ? status : UV_EAI_NONAME, why, sizeof(why)));
-        finish(link);
-    } else {
-        try_address(link);
-    }
-}
-
-void gw_link_connect(struct gw_link *link, const char *host, const char *port, SSL_CTX *ctx, const char *name,
-                     uint64_t timeout_ms)
-{
-    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
-    link->resolve.data = link;
-    link->deadline_ms = uv_now(link->flow->loop) + timeout_ms;
-    link->state = GW_LINK_RESOLVING;
-    bool made = !ctx || gw_tls_new(&link->tls, ctx, name, NULL) == STIR_OK;
-    if (!made || uv_getaddrinfo(link->flow->loop, &link->resolve, on_resolved, host, port, &hints) < 0) {
-        link->bare = true;
-        mark(link);
-    }
-}
+/* ---- time limits ---- */
 
 void gw_link_tick(struct gw_link *link)
 {
@@ -519,7 +392,7 @@ void gw_link_tick(struct gw_link *link)
         return;
     }
     if (opening) {
-        lose(link, "no connection in time");
+        gw_link_lose(link, "no connection in time");
     } else if (link->state == GW_LINK_ENDING) {
         gw_link_abort(link);
     }
