@@ -1,11 +1,12 @@
-"""node-smpp as ESME and as SMSC, with the sidecar between them: everything passes as it is, in both directions."""
+"""node-smpp as ESME and as SMSC, with the sidecar between them: everything passes as it is, in both directions; what is
+signed on one side is judged `passed` on the other, also in both."""
 import unittest
 
 from smpp_parts import SECONDS, Case, Esme, Smsc
-from smpp_sidecar import Sidecar
+from smpp_sidecar import Pair, started
 from wire import until
 
-ORIG, DEST = "12155551212", "12155551213"
+ORIG, DEST, STRANGER = "12155551212", "12155551213", "12155559999"
 LONG = "Съешь же ещё этих мягких французских булок, да 🙂 " * 5  # two of its segments end within a face
 
 
@@ -67,10 +68,18 @@ class NodeSmpp(Case):
         self.assertEqual(sent, [event["hex"] for event in taker.events("pdu")])
         self.assertEqual(len(sent), count)
 
+    def check_judged(self, peer, name, count, verdict, signer):
+        """All of them arrived with a tag that node-smpp itself can read, and are else as they were sent."""
+        arrived = until(lambda: len(peer.pdus(name)) >= count and peer.pdus(name), SECONDS, f"{count} {name} arrive")
+        self.assertEqual(len(arrived), count)
+        for pdu, read in arrived:
+            self.assertEqual((pdu.tag(0x1501), pdu.tag(0x1502)), (verdict, signer), read)
+            self.assertEqual((read.get("cps_verdict"), read.get("cps_signer")), (verdict, signer))
+        return [pdu for pdu, _ in arrived]
+
     def test_pass(self):
         smsc = self.start(Smsc)
-        sidecar = Sidecar(self.temp(), "sidecar", smsc.port)
-        self.addCleanup(sidecar.kill)
+        sidecar = started(self, smsc.port)
         esme = self.start(Esme, sidecar.port)
         send_all(esme, "submit_sm", ORIG, DEST)
         send_all(smsc, "deliver_sm", DEST, ORIG)
@@ -94,8 +103,7 @@ class NodeSmpp(Case):
 
     def test_other_binds(self):
         smsc = self.start(Smsc)
-        sidecar = Sidecar(self.temp(), "sidecar", smsc.port)
-        self.addCleanup(sidecar.kill)
+        sidecar = started(self, smsc.port)
         transmitter = self.start(Esme, sidecar.port, bind="bind_transmitter")
         receiver = self.start(Esme, sidecar.port, bind="bind_receiver")
         transmitter.tell(send="submit_sm", fields={**addresses(ORIG, DEST), "short_message": "there"})
@@ -106,6 +114,38 @@ class NodeSmpp(Case):
         for esme in (transmitter, receiver):
             esme.unbind()
         sidecar.stop()
+
+    def test_judged(self):
+        smsc = self.start(Smsc)
+        pair = Pair(self, smsc.port, "kannel", [ORIG], back=[DEST])
+        esme = self.start(Esme, pair.near.port)
+        send_all(esme, "submit_sm", ORIG, DEST)
+        arrived = self.check_judged(smsc, "submit_sm", SEGMENTS, "passed", "tn:" + ORIG)
+        sent = sorted(pdu.bare for pdu in esme.sent("submit_sm"))
+        self.assertEqual(sorted(pdu.bare for pdu in arrived), sent)
+        send_all(smsc, "deliver_sm", DEST, ORIG)
+        arrived = self.check_judged(esme, "deliver_sm", SEGMENTS, "passed", "tn:" + DEST)
+        sent = sorted(pdu.bare for pdu in smsc.sent("deliver_sm"))
+        self.assertEqual(sorted(pdu.bare for pdu in arrived), sent)
+        for sidecar in (pair.far, pair.near):
+            verdicts = [line["verdict"] for line in sidecar.judged(len(MESSAGES))]
+            self.assertEqual(verdicts, ["passed"] * len(MESSAGES))
+        esme.unbind()
+        pair.stop()
+        n = len(MESSAGES)
+        print(f"node-smpp: {n} of {n} submitted and {n} of {n} delivered messages judged passed")
+
+    def test_not_passed(self):
+        """In a name that is not the tenant's, with a verdict brought along."""
+        smsc = self.start(Smsc)
+        pair = Pair(self, smsc.port, "kannel", [ORIG])
+        esme = self.start(Esme, pair.near.port)
+        esme.tell(send="submit_sm", fields={**addresses(STRANGER, DEST), "short_message": "Your account is locked",
+                                            "cps_verdict": "passed", "cps_signer": STRANGER})  # fmt: skip
+        self.check_judged(smsc, "submit_sm", 1, "no-passport", None)
+        self.assertEqual([line["verdict"] for line in pair.far.judged(1)], ["no-passport"])
+        pair.stop()
+        print("node-smpp: a sender who is not the tenant's, claiming to be verified, is tagged no-passport")
 
 
 if __name__ == "__main__":

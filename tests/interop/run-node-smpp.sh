@@ -1,5 +1,6 @@
 #!/bin/bash
-# npm smpp as the ESME and as the SMSC, with the sidecar between them, in both directions.
+# npm smpp as the ESME and as the SMSC with the sidecar between them: all passes as it is, what was signed is judged
+# passed, in both directions.
 set -euo pipefail
 cd "$(dirname "$0")"
 [[ -n ${BUILD_DIR:-} ]] || export BUILD_DIR=$PWD/../../build/dev

@@ -1,8 +1,11 @@
 """The parts that tests of SMPP put together: node-smpp, Kannel, and where its reports go. All on 127.0.0.1, below one
 temporary directory, stopped by their own pids."""
+import contextlib
 import http.server
 import json
 import os
+import random
+import re
 import signal
 import socket
 import subprocess
@@ -15,18 +18,31 @@ import urllib.request
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "integration"))
 import harness  # noqa: E402
-from harness import BUILD, CPSCTL, HOME, Case, Process, Tap, free_port, run  # noqa: E402, F401
+from harness import CPSCTL, HOME, Case, Process, run  # noqa: E402, F401
+from smpp_peer import Sidecar  # noqa: E402, F401
 from smpp_read import Pdu  # noqa: E402
 from wire import until  # noqa: E402
 
 SECONDS = 20  # any one thing may take so long
 
 
+def quiet_port():
+    """One that nobody is given who connects somewhere or asks for any port, so that it stays free for a while."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range") as text:
+        lowest = int(text.read().split()[0])
+    while True:
+        port = random.randrange(lowest // 2, lowest)
+        with socket.socket() as sock, contextlib.suppress(OSError):
+            sock.bind(("127.0.0.1", port))
+            return port
+
+
 class Node(Process):
     """node-smpp-peer.mjs; what it tells is in `told`."""
 
     def __init__(self, directory, name, *words):
-        self.command, self.log_path = ["node", os.path.join(HERE, "node-smpp-peer.mjs"), *words], os.path.join(directory, name)
+        self.command = ["node", os.path.join(HERE, "node-smpp-peer.mjs"), *words]
+        self.log_path = os.path.join(directory, name)
         with open(self.log_path, "wb") as out:
             self.process = subprocess.Popen(self.command, cwd=HERE, stdin=subprocess.PIPE, stdout=out, stderr=out)
         harness._started.append(self)
@@ -120,7 +136,7 @@ class Kannel:
     def __init__(self, directory, port, sink):
         self.directory, self.boxes = os.path.join(directory, "kannel"), []
         os.makedirs(self.directory)
-        self.ports = {"ADMIN": free_port(), "SMSBOX": free_port(), "SENDSMS": free_port()}
+        self.ports = {"ADMIN": quiet_port(), "SMSBOX": quiet_port(), "SENDSMS": quiet_port()}
         self.sink = sink
         config = os.path.join(self.directory, "kannel.conf")
         with open(os.path.join(HERE, "kannel.conf")) as template, open(config, "w") as out:
@@ -129,34 +145,45 @@ class Kannel:
                 text = text.replace(f"@{word}@", str(value))
             out.write(text)
         try:
-            for box, listens in (("bearerbox", "SMSBOX"), ("smsbox", "SENDSMS")):
-                log = os.path.join(self.directory, box + ".out")
-                self.boxes.append(Process(["/usr/sbin/" + box, "-v", "4", config], log))
-                until(lambda: self._accepts(self.ports[listens]), SECONDS, box + " listens")
-            until(lambda: " (online " in self.status(), SECONDS, "Kannel has bound")
+            self._start("bearerbox", config, r"Status: running")
+            # it opens its HTTP port before it can serve it, and connects when it can
+            self._start("smsbox", config, r"Box connections:\s+smsbox:")
+            self._wait(r"SMSC connections:.*\(online ")
         except AssertionError:
             self.kill()
             raise
 
-    def _accepts(self, port):
+    def _start(self, box, config, ready):
+        log = os.path.join(self.directory, box + ".out")
+        self.boxes.append(Process(["/usr/sbin/" + box, "-v", "4", config], log))
+        self._wait(ready)
+
+    def _wait(self, ready):
+        until(lambda: re.search(ready, self._status(), re.S), SECONDS, "Kannel's status: " + ready)
+
+    def _status(self):
         for box in self.boxes:
             assert box.running(), box.log()
         try:
-            socket.create_connection(("127.0.0.1", port), 5).close()
-            return True
+            return self.status()
         except OSError:
-            return False
+            return ""
 
     def _get(self, port, path, **parameters):
         query = urllib.parse.urlencode(parameters, quote_via=urllib.parse.quote)
+        url = f"http://127.0.0.1:{self.ports[port]}{path}?{query}"
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.ports[port]}{path}?{query}", timeout=SECONDS) as answer:
+            with urllib.request.urlopen(url, timeout=SECONDS) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode(errors="replace")
 
     def status(self):
         return self._get("ADMIN", "/status.txt", password="secret")[1]
+
+    def answered(self):
+        """How many messages the peer has taken."""
+        return int(re.search(r"sent: sms (\d+)", self.status())[1])
 
     def send(self, **parameters):
         """As an application does it. Kannel takes it at once and sends it when it will."""

@@ -5,7 +5,8 @@ NAMES = {0x01: "bind_receiver", 0x02: "bind_transmitter", 0x04: "submit_sm", 0x0
          0x09: "bind_transceiver", 0x15: "enquire_link", 0x103: "data_sm"}
 GSM = ("@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞ\x1bÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§"
        "¿abcdefghijklmnopqrstuvwxyzäöñüà")
-GSM_MORE = {0x0A: "\f", 0x14: "^", 0x28: "{", 0x29: "}", 0x2F: "\\", 0x3C: "[", 0x3D: "~", 0x3E: "]", 0x40: "|", 0x65: "€"}
+GSM_MORE = {0x0A: "\f", 0x14: "^", 0x28: "{", 0x29: "}", 0x2F: "\\", 0x3C: "[", 0x3D: "~", 0x3E: "]", 0x40: "|",
+            0x65: "€"}  # fmt: skip
 VERDICT, SIGNER = 0x1501, 0x1502
 UDHI, RECEIPT = 0x40, 0x04
 

@@ -1,50 +1,59 @@
-"""The sidecar."""
-import json
+"""Two sidecars with a CPS between: one that signs for a tenant, one that judges and tags."""
 import os
-import re
 
-from smpp_parts import BUILD, SECONDS, Process, until
-
-SIDECAR = os.path.join(BUILD, "client", "cps-smpp")
+from smpp_parts import CPSCTL, Sidecar, run
 
 
-class Sidecar(Process):
-    """cps-smpp in front of a port. `keys` are configuration keys: submit__action="sign"."""
+def started(case, port, name="sidecar", **keys):
+    """A sidecar in front of a port."""
+    sidecar = Sidecar(case.temp(), name, port, admin__address="127.0.0.1:0", **keys)
+    case.addCleanup(sidecar.kill)
+    return sidecar
 
-    def __init__(self, directory, name, peer_port, **keys):
-        self.directory = os.path.join(directory, name)
-        os.makedirs(self.directory)
-        self.judged_path = os.path.join(self.directory, "judged")
-        sections = {}
-        for key, value in {"listen__address": "127.0.0.1:0", "peer__address": f"127.0.0.1:{peer_port}",
-                           "admin__address": "127.0.0.1:0", "log__level": "info", "log__numbers": "yes",
-                           "log__judged": self.judged_path, **keys}.items():  # fmt: skip
-            section, key = key.split("__")
-            sections.setdefault(section, []).append(f"{key} = {value}\n")
-        config = os.path.join(self.directory, "cps-smpp.conf")
-        with open(config, "w") as out:
-            for section, lines in sections.items():
-                out.write(f"[{section}]\n" + "".join(lines))
-        super().__init__([SIDECAR, "-c", config], os.path.join(self.directory, "log"))
-        try:
-            self.port = int(until(self._listening, SECONDS, name + " listens")[1])
-        except AssertionError:
-            self.kill()
-            raise
 
-    def _listening(self):
-        assert self.running(), "cps-smpp: " + self.log()
-        return re.search(r"listening on \S*127\.0\.0\.1:(\d+)", self.log())
+class Pair:
+    """ESME -> near -> far -> SMSC. `near` belongs to the ESMEs' side of the network, `far` to the SMSC's: what ESMEs
+    submit is signed by near and judged by far. With `back`, the numbers on the SMSC's side, what it delivers is signed
+    by far and judged by near."""
 
-    def judged(self):
-        """The lines of the log of judged messages."""
-        if not os.path.exists(self.judged_path):
-            return []
-        with open(self.judged_path) as lines:
-            text = lines.read()
-        return [json.loads(line) for line in text[:text.rfind("\n") + 1].split("\n") if line]
+    def __init__(self, case, smsc_port, system_id, numbers, back=()):
+        self.case, self.directory = case, case.temp()
+        for name, tns in (("near", numbers), ("far", back or numbers)):
+            asks = [word for tn in tns for word in ("--tn", tn)]
+            tls = ("--server-name", "localhost") if name == "near" else ()
+            run(CPSCTL, "pki", "--out", self.path("pki"), "--name", name, *asks, *tls)
+            self._tenant(name, system_id, tns)
+            self._keys(name)
+        self.cpsd = case.cpsd(certificate=(self.path("pki/tls.pem"), self.path("pki/tls.key")))
+        ways = {"near": {"submit__action": "sign"}, "far": {"submit__action": "verify"}}
+        if back:
+            ways["near"]["deliver__action"], ways["far"]["deliver__action"] = "verify", "sign"
+        self.far = self._sidecar("far", "near", smsc_port, **ways["far"])
+        self.near = self._sidecar("near", "far", self.far.port, **ways["near"])
+
+    def path(self, *parts):
+        return os.path.join(self.directory, *parts)
+
+    def _tenant(self, name, system_id, numbers):
+        os.makedirs(self.path(name, "tenants"))
+        with open(self.path(name, "tenants", system_id + ".conf"), "w") as out:
+            pki = self.path("pki", name)
+            out.write(f"[tenant]\nkey = {pki}.key\ncertificate = {pki}.pem\nnumbers = {', '.join(numbers)}\n"
+                      f"x5u = https://certs.example.com/{name}.pem\n")  # fmt: skip
+
+    def _keys(self, name):
+        """What others encrypt to, when it is for this side's numbers, and what opens that."""
+        for kind in ("private", "public"):
+            os.makedirs(self.path(name, kind))
+        run(CPSCTL, "keygen", "--out", self.path(name, "private", "default.jwk"), "--public",
+            self.path(name, "public", "default.jwk"))  # fmt: skip
+
+    def _sidecar(self, name, other, port, **ways):
+        return started(self.case, port, name, cps__url=self.cpsd.url, cps__ca=self.path("pki/tls-root.pem"),
+                       trust__roots=self.path("pki/root.pem"), trust__x5u_dir=self.path("pki/certs"),
+                       tenants__dir=self.path(name, "tenants"), keys__dir=self.path(name, "private"),
+                       keys__recipients_dir=self.path(other, "public"), verify__wait_ms=3000, **ways)  # fmt: skip
 
     def stop(self):
-        self.process.terminate()
-        status = self.wait(SECONDS)
-        assert status == 0, f"cps-smpp ended with {status}:\n{self.log()}"
+        for sidecar in (self.near, self.far):
+            sidecar.stop()

@@ -4,8 +4,10 @@ import os
 import socket
 import unittest
 
-from smpp_parts import HOME, SECONDS, Case
-from smpp_sidecar import Sidecar
+from smpp_messages import ORIG, arrived, send_all
+from smpp_parts import HOME, SECONDS, Case, Kannel, Sink, Smsc, until
+from smpp_read import VERDICT
+from smpp_sidecar import Pair, started
 from tshark_capture import Capture, compare
 
 SESSION = os.path.join(HOME, "tests", "unit", "data", "kannel-pdus.jsonl")
@@ -67,8 +69,7 @@ class Forwarded(Case):
 
     def test_pass(self):
         session = Session()
-        sidecar = Sidecar(self.temp(), "sidecar", session.port)
-        self.addCleanup(sidecar.kill)
+        sidecar = started(self, session.port)
         captures = self.captures(sidecar.port, session.port)
         played = session.play(self, sidecar.port)
         for capture in captures:
@@ -76,6 +77,31 @@ class Forwarded(Case):
         self.assertEqual(compare(self, *captures), (played, played - 1), "all but the command 0x00000f0f")
         sidecar.stop()
         print(f"tshark: the {played} PDUs of a session of Kannel's are the same on both sides of the sidecar")
+
+    def test_tagged(self):
+        """From Kannel through one sidecar that signs, where nothing changes, and one that judges and tags."""
+        smsc = Smsc(self.temp())
+        self.addCleanup(smsc.kill)
+        pair = Pair(self, smsc.port, "kannel", [ORIG])
+        captures = self.captures(pair.near.port, pair.far.port, smsc.port)
+        kannel = Kannel(self.temp(), pair.near.port, Sink())
+        self.addCleanup(kannel.kill)
+        self.addCleanup(kannel.stop)
+        self.addCleanup(kannel.sink.close)
+        send_all(kannel)
+        segments = arrived(smsc)
+        until(lambda: kannel.sink.of("/receipt"), SECONDS, "Kannel reports the receipt")
+        kannel.stop()
+        pair.stop()
+        for capture in captures:
+            capture.stop()
+        signed = compare(self, *captures[:2], held=True)
+        judged = compare(self, *captures[1:], held=True, tagged=True)
+        self.assertEqual(signed, judged)
+        tags = [pdu.tag(VERDICT) for pdu, _ in captures[2].pdus[True] if pdu.name == "submit_sm"]
+        self.assertEqual(tags, ["passed"] * len(segments))
+        print(f"tshark: {signed[0]} PDUs the same where they were signed; the same but for the tags of {len(tags)} "
+              "segments where they were judged")  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -8,10 +8,10 @@ import xml.etree.ElementTree as ElementTree
 from smpp_parts import SECONDS, Process, run, until
 from smpp_read import SIGNER, VERDICT, Pdu
 
-OPTIONS = ["smpp.reassemble_smpp_over_tcp:TRUE", "smpp.decode_sms_over_smpp:GSM 7-bit", "smpp.gsm7_unpacked:TRUE",
-           "gsm_sms.reassemble:FALSE", "tcp.relative_sequence_numbers:TRUE"]  # fmt: skip
+OPTIONS = ["smpp.reassemble_smpp_over_tcp:TRUE", "smpp.decode_sms_over_smpp:GSM 7-bit", "smpp.gsm7_unpacked:TRUE"]
 NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
-NOT_OURS = {"geninfo", "frame", "eth", "ip", "tcp", "fake-field-wrapper"}
+PROTOCOLS = {"smpp", "gsm_sms_ud"}  # what reads the contents of binary messages reads on behind their end
+NO_VALUES = {"gsm_sms_ud.fragment", "gsm_sms_ud.reassembled.in"}  # but numbers of the capture's packets
 TAGS = {f"{VERDICT:#06x}", f"{SIGNER:#06x}"}
 
 
@@ -43,7 +43,8 @@ class Capture(Process):
         self.signal(signal.SIGINT)
         self.wait(SECONDS)
         words = [word for option in OPTIONS for word in ("-o", option)]
-        done = run("tshark", "-n", "-r", self.file, "-Y", "tcp", "-d", f"tcp.port=={self.port},smpp", *words, "-T", "pdml")
+        words += ["-d", f"tcp.port=={self.port},smpp"]
+        done = run("tshark", "-n", "-r", self.file, "-Y", "tcp", *words, "-T", "pdml")
         self._read(ElementTree.fromstring(NO_XML.sub("?", done.stdout.decode(errors="replace"))))
 
     def _read(self, packets):
@@ -58,7 +59,7 @@ class Capture(Process):
             for name, proto in protocols:
                 if name == "smpp":
                     decoded[to_port].append([])
-                if name not in NOT_OURS:
+                if name in PROTOCOLS:
                     decoded[to_port][-1] += [(name,), *said(proto)]
         self.pdus = {way: list(matched(map(Pdu, split(streams[way])), decoded[way])) for way in (True, False)}
 
@@ -89,19 +90,21 @@ def said(element):
     if element.get("name") == "smpp.opt_param" and element[0].get("show") in TAGS:
         return
     for field in element:
-        if field.get("name") not in ("smpp.command_length", "smpp.opt_params"):
-            if field.get("name") != "smpp.opt_param":
-                yield field.get("name"), field.get("show"), field.get("value"), field.get("unmaskedvalue")
+        name = field.get("name")
+        if name in NO_VALUES:
+            yield (name,)
+        elif name not in ("smpp.command_length", "smpp.opt_params", "smpp.opt_param"):
+            yield name, field.get("show"), field.get("value"), field.get("unmaskedvalue")
         yield from said(field)
 
 
-def compare(case, before, after, tagged=False):
-    """What left by `after` is what came by `before`, but for tags on messages. Returns how many PDUs that is, and of how
-    many of them tshark knows the command."""
+def compare(case, before, after, held=False, tagged=False):
+    """What left by `after` is what came by `before`. Messages that were held may have overtaken each other, and have
+    tags where they were judged. Returns how many PDUs that is, and of how many of them tshark knows the command."""
     count = known = 0
     for way in (True, False):
         one, other = before.pdus[way], after.pdus[way]
-        if tagged:  # what is held while it is judged may be overtaken
+        if held:
             one, other = (sorted(pdus, key=lambda p: (p[0].command, p[0].sequence)) for pdus in (one, other))
         case.assertEqual([(p.name, p.sequence) for p, _ in one], [(p.name, p.sequence) for p, _ in other])
         for (pdu, decoded), (pdu_after, decoded_after) in zip(one, other):
