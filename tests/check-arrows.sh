@@ -36,7 +36,7 @@ rules() {
 ^(common|cps|client)/	^cps/store_redis[^/]*\.[ch]$	^hiredis	only the Redis store includes hiredis
 ^(common|cps|client)/	^cps/(server|conn)[^/]*\.[ch]$	^libwebsockets	only the server includes libwebsockets
 ^(common|cps|client)/	^client/lib/transport[^/]*\.[ch]$	^curl/	only the transport includes curl
-^(common|cps|client)/	^client/lib/[^/]*sqlite[^/]*\.[ch]$	^sqlite3	only the replay memory's files include SQLite
+^(common|cps|client)/	^client/lib/[^/]*sqlite[^/]*\.[ch]$	^sqlite3	only the replay memory and the spool include SQLite
 RULES
 }
 

@@ -102,12 +102,12 @@ static void read_commands(void)
     char *line = NULL;
     size_t cap = 0;
     while (getline(&line, &cap, stdin) > 0) {
-        char *rest = NULL;
+        char *rest = line;
         line[strcspn(line, "\n")] = '\0';
-        const char *command = strtok_r(line, " ", &rest);
-        const char *dest = strtok_r(NULL, " ", &rest);
-        const char *envelope = strtok_r(NULL, " ", &rest);
-        const char *ttl = strtok_r(NULL, " ", &rest);
+        const char *command = strsep(&rest, " ");
+        const char *dest = strsep(&rest, " ");
+        const char *envelope = strsep(&rest, " ");
+        const char *ttl = strsep(&rest, " ");
         if (command && strcmp(command, "put") == 0 && envelope) {
             put(dest, envelope, ttl ? (uint32_t)strtoul(ttl, NULL, 10) : 0);
         } else {
