@@ -12,7 +12,8 @@
  *   needs are kept alive by it. What a function hands out belongs to the caller and is freed as stated beside it.
  *   Freeing NULL and clearing a zeroed struct do nothing.
  * - A handle, keys and signers may be used by any number of threads at once. Signing, encrypting and decrypting happen
- *   in the calling thread; the network is one I/O thread of the handle, started when first needed.
+ *   in the calling thread; the network is one I/O thread of the handle, started when first needed, and a spool has a
+ *   thread from cps_new on: a process that forks to become a daemon does so before.
  * - Operations that use the network have a blocking form and a form with a callback (_async). The latter returns
  *   CPS_OK if the operation was taken on: then the callback is called exactly once, on the I/O thread, with a result
  *   that is valid during the call only. With any other code the callback is never called. A callback must not block;
@@ -266,7 +267,7 @@ struct cps_options {
 struct cps;
 
 /* Makes a handle: reads the files, checks the options. CPS_E_INVAL, CPS_E_CONFIG names the option, CPS_E_IO,
- * CPS_E_CERT, CPS_E_CERT_UNTRUSTED and CPS_E_CRL name the file, CPS_E_REPLAY_STORE, CPS_E_NOMEM. */
+ * CPS_E_CERT, CPS_E_CERT_UNTRUSTED and CPS_E_CRL name the file, CPS_E_REPLAY_STORE, CPS_E_SPOOL_STORE, CPS_E_NOMEM. */
 CPS_API enum cps_code cps_new(struct cps **out, const struct cps_options *options,
                               struct cps_error *err) CPS_MUST_CHECK;
 

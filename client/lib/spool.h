@@ -10,8 +10,8 @@
  */
 struct cps_spool;
 
-/* Opens the file of the options and starts the thread. CPS_E_CONFIG, CPS_E_SPOOL_STORE, CPS_E_SPOOL_FULL,
- * CPS_E_NOMEM, CPS_E_UNAVAILABLE. */
+/* Opens the file of the options and starts the thread. CPS_E_SPOOL_STORE names it, CPS_E_NOMEM,
+ * CPS_E_UNAVAILABLE. */
 enum cps_code cps_spool_new(struct cps_spool **out, struct cps *cps, struct cps_error *err) STIR_MUST_CHECK;
 
 /* The first half of freeing: nothing new is given to the transport, which may end after that. */

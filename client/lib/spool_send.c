@@ -80,7 +80,7 @@ bool cps_spool_batch_put(struct cps_spool_batch *batch, size_t i, struct cps_err
     if (!batch->jobs || (!batch->offline && !cps_spool_may_pass(cause->code))) {
         return false;
     }
-    batch->jobs[i].tried = !batch->offline;
+    batch->jobs[i].tried = !batch->offline && cause->code != CPS_E_CLOSED;
     batch->jobs[i].retry_after_s = batch->offline ? 0 : cause->retry_after_s;
     if (cps_spool_submit(batch->cps->spool, &batch->jobs[i], &err) != CPS_OK) {
         *cause = err;

@@ -170,6 +170,8 @@ static void test_loans(void)
     CU_ASSERT_EQUAL_FATAL(again.count, 1);
     CU_ASSERT_EQUAL(memcmp(again.entries[0].id, back->id, CPS_SPOOL_ID), 0);
     CU_ASSERT_EQUAL(again.entries[0].tries, 3);
+    CU_ASSERT_EQUAL(lend(db, 8, NOW + 60, 10).count, 4);
+    CU_ASSERT_EQUAL(lend(db, 9, NOW + 71, 10).count, 0); /* stale */
     cps_spool_db_close(db);
     cps_spool_db_close(other);
     remove_file();

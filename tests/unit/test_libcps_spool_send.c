@@ -113,6 +113,25 @@ static void test_no_connection(void)
     spool_end(&spool);
 }
 
+/* What was tried in vain is not tried again before the CPS said. */
+static void test_not_too_soon(void)
+{
+    static const int statuses[] = {429, 503};
+    for (size_t i = 0; i < 2; i++) {
+        struct cps_error err = {0};
+        spool_begin(&spool, (struct cps_options){0});
+        spool_habit(&spool, statuses[i], "Retry-After: 1\r\n", NULL);
+        struct cps *cps = spool_handle(&spool);
+        CODE_IS(send_one(cps, CPS_SPOOL_ON_FAILURE, NULL, &err), CPS_OK, err);
+        spool_habit(&spool, 0, NULL, NULL);
+        CU_ASSERT_TRUE(spool_drained(cps));
+        CU_ASSERT_EQUAL_FATAL(spool.seen_count, 2);
+        CU_ASSERT_TRUE(spool.seen[1].at_ms - spool.seen[0].at_ms >= 1000);
+        cps_free(cps);
+        spool_end(&spool);
+    }
+}
+
 /* Of one message some may be published and some not. */
 static void test_some_of_each(void)
 {
@@ -318,13 +337,14 @@ static void test_busy(void)
     CU_ASSERT_EQUAL(send_async(cps, CPS_SPOOL_FIRST, &sent[3]), CPS_OK);
     CODE_IS(send_one(cps, CPS_SPOOL_ON_FAILURE, &blocking, &err), CPS_OK, err);
     SENT_IS(&blocking, 0, 1, CPS_E_BUSY);
+    CODE_IS(spool_put(&spool, cps, WORLD_DEST, 0, &err), CPS_OK, err);
     SPOOL_UNTIL(atomic_load(&heard.calls) == 3);
     SENT_IS(&sent[0], 1, 0, CPS_OK);
     SENT_IS(&sent[2], 0, 1, CPS_E_BUSY);
     SENT_IS(&sent[3], 0, 1, CPS_OK);
     atomic_store(&spool.delay_ms, 0);
     CU_ASSERT_TRUE(spool_drained(cps));
-    CU_ASSERT_EQUAL(spool_count(&spool, 201), 4);
+    CU_ASSERT_EQUAL(spool_count(&spool, 201), 5);
     CODE_IS(send_one(cps, CPS_SPOOL_NEVER, &blocking, &err), CPS_OK, err); /* none is counted that has ended */
     SENT_IS(&blocking, 1, 0, CPS_OK);
     cps_free(cps);
@@ -336,7 +356,7 @@ static void test_freed_meanwhile(void)
 {
     enum { MANY = 20 };
     struct cps_sent sent[MANY] = {{.envelopes = 0}};
-    spool_begin(&spool, (struct cps_options){0});
+    spool_begin(&spool, (struct cps_options){.spool_retry_min_ms = 30000, .spool_retry_max_ms = 30000});
     atomic_store(&spool.delay_ms, 3000);
     struct cps *cps = spool_handle(&spool);
     hear(cps, NULL);
@@ -352,6 +372,9 @@ static void test_freed_meanwhile(void)
         SENT_IS(&sent[i], 0, 1, i % 2 ? CPS_E_CLOSED : CPS_OK);
     }
     CU_ASSERT_EQUAL(spool_sql(&spool, "SELECT count(*) FROM entries WHERE loan = 0"), MANY);
+    CU_ASSERT_EQUAL(spool_sql(&spool,
+                              "SELECT count(*) FROM entries WHERE due > (julianday('now') - 2440587.5) * 86400000"),
+                    0);
     atomic_store(&spool.delay_ms, 0);
     cps = spool_handle(&spool);
     CU_ASSERT_TRUE(spool_drained(cps));
@@ -433,7 +456,7 @@ static void test_privacy(void)
 
 UNIT_MAIN("libcps: sending with a spool", {"when all is well", test_when_all_is_well},
           {"which failures", test_which_failures}, {"no connection", test_no_connection},
-          {"some of each", test_some_of_each}, {"known to be away", test_known_to_be_away},
-          {"what is refused", test_what_is_refused}, {"twice", test_twice}, {"callbacks", test_callbacks},
-          {"busy", test_busy}, {"freed meanwhile", test_freed_meanwhile}, {"threads", test_threads},
-          {"what the file shows", test_privacy})
+          {"not too soon", test_not_too_soon}, {"some of each", test_some_of_each},
+          {"known to be away", test_known_to_be_away}, {"what is refused", test_what_is_refused}, {"twice", test_twice},
+          {"callbacks", test_callbacks}, {"busy", test_busy}, {"freed meanwhile", test_freed_meanwhile},
+          {"threads", test_threads}, {"what the file shows", test_privacy})
