@@ -99,6 +99,7 @@ static void live(void)
     }
     if (cps) {
         code = cps_spool_put_async(cps, WORLD_DEST, envelopes[2], strlen(envelopes[2]), 0, 0, on_spooled, NULL, &err);
+        UNIT_CHECK(code == CPS_OK || code == err.code, "%s", err.text);
         spool_sleep(3); /* for the first to be tried, in vain */
     }
     cps_free(cps);
