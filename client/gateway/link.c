@@ -4,7 +4,7 @@
 
 enum {
     READ_MAX = 65536,
-    KEEP_MAX = 65536, /* of an empty buffer no more than this is kept */
+    KEEP_MAX = 16384, /* of an empty buffer no more than this is kept */
 };
 
 static void flush(struct gw_link *link);

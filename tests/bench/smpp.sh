@@ -1,10 +1,10 @@
 #!/bin/bash
 # Measures the sidecar: tests/bench/smpp.sh [--quick] [--million]
 #
-# Three rows, each beside the same traffic without it: ESME -> SMSC straight; through one cps-smpp that passes all on;
-# and ESME -> cps-smpp, which signs and publishes -> cps-smpp, which fetches and verifies -> SMSC, with cpsd and Redis
-# on the same cores. Messages of 100 octets, one connection, window 100 (400 for the last), each to another number;
-# medians of three rounds that alternate.
+# Three rows, each beside the same traffic without it: ESME -> SMSC straight; through one cps-smpp that passes all on, as
+# fast as it goes (where the latency is that of a full window) and at fixed rates; and ESME -> cps-smpp, which signs and
+# publishes -> cps-smpp, which fetches and verifies -> SMSC, with cpsd and Redis on the same cores. Messages of 100
+# octets, one connection, window 100 (400 for the last), each to another number; medians of three rounds that alternate.
 #   --quick    one short round
 #   --million  a million messages through the last row, and the resident memory of both sidecars before and after
 # Starts what it needs on free ports of 127.0.0.1 and below a temporary directory, and stops exactly that.
@@ -122,8 +122,10 @@ field() {
 for ((r = 0; r < rounds; r++)); do
     run --port "$smsc" --seconds "$seconds" >>straight
     run --port "$passing" --seconds "$seconds" --pid "$passing_pid" >>pass
-    run --port "$smsc" --seconds "$seconds" --rate 2000 >>straight-calm
-    run --port "$passing" --seconds "$seconds" --rate 2000 >>pass-calm
+    for rate in 2000 30000; do
+        run --port "$smsc" --seconds "$seconds" --rate $rate >>straight-$rate
+        run --port "$passing" --seconds "$seconds" --rate $rate --pid "$passing_pid" >>pass-$rate
+    done
     for mode in steady empty; do
         run --port "${signing[$mode]}" --seconds "$((2 * seconds))" --window 400 --pairs 200000 >>"signed-$mode"
     done
@@ -141,8 +143,16 @@ row() {
 }
 row 'straight' straight
 row 'through one sidecar, pass' pass
-row 'straight, 2,000/s' straight-calm
-row 'through one sidecar, pass, 2,000/s' pass-calm
+awk -v straight="$(field straight per_s | median)" -v pass="$(field pass per_s | median)" \
+    -v cpu="$(field pass cpu_us | median)" 'BEGIN {
+        printf "    %.2f of straight; processor us a message with its answer %.2f: %.0f a second of one core\n",
+            pass / straight, cpu, 1e6 / cpu }'
+for rate in 2000 30000; do
+    row "straight, $rate/s" straight-$rate
+    row "through one sidecar, pass, $rate/s" pass-$rate
+    awk -v straight="$(field straight-$rate p50_us | median)" -v pass="$(field pass-$rate p50_us | median)" \
+        'BEGIN { printf "    added at the median: %.1f us there and back\n", pass - straight }'
+done
 for mode in steady empty; do
     row "signed and verified, dummies $mode" "signed-$mode"
     echo "    processor us a message: $(cpu 'signing sidecar' "${signing_pid[$mode]}" $mode)$(cpu 'verifying sidecar' \

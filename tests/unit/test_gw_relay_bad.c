@@ -73,6 +73,26 @@ static void test_unbound_limit(void)
     }
 }
 
+/* Behind a bind all of max_pdu is taken, from either side; and one octet more is not. */
+static void test_bound_limit(void)
+{
+    static char octets[65537];
+    for (int leg = 0; leg < GW_LEG_COUNT; leg++) {
+        struct smpp_header header = {.length = 65536, .command = SMPP_DATA_SM, .sequence = 9};
+        struct rig rig;
+        rig_init(&rig, NULL);
+        rig_bring(&rig, GW_BOUND);
+        smpp_header_write(octets, &header);
+        rig_in(&rig, (enum gw_leg)leg, octets, 65536);
+        rig_went(&rig, gw_other((enum gw_leg)leg), octets, 65536, "the longest");
+        header.length++;
+        smpp_header_write(octets, &header);
+        rig_in(&rig, (enum gw_leg)leg, octets, 65537);
+        RIG_STATE(&rig, GW_CLOSED, "a longer one");
+        rig_free(&rig);
+    }
+}
+
 /* ---- whole PDUs that are wrong in themselves ---- */
 
 static const struct {
@@ -238,6 +258,6 @@ static void test_noise(void)
 }
 
 UNIT_MAIN("gw_relay_bad", {"streams that cannot be read", test_streams},
-          {"before a bind less is taken", test_unbound_limit}, {"wrong PDUs go on where nobody looks", test_pass},
-          {"and are offered where somebody does", test_offered}, {"binds that cannot be read", test_binds},
-          {"the end within a PDU", test_cut}, {"noise", test_noise})
+          {"before a bind less is taken", test_unbound_limit}, {"behind it all is", test_bound_limit},
+          {"wrong PDUs go on where nobody looks", test_pass}, {"and are offered where somebody does", test_offered},
+          {"binds that cannot be read", test_binds}, {"the end within a PDU", test_cut}, {"noise", test_noise})

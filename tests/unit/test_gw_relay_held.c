@@ -335,6 +335,40 @@ static void test_pool(void)
     rig_free(&first);
 }
 
+/* One that is told that there is room, and goes before it takes it, leaves it to the next. */
+static void test_pool_next(void)
+{
+    struct rig first, second, third;
+    init(&first);
+    first.pool.held_max = 3;
+    rig_init(&second, &first);
+    rig_bring(&second, GW_BOUND);
+    rig_init(&third, &first);
+    rig_bring(&third, GW_BOUND);
+    second.options.offers[GW_ESME] = third.options.offers[GW_ESME] = true;
+    for (unsigned i = 2; i <= 3; i++) {
+        rig_say(&second, GW_ESME, i, "1", "2");
+        rig_say(&third, GW_ESME, i, "1", "2");
+    }
+    rig_say(&second, GW_ESME, 4, "1", "2");
+    RIG_TOLD(&second, "stop E", "the pool is full");
+    RIG_TOLD(&third, "stop E", "the pool is full");
+    gw_held_answer(rig_held(&third, 2), 8);
+    RIG_TOLD(&third, "E:submit_sm_resp#2!8 resume", "its own room");
+    gw_relay_resume(third.relay, third.now);
+    rig_clear(&third);
+    rig_say(&third, GW_ESME, 5, "1", "2");
+    first.pool.held_max = 4;
+    gw_held_answer(rig_held(&third, 3), 8);
+    rig_free(&second);
+    RIG_TOLD(&third, "stop E E:submit_sm_resp#3!8 resume", "told");
+    gw_relay_resume(third.relay, third.now);
+    RIG_TOLD(&third, "read E", "takes it");
+    rig_free(&third);
+    UNIT_CHECK(first.pool.held == 0 && !first.pool.first_waiting && !first.pool.last_waiting, "nothing is left");
+    rig_free(&first);
+}
+
 /* ---- ends ---- */
 
 static void test_abandoned(void)
@@ -440,6 +474,7 @@ UNIT_MAIN("gw_relay_held", {"the order of a pair is kept", test_order}, {"in eac
           {"decided in any order", test_any_order}, {"places are exchanged", test_reorder}, {"an edit", test_edit},
           {"an answer", test_answer}, {"decided at once", test_at_once}, {"an action that changes", test_reload},
           {"a bound of messages", test_bound_count}, {"a bound of octets", test_bound_octets},
-          {"a bound that several share", test_pool}, {"a connection ends", test_abandoned},
-          {"a relay is freed", test_freed}, {"decisions while others are abandoned", test_decided_while_abandoned},
+          {"a bound that several share", test_pool}, {"or give up", test_pool_next},
+          {"a connection ends", test_abandoned}, {"a relay is freed", test_freed},
+          {"decisions while others are abandoned", test_decided_while_abandoned},
           {"unbind waits for what is before it", test_unbind_waits}, {"but not for ever", test_unbind_waits_no_longer})

@@ -146,11 +146,12 @@ static void test_slow_bind(void)
     struct rig rig;
     struct rig_pdu pdu = rig_pdu(SMPP_BIND_TRANSCEIVER, 0, 1, RIG_BIND);
     rig_init(&rig, NULL);
-    for (size_t i = 0; i < pdu.len; i++) {
+    for (size_t i = 0; i < 10; i++) {
+        RIG_STATE(&rig, GW_OPEN, "ten seconds to bind");
         rig_in(&rig, GW_ESME, pdu.octets + i, 1);
         tick(&rig, 1000);
     }
-    RIG_TOLD(&rig, "close E", "ten seconds to bind");
+    RIG_TOLD(&rig, "close E", "and no more");
     rig_free(&rig);
 }
 
@@ -169,8 +170,10 @@ static void test_idle(void)
     RIG_STATE(&rig, GW_BOUND, "not yet");
     tick(&rig, 4);
     RIG_TOLD(&rig, "released E:unbind#7fffffff P:unbind#7fffffff", "enquire_link is no traffic");
-    tick(&rig, 5000);
-    RIG_TOLD(&rig, "close E close P", "nobody answers");
+    tick(&rig, 4999);
+    RIG_TOLD(&rig, "", "there is time to answer");
+    tick(&rig, 1);
+    RIG_TOLD(&rig, "close E close P", "nobody does");
     rig_free(&rig);
 }
 
