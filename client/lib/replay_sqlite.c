@@ -8,7 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define BUSY_MS 2000   /* for a lock that another process holds */
+#define BUSY_MS 2000 /* for a lock that another process holds */
+#define BUSY_PAUSE_MS 10
 #define PURGE_EVERY 10 /* seconds */
 
 enum { CLAIM, KNOWN, PURGE, STATEMENTS };
@@ -146,17 +147,29 @@ static void free_memory(struct cps_replay_memory *base)
     free(memory);
 }
 
+/* SQLite does not wait for the locks of a file that another process is just making: so we do. */
+static bool make_schema(sqlite3 *db)
+{
+    int rc = sqlite3_exec(db, schema, NULL, NULL, NULL);
+    for (int waited_ms = 0; (rc & 0xff) == SQLITE_BUSY && waited_ms < BUSY_MS; waited_ms += BUSY_PAUSE_MS) {
+        (void)sqlite3_sleep(BUSY_PAUSE_MS);
+        rc = sqlite3_exec(db, schema, NULL, NULL, NULL);
+    }
+    return rc == SQLITE_OK;
+}
+
 static enum cps_code open_file(struct in_file *memory, const char *path, struct cps_error *err)
 {
-    /* made by us first, so that nobody but its owner can forget for us */
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd < 0) {
+    /* Made by us first, so that nobody but its owner can forget for us. One that is there is not opened here: closing
+     * it would take away the locks that another handle of this process may have on it. */
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd >= 0) {
+        (void)close(fd);
+    } else if (errno != EEXIST) {
         return cps_fail(err, CPS_E_REPLAY_STORE, "replay_file %s: %s", path, strerror(errno));
     }
-    (void)close(fd);
     if (sqlite3_open_v2(path, &memory->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK ||
-        sqlite3_busy_timeout(memory->db, BUSY_MS) != SQLITE_OK ||
-        sqlite3_exec(memory->db, schema, NULL, NULL, NULL) != SQLITE_OK) {
+        sqlite3_busy_timeout(memory->db, BUSY_MS) != SQLITE_OK || !make_schema(memory->db)) {
         return cps_fail(err, CPS_E_REPLAY_STORE, "replay_file %s: %s", path,
                         memory->db ? sqlite3_errmsg(memory->db) : "out of memory");
     }
