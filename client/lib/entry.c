@@ -88,9 +88,15 @@ static uint64_t orig_hash(const struct cps_entries *entries, const struct cps_sh
     return cps_map_hash(&entries->by_orig, orig->text, orig->len, &place, sizeof(place));
 }
 
-static uint64_t digest_hash(const struct cps_entries *entries, const struct stir_identity *orig, const char *digest)
+/* With the box in it: one text goes to many. */
+static uint64_t digest_hash(const struct cps_entries *entries, const struct cps_shelf *shelf,
+                            const struct stir_identity *orig, const char *digest)
 {
-    return cps_map_hash(&entries->by_digest, orig->text, orig->len, digest ? digest : "", digest ? strlen(digest) : 0);
+    char who[sizeof(shelf) + STIR_IDENTITY_MAX];
+    memcpy(who, &shelf, sizeof(shelf));
+    memcpy(who + sizeof(shelf), orig->text, orig->len);
+    return cps_map_hash(&entries->by_digest, who, sizeof(shelf) + orig->len, digest ? digest : "",
+                        digest ? strlen(digest) : 0);
 }
 
 /* Until when it can matter: while it is fresh, and a while longer to be told "too old" from "none". */
@@ -112,7 +118,7 @@ void cps_entries_add(struct cps_entries *entries, struct cps_shelf *shelf, struc
         sizeof(*entry) + sizeof(*passport) + 6 * passport->token_len + passport->dest_count * sizeof(*passport->dest);
     cps_map_put(&entries->by_id, &entry->by_id, id_hash(entries, shelf, entry->id));
     cps_map_put(&entries->by_orig, &entry->by_orig, orig_hash(entries, shelf, &passport->orig));
-    cps_map_put(&entries->by_digest, &entry->by_digest, digest_hash(entries, &passport->orig, passport->msgi));
+    cps_map_put(&entries->by_digest, &entry->by_digest, digest_hash(entries, shelf, &passport->orig, passport->msgi));
     entry->next_shelved = shelf->first;
     entry->shelf_link = &shelf->first;
     if (shelf->first) {
@@ -211,7 +217,7 @@ bool cps_entries_collect(const struct cps_entries *entries, const struct cps_she
         }
     }
     for (size_t i = 0; i < count; i++) {
-        node = cps_map_first(&entries->by_digest, digest_hash(entries, orig, digests[i]));
+        node = cps_map_first(&entries->by_digest, digest_hash(entries, shelf, orig, digests[i]));
         for (; node; node = cps_map_next(node)) {
             struct cps_entry *entry = ENTRY_OF(node, by_digest);
             if (is_from(entry, shelf, orig, seen) && has_digest(entry, digests[i]) && !add_candidate(out, entry)) {
