@@ -134,7 +134,7 @@ const struct stir_conf_key gw_config_table[] = {
     BOOL_KEY("sign", "with_chain", sign_with_chain, "no", true,
              "Put the certificate chain into the envelope, for receivers that cannot fetch it."),
     INT_KEY("verify", "wait_ms", verify_wait_ms, "500", 0, 600000, true,
-            "The longest that a message waits for its PASSporT to arrive."),
+            "The longest that a message waits for its PASSporT to arrive (and up to 200 ms for the last reading)."),
     LIST_KEY("verify", "deliver", verify_deliver, "", true,
              "Verdicts with which a message is delivered without a tag. A verdict in none of the lists: tag."),
     LIST_KEY("verify", "tag", verify_tag, "", true, "Verdicts with which a message is delivered with a tag."),
@@ -146,8 +146,9 @@ const struct stir_conf_key gw_config_table[] = {
     STRING_KEY("verify", "signer_tlv", verify_signer_tlv, "0x1502", 1, true,
                "The TLV that carries who signed: SPC or TN. Those that a message brings along are removed."),
     STRING_KEY("verify", "text_prefix", verify_text_prefix, "", 0, true,
-               "For peers that cannot read TLVs: put before the text of tagged messages, with the verdict for %v. "
-               "Empty: the text stays as it is."),
+               "For peers that cannot read TLVs: put before the text of tagged messages, with the verdict for %v; "
+               "quotes around it keep spaces. Left out of segments and where it does not fit. Empty: the text stays "
+               "as it is."),
     ENUM_KEY(
         "sender", "alphanumeric", alphanumeric, "unsigned", alphanumerics, true,
         "An alphanumeric sender is no telephone number: unsigned, or domain for a SIP URI in alphanumeric_domain."),
@@ -187,7 +188,7 @@ const struct stir_conf_key gw_config_table[] = {
     INT_KEY("cps", "request_timeout_ms", cps_request_timeout_ms, "5000", 10, 600000, true, "For its answer."),
     INT_KEY("cps", "max_connections", cps_max_connections, "16", 1, 1024, true, "Connections to it, kept alive."),
     INT_KEY("cps", "max_in_flight", cps_max_in_flight, "4096", 1, 1000000, true,
-            "Requests under way; what comes beyond is treated as a CPS that cannot be reached."),
+            "Messages whose PASSporT is being published or looked for; what comes beyond waits its turn."),
     STRING_KEY("trust", "roots", trust_roots, "", 0, true, "The STI roots, PEM. Needed to verify."),
     LIST_KEY("trust", "crl", trust_crl, "", true, "Revocation lists, PEM or DER; they may be indirect."),
     STRING_KEY("trust", "crl_issuer", trust_crl_issuer, "", 0, true,
@@ -213,11 +214,14 @@ const struct stir_conf_key gw_config_table[] = {
     STRING_KEY("trust", "replay_file", trust_replay_file, "", 0, true, "The file, with sqlite."),
     INT_KEY("trust", "replay_max", trust_replay_max, "1000000", 1000, 100000000, true, "How many are remembered."),
     STRING_KEY("keys", "dir", keys_dir, "", 0, true,
-               "Our private keys, by destination, with which envelopes are opened."),
+               "Our private keys, with which envelopes are opened: a directory of PEM, DER or JWK files. A file's name up "
+               "to its first dot says for whom: a number, what numbers begin with and *, or * for all (also: default). "
+               "The longest that fits counts; NUMBER.old.jwk is one more key of NUMBER."),
     STRING_KEY("keys", "recipients_dir", keys_recipients_dir, "", 0, true,
-               "Public keys of destinations, to which PASSporTs are encrypted."),
+               "Public keys of destinations, to which PASSporTs are encrypted: files named as in dir."),
     STRING_KEY("tenants", "dir", tenants_dir, "", 0, true,
-               "One file for each system_id that is signed for: certificate, key, numbers."),
+               "A directory with one file NAME.conf for each tenant that is signed for, read again on SIGHUP: section "
+               "[tenant], keys key, certificate, x5u, numbers, names, system_id (NAME if it is not given)."),
     STRING_KEY("spool", "file", spool_file, "", 0, false,
                "SQLite file of PASSporTs that wait to be published. Empty: what cannot be published is lost."),
     INT_KEY("spool", "messages", spool_messages, "100000", 1, 100000000, true, "How many may wait."),

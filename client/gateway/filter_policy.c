@@ -69,12 +69,20 @@ static void read_values(struct gw_policy *out, const struct gw_config *config)
     out->log_numbers = config->log_numbers;
 }
 
+/* Quotes around it keep the spaces at its ends, which a configuration file does not. */
+static char *copy_prefix(const char *text)
+{
+    size_t n = strlen(text);
+    bool quoted = n >= 2 && text[0] == '"' && text[n - 1] == '"';
+    return quoted ? strndup(text + 1, n - 2) : strdup(text);
+}
+
 static enum stir_code copy_texts(struct gw_policy *out, const struct gw_config *config, struct stir_error *err)
 {
     bool domain = config->alphanumeric == GW_ALPHANUMERIC_DOMAIN;
     out->domain = strdup(domain ? config->alphanumeric_domain : "");
     out->judged = strdup(config->log_judged);
-    out->verify.text_prefix = strdup(config->verify_text_prefix);
+    out->verify.text_prefix = copy_prefix(config->verify_text_prefix);
     out->addressing.alphanumeric_domain = out->domain;
     return out->domain && out->judged && out->verify.text_prefix ? STIR_OK
                                                                  : stir_fail(err, STIR_E_NOMEM, "out of memory");

@@ -44,6 +44,7 @@ class Conn:
                     one, self.buffer = self.buffer[:n], self.buffer[n:]
                     self.take(Pdu(*struct.unpack(">III", one[4:16]), one[16:], one))
         self.closed = True
+        self.close()
 
 
 class Esme(Conn):
@@ -147,6 +148,7 @@ class Sidecar(Process):
     """A cps-smpp in front of a port. `keys` are configuration keys: submit__action="sign"."""
 
     def __init__(self, directory, name, peer_port, **keys):
+        self.terminated = self.killed = False
         self.directory = os.path.join(directory, name)
         os.makedirs(self.directory, exist_ok=True)
         self.judged_path = os.path.join(self.directory, "judged")
@@ -206,9 +208,21 @@ class Sidecar(Process):
         until(lambda: end.search(self.log()[seen:]), 20 * SLOW, "cps-smpp has reloaded")
         return self.log()[seen:]
 
-    def stop(self, seconds=40):
-        if self.running():
+    def terminate(self):
+        """SIGTERM, once: a second one would end it on the spot."""
+        if not self.terminated:
+            self.terminated = True
             self.signal(signal.SIGTERM)
+
+    def kill_now(self):
+        """SIGKILL, on purpose."""
+        self.terminated = self.killed = True
+        self.kill()
+
+    def stop(self, seconds=40):
+        if self.killed:
+            return
+        self.terminate()
         status = self.wait(seconds * SLOW)
         noise = NOISE.search(self.log())
         assert status == 0 and not noise, f"cps-smpp ended with {status}:\n{self.log()[-8000:]}"
