@@ -213,10 +213,11 @@ const struct stir_conf_key gw_config_table[] = {
              "Where used PASSporTs are remembered: memory, sqlite (a file that processes of a host share), none."),
     STRING_KEY("trust", "replay_file", trust_replay_file, "", 0, true, "The file, with sqlite."),
     INT_KEY("trust", "replay_max", trust_replay_max, "1000000", 1000, 100000000, true, "How many are remembered."),
-    STRING_KEY("keys", "dir", keys_dir, "", 0, true,
-               "Our private keys, with which envelopes are opened: a directory of PEM, DER or JWK files. A file's name up "
-               "to its first dot says for whom: a number, what numbers begin with and *, or * for all (also: default). "
-               "The longest that fits counts; NUMBER.old.jwk is one more key of NUMBER."),
+    STRING_KEY(
+        "keys", "dir", keys_dir, "", 0, true,
+        "Our private keys, with which envelopes are opened: a directory of PEM, DER or JWK files. A file's name up "
+        "to its first dot says for whom: a number, what numbers begin with and *, or * for all (also: default). "
+        "The longest that fits counts; NUMBER.old.jwk is one more key of NUMBER."),
     STRING_KEY("keys", "recipients_dir", keys_recipients_dir, "", 0, true,
                "Public keys of destinations, to which PASSporTs are encrypted: files named as in dir."),
     STRING_KEY("tenants", "dir", tenants_dir, "", 0, true,
