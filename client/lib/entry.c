@@ -92,10 +92,11 @@ static uint64_t orig_hash(const struct cps_entries *entries, const struct cps_sh
 static uint64_t digest_hash(const struct cps_entries *entries, const struct cps_shelf *shelf,
                             const struct stir_identity *orig, const char *digest)
 {
-    char who[sizeof(shelf) + STIR_IDENTITY_MAX];
-    memcpy(who, &shelf, sizeof(shelf));
-    memcpy(who + sizeof(shelf), orig->text, orig->len);
-    return cps_map_hash(&entries->by_digest, who, sizeof(shelf) + orig->len, digest ? digest : "",
+    uintptr_t place = (uintptr_t)shelf;
+    char who[sizeof(place) + STIR_IDENTITY_MAX];
+    memcpy(who, &place, sizeof(place));
+    memcpy(who + sizeof(place), orig->text, orig->len);
+    return cps_map_hash(&entries->by_digest, who, sizeof(place) + orig->len, digest ? digest : "",
                         digest ? strlen(digest) : 0);
 }
 
