@@ -1,4 +1,5 @@
 """cps-smpp when things go wrong: the CPS is away or slow, connections break, the sidecar is stopped or killed."""
+# presets: dev asan
 import os
 import socket
 import threading

@@ -1,4 +1,5 @@
 """How the sidecar is started, watched, reloaded and stopped; whom it lets in; silent connections."""
+# presets: dev asan
 import json
 import os
 import re

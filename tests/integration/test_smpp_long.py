@@ -1,4 +1,5 @@
 """cps-smpp: long messages are signed as one and judged as one, however their segments come."""
+# presets: dev asan
 import time
 import unittest
 

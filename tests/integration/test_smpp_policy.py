@@ -1,4 +1,5 @@
 """cps-smpp does as it is configured: what goes on and what does not, tags, prefixes, the record, reload."""
+# presets: dev asan
 import os
 import re
 import subprocess

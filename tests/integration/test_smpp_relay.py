@@ -1,5 +1,6 @@
 """The sidecar between an ESME and an SMSC, passing all on: octet for octet, whatever it is; slow, broken and hostile
 ends; many binds."""
+# presets: dev asan
 import contextlib
 import json
 import os

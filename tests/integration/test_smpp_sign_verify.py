@@ -1,4 +1,5 @@
 """cps-smpp signs on one side and verifies on the other: what is vouched for passes, what is not is told."""
+# presets: dev asan
 import os
 import unittest
 

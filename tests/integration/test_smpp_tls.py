@@ -1,4 +1,5 @@
 """The sidecar with TLS to ESMEs, to the peer, or both."""
+# presets: dev asan
 import ssl
 import unittest
 
