@@ -77,37 +77,34 @@ void gw_entry_free(struct gw_entry *entry)
 
 /* ---- buckets ---- */
 
-static void bucket_append(struct gw_bucket *buckets, size_t count, struct gw_node *node)
+static void bucket_append(struct gw_node **buckets, size_t count, struct gw_node *node)
 {
-    struct gw_bucket *bucket = &buckets[node->key & (count - 1)];
+    struct gw_node **last = &buckets[node->key & (count - 1)];
     node->next = NULL;
-    node->previous = bucket->last;
-    if (bucket->last) {
-        bucket->last->next = node;
-    } else {
-        bucket->first = node;
+    node->previous = *last;
+    if (*last) {
+        (*last)->next = node;
     }
-    bucket->last = node;
+    *last = node;
 }
 
 static void bucket_remove(struct gw_queue *queue, struct gw_node *node)
 {
-    struct gw_bucket *bucket = &queue->buckets[node->key & (queue->bucket_count - 1)];
     if (node->previous) {
         node->previous->next = node->next;
-    } else {
-        bucket->first = node->next;
     }
     if (node->next) {
         node->next->previous = node->previous;
     } else {
-        bucket->last = node->previous;
+        queue->buckets[node->key & (queue->bucket_count - 1)] = node->previous;
     }
 }
 
-static void fill_buckets(const struct gw_queue *queue, struct gw_bucket *buckets, size_t count)
+static void fill_buckets(const struct gw_queue *queue, struct gw_node **buckets, size_t count)
 {
-    memset(buckets, 0, count * sizeof(*buckets));
+    for (size_t i = 0; i < count; i++) {
+        buckets[i] = NULL;
+    }
     for (struct gw_entry *entry = queue->first; entry; entry = entry->next) {
         for (size_t i = 0; i < entry->node_count; i++) {
             bucket_append(buckets, count, &entry->nodes[i]);
@@ -124,7 +121,7 @@ static enum stir_code make_buckets(struct gw_queue *queue, size_t nodes)
     if (count == queue->bucket_count) {
         return STIR_OK;
     }
-    struct gw_bucket *buckets = malloc(count * sizeof(*buckets));
+    struct gw_node **buckets = malloc(count * sizeof(struct gw_node *));
     if (!buckets) {
         return STIR_E_NOMEM;
     }

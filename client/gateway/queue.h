@@ -33,18 +33,14 @@ struct gw_entry {
     struct gw_node nodes[]; /* one a destination; behind them the octets */
 };
 
-struct gw_bucket {
-    struct gw_node *first, *last;
-};
-
 struct gw_queue {
     struct gw_entry *first, *last;
     uint64_t next_place;
     size_t count;
     size_t octets; /* of the PDUs as they came */
     size_t node_count;
-    struct gw_bucket *buckets;
-    size_t bucket_count; /* 0 or a power of two */
+    struct gw_node **buckets; /* each its last node */
+    size_t bucket_count;      /* 0 or a power of two */
 };
 
 /* An entry with a copy of the PDU, read: held.pdu or held.fault. STIR_E_NOMEM. */

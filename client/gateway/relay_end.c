@@ -27,7 +27,6 @@ void gw_relay_leg_done(struct gw_relay *relay, enum gw_leg leg)
 {
     struct gw_side *side = &relay->side[leg];
     if (side->open) {
-        gw_relay_flush(relay);
         side->open = false;
         relay->ops->close(relay->arg, leg);
     }

@@ -167,7 +167,6 @@ static void decide_to_send(struct gw_entry *entry)
 {
     entry->decided = true;
     if (!entry->relay->side[entry->held.from].abandoning) {
-        entry->listed = true;
         entry->next_ready = NULL;
         release(entry);
     }
@@ -261,11 +260,7 @@ void gw_relay_abandon(struct gw_relay *relay, enum gw_leg leg)
         } else {
             counters->dropped++;
         }
-        end_entry(entry, &ready);
-        while (ready) {
-            ready->listed = false;
-            ready = ready->next_ready;
-        }
+        end_entry(entry, &ready); /* their turn will not come */
     }
     relay->side[leg].abandoning = false;
 }

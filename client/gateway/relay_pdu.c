@@ -110,9 +110,6 @@ static void bind_answered(struct gw_relay *relay, uint32_t status)
 static enum gw_taken take_unbound(struct gw_relay *relay, const struct smpp_header *header)
 {
     bool peer = relay->side[GW_PEER].open;
-    if (smpp_command_is_response(header->command)) {
-        return GW_TAKEN; /* there is nobody whom it could be for */
-    }
     if (peer && (header->command == SMPP_ENQUIRE_LINK || header->command == SMPP_UNBIND)) {
         return GW_ON;
     }
@@ -246,10 +243,10 @@ enum gw_taken gw_relay_take(struct gw_relay *relay, enum gw_leg leg, const char 
     if ((header.command & ~SMPP_RESP) != SMPP_ENQUIRE_LINK) {
         relay->traffic_ms = relay->now_ms;
     }
-    if (response && (leg == GW_PEER || relay->state != GW_OPEN)) {
+    if (response) {
         return take_response(relay, leg, &header);
     }
-    if (ending && !response) {
+    if (ending) {
         return take_late(relay, leg, &header);
     }
     if (leg == GW_ESME) {

@@ -24,6 +24,7 @@ struct rig {
     struct stir_buf told;
     struct gw_held *held[RIG_HELD_MAX];
     size_t held_count;
+    unsigned writes;
     uint64_t now;
     bool by_octet; /* input comes octet by octet */
     bool admits;   /* what is answered to admit() */
@@ -51,6 +52,7 @@ static inline void rig_tell(struct rig *rig, const char *fmt, ...)
 static inline void rig_write(void *arg, enum gw_leg leg, const void *data, size_t n)
 {
     struct rig *rig = arg;
+    rig->writes++;
     stir_buf_put(&rig->out[leg], data, n);
     for (const char *at = data, *end = at + n; at < end;) { /* whole PDUs only are ever sent */
         struct smpp_header header = smpp_header_read(at);

@@ -31,6 +31,7 @@ PDU_EVENT(p_resp, GW_PEER, SMPP_SUBMIT_SM | SMPP_RESP, 0, 5, RIG_RESP)
 PDU_EVENT(p_bound, GW_PEER, SMPP_BIND_TRANSCEIVER | SMPP_RESP, 0, 1, RIG_RESP)
 PDU_EVENT(p_refused, GW_PEER, SMPP_BIND_TRANSCEIVER | SMPP_RESP, SMPP_RBINDFAIL, 1, "")
 PDU_EVENT(p_nack, GW_PEER, SMPP_GENERIC_NACK, SMPP_RINVCMDID, 1, "")
+PDU_EVENT(p_unbound, GW_PEER, SMPP_UNBIND | SMPP_RESP, 0, 0, "")
 PDU_EVENT(p_outbind, GW_PEER, SMPP_OUTBIND, 0, 5, "'me' 00 'secret' 00")
 
 static void e_lost(struct rig *rig)
@@ -236,6 +237,16 @@ static const struct {
       [GW_DRAINING] = {"E:generic_nack#1!3 released E:unbind#7fffffff P:unbind#7fffffff", GW_UNBINDING},
       [GW_UNBINDING] = {"E:generic_nack#1!3", GW_UNBINDING},
       [GW_CLOSED] = {"", GW_CLOSED}}},
+    {"an unbind_resp never asked for",
+     p_unbound,
+     {[GW_OPEN] = {"", GW_OPEN},
+      [GW_CONNECTING] = {"", GW_CONNECTING},
+      [GW_BINDING] = {"E:unbind_resp#0", GW_BINDING},
+      [GW_BOUND] = {"E:unbind_resp#0", GW_BOUND},
+      [GW_UNBOUND] = {"E:unbind_resp#0", GW_UNBOUND},
+      [GW_DRAINING] = {"E:unbind_resp#0 released E:unbind#7fffffff P:unbind#7fffffff", GW_UNBINDING},
+      [GW_UNBINDING] = {"E:unbind_resp#0", GW_UNBINDING},
+      [GW_CLOSED] = {"", GW_CLOSED}}},
     {"outbind",
      p_outbind,
      {[GW_OPEN] = {"", GW_OPEN},
@@ -368,6 +379,11 @@ static void play_session(bool by_octet, bool offers)
     UNIT_CHECK(session.rig.counters.passed == session.rig.counters.offered, "passed");
     UNIT_CHECK((session.rig.counters.offered > 50) == offers, "%u offered", (unsigned)session.rig.counters.offered);
     UNIT_CHECK(session.rig.counters.binds == 2, "binds");
+    UNIT_CHECK(session.rig.counters.octets_from_esme == session.sent[GW_ESME].len &&
+                   session.rig.counters.octets_from_peer == session.sent[GW_PEER].len &&
+                   session.rig.counters.pdus_from_esme + session.rig.counters.pdus_from_peer == 168 &&
+                   session.rig.counters.pdus_from_peer > 60 && session.rig.counters.pdus_from_esme > 60,
+               "what came is counted");
     UNIT_CHECK(session.rig.pool.held == 0 && session.rig.pool.octets == 0, "nothing is held");
     RIG_STATE(&session.rig, GW_UNBOUND, "after the last unbind");
     for (int leg = 0; leg < GW_LEG_COUNT; leg++) {
@@ -404,6 +420,9 @@ static void test_run(void)
         rig_in(&rig, GW_ESME, all.ptr + cut, all.len - cut);
         rig_went(&rig, GW_PEER, all.ptr, all.len, "two pieces");
     }
+    rig.writes = 0;
+    rig_in(&rig, GW_ESME, all.ptr, all.len);
+    UNIT_CHECK(rig.writes == 1, "one piece in, %u out", rig.writes);
     UNIT_CHECK(rig.counters.pdus_from_esme % 500 == 1, "counted: the bind and the runs");
     stir_buf_free(&all);
     rig_free(&rig);
@@ -466,6 +485,11 @@ static void test_bind_answer(void)
     RIG_STATE(&rig, GW_BINDING, "no answer to a bind");
     rig_send(&rig, GW_PEER, SMPP_BIND_TRANSMITTER | SMPP_RESP, 0, 9, RIG_RESP);
     RIG_STATE(&rig, GW_BOUND, "the sequence number of the bind");
+    rig_free(&rig);
+    rig_init(&rig, NULL);
+    rig_bring(&rig, GW_BINDING);
+    rig_send(&rig, GW_PEER, SMPP_GENERIC_NACK, 0, 1, "");
+    RIG_STATE(&rig, GW_UNBOUND, "a generic_nack never means yes");
     rig_free(&rig);
 }
 

@@ -194,6 +194,7 @@ static void test_binds(void)
         rig_send(&rig, GW_ESME, SMPP_BIND_RECEIVER, 0, 3, binds[i].body);
         (void)snprintf(expected, sizeof(expected), "E:bind_receiver_resp#3!%x", (unsigned)binds[i].status);
         RIG_TOLD(&rig, expected, binds[i].label);
+        UNIT_CHECK(rig.counters.nacked == 1 && rig.counters.binds_failed == 1, "%s: counted", binds[i].label);
         RIG_STATE(&rig, GW_OPEN, binds[i].label);
         rig_send(&rig, GW_ESME, SMPP_BIND_RECEIVER, 0, 4, RIG_BIND);
         RIG_TOLD(&rig, "connect stop E", "it may try again");

@@ -93,6 +93,30 @@ static void test_multi(void)
     rig_free(&rig);
 }
 
+/* Those that had their turn before they were decided. */
+static void test_turn_before_decision(void)
+{
+    for (int order = 0; order < 2; order++) {
+        struct rig rig;
+        init(&rig);
+        rig_send(&rig, GW_ESME, SMPP_SUBMIT_MULTI, 0, 3,
+                 "00 0101 '1' 00 03 01 0101 '21' 00 01 0101 '22' 00 01 0101 '23' 00" MAKE_FLAGS "02 'hi'");
+        rig_say(&rig, GW_ESME, 4, "1", "21");
+        rig_say(&rig, GW_ESME, 5, "1", "22");
+        rig_say(&rig, GW_ESME, 6, "1", "23");
+        gw_held_pass(rig_held(&rig, 3));
+        for (unsigned i = 0; i < 3; i++) {
+            gw_held_pass(rig_held(&rig, order ? 4 + i : 6 - i));
+        }
+        RIG_TOLD(&rig,
+                 order ? "P:submit_multi#3 P:submit_sm#4 P:submit_sm#5 P:submit_sm#6"
+                       : "P:submit_multi#3 P:submit_sm#6 P:submit_sm#5 P:submit_sm#4",
+                 "as they are decided");
+        UNIT_CHECK(rig.pool.held == 0, "nothing is left");
+        rig_free(&rig);
+    }
+}
+
 /* Against a plain list: many pairs, decided in any order. */
 static void test_any_order(void)
 {
@@ -269,6 +293,21 @@ static void test_bound_count(void)
     rig_free(&rig);
 }
 
+/* The same for what comes from the peer. */
+static void test_bound_peer(void)
+{
+    struct rig rig;
+    init(&rig);
+    rig.options.held_max = 1;
+    rig_say(&rig, GW_PEER, 2, "1", "2");
+    rig_say(&rig, GW_PEER, 3, "1", "2");
+    RIG_TOLD(&rig, "stop P", "one");
+    gw_held_pass(rig_held(&rig, 2));
+    gw_relay_resume(rig.relay, rig.now);
+    RIG_TOLD(&rig, "E:deliver_sm#2 resume read P", "and the next");
+    rig_free(&rig);
+}
+
 static void test_bound_octets(void)
 {
     struct rig rig;
@@ -369,6 +408,54 @@ static void test_pool_next(void)
     rig_free(&first);
 }
 
+/* In line: one may go from the middle; and one release may be room for several. */
+static void test_pool_line(void)
+{
+    struct rig first, others[3];
+    struct rig_pdu pdu = rig_message(SMPP_SUBMIT_SM, 2, "1", "2");
+    init(&first);
+    first.pool.octets_max = 4000 + 10 * pdu.len;
+    struct rig_pdu big = rig_pdu(SMPP_DATA_SM, 0, 2, MAKE_ADDRESSES "00 00 00");
+    struct smpp_header header = {.length = 4000, .command = SMPP_DATA_SM, .sequence = 2};
+    char octets[4000] = {0};
+    memcpy(octets, big.octets, big.len);
+    smpp_header_write(octets, &header);
+    rig_in(&first, GW_ESME, octets, sizeof(octets));
+    for (unsigned i = 3; i <= 9; i++) {
+        rig_say(&first, GW_ESME, i, "1", "2");
+    }
+    for (size_t i = 0; i < 3; i++) {
+        rig_init(&others[i], &first);
+        rig_bring(&others[i], GW_BOUND);
+        others[i].options.offers[GW_ESME] = true;
+        rig_say(&others[i], GW_ESME, 2, "1", "2");
+    }
+    UNIT_CHECK(first.pool.octets == first.pool.octets_max, "the pool is full");
+    for (size_t i = 0; i < 3; i++) {
+        rig_say(&others[i], GW_ESME, 3, "1", "2");
+        RIG_TOLD(&others[i], "stop E", "the pool is full");
+    }
+    rig_free(&others[1]); /* gives its own room to the first in line */
+    RIG_TOLD(&others[0], "resume", "there is some");
+    gw_relay_resume(others[0].relay, first.now);
+    RIG_TOLD(&others[0], "read E", "and it is taken");
+    RIG_TOLD(&others[2], "resume", "the next may try too");
+    gw_relay_resume(others[2].relay, first.now);
+    RIG_TOLD(&others[2], "", "in vain");
+    rig_say(&others[0], GW_ESME, 4, "1", "2");
+    RIG_TOLD(&others[0], "stop E", "the pool is full again");
+    gw_held_answer(rig_held(&first, 2), 8);
+    RIG_TOLD(&others[2], "resume", "who has waited longer");
+    RIG_TOLD(&others[0], "", "one at a time");
+    gw_relay_resume(others[2].relay, first.now);
+    RIG_TOLD(&others[0], "resume", "and the next, as there is still room");
+    gw_relay_resume(others[0].relay, first.now);
+    rig_free(&others[0]);
+    rig_free(&others[2]);
+    rig_free(&first);
+    UNIT_CHECK(first.pool.held == 0 && !first.pool.first_waiting && !first.pool.last_waiting, "nothing is left");
+}
+
 /* ---- ends ---- */
 
 static void test_abandoned(void)
@@ -432,6 +519,35 @@ static void test_decided_while_abandoned(void)
     rig_free(&rig);
 }
 
+/* Of the peer that is lost nothing is passed on either, whoever decides then. */
+static void pass_all_held(void *arg, struct gw_held *held)
+{
+    struct rig *rig = arg;
+    for (size_t i = 0; i < rig->held_count; i++) {
+        if (rig->held[i] != held) {
+            gw_held_pass(rig->held[i]);
+        }
+    }
+    rig->held_count = 0;
+}
+
+static void test_decided_when_lost(void)
+{
+    for (int first = 0; first < GW_LEG_COUNT; first++) {
+        for (int lost = 0; lost < GW_LEG_COUNT; lost++) {
+            struct rig rig;
+            init(&rig);
+            rig.filter.abandoned = pass_all_held;
+            rig_say(&rig, (enum gw_leg)first, 2, "1", "2");
+            rig_say(&rig, gw_other((enum gw_leg)first), 3, "1", "2");
+            rig_clear(&rig);
+            gw_relay_lost(rig.relay, (enum gw_leg)lost, NULL, rig.now);
+            RIG_TOLD(&rig, lost == GW_ESME ? "released close P" : "released close E", "nothing goes on");
+            rig_free(&rig);
+        }
+    }
+}
+
 static void test_unbind_waits(void)
 {
     struct rig rig;
@@ -471,10 +587,12 @@ static void test_unbind_waits_no_longer(void)
 
 UNIT_MAIN("gw_relay_held", {"the order of a pair is kept", test_order}, {"in each direction", test_directions},
           {"what is no message does not wait", test_others_pass}, {"submit_multi", test_multi},
-          {"decided in any order", test_any_order}, {"places are exchanged", test_reorder}, {"an edit", test_edit},
-          {"an answer", test_answer}, {"decided at once", test_at_once}, {"an action that changes", test_reload},
-          {"a bound of messages", test_bound_count}, {"a bound of octets", test_bound_octets},
-          {"a bound that several share", test_pool}, {"or give up", test_pool_next},
-          {"a connection ends", test_abandoned}, {"a relay is freed", test_freed},
-          {"decisions while others are abandoned", test_decided_while_abandoned},
+          {"decided when their turn is past", test_turn_before_decision}, {"decided in any order", test_any_order},
+          {"places are exchanged", test_reorder}, {"an edit", test_edit}, {"an answer", test_answer},
+          {"decided at once", test_at_once}, {"an action that changes", test_reload},
+          {"a bound of messages", test_bound_count}, {"from the peer", test_bound_peer},
+          {"a bound of octets", test_bound_octets}, {"a bound that several share", test_pool},
+          {"or give up", test_pool_next}, {"a line of them", test_pool_line}, {"a connection ends", test_abandoned},
+          {"a relay is freed", test_freed}, {"decisions while others are abandoned", test_decided_while_abandoned},
+          {"decisions when a leg is lost", test_decided_when_lost},
           {"unbind waits for what is before it", test_unbind_waits}, {"but not for ever", test_unbind_waits_no_longer})

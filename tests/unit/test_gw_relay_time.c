@@ -117,6 +117,66 @@ static void test_not_read(void)
     rig_free(&rig);
 }
 
+/* A leg that was asked, and then not read because of us, is not dead for that. */
+static void test_asked_and_not_read(void)
+{
+    struct rig rig;
+    rig_init(&rig, NULL);
+    rig_bring(&rig, GW_BOUND);
+    tick(&rig, 60000);
+    rig_send(&rig, GW_PEER, SMPP_ENQUIRE_LINK | SMPP_RESP, 0, 0x7fffffff, "");
+    gw_relay_full(rig.relay, GW_PEER, true, rig.now);
+    tick(&rig, 30000);
+    gw_relay_full(rig.relay, GW_PEER, false, rig.now);
+    tick(&rig, 1);
+    RIG_STATE(&rig, GW_BOUND, "its time begins anew");
+    rig_free(&rig);
+}
+
+/* What comes between two ticks counts from when it came. */
+static void test_heard_between(void)
+{
+    struct rig rig;
+    rig_init(&rig, NULL);
+    rig_bring(&rig, GW_BOUND);
+    rig.now += 59999;
+    rig_send(&rig, GW_ESME, SMPP_ENQUIRE_LINK, 0, 5, "");
+    rig_send(&rig, GW_PEER, SMPP_ENQUIRE_LINK | SMPP_RESP, 0, 5, "");
+    rig_clear(&rig);
+    tick(&rig, 59999);
+    RIG_TOLD(&rig, "", "not silent for so long");
+    rig_free(&rig);
+}
+
+/* ---- PDUs that do not end ---- */
+
+static void test_half(void)
+{
+    for (int by_octet = 0; by_octet < 2; by_octet++) {
+        struct rig_pdu pdu = rig_message(SMPP_SUBMIT_SM, 2, "1", "2");
+        struct rig rig;
+        rig_init(&rig, NULL);
+        rig_bring(&rig, GW_BOUND);
+        rig.options.enquire_ms = 0;
+        rig.by_octet = by_octet;
+        rig_in(&rig, GW_ESME, pdu.octets, pdu.len);
+        tick(&rig, 500000);
+        RIG_STATE(&rig, GW_BOUND, "whole ones have no time limit");
+        rig_in(&rig, GW_ESME, pdu.octets, 20);
+        for (unsigned i = 0; i < 5; i++) { /* the rest of one, and the beginning of the next */
+            tick(&rig, 100000);
+            rig_in(&rig, GW_ESME, pdu.octets + 20, pdu.len - 20);
+            rig_in(&rig, GW_ESME, pdu.octets, 20);
+        }
+        RIG_STATE(&rig, GW_BOUND, "each has its time");
+        tick(&rig, 119999);
+        RIG_STATE(&rig, GW_BOUND, "not yet");
+        tick(&rig, 1);
+        RIG_STATE(&rig, GW_CLOSED, "half a PDU");
+        rig_free(&rig);
+    }
+}
+
 /* ---- one octet a second ---- */
 
 static void test_slow(void)
@@ -233,6 +293,55 @@ static void test_drain_late(void)
     rig_free(&rig);
 }
 
+/* What the next PDU waits for is no reason any more: it is left to its sender, and what is behind it heard. */
+static void test_drain_stalled(void)
+{
+    for (int leg = 0; leg < GW_LEG_COUNT; leg++) {
+        enum gw_leg from = (enum gw_leg)leg;
+        uint32_t answer = from == GW_ESME ? SMPP_DELIVER_SM | SMPP_RESP : SMPP_SUBMIT_SM | SMPP_RESP;
+        struct rig rig;
+        rig_init(&rig, NULL);
+        rig_bring(&rig, GW_BOUND);
+        rig.options.offers[from] = true;
+        rig.options.held_max = 1;
+        rig_say(&rig, from, 2, "1", "2");
+        rig_say(&rig, from, 3, "1", "2");
+        rig_send(&rig, from, answer, 0, 9, RIG_RESP);
+        rig_clear(&rig);
+        rig.now += 5000;
+        gw_relay_drain(rig.relay, 8000, rig.now);
+        RIG_TOLD(&rig, from == GW_ESME ? "P:deliver_sm_resp#9 read E" : "E:submit_sm_resp#9 read P", "heard");
+        tick(&rig, 3999);
+        RIG_STATE(&rig, GW_DRAINING, "one is still held");
+        gw_held_answer(rig_held(&rig, 2), 8);
+        rig_clear(&rig);
+        gw_relay_resume(rig.relay, rig.now);
+        RIG_TOLD(&rig, "released E:unbind#7fffffff P:unbind#7fffffff", "none");
+        rig_free(&rig);
+    }
+}
+
+/* A receipt is under way as any request is; what was so in an earlier bind is not. */
+static void test_drain_under_way(void)
+{
+    struct rig rig;
+    rig_init(&rig, NULL);
+    rig_bring(&rig, GW_BOUND);
+    rig.options.offers[GW_PEER] = true;
+    rig_send(&rig, GW_PEER, SMPP_DELIVER_SM, 0, 3, MAKE_ADDRESSES "04 00 00 00 00 00 00 00 00 02 'ok'");
+    rig_send(&rig, GW_ESME, SMPP_QUERY_SM, 0, 4, "");
+    rig_send(&rig, GW_ESME, SMPP_UNBIND, 0, 5, "");
+    rig_send(&rig, GW_PEER, SMPP_UNBIND | SMPP_RESP, 0, 5, "");
+    rig_send(&rig, GW_ESME, SMPP_BIND_TRANSCEIVER, 0, 6, RIG_BIND);
+    rig_send(&rig, GW_PEER, SMPP_BIND_TRANSCEIVER | SMPP_RESP, 0, 6, RIG_RESP);
+    rig_send(&rig, GW_PEER, SMPP_DELIVER_SM, 0, 7, MAKE_ADDRESSES "04 00 00 00 00 00 00 00 00 02 'ok'");
+    gw_relay_drain(rig.relay, 8000, rig.now);
+    RIG_STATE(&rig, GW_DRAINING, "a receipt is under way");
+    rig_send(&rig, GW_ESME, SMPP_DELIVER_SM | SMPP_RESP, 0, 7, RIG_RESP);
+    RIG_STATE(&rig, GW_UNBINDING, "and nothing else");
+    rig_free(&rig);
+}
+
 /* Stopped while the unbind of one of them is under way. */
 static void test_drain_unbinding(void)
 {
@@ -253,6 +362,8 @@ static void test_drain_unbinding(void)
 
 UNIT_MAIN("gw_relay_time", {"a silent leg is asked", test_enquire}, {"signs of life", test_signs_of_life},
           {"numbers of our own requests", test_own_sequence}, {"all numbers in use", test_own_sequence_round},
-          {"a leg that is not read", test_not_read}, {"an octet a second", test_slow},
+          {"a leg that is not read", test_not_read}, {"or not when it was asked", test_asked_and_not_read},
+          {"heard between ticks", test_heard_between}, {"half a PDU", test_half}, {"an octet a second", test_slow},
           {"a bind by the octet", test_slow_bind}, {"nothing to do", test_idle}, {"drained", test_drain},
-          {"drained at last", test_drain_late}, {"drained while unbinding", test_drain_unbinding})
+          {"drained at last", test_drain_late}, {"drained while stalled", test_drain_stalled},
+          {"drained with a receipt under way", test_drain_under_way}, {"drained while unbinding", test_drain_unbinding})
