@@ -15,8 +15,26 @@ static void on_offer(void *arg, struct gw_held *held)
         return;
     }
     gw_message_read(&message, held, &way->settings, &core->policy->addressing);
-    (way->action == GW_SIGN ? gw_sign_offer : gw_verify_offer)(core, held, &message);
+    bool verify = way->action == GW_VERIFY;
+    char signer[GW_SIGNER_MAX];
+    if (!gw_sent_is_repeat(core, held, verify, signer, sizeof(signer))) {
+        (verify ? gw_verify_offer : gw_sign_offer)(core, held, &message);
+    } else if (verify) {
+        gw_verify_again(core, held, &message, signer);
+    } else {
+        gw_sign_again(core, held);
+    }
     gw_message_clear(&message);
+}
+
+static void on_answered(void *arg, const struct gw_bind *bind, enum gw_leg from, uint32_t sequence, uint32_t status)
+{
+    gw_sent_answered(arg, bind, from, sequence, status);
+}
+
+static void on_ended(void *arg, const struct gw_bind *bind)
+{
+    gw_sent_ended(arg, bind);
 }
 
 static void on_abandoned(void *arg, struct gw_held *held)
@@ -57,13 +75,18 @@ static void on_timer(uv_timer_t *timer)
     core->timer_ms = 0;
     gw_join_expire(core);
     gw_items_expire(core);
+    gw_sent_expire(core);
 }
 
 static uint64_t next_due(const struct gw_filter_core *core)
 {
-    uint64_t due = gw_items_due(core), join = gw_join_due(core);
-    due = join < due ? join : due;
-    return core->closing_ms && core->closing_ms < due ? core->closing_ms : due;
+    const uint64_t dues[] = {gw_items_due(core), gw_join_due(core), gw_sent_due(core),
+                             core->closing_ms ? core->closing_ms : UINT64_MAX};
+    uint64_t due = UINT64_MAX;
+    for (size_t i = 0; i < sizeof(dues) / sizeof(dues[0]); i++) {
+        due = dues[i] < due ? dues[i] : due;
+    }
+    return due;
 }
 
 /* Before the loop waits: what has gathered is written, and the timer is set to what comes first. */
@@ -141,6 +164,9 @@ static void free_core(struct gw_filter_core *core)
 {
     if (core->join) {
         gw_join_free(core);
+    }
+    if (core->sent_binds.buckets) {
+        gw_sent_free_all(core);
     }
     cps_map_free(&core->lost_by_print);
     gw_policy_unref(core->policy);
@@ -221,7 +247,7 @@ static enum stir_code set_up(struct gw_filter_core *core, const struct gw_config
     if (code == STIR_OK) {
         code = gw_judge_open(&core->judge, core->policy->judged, err);
     }
-    if (code == STIR_OK && !(gw_join_init(core) && cps_map_init(&core->lost_by_print))) {
+    if (code == STIR_OK && !(gw_join_init(core) && gw_sent_init(core) && cps_map_init(&core->lost_by_print))) {
         code = stir_fail(err, STIR_E_NOMEM, "out of memory");
     }
     return code;
@@ -246,6 +272,8 @@ enum stir_code gw_filter_make(struct gw_filter *out, const struct gw_config *con
     core->ops.max = core->policy->operations_max;
     *out = (struct gw_filter){.offer = on_offer,
                               .abandoned = on_abandoned,
+                              .answered = on_answered,
+                              .ended = on_ended,
                               .reload = on_reload,
                               .metrics = on_metrics,
                               .stop = on_stop,

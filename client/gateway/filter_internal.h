@@ -14,7 +14,9 @@ enum {
     GW_CLOSE_MS = 2000,     /* and what is being published then still may */
     GW_REPEAT_MS = 300000,  /* how long it is remembered that a message lost its connection */
     GW_REPEATS_MAX = 10000, /* and how many */
+    GW_SENT_MAX = 50000,    /* not answered; and as many that may be sent again */
     GW_PRINT = 32,
+    GW_SIGNER_MAX = STIR_IDENTITY_MAX + 8,
 };
 
 /* A message that is held: a whole one, or a segment. */
@@ -64,8 +66,12 @@ struct gw_item_list {
     size_t count;
 };
 
-/* What is kept of one system_id's segments in one direction. */
-struct gw_join_peer;
+struct gw_sent;
+
+struct gw_sent_list {
+    struct gw_sent *first, *last;
+    size_t count;
+};
 
 struct gw_filter_core {
     uv_loop_t *loop;
@@ -79,6 +85,9 @@ struct gw_filter_core {
     struct cps_map join_peers;
     struct gw_item_list signing, verifying, lost; /* by deadline */
     struct cps_map lost_by_print;
+    struct cps_map sent_binds, sent_by_sequence, sent_by_print;
+    size_t unanswered;
+    struct gw_sent_list repeatable;
     uv_timer_t timer;
     uint64_t timer_ms; /* what it is set to, 0: not */
     uv_prepare_t prepare;
@@ -184,10 +193,37 @@ uint64_t gw_join_due(const struct gw_filter_core *core);
 /* Decides all that waits for segments. */
 void gw_join_give_up_all(struct gw_filter_core *core);
 
+/* ---- filter_sent.c ---- */
+
+/* A record of a message that is about to go on with a PASSporT; NULL: none can be kept. verify: it passed, signed by
+ * `signer`. */
+struct gw_sent *gw_sent_new(const struct gw_held *held, bool verify, const char *signer);
+
+/* It has gone on; or it has not. Both take NULL. */
+void gw_sent_add(struct gw_filter_core *core, struct gw_sent *sent);
+void gw_sent_free(struct gw_sent *sent);
+
+void gw_sent_answered(struct gw_filter_core *core, const struct gw_bind *bind, enum gw_leg from, uint32_t sequence,
+                      uint32_t status);
+void gw_sent_ended(struct gw_filter_core *core, const struct gw_bind *bind);
+
+/* The same was refused, or not answered, before. True once for each time; the signer is put into `signer`. */
+bool gw_sent_is_repeat(struct gw_filter_core *core, const struct gw_held *held, bool verify, char *signer, size_t cap);
+
+bool gw_sent_init(struct gw_filter_core *core);
+void gw_sent_free_all(struct gw_filter_core *core);
+void gw_sent_expire(struct gw_filter_core *core);
+uint64_t gw_sent_due(const struct gw_filter_core *core);
+
 /* ---- sign.c, verify.c ---- */
 
 void gw_sign_offer(struct gw_filter_core *core, struct gw_held *held, const struct gw_message *message);
 void gw_verify_offer(struct gw_filter_core *core, struct gw_held *held, const struct gw_message *message);
+
+/* A message that went on before, with its PASSporT, goes on again. */
+void gw_sign_again(struct gw_filter_core *core, struct gw_held *held);
+void gw_verify_again(struct gw_filter_core *core, struct gw_held *held, const struct gw_message *message,
+                     const char *signer);
 
 /* All operations of an item have ended. */
 void gw_sign_settled(struct gw_item *item);

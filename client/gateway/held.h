@@ -91,6 +91,14 @@ struct gw_filter {
      * its sender will repeat it. held is gone when this returns. */
     void (*abandoned)(void *arg, struct gw_held *held);
 
+    /* The response to a message that was passed on: its sequence number, and a status other than 0 if it is to be sent
+     * again or was refused. Also called for other requests in that direction. May be NULL. */
+    void (*answered)(void *arg, const struct gw_bind *bind, enum gw_leg from, uint32_t sequence, uint32_t status);
+
+    /* A bind has ended, behind the last abandoned(): what was passed on and not answered will be sent again by those
+     * who did not see the answer. May come again. May be NULL. */
+    void (*ended)(void *arg, const struct gw_bind *bind);
+
     /* SIGHUP: a new configuration, valid until the next. On failure the filter goes on with the one it has, and the
      * gateway drops the new one. Undecided messages stay undecided. */
     enum stir_code (*reload)(void *arg, const struct gw_config *config, struct stir_error *err);

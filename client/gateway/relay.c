@@ -107,6 +107,9 @@ void gw_relay_bind_end(struct gw_relay *relay)
     gw_relay_abandon(relay, GW_ESME);
     gw_relay_abandon(relay, GW_PEER);
     relay->side[GW_ESME].under_way = relay->side[GW_PEER].under_way = 0;
+    if (relay->options->filter && relay->options->filter->ended) {
+        relay->options->filter->ended(relay->options->filter->arg, &relay->bind);
+    }
     if (relay->admitted) {
         relay->admitted = false;
         relay->ops->released(relay->arg);

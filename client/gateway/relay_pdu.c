@@ -153,6 +153,16 @@ static void unbind_answered(struct gw_relay *relay, enum gw_leg by, bool granted
 
 /* ---- what goes through ---- */
 
+/* The filter knows what it let pass by its sequence number. */
+static void tell_filter(struct gw_relay *relay, enum gw_leg from, const struct smpp_header *header)
+{
+    const struct gw_filter *filter = relay->options->filter;
+    bool nack = header->command == SMPP_GENERIC_NACK && header->status == SMPP_ROK;
+    if (relay->options->offers[from] && filter && filter->answered) {
+        filter->answered(filter->arg, &relay->bind, from, header->sequence, nack ? SMPP_RSYSERR : header->status);
+    }
+}
+
 static enum gw_taken take_response(struct gw_relay *relay, enum gw_leg leg, const struct smpp_header *header)
 {
     const struct gw_side *other = &relay->side[gw_other(leg)];
@@ -174,6 +184,7 @@ static enum gw_taken take_response(struct gw_relay *relay, enum gw_leg leg, cons
         return GW_ON;
     }
     gw_relay_note_response(relay, leg, header);
+    tell_filter(relay, gw_other(leg), header);
     return GW_ON;
 }
 

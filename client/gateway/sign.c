@@ -20,6 +20,19 @@ static void refuse(struct gw_filter_core *core, struct gw_held *held, unsigned w
     gw_held_answer(held, core->policy->sign.reject_status);
 }
 
+/* With its PASSporT at the CPS. */
+static void pass_signed(struct gw_filter_core *core, struct gw_held *held)
+{
+    struct gw_sent *sent = gw_sent_new(held, false, "");
+    gw_held_pass(held);
+    gw_sent_add(core, sent);
+}
+
+void gw_sign_again(struct gw_filter_core *core, struct gw_held *held)
+{
+    pass_signed(core, held);
+}
+
 static void pass_all(struct gw_part *parts)
 {
     for (struct gw_part *part = parts; part; part = part->next) {
@@ -75,7 +88,11 @@ static void settled_open(struct gw_item *item)
     }
     ++*(item->spooled ? &counters->spooled : &counters->published);
     gw_waited_add(&counters->waited_sign, gw_now(item->core) - item->arrived_ms);
-    pass_all(item->parts);
+    for (struct gw_part *part = item->parts; part; part = part->next) {
+        if (part->held) {
+            pass_signed(item->core, part->held);
+        }
+    }
     gw_item_decided(item);
 }
 

@@ -62,7 +62,13 @@ static enum gw_treatment treat(struct gw_filter_core *core, const struct gw_poli
         .with_prefix = whole,
         .settings = &policy->ways[held->from].settings,
     };
+    struct gw_sent *sent = finding->verdict == STIR_PASSED ? gw_sent_new(held, true, finding->signer) : NULL;
     struct gw_tag_outcome outcome = gw_tag_decide(held, policy, &tag);
+    if (outcome.rejected) {
+        gw_sent_free(sent);
+    } else {
+        gw_sent_add(core, sent);
+    }
     core->counters.planted += outcome.planted;
     core->counters.prefix_left_out += outcome.prefix_left_out;
     return outcome.rejected ? GW_TREAT_REJECT : tag.treatment;
@@ -93,16 +99,28 @@ static struct subject subject_of(const struct gw_held *held, const struct gw_mes
     };
 }
 
-/* A message that was not looked for. */
-static void judge_now(struct gw_filter_core *core, struct gw_held *held, const struct gw_message *message,
-                      enum stir_verdict verdict, const char *reason)
+/* A message, or a segment, by itself. */
+static void judge_one(struct gw_filter_core *core, struct gw_held *held, const struct gw_message *message,
+                      struct finding finding)
 {
-    struct finding finding = {verdict, reason, ""};
     struct subject subject = subject_of(held, message, 1);
     char system_id[sizeof(held->bind->system_id)];
     memcpy(system_id, subject.system_id, sizeof(system_id)); /* held is gone when it is decided */
     subject.system_id = system_id;
     record(core, &subject, &finding, treat(core, core->policy, held, &finding, subject.whole));
+}
+
+/* A message that was not looked for. */
+static void judge_now(struct gw_filter_core *core, struct gw_held *held, const struct gw_message *message,
+                      enum stir_verdict verdict, const char *reason)
+{
+    judge_one(core, held, message, (struct finding){verdict, reason, ""});
+}
+
+void gw_verify_again(struct gw_filter_core *core, struct gw_held *held, const struct gw_message *message,
+                     const char *signer)
+{
+    judge_one(core, held, message, (struct finding){STIR_PASSED, "sent again", signer});
 }
 
 static void judge_item(struct gw_item *item, const struct finding *finding)
@@ -154,7 +172,7 @@ static const char *signer_of(const struct gw_item *item, const struct gw_op *op,
 
 void gw_verify_settled(struct gw_item *item)
 {
-    char signer[STIR_IDENTITY_MAX + 4];
+    char signer[GW_SIGNER_MAX];
     const struct gw_op *op = item->worst ? item->worst : &item->ops[0];
     if (item->state == GW_ITEM_DECIDED) {
         gw_item_decided(item);

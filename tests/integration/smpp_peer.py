@@ -103,6 +103,7 @@ class Smsc:
         self.server = socket.create_server(("127.0.0.1", 0))
         self.port = self.server.getsockname()[1]
         self.got, self.raw, self.conns, self.status, self.mute = [], [], [], 0, False
+        self.answers = lambda got: self.status
         threading.Thread(target=self._accept, daemon=True).start()
 
     def _accept(self):
@@ -134,7 +135,8 @@ class SmscConn(Conn):
         elif one.command in (smpp_pdu.SUBMIT, smpp_pdu.DATA, smpp_pdu.SUBMIT_MULTI):
             self.smsc.raw.append(one)
             self.smsc.got.append(Fields(one.body) if one.command == smpp_pdu.SUBMIT else one)
-            status, body = self.smsc.status, b"id1\0" if not self.smsc.status else b""
+            status = self.smsc.answers(self.smsc.got[-1])
+            body = b"" if status else b"id1\0"
             if self.smsc.mute:
                 return
         self.send(pdu(one.command | smpp_pdu.RESP, status, one.sequence, body))

@@ -235,6 +235,45 @@ class Broken(SmppCase):
         metrics = a.metrics()
         self.assertEqual((metrics["repeated_total"], metrics["operations"]), (1, 1))
 
+    def test_throttled(self):
+        """The SMSC says "later": the same message, sent again, still has its PASSporT; sent a third time, it has not."""
+        self.chain()
+        esme = self.esme()
+        self.smsc.status = smpp_pdu.THROTTLED
+        self.assertEqual(esme.submit(ALICE, self.bob, TEXT), smpp_pdu.THROTTLED)
+        self.assertEqual(esme.submit(ALICE, self.bob, TEXT), smpp_pdu.THROTTLED)
+        self.smsc.status = 0
+        self.assertEqual(esme.submit(ALICE, self.bob, TEXT), 0)
+        self.assertEqual([(m.verdict, m.signer) for m in self.smsc.wait(3)], [("passed", "tn:" + ALICE)] * 3)
+        self.assertEqual(self.a.metrics()['signed_total{outcome="published"}'], 1)
+        self.assertEqual(self.b.metrics()["repeated_total"], 2)
+        self.assertEqual(self.b.judged(3)[2]["reason"], "sent again")
+        self.esme(self.b.port).submit(ALICE, self.bob, TEXT)
+        self.assertEqual(self.smsc.wait(4)[3].verdict, "replayed", "by somebody else, once it was taken")
+
+    def test_throttled_segment(self):
+        """One segment of three is refused, and sent again alone."""
+        self.chain()
+        esme = self.esme()
+        parts = split(b"0123456789" * 40, 150)
+        self.smsc.answers = lambda got: smpp_pdu.THROTTLED if got.octets == parts[1] and len(self.smsc.got) < 4 else 0
+        self.assertEqual(esme.submit_parts(ALICE, self.bob, parts), [0, smpp_pdu.THROTTLED, 0])
+        self.assertEqual(esme.submit_parts(ALICE, self.bob, parts[1:2]), [0])
+        self.assertEqual([m.verdict for m in self.smsc.wait(4)], ["passed"] * 4)
+
+    def test_not_answered(self):
+        """The connection ends between a message and its answer."""
+        self.chain()
+        esme = self.esme()
+        self.smsc.mute = True
+        esme.put(smpp_pdu.SUBMIT, smpp_pdu.message(ALICE, self.bob, TEXT))
+        self.smsc.wait(1)
+        esme.close()
+        until(lambda: self.b.metrics()["bound"] == 0, 20 * SLOW, "the binds have ended")
+        self.smsc.mute = False
+        self.assertEqual(self.esme().submit(ALICE, self.bob, TEXT), 0)
+        self.assertEqual([m.verdict for m in self.smsc.wait(2)], ["passed"] * 2)
+
     def test_many_break(self):
         """Connections that come and go in the middle of everything: what was answered has gone on, once."""
         b = self.verifier(self.smsc.port, verify__wait_ms=100)
