@@ -27,6 +27,7 @@ struct client {
     uv_tcp_t tcp;
     uv_timer_t timer;
     uv_write_t write;
+    uv_shutdown_t shutdown;
     unsigned open_handles;
     bool answered;
     char request[REQUEST_MAX];
@@ -93,10 +94,13 @@ static void on_timer(uv_timer_t *timer)
     close_client(timer->data);
 }
 
+/* The client closes, or the timer does: closing while it is still sending could take the answer from it. */
 static void on_written(uv_write_t *request, int status)
 {
-    (void)status;
-    close_client(request->data);
+    struct client *client = request->data;
+    if (status < 0 || uv_shutdown(&client->shutdown, (uv_stream_t *)&client->tcp, NULL) < 0) {
+        close_client(client);
+    }
 }
 
 /* ---- requests ---- */
@@ -173,8 +177,9 @@ static void read_request(struct client *client)
 static void on_alloc(uv_handle_t *handle_, size_t suggested, uv_buf_t *buf)
 {
     struct client *client = handle_->data;
+    size_t at = client->answered ? 0 : client->len;
     (void)suggested;
-    *buf = uv_buf_init(client->request + client->len, (unsigned)(REQUEST_MAX - 1 - client->len));
+    *buf = uv_buf_init(client->request + at, (unsigned)(REQUEST_MAX - 1 - at));
 }
 
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
@@ -183,14 +188,9 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     (void)buf;
     if (n < 0) {
         close_client(client);
-    } else if (n > 0) {
+    } else if (n > 0 && !client->answered) {
         client->len += (size_t)n;
-        if (!client->answered) {
-            read_request(client);
-        }
-        if (client->answered) {
-            (void)uv_read_stop(stream);
-        }
+        read_request(client);
     }
 }
 

@@ -513,10 +513,10 @@ static void test_bind_another(void)
     rig_send(&rig, GW_ESME, SMPP_UNBIND, 0, 2, "");
     rig_send(&rig, GW_PEER, SMPP_UNBIND | SMPP_RESP, 0, 2, "");
     RIG_TOLD(&rig, "P:unbind#2 released E:unbind_resp#2", "unbound");
-    rig_send(&rig, GW_ESME, SMPP_BIND_RECEIVER, 0, 3, "'you' 00 'secret' 00 00 50 00 00 00");
+    rig_send(&rig, GW_ESME, SMPP_BIND_RECEIVER, 0, 3, "'u' 00 'secret' 00 00 50 00 00 00");
     rig_send(&rig, GW_PEER, SMPP_BIND_RECEIVER | SMPP_RESP, 0, 3, RIG_RESP);
     RIG_TOLD(&rig, "P:bind_receiver#3 E:bind_receiver_resp#3", "bound anew");
-    UNIT_STR(gw_relay_bind(rig.relay)->system_id, "you", "who");
+    UNIT_STR(gw_relay_bind(rig.relay)->system_id, "u", "who");
     UNIT_CHECK(gw_relay_bind(rig.relay)->interface_version == 0x50, "version");
     rig_free(&rig);
 }
@@ -528,11 +528,29 @@ static void test_unbind_refused(void)
     rig_init(&rig, NULL);
     rig_bring(&rig, GW_BOUND);
     rig_send(&rig, GW_ESME, SMPP_UNBIND, 0, 2, "");
+    rig_send(&rig, GW_PEER, SMPP_SUBMIT_SM | SMPP_RESP, 0, 2, RIG_RESP);
+    RIG_STATE(&rig, GW_BOUND, "the answer to something else");
     rig_send(&rig, GW_PEER, SMPP_UNBIND | SMPP_RESP, SMPP_RSYSERR, 2, "");
     RIG_STATE(&rig, GW_BOUND, "refused");
     gw_relay_tick(rig.relay, rig.now + 20000);
     RIG_STATE(&rig, GW_BOUND, "and answered");
     rig_free(&rig);
+}
+
+/* Both are gone before they have answered. */
+static void test_lost_while_unbinding(void)
+{
+    for (int first = 0; first < GW_LEG_COUNT; first++) {
+        struct rig rig;
+        rig_init(&rig, NULL);
+        rig_bring(&rig, GW_UNBINDING);
+        gw_relay_lost(rig.relay, (enum gw_leg)first, "connection reset", rig.now);
+        RIG_STATE(&rig, GW_UNBINDING, "one");
+        gw_relay_lost(rig.relay, gw_other((enum gw_leg)first), NULL, rig.now);
+        RIG_STATE(&rig, GW_CLOSED, "both");
+        RIG_TOLD(&rig, "", "nothing is left to close");
+        rig_free(&rig);
+    }
 }
 
 /* ---- slow readers ---- */
@@ -558,4 +576,5 @@ UNIT_MAIN("gw_relay", {"state by event", test_table}, {"a session of Kannel's, o
           {"and is not offered if that is refused", test_eager_refused},
           {"a bind's answer is known by its sequence number", test_bind_answer},
           {"over the limit of binds", test_bind_limit}, {"one bind after another", test_bind_another},
-          {"an unbind that is refused", test_unbind_refused}, {"a slow reader stops the other side", test_full})
+          {"an unbind that is refused", test_unbind_refused}, {"lost while unbinding", test_lost_while_unbinding},
+          {"a slow reader stops the other side", test_full})

@@ -184,6 +184,39 @@ static void test_reorder(void)
     rig_free(&rig);
 }
 
+/* Every order of four, adjacent ones and others, in the midst of more. */
+static void test_reorder_all(void)
+{
+    for (unsigned code = 0; code < 256; code++) {
+        unsigned at[4] = {code & 3, code >> 2 & 3, code >> 4 & 3, code >> 6};
+        struct gw_held *order[4];
+        struct rig rig;
+        char expected[160];
+        if ((1U << at[0] | 1U << at[1] | 1U << at[2] | 1U << at[3]) != 15) {
+            continue;
+        }
+        init(&rig);
+        for (unsigned i = 1; i <= 6; i++) {
+            rig_say(&rig, GW_ESME, i, "1", "2");
+        }
+        struct gw_held *items[] = {rig_held(&rig, 2), rig_held(&rig, 3), rig_held(&rig, 4), rig_held(&rig, 5)};
+        for (size_t i = 0; i < 4; i++) {
+            order[i] = items[at[i]];
+        }
+        gw_held_reorder(order, 4);
+        gw_held_pass(rig_held(&rig, 6));
+        for (size_t i = 0; i < 4; i++) {
+            gw_held_pass(items[i]);
+        }
+        gw_held_pass(rig_held(&rig, 1));
+        (void)snprintf(expected, sizeof(expected),
+                       "P:submit_sm#1 P:submit_sm#%u P:submit_sm#%u P:submit_sm#%u P:submit_sm#%u P:submit_sm#6",
+                       at[0] + 2, at[1] + 2, at[2] + 2, at[3] + 2);
+        RIG_TOLD(&rig, expected, "in that order");
+        rig_free(&rig);
+    }
+}
+
 /* ---- decisions ---- */
 
 static void test_edit(void)
@@ -588,8 +621,8 @@ static void test_unbind_waits_no_longer(void)
 UNIT_MAIN("gw_relay_held", {"the order of a pair is kept", test_order}, {"in each direction", test_directions},
           {"what is no message does not wait", test_others_pass}, {"submit_multi", test_multi},
           {"decided when their turn is past", test_turn_before_decision}, {"decided in any order", test_any_order},
-          {"places are exchanged", test_reorder}, {"an edit", test_edit}, {"an answer", test_answer},
-          {"decided at once", test_at_once}, {"an action that changes", test_reload},
+          {"places are exchanged", test_reorder}, {"in every way", test_reorder_all}, {"an edit", test_edit},
+          {"an answer", test_answer}, {"decided at once", test_at_once}, {"an action that changes", test_reload},
           {"a bound of messages", test_bound_count}, {"from the peer", test_bound_peer},
           {"a bound of octets", test_bound_octets}, {"a bound that several share", test_pool},
           {"or give up", test_pool_next}, {"a line of them", test_pool_line}, {"a connection ends", test_abandoned},

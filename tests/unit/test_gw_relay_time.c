@@ -26,6 +26,7 @@ static void test_enquire(void)
     RIG_TOLD(&rig, "", "the peer has time");
     tick(&rig, 1);
     RIG_TOLD(&rig, "released close E close P", "and no more");
+    UNIT_STR(rig.said, "closed: the peer does not answer enquire_link", "why");
     UNIT_CHECK(rig.counters.timeouts == 1 && rig.counters.enquiries == 2, "counted");
     rig_free(&rig);
 }
@@ -212,6 +213,7 @@ static void test_slow_bind(void)
         tick(&rig, 1000);
     }
     RIG_TOLD(&rig, "close E", "and no more");
+    UNIT_STR(rig.said, "closed: the ESME does not bind", "why");
     rig_free(&rig);
 }
 
