@@ -83,9 +83,10 @@ const struct stir_conf_key gw_config_table[] = {
             "How long a new connection may take to bind, and the peer to answer that."),
     INT_KEY("timeouts", "enquire_link_s", enquire_link_s, "60", 0, 86400, true,
             "A side that says nothing for so many seconds is sent enquire_link. 0: never."),
-    INT_KEY("timeouts", "answer_s", answer_s, "20", 1, 3600, true,
-            "A side that then says nothing for so many seconds is taken for dead; so is one that acknowledges no octet "
-            "for so long."),
+    INT_KEY(
+        "timeouts", "answer_s", answer_s, "20", 1, 3600, true,
+        "A side that then says nothing for so many seconds is taken for dead; so is one that takes nothing for that "
+        "and enquire_link_s together."),
     INT_KEY("timeouts", "pdu_s", pdu_s, "120", 1, 86400, true,
             "A PDU has to be there completely within so many seconds of its first octet."),
     INT_KEY("timeouts", "idle_s", idle_s, "0", 0, 604800, true,

@@ -35,7 +35,9 @@ static void use_settings(struct gw_gateway *gateway)
     gateway->pool.held_max = (size_t)config->held_messages_total;
     gateway->pool.octets_max = (size_t)config->held_bytes_total;
     gateway->flow.queue_max = (size_t)config->queue_bytes;
-    gateway->flow.silence_ms = (unsigned)(config->answer_s * 1000);
+    /* a reader that is slow for a moment is none that is dead */
+    gateway->flow.silence_ms =
+        config->enquire_link_s ? (unsigned)((config->enquire_link_s + config->answer_s) * 1000) : 0;
     gateway->log = (struct stir_log){.fd = 2,
                                      .level = (enum stir_log_level)config->log_level,
                                      .format = (enum stir_log_format)config->log_format};
