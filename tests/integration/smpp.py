@@ -6,11 +6,12 @@ import signal
 import socket
 import struct
 import threading
+import time
 import urllib.error
 import urllib.request
 
 import harness
-from harness import BUILD, NOISE, SLOW, Process
+from harness import BUILD, NOISE, SANITIZED, SLOW, Process
 from wire import until
 
 SIDECAR = os.path.join(BUILD, "client", "cps-smpp")
@@ -295,3 +296,28 @@ class Case(harness.Case):
         smsc.send(pdu(BIND | RESP, 1, b"smsc\0"))
         self.assertEqual(esme.pdu(), pdu(BIND | RESP, 1, b"smsc\0"))
         return esme, smsc
+
+    def flood(self, leg, sent):
+        with contextlib.suppress(OSError):
+            while True:
+                leg.send(b"".join(message(i, text=bytes(250)) for i in range(sent[0], sent[0] + 200)))
+                sent[0] += 200
+
+    def check_slow(self, gateway, fast, slow, other, seconds=1.5):
+        """`fast` sends as much as goes in while `slow` reads nothing; then all arrives. `other` is another pair."""
+        before, sent = gateway.resident_kb(), [0]
+        threading.Thread(target=self.flood, args=(fast, sent), daemon=True).start()
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            for octets, one, two in [(message(1), *other), (pdu(SUBMIT | RESP, 1), *other[::-1])]:
+                one.send(octets)
+                self.assertEqual(two.pdu(), octets, "another bind goes on")
+            time.sleep(0.01)
+        stopped = sent[0]
+        time.sleep(0.3)
+        self.assertEqual(sent[0], stopped, "nothing more is read")
+        self.assertLess(stopped, 100000, "what two pairs of sockets hold, and one queue")
+        if not SANITIZED:
+            self.assertLess(gateway.resident_kb() - before, 8192, "KB")
+        for i in range(stopped):
+            self.assertEqual(int.from_bytes(slow.pdu()[12:16], "big"), i)

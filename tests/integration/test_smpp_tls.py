@@ -68,6 +68,16 @@ class Tls(TlsCase):
         self.run_with(False, True)
 
 
+    def test_slow_readers(self):
+        listener = self.listener(context=server_context(self.peer_cert, self.peer_key))
+        gateway = self.sidecar(listener.port, limits__queue_bytes=262144, **self.listen, **self.peer)
+        other = self.pair_of(gateway, listener, self.client)
+        one, two = self.pair_of(gateway, listener, self.client)
+        self.check_slow(gateway, one, two, other)
+        one, two = self.pair_of(gateway, listener, self.client)
+        self.check_slow(gateway, two, one, other)
+
+
 class Refusals(TlsCase):
     def fails(self, gateway, said, context=None):
         leg = self.leg(gateway.connect(context=context))

@@ -202,6 +202,19 @@ static void test_binds(void)
     }
 }
 
+static void test_longest_system_id(void)
+{
+    static const char name[] = "012345678901234567890123456789012345678901234567890123456789012";
+    char body[128];
+    struct rig rig;
+    rig_init(&rig, NULL);
+    (void)snprintf(body, sizeof(body), "'%s' 00 00 00 34 00 00 00", name);
+    rig_send(&rig, GW_ESME, SMPP_BIND_RECEIVER, 0, 3, body);
+    RIG_TOLD(&rig, "connect stop E", "63 characters");
+    UNIT_STR(gw_relay_bind(rig.relay)->system_id, name, "all of them");
+    rig_free(&rig);
+}
+
 /* ---- the end in the middle ---- */
 
 static void test_cut(void)
@@ -218,6 +231,7 @@ static void test_cut(void)
         }
         gw_relay_lost(rig.relay, GW_ESME, "connection reset", rig.now);
         RIG_TOLD(&rig, "released close P", "nothing of it goes on");
+        UNIT_STR(rig.said, "the ESME is lost while bound: connection reset", "why");
         rig_in(&rig, GW_ESME, pdu.octets, pdu.len);
         rig_in(&rig, GW_PEER, pdu.octets, pdu.len);
         RIG_TOLD(&rig, "", "and nothing after the end");
@@ -261,4 +275,5 @@ static void test_noise(void)
 UNIT_MAIN("gw_relay_bad", {"streams that cannot be read", test_streams},
           {"before a bind less is taken", test_unbound_limit}, {"behind it all is", test_bound_limit},
           {"wrong PDUs go on where nobody looks", test_pass}, {"and are offered where somebody does", test_offered},
-          {"binds that cannot be read", test_binds}, {"the end within a PDU", test_cut}, {"noise", test_noise})
+          {"binds that cannot be read", test_binds}, {"the longest system_id", test_longest_system_id},
+          {"the end within a PDU", test_cut}, {"noise", test_noise})

@@ -364,6 +364,40 @@ static void test_bound_octets(void)
     rig_free(&rig);
 }
 
+/* What waits in octets is dealt with in order, whatever comes meanwhile and however little room there is. */
+static void test_backlog(void)
+{
+    enum { COUNT = 400 };
+    struct stir_buf all = {0}, got = {0};
+    struct rig rig;
+    init(&rig);
+    rig.options.held_max = 3;
+    for (unsigned i = 0; i < COUNT; i++) {
+        struct rig_pdu pdu = rig_message(SMPP_SUBMIT_SM, i, "1", "2");
+        stir_buf_put(&all, pdu.octets, pdu.len);
+    }
+    size_t at = 0, next = 0;
+    for (unsigned step = 0; next < COUNT && step < 10 * COUNT; step++) {
+        size_t n = step % 5 * 37 < all.len - at ? step % 5 * 37 : all.len - at;
+        if (n) {
+            rig_in(&rig, GW_ESME, all.ptr + at, n);
+            at += n;
+        }
+        if (step % 3 == 0 && next < rig.held_count) {
+            gw_held_pass(rig.held[next]);
+            rig.held[next++] = NULL;
+        }
+        gw_relay_resume(rig.relay, rig.now);
+        stir_buf_put(&got, rig.out[GW_PEER].ptr, rig.out[GW_PEER].len);
+        rig_clear(&rig);
+    }
+    UNIT_CHECK(got.len == all.len && memcmp(got.ptr, all.ptr, all.len) == 0, "%zu of %zu octets, or not the same",
+               got.len, all.len);
+    stir_buf_free(&all);
+    stir_buf_free(&got);
+    rig_free(&rig);
+}
+
 /* Several share a bound: who waits longest comes first, and nobody is shut out. */
 static void test_pool(void)
 {
@@ -624,8 +658,9 @@ UNIT_MAIN("gw_relay_held", {"the order of a pair is kept", test_order}, {"in eac
           {"places are exchanged", test_reorder}, {"in every way", test_reorder_all}, {"an edit", test_edit},
           {"an answer", test_answer}, {"decided at once", test_at_once}, {"an action that changes", test_reload},
           {"a bound of messages", test_bound_count}, {"from the peer", test_bound_peer},
-          {"a bound of octets", test_bound_octets}, {"a bound that several share", test_pool},
-          {"or give up", test_pool_next}, {"a line of them", test_pool_line}, {"a connection ends", test_abandoned},
-          {"a relay is freed", test_freed}, {"decisions while others are abandoned", test_decided_while_abandoned},
+          {"a bound of octets", test_bound_octets}, {"what waits in octets", test_backlog},
+          {"a bound that several share", test_pool}, {"or give up", test_pool_next}, {"a line of them", test_pool_line},
+          {"a connection ends", test_abandoned}, {"a relay is freed", test_freed},
+          {"decisions while others are abandoned", test_decided_while_abandoned},
           {"decisions when a leg is lost", test_decided_when_lost},
           {"unbind waits for what is before it", test_unbind_waits}, {"but not for ever", test_unbind_waits_no_longer})
