@@ -191,7 +191,7 @@ static bool may_connect(struct gw_gateway *gateway, const struct sockaddr *addre
 }
 
 /* The address comes with the accepted socket, so that it is accepted before it is judged. */
-void gw_conn_accept(struct gw_gateway *gateway, uv_stream_t *listener)
+bool gw_conn_accept(struct gw_gateway *gateway, uv_stream_t *listener)
 {
     struct sockaddr_storage address = {0};
     int len = (int)sizeof(address);
@@ -199,22 +199,23 @@ void gw_conn_accept(struct gw_gateway *gateway, uv_stream_t *listener)
     struct gw_conn *conn = new_conn(gateway);
     if (!conn) {
         stir_log_plain(&gateway->log, STIR_LOG_ERROR, "a connection is not taken: out of memory");
-        return;
+        return false;
     }
     if (gw_link_take(&conn->link[GW_ESME], listener) < 0) {
-        return; /* closed() frees it */
+        return true; /* closed() frees it */
     }
     if (uv_tcp_getpeername(&conn->link[GW_ESME].tcp, (struct sockaddr *)&address, &len) < 0) {
         gw_link_abort(&conn->link[GW_ESME]);
-        return;
+        return true;
     }
     gw_address_text(text, (const struct sockaddr *)&address);
     if (!may_connect(gateway, (const struct sockaddr *)&address, text) ||
         gw_relay_new(&conn->relay, &gateway->options, &relay_ops, conn, text, conn->number, now_ms(conn)) != STIR_OK) {
         gw_link_abort(&conn->link[GW_ESME]);
-        return;
+        return true;
     }
     gw_link_begin(&conn->link[GW_ESME], gateway->setup->server_tls);
+    return true;
 }
 
 void gw_conn_tick(struct gw_conn *conn)

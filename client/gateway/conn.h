@@ -15,8 +15,8 @@ struct gw_conn {
     struct gw_link link[GW_LEG_COUNT];
 };
 
-/* Takes a connection from a listener, if it may be. */
-void gw_conn_accept(struct gw_gateway *gateway, uv_stream_t *listener);
+/* Takes a connection from a listener, and keeps it if it may be. False: there is no memory to take it, try again. */
+bool gw_conn_accept(struct gw_gateway *gateway, uv_stream_t *listener);
 
 /* For each connection, a few times a second. */
 void gw_conn_tick(struct gw_conn *conn);

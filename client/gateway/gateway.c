@@ -157,6 +157,10 @@ static void on_stop(uv_signal_t *handle, int signum)
 static void on_tick(uv_timer_t *handle)
 {
     struct gw_gateway *gateway = handle->data;
+    for (size_t i = 0; i < gateway->listener_count && !gateway->stopping; i++) {
+        struct gw_listener *listener = &gateway->listeners[i];
+        listener->waiting = listener->waiting && !gw_conn_accept(gateway, (uv_stream_t *)&listener->tcp);
+    }
     for (struct gw_conn *conn = gateway->first, *next; conn; conn = next) {
         next = conn->next;
         gw_conn_tick(conn);
@@ -176,7 +180,7 @@ static void on_connection(uv_stream_t *stream, int status)
     if (status < 0) {
         stir_log_plain(&listener->gateway->log, STIR_LOG_ERROR, "accept: %s", uv_strerror(status));
     } else {
-        gw_conn_accept(listener->gateway, stream);
+        listener->waiting = !gw_conn_accept(listener->gateway, stream);
     }
 }
 

@@ -17,6 +17,7 @@ enum {
 struct gw_listener {
     struct gw_gateway *gateway;
     uv_tcp_t tcp;
+    bool waiting; /* one that could not be taken; until it is, libuv offers no other */
 };
 
 /* What a configuration leads to, all of it made before any of it is used. */
