@@ -7,9 +7,11 @@
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define FILE_OCTETS (32U << 20)
 #define LIST_MAX 64
+#define LINES_A_SECOND 10 /* of libcps's, in the log */
 
 /* Operations are bounded by the filter; this is room for those that libcps begins itself. */
 #define OWN_OPERATIONS 1024
@@ -183,10 +185,24 @@ static enum stir_code digest_all(uint8_t out[32], const struct gw_config *config
 
 /* ---- the handle ---- */
 
+/* While the CPS is away every message might have something to say. */
+static bool is_too_much(struct gw_service *service)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    if (atomic_exchange(&service->log_second, (long long)now.tv_sec) != (long long)now.tv_sec) {
+        atomic_store(&service->log_lines, 0);
+    }
+    return atomic_fetch_add(&service->log_lines, 1) >= LINES_A_SECOND;
+}
+
 /* On any thread. */
 static void write_log(void *arg, enum cps_log_level level, const char *line)
 {
     struct gw_service *service = arg;
+    if (is_too_much(service)) {
+        return;
+    }
     struct stir_log log = {.fd = service->log.fd,
                            .level = (enum stir_log_level)atomic_load(&service->log_level),
                            .format = service->log.format};

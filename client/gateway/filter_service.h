@@ -17,8 +17,10 @@ struct gw_service {
     uint8_t digest[32]; /* of the options and the files that they name */
     enum gw_replay replay;
     bool has_spool;
-    struct stir_log log;  /* where libcps writes, ... */
-    atomic_int log_level; /* ... and how much */
+    atomic_llong log_second; /* of its last lines; */
+    atomic_uint log_lines;   /* so many were there in it */
+    struct stir_log log;     /* where libcps writes, ... */
+    atomic_int log_level;    /* ... and how much */
 };
 
 /* before: the service in use, or NULL; all: the list that it is put into while it lives. STIR_E_CONFIG, STIR_E_IO,

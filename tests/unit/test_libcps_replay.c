@@ -63,6 +63,19 @@ static void claims_once(bool file)
     cps_replay_free(NULL);
 }
 
+/* Of two handles that share it, either may go first. */
+static void test_two_handles(void)
+{
+    struct cps_replay_memory *memory = open_memory(false, 100);
+    struct cps_replay_memory *other = cps_replay_share(memory);
+    CU_ASSERT_EQUAL(claim(memory, 1, NOW + 60, NOW), CPS_OK);
+    CU_ASSERT_EQUAL(claim(other, 1, NOW + 60, NOW), CPS_E_REPLAYED);
+    cps_replay_free(memory);
+    CU_ASSERT_EQUAL(claim(other, 1, NOW + 60, NOW), CPS_E_REPLAYED);
+    CU_ASSERT_EQUAL(claim(other, 2, NOW + 60, NOW), CPS_OK);
+    cps_replay_free(other);
+}
+
 /* Full is full: what is remembered is not forgotten for what is new, until it has expired. */
 static void refuses_when_full(bool file)
 {
@@ -202,6 +215,6 @@ static void end(void)
     CU_ASSERT_EQUAL(rmdir(dir), 0);
 }
 
-UNIT_MAIN("libcps replay memory", {"(begin)", begin}, {"in the process", test_memory}, {"in a file", test_sqlite},
-          {"shared by processes", test_shared}, {"files that are none", test_bad_files}, {"races", test_race},
-          {"(end)", end})
+UNIT_MAIN("libcps replay memory", {"(begin)", begin}, {"in the process", test_memory},
+          {"two handles", test_two_handles}, {"in a file", test_sqlite}, {"shared by processes", test_shared},
+          {"files that are none", test_bad_files}, {"races", test_race}, {"(end)", end})

@@ -94,6 +94,30 @@ static void test_replay_with_flipped_s(void)
 }
 
 /* A PASSporT that failed may be used when it no longer does: only `passed` uses it up. */
+/* A handle that follows another one knows what was used; in whatever order they go. */
+static void test_replay_goes_on(void)
+{
+    struct cps_error err = {0};
+    world_begin(&world, NULL);
+    char *token = world_sign(&world, BODY, 0), *later = world_sign(&world, BODY " too", 0);
+    verifies_as("the first", token, BODY, CPS_PASSED, CPS_OK);
+    struct cps *old = world.cps;
+    world.options.replay_from = old;
+    world.cps = world_handle(&world.options);
+    verifies_as("the next", token, BODY, CPS_REPLAYED, CPS_E_REPLAYED);
+    cps_free(old);
+    verifies_as("alone", token, BODY, CPS_REPLAYED, CPS_E_REPLAYED);
+    verifies_as("another", later, BODY " too", CPS_PASSED, CPS_OK);
+    struct cps *none = NULL;
+    world.options.replay_from = world.cps;
+    world.options.replay = CPS_REPLAY_NONE;
+    CODE_IS(cps_new(&none, &world.options, &err), CPS_E_CONFIG, err);
+    world.options.replay = CPS_REPLAY_MEMORY;
+    cps_text_free(token);
+    cps_text_free(later);
+    world_end(&world);
+}
+
 static void test_failure_uses_nothing_up(void)
 {
     world_begin(&world, NULL);
@@ -368,6 +392,7 @@ static void test_signals(void)
 }
 
 UNIT_MAIN("libcps verification", {"passed, once", test_passed}, {"replay with s flipped", test_replay_with_flipped_s},
+          {"replay and a handle that follows", test_replay_goes_on},
           {"failures use nothing up", test_failure_uses_nothing_up}, {"another message", test_message_mismatches},
           {"msgi required", test_require_msgi}, {"freshness", test_freshness}, {"signatures", test_signature},
           {"algorithms", test_algorithms}, {"malformed", test_malformed}, {"types", test_types},
