@@ -194,23 +194,37 @@ static void sign_one(struct gw_filter_core *core, struct gw_held *held, const st
 
 /* ---- segments ---- */
 
+/* Segments that were held, all of them or, where the configuration has changed meanwhile, some. */
+static void complete_held(struct gw_filter_core *core, struct gw_held *held, const struct gw_message *message,
+                          struct gw_part *parts, struct stir_buf *body, enum gw_unfit unfit)
+{
+    if (!held->own) {
+        struct gw_part *last = gw_part_new(held, false);
+        *gw_parts_end(&parts) = last;
+        if (!last) {
+            go_unsigned(core, held, GW_UNFIT_MEMORY);
+            gw_sign_give_up(core, parts, GW_UNFIT_MEMORY);
+            return;
+        }
+    }
+    gw_parts_reorder(parts);
+    if (unfit != GW_FIT || !begin(core, held, message, parts, body)) {
+        gw_sign_give_up(core, parts, unfit == GW_FIT ? GW_UNFIT_MEMORY : unfit);
+    }
+}
+
 static void complete(struct gw_filter_core *core, struct gw_held *held, const struct gw_message *message,
                      struct gw_joined *joined)
 {
     struct stir_buf body = {.limit = GW_BODY_MAX};
     enum gw_unfit unfit = gw_message_joined_body(message, joined->message, &body);
     smpp_joined_free(joined->message);
-    if (!joined->parts) {
-        if (unfit == GW_FIT) {
-            sign_one(core, held, message, &body);
-        } else {
-            go_unsigned(core, held, unfit);
-        }
+    if (joined->parts) {
+        complete_held(core, held, message, joined->parts, &body, unfit);
+    } else if (unfit == GW_FIT) {
+        sign_one(core, held, message, &body);
     } else {
-        gw_parts_reorder(joined->parts);
-        if (unfit != GW_FIT || !begin(core, held, message, joined->parts, &body)) {
-            gw_sign_give_up(core, joined->parts, unfit == GW_FIT ? GW_UNFIT_MEMORY : unfit);
-        }
+        go_unsigned(core, held, unfit);
     }
     stir_buf_free(&body);
 }

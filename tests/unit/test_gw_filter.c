@@ -162,9 +162,11 @@ static void test_lost_is_not_anothers(void)
     reconnect();
     filter_turn_ms(&rig, 100);
     filter_submit(&rig, 3, "'fourx'");
+    filter_settle(&rig);
+    check_verdicts("3 msgi-mismatch", "another text");
     filter_say(&rig, GW_ESME, 4, FILTER_FROM, "12155551399", "'four'", 0);
     filter_settle(&rig);
-    check_verdicts("4 no-passport, 3 msgi-mismatch", "neither");
+    check_verdicts("4 no-passport", "another destination");
     FILTER_METRIC(&rig, "repeated_total", 0);
     filter_close(&rig);
 }
@@ -278,6 +280,24 @@ static void test_reload(void)
     filter_close(&rig);
 }
 
+/* Segments that waited to be judged, or strictly, when they are signed and go on at once. */
+static void test_reload_between_segments(void)
+{
+    static const char *const before[][3] = {{VERIFY, NULL}, {SIGN, "join.strict=yes", NULL}};
+    for (size_t i = 0; i < 2; i++) {
+        filter_open(&rig, before[i]);
+        filter_say(&rig, GW_ESME, 2, FILTER_FROM, FILTER_TO, "0500032a0301 'a'", 0x40);
+        filter_say(&rig, GW_ESME, 3, FILTER_FROM, FILTER_TO, "0500032a0303 'c'", 0x40);
+        filter_configure(&rig, (const char *const[]){SIGN, NULL});
+        UNIT_OK(rig.filter.reload(rig.filter.arg, &rig.config, NULL));
+        filter_say(&rig, GW_ESME, 4, FILTER_FROM, FILTER_TO, "0500032a0302 'b'", 0x40);
+        filter_settle(&rig);
+        RIG_TOLD(&rig.rig, "P:submit_sm#2 P:submit_sm#3 P:submit_sm#4", "all of them");
+        FILTER_METRIC(&rig, "signed_total{outcome=\"published\"}", 1);
+        filter_close(&rig);
+    }
+}
+
 /* Everything at once, in an order that chance makes: nothing is left behind, no message is lost. */
 static void test_everything(void)
 {
@@ -324,5 +344,6 @@ UNIT_MAIN("gw_filter", {"(begin)", begin}, {"sign", test_sign}, {"verify", test_
           {"lost while signing", test_lost_while_signing}, {"lost, and failed", test_lost_and_failed},
           {"lost while verifying", test_lost_while_verifying}, {"not another's", test_lost_is_not_anothers},
           {"refused", test_refused}, {"not answered", test_unanswered}, {"timeouts", test_timeouts},
-          {"stop and close", test_stop_and_close}, {"reload", test_reload}, {"everything at once", test_everything},
+          {"stop and close", test_stop_and_close}, {"reload", test_reload},
+          {"reload between segments", test_reload_between_segments}, {"everything at once", test_everything},
           {"(end)", end})
