@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
+#define WATCHDOG_LEAST_MS 1000     /* workers tick four times in it */
 #define LONGEST_LIFE_MS 259200000u /* 72 h, whatever ttl_max_s says: that one can be reloaded */
 
 struct server {
@@ -21,6 +22,8 @@ struct server {
     size_t worker_count;
     uv_loop_t loop;
     uv_signal_t term, interrupt, hangup;
+    uv_timer_t watchdog;
+    uint64_t *seen_ticks; /* of each worker, when the watchdog last looked */
     bool stopping;
 };
 
@@ -105,8 +108,10 @@ static void on_hangup(uv_signal_t *handle, int signum)
     if (server->stopping) {
         return;
     }
+    (void)cpsd_notify_reloading();
     if (load_again(server, &setup, &err) != STIR_OK) {
         stir_log_plain(&server->log, STIR_LOG_ERROR, "reload: nothing is changed: %s", err.text);
+        (void)cpsd_notify("READY=1\nSTATUS=The last reload failed: nothing was changed");
         return;
     }
     cpsd_log_setup(&server->log, &setup->config);
@@ -116,6 +121,47 @@ static void on_hangup(uv_signal_t *handle, int signum)
     cpsd_setup_unref(server->setup);
     server->setup = setup;
     stir_log_plain(&server->log, STIR_LOG_NOTICE, "reload: configuration and certificate are in use");
+    (void)cpsd_notify("READY=1\nSTATUS=Reloaded");
+}
+
+/* ---- the watchdog ---- */
+
+/* systemd hears from this process as long as every worker's loop goes round. */
+static void on_watchdog(uv_timer_t *timer)
+{
+    struct server *server = timer->data;
+    bool alive = true;
+    for (size_t i = 0; i < server->worker_count; i++) {
+        uint64_t ticks = atomic_load_explicit(&server->workers[i].ticks, memory_order_relaxed);
+        if (ticks == server->seen_ticks[i]) {
+            alive = false;
+            stir_log_plain(&server->log, STIR_LOG_ERROR, "worker %zu does not go on: systemd is not told to wait", i);
+        }
+        server->seen_ticks[i] = ticks;
+    }
+    if (alive) {
+        (void)cpsd_notify("WATCHDOG=1");
+    }
+}
+
+static enum stir_code watch_workers(struct server *server, struct stir_error *err)
+{
+    uint64_t every_ms = cpsd_notify_watchdog_ms();
+    server->seen_ticks = calloc(server->worker_count, sizeof(*server->seen_ticks));
+    if (!server->seen_ticks || uv_timer_init(&server->loop, &server->watchdog) < 0) {
+        return stir_fail(err, STIR_E_NOMEM, "watchdog");
+    }
+    if (every_ms && every_ms < WATCHDOG_LEAST_MS) {
+        return stir_fail(err, STIR_E_CONFIG, "WatchdogSec= is shorter than %d s", 2 * WATCHDOG_LEAST_MS / 1000);
+    }
+    server->watchdog.data = server;
+    for (size_t i = 0; i < server->worker_count; i++) {
+        server->seen_ticks[i] = UINT64_MAX; /* none seen yet: the first look is not held against a worker */
+    }
+    if (every_ms) {
+        (void)uv_timer_start(&server->watchdog, on_watchdog, every_ms, every_ms);
+    }
+    return STIR_OK;
 }
 
 /* ---- start and stop ---- */
@@ -127,6 +173,7 @@ static void on_stop(uv_signal_t *handle, int signum)
         return;
     }
     server->stopping = true;
+    (void)cpsd_notify("STOPPING=1\nSTATUS=Answering what is under way");
     stir_log_plain(&server->log, STIR_LOG_NOTICE, "stopping: %s", signum == SIGTERM ? "SIGTERM" : "SIGINT");
     for (size_t i = 0; i < server->worker_count; i++) {
         cpsd_worker_command(&server->workers[i], CPSD_CMD_STOP, NULL);
@@ -134,6 +181,7 @@ static void on_stop(uv_signal_t *handle, int signum)
     uv_close((uv_handle_t *)&server->term, NULL);
     uv_close((uv_handle_t *)&server->interrupt, NULL);
     uv_close((uv_handle_t *)&server->hangup, NULL);
+    uv_close((uv_handle_t *)&server->watchdog, NULL);
 }
 
 static enum stir_code watch_signals(struct server *server, struct stir_error *err)
@@ -222,6 +270,7 @@ static enum stir_code make_workers(struct server *server, struct stir_error *err
 
 static enum stir_code prepare(struct server *server, struct stir_error *err)
 {
+    struct cpsd_passed passed = {0};
     struct cpsd_store_config store = store_config(server);
     enum stir_code code = cpsd_dummy_secret(server->setup->dummy_secret, &server->setup->config, err);
     if (code == STIR_OK) {
@@ -233,9 +282,15 @@ static enum stir_code prepare(struct server *server, struct stir_error *err)
         code = make_workers(server, err);
     }
     if (code == STIR_OK) {
-        code = cpsd_listen(server->workers, server->worker_count, &server->setup->config, &server->log, err);
+        code = cpsd_passed_read(&passed, err);
     }
-    return code == STIR_OK ? watch_signals(server, err) : code;
+    if (code == STIR_OK) {
+        code = cpsd_listen(server->workers, server->worker_count, &server->setup->config, &passed, &server->log, err);
+    }
+    if (code == STIR_OK) {
+        code = watch_signals(server, err);
+    }
+    return code == STIR_OK ? watch_workers(server, err) : code;
 }
 
 static enum stir_code run(struct server *server, struct stir_error *err)
@@ -251,6 +306,7 @@ static enum stir_code run(struct server *server, struct stir_error *err)
     }
     if (code == STIR_OK) {
         stir_log_plain(&server->log, STIR_LOG_NOTICE, "ready: %zu workers", server->worker_count);
+        (void)cpsd_notify("READY=1\nSTATUS=Serving");
         (void)uv_run(&server->loop, UV_RUN_DEFAULT);
     }
     for (size_t i = 0; i < running; i++) {
@@ -288,6 +344,7 @@ enum stir_code cpsd_server_run(struct cpsd_config *config, const char *path, con
     cpsd_backend_free(server.backend);
     free(server.workers);
     free(server.metrics);
+    free(server.seen_ticks);
     cpsd_setup_unref(server.setup);
     return code;
 }

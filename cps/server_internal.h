@@ -1,5 +1,6 @@
 #pragma once
 
+#include "cps/notify.h"
 #include "cps/request.h"
 #include "cps/server_tls.h"
 
@@ -88,6 +89,7 @@ struct cpsd_worker {
     size_t conn_count;
     struct cpsd_request *free_requests; /* kept for the next ones */
     struct stir_buf out;                /* a response, behind LWS_PRE octets */
+    _Atomic uint64_t ticks; /* turns of the timer: whoever watches sees that the loop goes round */
     time_t date_at;
     char date[40];
     uint8_t log_key[32];
@@ -113,8 +115,9 @@ void cpsd_worker_clear(struct cpsd_worker *worker);
 extern const struct lws_protocols cpsd_protocols[];
 
 /* server_listen.c */
+/* Sockets in `passed` that are named https, http or admin take the place of the addresses in the configuration. */
 enum stir_code cpsd_listen(struct cpsd_worker *workers, size_t count, const struct cpsd_config *config,
-                           const struct stir_log *log, struct stir_error *err);
+                           struct cpsd_passed *passed, const struct stir_log *log, struct stir_error *err);
 enum stir_code cpsd_listen_check(const struct cpsd_config *config, struct stir_error *err);
 enum stir_code cpsd_listener_start(struct cpsd_listener *listener, struct stir_error *err);
 void cpsd_listener_stop(struct cpsd_listener *listener);

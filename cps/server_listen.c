@@ -168,12 +168,43 @@ static enum stir_code listen_on(struct cpsd_worker *workers, size_t count, const
     return code;
 }
 
-static enum stir_code listen_on_list(struct cpsd_worker *workers, size_t count, const char *list, bool tls,
-                                     const struct stir_log *log, struct stir_error *err)
+/* One socket that systemd opened, for `count` workers. */
+static enum stir_code listen_on_passed(struct cpsd_worker *workers, size_t count, int fd, bool tls, bool local,
+                                       const struct stir_log *log, struct stir_error *err)
+{
+    union address address = {0};
+    socklen_t len = sizeof(address);
+    enum stir_code code = STIR_OK;
+    if (getsockname(fd, &address.any, &len) < 0) {
+        code = stir_fail(err, STIR_E_IO, "a socket that systemd passed: %s", strerror(errno));
+    }
+    for (size_t i = 0; code == STIR_OK && i < count; i++) {
+        int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+        code = own < 0 ? stir_fail(err, STIR_E_IO, "a socket that systemd passed: %s", strerror(errno))
+                       : add_listener(&workers[i], own, tls, local, err);
+    }
+    (void)close(fd);
+    if (code == STIR_OK) {
+        log_listening(log, &address, tls, local);
+    }
+    return code;
+}
+
+/* What systemd passed under `name`, or else the addresses of the list. */
+static enum stir_code listen_on_list(struct cpsd_worker *workers, size_t count, struct cpsd_passed *passed,
+                                     const char *name, const char *list, bool tls, const struct stir_log *log,
+                                     struct stir_error *err)
 {
     char text[160];
     size_t pos = 0;
     enum stir_code code = STIR_OK;
+    int fd = cpsd_passed_take(passed, name);
+    if (fd >= 0) {
+        for (; code == STIR_OK && fd >= 0; fd = cpsd_passed_take(passed, name)) {
+            code = listen_on_passed(workers, count, fd, tls, false, log, err);
+        }
+        return code;
+    }
     while (code == STIR_OK && stir_conf_next(list, &pos, text, sizeof(text))) {
         code = listen_on(workers, count, text, tls, false, log, err);
     }
@@ -181,14 +212,29 @@ static enum stir_code listen_on_list(struct cpsd_worker *workers, size_t count, 
 }
 
 enum stir_code cpsd_listen(struct cpsd_worker *workers, size_t count, const struct cpsd_config *config,
-                           const struct stir_log *log, struct stir_error *err)
+                           struct cpsd_passed *passed, const struct stir_log *log, struct stir_error *err)
 {
-    enum stir_code code = listen_on_list(workers, count, config->listen, true, log, err);
-    if (code == STIR_OK) {
-        code = listen_on_list(workers, count, config->listen_plain, false, log, err);
+    int admin = cpsd_passed_take(passed, "admin");
+    enum stir_code code = STIR_OK;
+    if (!config->listen[0] && cpsd_passed_has(passed, "https")) {
+        code = stir_fail(err, STIR_E_CONFIG,
+                         "systemd passes a socket for https: that needs [server] listen, certificate and private_key");
     }
-    if (code == STIR_OK && config->admin[0]) {
+    if (code == STIR_OK) {
+        code = listen_on_list(workers, count, passed, "https", config->listen, true, log, err);
+    }
+    if (code == STIR_OK) {
+        code = listen_on_list(workers, count, passed, "http", config->listen_plain, false, log, err);
+    }
+    if (code == STIR_OK && admin >= 0) {
+        code = listen_on_passed(workers, 1, admin, false, true, log, err);
+    } else if (code == STIR_OK && config->admin[0]) {
         code = listen_on(workers, 1, config->admin, false, true, log, err);
+    }
+    if (code == STIR_OK && cpsd_passed_left(passed)) {
+        code = stir_fail(err, STIR_E_CONFIG,
+                         "systemd passes a socket named \"%s\": FileDescriptorName= is https, http or admin (once)",
+                         cpsd_passed_left(passed));
     }
     return code;
 }

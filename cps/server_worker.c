@@ -164,6 +164,7 @@ static void on_command(uv_async_t *async)
 static void on_tick(uv_timer_t *timer)
 {
     struct cpsd_worker *worker = timer->data;
+    cpsd_count(&worker->ticks, 1);
     cpsd_conn_tick(worker);
     if (worker->stopping) {
         cpsd_conn_drain(worker);
