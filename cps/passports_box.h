@@ -1,0 +1,34 @@
+#pragma once
+
+#include "common/error.h"
+#include "common/identity.h"
+#include "common/tnauth.h"
+#include "common/view.h"
+
+#include <stdint.h>
+
+/*
+ * Where PASSporTs that came through /passports lie, and for how long. Pure functions, thread-safe.
+ */
+
+/* Reads a service provider code from a path's segment, percent-decoded: 1 to STIR_SPC_MAX visible characters but the
+ * comma, which no certificate's has. out holds STIR_SPC_MAX + 1. STIR_E_URI. */
+enum stir_code cpsd_passports_spc(char *out, struct stir_view segment, struct stir_error *err) STIR_MUST_CHECK;
+
+/* The box of a path: its canonical form, "/passports/{dest}/{orig}" or, with an spc, "/passports/{spc}/{dest}/{orig}",
+ * and "/passports#" with a hash of it where that is longer than an identity may be. No destination in canonical form
+ * starts with a slash, so nobody reaches such a box through /cps/{dest}. spc "" is the path without one. */
+void cpsd_passports_box(struct stir_identity *out, const char *spc, const struct stir_identity *dest,
+                        const struct stir_identity *orig);
+
+/* What decides how long PASSporTs are kept, in seconds. */
+struct cpsd_passports_life {
+    int64_t now;        /* since the epoch */
+    int64_t exp;        /* the token's, since the epoch; 0: it has none */
+    bool until_exp;     /* the path with an spc: kept until exp (ATIS-1000105) */
+    int64_t retention;  /* the local policy (ATIS-1000096), and what counts without a token */
+    int64_t retain_max; /* no longer than this, whatever exp says */
+};
+
+/* Milliseconds from now on; at least 1 and 0 only where exp is over. */
+int64_t cpsd_passports_ttl_ms(const struct cpsd_passports_life *life);
