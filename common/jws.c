@@ -69,10 +69,15 @@ static enum stir_code decode_signature(uint8_t sig[STIR_ES256_SIG], struct stir_
 
 enum stir_code stir_jws_parse(struct stir_jws *out, const char *token, size_t n, struct stir_error *err)
 {
+    return stir_jws_parse_max(out, token, n, STIR_JWS_MAX, err);
+}
+
+enum stir_code stir_jws_parse_max(struct stir_jws *out, const char *token, size_t n, size_t max, struct stir_error *err)
+{
     struct stir_jws jws = {0};
     struct stir_view part[3];
-    if (n > STIR_JWS_MAX) {
-        return stir_fail(err, STIR_E_TOO_BIG, "the token is longer than %d octets", STIR_JWS_MAX);
+    if (n > max) {
+        return stir_fail(err, STIR_E_TOO_BIG, "the token is longer than %zu octets", max);
     }
     if (!n || !split(part, token, n)) {
         return stir_fail(err, STIR_E_JWS, "a token has three parts with dots between");
@@ -117,14 +122,20 @@ enum stir_code stir_jws_verify(const struct stir_jws *jws, EVP_PKEY *key, struct
 enum stir_code stir_jws_sign(char **out, size_t *out_len, struct stir_view header, struct stir_view payload,
                              EVP_PKEY *key, struct stir_error *err)
 {
+    return stir_jws_sign_max(out, out_len, header, payload, key, STIR_JWS_MAX, err);
+}
+
+enum stir_code stir_jws_sign_max(char **out, size_t *out_len, struct stir_view header, struct stir_view payload,
+                                 EVP_PKEY *key, size_t max, struct stir_error *err)
+{
     uint8_t sig[STIR_ES256_SIG];
-    if (header.len > STIR_JWS_MAX || payload.len > STIR_JWS_MAX) {
-        return stir_fail(err, STIR_E_TOO_BIG, "the token would be longer than %d octets", STIR_JWS_MAX);
+    if (header.len > max || payload.len > max) {
+        return stir_fail(err, STIR_E_TOO_BIG, "the token would be longer than %zu octets", max);
     }
     size_t input = stir_b64url_len(header.len) + 1 + stir_b64url_len(payload.len);
     size_t total = input + 1 + stir_b64url_len(STIR_ES256_SIG);
-    if (total > STIR_JWS_MAX) {
-        return stir_fail(err, STIR_E_TOO_BIG, "the token would be longer than %d octets", STIR_JWS_MAX);
+    if (total > max) {
+        return stir_fail(err, STIR_E_TOO_BIG, "the token would be longer than %zu octets", max);
     }
     char *text = malloc(total + 1);
     if (!text) {

@@ -31,6 +31,12 @@ enum stir_code stir_jws_parse(struct stir_jws *out, const char *token, size_t n,
                               struct stir_error *err) STIR_MUST_CHECK;
 void stir_jws_clear(struct stir_jws *jws);
 
+/* As stir_jws_parse and stir_jws_sign, for kinds of tokens that have a limit of their own. */
+enum stir_code stir_jws_parse_max(struct stir_jws *out, const char *token, size_t n, size_t max,
+                                  struct stir_error *err) STIR_MUST_CHECK;
+enum stir_code stir_jws_sign_max(char **out, size_t *out_len, struct stir_view header, struct stir_view payload,
+                                 EVP_PKEY *key, size_t max, struct stir_error *err) STIR_MUST_CHECK;
+
 /* Verifies the signature with a P-256 key. STIR_E_KEY for any other key, STIR_E_SIGNATURE. Thread-safe. */
 enum stir_code stir_jws_verify(const struct stir_jws *jws, EVP_PKEY *key, struct stir_error *err) STIR_MUST_CHECK;
 
