@@ -29,7 +29,7 @@ static void check(const char *token, size_t n)
         MUST(stir_keyrecord_covers(record, spc ? "" : entry->value, spc ? entry->value : NULL));
     }
     if (record->x5c_count && stir_keyrecord_chain(&chain, record, &err) == STIR_OK) {
-        (void)stir_keyrecord_check(record, chain, record->iat, 0, &err);
+        MUST(stir_keyrecord_check(record, chain, record->iat, 0, &err) != STIR_OK);
         stir_chain_unref(chain);
     }
     stir_keyrecord_free(record);
