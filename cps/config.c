@@ -5,6 +5,9 @@
 
 static const char *const dummy_modes[] = {[CPSD_DUMMIES_STEADY] = "steady", [CPSD_DUMMIES_EMPTY] = "empty", NULL};
 
+static const char *const crl_policies[] = {
+    [STIR_CRL_IF_PRESENT] = "if-present", [STIR_CRL_REQUIRED] = "required", NULL};
+
 #define AT(field) offsetof(struct cpsd_config, field)
 #define INT_KEY(section_, name_, field, default_, min_, max_, reload, text_)                                           \
     {                                                                                                                  \
@@ -31,8 +34,8 @@ static const char *const dummy_modes[] = {[CPSD_DUMMIES_STEADY] = "steady", [CPS
         .section = section_, .name = name_, .type = STIR_CONF_BOOL, .offset = AT(field), .default_value = default_,    \
         .reloadable = (reload), .text = text_                                                                          \
     }
-#define POLICY_KEY(name_, action, default_, text_)                                                                     \
-    ENUM_KEY("policy", name_, policy[action], default_, cpsd_policy_names, true, text_)
+#define POLICY_KEY(action, key_, default_, text_)                                                                      \
+    ENUM_KEY("policy", key_, policy[CPSD_ACT_##action], default_, cpsd_policy_names, true, text_ "."),
 
 const struct stir_conf_key cpsd_config_table[] = {
     LIST_KEY("server", "listen", listen, "127.0.0.1:8443", false,
@@ -96,11 +99,20 @@ const struct stir_conf_key cpsd_config_table[] = {
     LIST_KEY("dummies", "sizes", dummies_sizes, "512", true,
              "Plaintext octets that dummies pretend to hold, multiples of 256, as envelopes of this CPS do; a size "
              "listed twice comes twice as often."),
-    POLICY_KEY("publish", CPSD_ACT_PUBLISH, "open", "Who may publish: open (anybody) or nobody."),
-    POLICY_KEY("list", CPSD_ACT_LIST, "open",
-               "Who may list a box: open or nobody. Envelopes are encrypted (RFC 8816 section 6.2)."),
-    POLICY_KEY("fetch", CPSD_ACT_FETCH, "open", "Who may fetch one envelope: open or nobody."),
-    POLICY_KEY("delete", CPSD_ACT_DELETE, "nobody", "Who may take an envelope out: open (for trying out) or nobody."),
+    CPSD_ACTION_LIST(POLICY_KEY) STRING_KEY(
+        "trust", "roots", trust_roots, "", 0, true,
+        "The STI roots that tokens and client certificates must lead to, PEM. Empty: no credential is accepted."),
+    LIST_KEY("trust", "crl_files", trust_crl_files, "", true,
+             "Revocation lists, PEM or DER, direct or indirect. Read again on SIGHUP."),
+    STRING_KEY("trust", "crl_issuer_file", trust_crl_issuer_file, "", 0, true,
+               "The certificate that indirect revocation lists are signed with, PEM, if it is not among the roots."),
+    ENUM_KEY("trust", "crl_policy", trust_crl_policy, "if-present", crl_policies, true,
+             "if-present: a certificate that a list names is refused, a list that is missing or stale is not held "
+             "against the others. required: each "
+             "certificate needs a current list that covers its issuer."),
+    STRING_KEY("numbers", "table", numbers_table, "", 0, true,
+               "File that says which SPC holds a number: lines of prefix,spc and perhaps the URL of that provider's "
+               "CPS; the longest prefix counts. Empty: only certificates that name numbers hold any."),
     STRING_KEY("numbers", "country_code", country_code, "", 0, true,
                "Put before national numbers in paths, digits. Empty: numbers are international already."),
     STRING_KEY("numbers", "national_prefix", national_prefix, "", 0, true,

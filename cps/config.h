@@ -3,6 +3,7 @@
 #include "common/conf.h"
 #include "common/log.h"
 #include "common/tn.h"
+#include "common/trust.h"
 #include "cps/policy.h"
 
 /*
@@ -44,7 +45,13 @@ struct cpsd_config {
     char *dummies_sizes;
     /* [policy] */
     int policy[CPSD_ACTION_COUNT]; /* enum cpsd_policy by action */
+    /* [trust] */
+    char *trust_roots;           /* PEM file */
+    char *trust_crl_files;       /* list */
+    char *trust_crl_issuer_file; /* PEM file */
+    int trust_crl_policy;        /* enum stir_crl_policy */
     /* [numbers] */
+    char *numbers_table; /* "" or a file, see common/numtable.h */
     char *country_code;
     char *national_prefix;
     char *international_prefix;

@@ -130,7 +130,7 @@ void cpsd_ppts_publish(struct cpsd_request *request)
     struct stir_error err = {0};
     struct stir_view envelope = without_line_end(request->body);
     int64_t ttl_ms = 0;
-    if (!cpsd_ppts_dest(request) || !read_ttl(request, &ttl_ms)) {
+    if (!read_ttl(request, &ttl_ms)) {
         return;
     }
     if (!is_passport_type(request->fields[CPSD_CONTENT_TYPE])) {
@@ -199,7 +199,7 @@ static void fetched(void *arg, const struct cpsd_store_result *result)
 void cpsd_ppts_fetch(struct cpsd_request *request)
 {
     struct fetch_state *state = (void *)request->state;
-    if (cpsd_ppts_dest(request) && cpsd_ppts_id(request, state->id)) {
+    if (cpsd_ppts_id(request, state->id)) {
         cpsd_store_get(request->service->store, &request->dest, state->id, fetched, request);
     }
 }
@@ -220,7 +220,7 @@ static void deleted(void *arg, const struct cpsd_store_result *result)
 void cpsd_ppts_delete(struct cpsd_request *request)
 {
     uint8_t id[CPSD_ID_OCTETS];
-    if (cpsd_ppts_dest(request) && cpsd_ppts_id(request, id)) {
+    if (cpsd_ppts_id(request, id)) {
         cpsd_store_remove(request->service->store, &request->dest, id, deleted, request);
     }
 }

@@ -9,6 +9,12 @@
 /* POST /cps/{dest}/ppts: stores an envelope. 201 or, if it was there, 200; Location. 400, 413, 415, 422, 429, 503. */
 void cpsd_ppts_publish(struct cpsd_request *request);
 
+/* Reads {dest} into request->dest; false: answered 400. The routes' dest. */
+bool cpsd_ppts_dest(struct cpsd_request *request);
+
+/* The list is asked for without dummies (?dummies=no), which is for the holder of the destination only. */
+bool cpsd_ppts_without_dummies(const struct cpsd_request *request);
+
 /* GET /cps/{dest}/ppts: the box as application/link-format or JSON with cursor; ?after=cursor; Prefer: wait=N. */
 void cpsd_ppts_list(struct cpsd_request *request);
 

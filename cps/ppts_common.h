@@ -5,9 +5,6 @@
 /* Shared by the handlers of a box: reading the path, writing ids. Private to cps/ppts*.c. */
 #define CPSD_ID_TEXT 22 /* base64url characters of an id */
 
-/* Reads {dest} into request->dest. False: answered 400. */
-bool cpsd_ppts_dest(struct cpsd_request *request);
-
 /* Reads {id}. False: answered 404, since no envelope has a name of another form. */
 bool cpsd_ppts_id(struct cpsd_request *request, uint8_t id[CPSD_ID_OCTETS]);
 

@@ -18,6 +18,7 @@ struct list_state {
     uv_timer_t timer;
     bool timer_made;
     bool json;
+    bool without_dummies;
     bool listing;        /* a store operation is under way */
     bool hurried;        /* answer with what there is */
     bool arrived;        /* something came while the store was listing */
@@ -114,14 +115,14 @@ static size_t keep_between(struct cpsd_entry *entries, size_t count, int64_t aft
     return kept;
 }
 
-/* The dummies that this list shows: in steady mode all that are alive, in empty mode one where nothing real is. A list
- * that was cut shows none beyond its last real entry: they come with the next part. */
+/* The dummies that this list shows, if it does: in steady mode all that are alive, in empty mode one where nothing real
+ * is. A list that was cut shows none beyond its last real entry: they come with the next part. */
 static size_t dummies_for(struct cpsd_request *request, const struct cpsd_store_result *result,
                           struct cpsd_entry dummies[CPSD_DUMMIES_MAX])
 {
     const struct list_state *state = state_of(request);
     struct cpsd_dummies *maker = request->service->dummies;
-    if (!cpsd_dummies_steady(maker) && (result->count || state->after_us)) {
+    if (state->without_dummies || (!cpsd_dummies_steady(maker) && (result->count || state->after_us))) {
         return 0;
     }
     int64_t until = result->more ? result->entries[result->count - 1].arrival_us : result->now_us;
@@ -251,7 +252,7 @@ static void sleep_on(struct cpsd_request *request, int64_t now_us)
     uint64_t now_ms = uv_now(loop);
     uint64_t ms = state->deadline_ms > now_ms ? state->deadline_ms - now_ms : 0;
     int64_t next_us = cpsd_dummies_next(request->service->dummies, &request->dest, now_us);
-    if (next_us != INT64_MAX && (uint64_t)((next_us - now_us) / 1000) < ms) {
+    if (!state->without_dummies && next_us != INT64_MAX && (uint64_t)((next_us - now_us) / 1000) < ms) {
         ms = (uint64_t)((next_us - now_us) / 1000) + 1;
     }
     if (!state->timer_made) {
@@ -328,6 +329,12 @@ static void list_again(struct cpsd_request *request)
 
 /* ---- the request ---- */
 
+bool cpsd_ppts_without_dummies(const struct cpsd_request *request)
+{
+    struct stir_view value;
+    return cpsd_http_query(request->query, "dummies", &value) && stir_view_is(value, "no");
+}
+
 static void read_wait(struct cpsd_request *request)
 {
     struct list_state *state = state_of(request);
@@ -344,14 +351,12 @@ void cpsd_ppts_list(struct cpsd_request *request)
 {
     struct list_state *state = state_of(request);
     struct stir_view text;
-    if (!cpsd_ppts_dest(request)) {
-        return;
-    }
     if (cpsd_http_query(request->query, "after", &text) && !cursor_parse(text, &state->after_us)) {
         cpsd_problem(request, 400, "the query is not understood", "after is the cursor of an earlier list", 0, NULL);
         return;
     }
     state->json = cpsd_http_item(request->fields[CPSD_ACCEPT], "application/json", &text);
+    state->without_dummies = cpsd_ppts_without_dummies(request);
     read_wait(request);
     if (state->wait_s) {
         cpsd_count(&request->service->metrics->waiters, 1);

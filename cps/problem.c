@@ -99,6 +99,9 @@ void cpsd_problem(struct cpsd_request *request, int status, const char *title, c
     if (allow) {
         cpsd_response_field(&response, "Allow", allow);
     }
+    if (status == 401) {
+        cpsd_response_field(&response, "WWW-Authenticate", "Bearer");
+    }
     cpsd_respond(request, &response);
     stir_buf_free(&body);
 }

@@ -11,7 +11,7 @@
 int cpsd_status_of(enum stir_code code);
 
 /* Answers with a problem. detail NULL: the title alone. retry_after_s > 0 adds Retry-After. allow (may be NULL) adds
- * Allow. The text must not hold anything of the request's body, nor a number. */
+ * Allow. 401 adds WWW-Authenticate. The text must not hold anything of the request's body, nor a number. */
 void cpsd_problem(struct cpsd_request *request, int status, const char *title, const char *detail,
                   unsigned retry_after_s, const char *allow);
 

@@ -6,6 +6,7 @@
 #include "cps/http.h"
 #include "cps/metrics.h"
 #include "cps/store.h"
+#include "cps/trusted.h"
 
 #include <stddef.h>
 
@@ -18,6 +19,7 @@
 struct cpsd_service {
     const struct cpsd_config *config; /* the current one; replaced between requests on reload */
     struct stir_numbering numbering;
+    const struct cpsd_trusted *trusted; /* roots, revocation lists, number table; replaced whole on reload */
     struct cpsd_store *store;
     struct cpsd_backend *backend; /* shared, for statistics */
     struct cpsd_dummies *dummies; /* the worker's own cache over the shared secret */
@@ -38,13 +40,13 @@ struct cpsd_request {
     struct stir_view path, query, body;
     struct stir_view fields[CPSD_FIELD_COUNT];
 
-    struct cpsd_caller caller;
+    struct cpsd_caller caller; /* cleared with the answer */
     struct cpsd_service *service;
     const struct cpsd_route *route; /* NULL where none fits */
     enum cpsd_route_id route_id;    /* for counting */
     struct stir_view segment[3];    /* what the route's {..} stand for, still percent-encoded */
     uint64_t started_ns;            /* uv_hrtime */
-    struct stir_identity dest;      /* set by handlers that have one */
+    struct stir_identity dest;      /* set by the route's dest */
     bool has_dest;
 
     /* Called if the client went away or the server is drained before the answer: a handler that waits for something

@@ -1,19 +1,20 @@
 #include "cps/routes.h"
 
 #include "cps/admin.h"
+#include "cps/auth.h"
 #include "cps/ppts.h"
 #include "cps/problem.h"
 
 #include <stdio.h>
 
 const struct cpsd_route cpsd_routes[] = {
-    {CPSD_POST, "/cps/{dest}/ppts", CPSD_ACT_PUBLISH, CPSD_ROUTE_PUBLISH, cpsd_ppts_publish, false},
-    {CPSD_GET, "/cps/{dest}/ppts", CPSD_ACT_LIST, CPSD_ROUTE_LIST, cpsd_ppts_list, false},
-    {CPSD_GET, "/cps/{dest}/ppts/{id}", CPSD_ACT_FETCH, CPSD_ROUTE_FETCH, cpsd_ppts_fetch, false},
-    {CPSD_DELETE, "/cps/{dest}/ppts/{id}", CPSD_ACT_DELETE, CPSD_ROUTE_DELETE, cpsd_ppts_delete, false},
-    {CPSD_GET, "/health", CPSD_ACT_NONE, CPSD_ROUTE_HEALTH, cpsd_admin_health, false},
-    {CPSD_GET, "/ready", CPSD_ACT_NONE, CPSD_ROUTE_READY, cpsd_admin_ready, true},
-    {CPSD_GET, "/metrics", CPSD_ACT_NONE, CPSD_ROUTE_METRICS, cpsd_admin_metrics, true},
+    {CPSD_POST, "/cps/{dest}/ppts", CPSD_ACT_PUBLISH, CPSD_ROUTE_PUBLISH, cpsd_ppts_dest, cpsd_ppts_publish, false},
+    {CPSD_GET, "/cps/{dest}/ppts", CPSD_ACT_LIST, CPSD_ROUTE_LIST, cpsd_ppts_dest, cpsd_ppts_list, false},
+    {CPSD_GET, "/cps/{dest}/ppts/{id}", CPSD_ACT_FETCH, CPSD_ROUTE_FETCH, cpsd_ppts_dest, cpsd_ppts_fetch, false},
+    {CPSD_DELETE, "/cps/{dest}/ppts/{id}", CPSD_ACT_DELETE, CPSD_ROUTE_DELETE, cpsd_ppts_dest, cpsd_ppts_delete, false},
+    {CPSD_GET, "/health", CPSD_ACT_NONE, CPSD_ROUTE_HEALTH, NULL, cpsd_admin_health, false},
+    {CPSD_GET, "/ready", CPSD_ACT_NONE, CPSD_ROUTE_READY, NULL, cpsd_admin_ready, true},
+    {CPSD_GET, "/metrics", CPSD_ACT_NONE, CPSD_ROUTE_METRICS, NULL, cpsd_admin_metrics, true},
 };
 const size_t cpsd_route_count = sizeof(cpsd_routes) / sizeof(cpsd_routes[0]);
 
@@ -79,26 +80,54 @@ static void method_not_allowed(struct cpsd_request *request, unsigned allowed)
     cpsd_problem(request, 405, "this path does not have that method", "use one of the methods in Allow", 0, allow);
 }
 
-static void not_allowed_by_policy(struct cpsd_request *request, enum cpsd_action action)
+static enum stir_code ask_policy(const struct cpsd_request *request, enum cpsd_action action, int policy,
+                                 struct stir_error *err)
 {
-    char detail[160];
-    (void)snprintf(detail, sizeof(detail), "the policy of this server for \"%s\" is \"%s\"", cpsd_action_name(action),
-                   cpsd_policy_names[request->service->config->policy[action]]);
-    cpsd_problem(request, 403, stir_strerror(STIR_E_FORBIDDEN), detail, 0, NULL);
+    const struct cpsd_trusted *trusted = request->service->trusted;
+    return cpsd_policy_check((enum cpsd_policy)policy, action, &request->caller,
+                             request->has_dest ? &request->dest : NULL, trusted ? trusted->numbers : NULL, err);
+}
+
+/* A list may ask for more than listing: to wait, and to be spared the dummies. */
+static enum stir_code ask_for_list(const struct cpsd_request *request, struct stir_error *err)
+{
+    const int *policy = request->service->config->policy;
+    struct stir_view value;
+    enum stir_code code = STIR_OK;
+    if (cpsd_http_item(request->fields[CPSD_PREFER], "wait", &value)) {
+        code = ask_policy(request, CPSD_ACT_WAIT, policy[CPSD_ACT_WAIT], err);
+    }
+    if (code == STIR_OK && cpsd_ppts_without_dummies(request)) {
+        code = ask_policy(request, CPSD_ACT_LIST, CPSD_POLICY_HOLDER, err);
+    }
+    return code;
+}
+
+/* Who asks is known. */
+static void go_on(struct cpsd_request *request)
+{
+    enum cpsd_action action = request->route->action;
+    struct stir_error err = {0};
+    enum stir_code code = ask_policy(request, action, request->service->config->policy[action], &err);
+    if (code == STIR_OK && action == CPSD_ACT_LIST) {
+        code = ask_for_list(request, &err);
+    }
+    if (code == STIR_OK) {
+        request->route->handler(request);
+    } else {
+        cpsd_problem_error(request, &err);
+    }
 }
 
 static void take(struct cpsd_request *request, const struct cpsd_route *route)
 {
     request->route = route;
     request->route_id = route->id;
-    if (route->action != CPSD_ACT_NONE) {
-        int policy = request->service->config->policy[route->action];
-        if (!cpsd_policy_allows((enum cpsd_policy)policy, &request->caller)) {
-            not_allowed_by_policy(request, route->action);
-            return;
-        }
+    if (route->action == CPSD_ACT_NONE) {
+        route->handler(request);
+    } else if (!route->dest || route->dest(request)) {
+        cpsd_authenticate(request, route, go_on);
     }
-    route->handler(request);
 }
 
 void cpsd_dispatch(struct cpsd_request *request)

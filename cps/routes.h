@@ -12,12 +12,15 @@ struct cpsd_route {
     const char *pattern;
     enum cpsd_action action;
     enum cpsd_route_id id;
+    /* Reads the destination that the path names into request->dest, before anything is decided; false: answered. NULL:
+     * the path names none. */
+    bool (*dest)(struct cpsd_request *request);
     void (*handler)(struct cpsd_request *request);
     bool local; /* on the admin listener only */
 };
 
-/* Finds the route, asks the policy, calls the handler; answers 404, 405 (with Allow) and 403 itself. Every request is
- * answered exactly once, at once or later. */
+/* Finds the route, reads the destination, finds out who asks (cps/auth.h), asks the policy, calls the handler; answers
+ * 404, 405 (with Allow), 401 and 403 itself. Every request is answered exactly once, at once or later. */
 void cpsd_dispatch(struct cpsd_request *request);
 
 /* The table, for documentation and tests. */

@@ -40,6 +40,7 @@ void cpsd_setup_unref(struct cpsd_setup *setup)
     if (setup && atomic_fetch_sub_explicit(&setup->refs, 1, memory_order_acq_rel) == 1) {
         cpsd_config_clear(&setup->config);
         cpsd_credential_free(setup->credential);
+        cpsd_trusted_unref(setup->trusted);
         OPENSSL_cleanse(setup->dummy_secret, sizeof(setup->dummy_secret));
         free(setup);
     }
@@ -59,6 +60,9 @@ static enum stir_code make_setup(struct cpsd_setup **out, struct cpsd_config *co
     enum stir_code code = STIR_OK;
     if (setup->config.listen[0]) {
         code = cpsd_credential_load(&setup->credential, &setup->config, err);
+    }
+    if (code == STIR_OK) {
+        code = cpsd_trusted_load(&setup->trusted, &setup->config, NULL, 0, err);
     }
     if (code != STIR_OK) {
         cpsd_setup_unref(setup);
@@ -218,10 +222,11 @@ static void log_policies(const struct server *server)
 {
     const struct cpsd_config *config = &server->setup->config;
     for (int action = CPSD_ACT_PUBLISH; action < CPSD_ACTION_COUNT; action++) {
-        bool open = config->policy[action] == CPSD_OPEN;
-        stir_log_plain(&server->log, open ? STIR_LOG_WARNING : STIR_LOG_NOTICE, "policy: %s is %s",
-                       cpsd_action_name((enum cpsd_action)action),
-                       open ? "open: anybody may" : cpsd_policy_names[config->policy[action]]);
+        enum cpsd_policy policy = (enum cpsd_policy)config->policy[action];
+        bool loose = policy < cpsd_action_default((enum cpsd_action)action);
+        stir_log_plain(&server->log, loose ? STIR_LOG_WARNING : STIR_LOG_NOTICE, "policy: %s is %s%s",
+                       cpsd_action_name((enum cpsd_action)action), cpsd_policy_names[policy],
+                       policy == CPSD_POLICY_OPEN ? ": anybody may" : "");
     }
     if (!config->dummies_secret_file[0]) {
         stir_log_plain(&server->log, STIR_LOG_NOTICE,
@@ -354,6 +359,7 @@ enum stir_code cpsd_server_check(const struct cpsd_config *config, struct stir_e
     struct cpsd_credential *credential = NULL;
     struct cpsd_backend *backend = NULL;
     struct cpsd_dummies *dummies = NULL;
+    struct cpsd_trusted *trusted = NULL;
     uint8_t secret[CPSD_DUMMY_SECRET];
     struct cpsd_store_config store = {.url = config->store_url,
                                       .box_limit = (unsigned)config->box_limit,
@@ -363,6 +369,9 @@ enum stir_code cpsd_server_check(const struct cpsd_config *config, struct stir_e
     enum stir_code code = cpsd_listen_check(config, err);
     if (code == STIR_OK && config->listen[0]) {
         code = cpsd_credential_load(&credential, config, err);
+    }
+    if (code == STIR_OK) {
+        code = cpsd_trusted_load(&trusted, config, NULL, 0, err);
     }
     if (code == STIR_OK) {
         code = cpsd_dummy_secret(secret, config, err);
@@ -375,6 +384,7 @@ enum stir_code cpsd_server_check(const struct cpsd_config *config, struct stir_e
     }
     OPENSSL_cleanse(secret, sizeof(secret));
     cpsd_credential_free(credential);
+    cpsd_trusted_unref(trusted);
     cpsd_dummies_free(dummies);
     cpsd_backend_free(backend);
     return code;

@@ -238,6 +238,7 @@ static void answer(struct cpsd_request *request, const struct cpsd_response *res
         cpsd_http_format(&worker->out, response, date_now(worker), conn->keep_alive, conn->head_only);
         write_output(conn);
     }
+    cpsd_caller_clear(&request->caller);
     give_request(worker, request);
     if (conn) {
         after_answer(conn);
@@ -261,7 +262,7 @@ static void start_request(struct cpsd_conn *conn, const char *octets)
     for (size_t i = 0; i < CPSD_FIELD_COUNT; i++) {
         request->fields[i] = cpsd_http_view(octets, http->fields[i]);
     }
-    request->caller = conn->caller;
+    cpsd_caller_copy(&request->caller, &conn->caller);
     request->service = &worker->service;
     request->started_ns = uv_hrtime();
     request->answer = answer;
@@ -431,6 +432,7 @@ static void closed(struct cpsd_conn *conn)
     free(conn->in);
     conn->in = NULL;
     conn->in_len = 0;
+    cpsd_caller_clear(&conn->caller);
     if (request) {
         request->answer_arg = NULL; /* answered to nobody */
         if (request->hurry) {

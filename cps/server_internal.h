@@ -16,6 +16,7 @@
 struct cpsd_setup {
     struct cpsd_config config;
     struct cpsd_credential *credential; /* NULL without a TLS listener */
+    struct cpsd_trusted *trusted;
     uint8_t dummy_secret[CPSD_DUMMY_SECRET];
     _Atomic unsigned refs;
 };

@@ -25,6 +25,7 @@ static enum stir_code use_setup(struct cpsd_worker *worker, struct cpsd_setup *s
     cpsd_dummies_free(worker->service.dummies);
     worker->service.dummies = dummies;
     worker->service.config = &setup->config;
+    worker->service.trusted = setup->trusted;
     cpsd_config_numbering(&setup->config, &worker->service.numbering);
     cpsd_log_setup(&worker->log, &setup->config);
     cpsd_setup_unref(worker->setup);

@@ -88,7 +88,7 @@ ls pki/*.pem
 
 step 'The Call Placement Service starts, with everything in its memory'
 start cpsd 'ready:' cpsd -o server.listen=127.0.0.1:0 -o server.admin=127.0.0.1:0 \
-    -o server.certificate=pki/tls.pem -o server.private_key=pki/tls.key
+    -o server.certificate=pki/tls.pem -o server.private_key=pki/tls.key -o policy.publish=open
 CPS_URL=https://localhost:$(sed -n 's/.*listening on https:.*:\([0-9]*\)$/\1/p' cpsd.log)
 admin=$(port cpsd 'admin on')
 export CPS_URL CPS_CA=pki/tls-root.pem CPS_TRUST=pki/root.pem CPS_X5U_DIR=pki/certs

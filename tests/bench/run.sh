@@ -92,8 +92,8 @@ start_redis() { # NAME
 
 start_cpsd() { # NAME WORKERS STORE DUMMIES
     "$programs/cps/cpsd" -o server.listen=127.0.0.1:0 -o server.admin= -o server.certificate="$dir/cert.pem" \
-        -o server.private_key="$dir/key.pem" -o server.workers="$2" -o store.url="$3" -o dummies.mode="$4" \
-        2>"$dir/$1.log" &
+        -o server.private_key="$dir/key.pem" -o policy.publish=open -o server.workers="$2" -o store.url="$3" \
+        -o dummies.mode="$4" 2>"$dir/$1.log" &
     pid[$1]=$!
     port[$1]=$(until_said "$dir/$1.log" 'listening on https://127.0.0.1:\([0-9]*\)') || fail "cpsd does not start"
     if [[ $3 == redis* ]]; then

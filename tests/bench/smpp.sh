@@ -94,7 +94,7 @@ redis_pid=$last
 declare -A signing signing_pid verifying_pid cpsd_pid
 for mode in steady empty; do
     start "cpsd-$mode" 'ready:' "$bin/cps/cpsd" -o server.listen=127.0.0.1:0 -o server.admin= -o server.workers=1 \
-        -o server.certificate=pki/tls.pem -o server.private_key=pki/tls.key -o "dummies.mode=$mode" \
+        -o policy.publish=open -o server.certificate=pki/tls.pem -o server.private_key=pki/tls.key -o "dummies.mode=$mode" \
         -o "store.url=redis+unix://$work/redis.sock"
     cpsd_pid[$mode]=$last
     cps=(-o "cps.url=https://localhost:$(port "cpsd-$mode" 'listening on')" -o cps.ca=pki/tls-root.pem)

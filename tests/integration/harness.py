@@ -255,6 +255,7 @@ class Cpsd(Process):
             "server.certificate": self.ca,
             "server.private_key": self.key,
             "server.workers": 2,
+            "policy.publish": "open",
             **{k.replace("__", "."): v for k, v in keys.items()},
         }
         self.write_config()

@@ -213,7 +213,7 @@ class Boxes:
         dest = self.number()
         kept = self.put(self.server, dest)
         path = f"/cps/{dest}/ppts/{envelope_id(kept)}"
-        self.assertProblem(self.server.request("DELETE", path), 403, "nobody")
+        self.assertProblem(self.server.request("DELETE", path), 401, "takes a credential")
         self.assertEqual(self.server.request("GET", path).status, 200)
 
         body, dest = envelope(), self.number()
@@ -442,10 +442,11 @@ class Policies(Case):
         self.assertEqual(server.request("GET", "/health").status, 200)
 
     def test_what_is_open_is_said_at_start(self):
-        log = self.cpsd().log()
-        for action in ("publish", "list", "fetch"):
-            self.assertRegex(log, f"warning policy: {action} is open: anybody may")
-        self.assertIn("policy: delete is nobody", log)
+        log = self.cpsd(policy__delete="token").log()
+        self.assertRegex(log, "warning policy: publish is open: anybody may")
+        self.assertRegex(log, "warning policy: delete is token")
+        self.assertRegex(log, "notice +policy: list is open: anybody may")
+        self.assertRegex(log, "notice +policy: keys_put is holder")
         self.assertIn("forgets it on exit", log)
 
     def test_numbering(self):

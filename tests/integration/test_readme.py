@@ -56,6 +56,16 @@ class Readme(Case):
                     self.assertRegex(row, rf"(?<![\d,]){int(defaults[key]):,}(?!,?\d)", key)
         self.assertGreater(len(told), 12)
 
+    def test_policies(self):
+        """The table of who may do what is cpsd's: key, default and meaning, in order."""
+        section = re.search(r"^\[policy\]\n(.*?)^\[", run(CPSD, "-p").stdout.decode(), re.M | re.S)[1]
+        told = [(key, value, " ".join(text.replace("\n# ", " ").split()).rstrip("."))
+                for text, key, value in re.findall(r"^# ((?:.*\n# )*?.*)\n# One of .*\n#(\w+) = (\w+)$", section, re.M)]
+        with open(os.path.join(HOME, "README.md")) as file:
+            rows = re.findall(r"^\| `(\w+)` \| `(open|token|holder|nobody)` \| (.*) \|$", file.read(), re.M)
+        self.assertEqual([(key, value, text.replace("`", "")) for key, value, text in rows], told)
+        self.assertGreater(len(told), 9)
+
     def test_limits_of_the_sidecar(self):
         """Likewise those of cps-smpp, whose keys are named with their sections."""
         with open(os.path.join(HOME, "README.md")) as file:

@@ -111,6 +111,7 @@ static void setup(void)
     struct stir_error err = {0};
     struct cpsd_overrides overrides = {.text = {"listen=", "listen_plain=127.0.0.1:0", "max_wait_s=2"}, .count = 3};
     UNIT_OK(cpsd_config_load(&config, NULL, &overrides, &err));
+    config.policy[CPSD_ACT_PUBLISH] = CPSD_POLICY_OPEN;
     struct cpsd_store_config store = {
         .url = "memory:", .box_limit = 5, .memory_limit_bytes = 1 << 20, .timeout_ms = 1000, .max_ttl_ms = 259200000};
     UNIT_OK(stir_key_generate(&key, STIR_CURVE_X25519, NULL));
@@ -277,7 +278,7 @@ static void test_refusals(void)
         {"put", {.method = CPSD_PUT, .path = "/cps/12/ppts"}, 405},
         {"post to an id", {.method = CPSD_POST, .path = "/cps/12/ppts/AAAAAAAAAAAAAAAAAAAAAA"}, 405},
         {"other method", {.method = CPSD_OTHER_METHOD, .path = "/health"}, 405},
-        {"delete is nobody's", {.method = CPSD_DELETE, .path = "/cps/12/ppts/AAAAAAAAAAAAAAAAAAAAAA"}, 403},
+        {"delete is the holder's", {.method = CPSD_DELETE, .path = "/cps/12/ppts/AAAAAAAAAAAAAAAAAAAAAA"}, 401},
         {"no type", {.method = CPSD_POST, .path = "/cps/12/ppts", .body = "x"}, 415},
         {"other type", {.method = CPSD_POST, .path = "/cps/12/ppts", .type = "text/plain", .body = "x"}, 415},
         {"longer type",
@@ -334,7 +335,7 @@ static void test_delete(void)
 {
     struct answer answer = {0};
     setup();
-    config.policy[CPSD_ACT_DELETE] = CPSD_OPEN;
+    config.policy[CPSD_ACT_DELETE] = CPSD_POLICY_OPEN;
     char *text = envelope(), location[512];
     publish(&answer, "/cps/12155551212/ppts", text, NULL);
     (void)snprintf(location, sizeof(location), "%s", answer.location);
@@ -461,7 +462,7 @@ static void test_policy(void)
 {
     struct answer answer = {0};
     setup();
-    config.policy[CPSD_ACT_LIST] = config.policy[CPSD_ACT_FETCH] = config.policy[CPSD_ACT_PUBLISH] = CPSD_NOBODY;
+    config.policy[CPSD_ACT_LIST] = config.policy[CPSD_ACT_FETCH] = config.policy[CPSD_ACT_PUBLISH] = CPSD_POLICY_NOBODY;
     ask(&answer, &(struct ask){.method = CPSD_GET, .path = "/cps/12/ppts"});
     CU_ASSERT_EQUAL(answer.status, 403);
     ask(&answer, &(struct ask){.method = CPSD_GET, .path = "/cps/12/ppts/AAAAAAAAAAAAAAAAAAAAAA"});
