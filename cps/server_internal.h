@@ -90,7 +90,7 @@ struct cpsd_worker {
     size_t conn_count;
     struct cpsd_request *free_requests; /* kept for the next ones */
     struct stir_buf out;                /* a response, behind LWS_PRE octets */
-    _Atomic uint64_t ticks; /* turns of the timer: whoever watches sees that the loop goes round */
+    _Atomic uint64_t ticks;             /* turns of the timer: whoever watches sees that the loop goes round */
     time_t date_at;
     char date[40];
     uint8_t log_key[32];
