@@ -74,6 +74,24 @@ static bool read_template(struct stir_jwe_header *out, const char *json, size_t 
     return good;
 }
 
+size_t stir_jwe_header_len(enum stir_curve curve)
+{
+    return stir_b64url_len(curve == STIR_CURVE_P256 ? LENGTH_P256 : LENGTH_X25519);
+}
+
+bool stir_jwe_header_is_ours(struct stir_point *epk, struct stir_view text)
+{
+    struct stir_jwe_header header;
+    uint8_t json[LENGTH_P256];
+    size_t len;
+    if (stir_b64url_decode(json, sizeof(json), &len, text.ptr, text.len) != STIR_OK ||
+        !read_template(&header, (const char *)json, len)) {
+        return false;
+    }
+    *epk = header.epk;
+    return true;
+}
+
 /* The text comes from outside and goes to a log: a name is shown only if it looks like one. */
 static enum stir_code refuse_member(const char *where, const char *name, struct stir_error *err)
 {

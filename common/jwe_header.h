@@ -18,6 +18,12 @@ struct stir_jwe_header {
 /* Writes the header in base64url, no NUL; returns its length. */
 size_t stir_jwe_header_write(char out[STIR_JWE_HEADER_B64], const struct stir_point *epk);
 
+/* Characters of a header of ours with an epk of that curve. */
+size_t stir_jwe_header_len(enum stir_curve curve);
+
+/* True if the text is what stir_jwe_header_write writes for *epk, which is not checked. */
+bool stir_jwe_header_is_ours(struct stir_point *epk, struct stir_view text);
+
 /* Reads a header from its base64url: alg, cty, enc and epk, and nothing else in it or in the epk. STIR_E_BASE64,
  * STIR_E_JSON, STIR_E_ALG, STIR_E_JWE, STIR_E_TOO_BIG. */
 enum stir_code stir_jwe_header_read(struct stir_jwe_header *out, struct stir_view text,

@@ -1,6 +1,7 @@
 #include "cps/store_internal.h"
 #include "cps/store_redis_command.h"
 #include "cps/store_redis_conn.h"
+#include "cps/store_redis_item.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +14,8 @@
 #define LIST_COUNT_MAX 10000 /* entries of one list: an array that Redis builds while nobody else is served */
 #define LIST_OCTETS_MAX ((size_t)8 << 20) /* and its octets */
 #define TIME_MAX_US (((int64_t)1 << (8 * CPSD_REDIS_TIME_OCTETS)) - 1)
-#define ARGS_MAX 8 /* EVALSHA, script, number of keys, key, and what a script takes */
+#define ARGS_MAX 9      /* EVALSHA, script, number of keys, key, and what a script takes */
+#define TEXT_KEEP 65536 /* octets for unpacked envelopes that are kept between answers */
 #define SAY_EVERY_NS (UINT64_C(10) * 1000000000)
 
 struct redis_backend {
@@ -26,7 +28,8 @@ struct redis_store {
     struct cpsd_redis_conn_config config;
     struct cpsd_redis_conn conn;
     bool was_up;
-    uint64_t said_ns; /* when an error answer was last logged */
+    uint64_t said_ns;     /* when an error answer was last logged */
+    struct stir_buf text; /* of envelopes that came packed, for the length of a completion */
     void (*closed)(struct cpsd_store *store);
 };
 
@@ -81,30 +84,20 @@ static bool is_time(const redisReply *array, size_t i)
     return is_number(array, i, 1, TIME_MAX_US);
 }
 
-static bool is_text(const redisReply *array, size_t i, size_t least)
+static bool is_id(const redisReply *reply)
 {
-    return i < array->elements && array->element[i]->type == REDIS_REPLY_STRING && array->element[i]->len >= least;
+    return reply->type == REDIS_REPLY_STRING && reply->len == CPSD_ID_OCTETS;
 }
 
-static int64_t read_time(const char *octets)
+/* Room for that many octets of text, until the next call; NULL: no memory. */
+static char *text_room(struct redis_store *store, size_t octets)
 {
-    int64_t us = 0;
-    for (size_t i = 0; i < CPSD_REDIS_TIME_OCTETS; i++) {
-        us = us << 8 | (unsigned char)octets[i];
+    if (store->text.cap > TEXT_KEEP) {
+        stir_buf_free(&store->text);
     }
-    return us;
-}
-
-static bool read_item(struct cpsd_entry *entry, const void *id, const redisReply *item)
-{
-    if (item->str[0] != 'E') {
-        return false;
-    }
-    memcpy(entry->id, id, sizeof(entry->id));
-    entry->arrival_us = read_time(item->str + 1);
-    entry->expires_us = read_time(item->str + 1 + CPSD_REDIS_TIME_OCTETS);
-    entry->envelope = stir_view(item->str + CPSD_REDIS_ITEM_HEAD, item->len - CPSD_REDIS_ITEM_HEAD);
-    return true;
+    store->text.len = 0;
+    store->text.failed = STIR_OK;
+    return stir_buf_extend(&store->text, octets);
 }
 
 static bool take_put(struct redis_op *op, const redisReply *reply)
@@ -128,50 +121,69 @@ static bool take_put(struct redis_op *op, const redisReply *reply)
     return true;
 }
 
-static bool take_list(struct redis_op *op, const redisReply *reply)
+/* {now, more, {id, item, ...}} */
+static bool is_list(const redisReply *reply, size_t *octets)
 {
     if (!is_time(reply, 0) || !is_number(reply, 1, 0, 1) || reply->elements != 3 ||
         reply->element[2]->type != REDIS_REPLY_ARRAY || reply->element[2]->elements % 2) {
         return false;
     }
     const redisReply *items = reply->element[2];
+    for (size_t i = 0; i < items->elements; i += 2) {
+        if (!is_id(items->element[i]) || !cpsd_redis_item_is(items->element[i + 1], octets)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool take_list(struct redis_op *op, const redisReply *reply)
+{
+    size_t octets = 0;
+    if (!is_list(reply, &octets)) {
+        return false;
+    }
+    const redisReply *items = reply->element[2];
     size_t count = items->elements / 2;
     struct cpsd_entry few[16], *entries = count > 16 ? malloc(count * sizeof(*entries)) : few;
-    if (!entries) {
-        cpsd_op_fail(&op->store->base, &op->op, STIR_E_NOMEM);
-        return true;
-    }
-    bool good = true;
-    for (size_t i = 0; good && i < count; i++) {
-        good = is_text(items, 2 * i, CPSD_ID_OCTETS) && items->element[2 * i]->len == CPSD_ID_OCTETS &&
-               is_text(items, 2 * i + 1, CPSD_REDIS_ITEM_HEAD) &&
-               read_item(&entries[i], items->element[2 * i]->str, items->element[2 * i + 1]);
-    }
-    if (good) {
+    char *room = text_room(op->store, octets);
+    if (entries && room) {
+        for (size_t i = 0; i < count; i++) {
+            cpsd_redis_item_read(&entries[i], items->element[2 * i]->str, items->element[2 * i + 1], &room);
+        }
         struct cpsd_store_result result = {.code = STIR_OK,
                                            .now_us = reply->element[0]->integer,
                                            .more = reply->element[1]->integer != 0,
                                            .entries = entries,
                                            .count = count};
         cpsd_op_complete(&op->store->base, &op->op, &result);
+    } else {
+        cpsd_op_fail(&op->store->base, &op->op, STIR_E_NOMEM);
     }
     if (entries != few) {
         free(entries);
     }
-    return good;
+    return true;
 }
 
 static bool take_get(struct redis_op *op, const redisReply *reply)
 {
     struct cpsd_entry entry;
+    size_t octets = 0;
     if (!is_time(reply, 0) || reply->elements > 2) {
         return false;
     }
     struct cpsd_store_result result = {.code = STIR_E_NOT_FOUND, .now_us = reply->element[0]->integer};
     if (reply->elements == 2) {
-        if (!is_text(reply, 1, CPSD_REDIS_ITEM_HEAD) || !read_item(&entry, op->id, reply->element[1])) {
+        if (!cpsd_redis_item_is(reply->element[1], &octets)) {
             return false;
         }
+        char *room = text_room(op->store, octets);
+        if (!room) {
+            cpsd_op_fail(&op->store->base, &op->op, STIR_E_NOMEM);
+            return true;
+        }
+        cpsd_redis_item_read(&entry, op->id, reply->element[1], &room);
         result.code = STIR_OK;
         result.entries = &entry;
         result.count = 1;
@@ -250,6 +262,7 @@ struct arguments {
     size_t count;
     char digits[3][CPSD_REDIS_DIGITS];
     char key[STIR_IDENTITY_MAX + 8];
+    uint8_t item[STIR_JWE_MAX];
 };
 
 static void add(struct arguments *args, struct cpsd_redis_arg arg)
@@ -259,8 +272,12 @@ static void add(struct arguments *args, struct cpsd_redis_arg arg)
 
 static void add_key(struct arguments *args, const struct stir_identity *box)
 {
-    int n = snprintf(args->key, sizeof(args->key), "cps:{%.*s}", (int)box->len, box->text);
-    add(args, (struct cpsd_redis_arg){args->key, (size_t)n});
+    static const char before[] = "cps:{";
+    const size_t at = sizeof(before) - 1;
+    memcpy(args->key, before, at);
+    memcpy(args->key + at, box->text, box->len);
+    args->key[at + box->len] = '}';
+    add(args, (struct cpsd_redis_arg){args->key, at + box->len + 1});
 }
 
 static void build(struct arguments *args, const struct redis_store *store, const struct cpsd_op *op,
@@ -287,9 +304,12 @@ static void build(struct arguments *args, const struct redis_store *store, const
     }
     add(args, (struct cpsd_redis_arg){what->id, CPSD_ID_OCTETS});
     if (op->kind == CPSD_OP_PUT) {
-        add(args, (struct cpsd_redis_arg){what->envelope.ptr, what->envelope.len});
+        const char *form;
+        struct stir_view item = cpsd_redis_item_of(args->item, &form, what->envelope);
+        add(args, (struct cpsd_redis_arg){item.ptr, item.len});
         add(args, cpsd_redis_arg_number(args->digits[0], what->ttl_ms));
         add(args, cpsd_redis_arg_number(args->digits[1], (int64_t)store->base.backend->config.box_limit));
+        add(args, cpsd_redis_arg_text(form));
     }
 }
 
@@ -344,6 +364,7 @@ static void on_down(void *owner)
 static void on_closed(void *owner)
 {
     struct redis_store *store = owner;
+    stir_buf_free(&store->text);
     store->closed(&store->base);
 }
 

@@ -9,9 +9,11 @@
  *   1...  rows, by number in order of arrival: arrival_us, expires_us, id; of one that is consumed or replaced only
  *         arrival_us, so that the rows have no holes and can be searched by halves
  *   t1... what was consumed: expires_us, id
- *   <id>  16 octets: an item ("E", arrival_us, expires_us, envelope) or, consumed, "T", expires_us
+ *   <id>  16 octets: an item ("E" or "P", arrival_us, expires_us, envelope) or, consumed, "T", expires_us
  *
  * Times are Redis' own, 7 octets each. Fields cannot be mistaken: numbers stay below 16 digits.
+ *
+ * Numbers go to commands as text: Redis prints them as if they were fractions, which takes longer than many a command.
  *
  * No operation's work grows with the box but by a search by halves (and a list's with what it lists). A put or a remove
  * clears away at most 8 at the front. What has expired further back is skipped, until the rows are closed up: when more
@@ -26,7 +28,7 @@
 /* clang-format off */
 /* Sets key, now. */
 #define BEGIN \
-    "local call, pack, unp, sub = redis.call, struct.pack, struct.unpack, string.sub\n" \
+    "local call, pack, unp, sub, text = redis.call, struct.pack, struct.unpack, string.sub, string.format\n" \
     "local key = KEYS[1]\n" \
     "local t = call('TIME')\n" \
     "local now = t[1] * 1000000 + t[2]\n"
@@ -39,7 +41,7 @@
     "  head, tail, n, last, max, min = unp('>I5I5I3I7I7I7', m)\n" \
     "  if #m > 34 then pause, thead, ttail, a, b, low = unp('>I7I5I5I5I5I7', m, 35) end\n" \
     "end\n" \
-    "local function row(i) return i < b - a and a + i or head + i - b + a end\n"
+    "local function row(i) return text('%d', i < b - a and a + i or head + i - b + a) end\n"
 
 /* Makes m anew. */
 #define WRITE \
@@ -60,14 +62,15 @@
 /* Clears away what has expired at the front. */
 #define PURGE \
     "local most = 8\n" \
-    "while row(0) <= tail and most > 0 do\n" \
-    "  local s = call('HGET', key, row(0))\n" \
+    "while (b > a or head <= tail) and most > 0 do\n" \
+    "  local i = row(0)\n" \
+    "  local s = call('HGET', key, i)\n" \
     "  if #s > 7 then\n" \
     "    if unp('>I7', s, 8) > now then break end\n" \
-    "    call('HDEL', key, row(0), sub(s, 15))\n" \
+    "    call('HDEL', key, i, sub(s, 15))\n" \
     "    n, purged = n - 1, purged + 1\n" \
     "  else\n" \
-    "    call('HDEL', key, row(0))\n" \
+    "    call('HDEL', key, i)\n" \
     "  end\n" \
     "  if b > a then a = a + 1 else head = head + 1 end\n" \
     "  most = most - 1\n" \
@@ -122,7 +125,7 @@ static const char put[] =
     READ
     "if m then\n"
     "  if old then\n"
-    "    local living = sub(old, 1, 1) == 'E'\n"
+    "    local living = sub(old, 1, 1) ~= 'T'\n"
     "    if unp('>I7', old, living and 9 or 2) > now then return {1, now, 0} end\n"
     "    if living then\n"
     FIND
@@ -130,7 +133,10 @@ static const char put[] =
     "      n, purged = n - 1, purged + 1\n"
     "    end\n"
     "  end\n"
+    "  local rows = b - a + tail - head + 1\n"
+    "  if now >= min or rows > n or ttail >= thead then\n"
     PURGE
+    "  end\n"
     "  local begin = n >= limit and now >= min and now >= pause or b - a + tail - head >= 2 * n + 128\n"
     COMPACT
     "end\n"
@@ -147,8 +153,8 @@ static const char put[] =
     "  return {2, now, purged, b > 0 and now + 50000 or min > now and min or pause}\n"
     "end\n"
     "local when = pack('>I7I7', last, expires)\n"
-    "call('HSET', key, id, 'E' .. when .. ARGV[2], tail, when .. id, 'm', m)\n"
-    "if grown then call('PEXPIREAT', key, math.ceil(max / 1000)) end\n"
+    "call('HSET', key, id, ARGV[5] .. when .. ARGV[2], text('%d', tail), when .. id, 'm', m)\n"
+    "if grown then call('PEXPIREAT', key, text('%d', math.ceil(max / 1000))) end\n"
     "return {0, now, purged}\n";
 
 static const char list[] =
@@ -160,26 +166,24 @@ static const char list[] =
     "local out, size, more, skipped, rows = {}, 0, 0, 0, b - a + tail - head + 1\n"
     "local place = after == 0 and 0 or after < last and find(after) or rows\n"
     "while place < rows and more == 0 do\n"
-    "  local f = {}\n"
+    "  local f, ids = {}, {}\n"
     "  for i = place, math.min(place + 15, rows - 1) do f[#f + 1] = row(i) end\n"
     "  place = place + #f\n"
     "  for _, s in ipairs(call('HMGET', key, unpack(f))) do\n"
     "    if #s > 7 and unp('>I7', s, 8) > now then\n"
-    "      if #out == 2 * count then\n"
-    "        more = 1\n"
-    "        break\n"
-    "      end\n"
-    "      local v = call('HGET', key, sub(s, 15))\n"
-    "      size = size + #v - 15\n"
-    "      if #out > 0 and size > octets then\n"
-    "        more = 1\n"
-    "        break\n"
-    "      end\n"
-    "      out[#out + 1] = sub(s, 15)\n"
-    "      out[#out + 1] = v\n"
+    "      ids[#ids + 1] = sub(s, 15)\n"
     "    else\n"
     "      skipped = skipped + 1\n"
     "    end\n"
+    "  end\n"
+    "  for i, v in ipairs(#ids > 0 and call('HMGET', key, unpack(ids)) or ids) do\n"
+    "    size = size + (sub(v, 1, 1) == 'P' and 4 * #v / 3 + 121 or #v - 15)\n"
+    "    if #out == 2 * count or #out > 0 and size > octets then\n"
+    "      more = 1\n"
+    "      break\n"
+    "    end\n"
+    "    out[#out + 1] = ids[i]\n"
+    "    out[#out + 1] = v\n"
     "  end\n"
     "end\n"
     "local told = math.max(now, last)\n"
@@ -194,7 +198,7 @@ static const char list[] =
 static const char get[] =
     BEGIN
     "local v = call('HGET', key, ARGV[1])\n"
-    "if v and sub(v, 1, 1) == 'E' and unp('>I7', v, 9) > now then return {now, v} end\n"
+    "if v and sub(v, 1, 1) ~= 'T' and unp('>I7', v, 9) > now then return {now, v} end\n"
     "return {now}\n";
 
 static const char take[] =
@@ -202,7 +206,7 @@ static const char take[] =
     "local id = ARGV[1]\n"
     "local got = call('HMGET', key, 'm', id)\n"
     "local m, item = got[1], got[2]\n"
-    "if not item or sub(item, 1, 1) ~= 'E' then return {0, now} end\n"
+    "if not item or sub(item, 1, 1) == 'T' then return {0, now} end\n"
     "local arrival, expires = unp('>I7I7', item, 2)\n"
     "if expires <= now then return {0, now} end\n"
     READ

@@ -1,3 +1,4 @@
+#include "common/jwe.h"
 #include "cps/store.h"
 #include "tests/unit/redis_server.h"
 #include "tests/unit/store_harness.h"
@@ -122,6 +123,35 @@ static void binary(struct harness *h)
     }
     struct outcome list = harness_list(h, "im:user%7D@example.com", 0, ALL);
     CU_ASSERT_EQUAL(list.result.count, 4);
+}
+
+/* A true envelope comes back as it was, alone and in a list, and a list is cut by its characters. */
+static void true_envelopes(struct harness *h)
+{
+    static const uint8_t epk[64] = {9}, iv[STIR_GCM_IV], tag[STIR_GCM_TAG], secret[300];
+    struct stir_identity box = harness_box(DEST);
+    struct stir_buf envelope[2] = {{0}};
+    for (int i = 0; i < 2; i++) {
+        struct outcome put = {0}, got;
+        stir_jwe_assemble(&envelope[i], i ? STIR_CURVE_P256 : STIR_CURVE_X25519, epk, iv, secret, sizeof(secret), tag);
+        uint8_t id[CPSD_ID_OCTETS] = {(uint8_t)(i + 1)};
+        cpsd_store_put(h->store, &box, id, stir_view(envelope[i].ptr, envelope[i].len), 60000, harness_done, &put);
+        harness_wait(h, &put);
+        UNIT_CODE(put.result.code, STIR_OK, "put");
+        memset(&got, 0, sizeof(got));
+        cpsd_store_get(h->store, &box, id, harness_done, &got);
+        harness_wait(h, &got);
+        CU_ASSERT_EQUAL(got.entries[0].envelope.len, envelope[i].len);
+        CU_ASSERT_EQUAL(memcmp(got.text[0], envelope[i].ptr, 63), 0);
+    }
+    struct outcome list = harness_list(h, DEST, 0, 10, envelope[0].len + envelope[1].len + 32);
+    CU_ASSERT(list.result.count == 2 && !list.result.more);
+    CU_ASSERT(list.entries[0].envelope.len == envelope[0].len && list.entries[1].envelope.len == envelope[1].len);
+    CU_ASSERT_EQUAL(memcmp(list.text[1], envelope[1].ptr, 63), 0);
+    list = harness_list(h, DEST, 0, 10, envelope[0].len + envelope[1].len - 32);
+    CU_ASSERT(list.result.count == 1 && list.result.more);
+    stir_buf_free(&envelope[0]);
+    stir_buf_free(&envelope[1]);
 }
 
 static void idempotent(struct harness *h)
@@ -494,6 +524,7 @@ static const struct cpsd_store_config *small_boxes(void)
 
 ON_BOTH(put_get, &harness_defaults)
 ON_BOTH(binary, &harness_defaults)
+ON_BOTH(true_envelopes, &harness_defaults)
 ON_BOTH(idempotent, &harness_defaults)
 ON_BOTH(order_and_cursor, &harness_defaults)
 ON_BOTH(limits, &harness_defaults)
@@ -514,7 +545,7 @@ ON_BOTH(nested, &harness_defaults)
         "Redis: " title, redis_##name                                                                                  \
     }
 
-UNIT_MAIN("store", TEST("put and get", put_get), TEST("any octets", binary),
+UNIT_MAIN("store", TEST("put and get", put_get), TEST("any octets", binary), TEST("true envelopes", true_envelopes),
           TEST("the same envelope again", idempotent), TEST("order of arrival and cursor", order_and_cursor),
           TEST("limits of a list", limits), TEST("page by page", pages), TEST("consumed once", consume),
           TEST("expiry", expiry), TEST("bounds of a life", ttl_bounds), TEST("a full box", full_box),

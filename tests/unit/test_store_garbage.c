@@ -33,6 +33,8 @@ static enum stir_code one(struct harness *h, char op)
 
 #define ID "$16\r\n0123456789abcdef\r\n"
 #define HEAD "E\0\0\0\0\0\0\1\0\0\0\0\0\0\2"
+#define PACKED "P\0\0\0\0\0\0\1\0\0\0\0\0\0\2"
+#define SIXTY "0123456789abcdefghijklmnopqrst0123456789abcdefghijklmnopqrst"
 
 /* For answers with NUL inside. */
 #define ROW(op, text, expected, stays)                                                                                 \
@@ -55,6 +57,8 @@ static const struct answer {
     ROW('l', "*3\r\n:1000\r\n:0\r\n*2\r\n" ID "$17\r\n" HEAD "xy\r\n", STIR_OK, true),
     ROW('g', "*1\r\n:1000\r\n", STIR_E_NOT_FOUND, true),
     ROW('g', "*2\r\n:1000\r\n$15\r\n" HEAD "\r\n", STIR_OK, true),
+    ROW('g', "*2\r\n:1000\r\n$77\r\n" PACKED "\1" SIXTY "u\r\n", STIR_OK, true),
+    ROW('l', "*3\r\n:1000\r\n:0\r\n*2\r\n" ID "$77\r\n" PACKED "\1" SIXTY "u\r\n", STIR_OK, true),
     ROW('r', "*2\r\n:1\r\n:1000\r\n", STIR_OK, true),
     ROW('r', "*2\r\n:0\r\n:1000\r\n", STIR_E_NOT_FOUND, true),
     /* refused */
@@ -95,6 +99,10 @@ static const struct answer {
     ROW('l', "*3\r\n:1000\r\n:0\r\n*2\r\n$15\r\n0123456789abcde\r\n$16\r\n" HEAD "x\r\n", STIR_E_UNAVAILABLE, false),
     ROW('l', "*3\r\n:1000\r\n:0\r\n*2\r\n$17\r\n0123456789abcdefg\r\n$16\r\n" HEAD "x\r\n", STIR_E_UNAVAILABLE, false),
     ROW('l', "*3\r\n:1000\r\n:0\r\n*2\r\n" ID "$16\r\nT\0\0\0\0\0\0\1\0\0\0\0\0\0\2x\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('l', "*3\r\n:1000\r\n:0\r\n*2\r\n" ID "$15\r\n" PACKED "\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('l', "*3\r\n:1000\r\n:0\r\n*2\r\n" ID "$76\r\n" PACKED "\1" SIXTY "\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('g', "*2\r\n:1000\r\n$77\r\n" PACKED "\2" SIXTY "u\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('g', "*2\r\n:1000\r\n$77\r\n" PACKED "\3" SIXTY "u\r\n", STIR_E_UNAVAILABLE, false),
     ROW('g', "*0\r\n", STIR_E_UNAVAILABLE, false),
     ROW('g', "*3\r\n:1000\r\n:1\r\n:1\r\n", STIR_E_UNAVAILABLE, false),
     ROW('g', "*2\r\n:1000\r\n$0\r\n\r\n", STIR_E_UNAVAILABLE, false),
