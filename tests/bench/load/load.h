@@ -39,7 +39,9 @@ struct load_options {
 struct load_requests {
     const struct load_options *options;
     char *envelopes; /* pool of envelopes, each `octets` long */
+    char *chance;    /* random characters */
     size_t count, stamp;
+    size_t free; /* characters from stamp on that may be any of base64url */
     uint64_t next;
 };
 

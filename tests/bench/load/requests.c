@@ -9,9 +9,12 @@
 
 /*
  * Some hundreds of envelopes are truly sealed, each with an ephemeral key of its own. What is sent is one of them with
- * the request's number written over the first characters of its ciphertext: the server can only look at the form.
+ * other random characters for its ciphertext and the request's number over the first of them: the server can only look
+ * at the form. All of the ciphertext has to differ, as it does in life: Lua, in Redis as in nginx, hashes only some
+ * characters of a long string, and envelopes that are alike there would be looked for one behind the other.
  */
 #define POOL 512
+#define CHANCE (1u << 20) /* random characters, from which a ciphertext is cut out somewhere */
 #define STAMP 11 /* base64url characters of 8 octets; they stand in the middle, so that any of them are valid */
 
 /* An envelope of exactly that many octets: all but the ciphertext has a fixed length. */
@@ -32,6 +35,8 @@ static enum stir_code seal(struct stir_buf *out, const void *plain, size_t octet
                ? stir_fail(err, STIR_E_INVAL, "there is no envelope of %zu octets", octets)
                : code;
 }
+
+#define TAIL (1 + 22 + 4) /* behind what may be any characters: the last group, a dot, the tag */
 
 /* Where the ciphertext begins: behind the third dot. */
 static size_t ciphertext_at(const char *envelope)
@@ -55,11 +60,29 @@ static enum stir_code seal_pool(struct load_requests *requests, EVP_PKEY *key, s
         if (code == STIR_OK) {
             memcpy(requests->envelopes + i * octets, one.ptr, octets);
             requests->stamp = ciphertext_at(one.ptr);
+            requests->free = octets - requests->stamp - TAIL;
             requests->count++;
         }
     }
     stir_buf_free(&one);
     return code;
+}
+
+/* A number as good as random that no other n gives (splitmix64). */
+static uint64_t mix(uint64_t n)
+{
+    n += UINT64_C(0x9e3779b97f4a7c15);
+    n = (n ^ (n >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    n = (n ^ (n >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return n ^ (n >> 31);
+}
+
+static void fill_chance(char *chance)
+{
+    for (size_t i = 0; i < CHANCE; i += 8) {
+        uint64_t n = mix(i);
+        (void)stir_b64url_encode(chance + i, &n, 6);
+    }
 }
 
 enum stir_code load_requests_init(struct load_requests *requests, const struct load_options *options,
@@ -72,8 +95,11 @@ enum stir_code load_requests_init(struct load_requests *requests, const struct l
     }
     enum stir_code code = stir_key_generate(&key, STIR_CURVE_X25519, err);
     requests->envelopes = malloc(POOL * (size_t)options->octets);
-    if (!requests->envelopes) {
+    requests->chance = malloc(CHANCE);
+    if (!requests->envelopes || !requests->chance) {
         code = stir_fail(err, STIR_E_NOMEM, "the envelopes");
+    } else if (code == STIR_OK) {
+        fill_chance(requests->chance);
     }
     if (code == STIR_OK) {
         code = seal_pool(requests, key, err);
@@ -88,16 +114,9 @@ enum stir_code load_requests_init(struct load_requests *requests, const struct l
 void load_requests_clear(struct load_requests *requests)
 {
     free(requests->envelopes);
+    free(requests->chance);
     requests->envelopes = NULL;
-}
-
-/* A number as good as random that no other n gives (splitmix64). */
-static uint64_t mix(uint64_t n)
-{
-    n += UINT64_C(0x9e3779b97f4a7c15);
-    n = (n ^ (n >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    n = (n ^ (n >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return n ^ (n >> 31);
+    requests->chance = NULL;
 }
 
 static void stamp(char *at, uint64_t n)
@@ -127,6 +146,7 @@ static void put_publish(const struct load_requests *requests, uint64_t n, struct
     char *envelope = stir_buf_extend(out, o->octets);
     if (envelope) {
         memcpy(envelope, requests->envelopes + (n % requests->count) * o->octets, o->octets);
+        memcpy(envelope + requests->stamp, requests->chance + mix(~n) % (CHANCE - o->octets), requests->free);
         stamp(envelope + requests->stamp, mix(n));
     }
 }
