@@ -1,8 +1,9 @@
 #!/bin/bash
-# Installs the Debian packages that are missing: deploy/install-deps.sh [run|build|test]
+# Installs the Debian packages that are missing: deploy/install-deps.sh [run|build|test|bench]
 #   run    what the built programs need
 #   build  that, and what compiles them (the default)
 #   test   that, and what tests/run.sh uses
+#   bench  that, and what tests/bench/run.sh measures beside
 # A second run finds nothing missing and ends at once. Nothing that is installed here is started now; Debian enables its
 # redis-server, and the kannel of the tests, for the next boot.
 set -euo pipefail
@@ -13,18 +14,20 @@ build=(libwebsockets-dev libuv1-dev libssl-dev libhiredis-dev libjansson-dev lib
        libsqlite3-dev libcunit1-dev cmake ninja-build pkg-config gcc libc6-dev)
 test=(curl openssl jq valgrind clang libclang-rt-dev clang-tidy clang-format nghttp2-client python3 python3-jwcrypto
       tcpdump git kannel kannel-extras tshark libsmpp34-dev)
+bench=(nginx libnginx-mod-http-lua lua-nginx-redis webdis redis-tools libcjose-dev gnuplot-nox)
 
 set=${1:-build}
 case $set in
     run) wanted=("${run[@]}") ;;
     build) wanted=("${run[@]}" "${build[@]}") ;;
-    test)
+    test | bench)
         wanted=("${run[@]}" "${build[@]}" "${test[@]}")
         # whoever has a Node of their own keeps it: Debian's would come on top of it
         command -v node >/dev/null && command -v npm >/dev/null || wanted+=(nodejs npm)
+        [[ $set = test ]] || wanted+=("${bench[@]}")
         ;;
     *)
-        sed -n '2,7s/^# \{0,1\}//p' "$0" >&2
+        sed -n '2,8s/^# \{0,1\}//p' "$0" >&2
         exit 2
         ;;
 esac
