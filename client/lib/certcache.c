@@ -2,7 +2,7 @@
 
 #include "client/lib/map.h"
 #include "client/lib/task.h"
-#include "client/lib/x5u.h"
+#include "common/x5u.h"
 
 #include <openssl/sha.h>
 #include <stdlib.h>
@@ -341,13 +341,12 @@ static enum cps_code get_from_dir(struct cps_certcache *cache, struct cps_chain 
                                   struct cps_error *err)
 {
     struct stir_buf pem = {0};
+    struct stir_error cause = {0};
     if (look_up(cache, url, strlen(url), out)) {
         return CPS_OK;
     }
-    enum cps_code code = cps_x5u_read_dir(&pem, cache->cps->options.x5u_dir, url, err);
-    if (code == CPS_OK) {
-        code = parse_chain(out, &pem, err);
-    }
+    enum stir_code read = stir_x5u_read_dir(&pem, cache->cps->options.x5u_dir, url, &cause);
+    enum cps_code code = read == STIR_OK ? parse_chain(out, &pem, err) : cps_fail_stir(err, read, &cause);
     if (code == CPS_OK) {
         keep(cache, url, strlen(url), *out, DIR_KEEP_S);
     }
@@ -358,10 +357,15 @@ static enum cps_code get_from_dir(struct cps_certcache *cache, struct cps_chain 
 enum cps_found cps_certcache_get(struct cps_certcache *cache, struct cps_chain **out, const char *url,
                                  struct cps_task *task, struct cps_error *err)
 {
-    if (cps_x5u_check(&cache->cps->options, url, err) != CPS_OK) {
+    const struct cps_options *options = &cache->cps->options;
+    const struct stir_x5u_rules rules = {.ports = options->x5u_ports, .port_count = options->x5u_port_count};
+    struct stir_error cause = {0};
+    enum stir_code code = stir_x5u_check(&rules, url, &cause);
+    if (code != STIR_OK) {
+        (void)cps_fail_stir(err, code, &cause);
         return CPS_FOUND_NOT;
     }
-    if (cache->cps->options.x5u_dir) {
+    if (options->x5u_dir) {
         return get_from_dir(cache, out, url, err) == CPS_OK ? CPS_FOUND : CPS_FOUND_NOT;
     }
     return get_from_net(cache, out, url, task, err);

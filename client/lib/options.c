@@ -1,5 +1,5 @@
 #include "client/lib/handle.h"
-#include "client/lib/url.h"
+#include "common/url.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -181,12 +181,13 @@ static enum cps_code check_policy(struct cps_options *options, struct cps_error 
 
 static enum cps_code check_network(struct cps_options *options, struct cps_error *err)
 {
-    struct cps_url url;
+    struct stir_url url;
+    struct stir_error cause = {0};
     char *text = *text_at(options, 0);
     if (text) {
-        enum cps_code code = cps_url_parse(&url, text, strlen(text), CPS_E_CONFIG, err);
-        if (code != CPS_OK) {
-            return cps_fail_prefix(err, code, "cps_url");
+        enum stir_code code = stir_url_parse(&url, text, strlen(text), STIR_E_CONFIG, &cause);
+        if (code != STIR_OK) {
+            return cps_fail_prefix(err, cps_fail_stir(err, code, &cause), "cps_url");
         }
         for (size_t n = strlen(text); n && text[n - 1] == '/'; n--) {
             text[n - 1] = '\0';

@@ -1,8 +1,8 @@
 #include "client/lib/signer.h"
 
-#include "client/lib/url.h"
 #include "common/claims.h"
 #include "common/key.h"
+#include "common/url.h"
 #include "common/x509.h"
 
 #include <stdlib.h>
@@ -77,16 +77,16 @@ static enum cps_code read_chain(struct cps_signer *signer, const char *path, str
 static enum cps_code fill(struct cps_signer *signer, const struct cps_signer_options *options, struct cps_error *err)
 {
     struct stir_error cause = {0};
-    struct cps_url url;
-    enum cps_code code = cps_url_parse(&url, options->x5u, strlen(options->x5u), CPS_E_X5U, err);
-    if (code != CPS_OK) {
-        return cps_fail_prefix(err, code, "x5u");
+    struct stir_url url;
+    enum stir_code checked = stir_url_parse(&url, options->x5u, strlen(options->x5u), STIR_E_X5U, &cause);
+    if (checked != STIR_OK) {
+        return cps_fail_prefix(err, cps_fail_stir(err, checked, &cause), "x5u");
     }
     enum stir_code loaded = stir_key_load(&signer->key, options->key, true, &cause);
     if (loaded != STIR_OK) {
         return cps_fail_stir(err, loaded, &cause);
     }
-    code = read_chain(signer, options->chain_file, err);
+    enum cps_code code = read_chain(signer, options->chain_file, err);
     if (code != CPS_OK) {
         return code;
     }

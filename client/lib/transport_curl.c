@@ -1,7 +1,8 @@
 #include "client/lib/transport_curl.h"
 
-#include "client/lib/address.h"
+#include "common/address.h"
 
+#include <netinet/in.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,16 @@ enum cps_code cps_curl_once(struct cps_error *err)
     return CPS_OK;
 }
 
+static bool is_public(const struct sockaddr *address)
+{
+    if (address->sa_family == AF_INET) {
+        const struct sockaddr_in *in = (const void *)address;
+        return stir_address_is_public((const uint8_t *)&in->sin_addr, 4);
+    }
+    const struct sockaddr_in6 *in6 = (const void *)address;
+    return address->sa_family == AF_INET6 && stir_address_is_public(in6->sin6_addr.s6_addr, 16);
+}
+
 /* The check is made on the very address that is connected to, after resolution: a name that resolves differently each
  * time cannot slip through. */
 static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
@@ -35,7 +46,7 @@ static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_so
     if (purpose != CURLSOCKTYPE_IPCXN) {
         return CURL_SOCKET_BAD;
     }
-    if (transfer->public_only && !cps_address_is_public(&address->addr, address->addrlen)) {
+    if (transfer->public_only && !is_public(&address->addr)) {
         transfer->refused = true;
         return CURL_SOCKET_BAD;
     }

@@ -1,6 +1,6 @@
 #include "client/lib/remote.h"
 #include "client/lib/transport_curl.h"
-#include "client/lib/url.h"
+#include "common/url.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -30,8 +30,8 @@ static void answer(const char *text, size_t n, int status)
 
 static void url(const char *text, size_t n)
 {
-    struct cps_url parsed;
-    if (cps_url_parse(&parsed, text, n, CPS_E_X5U, NULL) == CPS_OK &&
+    struct stir_url parsed;
+    if (stir_url_parse(&parsed, text, n, STIR_E_X5U, NULL) == STIR_OK &&
         (parsed.port == 0 || parsed.host.len == 0 || parsed.path.ptr + parsed.path.len != text + n)) {
         abort();
     }

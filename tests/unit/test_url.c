@@ -1,12 +1,10 @@
-#include "client/lib/address.h"
-#include "client/lib/url.h"
-#include "client/lib/x5u.h"
+#include "common/address.h"
+#include "common/url.h"
+#include "common/x5u.h"
 #include "tests/unit/unit.h"
 
 #include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stdlib.h>
-#include <sys/un.h>
 
 static void test_good(void)
 {
@@ -24,10 +22,10 @@ static void test_good(void)
         {"https://a/%41%7e;p=1,2", "a", "/%41%7e;p=1,2", 443},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct cps_url url;
-        struct cps_error err = {0};
-        enum cps_code code = cps_url_parse(&url, rows[i].url, strlen(rows[i].url), CPS_E_X5U, &err);
-        if (UNIT_CHECK(code == CPS_OK, "%s: %s", rows[i].url, err.text)) {
+        struct stir_url url;
+        struct stir_error err = {0};
+        enum stir_code code = stir_url_parse(&url, rows[i].url, strlen(rows[i].url), STIR_E_X5U, &err);
+        if (UNIT_CHECK(code == STIR_OK, "%s: %s", rows[i].url, err.text)) {
             UNIT_CHECK(stir_view_is(url.host, rows[i].host), "%s: host", rows[i].url);
             UNIT_CHECK(stir_view_is(url.path, rows[i].path), "%s: path", rows[i].url);
             UNIT_CHECK(url.port == rows[i].port, "%s: port %u", rows[i].url, url.port);
@@ -83,35 +81,34 @@ static void test_bad(void)
         "https://a/\x7f",
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct cps_url url = {.port = 7};
-        struct cps_error err = {0};
-        UNIT_CHECK(cps_url_parse(&url, rows[i], strlen(rows[i]), CPS_E_X5U, &err) == CPS_E_X5U, "%s", rows[i]);
-        UNIT_CHECK(err.code == CPS_E_X5U && err.text[0] && url.port == 7, "%s", rows[i]);
+        struct stir_url url = {.port = 7};
+        struct stir_error err = {0};
+        UNIT_CHECK(stir_url_parse(&url, rows[i], strlen(rows[i]), STIR_E_X5U, &err) == STIR_E_X5U, "%s", rows[i]);
+        UNIT_CHECK(err.code == STIR_E_X5U && err.text[0] && url.port == 7, "%s", rows[i]);
     }
-    struct cps_url url;
-    CU_ASSERT_EQUAL(cps_url_parse(&url, "https://a/x\0y", 13, CPS_E_CONFIG, NULL), CPS_E_CONFIG);
-    CU_ASSERT_EQUAL(cps_url_parse(&url, "https://a\0b/x", 13, CPS_E_CONFIG, NULL), CPS_E_CONFIG);
+    struct stir_url url;
+    CU_ASSERT_EQUAL(stir_url_parse(&url, "https://a/x\0y", 13, STIR_E_CONFIG, NULL), STIR_E_CONFIG);
+    CU_ASSERT_EQUAL(stir_url_parse(&url, "https://a\0b/x", 13, STIR_E_CONFIG, NULL), STIR_E_CONFIG);
 }
 
 static void test_length(void)
 {
-    char text[CPS_URL_MAX + 2];
-    struct cps_url url;
+    char text[STIR_URL_MAX + 2];
+    struct stir_url url;
     memset(text, 'a', sizeof(text));
     memcpy(text, "https://a/", 10);
-    CU_ASSERT_EQUAL(cps_url_parse(&url, text, CPS_URL_MAX, CPS_E_X5U, NULL), CPS_OK);
-    CU_ASSERT_EQUAL(cps_url_parse(&url, text, CPS_URL_MAX + 1, CPS_E_X5U, NULL), CPS_E_X5U);
+    CU_ASSERT_EQUAL(stir_url_parse(&url, text, STIR_URL_MAX, STIR_E_X5U, NULL), STIR_OK);
+    CU_ASSERT_EQUAL(stir_url_parse(&url, text, STIR_URL_MAX + 1, STIR_E_X5U, NULL), STIR_E_X5U);
 }
 
 static bool is_public(const char *text)
 {
-    struct sockaddr_in in = {.sin_family = AF_INET};
-    struct sockaddr_in6 in6 = {.sin6_family = AF_INET6};
-    if (inet_pton(AF_INET, text, &in.sin_addr) == 1) {
-        return cps_address_is_public((struct sockaddr *)&in, sizeof(in));
+    uint8_t octets[16];
+    if (inet_pton(AF_INET, text, octets) == 1) {
+        return stir_address_is_public(octets, 4);
     }
-    CU_ASSERT_EQUAL(inet_pton(AF_INET6, text, &in6.sin6_addr), 1);
-    return cps_address_is_public((struct sockaddr *)&in6, sizeof(in6));
+    CU_ASSERT_EQUAL(inet_pton(AF_INET6, text, octets), 1);
+    return stir_address_is_public(octets, 16);
 }
 
 /* Each range from just before to just after. */
@@ -184,26 +181,54 @@ static void test_addresses(void)
     for (size_t i = 0; i < sizeof(closed) / sizeof(closed[0]); i++) {
         UNIT_CHECK(!is_public(closed[i]), "%s is not public", closed[i]);
     }
-    struct sockaddr_un un = {.sun_family = AF_UNIX};
-    struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(0x08080808)};
-    CU_ASSERT_FALSE(cps_address_is_public((struct sockaddr *)&un, sizeof(un)));
-    CU_ASSERT_FALSE(cps_address_is_public((struct sockaddr *)&in, 4));
+    CU_ASSERT_FALSE(stir_address_is_public((const uint8_t *)"\x08\x08\x08\x08\x08", 5));
+    CU_ASSERT_FALSE(stir_address_is_public(NULL, 0));
 }
 
 static void test_x5u_ports(void)
 {
     static const uint16_t ports[] = {9443};
-    static const struct cps_options usual, own = {.x5u_ports = ports, .x5u_port_count = 1};
-    struct cps_error err = {0};
-    CU_ASSERT_EQUAL(cps_x5u_check(&usual, "https://a/x", NULL), CPS_OK);
-    CU_ASSERT_EQUAL(cps_x5u_check(&usual, "https://a:443/x", NULL), CPS_OK);
-    CU_ASSERT_EQUAL(cps_x5u_check(&usual, "https://a:8443/x", NULL), CPS_OK);
-    CU_ASSERT_EQUAL(cps_x5u_check(&usual, "https://a:22/x", &err), CPS_E_X5U);
+    static const struct stir_x5u_rules usual, own = {.ports = ports, .port_count = 1};
+    struct stir_error err = {0};
+    CU_ASSERT_EQUAL(stir_x5u_check(&usual, "https://a/x", NULL), STIR_OK);
+    CU_ASSERT_EQUAL(stir_x5u_check(&usual, "https://a:443/x", NULL), STIR_OK);
+    CU_ASSERT_EQUAL(stir_x5u_check(&usual, "https://a:8443/x", NULL), STIR_OK);
+    CU_ASSERT_EQUAL(stir_x5u_check(&usual, "https://a:22/x", &err), STIR_E_X5U);
     UNIT_STR(err.text, "x5u: port 22 is not allowed", "port");
-    CU_ASSERT_EQUAL(cps_x5u_check(&usual, "https://a:9443/x", NULL), CPS_E_X5U);
-    CU_ASSERT_EQUAL(cps_x5u_check(&own, "https://a:9443/x", NULL), CPS_OK);
-    CU_ASSERT_EQUAL(cps_x5u_check(&own, "https://a/x", NULL), CPS_E_X5U);
-    CU_ASSERT_EQUAL(cps_x5u_check(&usual, "http://a/x", NULL), CPS_E_X5U);
+    CU_ASSERT_EQUAL(stir_x5u_check(&usual, "https://a:9443/x", NULL), STIR_E_X5U);
+    CU_ASSERT_EQUAL(stir_x5u_check(&own, "https://a:9443/x", NULL), STIR_OK);
+    CU_ASSERT_EQUAL(stir_x5u_check(&own, "https://a/x", NULL), STIR_E_X5U);
+    CU_ASSERT_EQUAL(stir_x5u_check(&usual, "http://a/x", NULL), STIR_E_X5U);
+}
+
+static void test_x5u_hosts(void)
+{
+    static const char *const hosts[] = {"cert.example.org", "*.certs.example"};
+    static const struct stir_x5u_rules rules = {.hosts = hosts, .host_count = 2};
+    static const struct {
+        const char *url;
+        bool good;
+    } rows[] = {
+        {"https://cert.example.org/x", true},
+        {"https://CERT.example.ORG:8443/x", true},
+        {"https://a.certs.example/x", true},
+        {"https://a.b.certs.example/x", true},
+        {"https://certs.example/x", false},
+        {"https://.certs.example/x", false},
+        {"https://evilcerts.example/x", false},
+        {"https://cert.example.org.evil.example/x", false},
+        {"https://cert.example.org./x", false},
+        {"https://x.cert.example.org/x", false},
+        {"https://evil.example/cert.example.org", false},
+        {"https://127.0.0.1/x", false},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct stir_error err = {0};
+        enum stir_code code = stir_x5u_check(&rules, rows[i].url, &err);
+        UNIT_CODE(code, rows[i].good ? STIR_OK : STIR_E_X5U, rows[i].url);
+        UNIT_STR(err.text, rows[i].good ? "" : "x5u: the host is not one that certificates are fetched from",
+                 rows[i].url);
+    }
 }
 
 static void put(const char *dir, const char *name, const char *text)
@@ -223,13 +248,13 @@ static void drop(const char *dir, const char *name)
 static void finds(const char *dir, const char *url, const char *expected)
 {
     struct stir_buf found = {0};
-    struct cps_error err = {0};
-    enum cps_code code = cps_x5u_read_dir(&found, dir, url, &err);
+    struct stir_error err = {0};
+    enum stir_code code = stir_x5u_read_dir(&found, dir, url, &err);
     if (expected) {
-        UNIT_CHECK(code == CPS_OK, "%s: %s", url, err.text);
+        UNIT_CHECK(code == STIR_OK, "%s: %s", url, err.text);
         UNIT_STR(found.ptr, expected, url);
     } else {
-        UNIT_CHECK(code == CPS_E_X5U_FETCH, "%s: %s", url, cps_error_name(code));
+        UNIT_CHECK(code == STIR_E_X5U_FETCH, "%s: %s", url, stir_error_name(code));
     }
     stir_buf_free(&found);
 }
@@ -238,7 +263,7 @@ static void test_directory(void)
 {
     /* sha256 of "https://a.example/b.pem" */
     static const char hashed[] = "7a68f7b44f1b7728f8cff5631b5e6ceff4ceda01d3c3f92c6ef7725803c105d8.pem";
-    char dir[] = "/tmp/test-libcps-XXXXXX";
+    char dir[] = "/tmp/test-url-XXXXXX";
     CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(dir));
     put(dir, "a.pem", "plain");
     put(dir, ".hidden", "hidden");
@@ -258,5 +283,6 @@ static void test_directory(void)
     CU_ASSERT_EQUAL(remove(dir), 0);
 }
 
-UNIT_MAIN("libcps URLs", {"good URLs", test_good}, {"bad URLs", test_bad}, {"length", test_length},
-          {"addresses", test_addresses}, {"x5u ports", test_x5u_ports}, {"directory for the network", test_directory})
+UNIT_MAIN("URLs", {"good URLs", test_good}, {"bad URLs", test_bad}, {"length", test_length},
+          {"addresses", test_addresses}, {"x5u ports", test_x5u_ports}, {"x5u hosts", test_x5u_hosts},
+          {"directory for the network", test_directory})

@@ -1,8 +1,5 @@
-#include "client/lib/address.h"
+#include "common/address.h"
 
-#include <netinet/in.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
 
 /* IANA IPv4 Special-Purpose Address Registry, multicast and what is reserved above it. */
@@ -38,6 +35,11 @@ static const struct {
     {{0x3f, 0xff, 0x00}, 20},             /* 3fff::/20: documentation */
 };
 
+static uint32_t four(const uint8_t *octets)
+{
+    return (uint32_t)octets[0] << 24 | (uint32_t)octets[1] << 16 | (uint32_t)octets[2] << 8 | octets[3];
+}
+
 static bool public4(uint32_t address)
 {
     for (size_t i = 0; i < sizeof(special4) / sizeof(special4[0]); i++) {
@@ -62,8 +64,7 @@ static bool public6(const uint8_t address[16])
     static const uint8_t mapped[16] = {[10] = 0xff, [11] = 0xff};
     static const uint8_t nat64[16] = {0x00, 0x64, 0xff, 0x9b};
     if (in_prefix(address, mapped, 96) || in_prefix(address, nat64, 96)) {
-        return public4((uint32_t)address[12] << 24 | (uint32_t)address[13] << 16 | (uint32_t)address[14] << 8 |
-                       address[15]);
+        return public4(four(address + 12));
     }
     if (address[0] >> 5 != 1) {
         return false;
@@ -76,17 +77,7 @@ static bool public6(const uint8_t address[16])
     return true;
 }
 
-bool cps_address_is_public(const struct sockaddr *address, socklen_t len)
+bool stir_address_is_public(const uint8_t *octets, size_t n)
 {
-    if (address->sa_family == AF_INET && len >= sizeof(struct sockaddr_in)) {
-        struct sockaddr_in in;
-        memcpy(&in, address, sizeof(in));
-        return public4(ntohl(in.sin_addr.s_addr));
-    }
-    if (address->sa_family == AF_INET6 && len >= sizeof(struct sockaddr_in6)) {
-        struct sockaddr_in6 in6;
-        memcpy(&in6, address, sizeof(in6));
-        return public6(in6.sin6_addr.s6_addr);
-    }
-    return false;
+    return n == 16 ? public6(octets) : n == 4 && public4(four(octets));
 }

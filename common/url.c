@@ -1,5 +1,6 @@
-#include "client/lib/url.h"
+#include "common/url.h"
 
+#include <stdbool.h>
 #include <string.h>
 #include <strings.h>
 
@@ -60,7 +61,7 @@ static bool parse_port(uint16_t *out, struct stir_view text)
 }
 
 /* Splits "host", "host:port", "[v6]" or "[v6]:port". */
-static bool parse_authority(struct cps_url *out, struct stir_view text)
+static bool parse_authority(struct stir_url *out, struct stir_view text)
 {
     const char *end = text.ptr + text.len;
     const char *bracket = text.len && text.ptr[0] == '[' ? memchr(text.ptr, ']', text.len) : NULL;
@@ -76,35 +77,36 @@ static bool parse_authority(struct cps_url *out, struct stir_view text)
     return *host_end == ':' && parse_port(&out->port, stir_view(host_end + 1, (size_t)(end - host_end - 1)));
 }
 
-enum cps_code cps_url_parse(struct cps_url *out, const char *url, size_t n, enum cps_code code, struct cps_error *err)
+enum stir_code stir_url_parse(struct stir_url *out, const char *url, size_t n, enum stir_code code,
+                              struct stir_error *err)
 {
     static const char scheme[] = "https://";
-    struct cps_url parsed;
+    struct stir_url parsed;
     size_t start = sizeof(scheme) - 1;
-    if (n > CPS_URL_MAX) {
-        return cps_fail(err, code, "the URL has more than %d characters", CPS_URL_MAX);
+    if (n > STIR_URL_MAX) {
+        return stir_fail(err, code, "the URL has more than %d characters", STIR_URL_MAX);
     }
     if (n <= start || strncasecmp(url, scheme, start) != 0) {
-        return cps_fail(err, code, "the URL does not begin with https://");
+        return stir_fail(err, code, "the URL does not begin with https://");
     }
     if (memchr(url, '?', n) || memchr(url, '#', n)) {
-        return cps_fail(err, code, "the URL has a query or a fragment");
+        return stir_fail(err, code, "the URL has a query or a fragment");
     }
     const char *slash = memchr(url + start, '/', n - start);
     size_t end = slash ? (size_t)(slash - url) : n;
     if (memchr(url + start, '@', end - start)) {
-        return cps_fail(err, code, "the URL has a user name before its host");
+        return stir_fail(err, code, "the URL has a user name before its host");
     }
     if (!parse_authority(&parsed, stir_view(url + start, end - start))) {
-        return cps_fail(err, code, "the URL's port is not a number from 1 to 65535");
+        return stir_fail(err, code, "the URL's port is not a number from 1 to 65535");
     }
     parsed.path = stir_view(url + end, n - end);
     if (!host_is_good(parsed.host)) {
-        return cps_fail(err, code, "the URL's host is missing or has a character that is not allowed there");
+        return stir_fail(err, code, "the URL's host is missing or has a character that is not allowed there");
     }
     if (!path_is_good(parsed.path)) {
-        return cps_fail(err, code, "the URL's path has a character that is not allowed there");
+        return stir_fail(err, code, "the URL's path has a character that is not allowed there");
     }
     *out = parsed;
-    return CPS_OK;
+    return STIR_OK;
 }
