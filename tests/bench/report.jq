@@ -31,6 +31,7 @@ $results as $all |
     }
   ],
   crypto: $crypto[0],
+  numbers: $numbers[0],
   redis_memory: $memory[0],
   h2load: [$h2load | group_by(.what)[] |
            {what: .[0].what, per_s: (map(.per_s) | median | round), bad: (map(.done - .good) | add)}],

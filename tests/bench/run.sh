@@ -27,7 +27,7 @@ done
 deploy/install-deps.sh test
 mkdir -p build
 if ! { cmake --preset release && cmake --build --preset release -j "$(nproc)" --target cpsd bench_load bench_floor \
-    bench_crypto; } >build/bench-build.log 2>&1; then
+    bench_numtable bench_crypto; } >build/bench-build.log 2>&1; then
     tail -n 30 build/bench-build.log >&2
     exit 1
 fi
@@ -231,6 +231,7 @@ for server in "${servers[@]}"; do
 done >"$dir/rss"
 
 "$programs/tests/bench_crypto" --seconds $crypto_s --json >"$dir/crypto"
+"$programs/tests/bench_numtable" --json >"$dir/numbers"
 measure_redis_memory
 for server in redis-1 redis-2 memory-1 memory-2; do
     fill "$server" >>"$dir/filled"
@@ -271,6 +272,7 @@ jq -n --arg cpu "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)" 
     --argjson took_s $((SECONDS - started)) \
     '$ARGS.named' >"$dir/machine"
 jq -n --slurpfile machine "$dir/machine" --slurpfile results "$dir/results" --slurpfile crypto "$dir/crypto" \
+    --slurpfile numbers "$dir/numbers" \
     --slurpfile memory "$dir/redis-memory" --slurpfile h2load "$dir/h2load" --slurpfile rss "$dir/rss" \
     --slurpfile filled "$dir/filled" --argjson rounds $rounds --argjson seconds $seconds \
     --argjson connections $CONNECTIONS --argjson octets $OCTETS \

@@ -40,6 +40,7 @@ def order: {publish: 1, "retrieve-1": 2, "retrieve-4": 3, "retrieve-1-steady": 4
 "",
 (.redis_memory | "Redis memory, \(.boxes) boxes of one envelope of \(.octets) octets: " +
   "\(.octets_each) octets a stored PASSporT, \(.all_octets / 1048576 | round) MiB in all"),
+(.numbers | "Number table: \(.rows) rows loaded in \(.load_s) s, a look-up takes \(.find_ns) ns"),
 "cpsd resident kB, start -> end: " +
   ([.rss[] | "\(.server) \(.start_kb) -> \(.end_kb)"] | join(", ")),
 "h2load --h1, a second opinion of Redis with 1 worker: " +
