@@ -276,7 +276,7 @@ CPS_API enum cps_code cps_new(struct cps **out, const struct cps_options *option
  * nothing there but log). */
 CPS_API void cps_free(struct cps *cps);
 
-CPS_API const char *cps_version(void); /* "0.1.0" */
+CPS_API const char *cps_version(void); /* "1.0.0" */
 
 /* ---- Keys and signers -------------------------------------------------------------------------------------------- */
 

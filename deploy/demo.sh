@@ -173,7 +173,7 @@ echo "$held envelopes; with the dummies beside them the two boxes show $(wc -l <
 head -n 1 boxes | cut -c 1-100 | sed 's/$/.../'
 # as they are, and what is behind their base64url, part by part
 { cat boxes; tr '. ' '\n\n' <boxes | tr -- '-_' '+/' | while read -r part; do
-    while ((${#part} % 4)); do part+==; done
+    while ((${#part} % 4)); do part+="="; done
     base64 -d <<<"$part"
     echo
 done; } >octets

@@ -7,9 +7,9 @@
 #                   the unit, fuzz and integration tests again
 #   --only PATTERN  only stages whose name matches the regular expression, and the builds that they need
 # What there is to run follows from the files: tests/unit/test_*.c, tests/fuzz/fuzz_*.c with their corpus,
-# tests/integration/test_*.py, tests/interop/*.sh, tests/valgrind.sh, tests/check-*.sh. An integration test runs with
-# each of dev, asan and tsan unless it has a line such as "# presets: dev asan". BUILD_DIR tells it where the programs
-# are: $BUILD_DIR/cps/cpsd, $BUILD_DIR/client/cpsctl.
+# tests/integration/test_*.py, tests/interop/*.sh, tests/valgrind.sh, tests/packages.sh, tests/check-*.sh. An
+# integration test runs with each of dev, asan and tsan unless it has a line such as "# presets: dev asan". BUILD_DIR
+# tells it where the programs are: $BUILD_DIR/cps/cpsd, $BUILD_DIR/client/cpsctl.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 
@@ -170,7 +170,8 @@ stages_of() {
     for file in tests/interop/*.sh; do
         echo "script dev/interop/$(basename "$file" .sh) $file"
     done
-    [[ ! -e tests/valgrind.sh ]] || echo "script dev/valgrind tests/valgrind.sh"
+    echo "script dev/valgrind tests/valgrind.sh"
+    echo "script dev/packages tests/packages.sh"
 }
 
 # Checks of the sources; clang-tidy needs dev's compile commands.

@@ -1,0 +1,19 @@
+# bash completion of cpsd and cps-smpp: options, and configuration keys as the program prints them.
+_cps_daemon() {
+    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} program=${COMP_WORDS[0]} words
+    COMPREPLY=()
+    case $prev in
+        -c) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
+        -o)
+            words=$("$program" -p 2>/dev/null |
+                sed -n 's/^\[\(.*\)\]$/[\1/p; s/^#\([a-z0-9_]\{1,\}\) =.*/\1/p' |
+                while read -r word; do
+                    if [[ $word == \[* ]]; then section=${word#[}; else echo "$section.$word="; fi
+                done)
+            mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
+            compopt -o nospace
+            ;;
+        *) mapfile -t COMPREPLY < <(compgen -W "-c -o -t -p -V -h" -- "$cur") ;;
+    esac
+}
+complete -F _cps_daemon cpsd cps-smpp
