@@ -108,7 +108,8 @@ enum cps_code {
                                  remembered */
     CPS_E_REPLAY_STORE = 124, /* the replay memory's file cannot be used */
     CPS_E_SPOOL_FULL = 125,   /* the spool, or the disk it is on, has no room: the envelope is not kept */
-    CPS_E_SPOOL_STORE = 126   /* the spool's file cannot be used */
+    CPS_E_SPOOL_STORE = 126,  /* the spool's file cannot be used */
+    CPS_E_OUTSIDE = 127       /* the sender is none of the tenant's numbers and names: not signed */
 };
 
 /* A failure in full. Put one on the stack and pass its address. */
@@ -310,6 +311,66 @@ CPS_API enum cps_code cps_signer_open(struct cps_signer **out, const struct cps_
                                       struct cps_error *err) CPS_MUST_CHECK;
 CPS_API void cps_signer_free(struct cps_signer *signer);
 
+/* ---- Tenants ----------------------------------------------------------------------------------------------------- */
+
+/*
+ * Who may be signed for. An authentication service signs only what its customer may claim (RFC 8816 section 8.1 step
+ * 2): a tenant is a customer, known by a name that the caller vouches for (an SMPP bind's system_id, an account), with
+ * a certificate, its key, and the numbers and names that it may originate from. What lies outside is not signed
+ * (CPS_E_OUTSIDE), whatever the certificate covers.
+ *
+ * A table of tenants may be used by any number of threads at once and changed meanwhile: what was begun with a tenant
+ * goes on with the key, the certificate and the numbers that it had then.
+ */
+struct cps_tenants;
+
+struct cps_tenants_options {
+    size_t size;                     /* sizeof(struct cps_tenants_options) */
+    const char *alphanumeric_domain; /* an alphanumeric sender is signed for as sip:<sender>@<this>; NULL or "": none
+                                        is, and a tenant's senders count for nothing */
+    bool with_chain;                 /* as in struct cps_signer_options, for all */
+};
+
+struct cps_tenant {
+    size_t size;              /* sizeof(struct cps_tenant) */
+    const char *const *names; /* what the tenant is known by: at least one, of 1 to 63 octets each */
+    size_t name_count;
+    const char *key; /* as in struct cps_signer_options, as are the next two */
+    const char *chain_file;
+    const char *x5u;
+    const char *numbers; /* in canonical form, with white space or commas between them: single ones (12155551212),
+                            ranges (12155551000-12155551999), all that begin with something (1215555*); NULL: none */
+    const char *senders; /* alphanumeric senders, with commas between them ("Parcel Co, Bank"); NULL: none. Upper
+                            and lower case are the same */
+};
+
+/* Makes a table without tenants. options may be NULL. CPS_E_INVAL, CPS_E_NOMEM. */
+CPS_API enum cps_code cps_tenants_new(struct cps_tenants **out, const struct cps_tenants_options *options,
+                                      struct cps_error *err) CPS_MUST_CHECK;
+CPS_API void cps_tenants_free(struct cps_tenants *tenants);
+
+/*
+ * Reads tenants from a file, or from the files NAME.conf of a directory: a section [tenant] with key, certificate, x5u,
+ * numbers, names (alphanumeric senders) and system_id (what the tenant is known by; without it, the file's name less
+ * .conf). They take the place of all that the table holds; on failure it stays as it was. CPS_E_CONFIG and CPS_E_IO
+ * name the file and the key in it, also two tenants of one name; else as cps_signer_open.
+ */
+CPS_API enum cps_code cps_tenants_load(struct cps_tenants *tenants, const char *path,
+                                       struct cps_error *err) CPS_MUST_CHECK;
+
+/* Adds a tenant; one that is known by one of its names is known by that no more. CPS_E_INVAL, CPS_E_CONFIG (numbers,
+ * senders), else as cps_signer_open. */
+CPS_API enum cps_code cps_tenants_put(struct cps_tenants *tenants, const struct cps_tenant *tenant,
+                                      struct cps_error *err) CPS_MUST_CHECK;
+
+/* How many tenants there are, whatever number of names each has. */
+CPS_API size_t cps_tenants_count(struct cps_tenants *tenants);
+
+/* The signer of a tenant, for cps_sign, cps_send and their like, which refuse with CPS_E_OUTSIDE what is not the
+ * tenant's. It is the caller's, freed with cps_signer_free. CPS_E_NOT_FOUND: nobody is known by this name. */
+CPS_API enum cps_code cps_tenants_signer(struct cps_tenants *tenants, const char *name, struct cps_signer **out,
+                                         struct cps_error *err) CPS_MUST_CHECK;
+
 /* ---- Messages, PASSporTs, envelopes ------------------------------------------------------------------------------ */
 
 #define CPS_ID_LEN 22 /* characters of an envelope's id: base64url of the first 16 octets of its SHA-256 */
@@ -331,6 +392,11 @@ struct cps_message {
 CPS_API enum cps_code cps_sign(struct cps *cps, const struct cps_signer *signer, const struct cps_message *message,
                                char **passport, size_t *len, struct cps_error *err) CPS_MUST_CHECK;
 CPS_API void cps_text_free(char *text);
+
+/* As cps_sign, for a tenant of that name. Also CPS_E_NOT_FOUND and CPS_E_OUTSIDE. */
+CPS_API enum cps_code cps_sign_as(struct cps *cps, struct cps_tenants *tenants, const char *tenant,
+                                  const struct cps_message *message, char **passport, size_t *len,
+                                  struct cps_error *err) CPS_MUST_CHECK;
 
 struct cps_envelope {
     char id[CPS_ID_LEN + 1];
@@ -519,6 +585,13 @@ CPS_API enum cps_code cps_send_with_spool_async(struct cps *cps, const struct cp
                                                 const struct cps_recipient *recipients, size_t recipient_count,
                                                 uint32_t ttl_s, enum cps_spooling spooling, cps_sent_cb callback,
                                                 void *arg, struct cps_error *err) CPS_MUST_CHECK;
+
+/* As cps_send_with_spool, for a tenant of that name. Also CPS_E_NOT_FOUND and CPS_E_OUTSIDE. For the callback form
+ * give cps_tenants_signer's to cps_send_with_spool_async: the operation keeps what it needs of it. */
+CPS_API enum cps_code cps_send_as(struct cps *cps, struct cps_tenants *tenants, const char *tenant,
+                                  const struct cps_message *message, const struct cps_recipient *recipients,
+                                  size_t recipient_count, uint32_t ttl_s, enum cps_spooling spooling,
+                                  struct cps_sent *out, struct cps_error *err) CPS_MUST_CHECK;
 
 /* ---- Verification service ---------------------------------------------------------------------------------------- */
 

@@ -149,8 +149,9 @@ const struct ctl_command ctl_cmd_send = {
             .name = "send",
             .text = "sign, encrypt and publish a message's PASSporT",
             .details = "When it is done the CPS has the PASSporT, and the message itself may be sent.",
-            .groups = {&ctl_group_message, &ctl_group_signer, &own_group, &ctl_group_cps, &ctl_group_numbers},
-            .required = {"cps", "key", "cert", "x5u", "to", "orig", "dest"},
+            .groups = {&ctl_group_message, &ctl_group_signer, &ctl_group_tenant, &own_group, &ctl_group_cps,
+                       &ctl_group_numbers},
+            .required = {"cps", "to", "orig", "dest"},
         },
     .run = run,
 };

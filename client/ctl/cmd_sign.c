@@ -40,9 +40,11 @@ const struct ctl_command ctl_cmd_sign = {
             .name = "sign",
             .text = "sign a message's PASSporT",
             .details = "The PASSporT goes to standard output. Without --text and --body it carries no digest of the\n"
-                       "message (msgi). An orig that the certificate does not cover is not signed.",
-            .groups = {&ctl_group_message, &ctl_group_signer, &ctl_group_numbers},
-            .required = {"key", "cert", "x5u", "orig", "dest"},
+                       "message (msgi). An orig that the certificate does not cover is not signed. Who signs is said "
+                       "by --key,\n"
+                       "--cert and --x5u, or by --tenants and --tenant; the latter also by CPS_TENANTS.",
+            .groups = {&ctl_group_message, &ctl_group_signer, &ctl_group_tenant, &ctl_group_numbers},
+            .required = {"orig", "dest"},
         },
     .run = run,
 };

@@ -20,6 +20,16 @@ static const struct ctl_option signer[] = {
 };
 const struct ctl_group ctl_group_signer = CTL_GROUP("The signer", signer);
 
+static const struct ctl_option tenant[] = {
+    {"tenants", CTL_TEXT, "PATH", CTL_AT(tenants),
+     .text = "who may be signed for: a file, or a directory of files NAME.conf, as cps-smpp has them",
+     .env = "CPS_TENANTS"},
+    {"tenant", CTL_TEXT, "NAME", CTL_AT(tenant), .text = "which of them sends, in place of --key, --cert and --x5u"},
+    {"alphanumeric-domain", CTL_TEXT, "HOST", CTL_AT(alphanumeric_domain),
+     .text = "a tenant's alphanumeric senders are signed for as sip:SENDER@HOST"},
+};
+const struct ctl_group ctl_group_tenant = CTL_GROUP("A tenant instead", tenant);
+
 static const struct ctl_option cps[] = {
     {"cps", CTL_TEXT, "URL", CTL_AT(cps), .text = "the CPS, https://HOST[:PORT]", .env = "CPS_URL"},
     {"ca", CTL_TEXT, "FILE", CTL_AT(ca),

@@ -5,6 +5,7 @@
 /* Options that several subcommands take. */
 extern const struct ctl_group ctl_group_message; /* orig, dest, text, body */
 extern const struct ctl_group ctl_group_signer;  /* key, cert, x5u, iat */
+extern const struct ctl_group ctl_group_tenant;  /* tenants, tenant, ... */
 extern const struct ctl_group ctl_group_cps;     /* cps, ca, tls-cert, tls-key, timeout */
 extern const struct ctl_group ctl_group_trust;   /* trust, crl, x5u-*, max-age, ... */
 extern const struct ctl_group ctl_group_numbers; /* country-code, ... */

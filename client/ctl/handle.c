@@ -138,10 +138,44 @@ enum ctl_exit ctl_cps_open(struct ctl *ctl, struct cps **out)
     return CTL_GOOD;
 }
 
+static enum ctl_exit open_tenant(struct ctl *ctl, struct cps_signer **out)
+{
+    const struct ctl_args *args = &ctl->args;
+    const struct cps_tenants_options options = {.size = sizeof(options),
+                                                .alphanumeric_domain = args->alphanumeric_domain,
+                                                .with_chain = args->with_chain};
+    struct cps_tenants *tenants = NULL;
+    struct cps_error err = {0};
+    if (args->signer_key || args->cert || args->x5u) {
+        return ctl_usage(ctl, "--%s: not together with --tenant",
+                         args->signer_key ? "key" : (args->cert ? "cert" : "x5u"));
+    }
+    if (!args->tenants) {
+        return ctl_usage(ctl, "--tenants PATH: missing, nor is there CPS_TENANTS: --tenant names one of them");
+    }
+    enum cps_code code = cps_tenants_new(&tenants, &options, &err);
+    if (code == CPS_OK) {
+        code = cps_tenants_load(tenants, args->tenants, &err);
+    }
+    if (code == CPS_OK) {
+        code = cps_tenants_signer(tenants, args->tenant, out, &err);
+    }
+    cps_tenants_free(tenants);
+    return code == CPS_OK ? CTL_GOOD : ctl_fail_cps(ctl, &err);
+}
+
 enum ctl_exit ctl_signer_open(struct ctl *ctl, struct cps_signer **out)
 {
     const struct ctl_args *args = &ctl->args;
     struct cps_error err = {0};
+    if (args->tenant) {
+        return open_tenant(ctl, out);
+    }
+    if (!args->signer_key || !args->cert || !args->x5u) {
+        return ctl_usage(ctl,
+                         "--%s: missing: who signs is said by --key, --cert and --x5u, or by --tenants and --tenant",
+                         !args->signer_key ? "key FILE" : (!args->cert ? "cert FILE" : "x5u URL"));
+    }
     struct cps_signer_options options = {
         .size = sizeof(options),
         .key = args->signer_key,

@@ -7,5 +7,5 @@
 /* A handle with what --cps, --trust and their like say; freed with cps_free. */
 enum ctl_exit ctl_cps_open(struct ctl *ctl, struct cps **out);
 
-/* The signer of --key, --cert and --x5u; freed with cps_signer_free. */
+/* The signer of --key, --cert and --x5u, or of --tenant; freed with cps_signer_free. */
 enum ctl_exit ctl_signer_open(struct ctl *ctl, struct cps_signer **out);

@@ -37,6 +37,9 @@ struct ctl_args {
     const char *x5u;
     bool with_chain;
     bool allow_spc;
+    const char *tenants;
+    const char *tenant;
+    const char *alphanumeric_domain;
     /* the CPS */
     const char *box; /* whose */
     const char *cps;
@@ -113,7 +116,7 @@ struct ctl_group {
     size_t count;
 };
 
-#define CTL_GROUPS_MAX 6
+#define CTL_GROUPS_MAX 8
 #define CTL_REQUIRED_MAX 8
 
 /* The face of a subcommand that the command line needs. */

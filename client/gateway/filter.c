@@ -143,7 +143,7 @@ static void on_metrics(void *arg, struct stir_buf *out)
         .join_messages = join.messages,
         .join_segments = join.segments,
         .join_octets = join.octets,
-        .tenants = policy->tenants ? gw_tenants_size(policy->tenants) : 0,
+        .tenants = policy->tenants ? cps_tenants_count(policy->tenants) : 0,
         .recipients = policy->recipients ? gw_recipients_size(policy->recipients) : 0,
         .has_spool = policy->service && policy->service->has_spool,
     };

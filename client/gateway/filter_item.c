@@ -94,6 +94,9 @@ static void take_parts(struct gw_item *item, struct gw_part *parts)
 
 static void free_item(struct gw_item *item)
 {
+    for (size_t i = 0; i < item->op_count; i++) {
+        cps_signer_free(item->ops[i].signer);
+    }
     gw_parts_free(item->parts);
     gw_policy_unref(item->policy);
     stir_buf_free(&item->body);

@@ -25,8 +25,8 @@ struct gw_op {
     /* What is to be done. */
     enum gw_op_kind kind;
     struct cps *cps;
-    const struct cps_signer *signer; /* GW_OP_PUBLISH, as are ttl_s and spooling */
-    struct cps_message message;      /* of one dest */
+    struct cps_signer *signer;  /* GW_OP_PUBLISH, as are ttl_s and spooling; a reference of the owner's */
+    struct cps_message message; /* of one dest */
     const struct cps_key *const *keys;
     size_t key_count;
     uint32_t ttl_s;

@@ -1,5 +1,7 @@
 #include "client/gateway/filter_policy.h"
 
+#include "client/gateway/fail.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -117,12 +119,27 @@ static enum stir_code check_needs(const struct gw_policy *policy, const struct g
     return STIR_OK;
 }
 
+static enum stir_code open_tenants(struct gw_policy *out, const struct gw_config *config, struct stir_error *err)
+{
+    const struct cps_tenants_options options = {.size = sizeof(options),
+                                                .alphanumeric_domain = out->domain,
+                                                .with_chain = config->sign_with_chain};
+    struct cps_error cause = {0};
+    enum cps_code code = cps_tenants_new(&out->tenants, &options, &cause);
+    if (code == CPS_OK) {
+        code = cps_tenants_load(out->tenants, config->tenants_dir, &cause);
+    }
+    if (code == CPS_E_IO) {
+        return stir_fail(err, STIR_E_IO, "%s", cause.text);
+    }
+    return code == CPS_OK ? STIR_OK : gw_fail_cps(err, &cause);
+}
+
 static enum stir_code open_files(struct gw_policy *out, const struct gw_config *config, struct stir_error *err)
 {
-    struct gw_tenants_how how = {.addressing = &out->addressing, .with_chain = config->sign_with_chain};
     enum stir_code code = STIR_OK;
     if (has_action(out, GW_SIGN)) {
-        code = gw_tenants_load(&out->tenants, config->tenants_dir, &how, err);
+        code = open_tenants(out, config, err);
         if (code == STIR_OK) {
             code = gw_recipients_load(&out->recipients, config->keys_recipients_dir, false, err);
         }
@@ -180,7 +197,7 @@ void gw_policy_unref(struct gw_policy *policy)
         return;
     }
     gw_service_unref(policy->service);
-    gw_tenants_free(policy->tenants);
+    cps_tenants_free(policy->tenants);
     gw_recipients_free(policy->recipients);
     gw_recipients_free(policy->keys);
     free(policy->verify.text_prefix);

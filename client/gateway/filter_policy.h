@@ -4,7 +4,7 @@
 #include "client/gateway/filter_service.h"
 #include "client/gateway/held.h"
 #include "client/gateway/recipients.h"
-#include "client/gateway/tenants.h"
+#include "client/smpp/address.h"
 #include "client/smpp/join.h"
 #include "common/verdict.h"
 
@@ -36,7 +36,7 @@ struct gw_policy {
     size_t operations_max;
 
     struct gw_service *service;       /* NULL: nothing is signed or verified */
-    struct gw_tenants *tenants;       /* NULL unless something is signed */
+    struct cps_tenants *tenants;      /* NULL unless something is signed */
     struct gw_recipients *recipients; /* likewise */
     struct gw_recipients *keys;       /* our private ones; NULL unless something is verified */
 

@@ -1,6 +1,6 @@
 #include "client/gateway/filter_service.h"
 
-#include "client/gateway/filter_directory.h"
+#include "client/gateway/fail.h"
 #include "common/buf.h"
 
 #include <openssl/crypto.h>

@@ -1,6 +1,7 @@
 #include "client/gateway/recipients.h"
 
-#include "client/gateway/filter_directory.h"
+#include "client/gateway/fail.h"
+#include "common/directory.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -119,7 +120,7 @@ enum stir_code gw_recipients_load(struct gw_recipients **out, const char *dir, b
         return stir_fail(err, STIR_E_NOMEM, "out of memory");
     }
     recipients->want_private = want_private;
-    enum stir_code code = gw_directory_each(dir, take_file, recipients, err);
+    enum stir_code code = stir_directory_each(dir, take_file, recipients, err);
     if (code == STIR_OK) {
         code = sort_keys(recipients, dir, err);
     }

@@ -1,4 +1,5 @@
 #include "client/gateway/filter_internal.h"
+#include "client/lib/signer.h"
 
 #include <stdlib.h>
 #include <time.h>
@@ -81,7 +82,7 @@ static void settled_open(struct gw_item *item)
     const struct gw_policy *policy = item->policy;
     if (item->worst) {
         enum cps_code code = item->worst->code;
-        bool outside = code == CPS_E_CERT_SCOPE || code == CPS_E_CERT_CONSTRAINT;
+        bool outside = code == CPS_E_OUTSIDE || code == CPS_E_CERT_SCOPE || code == CPS_E_CERT_CONSTRAINT;
         fail(item, outside ? GW_UNSIGNED_NOT_COVERED : GW_UNSIGNED_FAILED,
              outside ? policy->sign.outside : policy->sign.on_failure);
         return;
@@ -123,12 +124,12 @@ void gw_sign_expired(struct gw_item *item)
 
 /* ---- the beginning ---- */
 
-static void fill_op(struct gw_op *op, const struct gw_policy *policy, const struct gw_tenant *tenant,
+static void fill_op(struct gw_op *op, const struct gw_policy *policy, struct cps_signer *signer,
                     const struct cps_key *const *keys, size_t key_count)
 {
     op->kind = GW_OP_PUBLISH;
     op->message.iat = (int64_t)time(NULL);
-    op->signer = tenant->signer;
+    op->signer = cps_signer_ref(signer);
     op->keys = keys;
     op->key_count = key_count;
     op->ttl_s = policy->sign.ttl_s;
@@ -151,18 +152,23 @@ static bool begin(struct gw_filter_core *core, struct gw_held *held, const struc
                   struct gw_part *parts, struct stir_buf *body)
 {
     const struct gw_policy *policy = core->policy;
-    const struct gw_tenant *tenant = gw_tenants_find(policy->tenants, held->bind->system_id);
-    struct gw_item *item = gw_item_new(core, message, held, parts, body, false);
+    struct cps_signer *signer = NULL;
+    struct gw_item *item = NULL;
+    if (cps_tenants_signer(policy->tenants, held->bind->system_id, &signer, NULL) == CPS_OK) {
+        item = gw_item_new(core, message, held, parts, body, false);
+    }
     if (!item) {
+        cps_signer_free(signer);
         return false;
     }
     for (size_t i = 0; i < message->dest_count; i++) {
         const struct cps_key *const *keys = NULL;
         size_t count = gw_recipients_find(policy->recipients, &message->dests[i], &keys);
         if (count) {
-            fill_op(gw_item_op(item, i), policy, tenant, keys, count);
+            fill_op(gw_item_op(item, i), policy, signer, keys, count);
         }
     }
+    cps_signer_free(signer);
     item->late = parts == NULL;
     if (!parts || !gw_item_is_repeat(item)) {
         gw_item_begin(item);
@@ -263,12 +269,18 @@ static void sign_whole(struct gw_filter_core *core, struct gw_held *held, const 
 void gw_sign_offer(struct gw_filter_core *core, struct gw_held *held, const struct gw_message *message)
 {
     const struct gw_policy *policy = core->policy;
-    const struct gw_tenant *tenant = gw_tenants_find(policy->tenants, held->bind->system_id);
+    struct cps_signer *signer = NULL;
     if (message->unfit != GW_FIT) {
         go_unsigned(core, held, message->unfit);
-    } else if (!tenant || !gw_tenant_owns(tenant, &message->orig)) {
+        return;
+    }
+    (void)!cps_tenants_signer(policy->tenants, held->bind->system_id, &signer, NULL);
+    bool known = signer != NULL;
+    bool owns = known && cps_scope_has(signer->scope, &message->orig);
+    cps_signer_free(signer);
+    if (!owns) {
         (policy->sign.outside == GW_FORWARD ? go_unsigned : refuse)(core, held,
-                                                                    tenant ? GW_UNSIGNED_OUTSIDE : GW_UNSIGNED_TENANT);
+                                                                    known ? GW_UNSIGNED_OUTSIDE : GW_UNSIGNED_TENANT);
     } else if (!has_key(policy, message)) {
         go_unsigned(core, held, GW_UNSIGNED_NO_KEY);
     } else {

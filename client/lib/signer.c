@@ -25,6 +25,7 @@ void cps_signer_free(struct cps_signer *signer)
     }
     EVP_PKEY_free(signer->key);
     stir_chain_unref(signer->chain);
+    cps_scope_free(signer->scope);
     free(signer->x5u);
     free(signer);
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "client/lib/errors.h"
+#include "client/lib/scope.h"
 #include "common/cert.h"
 
 #include <stdatomic.h>
@@ -14,6 +15,9 @@ struct cps_signer {
     int64_t not_before; /* the latest begin of validity in the chain */
     unsigned char *der[STIR_CHAIN_MAX];
     struct stir_view der_views[STIR_CHAIN_MAX];
+    struct cps_scope *scope; /* a tenant's: what it may originate from, besides what the certificate covers; NULL: that
+                                alone counts */
+    size_t names;            /* of the tenant, in the table that holds it and under that one's lock */
     atomic_int refs;
 };
 

@@ -1,4 +1,4 @@
-#include "client/gateway/filter_directory.h"
+#include "common/directory.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -18,10 +18,10 @@ static int by_name(const struct dirent **a, const struct dirent **b)
     return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-enum stir_code gw_directory_each(const char *dir,
-                                 enum stir_code (*take)(void *arg, const char *path, const char *name,
-                                                        struct stir_error *err),
-                                 void *arg, struct stir_error *err)
+enum stir_code stir_directory_each(const char *dir,
+                                   enum stir_code (*take)(void *arg, const char *path, const char *name,
+                                                          struct stir_error *err),
+                                   void *arg, struct stir_error *err)
 {
     struct dirent **entries = NULL;
     enum stir_code code = STIR_OK;

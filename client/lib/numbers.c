@@ -1,4 +1,4 @@
-#include "client/gateway/tenants_numbers.h"
+#include "client/lib/numbers.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,12 +19,13 @@ static bool grow(void *array, size_t *cap, size_t count, size_t size)
     return moved != NULL;
 }
 
-static enum stir_code add_range(struct gw_numbers *numbers, const char *first, const char *last, struct stir_error *err)
+static enum stir_code add_range(struct cps_numbers *numbers, const char *first, const char *last,
+                                struct stir_error *err)
 {
     if (!grow((void *)&numbers->ranges, &numbers->range_cap, numbers->range_count, sizeof(*numbers->ranges))) {
         return stir_fail(err, STIR_E_NOMEM, "out of memory");
     }
-    struct gw_number_range *range = &numbers->ranges[numbers->range_count++];
+    struct cps_number_range *range = &numbers->ranges[numbers->range_count++];
     memcpy(range->first, first, strlen(first) + 1);
     memcpy(range->last, last, strlen(last) + 1);
     return STIR_OK;
@@ -45,7 +46,7 @@ static bool all_digits(const char *text)
     return text[strspn(text, "0123456789")] == '\0';
 }
 
-static enum stir_code add_prefix(struct gw_numbers *numbers, const char *item, struct stir_error *err)
+static enum stir_code add_prefix(struct cps_numbers *numbers, const char *item, struct stir_error *err)
 {
     char prefix[STIR_TN_MAX + 1] = "";
     memcpy(prefix, item, strlen(item) - 1);
@@ -53,7 +54,7 @@ static enum stir_code add_prefix(struct gw_numbers *numbers, const char *item, s
                               : stir_fail(err, STIR_E_CONFIG, "%s: not digits with * behind them", item);
 }
 
-static enum stir_code add_one(struct gw_numbers *numbers, const char *item, struct stir_error *err)
+static enum stir_code add_one(struct cps_numbers *numbers, const char *item, struct stir_error *err)
 {
     if (!stir_tn_is_canonical(item, strlen(item), STIR_TN_MAX)) {
         return stir_fail(err, STIR_E_CONFIG, "%s: not a telephone number in canonical form, digits alone", item);
@@ -62,7 +63,7 @@ static enum stir_code add_one(struct gw_numbers *numbers, const char *item, stru
                             : add_text(&numbers->services, &numbers->service_count, &numbers->service_cap, item, err);
 }
 
-enum stir_code gw_numbers_add(struct gw_numbers *numbers, const char *item, struct stir_error *err)
+enum stir_code cps_numbers_add(struct cps_numbers *numbers, const char *item, struct stir_error *err)
 {
     char first[STIR_TN_MAX + 1] = "";
     const char *dash = strchr(item, '-');
@@ -90,7 +91,7 @@ static int compare_tn(const char *a, const char *b)
 
 static int by_first(const void *a, const void *b)
 {
-    return compare_tn(((const struct gw_number_range *)a)->first, ((const struct gw_number_range *)b)->first);
+    return compare_tn(((const struct cps_number_range *)a)->first, ((const struct cps_number_range *)b)->first);
 }
 
 static int by_text(const void *a, const void *b)
@@ -105,15 +106,15 @@ static void sort(void *items, size_t count, size_t size, int (*compare)(const vo
     }
 }
 
-void gw_numbers_seal(struct gw_numbers *numbers)
+void cps_numbers_seal(struct cps_numbers *numbers)
 {
     size_t kept = 0;
     sort(numbers->ranges, numbers->range_count, sizeof(*numbers->ranges), by_first);
     sort(numbers->prefixes, numbers->prefix_count, sizeof(*numbers->prefixes), by_text);
     sort(numbers->services, numbers->service_count, sizeof(*numbers->services), by_text);
     for (size_t i = 0; i < numbers->range_count; i++) {
-        const struct gw_number_range *range = &numbers->ranges[i];
-        struct gw_number_range *before = kept ? &numbers->ranges[kept - 1] : NULL;
+        const struct cps_number_range *range = &numbers->ranges[i];
+        struct cps_number_range *before = kept ? &numbers->ranges[kept - 1] : NULL;
         if (!before || compare_tn(range->first, before->last) > 0) {
             numbers->ranges[kept++] = *range;
         } else if (compare_tn(range->last, before->last) > 0) {
@@ -123,15 +124,15 @@ void gw_numbers_seal(struct gw_numbers *numbers)
     numbers->range_count = kept;
 }
 
-void gw_numbers_clear(struct gw_numbers *numbers)
+void cps_numbers_clear(struct cps_numbers *numbers)
 {
     free(numbers->ranges);
     free(numbers->prefixes);
     free(numbers->services);
-    *numbers = (struct gw_numbers){0};
+    *numbers = (struct cps_numbers){0};
 }
 
-static bool in_range(const struct gw_numbers *numbers, const char *tn)
+static bool in_range(const struct cps_numbers *numbers, const char *tn)
 {
     size_t low = 0, high = numbers->range_count;
     while (low < high) {
@@ -150,7 +151,7 @@ static bool has_text(char (*texts)[STIR_TN_MAX + 1], size_t count, const char *t
     return count && bsearch(text, texts, count, sizeof(*texts), by_text);
 }
 
-bool gw_numbers_has(const struct gw_numbers *numbers, const char *tn)
+bool cps_numbers_has(const struct cps_numbers *numbers, const char *tn)
 {
     char prefix[STIR_TN_MAX + 1] = "";
     size_t len = strnlen(tn, STIR_TN_MAX + 1);
