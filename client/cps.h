@@ -610,6 +610,7 @@ CPS_API enum cps_code cps_retrieve_async(struct cps *cps, const char *dest, cons
                                          cps_retrieved_cb callback, void *arg, struct cps_error *err) CPS_MUST_CHECK;
 
 #define CPS_SIGNER_MAX 128
+#define CPS_AUTHORITY_MAX 40
 
 /* What is known of a message. Cleared with cps_result_clear. */
 struct cps_result {
@@ -620,10 +621,12 @@ struct cps_result {
     int64_t iat;                 /* its time, 0 if unknown */
     char signer[CPS_SIGNER_MAX]; /* whom the certificate names: its first SPC as "spc:1234", else its common name; "" as
                                     long as the certificate was not found trustworthy */
-    bool by_spc;                 /* the signer's authority over orig rests on an SPC */
-    bool msgi_checked;           /* the body was compared with the PASSporT's digest */
-    char envelope_id[CPS_ID_LEN + 1]; /* cps_receive: which envelope it came in; "" else */
-    size_t candidates;                /* cps_receive: PASSporTs of the box from orig; not counted if it passed */
+    char authority[CPS_AUTHORITY_MAX]; /* what the certificate speaks for, for machines: its first SPC as "spc:1234",
+                                          else its first number (a range's first) as "tn:12155551212"; "" as signer */
+    bool by_spc;                       /* the signer's authority over orig rests on an SPC */
+    bool msgi_checked;                 /* the body was compared with the PASSporT's digest */
+    char envelope_id[CPS_ID_LEN + 1];  /* cps_receive: which envelope it came in; "" else */
+    size_t candidates;                 /* cps_receive: PASSporTs of the box from orig; not counted if it passed */
 };
 typedef void (*cps_result_cb)(void *arg, const struct cps_result *result);
 

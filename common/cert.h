@@ -50,3 +50,7 @@ enum stir_code stir_chain_covers(const struct stir_chain *chain, const struct st
 
 /* Who the leaf names, for people: the first SPC as "spc:1234", else the subject's common name. Appends. */
 void stir_chain_signer(struct stir_buf *out, const struct stir_chain *chain);
+
+/* What the leaf speaks for, for machines: its TNAuthList's first SPC as "spc:1234", else the first number, or first of
+ * a range, as "tn:12155551212". Appends. */
+void stir_chain_authority(struct stir_buf *out, const struct stir_chain *chain);

@@ -95,13 +95,32 @@ static void text_show(struct stir_buf *out, const unsigned char *text, size_t n)
     }
 }
 
+/* NULL: the list names none. */
+static const char *first_spc(const struct stir_tnauth *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (list->entries[i].kind == STIR_TNAUTH_SPC) {
+            return list->entries[i].value;
+        }
+    }
+    return NULL;
+}
+
+void stir_chain_authority(struct stir_buf *out, const struct stir_chain *chain)
+{
+    const char *spc = first_spc(&chain->tnauth);
+    if (spc) {
+        stir_buf_printf(out, "spc:%s", spc);
+    } else if (chain->tnauth.count) {
+        stir_buf_printf(out, "tn:%s", chain->tnauth.entries[0].value);
+    }
+}
+
 void stir_chain_signer(struct stir_buf *out, const struct stir_chain *chain)
 {
-    for (size_t i = 0; i < chain->tnauth.count; i++) {
-        if (chain->tnauth.entries[i].kind == STIR_TNAUTH_SPC) {
-            stir_buf_printf(out, "spc:%s", chain->tnauth.entries[i].value);
-            return;
-        }
+    if (first_spc(&chain->tnauth)) {
+        stir_chain_authority(out, chain);
+        return;
     }
     ERR_clear_error();
     const X509_NAME *subject = X509_get_subject_name(chain->certs[0]);

@@ -16,7 +16,7 @@ static void on_offer(void *arg, struct gw_held *held)
     }
     gw_message_read(&message, held, &way->settings, &core->policy->addressing);
     bool verify = way->action == GW_VERIFY;
-    char signer[GW_SIGNER_MAX];
+    char signer[CPS_AUTHORITY_MAX];
     if (!gw_sent_is_repeat(core, held, verify, signer, sizeof(signer))) {
         (verify ? gw_verify_offer : gw_sign_offer)(core, held, &message);
     } else if (verify) {

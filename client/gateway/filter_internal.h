@@ -16,7 +16,6 @@ enum {
     GW_REPEATS_MAX = 10000, /* and how many */
     GW_SENT_MAX = 50000,    /* not answered; and as many that may be sent again */
     GW_PRINT = 32,
-    GW_SIGNER_MAX = STIR_IDENTITY_MAX + 8,
 };
 
 /* A message that is held: a whole one, or a segment. */

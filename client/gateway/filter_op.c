@@ -48,8 +48,7 @@ static void on_received(void *arg, const struct cps_result *result)
     struct gw_op *op = arg;
     op->code = result->error.code;
     op->verdict = result->verdict;
-    op->by_spc = result->by_spc;
-    memcpy(op->signer_name, result->signer, sizeof(op->signer_name));
+    memcpy(op->authority, result->authority, sizeof(op->authority));
     set_reason(op, result->error.text);
     report(op);
 }

@@ -38,8 +38,7 @@ struct gw_op {
     enum cps_code code;
     bool spooled; /* it waits in the spool, all of it or some */
     enum cps_verdict verdict;
-    bool by_spc;
-    char signer_name[CPS_SIGNER_MAX];
+    char authority[CPS_AUTHORITY_MAX]; /* what the certificate speaks for; "": none was found trustworthy */
     char reason[GW_REASON_MAX];
 
     /* private */

@@ -24,7 +24,7 @@ struct gw_judged {
     bool numbers; /* in clear */
     enum stir_verdict verdict;
     const char *reason; /* "" if it passed */
-    const char *signer; /* "spc:1234", "tn:12155551212", another name, or "" */
+    const char *signer; /* "spc:1234", "tn:12155551212", or "" */
     enum gw_treatment treatment;
     uint64_t waited_ms;
     unsigned segments;

@@ -1,6 +1,5 @@
 #include "client/gateway/filter_internal.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -159,20 +158,8 @@ void gw_verify_give_up(struct gw_filter_core *core, struct gw_part *parts, const
 
 /* ---- the outcome ---- */
 
-/* Who signed: the provider, or the number that the certificate is for. `text` holds what the operation does not. */
-static const char *signer_of(const struct gw_item *item, const struct gw_op *op, char *text, size_t cap)
-{
-    bool by_number = op->code == CPS_OK && !op->by_spc && strncmp(op->signer_name, "spc:", 4) != 0;
-    if (!by_number || item->orig[strspn(item->orig, "0123456789*#")]) {
-        return op->signer_name;
-    }
-    (void)snprintf(text, cap, "tn:%s", item->orig);
-    return text;
-}
-
 void gw_verify_settled(struct gw_item *item)
 {
-    char signer[GW_SIGNER_MAX];
     const struct gw_op *op = item->worst ? item->worst : &item->ops[0];
     if (item->state == GW_ITEM_DECIDED) {
         gw_item_decided(item);
@@ -184,8 +171,7 @@ void gw_verify_settled(struct gw_item *item)
         }
         return;
     }
-    struct finding finding = {(enum stir_verdict)op->verdict, item->worst ? op->reason : "",
-                              signer_of(item, op, signer, sizeof(signer))};
+    struct finding finding = {(enum stir_verdict)op->verdict, item->worst ? op->reason : "", op->authority};
     if (item->others && finding.verdict < STIR_NO_PASSPORT) {
         finding = (struct finding){STIR_NO_PASSPORT, "it also goes to destinations that no PASSporT can name", ""};
     }

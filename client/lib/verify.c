@@ -207,18 +207,26 @@ static enum cps_code check_message(struct cps *cps, const struct stir_passport *
     return code == CPS_OK ? check_unused(cps, passport, err) : code;
 }
 
-static void name_signer(struct cps_result *out, const struct cps_proof *proof)
+static void put_name(char *out, size_t cap, const struct cps_proof *proof,
+                     void (*put)(struct stir_buf *, const struct stir_chain *))
 {
-    struct stir_buf name = {.limit = CPS_SIGNER_MAX - 1};
-    if (proof->chain) {
-        stir_chain_signer(&name, proof->chain->chain);
-        if (name.ptr && name.len < sizeof(out->signer)) {
-            memcpy(out->signer, name.ptr, name.len + 1);
-            cps_tame(out->signer);
-        }
-        out->by_spc = proof->by_spc;
+    struct stir_buf name = {.limit = cap - 1};
+    put(&name, proof->chain->chain);
+    if (name.ptr && name.len < cap) {
+        memcpy(out, name.ptr, name.len + 1);
+        cps_tame(out);
     }
     stir_buf_free(&name);
+}
+
+static void name_signer(struct cps_result *out, const struct cps_proof *proof)
+{
+    _Static_assert(CPS_AUTHORITY_MAX > STIR_TN_MAX + sizeof("spc:"), "a number fits");
+    if (proof->chain) {
+        put_name(out->signer, sizeof(out->signer), proof, stir_chain_signer);
+        put_name(out->authority, sizeof(out->authority), proof, stir_chain_authority);
+        out->by_spc = proof->by_spc;
+    }
 }
 
 bool cps_verify(struct cps *cps, const struct stir_passport *passport, struct cps_chain *x5c, struct cps_proof *proof,

@@ -121,5 +121,25 @@ static void test_signer(void)
     certs_end();
 }
 
+static void check_authority(const char *scope, const char *expected)
+{
+    struct stir_buf text = {0};
+    struct stir_chain *chain = CERTS_CHAIN(certs_make_for(scope, (struct stir_cert_spec){.common_name = "leaf"}, NULL));
+    stir_buf_puts(&text, "for ");
+    stir_chain_authority(&text, chain);
+    UNIT_STR(text.ptr + 4, expected, scope);
+    stir_buf_free(&text);
+    stir_chain_unref(chain);
+}
+
+static void test_authority(void)
+{
+    check_authority("tn:12155551212", "tn:12155551212");
+    check_authority("tn:12155551212,tn:12155551213", "tn:12155551212");
+    check_authority("range:12155551000+100,tn:12155551212", "tn:12155551000");
+    check_authority("tn:12155551212,spc:1234,spc:5678", "spc:1234");
+    certs_end();
+}
+
 UNIT_MAIN("cert_scope", {"numbers covered", test_covers_tn}, {"URIs covered", test_covers_uri},
-          {"a NUL in a name", test_covers_nul}, {"who signed", test_signer})
+          {"a NUL in a name", test_covers_nul}, {"who signed", test_signer}, {"for whom", test_authority})

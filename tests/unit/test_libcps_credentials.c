@@ -95,6 +95,7 @@ static void test_by_spc(void)
     verifies("by SPC", token, NULL, 0, CPS_PASSED, CPS_OK, &result);
     CU_ASSERT_TRUE(result.by_spc);
     UNIT_STR(result.signer, "spc:1234", "the signer");
+    UNIT_STR(result.authority, "spc:1234", "what the signer speaks for");
     cps_result_clear(&result);
     free(token);
     world_end(&world);

@@ -51,6 +51,7 @@ static void test_passed(void)
     VERDICT_IS(&result, CPS_PASSED, "the second message");
     UNIT_STR(result.envelope_id, fake.items[1].id, "its envelope");
     UNIT_STR(result.signer, "Alice", "its signer");
+    UNIT_STR(result.authority, "tn:12155551212", "what the signer speaks for");
     CU_ASSERT_PTR_NOT_NULL(result.passport);
     CU_ASSERT_TRUE(result.msgi_checked);
     cps_result_clear(&result);
