@@ -1,11 +1,12 @@
 /*
  * An SMSC for tests, demo and measurements on 127.0.0.1: accepts every bind and message.
  *
- *     smsc [--port N] [--show] [--status N] [--bind-status N] [--delay MS]
+ *     smsc [--port N] [--show] [--status N [--refuse-each N]] [--bind-status N] [--delay MS]
  *          [--text TEXT --from NUMBER --to NUMBER [--tlv HEX]]
  *          [--count N | --seconds S [--window 100] [--octets 100] [--pairs 1000] [--rate N] [--pid N]]
  *
- * Says "listening on 127.0.0.1:PORT" first. --show prints a line of JSON for each message that comes. With --text it
+ * Says "listening on 127.0.0.1:PORT" first. --show prints a line of JSON for each message that comes. Messages are
+ * answered with --status: all, or with --refuse-each each so manieth, the others being taken. With --text it
  * delivers that message to each that binds to receive, with --count or --seconds a load of messages, and tells about it
  * in a line of JSON. --delay holds answers to messages back. On SIGTERM it tells what it has had, and ends.
  */
@@ -46,7 +47,7 @@ struct smsc {
     int listener;
     uint16_t port;
     bool show;
-    uint32_t status, bind_status, delay_ms;
+    uint32_t status, refuse_each, bind_status, delay_ms;
     struct sms sms;
     struct load load;
     double seconds;
@@ -72,10 +73,11 @@ static void answer_message(struct smsc *smsc, struct conn *conn, const struct sm
     char octets[64], id[16];
     size_t n = 0;
     (void)snprintf(id, sizeof(id), "%llx", ++smsc->answers);
+    bool refused = smsc->status != SMPP_ROK && (smsc->refuse_each == 0 || smsc->answers % smsc->refuse_each == 0);
     struct smpp_pdu resp = {.header = {.command = request->command | SMPP_RESP,
-                                       .status = smsc->status,
+                                       .status = refused ? smsc->status : SMPP_ROK,
                                        .sequence = request->sequence},
-                            .no_body = smsc->status != SMPP_ROK,
+                            .no_body = refused,
                             .message_id = stir_view_str(id)};
     if (smpp_pdu_write(octets, sizeof(octets), &n, &resp) != STIR_OK) {
         die("no answer can be made");
@@ -280,23 +282,15 @@ static void run(struct smsc *smsc)
 /* ---- options ---- */
 
 static const struct option options[] = {
-    {"port", required_argument, NULL, 'p'},
-    {"show", no_argument, NULL, 'S'},
-    {"status", required_argument, NULL, 'u'},
-    {"bind-status", required_argument, NULL, 'b'},
-    {"delay", required_argument, NULL, 'y'},
-    {"text", required_argument, NULL, 't'},
-    {"from", required_argument, NULL, 'f'},
-    {"to", required_argument, NULL, 'd'},
-    {"tlv", required_argument, NULL, 'v'},
-    {"count", required_argument, NULL, 'n'},
-    {"seconds", required_argument, NULL, 's'},
-    {"window", required_argument, NULL, 'W'},
-    {"octets", required_argument, NULL, 'o'},
-    {"pairs", required_argument, NULL, 'P'},
-    {"rate", required_argument, NULL, 'R'},
-    {"pid", required_argument, NULL, 'k'},
-    {NULL, 0, NULL, 0},
+    {"port", required_argument, NULL, 'p'},        {"show", no_argument, NULL, 'S'},
+    {"status", required_argument, NULL, 'u'},      {"refuse-each", required_argument, NULL, 'e'},
+    {"bind-status", required_argument, NULL, 'b'}, {"delay", required_argument, NULL, 'y'},
+    {"text", required_argument, NULL, 't'},        {"from", required_argument, NULL, 'f'},
+    {"to", required_argument, NULL, 'd'},          {"tlv", required_argument, NULL, 'v'},
+    {"count", required_argument, NULL, 'n'},       {"seconds", required_argument, NULL, 's'},
+    {"window", required_argument, NULL, 'W'},      {"octets", required_argument, NULL, 'o'},
+    {"pairs", required_argument, NULL, 'P'},       {"rate", required_argument, NULL, 'R'},
+    {"pid", required_argument, NULL, 'k'},         {NULL, 0, NULL, 0},
 };
 
 static unsigned number(const char *text, unsigned max)
@@ -350,6 +344,9 @@ static void set(struct smsc *smsc, int option, const char *value)
         break;
     case 'u':
         smsc->status = number(value, UINT32_MAX);
+        break;
+    case 'e':
+        smsc->refuse_each = number(value, UINT32_MAX);
         break;
     case 'b':
         smsc->bind_status = number(value, UINT32_MAX);
