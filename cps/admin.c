@@ -30,7 +30,7 @@ void cpsd_admin_health(struct cpsd_request *request)
     static const struct stir_identity nobody = {.kind = STIR_IDENTITY_URI, .len = 10, .text = "cps:health"};
     static const uint8_t id[CPSD_ID_OCTETS] = {0};
     if (cpsd_store_ready(request->service->store)) {
-        cpsd_store_get(request->service->store, &nobody, id, asked, request);
+        cpsd_store_get(request->service->store, &nobody, id, NULL, asked, request);
     } else {
         away(request);
     }

@@ -48,6 +48,11 @@ void cpsd_ppts_box_path(struct stir_buf *out, const struct stir_identity *dest)
 
 void cpsd_ppts_store_problem(struct cpsd_request *request, const struct cpsd_store_result *result)
 {
+    if (result->code == STIR_E_REPLAYED) {
+        cpsd_problem(request, cpsd_status_of(result->code), "the token was used before",
+                     "make a new one, with a jti of its own, for each request", 0, NULL);
+        return;
+    }
     int64_t retry_s = (result->retry_after_ms + 999) / 1000;
     unsigned retry = retry_s < 1 ? 1 : retry_s > 3600 ? 3600 : (unsigned)retry_s;
     const char *detail = result->code == STIR_E_BOX_FULL      ? "envelopes must expire or be taken out first"
@@ -146,7 +151,8 @@ void cpsd_ppts_publish(struct cpsd_request *request)
     uint8_t digest[SHA256_DIGEST_LENGTH];
     SHA256((const unsigned char *)envelope.ptr, envelope.len, digest);
     memcpy(state->id, digest, CPSD_ID_OCTETS);
-    cpsd_store_put(request->service->store, &request->dest, state->id, envelope, ttl_ms, published, request);
+    cpsd_store_put(request->service->store, &request->dest, state->id, envelope, ttl_ms, cpsd_request_claim(request),
+                   published, request);
 }
 
 /* ---- fetch ---- */
@@ -200,7 +206,8 @@ void cpsd_ppts_fetch(struct cpsd_request *request)
 {
     struct fetch_state *state = (void *)request->state;
     if (cpsd_ppts_id(request, state->id)) {
-        cpsd_store_get(request->service->store, &request->dest, state->id, fetched, request);
+        cpsd_store_get(request->service->store, &request->dest, state->id, cpsd_request_claim(request), fetched,
+                       request);
     }
 }
 
@@ -221,6 +228,6 @@ void cpsd_ppts_delete(struct cpsd_request *request)
 {
     uint8_t id[CPSD_ID_OCTETS];
     if (cpsd_ppts_id(request, id)) {
-        cpsd_store_remove(request->service->store, &request->dest, id, deleted, request);
+        cpsd_store_remove(request->service->store, &request->dest, id, cpsd_request_claim(request), deleted, request);
     }
 }

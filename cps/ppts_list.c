@@ -26,7 +26,7 @@ struct list_state {
     int64_t after_us;    /* ?after=, 0 if none */
     int64_t baseline_us; /* waiting ends when something arrived after this */
     uint64_t wait_s, deadline_ms;
-    int status; /* of what was rendered */
+    enum stir_code code; /* of the last list */
     bool more;
     char cursor[CURSOR_TEXT + 1];
     struct stir_buf body;
@@ -185,12 +185,12 @@ static void answer_list(struct cpsd_request *request)
 static void answer(struct cpsd_request *request)
 {
     struct list_state *state = state_of(request);
-    if (state->status == 200 && stir_buf_state(&state->body) == STIR_OK) {
+    if (state->code == STIR_OK && stir_buf_state(&state->body) == STIR_OK) {
         answer_list(request);
         return;
     }
     stir_buf_free(&state->body);
-    struct cpsd_store_result result = {.code = STIR_E_UNAVAILABLE, .retry_after_ms = 1000};
+    struct cpsd_store_result result = {.code = state->code ? state->code : STIR_E_UNAVAILABLE, .retry_after_ms = 1000};
     cpsd_ppts_store_problem(request, &result);
 }
 
@@ -303,7 +303,7 @@ static void listed(void *arg, const struct cpsd_store_result *result)
         }
         return;
     }
-    state->status = result->code == STIR_OK ? 200 : 503;
+    state->code = result->code;
     if (result->code == STIR_OK) {
         render(request, result);
     }
@@ -324,7 +324,7 @@ static void list_again(struct cpsd_request *request)
         cpsd_store_wait(request->service->store, &state->wait, &request->dest, on_arrival, request);
     }
     cpsd_store_list(request->service->store, &request->dest, state->after_us, (size_t)config->list_max_entries,
-                    (size_t)config->list_max_bytes, listed, request);
+                    (size_t)config->list_max_bytes, cpsd_request_claim(request), listed, request);
 }
 
 /* ---- the request ---- */

@@ -48,6 +48,8 @@ struct cpsd_request {
     uint64_t started_ns;            /* uv_hrtime */
     struct stir_identity dest;      /* set by the route's dest */
     bool has_dest;
+    struct cpsd_claim claim; /* for the first operation on the store, where has_claim: the token's jti */
+    bool has_claim;
 
     /* Called if the client went away or the server is drained before the answer: a handler that waits for something
      * sets it, ends its waiting and answers soon, if to nobody. */
@@ -60,6 +62,14 @@ struct cpsd_request {
     /* The handler's own, zeroed; lives until the answer. */
     _Alignas(max_align_t) unsigned char state[1024];
 };
+
+/* The request's claim for its first operation on the store; NULL if it has none, and for the operations after. */
+static inline const struct cpsd_claim *cpsd_request_claim(struct cpsd_request *request)
+{
+    bool first = request->has_claim;
+    request->has_claim = false;
+    return first ? &request->claim : NULL;
+}
 
 /* Answers. The request must not be touched afterwards. */
 static inline void cpsd_respond(struct cpsd_request *request, const struct cpsd_response *response)

@@ -221,52 +221,93 @@ void cpsd_op_fail(struct cpsd_store *store, const struct cpsd_op *op, enum stir_
     cpsd_op_complete(store, op, &result);
 }
 
+static int64_t within(int64_t ttl_ms, int64_t longest)
+{
+    return ttl_ms < 1 ? 1 : ttl_ms > longest ? longest : ttl_ms;
+}
+
 static void run(struct cpsd_store *store, enum cpsd_op_kind kind, const struct stir_identity *box,
-                const struct cpsd_op_args *args, cpsd_store_done *done, void *arg)
+                struct cpsd_op_args *args, cpsd_store_done *done, void *arg)
 {
     struct cpsd_op op = {.kind = kind, .started_ns = uv_hrtime(), .done = done, .arg = arg, .box = *box};
+    struct cpsd_claim claim;
     if (store->closing) {
         cpsd_op_fail(store, &op, STIR_E_UNAVAILABLE);
-    } else {
-        store->backend->ops->run(store, &op, args);
+        return;
     }
+    if (args->claim) {
+        claim = *args->claim;
+        claim.ttl_ms = within(claim.ttl_ms, CPSD_TTL_LONGEST_MS);
+        args->claim = &claim;
+    }
+    store->backend->ops->run(store, &op, args);
 }
 
 void cpsd_store_put(struct cpsd_store *store, const struct stir_identity *box, const uint8_t id[CPSD_ID_OCTETS],
-                    struct stir_view envelope, int64_t ttl_ms, cpsd_store_done *done, void *arg)
+                    struct stir_view envelope, int64_t ttl_ms, const struct cpsd_claim *claim, cpsd_store_done *done,
+                    void *arg)
 {
-    int64_t longest = (int64_t)store->backend->config.max_ttl_ms;
-    struct cpsd_op_args args = {.id = id, .envelope = envelope, .ttl_ms = ttl_ms};
-    if (args.ttl_ms < 1) {
-        args.ttl_ms = 1;
-    }
-    if (args.ttl_ms > longest) {
-        args.ttl_ms = longest;
-    }
+    struct cpsd_op_args args = {.id = id, .envelope = envelope, .claim = claim};
+    args.ttl_ms = within(ttl_ms, (int64_t)store->backend->config.max_ttl_ms);
     run(store, CPSD_OP_PUT, box, &args, done, arg);
 }
 
 void cpsd_store_list(struct cpsd_store *store, const struct stir_identity *box, int64_t after_us, size_t count,
-                     size_t octets, cpsd_store_done *done, void *arg)
+                     size_t octets, const struct cpsd_claim *claim, cpsd_store_done *done, void *arg)
 {
     struct cpsd_op_args args = {.after_us = after_us > 0 ? after_us : 0,
                                 .count = count ? count : 1,
-                                .octets = octets ? octets : 1};
+                                .octets = octets ? octets : 1,
+                                .claim = claim};
     run(store, CPSD_OP_LIST, box, &args, done, arg);
 }
 
 void cpsd_store_get(struct cpsd_store *store, const struct stir_identity *box, const uint8_t id[CPSD_ID_OCTETS],
-                    cpsd_store_done *done, void *arg)
+                    const struct cpsd_claim *claim, cpsd_store_done *done, void *arg)
 {
-    struct cpsd_op_args args = {.id = id};
+    struct cpsd_op_args args = {.id = id, .claim = claim};
     run(store, CPSD_OP_GET, box, &args, done, arg);
 }
 
 void cpsd_store_remove(struct cpsd_store *store, const struct stir_identity *box, const uint8_t id[CPSD_ID_OCTETS],
-                       cpsd_store_done *done, void *arg)
+                       const struct cpsd_claim *claim, cpsd_store_done *done, void *arg)
 {
-    struct cpsd_op_args args = {.id = id};
+    struct cpsd_op_args args = {.id = id, .claim = claim};
     run(store, CPSD_OP_REMOVE, box, &args, done, arg);
+}
+
+void cpsd_store_once(struct cpsd_store *store, const struct stir_identity *box, const struct cpsd_claim *claim,
+                     cpsd_store_done *done, void *arg)
+{
+    struct cpsd_op_args args = {.claim = claim};
+    run(store, CPSD_OP_ONCE, box, &args, done, arg);
+}
+
+void cpsd_store_keep(struct cpsd_store *store, const struct stir_identity *name, struct stir_view text, int64_t ttl_ms,
+                     int64_t order, const struct cpsd_claim *claim, cpsd_store_done *done, void *arg)
+{
+    struct cpsd_op_args args = {.envelope = text, .order = order < 0 ? 0 : order, .claim = claim};
+    args.ttl_ms = within(ttl_ms, CPSD_TTL_LONGEST_MS);
+    if (text.len > CPSD_RECORD_MAX) {
+        struct cpsd_op op = {.kind = CPSD_OP_KEEP, .started_ns = uv_hrtime(), .done = done, .arg = arg, .box = *name};
+        cpsd_op_fail(store, &op, STIR_E_TOO_BIG);
+        return;
+    }
+    run(store, CPSD_OP_KEEP, name, &args, done, arg);
+}
+
+void cpsd_store_look(struct cpsd_store *store, const struct stir_identity *name, const struct cpsd_claim *claim,
+                     cpsd_store_done *done, void *arg)
+{
+    struct cpsd_op_args args = {.claim = claim};
+    run(store, CPSD_OP_LOOK, name, &args, done, arg);
+}
+
+void cpsd_store_drop(struct cpsd_store *store, const struct stir_identity *name, const struct cpsd_claim *claim,
+                     cpsd_store_done *done, void *arg)
+{
+    struct cpsd_op_args args = {.claim = claim};
+    run(store, CPSD_OP_DROP, name, &args, done, arg);
 }
 
 void cpsd_store_wait(struct cpsd_store *store, struct cpsd_wait *wait, const struct stir_identity *box,

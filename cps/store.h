@@ -44,17 +44,28 @@ struct cpsd_entry {
 };
 
 struct cpsd_store_result {
-    enum stir_code code;    /* STIR_OK, STIR_E_BOX_FULL, STIR_E_NOT_FOUND, STIR_E_UNAVAILABLE, STIR_E_NOMEM */
-    int64_t now_us;         /* the store's clock; set with STIR_OK, STIR_E_NOT_FOUND and STIR_E_BOX_FULL */
-    bool existed;           /* put: the same envelope was there already, or was consumed before: nothing was added */
+    enum stir_code code;    /* STIR_OK, STIR_E_BOX_FULL, STIR_E_NOT_FOUND, STIR_E_REFUSED (keep), STIR_E_TOO_BIG (keep),
+                               STIR_E_REPLAYED (the claim), STIR_E_UNAVAILABLE, STIR_E_NOMEM */
+    int64_t now_us;         /* the store's clock; set with STIR_OK, STIR_E_NOT_FOUND, _BOX_FULL and _REFUSED */
+    bool existed;           /* put: the same envelope was there already, or was consumed before: nothing was added;
+                               keep: the same text was there */
     bool more;              /* list: the limits cut it; go on from the last entry's arrival_us */
     int64_t retry_after_ms; /* with STIR_E_BOX_FULL: when the first place falls free; with STIR_E_UNAVAILABLE: a guess;
                                at least 1 */
-    const struct cpsd_entry *entries; /* list, get: in order of arrival */
+    const struct cpsd_entry *entries; /* list, get, look: in order of arrival */
     size_t count;
 };
 
 typedef void cpsd_store_done(void *arg, const struct cpsd_store_result *result);
+
+/* Something that may be used once, as a token's jti. Every operation takes one, or NULL. It is taken together with what
+ * the operation does, in the same round trip: who brings it again to the same box within ttl_ms gets STIR_E_REPLAYED,
+ * and nothing else is done. It stays taken whatever else came of the operation, but for STIR_E_UNAVAILABLE and
+ * STIR_E_NOMEM: then nobody knows. */
+struct cpsd_claim {
+    uint8_t id[CPSD_ID_OCTETS];
+    int64_t ttl_ms; /* 1 or more */
+};
 
 /* Makes the backend named by config->url. STIR_E_CONFIG for a URL that is not understood or a scheme that this build
  * lacks (the text says which). Does not need the far server to be there. */
@@ -79,23 +90,47 @@ bool cpsd_store_ready(const struct cpsd_store *store);
 /* Stores an envelope under box (a canonical destination). STIR_OK means that it is stored as safely as configured, and
  * that waiters on this box were woken. */
 void cpsd_store_put(struct cpsd_store *store, const struct stir_identity *box, const uint8_t id[CPSD_ID_OCTETS],
-                    struct stir_view envelope, int64_t ttl_ms, cpsd_store_done *done, void *arg);
+                    struct stir_view envelope, int64_t ttl_ms, const struct cpsd_claim *claim, cpsd_store_done *done,
+                    void *arg);
 
 /* Lists what is alive and arrived after after_us (0: all), at most `count` entries and about `octets` octets, at least
  * one entry if there is one. An empty or missing box is STIR_OK with count 0. As long as the store's clock is not set
  * back, the result's now_us is not before any arrival that is in the box and before each that will be: it can serve as
  * a cursor where nothing was cut. */
 void cpsd_store_list(struct cpsd_store *store, const struct stir_identity *box, int64_t after_us, size_t count,
-                     size_t octets, cpsd_store_done *done, void *arg);
+                     size_t octets, const struct cpsd_claim *claim, cpsd_store_done *done, void *arg);
 
 /* One envelope, or STIR_E_NOT_FOUND. */
 void cpsd_store_get(struct cpsd_store *store, const struct stir_identity *box, const uint8_t id[CPSD_ID_OCTETS],
-                    cpsd_store_done *done, void *arg);
+                    const struct cpsd_claim *claim, cpsd_store_done *done, void *arg);
 
 /* Takes an envelope out: STIR_OK once, then STIR_E_NOT_FOUND. Its id stays known until it would have expired: a put of
  * it again meanwhile completes with STIR_OK and existed, and brings it to no list. */
 void cpsd_store_remove(struct cpsd_store *store, const struct stir_identity *box, const uint8_t id[CPSD_ID_OCTETS],
-                       cpsd_store_done *done, void *arg);
+                       const struct cpsd_claim *claim, cpsd_store_done *done, void *arg);
+
+/* Takes the claim and does nothing else. */
+void cpsd_store_once(struct cpsd_store *store, const struct stir_identity *box, const struct cpsd_claim *claim,
+                     cpsd_store_done *done, void *arg);
+
+/*
+ * Records: one text under a name, in a space of their own beside the boxes (a box and a record may have one name).
+ */
+#define CPSD_RECORD_MAX 65536 /* octets of a text */
+
+/* Keeps a text under a name for ttl_ms in place of the one that is there. STIR_E_REFUSED if that one has a greater
+ * order (a key record's iat: an older one never replaces a newer one); STIR_OK and existed, and nothing is changed, if
+ * it is the same text; STIR_E_TOO_BIG beyond CPSD_RECORD_MAX. 0 <= order < 2^53. ttl_ms is not cut to max_ttl_ms. */
+void cpsd_store_keep(struct cpsd_store *store, const struct stir_identity *name, struct stir_view text, int64_t ttl_ms,
+                     int64_t order, const struct cpsd_claim *claim, cpsd_store_done *done, void *arg);
+
+/* STIR_OK with one entry (envelope: the text; expires_us; id and arrival_us are 0), or STIR_E_NOT_FOUND. */
+void cpsd_store_look(struct cpsd_store *store, const struct stir_identity *name, const struct cpsd_claim *claim,
+                     cpsd_store_done *done, void *arg);
+
+/* Forgets the text under a name: STIR_OK, or STIR_E_NOT_FOUND if there is none. */
+void cpsd_store_drop(struct cpsd_store *store, const struct stir_identity *name, const struct cpsd_claim *claim,
+                     cpsd_store_done *done, void *arg);
 
 /*
  * Waiting for an arrival in a box, within this process. The caller embeds the struct; between cpsd_store_wait and

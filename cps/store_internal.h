@@ -15,6 +15,11 @@ enum cpsd_op_kind {
     CPSD_OP_LIST,
     CPSD_OP_GET,
     CPSD_OP_REMOVE,
+    CPSD_OP_ONCE,
+    CPSD_OP_KEEP,
+    CPSD_OP_LOOK,
+    CPSD_OP_DROP,
+    CPSD_OP_KINDS,
 };
 
 /* An operation under way. Lives on the caller's stack: a backend that answers later copies it. */
@@ -23,16 +28,18 @@ struct cpsd_op {
     uint64_t started_ns;
     cpsd_store_done *done;
     void *arg;
-    struct stir_identity box;
+    struct stir_identity box; /* or a record's name */
 };
 
 /* What an operation is about. */
 struct cpsd_op_args {
-    const uint8_t *id;         /* put, get, remove */
-    struct stir_view envelope; /* put */
-    int64_t ttl_ms;            /* put: 1 .. max_ttl_ms */
-    int64_t after_us;          /* list: 0 or more */
-    size_t count, octets;      /* list: 1 or more */
+    const uint8_t *id;              /* put, get, remove */
+    struct stir_view envelope;      /* put; keep: the text */
+    int64_t ttl_ms;                 /* put: 1 .. max_ttl_ms; keep: 1 or more */
+    int64_t order;                  /* keep */
+    const struct cpsd_claim *claim; /* NULL: none; ttl_ms 1 .. CPSD_TTL_LONGEST_MS */
+    int64_t after_us;               /* list: 0 or more */
+    size_t count, octets;           /* list: 1 or more */
 };
 
 struct cpsd_backend_ops {
@@ -49,6 +56,8 @@ struct cpsd_backend_ops {
 };
 
 extern const struct cpsd_backend_ops cpsd_backend_memory, cpsd_backend_redis, cpsd_backend_redis_unix;
+
+#define CPSD_TTL_LONGEST_MS (INT64_C(100) * 366 * 86400 * 1000) /* what is kept longer cannot be told from forever */
 
 #define CPSD_LATENCY_BUCKETS 16
 #define CPSD_RETRY_AFTER_MS 1000 /* what a caller is told whom the store cannot serve now */

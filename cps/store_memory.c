@@ -121,90 +121,121 @@ static void count_expired(struct memory_store *store, const struct cpsd_shard *s
     cpsd_count(&store->base.counters.expired_seen, shard->expired - before);
 }
 
-/* put, with the shard's lock held. */
+/* An operation under way, with its shard's lock held. */
+struct act {
+    struct memory_backend *memory;
+    struct cpsd_shard *shard;
+    uint64_t hash;
+    const struct stir_identity *box;
+    const struct cpsd_op_args *args;
+    struct cpsd_blob *blob; /* put, keep: what is brought; NULL once the shard has it */
+    struct found *found;
+    struct cpsd_store_result result; /* now_us is set */
+};
 
-static bool known(struct cpsd_shard *shard, const struct cpsd_box *box, const uint8_t id[CPSD_ID_OCTETS], int64_t now)
+/* Claims and records are items, too, in boxes that no request can name. */
+enum { CLAIMS = STIR_IDENTITY_URI + 1, RECORDS };
+static const uint8_t record_id[CPSD_ID_OCTETS];
+
+static struct stir_identity hidden_box(const struct act *act, unsigned kind)
 {
-    struct cpsd_item *item = box ? cpsd_shard_item(shard, box, id) : NULL;
-    if (item && item->expires_us <= now) {
-        cpsd_shard_drop(shard, item);
+    struct stir_identity name = *act->box;
+    name.kind = (enum stir_identity_kind)kind;
+    return name;
+}
+
+/* Of a box: an item that has not expired, or NULL. One that has makes room. */
+static struct cpsd_item *find_item(const struct act *act, const struct stir_identity *name,
+                                   const uint8_t id[CPSD_ID_OCTETS])
+{
+    struct cpsd_box *box = cpsd_shard_box(act->shard, name, act->hash);
+    struct cpsd_item *item = box ? cpsd_shard_item(act->shard, box, id) : NULL;
+    if (item && item->expires_us <= act->result.now_us) {
+        act->shard->expired += item->blob != NULL;
+        cpsd_shard_drop(act->shard, item);
         item = NULL;
     }
-    return item != NULL;
+    return item;
 }
 
-static bool has_room(struct memory_backend *memory, struct cpsd_shard *shard, const struct stir_identity *id,
-                     uint64_t hash, struct cpsd_store_result *result)
+static bool has_memory(const struct act *act, size_t cost)
 {
-    struct cpsd_box *box = cpsd_shard_box(shard, id, hash);
-    if (box && box->living >= memory->base.config.box_limit) {
-        cpsd_shard_make_room(shard, box, result->now_us);
-        box = cpsd_shard_box(shard, id, hash);
-    }
-    if (!box || box->living < memory->base.config.box_limit) {
-        return true;
-    }
-    result->code = STIR_E_BOX_FULL;
-    result->retry_after_ms = (box->next_expiry_us - result->now_us + 999) / 1000;
-    if (result->retry_after_ms < 1) {
-        result->retry_after_ms = 1;
-    }
-    return false;
-}
-
-static bool has_memory(struct memory_backend *memory, struct cpsd_shard *shard, size_t cost, int64_t now)
-{
+    struct memory_backend *memory = act->memory;
     size_t limit = memory->base.config.memory_limit_bytes;
     if (!limit || atomic_load_explicit(&memory->octets, memory_order_relaxed) + cost <= limit) {
         return true;
     }
-    (void)cpsd_shard_expire(shard, now, EXPIRE_IN_NEED);
+    (void)cpsd_shard_expire(act->shard, act->result.now_us, EXPIRE_IN_NEED);
     return atomic_load_explicit(&memory->octets, memory_order_relaxed) + cost <= limit;
 }
 
-static void put_locked(struct memory_backend *memory, struct cpsd_shard *shard, uint64_t hash,
-                       const struct stir_identity *box, const struct cpsd_op_args *args, struct cpsd_blob **blob,
-                       struct cpsd_store_result *result)
+/* Adds an item; *blob passes to the shard with STIR_OK. */
+static enum stir_code add_item(struct act *act, const struct stir_identity *name, const uint8_t id[CPSD_ID_OCTETS],
+                               struct cpsd_blob **blob, int64_t ttl_ms)
 {
-    result->now_us = told_time(memory, shard);
-    (void)cpsd_shard_expire(shard, result->now_us, EXPIRE_A_PUT);
-    if (known(shard, cpsd_shard_box(shard, box, hash), args->id, result->now_us)) {
-        result->code = STIR_OK;
-        result->existed = true;
-        return;
+    if (!*blob) {
+        return STIR_E_NOMEM;
     }
-    if (!has_room(memory, shard, box, hash, result)) {
-        return;
+    if (!has_memory(act, cpsd_shard_cost(name, (*blob)->len))) {
+        act->result.retry_after_ms = CPSD_RETRY_AFTER_MS;
+        return STIR_E_UNAVAILABLE;
     }
-    if (!has_memory(memory, shard, cpsd_shard_cost(box, args->envelope.len), result->now_us)) {
-        result->code = STIR_E_UNAVAILABLE;
-        result->retry_after_ms = CPSD_RETRY_AFTER_MS;
-        return;
-    }
-    result->code = cpsd_shard_add(shard, box, hash, args->id, *blob, result->now_us + args->ttl_ms * 1000);
-    if (result->code == STIR_OK) {
+    enum stir_code code = cpsd_shard_add(act->shard, name, act->hash, id, *blob, act->result.now_us + ttl_ms * 1000);
+    if (code == STIR_OK) {
         *blob = NULL;
     }
+    return code;
 }
 
-static void memory_put(struct memory_store *store, const struct cpsd_op *op, const struct cpsd_op_args *args)
+static enum stir_code take_claim(struct act *act, const struct cpsd_claim *claim)
 {
-    struct memory_backend *memory = (struct memory_backend *)store->base.backend;
-    struct cpsd_store_result result = {.code = STIR_E_NOMEM};
-    struct cpsd_blob *blob = cpsd_blob_new(args->envelope);
-    if (blob) {
-        uint64_t hash = box_hash(memory, &op->box);
-        struct cpsd_shard *shard = lock_shard(memory, shard_of(hash));
-        uint64_t expired = shard->expired;
-        put_locked(memory, shard, hash, &op->box, args, &blob, &result);
-        count_expired(store, shard, expired);
-        unlock_shard(memory, shard_of(hash));
-        cpsd_blob_unref(blob);
+    struct stir_identity name = hidden_box(act, CLAIMS);
+    if (find_item(act, &name, claim->id)) {
+        return STIR_E_REPLAYED;
     }
-    cpsd_op_complete(&store->base, op, &result);
+    struct cpsd_blob *nothing = cpsd_blob_new(stir_view(NULL, 0));
+    enum stir_code code = add_item(act, &name, claim->id, &nothing, claim->ttl_ms);
+    if (code == STIR_OK) {
+        struct cpsd_box *box = cpsd_shard_box(act->shard, &name, act->hash);
+        cpsd_shard_consume(act->shard, cpsd_shard_item(act->shard, box, claim->id));
+    }
+    cpsd_blob_unref(nothing);
+    return code;
 }
 
-/* list and get: entries hold references while the completion reads them. */
+/* put */
+
+static bool has_room(struct act *act)
+{
+    unsigned limit = act->memory->base.config.box_limit;
+    struct cpsd_box *box = cpsd_shard_box(act->shard, act->box, act->hash);
+    if (box && box->living >= limit) {
+        cpsd_shard_make_room(act->shard, box, act->result.now_us);
+        box = cpsd_shard_box(act->shard, act->box, act->hash);
+    }
+    if (!box || box->living < limit) {
+        return true;
+    }
+    act->result.code = STIR_E_BOX_FULL;
+    act->result.retry_after_ms = (box->next_expiry_us - act->result.now_us + 999) / 1000;
+    if (act->result.retry_after_ms < 1) {
+        act->result.retry_after_ms = 1;
+    }
+    return false;
+}
+
+static void memory_put(struct act *act)
+{
+    (void)cpsd_shard_expire(act->shard, act->result.now_us, EXPIRE_A_PUT);
+    if (find_item(act, act->box, act->args->id)) {
+        act->result.code = STIR_OK;
+        act->result.existed = true;
+    } else if (has_room(act)) {
+        act->result.code = add_item(act, act->box, act->args->id, &act->blob, act->args->ttl_ms);
+    }
+}
+
+/* list, get, look: entries hold references while the completion reads them. */
 
 struct found {
     struct cpsd_entry few[FEW], *entries;
@@ -304,86 +335,131 @@ static bool list_locked(struct found *found, const struct cpsd_box *box, const s
     return false;
 }
 
-static void finish_found(struct memory_store *store, const struct cpsd_op *op, struct found *found,
-                         struct cpsd_store_result *result)
+static void memory_list(struct act *act)
 {
-    if (found->failed) {
-        *result = (struct cpsd_store_result){.code = STIR_E_NOMEM};
+    act->result.code = STIR_OK;
+    act->result.more =
+        list_locked(act->found, cpsd_shard_box(act->shard, act->box, act->hash), act->args, act->result.now_us);
+}
+
+static struct cpsd_item *find_living(const struct act *act, const struct stir_identity *name,
+                                     const uint8_t id[CPSD_ID_OCTETS])
+{
+    struct cpsd_item *item = find_item(act, name, id);
+    return item && item->blob ? item : NULL;
+}
+
+static void memory_get(struct act *act)
+{
+    struct cpsd_item *item = find_living(act, act->box, act->args->id);
+    act->result.code = item ? STIR_OK : STIR_E_NOT_FOUND;
+    if (item) {
+        found_add(act->found, item);
+    }
+}
+
+static void memory_remove(struct act *act)
+{
+    struct cpsd_item *item = find_living(act, act->box, act->args->id);
+    act->result.code = item ? STIR_OK : STIR_E_NOT_FOUND;
+    if (item) {
+        cpsd_shard_consume(act->shard, item);
+    }
+}
+
+static void memory_once(struct act *act)
+{
+    act->result.code = STIR_OK;
+}
+
+/* Records: what arrival_us is to an envelope, `order` is to a record. */
+
+static void memory_keep(struct act *act)
+{
+    struct stir_identity name = hidden_box(act, RECORDS);
+    struct cpsd_item *old = find_living(act, &name, record_id);
+    struct stir_view text = act->args->envelope;
+    if (old && old->arrival_us > act->args->order) {
+        act->result.code = STIR_E_REFUSED;
+        return;
+    }
+    if (old && old->blob->len == text.len && memcmp(old->blob->data, act->blob->data, text.len) == 0) {
+        act->result.code = STIR_OK;
+        act->result.existed = true;
+        return;
+    }
+    if (old) {
+        cpsd_shard_drop(act->shard, old);
+    }
+    act->result.code = add_item(act, &name, record_id, &act->blob, act->args->ttl_ms);
+    if (act->result.code == STIR_OK) {
+        find_item(act, &name, record_id)->arrival_us = act->args->order;
+    }
+}
+
+static void memory_look(struct act *act)
+{
+    struct stir_identity name = hidden_box(act, RECORDS);
+    struct cpsd_item *item = find_living(act, &name, record_id);
+    act->result.code = item ? STIR_OK : STIR_E_NOT_FOUND;
+    if (item) {
+        found_add(act->found, item);
+        act->found->entries[0].arrival_us = 0;
+    }
+}
+
+static void memory_drop(struct act *act)
+{
+    struct stir_identity name = hidden_box(act, RECORDS);
+    struct cpsd_item *item = find_living(act, &name, record_id);
+    act->result.code = item ? STIR_OK : STIR_E_NOT_FOUND;
+    if (item) {
+        cpsd_shard_drop(act->shard, item);
+    }
+}
+
+static void run_locked(struct memory_store *store, struct act *act, enum cpsd_op_kind kind)
+{
+    static void (*const runs[CPSD_OP_KINDS])(struct act * act) = {
+        [CPSD_OP_PUT] = memory_put,       [CPSD_OP_LIST] = memory_list, [CPSD_OP_GET] = memory_get,
+        [CPSD_OP_REMOVE] = memory_remove, [CPSD_OP_ONCE] = memory_once, [CPSD_OP_KEEP] = memory_keep,
+        [CPSD_OP_LOOK] = memory_look,     [CPSD_OP_DROP] = memory_drop,
+    };
+    uint64_t expired = act->shard->expired;
+    act->result.now_us = told_time(act->memory, act->shard);
+    enum stir_code code = act->args->claim ? take_claim(act, act->args->claim) : STIR_OK;
+    if (code == STIR_OK) {
+        runs[kind](act);
     } else {
-        result->entries = found->entries;
-        result->count = found->count;
+        act->result.code = code;
     }
-    cpsd_op_complete(&store->base, op, result);
-    found_free(found);
-}
-
-static void memory_list(struct memory_store *store, const struct cpsd_op *op, const struct cpsd_op_args *args)
-{
-    struct memory_backend *memory = (struct memory_backend *)store->base.backend;
-    struct cpsd_store_result result = {.code = STIR_OK};
-    struct found found;
-    found_init(&found);
-    uint64_t hash = box_hash(memory, &op->box);
-    struct cpsd_shard *shard = lock_shard(memory, shard_of(hash));
-    result.now_us = told_time(memory, shard);
-    result.more = list_locked(&found, cpsd_shard_box(shard, &op->box, hash), args, result.now_us);
-    unlock_shard(memory, shard_of(hash));
-    finish_found(store, op, &found, &result);
-}
-
-/* A living item, or NULL. */
-static struct cpsd_item *find_living(struct cpsd_shard *shard, const struct stir_identity *id, uint64_t hash,
-                                     const uint8_t item_id[CPSD_ID_OCTETS], int64_t now)
-{
-    struct cpsd_box *box = cpsd_shard_box(shard, id, hash);
-    struct cpsd_item *item = box ? cpsd_shard_item(shard, box, item_id) : NULL;
-    return item && item->blob && item->expires_us > now ? item : NULL;
-}
-
-static void memory_get(struct memory_store *store, const struct cpsd_op *op, const struct cpsd_op_args *args)
-{
-    struct memory_backend *memory = (struct memory_backend *)store->base.backend;
-    struct cpsd_store_result result = {.code = STIR_E_NOT_FOUND};
-    struct found found;
-    found_init(&found);
-    uint64_t hash = box_hash(memory, &op->box);
-    struct cpsd_shard *shard = lock_shard(memory, shard_of(hash));
-    result.now_us = told_time(memory, shard);
-    struct cpsd_item *item = find_living(shard, &op->box, hash, args->id, result.now_us);
-    if (item) {
-        result.code = STIR_OK;
-        found_add(&found, item);
-    }
-    unlock_shard(memory, shard_of(hash));
-    finish_found(store, op, &found, &result);
-}
-
-static void memory_remove(struct memory_store *store, const struct cpsd_op *op, const struct cpsd_op_args *args)
-{
-    struct memory_backend *memory = (struct memory_backend *)store->base.backend;
-    struct cpsd_store_result result = {.code = STIR_E_NOT_FOUND};
-    uint64_t hash = box_hash(memory, &op->box);
-    struct cpsd_shard *shard = lock_shard(memory, shard_of(hash));
-    result.now_us = told_time(memory, shard);
-    struct cpsd_item *item = find_living(shard, &op->box, hash, args->id, result.now_us);
-    if (item) {
-        result.code = STIR_OK;
-        cpsd_shard_consume(shard, item);
-    }
-    unlock_shard(memory, shard_of(hash));
-    cpsd_op_complete(&store->base, op, &result);
+    count_expired(store, act->shard, expired);
 }
 
 static void memory_run(struct cpsd_store *store, const struct cpsd_op *op, const struct cpsd_op_args *args)
 {
-    static void (*const runs[])(struct memory_store * store, const struct cpsd_op *op,
-                                const struct cpsd_op_args *args) = {
-        [CPSD_OP_PUT] = memory_put,
-        [CPSD_OP_LIST] = memory_list,
-        [CPSD_OP_GET] = memory_get,
-        [CPSD_OP_REMOVE] = memory_remove,
-    };
-    runs[op->kind]((struct memory_store *)store, op, args);
+    struct memory_backend *memory = (struct memory_backend *)store->backend;
+    struct found found;
+    struct act act = {.memory = memory, .box = &op->box, .args = args, .found = &found};
+    bool brings = op->kind == CPSD_OP_PUT || op->kind == CPSD_OP_KEEP;
+    if (brings && !(act.blob = cpsd_blob_new(args->envelope))) {
+        cpsd_op_fail(store, op, STIR_E_NOMEM);
+        return;
+    }
+    found_init(&found);
+    act.hash = box_hash(memory, &op->box);
+    act.shard = lock_shard(memory, shard_of(act.hash));
+    run_locked((struct memory_store *)store, &act, op->kind);
+    unlock_shard(memory, shard_of(act.hash));
+    if (found.failed) {
+        act.result = (struct cpsd_store_result){.code = STIR_E_NOMEM};
+    } else {
+        act.result.entries = found.entries;
+        act.result.count = found.count;
+    }
+    cpsd_op_complete(store, op, &act.result);
+    found_free(&found);
+    cpsd_blob_unref(act.blob);
 }
 
 /* What expired in boxes that nobody puts into any more. Every worker does it; bounded, so that no request waits long.

@@ -1,3 +1,4 @@
+#include "common/b64.h"
 #include "cps/store_internal.h"
 #include "cps/store_redis_command.h"
 #include "cps/store_redis_conn.h"
@@ -14,7 +15,8 @@
 #define LIST_COUNT_MAX 10000 /* entries of one list: an array that Redis builds while nobody else is served */
 #define LIST_OCTETS_MAX ((size_t)8 << 20) /* and its octets */
 #define TIME_MAX_US (((int64_t)1 << (8 * CPSD_REDIS_TIME_OCTETS)) - 1)
-#define ARGS_MAX 9      /* EVALSHA, script, number of keys, key, and what a script takes */
+#define ARGS_MAX 12     /* EVALSHA, script, number of keys, keys, and what a script takes */
+#define CLAIM_TEXT 22   /* base64url characters of a claim's id */
 #define TEXT_KEEP 65536 /* octets for unpacked envelopes that are kept between answers */
 #define SAY_EVERY_NS (UINT64_C(10) * 1000000000)
 
@@ -39,6 +41,7 @@ struct redis_op {
     struct redis_store *store;
     struct cpsd_op op;
     uint8_t id[CPSD_ID_OCTETS];
+    bool claims;
     bool again; /* sent a second time, after NOSCRIPT */
     char command[];
 };
@@ -192,15 +195,66 @@ static bool take_get(struct redis_op *op, const redisReply *reply)
     return true;
 }
 
-static bool take_remove(struct redis_op *op, const redisReply *reply)
+/* The answer of a script that says what came of it and when. */
+static bool take_plain(struct redis_op *op, const redisReply *reply)
 {
-    if (!is_number(reply, 0, 0, 1) || !is_time(reply, 1)) {
+    static const enum stir_code codes[CPSD_OP_KINDS][3] = {
+        [CPSD_OP_REMOVE] = {STIR_E_NOT_FOUND, STIR_OK, STIR_CODE_COUNT},
+        [CPSD_OP_ONCE] = {STIR_OK, STIR_CODE_COUNT, STIR_CODE_COUNT},
+        [CPSD_OP_KEEP] = {STIR_OK, STIR_OK, STIR_E_REFUSED},
+        [CPSD_OP_DROP] = {STIR_E_NOT_FOUND, STIR_OK, STIR_CODE_COUNT},
+    };
+    if (!is_number(reply, 0, 0, 2) || !is_time(reply, 1)) {
         return false;
     }
-    struct cpsd_store_result result = {.code = reply->element[0]->integer == 1 ? STIR_OK : STIR_E_NOT_FOUND,
-                                       .now_us = reply->element[1]->integer};
+    int64_t said = reply->element[0]->integer;
+    struct cpsd_store_result result = {.code = codes[op->op.kind][said], .now_us = reply->element[1]->integer};
+    if (result.code == STIR_CODE_COUNT) {
+        return false;
+    }
+    result.existed = op->op.kind == CPSD_OP_KEEP && said == 1;
     cpsd_op_complete(&op->store->base, &op->op, &result);
     return true;
+}
+
+static bool take_look(struct redis_op *op, const redisReply *reply)
+{
+    struct cpsd_entry entry = {0};
+    if (!is_time(reply, 0) || (reply->elements != 1 && reply->elements != 3)) {
+        return false;
+    }
+    struct cpsd_store_result result = {.code = STIR_E_NOT_FOUND, .now_us = reply->element[0]->integer};
+    if (reply->elements == 3) {
+        if (!is_time(reply, 1) || reply->element[2]->type != REDIS_REPLY_STRING) {
+            return false;
+        }
+        entry.expires_us = reply->element[1]->integer;
+        entry.envelope = stir_view(reply->element[2]->str, reply->element[2]->len);
+        result.code = STIR_OK;
+        result.entries = &entry;
+        result.count = 1;
+    }
+    cpsd_op_complete(&op->store->base, &op->op, &result);
+    return true;
+}
+
+static bool is_replayed(const redisReply *reply)
+{
+    return reply->type == REDIS_REPLY_STATUS && strcmp(reply->str, CPSD_REDIS_REPLAYED) == 0;
+}
+
+static bool take(struct redis_op *op, const redisReply *reply)
+{
+    static bool (*const takes[CPSD_OP_KINDS])(struct redis_op * op, const redisReply *reply) = {
+        [CPSD_OP_PUT] = take_put,      [CPSD_OP_LIST] = take_list,  [CPSD_OP_GET] = take_get,
+        [CPSD_OP_REMOVE] = take_plain, [CPSD_OP_ONCE] = take_plain, [CPSD_OP_KEEP] = take_plain,
+        [CPSD_OP_LOOK] = take_look,    [CPSD_OP_DROP] = take_plain,
+    };
+    if (op->claims && is_replayed(reply)) {
+        cpsd_op_fail(&op->store->base, &op->op, STIR_E_REPLAYED);
+        return true;
+    }
+    return reply->type == REDIS_REPLY_ARRAY && takes[op->op.kind](op, reply);
 }
 
 /* What Redis refuses is not lost, only not done. */
@@ -228,12 +282,6 @@ static bool send_again(struct redis_op *op)
 
 static bool on_answer(struct cpsd_redis_request *request, const redisReply *reply)
 {
-    static bool (*const take[])(struct redis_op * op, const redisReply *reply) = {
-        [CPSD_OP_PUT] = take_put,
-        [CPSD_OP_LIST] = take_list,
-        [CPSD_OP_GET] = take_get,
-        [CPSD_OP_REMOVE] = take_remove,
-    };
     struct redis_op *op = (struct redis_op *)request;
     if (!reply) {
         cpsd_op_fail(&op->store->base, &op->op, STIR_E_UNAVAILABLE);
@@ -248,7 +296,7 @@ static bool on_answer(struct cpsd_redis_request *request, const redisReply *repl
             return false;
         }
         cpsd_op_fail(&op->store->base, &op->op, STIR_E_UNAVAILABLE);
-    } else if (reply->type != REDIS_REPLY_ARRAY || !take[op->op.kind](op, reply)) {
+    } else if (!take(op, reply)) {
         return false;
     }
     free(op);
@@ -260,8 +308,8 @@ static bool on_answer(struct cpsd_redis_request *request, const redisReply *repl
 struct arguments {
     struct cpsd_redis_arg list[ARGS_MAX];
     size_t count;
-    char digits[3][CPSD_REDIS_DIGITS];
-    char key[STIR_IDENTITY_MAX + 8];
+    char digits[4][CPSD_REDIS_DIGITS];
+    char key[STIR_IDENTITY_MAX + 8], claim[STIR_IDENTITY_MAX + CLAIM_TEXT + 16];
     uint8_t item[STIR_JWE_MAX];
 };
 
@@ -270,46 +318,86 @@ static void add(struct arguments *args, struct cpsd_redis_arg arg)
     args->list[args->count++] = arg;
 }
 
-static void add_key(struct arguments *args, const struct stir_identity *box)
+static void add_octets(struct arguments *args, const void *octets, size_t len)
 {
-    static const char before[] = "cps:{";
-    const size_t at = sizeof(before) - 1;
-    memcpy(args->key, before, at);
-    memcpy(args->key + at, box->text, box->len);
-    args->key[at + box->len] = '}';
-    add(args, (struct cpsd_redis_arg){args->key, at + box->len + 1});
+    add(args, (struct cpsd_redis_arg){octets, len});
+}
+
+static void add_number(struct arguments *args, unsigned room, int64_t number)
+{
+    add(args, cpsd_redis_arg_number(args->digits[room], number));
+}
+
+/* prefix{box}: what is within the braces chooses the slot. Returns the length; no NUL. */
+static size_t put_key(char *out, const char *prefix, const struct stir_identity *box)
+{
+    size_t n = strlen(prefix);
+    memcpy(out, prefix, n);
+    out[n++] = '{';
+    memcpy(out + n, box->text, box->len);
+    n += box->len;
+    out[n++] = '}';
+    return n;
+}
+
+static void add_keys(struct arguments *args, const struct cpsd_op *op, const struct cpsd_claim *claim)
+{
+    bool record = op->kind == CPSD_OP_KEEP || op->kind == CPSD_OP_LOOK || op->kind == CPSD_OP_DROP;
+    add(args, cpsd_redis_arg_text(claim ? "2" : "1"));
+    add_octets(args, args->key, put_key(args->key, record ? "cpsk:" : "cps:", &op->box));
+    if (claim) {
+        size_t n = put_key(args->claim, "cps:", &op->box);
+        memcpy(args->claim + n, ":j:", 3);
+        n += 3;
+        add_octets(args, args->claim, n + stir_b64url_encode(args->claim + n, claim->id, sizeof(claim->id)));
+    }
+}
+
+static void add_list(struct arguments *args, const struct cpsd_op_args *what)
+{
+    add_number(args, 0, what->after_us);
+    add_number(args, 1, (int64_t)(what->count < LIST_COUNT_MAX ? what->count : LIST_COUNT_MAX));
+    add_number(args, 2, (int64_t)(what->octets < LIST_OCTETS_MAX ? what->octets : LIST_OCTETS_MAX));
+}
+
+static void add_put(struct arguments *args, const struct cpsd_op_args *what, unsigned box_limit)
+{
+    const char *form;
+    struct stir_view item = cpsd_redis_item_of(args->item, &form, what->envelope);
+    add_octets(args, item.ptr, item.len);
+    add_number(args, 0, what->ttl_ms);
+    add_number(args, 1, (int64_t)box_limit);
+    add(args, cpsd_redis_arg_text(form));
 }
 
 static void build(struct arguments *args, const struct redis_store *store, const struct cpsd_op *op,
                   const struct cpsd_op_args *what)
 {
-    static const enum cpsd_redis_script scripts[] = {
-        [CPSD_OP_PUT] = CPSD_REDIS_PUT,
-        [CPSD_OP_LIST] = CPSD_REDIS_LIST,
-        [CPSD_OP_GET] = CPSD_REDIS_GET,
-        [CPSD_OP_REMOVE] = CPSD_REDIS_REMOVE,
+    static const enum cpsd_redis_script scripts[CPSD_OP_KINDS] = {
+        [CPSD_OP_PUT] = CPSD_REDIS_PUT,       [CPSD_OP_LIST] = CPSD_REDIS_LIST, [CPSD_OP_GET] = CPSD_REDIS_GET,
+        [CPSD_OP_REMOVE] = CPSD_REDIS_REMOVE, [CPSD_OP_ONCE] = CPSD_REDIS_ONCE, [CPSD_OP_KEEP] = CPSD_REDIS_KEEP,
+        [CPSD_OP_LOOK] = CPSD_REDIS_LOOK,     [CPSD_OP_DROP] = CPSD_REDIS_DROP,
     };
     args->count = 0;
     add(args, cpsd_redis_arg_text("EVALSHA"));
     add(args, cpsd_redis_arg_text(cpsd_redis_conn_sha(&store->conn, scripts[op->kind])));
-    add(args, cpsd_redis_arg_text("1"));
-    add_key(args, &op->box);
+    add_keys(args, op, what->claim);
     if (op->kind == CPSD_OP_LIST) {
-        size_t count = what->count < LIST_COUNT_MAX ? what->count : LIST_COUNT_MAX;
-        size_t octets = what->octets < LIST_OCTETS_MAX ? what->octets : LIST_OCTETS_MAX;
-        add(args, cpsd_redis_arg_number(args->digits[0], what->after_us));
-        add(args, cpsd_redis_arg_number(args->digits[1], (int64_t)count));
-        add(args, cpsd_redis_arg_number(args->digits[2], (int64_t)octets));
-        return;
+        add_list(args, what);
     }
-    add(args, (struct cpsd_redis_arg){what->id, CPSD_ID_OCTETS});
+    if (what->id) {
+        add_octets(args, what->id, CPSD_ID_OCTETS);
+    }
     if (op->kind == CPSD_OP_PUT) {
-        const char *form;
-        struct stir_view item = cpsd_redis_item_of(args->item, &form, what->envelope);
-        add(args, (struct cpsd_redis_arg){item.ptr, item.len});
-        add(args, cpsd_redis_arg_number(args->digits[0], what->ttl_ms));
-        add(args, cpsd_redis_arg_number(args->digits[1], (int64_t)store->base.backend->config.box_limit));
-        add(args, cpsd_redis_arg_text(form));
+        add_put(args, what, store->base.backend->config.box_limit);
+    }
+    if (op->kind == CPSD_OP_KEEP) {
+        add_octets(args, what->envelope.ptr, what->envelope.len);
+        add_number(args, 0, what->ttl_ms);
+        add_number(args, 1, what->order);
+    }
+    if (what->claim) {
+        add_number(args, 3, what->claim->ttl_ms);
     }
 }
 
@@ -329,6 +417,7 @@ static void redis_run(struct cpsd_store *base, const struct cpsd_op *op, const s
     }
     sent->store = store;
     sent->op = *op;
+    sent->claims = what->claim != NULL;
     sent->again = false;
     if (what->id) {
         memcpy(sent->id, what->id, sizeof(sent->id));

@@ -33,6 +33,16 @@
     "local t = call('TIME')\n" \
     "local now = t[1] * 1000000 + t[2]\n"
 
+/* Takes the claim, if there is one. */
+#define CLAIM \
+    "if KEYS[2] and not call('SET', KEYS[2], '', 'NX', 'PX', ARGV[#ARGV]) then return {ok='REPLAYED'} end\n"
+
+/* As CLAIM in two steps, for what deletes: deleting has to come first, see above. */
+#define CLAIM_LOOK \
+    "if KEYS[2] and call('EXISTS', KEYS[2]) == 1 then return {ok='REPLAYED'} end\n"
+#define CLAIM_TAKE \
+    "if KEYS[2] then call('SET', KEYS[2], '', 'PX', ARGV[#ARGV]) end\n"
+
 /* Reads m. */
 #define READ \
     "local head, tail, n, last, max, min, pause, thead, ttail, a, b, low = 1, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0\n" \
@@ -119,6 +129,7 @@
 
 static const char put[] =
     BEGIN
+    CLAIM
     "local id, limit = ARGV[1], tonumber(ARGV[4])\n"
     "local got = call('HMGET', key, 'm', id)\n"
     "local m, old = got[1], got[2]\n"
@@ -159,6 +170,7 @@ static const char put[] =
 
 static const char list[] =
     BEGIN
+    CLAIM
     "local after, count, octets = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])\n"
     "local m = call('HGET', key, 'm')\n"
     READ
@@ -197,21 +209,27 @@ static const char list[] =
 
 static const char get[] =
     BEGIN
+    CLAIM
     "local v = call('HGET', key, ARGV[1])\n"
     "if v and sub(v, 1, 1) ~= 'T' and unp('>I7', v, 9) > now then return {now, v} end\n"
     "return {now}\n";
 
 static const char take[] =
     BEGIN
+    CLAIM_LOOK
     "local id = ARGV[1]\n"
     "local got = call('HMGET', key, 'm', id)\n"
     "local m, item = got[1], got[2]\n"
-    "if not item or sub(item, 1, 1) == 'T' then return {0, now} end\n"
-    "local arrival, expires = unp('>I7I7', item, 2)\n"
-    "if expires <= now then return {0, now} end\n"
+    "local arrival, expires = 0, 0\n"
+    "if item and sub(item, 1, 1) ~= 'T' then arrival, expires = unp('>I7I7', item, 2) end\n"
+    "if expires <= now then\n"
+    CLAIM_TAKE
+    "  return {0, now}\n"
+    "end\n"
     READ
     FIND
     "call('HDEL', key, id)\n"
+    CLAIM_TAKE
     "n, ttail = n - 1, ttail + 1\n"
     "local when = sub(item, 9, 15)\n"
     "call('HSET', key, id, 'T' .. when, row(find(arrival - 1)), sub(item, 2, 8), 't' .. ttail, when .. id)\n"
@@ -222,15 +240,43 @@ static const char take[] =
     "call('HSET', key, 'm', m)\n"
     "return {1, now}\n";
 
+static const char once[] =
+    BEGIN
+    CLAIM
+    "return {0, now}\n";
+
+/* A record is a hash of its text (t) and its order (o). */
+static const char keep[] =
+    BEGIN
+    CLAIM
+    "local got = call('HMGET', key, 't', 'o')\n"
+    "if got[2] and tonumber(got[2]) > tonumber(ARGV[3]) then return {2, now} end\n"
+    "if got[1] == ARGV[1] then return {1, now} end\n"
+    "call('HSET', key, 't', ARGV[1], 'o', ARGV[3])\n"
+    "call('PEXPIRE', key, ARGV[2])\n"
+    "return {0, now}\n";
+
+static const char look[] =
+    BEGIN
+    CLAIM
+    "local kept, left = call('HGET', key, 't'), call('PTTL', key)\n"
+    "if kept and left > 0 then return {now, now + left * 1000, kept} end\n"
+    "return {now}\n";
+
+static const char drop[] =
+    BEGIN
+    CLAIM_LOOK
+    "local gone = call('DEL', key)\n"
+    CLAIM_TAKE
+    "return {gone, now}\n";
+
 /* clang-format on */
 
 const char *cpsd_redis_script_text(enum cpsd_redis_script script)
 {
     static const char *const texts[CPSD_REDIS_SCRIPTS] = {
-        [CPSD_REDIS_PUT] = put,
-        [CPSD_REDIS_LIST] = list,
-        [CPSD_REDIS_GET] = get,
-        [CPSD_REDIS_REMOVE] = take,
+        [CPSD_REDIS_PUT] = put,   [CPSD_REDIS_LIST] = list, [CPSD_REDIS_GET] = get,   [CPSD_REDIS_REMOVE] = take,
+        [CPSD_REDIS_ONCE] = once, [CPSD_REDIS_KEEP] = keep, [CPSD_REDIS_LOOK] = look, [CPSD_REDIS_DROP] = drop,
     };
     return texts[script];
 }

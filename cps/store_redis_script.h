@@ -1,15 +1,24 @@
 #pragma once
 
 /*
- * What runs inside Redis: one script an operation, one key a box, one round trip a request. The layout of a box is
- * described beside the scripts.
+ * What runs inside Redis: one script an operation, one key a box or a record, one round trip a request. The layout of a
+ * box is described beside the scripts.
+ *
+ * A claim is a second key, and its life in milliseconds the last argument; where it was taken before, the answer is the
+ * status CPSD_REDIS_REPLAYED and nothing was done.
  */
+#define CPSD_REDIS_REPLAYED "REPLAYED"
+
 enum cpsd_redis_script {
     CPSD_REDIS_PUT, /* id, envelope, ttl_ms, box_limit, form -> {0 stored | 1 known | 2 full, now_us, purged[, free_us]}
                      */
     CPSD_REDIS_LIST,   /* after_us, count, octets -> {now_us, more, {id, item, ...}} */
     CPSD_REDIS_GET,    /* id -> {now_us[, item]} */
     CPSD_REDIS_REMOVE, /* id -> {1 taken | 0 not there, now_us} */
+    CPSD_REDIS_ONCE,   /* -> {0, now_us} */
+    CPSD_REDIS_KEEP,   /* text, ttl_ms, order -> {0 kept | 1 the same | 2 refused, now_us} */
+    CPSD_REDIS_LOOK,   /* -> {now_us[, expires_us, text]} */
+    CPSD_REDIS_DROP,   /* -> {1 dropped | 0 not there, now_us} */
     CPSD_REDIS_SCRIPTS,
 };
 

@@ -47,13 +47,13 @@ static void put_one(struct bench *b, unsigned long i)
     uint64_t half = i * UINT64_C(0x9e3779b97f4a7c15) ^ uv_hrtime();
     memcpy(id, &i, sizeof(i));
     memcpy(id + sizeof(i), &half, sizeof(half));
-    cpsd_store_put(b->store, &box, id, stir_view(b->envelope, b->octets), LIVES_MS, done, b);
+    cpsd_store_put(b->store, &box, id, stir_view(b->envelope, b->octets), LIVES_MS, NULL, done, b);
 }
 
 static void list_one(struct bench *b, unsigned long i)
 {
     struct stir_identity box = box_number(i);
-    cpsd_store_list(b->store, &box, 0, 10000, (size_t)8 << 20, done, b);
+    cpsd_store_list(b->store, &box, 0, 10000, (size_t)8 << 20, NULL, done, b);
 }
 
 static void run(struct bench *b, const char *what, unsigned long count, void (*one)(struct bench *b, unsigned long i))

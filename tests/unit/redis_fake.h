@@ -25,7 +25,7 @@ struct redis_fake {
 
 #define FAKE_SHA "$40\r\n0123456789abcdef0123456789abcdef01234567\r\n"
 #define FAKE_ROLE "*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n"
-#define FAKE_GREETING FAKE_ROLE FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA
+#define FAKE_GREETING FAKE_ROLE FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA
 
 /* Reads what comes; false at the end or when it is to stop. */
 static inline bool fake_read(const struct redis_fake *fake, int fd, char *text, size_t size, size_t *n)
@@ -49,10 +49,10 @@ static inline bool fake_send(int fd, const char *text, size_t n)
     return send(fd, text, n, MSG_NOSIGNAL) == (ssize_t)n;
 }
 
-/* The greeting's last request is the fourth script, which ends like this. */
+/* The greeting's last request is the last script, which ends like this. */
 static inline bool fake_greeted(const char *text)
 {
-    static const char end[] = "return {1, now}\n\r\n";
+    static const char end[] = "return {gone, now}\n\r\n";
     return strstr(text, end) != NULL;
 }
 

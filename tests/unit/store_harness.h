@@ -144,7 +144,7 @@ static inline struct outcome harness_put(struct harness *h, const char *to, unsi
     struct stir_identity box = harness_box(to);
     uint8_t id[CPSD_ID_OCTETS];
     harness_id(id, n);
-    cpsd_store_put(h->store, &box, id, stir_view_str(text), ttl, harness_done, &o);
+    cpsd_store_put(h->store, &box, id, stir_view_str(text), ttl, NULL, harness_done, &o);
     harness_wait(h, &o);
     return o;
 }
@@ -153,7 +153,7 @@ static inline struct outcome harness_list(struct harness *h, const char *to, int
 {
     struct outcome o = {0};
     struct stir_identity box = harness_box(to);
-    cpsd_store_list(h->store, &box, after, count, octets, harness_done, &o);
+    cpsd_store_list(h->store, &box, after, count, octets, NULL, harness_done, &o);
     harness_wait(h, &o);
     return o;
 }
@@ -164,7 +164,7 @@ static inline struct outcome harness_get(struct harness *h, const char *to, unsi
     struct stir_identity box = harness_box(to);
     uint8_t id[CPSD_ID_OCTETS];
     harness_id(id, n);
-    cpsd_store_get(h->store, &box, id, harness_done, &o);
+    cpsd_store_get(h->store, &box, id, NULL, harness_done, &o);
     harness_wait(h, &o);
     return o;
 }
@@ -175,7 +175,7 @@ static inline struct outcome harness_remove(struct harness *h, const char *to, u
     struct stir_identity box = harness_box(to);
     uint8_t id[CPSD_ID_OCTETS];
     harness_id(id, n);
-    cpsd_store_remove(h->store, &box, id, harness_done, &o);
+    cpsd_store_remove(h->store, &box, id, NULL, harness_done, &o);
     harness_wait(h, &o);
     return o;
 }

@@ -1,7 +1,6 @@
 #include "common/jwe.h"
 #include "cps/store.h"
-#include "tests/unit/redis_server.h"
-#include "tests/unit/store_harness.h"
+#include "tests/unit/store_both.h"
 
 #include <time.h>
 
@@ -10,49 +9,6 @@
  */
 #define DEST "12155551212"
 #define ALL 1000, ((size_t)1 << 20)
-
-static void with_store(void (*test)(struct harness *h), const struct cpsd_store_config *config)
-{
-    struct harness h;
-    if (harness_open(&h, config)) {
-        test(&h);
-        harness_close(&h);
-    }
-}
-
-static struct redis_server server;
-
-static void end_server(void)
-{
-    redis_end(&server);
-}
-
-/* One server for all tests, empty for each. */
-static void with_redis(void (*test)(struct harness *h), const struct cpsd_store_config *config)
-{
-    char url[128];
-    struct cpsd_store_config of_redis = *config;
-    if (!server.pid) {
-        (void)atexit(end_server);
-        (void)redis_start(&server, NULL);
-    }
-    if (server.pid) {
-        CU_ASSERT_FATAL(redis_says(&server, "FLUSHALL", "+OK"));
-        redis_url(&server, url, sizeof(url));
-        of_redis.url = url;
-        with_store(test, &of_redis);
-    }
-}
-
-#define ON_BOTH(name, config)                                                                                          \
-    static void memory_##name(void)                                                                                    \
-    {                                                                                                                  \
-        with_store(name, config);                                                                                      \
-    }                                                                                                                  \
-    static void redis_##name(void)                                                                                     \
-    {                                                                                                                  \
-        with_redis(name, config);                                                                                      \
-    }
 
 static int64_t wall_us(void)
 {
@@ -110,11 +66,11 @@ static void binary(struct harness *h)
     struct stir_identity box = harness_box("im:user%7D@example.com");
     for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
         struct outcome put = {0}, got = {0};
-        cpsd_store_put(h->store, &box, (const uint8_t *)ids[i], stir_view(octets, sizeof(octets) - 1), 60000,
+        cpsd_store_put(h->store, &box, (const uint8_t *)ids[i], stir_view(octets, sizeof(octets) - 1), 60000, NULL,
                        harness_done, &put);
         harness_wait(h, &put);
         UNIT_CODE(put.result.code, STIR_OK, "put");
-        cpsd_store_get(h->store, &box, (const uint8_t *)ids[i], harness_done, &got);
+        cpsd_store_get(h->store, &box, (const uint8_t *)ids[i], NULL, harness_done, &got);
         harness_wait(h, &got);
         UNIT_CODE(got.result.code, STIR_OK, "get");
         CU_ASSERT_EQUAL(got.entries[0].envelope.len, sizeof(octets) - 1);
@@ -135,11 +91,12 @@ static void true_envelopes(struct harness *h)
         struct outcome put = {0}, got;
         stir_jwe_assemble(&envelope[i], i ? STIR_CURVE_P256 : STIR_CURVE_X25519, epk, iv, secret, sizeof(secret), tag);
         uint8_t id[CPSD_ID_OCTETS] = {(uint8_t)(i + 1)};
-        cpsd_store_put(h->store, &box, id, stir_view(envelope[i].ptr, envelope[i].len), 60000, harness_done, &put);
+        cpsd_store_put(h->store, &box, id, stir_view(envelope[i].ptr, envelope[i].len), 60000, NULL, harness_done,
+                       &put);
         harness_wait(h, &put);
         UNIT_CODE(put.result.code, STIR_OK, "put");
         memset(&got, 0, sizeof(got));
-        cpsd_store_get(h->store, &box, id, harness_done, &got);
+        cpsd_store_get(h->store, &box, id, NULL, harness_done, &got);
         harness_wait(h, &got);
         CU_ASSERT_EQUAL(got.entries[0].envelope.len, envelope[i].len);
         CU_ASSERT_EQUAL(memcmp(got.text[0], envelope[i].ptr, 63), 0);
@@ -404,14 +361,14 @@ static void woken_and_gone(struct harness *h)
     cpsd_store_wait(h->store, &b.wait, &box, arrived, &b);
     a.other = &b;
     b.other = &a;
-    cpsd_store_put(h->store, &box, id, stir_view_str("x"), 60000, harness_done, &put);
+    cpsd_store_put(h->store, &box, id, stir_view_str("x"), 60000, NULL, harness_done, &put);
     (void)harness_run(h, 50, NULL);
     UNIT_CHECK(a.called + b.called == 1, "each takes the other out: %d called", a.called + b.called);
     a.called = b.called = 0;
     put = (struct outcome){0};
     id[0] = 1;
     cpsd_store_wait(h->store, &a.wait, &box, arrived, &a);
-    cpsd_store_put(h->store, &box, id, stir_view_str("x"), 60000, harness_done, &put);
+    cpsd_store_put(h->store, &box, id, stir_view_str("x"), 60000, NULL, harness_done, &put);
     if (put.calls) { /* woken, not yet told */
         CU_ASSERT_EQUAL(a.called, 0);
         cpsd_store_unwait(&a.wait);
@@ -491,7 +448,7 @@ static void chained(void *arg, const struct cpsd_store_result *result)
     }
     chain->calls++;
     if (chain->left-- > 0) {
-        cpsd_store_list(chain->h->store, &box, 0, ALL, chained, chain);
+        cpsd_store_list(chain->h->store, &box, 0, ALL, NULL, chained, chain);
         for (size_t i = 0; i < result->count; i++) {
             UNIT_CHECK(stir_view_is(result->entries[i].envelope, "x"), "entry %zu, after another list", i);
         }
@@ -507,7 +464,7 @@ static void nested(struct harness *h)
     }
     struct chain chain = {.h = h, .left = 5};
     struct stir_identity box = harness_box(DEST);
-    cpsd_store_list(h->store, &box, 0, ALL, chained, &chain);
+    cpsd_store_list(h->store, &box, 0, ALL, NULL, chained, &chain);
     for (int i = 0; i < 100 && chain.calls < 6; i++) {
         sleep_ms(h, 10);
     }

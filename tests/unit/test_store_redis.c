@@ -106,7 +106,7 @@ static void put_many(struct fixture *f, struct attempt *attempts, unsigned count
         (void)snprintf(to, sizeof(to), "1215%07u", i % 500);
         struct stir_identity box = harness_box(to);
         harness_id(id, i);
-        cpsd_store_put(f->h.store, &box, id, stir_view_str("x"), 600000, attempted, &attempts[i]);
+        cpsd_store_put(f->h.store, &box, id, stir_view_str("x"), 600000, NULL, attempted, &attempts[i]);
     }
 }
 
@@ -239,7 +239,7 @@ static void closed_within(void)
     }
     struct closer closer = {.h = &f.h};
     struct stir_identity box = harness_box(DEST);
-    cpsd_store_list(f.h.store, &box, 0, ALL, close_now, &closer);
+    cpsd_store_list(f.h.store, &box, 0, ALL, NULL, close_now, &closer);
     put_many(&f, attempts, 50);
     while (!f.h.closed && uv_run(&f.h.loop, UV_RUN_ONCE)) {
     }

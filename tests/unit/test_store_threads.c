@@ -80,7 +80,7 @@ static void send_more(struct worker *w)
         memcpy(id, &n, sizeof(n));
         struct stir_identity box = box_number(n % BOXES);
         w->flying++;
-        cpsd_store_put(w->store, &box, id, stir_view((const char *)&n, sizeof(n)), 600000, sent, w);
+        cpsd_store_put(w->store, &box, id, stir_view((const char *)&n, sizeof(n)), 600000, NULL, sent, w);
     }
 }
 
@@ -138,7 +138,7 @@ static void follow(struct reader *r)
     r->listing = true;
     cpsd_store_unwait(&r->wait);
     cpsd_store_wait(r->worker->store, &r->wait, &r->box, woken, r);
-    cpsd_store_list(r->worker->store, &r->box, r->after, 20, 10000, listed, r);
+    cpsd_store_list(r->worker->store, &r->box, r->after, 20, 10000, NULL, listed, r);
 }
 
 static void run_reader(struct worker *w)
@@ -191,7 +191,7 @@ static void run_consumer(struct worker *w)
         memcpy(id, &claim->n, sizeof(claim->n));
         struct stir_identity box = box_number(claim->n % BOXES);
         w->flying++;
-        cpsd_store_remove(w->store, &box, id, claimed, claim);
+        cpsd_store_remove(w->store, &box, id, NULL, claimed, claim);
         while (w->flying >= FLIGHT && !atomic_load(&w->shared->failed)) {
             (void)uv_run(&w->loop, UV_RUN_ONCE);
         }
