@@ -1,6 +1,7 @@
 #include "client/lib/transport_curl.h"
 
 #include "common/address.h"
+#include "common/maxage.h"
 
 #include <netinet/in.h>
 #include <pthread.h>
@@ -8,8 +9,6 @@
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
-
-#define NUMBER_MAX 100000000 /* what a header's number of seconds is cut to */
 
 static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
 static CURLcode curl_once_result;
@@ -58,47 +57,6 @@ static size_t take_body(char *data, size_t size, size_t count, void *arg)
     struct cps_transfer *transfer = arg;
     stir_buf_put(&transfer->response.body, data, size * count);
     return transfer->response.body.failed ? 0 : size * count;
-}
-
-static int64_t parse_seconds(const char *text, size_t n)
-{
-    int64_t value = 0;
-    size_t i = 0;
-    for (; i < n && text[i] >= '0' && text[i] <= '9'; i++) {
-        value = value < NUMBER_MAX ? value * 10 + (text[i] - '0') : NUMBER_MAX;
-    }
-    return i == 0 || i != n ? -1 : (value < NUMBER_MAX ? value : NUMBER_MAX);
-}
-
-int64_t cps_cache_seconds(const char *text, size_t n, int64_t age)
-{
-    static const char max_age[] = "max-age=";
-    const size_t name = sizeof(max_age) - 1;
-    int64_t seconds = -1;
-    for (size_t i = 0; i < n;) {
-        size_t end = i;
-        while (end < n && text[end] != ',') {
-            end++;
-        }
-        size_t from = i;
-        size_t to = end;
-        while (from < to && (text[from] == ' ' || text[from] == '\t')) {
-            from++;
-        }
-        while (to > from && (text[to - 1] == ' ' || text[to - 1] == '\t')) {
-            to--;
-        }
-        if ((to - from == 8 && strncasecmp(text + from, "no-store", 8) == 0) ||
-            (to - from == 8 && strncasecmp(text + from, "no-cache", 8) == 0)) {
-            return 0;
-        }
-        if (to - from > name && strncasecmp(text + from, max_age, name) == 0) {
-            int64_t given = parse_seconds(text + from + name, to - from - name);
-            seconds = given < 0 ? 0 : given; /* nonsense is stale: RFC 9111 section 4.2.1 */
-        }
-        i = end + 1;
-    }
-    return seconds < 0 ? -1 : (seconds > age ? seconds - age : 0);
 }
 
 /* One header line as libcurl passes it. Values that matter later (Cache-Control, Age) are read through curl_easy_header
@@ -268,11 +226,11 @@ static void read_headers(struct cps_response *response, CURL *easy)
     struct curl_header *header;
     int64_t age = 0;
     if (curl_easy_header(easy, "Retry-After", 0, CURLH_HEADER, -1, &header) == CURLHE_OK) {
-        int64_t seconds = parse_seconds(header->value, strlen(header->value));
+        int64_t seconds = stir_header_seconds(header->value, strlen(header->value));
         response->retry_after_s = seconds > 0 ? (unsigned)seconds : 0;
     }
     if (curl_easy_header(easy, "Age", 0, CURLH_HEADER, -1, &header) == CURLHE_OK) {
-        age = parse_seconds(header->value, strlen(header->value));
+        age = stir_header_seconds(header->value, strlen(header->value));
         age = age > 0 ? age : 0;
     }
     size_t lines = 1;
@@ -281,7 +239,7 @@ static void read_headers(struct cps_response *response, CURL *easy)
             break;
         }
         lines = header->amount;
-        int64_t seconds = cps_cache_seconds(header->value, strlen(header->value), age);
+        int64_t seconds = stir_max_age(header->value, strlen(header->value), age);
         if (seconds >= 0 && (response->max_age_s < 0 || seconds < response->max_age_s)) {
             response->max_age_s = seconds;
         }

@@ -15,6 +15,3 @@ bool cps_curl_prepare(struct cps_transfer *transfer, CURL *easy, const struct cp
 
 /* Fills the response from the handle's result. */
 void cps_curl_conclude(struct cps_transfer *transfer, CURL *easy, CURLcode result);
-
-/* Seconds that an answer may be kept, from the values of Cache-Control and Age: see struct cps_response. */
-int64_t cps_cache_seconds(const char *cache_control, size_t n, int64_t age);

@@ -1,5 +1,6 @@
 #include "client/lib/remote.h"
 #include "client/lib/transport_curl.h"
+#include "common/maxage.h"
 #include "common/url.h"
 
 #include <stdint.h>
@@ -54,7 +55,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         url(text, size - 1);
         break;
     default:
-        if (cps_cache_seconds(text, size - 1, 10) < -1) {
+        if (stir_max_age(text, size - 1, 10) < -1) {
             abort();
         }
     }

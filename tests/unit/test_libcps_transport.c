@@ -1,5 +1,6 @@
 #include "client/cps.h"
 #include "client/lib/transport_curl.h"
+#include "common/maxage.h"
 #include "tests/unit/cps_world.h"
 #include "tests/unit/https_peer.h"
 
@@ -564,7 +565,7 @@ static void test_cache_control(void)
         {",,,", 0, -1},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        int64_t is = cps_cache_seconds(rows[i].text, strlen(rows[i].text), rows[i].age);
+        int64_t is = stir_max_age(rows[i].text, strlen(rows[i].text), rows[i].age);
         UNIT_CHECK(is == rows[i].expected, "\"%s\": %lld", rows[i].text, (long long)is);
     }
 }
