@@ -14,7 +14,7 @@ build=(libwebsockets-dev libuv1-dev libssl-dev libhiredis-dev libjansson-dev lib
        libsqlite3-dev libcunit1-dev cmake ninja-build pkg-config gcc libc6-dev)
 test=(curl openssl jq valgrind clang libclang-rt-dev clang-tidy clang-format nghttp2-client python3 python3-jwcrypto
       tcpdump git kannel kannel-extras tshark libsmpp34-dev
-      scdoc lintian debootstrap shellcheck systemd prometheus)
+      scdoc lintian debootstrap shellcheck systemd prometheus python3-yaml)
 bench=(nginx libnginx-mod-http-lua lua-nginx-redis webdis redis-tools libcjose-dev gnuplot-nox)
 
 set=${1:-build}

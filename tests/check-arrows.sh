@@ -97,6 +97,7 @@ fine_in() {
 self_test() {
     local dir pristine copy failed=0 planted=0
     dir=$(mktemp -d)
+    # shellcheck disable=SC2064 # the directory as it is named now
     trap "rm -rf '$dir'" EXIT
     pristine=$dir/pristine
     copy=$dir/copy

@@ -78,7 +78,6 @@ sidecar() {
 
 start smsc 'listening on' "$bin/tests/smsc"
 smsc=$(port smsc 'listening on')
-smsc_pid=$last
 sidecar passing "$smsc"
 passing=$(port passing 'listening on')
 passing_pid=$last
@@ -89,7 +88,6 @@ mkdir tenants recipients keys
 printf '[tenant]\nkey = pki/alice.key\ncertificate = pki/alice.pem\nx5u = https://certs.example.com/alice.pem\nnumbers = 12155551212\n' \
     >tenants/bench.conf
 start redis 'ready to accept' redis-server --port 0 --unixsocket "$work/redis.sock" --save '' --dir "$work"
-redis_pid=$last
 # One CPS and two sidecars; steady: dummies beside all that is read, the default; empty: none beside real ones
 declare -A signing signing_pid verifying_pid cpsd_pid
 for mode in steady empty; do

@@ -1,0 +1,23 @@
+#!/bin/bash
+# What lies in deploy/ for others to use holds together: units are hardened, alert rules and manifests can be read and
+# name metrics that there are, scripts are clean. Needs a built cpsd (build/dev).
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit 1
+failed=0
+bad() {
+    printf 'check-deploy: %s\n' "$*" >&2
+    failed=1
+}
+
+for unit in deploy/systemd/*.service; do
+    level=$(systemd-analyze security --offline=true --no-pager "$unit" | sed -n 's/.*exposure level for .*: \([0-9.]*\) .*/\1/p')
+    awk -v level="$level" 'BEGIN { exit !(level != "" && level < 2.0) }' || bad "$unit: exposure level $level, not under 2.0"
+done
+
+mapfile -t scripts < <(grep -rlE '^#!/bin/(ba)?sh' deploy tests --include=*.sh --include=generate --include='*.in')
+shellcheck -S warning "${scripts[@]}" deploy/completion/*.bash || bad "shellcheck found something"
+
+promtool check rules deploy/prometheus/*.yml || bad "promtool does not take the alert rules"
+promtool test rules tests/deploy/alerts.test.yml || bad "the alert rules do not fire as they are to"
+/usr/bin/python3 tests/deploy/manifests.py || failed=1
+exit $failed
