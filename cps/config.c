@@ -1,5 +1,7 @@
 #include "cps/config.h"
 
+#include "cps/passports_body.h"
+
 #include <stddef.h>
 #include <string.h>
 
@@ -36,6 +38,8 @@ static const char *const crl_policies[] = {
     }
 #define POLICY_KEY(action, key_, default_, text_)                                                                      \
     ENUM_KEY("policy", key_, policy[CPSD_ACT_##action], default_, cpsd_policy_names, true, text_ "."),
+
+static const char *const atis_accepts[] = {[CPSD_ATIS_ENCRYPTED] = "encrypted", [CPSD_ATIS_ANY] = "any", NULL};
 
 const struct stir_conf_key cpsd_config_table[] = {
     LIST_KEY("server", "listen", listen, "127.0.0.1:8443", false,
@@ -113,6 +117,34 @@ const struct stir_conf_key cpsd_config_table[] = {
     STRING_KEY("numbers", "table", numbers_table, "", 0, true,
                "File that says which SPC holds a number: lines of prefix,spc and perhaps the URL of that provider's "
                "CPS; the longest prefix counts. Empty: only certificates that name numbers hold any."),
+    ENUM_KEY(
+        "atis", "accept", atis_accept, "encrypted", atis_accepts, true,
+        "What is taken below /passports. encrypted: only envelopes (JWE), which this server cannot read. any: also "
+        "PASSporTs that are not encrypted, which whoever runs this server can read."),
+    INT_KEY("atis", "retention_s", atis_retention_s, "15", 1, 3600, true,
+            "How long what is published to /passports/{dest}/{orig} is kept (ATIS-1000096: local policy)."),
+    INT_KEY("atis", "retention_max_s", atis_retention_max_s, "60", 1, 259200, true,
+            "What is published to /passports/{spc}/{dest}/{orig} is kept until the token's exp, and no longer than "
+            "this (ATIS-1000105)."),
+    INT_KEY("atis", "max_passports", atis_max_passports, "10", 1, CPSD_PASSPORTS_MAX, true,
+            "PASSporTs in one request; beyond it 413."),
+    INT_KEY("atis", "idempotency_s", atis_idempotency_s, "300", 1, 86400, true,
+            "How long an Idempotency-Key is remembered, from its first use on."),
+    LIST_KEY("atis", "peers", atis_peers, "", true,
+             "CPSs that each publication to /passports/{dest}/{orig} is handed on to, https URLs. What a peer handed "
+             "on is never handed on again."),
+    STRING_KEY("atis", "certificate", atis_certificate, "", 0, true,
+               "The STI certificate chain that speaks for this CPS to its peers, PEM, leaf first; it names an SPC."),
+    STRING_KEY("atis", "private_key", atis_private_key, "", 0, true, "The private key of that certificate."),
+    STRING_KEY("atis", "x5u", atis_x5u, "", 0, true,
+               "https URL where peers get that chain. Empty: it travels in each token."),
+    STRING_KEY("atis", "ca_file", atis_ca_file, "", 0, true,
+               "Authorities that the peers' TLS certificates must lead to, PEM. Empty: the system's."),
+    INT_KEY("atis", "peer_timeout_ms", atis_peer_timeout_ms, "3000", 100, 60000, true,
+            "A peer that has not answered in this time is tried again, later each time, for as long as the PASSporTs "
+            "live."),
+    INT_KEY("atis", "queue_max", atis_queue_max, "1000", 1, 1000000, true,
+            "Deliveries to peers that wait or are under way in each worker; beyond it they are dropped and counted."),
     STRING_KEY("numbers", "country_code", country_code, "", 0, true,
                "Put before national numbers in paths, digits. Empty: numbers are international already."),
     STRING_KEY("numbers", "national_prefix", national_prefix, "", 0, true,

@@ -14,6 +14,11 @@ enum cpsd_dummy_mode {
     CPSD_DUMMIES_EMPTY,
 };
 
+enum cpsd_atis_accept {
+    CPSD_ATIS_ENCRYPTED,
+    CPSD_ATIS_ANY,
+};
+
 struct cpsd_config {
     /* [server] */
     char *listen;       /* address:port, TLS */
@@ -50,6 +55,19 @@ struct cpsd_config {
     char *trust_crl_files;       /* list */
     char *trust_crl_issuer_file; /* PEM file */
     int trust_crl_policy;        /* enum stir_crl_policy */
+    /* [atis] */
+    int atis_accept; /* enum cpsd_atis_accept */
+    int64_t atis_retention_s;
+    int64_t atis_retention_max_s;
+    int64_t atis_max_passports;
+    int64_t atis_idempotency_s;
+    char *atis_peers;       /* list of https URLs */
+    char *atis_certificate; /* PEM chain, for tokens to peers */
+    char *atis_private_key;
+    char *atis_x5u; /* "": the chain travels in the token */
+    char *atis_ca_file;
+    int64_t atis_peer_timeout_ms;
+    int64_t atis_queue_max;
     /* [numbers] */
     char *numbers_table; /* "" or a file, see common/numtable.h */
     char *country_code;

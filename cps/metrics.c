@@ -3,9 +3,23 @@
 #include <inttypes.h>
 
 static const char *const route_names[CPSD_ROUTE_COUNT] = {
-    [CPSD_ROUTE_PUBLISH] = "publish", [CPSD_ROUTE_LIST] = "list",     [CPSD_ROUTE_FETCH] = "fetch",
-    [CPSD_ROUTE_DELETE] = "delete",   [CPSD_ROUTE_HEALTH] = "health", [CPSD_ROUTE_READY] = "ready",
-    [CPSD_ROUTE_METRICS] = "metrics", [CPSD_ROUTE_OTHER] = "other",
+    [CPSD_ROUTE_PUBLISH] = "publish",
+    [CPSD_ROUTE_LIST] = "list",
+    [CPSD_ROUTE_FETCH] = "fetch",
+    [CPSD_ROUTE_DELETE] = "delete",
+    [CPSD_ROUTE_ATIS_PUBLISH] = "atis_publish",
+    [CPSD_ROUTE_ATIS_RETRIEVE] = "atis_retrieve",
+    [CPSD_ROUTE_HEALTH] = "health",
+    [CPSD_ROUTE_READY] = "ready",
+    [CPSD_ROUTE_METRICS] = "metrics",
+    [CPSD_ROUTE_OTHER] = "other",
+};
+
+static const char *const republish_outcomes[CPSD_REPUBLISH_OUTCOMES] = {
+    [CPSD_REPUBLISH_DELIVERED] = "delivered",
+    [CPSD_REPUBLISH_REFUSED] = "refused",
+    [CPSD_REPUBLISH_EXPIRED] = "expired",
+    [CPSD_REPUBLISH_DROPPED] = "dropped",
 };
 
 static const int statuses[CPSD_STATUS_COUNT] = {
@@ -94,6 +108,19 @@ static void render_latency(struct stir_buf *out, struct cpsd_metrics *const *wor
     }
 }
 
+static void render_republish(struct stir_buf *out, struct cpsd_metrics *const *workers, size_t count)
+{
+    header(out, "cpsd_republished_total", "counter", "Publications handed on to one peer each, by what came of it.");
+    for (size_t i = 0; i < CPSD_REPUBLISH_OUTCOMES; i++) {
+        stir_buf_printf(out, "cpsd_republished_total{outcome=\"%s\"} %" PRIu64 "\n", republish_outcomes[i],
+                        SUM(republished[i]));
+    }
+    single(out, "cpsd_republish_retries_total", "counter", "Deliveries to a peer that are tried again.",
+           SUM(republish_retries));
+    single(out, "cpsd_republish_pending", "gauge", "Deliveries to peers that wait or are under way.",
+           SUM(republish_pending));
+}
+
 static void render_store(struct stir_buf *out, const struct cpsd_store_stats *store)
 {
     const char *name = "cpsd_store_operation_seconds";
@@ -131,5 +158,6 @@ void cpsd_metrics_render(struct stir_buf *out, struct cpsd_metrics *const *worke
     single(out, "cpsd_waiters", "gauge", "Requests that wait for an arrival now.", SUM(waiters));
     single(out, "cpsd_dummies_served_total", "counter", "Dummy envelopes served.", SUM(dummies));
     single(out, "cpsd_envelopes_served_total", "counter", "Real envelopes served.", SUM(envelopes));
+    render_republish(out, workers, count);
     render_store(out, store);
 }

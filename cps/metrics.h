@@ -14,11 +14,22 @@ enum cpsd_route_id {
     CPSD_ROUTE_LIST,
     CPSD_ROUTE_FETCH,
     CPSD_ROUTE_DELETE,
+    CPSD_ROUTE_ATIS_PUBLISH, /* both shapes of the path, republish too */
+    CPSD_ROUTE_ATIS_RETRIEVE,
     CPSD_ROUTE_HEALTH,
     CPSD_ROUTE_READY,
     CPSD_ROUTE_METRICS,
     CPSD_ROUTE_OTHER, /* no such path, or not even a request */
     CPSD_ROUTE_COUNT,
+};
+
+/* What became of a publication's way to one peer. */
+enum cpsd_republished {
+    CPSD_REPUBLISH_DELIVERED,
+    CPSD_REPUBLISH_REFUSED, /* the peer does not want it */
+    CPSD_REPUBLISH_EXPIRED, /* it could not be delivered in its life */
+    CPSD_REPUBLISH_DROPPED, /* the queue was full, or the server stopped */
+    CPSD_REPUBLISH_OUTCOMES,
 };
 
 #define CPSD_STATUS_COUNT 20
@@ -35,6 +46,9 @@ struct cpsd_metrics {
     _Atomic uint64_t waiters;             /* requests that wait for an arrival now */
     _Atomic uint64_t dummies;             /* served in lists and fetches */
     _Atomic uint64_t envelopes;           /* real ones served */
+    _Atomic uint64_t republished[CPSD_REPUBLISH_OUTCOMES];
+    _Atomic uint64_t republish_retries;
+    _Atomic uint64_t republish_pending; /* deliveries that wait or are under way now */
 };
 
 static inline void cpsd_count(_Atomic uint64_t *counter, uint64_t n)

@@ -41,18 +41,18 @@ enum stir_code cpsd_passports_spc(char *out, struct stir_view segment, struct st
     return STIR_OK;
 }
 
-static void spc_segment(char *out, const char *spc)
+void cpsd_passports_spc_segment(char *out, const char *spc)
 {
     struct stir_identity as_text = {.kind = STIR_IDENTITY_URI, .len = (unsigned)strnlen(spc, STIR_SPC_MAX)};
     memcpy(as_text.text, spc, as_text.len);
-    (void)stir_identity_to_path(out, &as_text);
+    (void)stir_identity_to_path(out, &as_text); /* writes no more than three characters for each of the text */
 }
 
 void cpsd_passports_box(struct stir_identity *out, const char *spc, const struct stir_identity *dest,
                         const struct stir_identity *orig)
 {
-    char path[PATH_OCTETS], provider[SEGMENT_MAX], to[SEGMENT_MAX], from[SEGMENT_MAX];
-    spc_segment(provider, spc);
+    char path[PATH_OCTETS], provider[3 * STIR_SPC_MAX + 1], to[SEGMENT_MAX], from[SEGMENT_MAX];
+    cpsd_passports_spc_segment(provider, spc);
     (void)stir_identity_to_path(to, dest);
     (void)stir_identity_to_path(from, orig);
     int len = snprintf(path, sizeof(path), "/passports/%s%s%s/%s", provider, provider[0] ? "/" : "", to, from);

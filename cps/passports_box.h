@@ -15,6 +15,9 @@
  * comma, which no certificate's has. out holds STIR_SPC_MAX + 1. STIR_E_URI. */
 enum stir_code cpsd_passports_spc(char *out, struct stir_view segment, struct stir_error *err) STIR_MUST_CHECK;
 
+/* Writes it percent-encoded, as one segment of a path; out holds 3 * STIR_SPC_MAX + 1. */
+void cpsd_passports_spc_segment(char *out, const char *spc);
+
 /* The box of a path: its canonical form, "/passports/{dest}/{orig}" or, with an spc, "/passports/{spc}/{dest}/{orig}",
  * and "/passports#" with a hash of it where that is longer than an identity may be. No destination in canonical form
  * starts with a slash, so nobody reaches such a box through /cps/{dest}. spc "" is the path without one. */

@@ -1,4 +1,4 @@
-#include "common/b64.h"
+#include "cps/cursor.h"
 #include "cps/ppts.h"
 #include "cps/ppts_common.h"
 #include "cps/problem.h"
@@ -11,7 +11,6 @@
  * whether real or not. A list that waits registers with the store first and lists then, so that nothing falls in
  * between.
  */
-#define CURSOR_TEXT 11 /* base64url characters of the 8 octets of an arrival */
 
 struct list_state {
     struct cpsd_wait wait;
@@ -28,7 +27,7 @@ struct list_state {
     uint64_t wait_s, deadline_ms;
     enum stir_code code; /* of the last list */
     bool more;
-    char cursor[CURSOR_TEXT + 1];
+    char cursor[CPSD_CURSOR_TEXT + 1];
     struct stir_buf body;
 };
 
@@ -39,34 +38,6 @@ static void list_again(struct cpsd_request *request);
 static struct list_state *state_of(struct cpsd_request *request)
 {
     return (void *)request->state;
-}
-
-/* ---- cursor ---- */
-
-static void cursor_text(char out[CURSOR_TEXT + 1], int64_t arrival_us)
-{
-    uint8_t octets[8];
-    for (int i = 0; i < 8; i++) {
-        octets[i] = (uint8_t)((uint64_t)arrival_us >> (56 - 8 * i));
-    }
-    (void)stir_b64url_encode(out, octets, sizeof(octets));
-    out[CURSOR_TEXT] = '\0';
-}
-
-static bool cursor_parse(struct stir_view text, int64_t *arrival_us)
-{
-    uint8_t octets[8];
-    size_t len = 0;
-    if (text.len != CURSOR_TEXT || stir_b64url_decode(octets, sizeof(octets), &len, text.ptr, text.len) != STIR_OK ||
-        len != sizeof(octets)) {
-        return false;
-    }
-    uint64_t n = 0;
-    for (int i = 0; i < 8; i++) {
-        n = n << 8 | octets[i];
-    }
-    *arrival_us = (int64_t)n;
-    return n <= INT64_MAX;
 }
 
 /* ---- rendering ---- */
@@ -144,7 +115,7 @@ static void render(struct cpsd_request *request, const struct cpsd_store_result 
         bool real = j == dummy_count || (i < result->count && result->entries[i].arrival_us <= dummies[j].arrival_us);
         render_entry(&r, real ? &result->entries[i++] : &dummies[j++]);
     }
-    cursor_text(state->cursor, r.last_us);
+    cpsd_cursor_text(state->cursor, r.last_us);
     state->more = result->more;
     if (r.json) {
         stir_buf_printf(r.out, "],\"cursor\":\"%s\"}", state->cursor);
@@ -351,7 +322,7 @@ void cpsd_ppts_list(struct cpsd_request *request)
 {
     struct list_state *state = state_of(request);
     struct stir_view text;
-    if (cpsd_http_query(request->query, "after", &text) && !cursor_parse(text, &state->after_us)) {
+    if (cpsd_http_query(request->query, "after", &text) && !cpsd_cursor_parse(text, &state->after_us)) {
         cpsd_problem(request, 400, "the query is not understood", "after is the cursor of an earlier list", 0, NULL);
         return;
     }

@@ -4,7 +4,8 @@
 #include "cps/request.h"
 
 /*
- * Errors as application/problem+json (RFC 7807): `title` names the cause, `detail` says what to change.
+ * Errors as application/problem+json (RFC 7807): `title` names the cause, `detail` says what to change. Below
+ * /passports the title stands in `error` too, as ATIS-1000096 has it.
  */
 
 /* The one map from a cause to an HTTP status. Total. */

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "common/token.h"
 #include "cps/caller.h"
 #include "cps/config.h"
 #include "cps/dummy.h"
@@ -15,14 +16,17 @@
  * libwebsockets: a test makes a request and looks at the answer.
  */
 
+struct cpsd_republisher;
+
 /* What a worker's handlers work with. Owned by the worker; used on its loop only. */
 struct cpsd_service {
     const struct cpsd_config *config; /* the current one; replaced between requests on reload */
     struct stir_numbering numbering;
     const struct cpsd_trusted *trusted; /* roots, revocation lists, number table; replaced whole on reload */
     struct cpsd_store *store;
-    struct cpsd_backend *backend; /* shared, for statistics */
-    struct cpsd_dummies *dummies; /* the worker's own cache over the shared secret */
+    struct cpsd_backend *backend;         /* shared, for statistics */
+    struct cpsd_dummies *dummies;         /* the worker's own cache over the shared secret */
+    struct cpsd_republisher *republisher; /* the worker's own; NULL in tests that need none */
     struct cpsd_metrics *metrics;
     struct cpsd_metrics *const *all_metrics; /* of every worker */
     size_t worker_count;
@@ -48,7 +52,11 @@ struct cpsd_request {
     uint64_t started_ns;            /* uv_hrtime */
     struct stir_identity dest;      /* set by the route's dest */
     bool has_dest;
-    struct cpsd_claim claim; /* for the first operation on the store, where has_claim: the token's jti */
+    struct stir_identity orig; /* likewise, where the path names who originates */
+    bool has_orig;
+    char spc[STIR_SPC_MAX + 1];     /* likewise, of the provider who is to retrieve; "" where the path names none */
+    const struct stir_token *token; /* the bearer token, verified; NULL without one */
+    struct cpsd_claim claim;        /* for the first operation on the store, where has_claim: the token's jti */
     bool has_claim;
 
     /* Called if the client went away or the server is drained before the answer: a handler that waits for something

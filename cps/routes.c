@@ -2,6 +2,7 @@
 
 #include "cps/admin.h"
 #include "cps/auth.h"
+#include "cps/passports.h"
 #include "cps/ppts.h"
 #include "cps/problem.h"
 
@@ -12,6 +13,14 @@ const struct cpsd_route cpsd_routes[] = {
     {CPSD_GET, "/cps/{dest}/ppts", CPSD_ACT_LIST, CPSD_ROUTE_LIST, cpsd_ppts_dest, cpsd_ppts_list, false},
     {CPSD_GET, "/cps/{dest}/ppts/{id}", CPSD_ACT_FETCH, CPSD_ROUTE_FETCH, cpsd_ppts_dest, cpsd_ppts_fetch, false},
     {CPSD_DELETE, "/cps/{dest}/ppts/{id}", CPSD_ACT_DELETE, CPSD_ROUTE_DELETE, cpsd_ppts_dest, cpsd_ppts_delete, false},
+    {CPSD_POST, "/passports/{dest}/{orig}", CPSD_ACT_ATIS_PUBLISH, CPSD_ROUTE_ATIS_PUBLISH, cpsd_passports_path,
+     cpsd_passports_publish, false},
+    {CPSD_GET, "/passports/{dest}/{orig}", CPSD_ACT_ATIS_RETRIEVE, CPSD_ROUTE_ATIS_RETRIEVE, cpsd_passports_path,
+     cpsd_passports_retrieve, false},
+    {CPSD_POST, "/passports/{spc}/{dest}/{orig}", CPSD_ACT_ATIS_PUBLISH, CPSD_ROUTE_ATIS_PUBLISH, cpsd_passports_path,
+     cpsd_passports_publish, false},
+    {CPSD_GET, "/passports/{spc}/{dest}/{orig}", CPSD_ACT_ATIS_RETRIEVE, CPSD_ROUTE_ATIS_RETRIEVE, cpsd_passports_path,
+     cpsd_passports_retrieve, false},
     {CPSD_GET, "/health", CPSD_ACT_NONE, CPSD_ROUTE_HEALTH, NULL, cpsd_admin_health, false},
     {CPSD_GET, "/ready", CPSD_ACT_NONE, CPSD_ROUTE_READY, NULL, cpsd_admin_ready, true},
     {CPSD_GET, "/metrics", CPSD_ACT_NONE, CPSD_ROUTE_METRICS, NULL, cpsd_admin_metrics, true},

@@ -1,0 +1,171 @@
+#include "cps/passports.h"
+
+#include "cps/cursor.h"
+#include "cps/passports_box.h"
+#include "cps/passports_common.h"
+#include "cps/problem.h"
+#include "cps/routes.h"
+
+/* ---- the path ---- */
+
+static bool read_identity(struct cpsd_request *request, struct stir_identity *out, struct stir_view segment,
+                          const char *what)
+{
+    struct stir_error err = {0};
+    if (stir_identity_from_path(out, segment.ptr, segment.len, &request->service->numbering, &err) == STIR_OK) {
+        return true;
+    }
+    (void)stir_fail_prefix(&err, err.code, "%s", what);
+    cpsd_problem(request, 400, "the path does not name destination and originator", err.text, 0, NULL);
+    return false;
+}
+
+bool cpsd_passports_path(struct cpsd_request *request)
+{
+    static const char with_spc[] = "/passports/{spc}/";
+    struct stir_error err = {0};
+    size_t at = 0;
+    if (strncmp(request->route->pattern, with_spc, sizeof(with_spc) - 1) == 0) {
+        if (cpsd_passports_spc(request->spc, request->segment[at++], &err) != STIR_OK) {
+            cpsd_problem(request, 400, "the path does not name a provider", err.text, 0, NULL);
+            return false;
+        }
+    }
+    request->has_dest = read_identity(request, &request->dest, request->segment[at], "destination");
+    request->has_orig =
+        request->has_dest && read_identity(request, &request->orig, request->segment[at + 1], "originator");
+    return request->has_orig;
+}
+
+void cpsd_passports_store_problem(struct cpsd_request *request, enum stir_code code, int64_t retry_after_ms)
+{
+    int status = cpsd_status_of(code);
+    int64_t retry_s = (retry_after_ms + 999) / 1000;
+    unsigned retry = retry_s < 1 ? 1 : retry_s > 3600 ? 3600 : (unsigned)retry_s;
+    const char *detail = code == STIR_E_BOX_FULL      ? "PASSporTs of this call have to expire first"
+                         : code == STIR_E_UNAVAILABLE ? "the store did not answer in time or is away"
+                         : code == STIR_E_REPLAYED    ? "make a new token, with a jti of its own, for each request"
+                                                      : NULL;
+    const char *title = code == STIR_E_REPLAYED ? "the token was used before" : stir_strerror(code);
+    cpsd_problem(request, status, title, detail, status == 429 || status == 503 ? retry : 0, NULL);
+}
+
+/* ---- retrieve ---- */
+
+struct retrieve_state {
+    struct stir_identity box;
+    int64_t after_us;
+};
+
+static void retrieved(void *arg, const struct cpsd_store_result *result);
+
+static void list(struct cpsd_request *request, const struct cpsd_claim *claim)
+{
+    const struct retrieve_state *state = (const void *)request->state;
+    const struct cpsd_config *config = request->service->config;
+    cpsd_store_list(request->service->store, &state->box, state->after_us, (size_t)config->list_max_entries,
+                    (size_t)config->list_max_bytes, claim, retrieved, request);
+}
+
+/* What is stored was checked when it came: no character of it needs an escape. */
+static void render(struct stir_buf *body, const struct cpsd_store_result *result)
+{
+    stir_buf_puts(body, "{\"passports\":[");
+    for (size_t i = 0; i < result->count; i++) {
+        stir_buf_puts(body, i ? ",\"" : "\"");
+        stir_buf_put(body, result->entries[i].envelope.ptr, result->entries[i].envelope.len);
+        stir_buf_put(body, "\"", 1);
+    }
+    stir_buf_puts(body, "]}");
+}
+
+/* Where a list that was cut goes on. */
+static void render_link(struct stir_buf *link, const struct cpsd_request *request, int64_t last_us)
+{
+    char cursor[CPSD_CURSOR_TEXT + 1], dest[3 * STIR_IDENTITY_MAX + 1], orig[3 * STIR_IDENTITY_MAX + 1];
+    cpsd_cursor_text(cursor, last_us);
+    (void)stir_identity_to_path(dest, &request->dest);
+    (void)stir_identity_to_path(orig, &request->orig);
+    stir_buf_printf(link, "<%s/passports/", request->service->config->public_url);
+    if (cpsd_passports_has_spc(request)) {
+        char spc[3 * STIR_SPC_MAX + 1];
+        cpsd_passports_spc_segment(spc, request->spc);
+        stir_buf_printf(link, "%s/", spc);
+    }
+    stir_buf_printf(link, "%s/%s?after=%s>; rel=\"next\"", dest, orig, cursor);
+}
+
+static void answer_passports(struct cpsd_request *request, const struct cpsd_store_result *result)
+{
+    struct stir_buf body = {0}, link = {.limit = 8192};
+    struct cpsd_response response = {.status = 200, .content_type = "application/json"};
+    render(&body, result);
+    cpsd_response_field(&response, "Cache-Control", "no-store");
+    if (result->more) {
+        render_link(&link, request, result->entries[result->count - 1].arrival_us);
+        cpsd_response_field(&response, "Link", stir_buf_state(&link) == STIR_OK ? link.ptr : "");
+    }
+    if (stir_buf_state(&body) == STIR_OK && stir_buf_state(&link) == STIR_OK) {
+        cpsd_count(&request->service->metrics->envelopes, result->count);
+        response.body = stir_view(body.ptr, body.len);
+        cpsd_respond(request, &response);
+    } else {
+        cpsd_problem(request, 503, stir_strerror(STIR_E_NOMEM), NULL, 1, NULL);
+    }
+    stir_buf_free(&body);
+    stir_buf_free(&link);
+}
+
+static void retrieved(void *arg, const struct cpsd_store_result *result)
+{
+    struct cpsd_request *request = arg;
+    struct retrieve_state *state = (void *)request->state;
+    if (result->code != STIR_OK) {
+        cpsd_passports_store_problem(request, result->code, result->retry_after_ms);
+    } else if (state->after_us > result->now_us) {
+        state->after_us = 0; /* the store's clock was set back: better all again than something missed */
+        list(request, NULL);
+    } else if (result->count == 0) {
+        cpsd_problem(request, 404, stir_strerror(STIR_E_NO_PASSPORT),
+                     "none was published for this destination and originator, or it has expired", 0, NULL);
+    } else {
+        answer_passports(request, result);
+    }
+}
+
+/* Only the provider that a path names retrieves from it, whatever the policy is. False: answered. */
+static bool may_retrieve(struct cpsd_request *request)
+{
+    const struct cpsd_caller *caller = &request->caller;
+    if (!cpsd_passports_has_spc(request)) {
+        return true;
+    }
+    if (!cpsd_caller_authenticated(caller)) {
+        cpsd_problem(request, 401, stir_strerror(STIR_E_UNAUTHORIZED),
+                     "retrieving for a provider takes a token or certificate of that provider", 0, NULL);
+        return false;
+    }
+    /* a token speaks for the one code that it names, a client certificate for all that it has */
+    bool is = caller->kind == CPSD_TOKEN ? strcmp(caller->spc, request->spc) == 0
+                                         : stir_tnauth_has_spc(&caller->chain->tnauth, request->spc);
+    if (!is) {
+        cpsd_problem(request, 403, stir_strerror(STIR_E_FORBIDDEN),
+                     "the provider in the path is not the one that the credential is for", 0, NULL);
+    }
+    return is;
+}
+
+void cpsd_passports_retrieve(struct cpsd_request *request)
+{
+    struct retrieve_state *state = (void *)request->state;
+    struct stir_view text;
+    if (!may_retrieve(request)) {
+        return;
+    }
+    if (cpsd_http_query(request->query, "after", &text) && !cpsd_cursor_parse(text, &state->after_us)) {
+        cpsd_problem(request, 400, "the query is not understood", "after is the cursor of an earlier list", 0, NULL);
+        return;
+    }
+    cpsd_passports_box(&state->box, request->spc, &request->dest, &request->orig);
+    list(request, cpsd_request_claim(request));
+}
