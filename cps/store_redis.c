@@ -2,7 +2,7 @@
 #include "cps/store_internal.h"
 #include "cps/store_redis_command.h"
 #include "cps/store_redis_conn.h"
-#include "cps/store_redis_item.h"
+#include "cps/store_redis_row.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,7 +40,6 @@ struct redis_op {
     struct cpsd_redis_request request;
     struct redis_store *store;
     struct cpsd_op op;
-    uint8_t id[CPSD_ID_OCTETS];
     bool claims;
     bool again; /* sent a second time, after NOSCRIPT */
     char command[];
@@ -87,11 +86,6 @@ static bool is_time(const redisReply *array, size_t i)
     return is_number(array, i, 1, TIME_MAX_US);
 }
 
-static bool is_id(const redisReply *reply)
-{
-    return reply->type == REDIS_REPLY_STRING && reply->len == CPSD_ID_OCTETS;
-}
-
 /* Room for that many octets of text, until the next call; NULL: no memory. */
 static char *text_room(struct redis_store *store, size_t octets)
 {
@@ -124,16 +118,16 @@ static bool take_put(struct redis_op *op, const redisReply *reply)
     return true;
 }
 
-/* {now, more, {id, item, ...}} */
+/* {now, more, {row, ...}} */
 static bool is_list(const redisReply *reply, size_t *octets)
 {
     if (!is_time(reply, 0) || !is_number(reply, 1, 0, 1) || reply->elements != 3 ||
-        reply->element[2]->type != REDIS_REPLY_ARRAY || reply->element[2]->elements % 2) {
+        reply->element[2]->type != REDIS_REPLY_ARRAY) {
         return false;
     }
-    const redisReply *items = reply->element[2];
-    for (size_t i = 0; i < items->elements; i += 2) {
-        if (!is_id(items->element[i]) || !cpsd_redis_item_is(items->element[i + 1], octets)) {
+    const redisReply *rows = reply->element[2];
+    for (size_t i = 0; i < rows->elements; i++) {
+        if (!cpsd_redis_row_is(rows->element[i], octets)) {
             return false;
         }
     }
@@ -146,13 +140,13 @@ static bool take_list(struct redis_op *op, const redisReply *reply)
     if (!is_list(reply, &octets)) {
         return false;
     }
-    const redisReply *items = reply->element[2];
-    size_t count = items->elements / 2;
+    const redisReply *rows = reply->element[2];
+    size_t count = rows->elements;
     struct cpsd_entry few[16], *entries = count > 16 ? malloc(count * sizeof(*entries)) : few;
     char *room = text_room(op->store, octets);
     if (entries && room) {
         for (size_t i = 0; i < count; i++) {
-            cpsd_redis_item_read(&entries[i], items->element[2 * i]->str, items->element[2 * i + 1], &room);
+            cpsd_redis_row_read(&entries[i], rows->element[i], &room);
         }
         struct cpsd_store_result result = {.code = STIR_OK,
                                            .now_us = reply->element[0]->integer,
@@ -178,7 +172,7 @@ static bool take_get(struct redis_op *op, const redisReply *reply)
     }
     struct cpsd_store_result result = {.code = STIR_E_NOT_FOUND, .now_us = reply->element[0]->integer};
     if (reply->elements == 2) {
-        if (!cpsd_redis_item_is(reply->element[1], &octets)) {
+        if (!cpsd_redis_row_is(reply->element[1], &octets)) {
             return false;
         }
         char *room = text_room(op->store, octets);
@@ -186,7 +180,7 @@ static bool take_get(struct redis_op *op, const redisReply *reply)
             cpsd_op_fail(&op->store->base, &op->op, STIR_E_NOMEM);
             return true;
         }
-        cpsd_redis_item_read(&entry, op->id, reply->element[1], &room);
+        cpsd_redis_row_read(&entry, reply->element[1], &room);
         result.code = STIR_OK;
         result.entries = &entry;
         result.count = 1;
@@ -310,7 +304,7 @@ struct arguments {
     size_t count;
     char digits[4][CPSD_REDIS_DIGITS];
     char key[STIR_IDENTITY_MAX + 8], claim[STIR_IDENTITY_MAX + CLAIM_TEXT + 16];
-    uint8_t item[STIR_JWE_MAX];
+    uint8_t row[STIR_JWE_MAX];
 };
 
 static void add(struct arguments *args, struct cpsd_redis_arg arg)
@@ -363,8 +357,8 @@ static void add_list(struct arguments *args, const struct cpsd_op_args *what)
 static void add_put(struct arguments *args, const struct cpsd_op_args *what, unsigned box_limit)
 {
     const char *form;
-    struct stir_view item = cpsd_redis_item_of(args->item, &form, what->envelope);
-    add_octets(args, item.ptr, item.len);
+    struct stir_view row = cpsd_redis_row_of(args->row, &form, what->envelope);
+    add_octets(args, row.ptr, row.len);
     add_number(args, 0, what->ttl_ms);
     add_number(args, 1, (int64_t)box_limit);
     add(args, cpsd_redis_arg_text(form));
@@ -419,9 +413,6 @@ static void redis_run(struct cpsd_store *base, const struct cpsd_op *op, const s
     sent->op = *op;
     sent->claims = what->claim != NULL;
     sent->again = false;
-    if (what->id) {
-        memcpy(sent->id, what->id, sizeof(sent->id));
-    }
     sent->request = (struct cpsd_redis_request){
         .due_ns = op->started_ns + UINT64_C(1000000) * base->backend->config.timeout_ms,
         .command = sent->command,

@@ -6,19 +6,18 @@
  *   m     what the whole box needs: first and last row, how many are living, last arrival, when the key and (at the
  *         earliest) the first of the living expires; where rows are being closed up or ids were consumed, also what
  *         READ says
- *   1...  rows, by number in order of arrival: arrival_us, expires_us, id; of one that is consumed or replaced only
- *         arrival_us, so that the rows have no holes and can be searched by halves
+ *   1...  rows, by number in order of arrival: arrival_us, expires_us, id, form, envelope; of one that is consumed or
+ *         replaced only arrival_us, so that the rows have no holes and can be searched by halves
  *   t1... what was consumed: expires_us, id
- *   <id>  16 octets: an item ("E" or "P", arrival_us, expires_us, envelope) or, consumed, "T", expires_us
+ *   <id>  16 octets: "E", arrival_us, expires_us and the row it was put in, or, consumed, "T", expires_us
  *
- * Times are Redis' own, 7 octets each. Fields cannot be mistaken: numbers stay below 16 digits.
- *
- * Numbers go to commands as text: Redis prints them as if they were fractions, which takes longer than many a command.
+ * Times are Redis' own, 7 octets each. Fields cannot be mistaken: numbers stay below 16 digits. Numbers go to commands
+ * as text: Redis prints them as if they were fractions, which takes longer than many a command.
  *
  * No operation's work grows with the box but by a search by halves (and a list's with what it lists). A put or a remove
  * clears away at most 8 at the front. What has expired further back is skipped, until the rows are closed up: when more
  * than half of them are of no use, when the box is full and something in it may have expired, or when a list skipped
- * many; in parts of 256 rows (0.3 ms), one with each operation, and with a pause between two times. Meanwhile the
+ * many; in parts of 128 rows (0.3 ms), one with each operation, and with a pause between two times. Meanwhile the
  * rows are a..b-1 and, after a gap, head..tail; row() knows.
  *
  * The key expires with the last envelope. m is always there, so that deleting fields never deletes the key with its
@@ -58,15 +57,30 @@
     "m = pack('>I5I5I3I7I7I7', head, tail, n, last, max, min)\n" \
     "if pause > now or ttail >= thead or b > 0 then m = m .. pack('>I7I5I5I5I5I7', pause, thead, ttail, a, b, low) end\n"
 
-/* The place of the first that arrived later. */
+/* The place of the first that arrived later; near the end as a rule, so it is looked for from there. */
 #define FIND \
     "local function find(after)\n" \
-    "  local lo, hi = 0, b - a + tail - head + 1\n" \
+    "  local hi, step = b - a + tail - head + 1, 1\n" \
+    "  local lo = hi - 1\n" \
+    "  while lo >= 0 and unp('>I7', call('HGET', key, row(lo))) > after do\n" \
+    "    hi, lo, step = lo, lo - step, step * 2\n" \
+    "  end\n" \
+    "  lo = math.max(lo, -1) + 1\n" \
     "  while lo < hi do\n" \
     "    local mid = math.floor((lo + hi) / 2)\n" \
     "    if unp('>I7', call('HGET', key, row(mid))) > after then hi = mid else lo = mid + 1 end\n" \
     "  end\n" \
     "  return lo\n" \
+    "end\n"
+
+/* The number of a living id's row, and what it holds: where it was put, unless the rows were closed up since. */
+#define ROW_OF \
+    "local function row_of(item)\n" \
+    "  local i = sub(item, 16)\n" \
+    "  local s = call('HGET', key, i)\n" \
+    "  if s and sub(s, 1, 14) == sub(item, 2, 15) then return i, s end\n" \
+    "  i = row(find(unp('>I7', item, 2) - 1))\n" \
+    "  return i, call('HGET', key, i)\n" \
     "end\n"
 
 /* Clears away what has expired at the front. */
@@ -77,7 +91,7 @@
     "  local s = call('HGET', key, i)\n" \
     "  if #s > 7 then\n" \
     "    if unp('>I7', s, 8) > now then break end\n" \
-    "    call('HDEL', key, i, sub(s, 15))\n" \
+    "    call('HDEL', key, i, sub(s, 15, 30))\n" \
     "    n, purged = n - 1, purged + 1\n" \
     "  else\n" \
     "    call('HDEL', key, i)\n" \
@@ -100,7 +114,7 @@
     "if b == 0 and begin then a, b, low = head, head, 2 ^ 55 end\n" \
     "if b > 0 then\n" \
     "  local f, keep, drop = {}, {}, {}\n" \
-    "  for i = head, math.min(head + 255, tail) do f[#f + 1] = i end\n" \
+    "  for i = head, math.min(head + 127, tail) do f[#f + 1] = i end\n" \
     "  for i, s in ipairs(#f > 0 and call('HMGET', key, unpack(f)) or f) do\n" \
     "    local e = #s > 7 and unp('>I7', s, 8) or 0\n" \
     "    if e > now then\n" \
@@ -113,7 +127,7 @@
     "    else\n" \
     "      drop[#drop + 1] = f[i]\n" \
     "      if #s > 7 then\n" \
-    "        drop[#drop + 1] = sub(s, 15)\n" \
+    "        drop[#drop + 1] = sub(s, 15, 30)\n" \
     "        n, purged = n - 1, purged + 1\n" \
     "      end\n" \
     "    end\n" \
@@ -136,11 +150,12 @@ static const char put[] =
     READ
     "if m then\n"
     "  if old then\n"
-    "    local living = sub(old, 1, 1) ~= 'T'\n"
+    "    local living = sub(old, 1, 1) == 'E'\n"
     "    if unp('>I7', old, living and 9 or 2) > now then return {1, now, 0} end\n"
     "    if living then\n"
     FIND
-    "      call('HSET', key, row(find(unp('>I7', old, 2) - 1)), sub(old, 2, 8))\n"
+    ROW_OF
+    "      call('HSET', key, (row_of(old)), sub(old, 2, 8))\n"
     "      n, purged = n - 1, purged + 1\n"
     "    end\n"
     "  end\n"
@@ -155,6 +170,7 @@ static const char put[] =
     "if not full then\n"
     "  last = math.max(now, last + 1)\n"
     "  if n == 0 or expires < min then min = expires end\n"
+    "  if b == 0 and head > tail then head, tail = 1, 0 end\n"
     "  n, tail = n + 1, tail + 1\n"
     "  if expires > max then max, grown = expires, true end\n"
     "end\n"
@@ -163,39 +179,44 @@ static const char put[] =
     "  call('HSET', key, 'm', m)\n"
     "  return {2, now, purged, b > 0 and now + 50000 or min > now and min or pause}\n"
     "end\n"
-    "local when = pack('>I7I7', last, expires)\n"
-    "call('HSET', key, id, ARGV[5] .. when .. ARGV[2], text('%d', tail), when .. id, 'm', m)\n"
+    "local when, i = pack('>I7I7', last, expires), text('%d', tail)\n"
+    "call('HSET', key, id, 'E' .. when .. i, i, when .. id .. ARGV[5] .. ARGV[2], 'm', m)\n"
     "if grown then call('PEXPIREAT', key, text('%d', math.ceil(max / 1000))) end\n"
     "return {0, now, purged}\n";
 
+/* Most boxes are short and have never been longer: all of such a one is read with its m. */
 static const char list[] =
     BEGIN
     CLAIM
     "local after, count, octets = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])\n"
-    "local m = call('HGET', key, 'm')\n"
+    "local got = after > 0 and {call('HGET', key, 'm')} or\n"
+    "  call('HMGET', key, 'm', '1', '2', '3', '4', '5', '6', '7', '8')\n"
+    "local m = got[1]\n"
     READ
     FIND
     "local out, size, more, skipped, rows = {}, 0, 0, 0, b - a + tail - head + 1\n"
-    "local place = after == 0 and 0 or after < last and find(after) or rows\n"
+    "local whole = after <= 0 and b == 0 and tail <= 8\n"
+    "local place = after <= 0 and 0 or after < last and find(after) or rows\n"
     "while place < rows and more == 0 do\n"
-    "  local f, ids = {}, {}\n"
-    "  for i = place, math.min(place + 15, rows - 1) do f[#f + 1] = row(i) end\n"
-    "  place = place + #f\n"
-    "  for _, s in ipairs(call('HMGET', key, unpack(f))) do\n"
+    "  local f, first, to = got, head + 1, tail + 1\n"
+    "  if not whole then\n"
+    "    f, first, to = {}, 1, math.min(16, rows - place)\n"
+    "    for i = 1, to do f[i] = row(place + i - 1) end\n"
+    "    f = call('HMGET', key, unpack(f))\n"
+    "  end\n"
+    "  place = place + to - first + 1\n"
+    "  for i = first, to do\n"
+    "    local s = f[i]\n"
     "    if #s > 7 and unp('>I7', s, 8) > now then\n"
-    "      ids[#ids + 1] = sub(s, 15)\n"
+    "      size = size + (sub(s, 31, 31) == 'P' and 4 * #s / 3 + 99 or #s - 31)\n"
+    "      if #out == count or #out > 0 and size > octets then\n"
+    "        more = 1\n"
+    "        break\n"
+    "      end\n"
+    "      out[#out + 1] = s\n"
     "    else\n"
     "      skipped = skipped + 1\n"
     "    end\n"
-    "  end\n"
-    "  for i, v in ipairs(#ids > 0 and call('HMGET', key, unpack(ids)) or ids) do\n"
-    "    size = size + (sub(v, 1, 1) == 'P' and 4 * #v / 3 + 121 or #v - 15)\n"
-    "    if #out == 2 * count or #out > 0 and size > octets then\n"
-    "      more = 1\n"
-    "      break\n"
-    "    end\n"
-    "    out[#out + 1] = ids[i]\n"
-    "    out[#out + 1] = v\n"
     "  end\n"
     "end\n"
     "local told = math.max(now, last)\n"
@@ -210,9 +231,14 @@ static const char list[] =
 static const char get[] =
     BEGIN
     CLAIM
-    "local v = call('HGET', key, ARGV[1])\n"
-    "if v and sub(v, 1, 1) ~= 'T' and unp('>I7', v, 9) > now then return {now, v} end\n"
-    "return {now}\n";
+    "local got = call('HMGET', key, 'm', ARGV[1])\n"
+    "local m, v = got[1], got[2]\n"
+    "if not v or sub(v, 1, 1) ~= 'E' or unp('>I7', v, 9) <= now then return {now} end\n"
+    READ
+    FIND
+    ROW_OF
+    "local _, s = row_of(v)\n"
+    "return {now, s}\n";
 
 static const char take[] =
     BEGIN
@@ -220,19 +246,19 @@ static const char take[] =
     "local id = ARGV[1]\n"
     "local got = call('HMGET', key, 'm', id)\n"
     "local m, item = got[1], got[2]\n"
-    "local arrival, expires = 0, 0\n"
-    "if item and sub(item, 1, 1) ~= 'T' then arrival, expires = unp('>I7I7', item, 2) end\n"
-    "if expires <= now then\n"
+    "if not item or sub(item, 1, 1) ~= 'E' or unp('>I7', item, 9) <= now then\n"
     CLAIM_TAKE
     "  return {0, now}\n"
     "end\n"
     READ
     FIND
+    ROW_OF
+    "local i = row_of(item)\n"
     "call('HDEL', key, id)\n"
     CLAIM_TAKE
     "n, ttail = n - 1, ttail + 1\n"
     "local when = sub(item, 9, 15)\n"
-    "call('HSET', key, id, 'T' .. when, row(find(arrival - 1)), sub(item, 2, 8), 't' .. ttail, when .. id)\n"
+    "call('HSET', key, i, sub(item, 2, 8), id, 'T' .. when, 't' .. ttail, when .. id)\n"
     PURGE
     "local begin = b - a + tail - head >= 2 * n + 128\n"
     COMPACT

@@ -12,8 +12,8 @@
 enum cpsd_redis_script {
     CPSD_REDIS_PUT, /* id, envelope, ttl_ms, box_limit, form -> {0 stored | 1 known | 2 full, now_us, purged[, free_us]}
                      */
-    CPSD_REDIS_LIST,   /* after_us, count, octets -> {now_us, more, {id, item, ...}} */
-    CPSD_REDIS_GET,    /* id -> {now_us[, item]} */
+    CPSD_REDIS_LIST,   /* after_us, count, octets -> {now_us, more, {row, ...}} */
+    CPSD_REDIS_GET,    /* id -> {now_us[, row]} */
     CPSD_REDIS_REMOVE, /* id -> {1 taken | 0 not there, now_us} */
     CPSD_REDIS_ONCE,   /* -> {0, now_us} */
     CPSD_REDIS_KEEP,   /* text, ttl_ms, order -> {0 kept | 1 the same | 2 refused, now_us} */
@@ -22,11 +22,11 @@ enum cpsd_redis_script {
     CPSD_REDIS_SCRIPTS,
 };
 
-/* An item: its form, arrival_us and expires_us in so many octets each, most significant first, then the envelope: as it
- * came, or packed (common/jwe_pack.h), which takes a third less of Redis' memory. */
+/* A row: arrival_us and expires_us in so many octets each, most significant first, the id, the form, then the envelope:
+ * as it came, or packed (common/jwe_pack.h), which takes a third less of Redis' memory. */
+#define CPSD_REDIS_TIME_OCTETS 7
+#define CPSD_REDIS_ROW_HEAD (2 * CPSD_REDIS_TIME_OCTETS + 16 + 1)
 #define CPSD_REDIS_PLAIN 'E'
 #define CPSD_REDIS_PACKED 'P'
-#define CPSD_REDIS_TIME_OCTETS 7
-#define CPSD_REDIS_ITEM_HEAD (1 + 2 * CPSD_REDIS_TIME_OCTETS)
 
 const char *cpsd_redis_script_text(enum cpsd_redis_script script);

@@ -31,9 +31,10 @@ static enum stir_code one(struct harness *h, char op)
     }
 }
 
-#define ID "$16\r\n0123456789abcdef\r\n"
-#define HEAD "E\0\0\0\0\0\0\1\0\0\0\0\0\0\2"
-#define PACKED "P\0\0\0\0\0\0\1\0\0\0\0\0\0\2"
+#define TIMES "\0\0\0\0\0\0\1\0\0\0\0\0\0\2"
+#define ID "0123456789abcdef"
+#define HEAD TIMES ID "E"
+#define PACKED TIMES ID "P"
 #define SIXTY "0123456789abcdefghijklmnopqrst0123456789abcdefghijklmnopqrst"
 
 /* For answers with NUL inside. */
@@ -54,11 +55,11 @@ static const struct answer {
     ROW('p', "*3\r\n:1\r\n:1000\r\n:0\r\n", STIR_OK, true),
     ROW('p', "*4\r\n:2\r\n:1000\r\n:0\r\n:5000\r\n", STIR_E_BOX_FULL, true),
     ROW('l', "*3\r\n:1000\r\n:0\r\n*0\r\n", STIR_OK, true),
-    ROW('l', "*3\r\n:1000\r\n:0\r\n*2\r\n" ID "$17\r\n" HEAD "xy\r\n", STIR_OK, true),
+    ROW('l', "*3\r\n:1000\r\n:0\r\n*1\r\n$33\r\n" HEAD "xy\r\n", STIR_OK, true),
+    ROW('l', "*3\r\n:1000\r\n:0\r\n*1\r\n$93\r\n" PACKED "\1" SIXTY "u\r\n", STIR_OK, true),
     ROW('g', "*1\r\n:1000\r\n", STIR_E_NOT_FOUND, true),
-    ROW('g', "*2\r\n:1000\r\n$15\r\n" HEAD "\r\n", STIR_OK, true),
-    ROW('g', "*2\r\n:1000\r\n$77\r\n" PACKED "\1" SIXTY "u\r\n", STIR_OK, true),
-    ROW('l', "*3\r\n:1000\r\n:0\r\n*2\r\n" ID "$77\r\n" PACKED "\1" SIXTY "u\r\n", STIR_OK, true),
+    ROW('g', "*2\r\n:1000\r\n$31\r\n" HEAD "\r\n", STIR_OK, true),
+    ROW('g', "*2\r\n:1000\r\n$93\r\n" PACKED "\1" SIXTY "u\r\n", STIR_OK, true),
     ROW('r', "*2\r\n:1\r\n:1000\r\n", STIR_OK, true),
     ROW('r', "*2\r\n:0\r\n:1000\r\n", STIR_E_NOT_FOUND, true),
     /* refused */
@@ -91,18 +92,15 @@ static const struct answer {
     ROW('l', "*2\r\n:1000\r\n:0\r\n", STIR_E_UNAVAILABLE, false),
     ROW('l', "*4\r\n:1000\r\n:0\r\n*0\r\n*0\r\n", STIR_E_UNAVAILABLE, false),
     ROW('l', "*3\r\n:1000\r\n:0\r\n*-1\r\n", STIR_E_UNAVAILABLE, false),
-    ROW('l', "*3\r\n:1000\r\n:0\r\n*1\r\n" ID, STIR_E_UNAVAILABLE, false),
-    ROW('l', "*3\r\n:1000\r\n:0\r\n*2\r\n" ID "$-1\r\n", STIR_E_UNAVAILABLE, false),
-    ROW('l', "*3\r\n:1000\r\n:0\r\n*2\r\n" ID ":1\r\n", STIR_E_UNAVAILABLE, false),
-    ROW('l', "*3\r\n:1000\r\n:0\r\n*2\r\n" ID "*0\r\n", STIR_E_UNAVAILABLE, false),
-    ROW('l', "*3\r\n:1000\r\n:0\r\n*2\r\n" ID "$14\r\nE\0\0\0\0\0\0\1\0\0\0\0\0\0\r\n", STIR_E_UNAVAILABLE, false),
-    ROW('l', "*3\r\n:1000\r\n:0\r\n*2\r\n$15\r\n0123456789abcde\r\n$16\r\n" HEAD "x\r\n", STIR_E_UNAVAILABLE, false),
-    ROW('l', "*3\r\n:1000\r\n:0\r\n*2\r\n$17\r\n0123456789abcdefg\r\n$16\r\n" HEAD "x\r\n", STIR_E_UNAVAILABLE, false),
-    ROW('l', "*3\r\n:1000\r\n:0\r\n*2\r\n" ID "$16\r\nT\0\0\0\0\0\0\1\0\0\0\0\0\0\2x\r\n", STIR_E_UNAVAILABLE, false),
-    ROW('l', "*3\r\n:1000\r\n:0\r\n*2\r\n" ID "$15\r\n" PACKED "\r\n", STIR_E_UNAVAILABLE, false),
-    ROW('l', "*3\r\n:1000\r\n:0\r\n*2\r\n" ID "$76\r\n" PACKED "\1" SIXTY "\r\n", STIR_E_UNAVAILABLE, false),
-    ROW('g', "*2\r\n:1000\r\n$77\r\n" PACKED "\2" SIXTY "u\r\n", STIR_E_UNAVAILABLE, false),
-    ROW('g', "*2\r\n:1000\r\n$77\r\n" PACKED "\3" SIXTY "u\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('l', "*3\r\n:1000\r\n:0\r\n*1\r\n$-1\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('l', "*3\r\n:1000\r\n:0\r\n*1\r\n:1\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('l', "*3\r\n:1000\r\n:0\r\n*1\r\n*0\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('l', "*3\r\n:1000\r\n:0\r\n*1\r\n$30\r\n" TIMES ID "\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('l', "*3\r\n:1000\r\n:0\r\n*1\r\n$32\r\n" TIMES ID "Tx\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('l', "*3\r\n:1000\r\n:0\r\n*1\r\n$31\r\n" PACKED "\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('l', "*3\r\n:1000\r\n:0\r\n*1\r\n$92\r\n" PACKED "\1" SIXTY "\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('g', "*2\r\n:1000\r\n$93\r\n" PACKED "\2" SIXTY "u\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('g', "*2\r\n:1000\r\n$93\r\n" PACKED "\3" SIXTY "u\r\n", STIR_E_UNAVAILABLE, false),
     ROW('g', "*0\r\n", STIR_E_UNAVAILABLE, false),
     ROW('g', "*3\r\n:1000\r\n:1\r\n:1\r\n", STIR_E_UNAVAILABLE, false),
     ROW('g', "*2\r\n:1000\r\n$0\r\n\r\n", STIR_E_UNAVAILABLE, false),
@@ -133,7 +131,6 @@ static const struct answer {
     ROW('p', "*3\r\n:0\r\n", STIR_E_UNAVAILABLE, false),
     ROW('l', "$9223372036854775807\r\nabc", STIR_E_UNAVAILABLE, false),
     ROW('l', "*262144\r\n", STIR_E_UNAVAILABLE, false),
-    ROW('l', "*3\r\n:1000\r\n:0\r\n*2\r\n" ID "$1000000\r\nE", STIR_E_UNAVAILABLE, false),
 };
 
 static void check_answer(const struct answer *row, bool hang_up)
