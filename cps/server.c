@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
-#define WATCHDOG_LEAST_MS 1000     /* workers tick four times in it */
+#define WATCHDOG_LEAST_MS 1000 /* workers tick four times in it */
+#define FETCHES_AT_ONCE 64
 #define LONGEST_LIFE_MS 259200000u /* 72 h, whatever ttl_max_s says: that one can be reloaded */
 
 struct server {
@@ -17,6 +18,7 @@ struct server {
     const struct cpsd_overrides *overrides;
     struct cpsd_setup *setup;
     struct cpsd_backend *backend;
+    struct cpsd_fetcher *fetcher;
     struct cpsd_worker *workers;
     struct cpsd_metrics **metrics;
     size_t worker_count;
@@ -41,6 +43,7 @@ void cpsd_setup_unref(struct cpsd_setup *setup)
         cpsd_config_clear(&setup->config);
         cpsd_credential_free(setup->credential);
         cpsd_trusted_unref(setup->trusted);
+        cpsd_peers_unref(setup->peers);
         OPENSSL_cleanse(setup->dummy_secret, sizeof(setup->dummy_secret));
         free(setup);
     }
@@ -63,6 +66,9 @@ static enum stir_code make_setup(struct cpsd_setup **out, struct cpsd_config *co
     }
     if (code == STIR_OK) {
         code = cpsd_trusted_load(&setup->trusted, &setup->config, NULL, 0, err);
+    }
+    if (code == STIR_OK) {
+        code = cpsd_peers_load(&setup->peers, &setup->config, err);
     }
     if (code != STIR_OK) {
         cpsd_setup_unref(setup);
@@ -260,7 +266,7 @@ static enum stir_code make_workers(struct server *server, struct stir_error *err
     enum stir_code code = STIR_OK;
     for (size_t i = 0; code == STIR_OK && i < count; i++) {
         struct cpsd_worker *worker = &server->workers[i];
-        code = cpsd_worker_init(worker, (unsigned)i, server->setup, server->backend, err);
+        code = cpsd_worker_init(worker, (unsigned)i, server->setup, server->backend, server->fetcher, err);
         memcpy(worker->log_key, server->workers[0].log_key, sizeof(worker->log_key)); /* one number, one hash */
         server->metrics[i] = &worker->metrics;
         worker->service.all_metrics = server->metrics;
@@ -284,6 +290,9 @@ static enum stir_code prepare(struct server *server, struct stir_error *err)
     if (code == STIR_OK) {
         stir_log_plain(&server->log, STIR_LOG_NOTICE, "store: %s", cpsd_backend_description(server->backend));
         log_policies(server);
+        code = cpsd_fetcher_new(&server->fetcher, FETCHES_AT_ONCE, err);
+    }
+    if (code == STIR_OK) {
         code = make_workers(server, err);
     }
     if (code == STIR_OK) {
@@ -346,6 +355,7 @@ enum stir_code cpsd_server_run(struct cpsd_config *config, const char *path, con
     for (size_t i = 0; i < server.worker_count; i++) {
         cpsd_worker_clear(&server.workers[i]);
     }
+    cpsd_fetcher_free(server.fetcher);
     cpsd_backend_free(server.backend);
     free(server.workers);
     free(server.metrics);
@@ -360,6 +370,7 @@ enum stir_code cpsd_server_check(const struct cpsd_config *config, struct stir_e
     struct cpsd_backend *backend = NULL;
     struct cpsd_dummies *dummies = NULL;
     struct cpsd_trusted *trusted = NULL;
+    struct cpsd_peers *peers = NULL;
     uint8_t secret[CPSD_DUMMY_SECRET];
     struct cpsd_store_config store = {.url = config->store_url,
                                       .box_limit = (unsigned)config->box_limit,
@@ -374,6 +385,9 @@ enum stir_code cpsd_server_check(const struct cpsd_config *config, struct stir_e
         code = cpsd_trusted_load(&trusted, config, NULL, 0, err);
     }
     if (code == STIR_OK) {
+        code = cpsd_peers_load(&peers, config, err);
+    }
+    if (code == STIR_OK) {
         code = cpsd_dummy_secret(secret, config, err);
     }
     if (code == STIR_OK) {
@@ -385,6 +399,7 @@ enum stir_code cpsd_server_check(const struct cpsd_config *config, struct stir_e
     OPENSSL_cleanse(secret, sizeof(secret));
     cpsd_credential_free(credential);
     cpsd_trusted_unref(trusted);
+    cpsd_peers_unref(peers);
     cpsd_dummies_free(dummies);
     cpsd_backend_free(backend);
     return code;

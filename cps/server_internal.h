@@ -1,6 +1,8 @@
 #pragma once
 
 #include "cps/notify.h"
+#include "cps/peers.h"
+#include "cps/republish.h"
 #include "cps/request.h"
 #include "cps/server_tls.h"
 
@@ -17,6 +19,7 @@ struct cpsd_setup {
     struct cpsd_config config;
     struct cpsd_credential *credential; /* NULL without a TLS listener */
     struct cpsd_trusted *trusted;
+    struct cpsd_peers *peers; /* NULL if none are configured */
     uint8_t dummy_secret[CPSD_DUMMY_SECRET];
     _Atomic unsigned refs;
 };
@@ -109,7 +112,7 @@ void cpsd_log_setup(struct stir_log *log, const struct cpsd_config *config);
 
 /* server_worker.c: a worker's life. init runs in the main thread, the loop in its own; listeners are added between. */
 enum stir_code cpsd_worker_init(struct cpsd_worker *worker, unsigned index, struct cpsd_setup *setup,
-                                struct cpsd_backend *backend, struct stir_error *err);
+                                struct cpsd_backend *backend, struct cpsd_fetcher *fetcher, struct stir_error *err);
 void cpsd_worker_main(void *arg);
 void cpsd_worker_command(struct cpsd_worker *worker, unsigned command, struct cpsd_setup *setup);
 void cpsd_worker_clear(struct cpsd_worker *worker);

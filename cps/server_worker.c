@@ -26,6 +26,7 @@ static enum stir_code use_setup(struct cpsd_worker *worker, struct cpsd_setup *s
     worker->service.dummies = dummies;
     worker->service.config = &setup->config;
     worker->service.trusted = setup->trusted;
+    cpsd_republisher_use(worker->service.republisher, setup->peers);
     cpsd_config_numbering(&setup->config, &worker->service.numbering);
     cpsd_log_setup(&worker->log, &setup->config);
     cpsd_setup_unref(worker->setup);
@@ -104,11 +105,10 @@ static void on_store_closed(void *arg)
     uv_close((uv_handle_t *)&worker->command, NULL);
 }
 
-/* Closes everything that keeps the loop running. */
-static void close_all(struct cpsd_worker *worker)
+static void on_republisher_closed(void *arg)
 {
+    struct cpsd_worker *worker = arg;
     struct cpsd_store *store = worker->service.store;
-    worker->closing = true;
     worker->service.store = NULL;
     if (store) {
         cpsd_store_close(store, on_store_closed, worker);
@@ -117,11 +117,26 @@ static void close_all(struct cpsd_worker *worker)
     }
 }
 
-/* When nobody is being served any more, or the time is over. Requests that wait for the store need it until then. */
+/* Closes everything that keeps the loop running. */
+static void close_all(struct cpsd_worker *worker)
+{
+    struct cpsd_republisher *republisher = worker->service.republisher;
+    worker->closing = true;
+    worker->service.republisher = NULL;
+    if (republisher) {
+        cpsd_republisher_close(republisher, on_republisher_closed, worker);
+    } else {
+        on_republisher_closed(worker);
+    }
+}
+
+/* When nobody is being served any more and the peers have got what is for them, or the time is over. Requests that wait
+ * for the store need it until then. */
 static void finish_if_idle(struct cpsd_worker *worker)
 {
     bool in_time = uv_now(&worker->loop) < worker->stop_deadline_ms;
-    if (!worker->closing && (worker->conn_count == 0 || !in_time)) {
+    bool idle = worker->conn_count == 0 && cpsd_republisher_pending(worker->service.republisher) == 0;
+    if (!worker->closing && (idle || !in_time)) {
         close_all(worker);
     }
 }
@@ -188,7 +203,7 @@ void cpsd_worker_command(struct cpsd_worker *worker, unsigned command, struct cp
 }
 
 enum stir_code cpsd_worker_init(struct cpsd_worker *worker, unsigned index, struct cpsd_setup *setup,
-                                struct cpsd_backend *backend, struct stir_error *err)
+                                struct cpsd_backend *backend, struct cpsd_fetcher *fetcher, struct stir_error *err)
 {
     worker->index = index;
     worker->out.limit = OUTPUT_LIMIT;
@@ -205,6 +220,10 @@ enum stir_code cpsd_worker_init(struct cpsd_worker *worker, unsigned index, stru
     worker->tick.data = worker;
     worker->made = true; /* from here on there is a loop to clear */
     enum stir_code code = make_lws(worker, setup->credential != NULL, err);
+    if (code == STIR_OK) {
+        code = cpsd_republisher_new(&worker->service.republisher, &worker->loop, fetcher, &worker->metrics,
+                                    &worker->log, err);
+    }
     if (code == STIR_OK) {
         code = use_setup(worker, setup, err);
     }
