@@ -58,10 +58,10 @@ enum stir_code stir_x5u_check(const struct stir_x5u_rules *rules, const char *ur
     return STIR_OK;
 }
 
-/* The last segment of the path, if it is a harmless file name. */
-static bool plain_name(char *out, size_t cap, const char *url)
+bool stir_x5u_plain_name(char *out, size_t cap, const char *url)
 {
-    const char *name = strrchr(url, '/') + 1;
+    const char *slash = strrchr(url, '/');
+    const char *name = slash ? slash + 1 : "";
     size_t n = strlen(name);
     if (n == 0 || n >= cap || name[0] == '.') {
         return false;
@@ -78,7 +78,7 @@ static bool plain_name(char *out, size_t cap, const char *url)
     return true;
 }
 
-static bool hashed_name(char out[2 * SHA256_DIGEST_LENGTH + 5], const char *url)
+bool stir_x5u_hashed_name(char out[STIR_X5U_HASHED_NAME], const char *url)
 {
     static const char hex[] = "0123456789abcdef";
     uint8_t digest[SHA256_DIGEST_LENGTH];
@@ -95,15 +95,15 @@ static bool hashed_name(char out[2 * SHA256_DIGEST_LENGTH + 5], const char *url)
 
 enum stir_code stir_x5u_read_dir(struct stir_buf *out, const char *dir, const char *url, struct stir_error *err)
 {
-    char hashed[2 * SHA256_DIGEST_LENGTH + 5];
+    char hashed[STIR_X5U_HASHED_NAME];
     char plain[256];
     char path[4096];
-    if (!hashed_name(hashed, url)) {
+    if (!stir_x5u_hashed_name(hashed, url)) {
         return stir_fail_openssl(err, STIR_E_CRYPTO, "x5u: SHA-256 failed");
     }
     int n = snprintf(path, sizeof(path), "%s/%s", dir, hashed);
     if (access(path, F_OK) != 0) {
-        if (!plain_name(plain, sizeof(plain), url)) {
+        if (!stir_x5u_plain_name(plain, sizeof(plain), url)) {
             return stir_fail(err, STIR_E_X5U_FETCH, "x5u: %s has no file %s, and the URL names none", dir, hashed);
         }
         n = snprintf(path, sizeof(path), "%s/%s", dir, plain);

@@ -2,6 +2,7 @@
 
 #include "common/buf.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,3 +25,8 @@ enum stir_code stir_x5u_check(const struct stir_x5u_rules *rules, const char *ur
  * ".pem", or else by the last segment of its path. At most STIR_CHAIN_OCTETS. STIR_E_X5U_FETCH, STIR_E_NOMEM. */
 enum stir_code stir_x5u_read_dir(struct stir_buf *out, const char *dir, const char *url,
                                  struct stir_error *err) STIR_MUST_CHECK;
+
+/* The names that a URL's file has in such a directory. False: SHA-256 failed; the last segment is no harmless name. */
+#define STIR_X5U_HASHED_NAME 69 /* 64 digits, ".pem" and a NUL */
+bool stir_x5u_hashed_name(char out[STIR_X5U_HASHED_NAME], const char *url);
+bool stir_x5u_plain_name(char *out, size_t cap, const char *url);

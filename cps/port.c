@@ -4,7 +4,7 @@
 static struct cpsd_notice *take(struct cpsd_port *port)
 {
     uv_mutex_lock(&port->lock);
-    struct cpsd_notice *notice = port->first;
+    struct cpsd_notice *notice = port->open ? port->first : NULL;
     if (notice) {
         port->first = notice->next;
         if (port->first) {
@@ -22,7 +22,7 @@ static struct cpsd_notice *take(struct cpsd_port *port)
 static void on_async(uv_async_t *async)
 {
     struct cpsd_port *port = async->data;
-    for (struct cpsd_notice *notice; port->open && (notice = take(port));) {
+    for (struct cpsd_notice *notice; (notice = take(port));) {
         notice->arrived(notice);
     }
 }
@@ -39,7 +39,7 @@ enum stir_code cpsd_port_open(struct cpsd_port *port, uv_loop_t *loop, struct st
         return stir_fail(err, STIR_E_NOMEM, "a port");
     }
     port->async.data = port;
-    port->open = true;
+    port->made = port->open = true;
     return STIR_OK;
 }
 
@@ -48,6 +48,7 @@ static void on_closed(uv_handle_t *handle)
     struct cpsd_port *port = handle->data;
     void (*closed)(void *arg) = port->closed;
     void *arg = port->arg;
+    port->made = false;
     uv_mutex_destroy(&port->lock);
     if (closed) {
         closed(arg);
@@ -56,10 +57,14 @@ static void on_closed(uv_handle_t *handle)
 
 void cpsd_port_close(struct cpsd_port *port, void (*closed)(void *arg), void *arg)
 {
-    port->open = false;
-    port->closed = closed;
-    port->arg = arg;
-    uv_close((uv_handle_t *)&port->async, on_closed);
+    if (port->made && port->open) {
+        uv_mutex_lock(&port->lock);
+        port->open = false;
+        uv_mutex_unlock(&port->lock);
+        port->closed = closed;
+        port->arg = arg;
+        uv_close((uv_handle_t *)&port->async, on_closed);
+    }
 }
 
 void cpsd_port_send(struct cpsd_port *port, struct cpsd_notice *notice)
@@ -69,12 +74,17 @@ void cpsd_port_send(struct cpsd_port *port, struct cpsd_notice *notice)
     notice->link = port->end;
     *port->end = notice;
     port->end = &notice->next;
-    (void)uv_async_send(&port->async);
+    if (port->open) {
+        (void)uv_async_send(&port->async);
+    }
     uv_mutex_unlock(&port->lock);
 }
 
 bool cpsd_port_recall(struct cpsd_port *port, struct cpsd_notice *notice)
 {
+    if (!port->made) {
+        return false;
+    }
     uv_mutex_lock(&port->lock);
     bool there = notice->link != NULL;
     if (there) {

@@ -19,7 +19,7 @@ struct cpsd_port {
     uv_async_t async;
     uv_mutex_t lock;
     struct cpsd_notice *first, **end;
-    bool open;
+    bool made, open;
     void (*closed)(void *arg);
     void *arg;
 };
@@ -27,8 +27,8 @@ struct cpsd_port {
 /* STIR_E_NOMEM. */
 enum stir_code cpsd_port_open(struct cpsd_port *port, uv_loop_t *loop, struct stir_error *err) STIR_MUST_CHECK;
 
-/* Nothing is delivered afterwards, and nobody may send. `closed` is called when the port's memory is the owner's
- * again. */
+/* Nothing is delivered afterwards, and nobody may send. `closed` (may be NULL) is called when the port's memory is the
+ * owner's again. Fine for a zeroed one, or one that is closed: then it is not called. */
 void cpsd_port_close(struct cpsd_port *port, void (*closed)(void *arg), void *arg);
 
 /* Any thread. A notice is in one port at a time. */

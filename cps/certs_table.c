@@ -1,0 +1,114 @@
+#include "cps/certs_table.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+bool cpsd_certs_table_init(struct cpsd_certs_table *table, size_t limit)
+{
+    size_t size = 16;
+    while (size < 2 * limit) {
+        size *= 2;
+    }
+    *table = (struct cpsd_certs_table){.limit = limit, .mask = size - 1};
+    table->buckets = calloc(size, sizeof(struct cpsd_certs_entry *));
+    return table->buckets && cpsd_siphash_key_new(&table->secret) == 0;
+}
+
+void cpsd_certs_table_clear(struct cpsd_certs_table *table)
+{
+    for (int list = 0; list < CPSD_CERTS_LISTS; list++) {
+        while (table->newest[list]) {
+            cpsd_certs_table_drop(table, table->newest[list]);
+        }
+    }
+    free(table->buckets);
+    table->buckets = NULL;
+}
+
+/* ---- lists ---- */
+
+static void unlist(struct cpsd_certs_table *table, struct cpsd_certs_entry *entry)
+{
+    *(entry->newer ? &entry->newer->older : &table->newest[entry->list]) = entry->older;
+    *(entry->older ? &entry->older->newer : &table->oldest[entry->list]) = entry->newer;
+    table->count[entry->list]--;
+}
+
+static void enlist(struct cpsd_certs_table *table, struct cpsd_certs_entry *entry, enum cpsd_certs_list list)
+{
+    entry->list = list;
+    entry->newer = NULL;
+    entry->older = table->newest[list];
+    *(table->newest[list] ? &table->newest[list]->newer : &table->oldest[list]) = entry;
+    table->newest[list] = entry;
+    table->count[list]++;
+}
+
+/* Room for one more. Those that are being fetched stay; the fetcher bounds them. */
+static void make_room(struct cpsd_certs_table *table, enum cpsd_certs_list list)
+{
+    struct cpsd_certs_entry *entry = table->oldest[list];
+    while (entry && table->count[list] >= table->limit) {
+        struct cpsd_certs_entry *newer = entry->newer;
+        if (entry->state != CPSD_CERTS_FETCHING) {
+            cpsd_certs_table_drop(table, entry);
+        }
+        entry = newer;
+    }
+}
+
+void cpsd_certs_table_move(struct cpsd_certs_table *table, struct cpsd_certs_entry *entry, enum cpsd_certs_list list)
+{
+    if (entry->list == list && table->newest[list] == entry) {
+        return;
+    }
+    unlist(table, entry);
+    make_room(table, list);
+    enlist(table, entry, list);
+}
+
+/* ---- the hash table ---- */
+
+struct cpsd_certs_entry *cpsd_certs_table_find(struct cpsd_certs_table *table, const void *key, size_t n)
+{
+    struct cpsd_certs_entry *entry = table->buckets[cpsd_siphash(&table->secret, key, n) & table->mask];
+    while (entry && (entry->key_len != n || memcmp(entry->key, key, n) != 0)) {
+        entry = entry->next;
+    }
+    if (entry) {
+        cpsd_certs_table_move(table, entry, entry->list);
+    }
+    return entry;
+}
+
+struct cpsd_certs_entry *cpsd_certs_table_add(struct cpsd_certs_table *table, const void *key, size_t n)
+{
+    struct cpsd_certs_entry *entry = calloc(1, sizeof(*entry) + n + 1);
+    if (!entry) {
+        return NULL;
+    }
+    memcpy(entry->key, key, n);
+    entry->key_len = n;
+    entry->state = CPSD_CERTS_BAD;
+    make_room(table, CPSD_CERTS_OTHERS);
+    enlist(table, entry, CPSD_CERTS_OTHERS);
+    struct cpsd_certs_entry **bucket = &table->buckets[cpsd_siphash(&table->secret, key, n) & table->mask];
+    entry->next = *bucket;
+    entry->link = bucket;
+    if (entry->next) {
+        entry->next->link = &entry->next;
+    }
+    *bucket = entry;
+    return entry;
+}
+
+void cpsd_certs_table_drop(struct cpsd_certs_table *table, struct cpsd_certs_entry *entry)
+{
+    unlist(table, entry);
+    *entry->link = entry->next;
+    if (entry->next) {
+        entry->next->link = entry->link;
+    }
+    stir_chain_unref(entry->chain);
+    free(entry);
+}
