@@ -7,6 +7,12 @@
 
 static const char *const dummy_modes[] = {[CPSD_DUMMIES_STEADY] = "steady", [CPSD_DUMMIES_EMPTY] = "empty", NULL};
 
+static const char *const client_certificates[] = {
+    [CPSD_CLIENT_CERTIFICATES_NO] = "no",
+    [CPSD_CLIENT_CERTIFICATES_OPTIONAL] = "optional",
+    [CPSD_CLIENT_CERTIFICATES_REQUIRED] = "required",
+    NULL,
+};
 static const char *const crl_policies[] = {
     [STIR_CRL_IF_PRESENT] = "if-present", [STIR_CRL_REQUIRED] = "required", NULL};
 
@@ -56,6 +62,13 @@ const struct stir_conf_key cpsd_config_table[] = {
                "The server's certificate chain, PEM, leaf first. Read again on SIGHUP."),
     STRING_KEY("server", "private_key", private_key, "", 0, true,
                "The private key that belongs to the certificate, PEM. Read again on SIGHUP."),
+    ENUM_KEY("server", "client_certificates", client_certificates, "no", client_certificates, true,
+             "Whether clients are asked for a certificate on listen. One that leads to [trust] roots is a credential, "
+             "its TNAuthList says for whom; one that does not is answered 401. required: no TLS without one."),
+    BOOL_KEY("server", "edge", edge, "no", true,
+             "On listen_plain, believe what the edge says of the client: its certificate in Client-Cert and "
+             "Client-Cert-Chain (RFC 9440), its address in Forwarded or X-Forwarded-For. The edge must take these "
+             "fields out of what comes from outside, and nobody else may reach listen_plain."),
     STRING_KEY("server", "public_url", public_url, "", 0, true,
                "What clients reach this server as (https://cps.example.com), put in front of the path in Link. Empty: "
                "the path alone."),
@@ -162,7 +175,9 @@ const struct stir_conf_key cpsd_config_table[] = {
     ENUM_KEY("log", "format", log_format, "text", stir_log_formats, true,
              "text, json, or journal (for systemd: level prefix, no time)."),
     BOOL_KEY("log", "access", log_access, "no", true,
-             "One record for each request: method, route, status, microseconds. No secrets, no numbers."),
+             "One record for each request: method, route, status, microseconds, the caller's SPC and address. No "
+             "secrets, no "
+             "numbers."),
     BOOL_KEY("log", "numbers", log_numbers, "no", true,
              "Write destinations in clear in the access log instead of as a keyed hash."),
 };
@@ -196,6 +211,9 @@ static enum stir_code check(const struct cpsd_config *config, struct stir_error 
     }
     if (config->ttl_default_s > config->ttl_max_s) {
         return stir_fail(err, STIR_E_CONFIG, "[store] ttl_default_s is longer than ttl_max_s");
+    }
+    if (config->client_certificates != CPSD_CLIENT_CERTIFICATES_NO && !config->trust_roots[0]) {
+        return stir_fail(err, STIR_E_CONFIG, "[server] client_certificates needs [trust] roots to judge them by");
     }
     return check_numbers(config, err);
 }

@@ -19,15 +19,23 @@ enum cpsd_atis_accept {
     CPSD_ATIS_ANY,
 };
 
+enum cpsd_client_certificates {
+    CPSD_CLIENT_CERTIFICATES_NO,
+    CPSD_CLIENT_CERTIFICATES_OPTIONAL,
+    CPSD_CLIENT_CERTIFICATES_REQUIRED,
+};
+
 struct cpsd_config {
     /* [server] */
-    char *listen;       /* address:port, TLS */
-    char *listen_plain; /* address:port or unix:/path, without TLS: for an edge in front */
-    char *admin;        /* address:port or unix:/path; "" switches it off */
-    char *certificate;  /* PEM chain */
-    char *private_key;  /* PEM */
-    char *public_url;   /* "" or https://cps.example.com: in front of paths in Link */
-    int64_t workers;    /* 0: one a CPU */
+    char *listen;            /* address:port, TLS */
+    char *listen_plain;      /* address:port or unix:/path, without TLS: for an edge in front */
+    char *admin;             /* address:port or unix:/path; "" switches it off */
+    char *certificate;       /* PEM chain */
+    char *private_key;       /* PEM */
+    int client_certificates; /* enum cpsd_client_certificates, on listen */
+    bool edge;               /* on listen_plain */
+    char *public_url;        /* "" or https://cps.example.com: in front of paths in Link */
+    int64_t workers;         /* 0: one a CPU */
     int64_t max_connections;
     int64_t idle_timeout_s;
     int64_t request_timeout_s;

@@ -17,6 +17,10 @@ static const char *const known_fields[CPSD_FIELD_COUNT] = {
     [CPSD_AUTHORIZATION] = "authorization",
     [CPSD_IDEMPOTENCY_KEY] = "idempotency-key",
     [CPSD_IF_NONE_MATCH] = "if-none-match",
+    [CPSD_CLIENT_CERT] = "client-cert",
+    [CPSD_CLIENT_CERT_CHAIN] = "client-cert-chain",
+    [CPSD_FORWARDED] = "forwarded",
+    [CPSD_X_FORWARDED_FOR] = "x-forwarded-for",
 };
 
 /* What an octet may be part of: tchar (RFC 9110 section 5.6.2), field-value, request-target. */
@@ -165,6 +169,12 @@ static bool parse_length(struct cpsd_http *http, struct framing *framing, struct
     return true;
 }
 
+static bool once(size_t field)
+{
+    return field == CPSD_HOST || field == CPSD_CONTENT_TYPE || field == CPSD_AUTHORIZATION ||
+           field == CPSD_CLIENT_CERT || field == CPSD_CLIENT_CERT_CHAIN;
+}
+
 static bool parse_field(struct cpsd_http *http, const char *buf, struct framing *framing, struct stir_view name,
                         struct stir_view value, const struct cpsd_http_limits *limits)
 {
@@ -196,8 +206,8 @@ static bool parse_field(struct cpsd_http *http, const char *buf, struct framing 
         if (!field_is(name, known_fields[i])) {
             continue;
         }
-        if (http->fields[i].off && (i == CPSD_HOST || i == CPSD_CONTENT_TYPE || i == CPSD_AUTHORIZATION)) {
-            (void)bad(http, 400, "Host, Content-Type and Authorization may be given only once");
+        if (http->fields[i].off && once(i)) {
+            (void)bad(http, 400, "Host, Content-Type, Authorization and Client-Cert may be given only once");
             return false;
         }
         http->fields[i] = slice(buf, value.ptr, value.len);

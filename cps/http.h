@@ -30,6 +30,10 @@ enum cpsd_field {
     CPSD_AUTHORIZATION,
     CPSD_IDEMPOTENCY_KEY,
     CPSD_IF_NONE_MATCH,
+    CPSD_CLIENT_CERT, /* these four by the edge only */
+    CPSD_CLIENT_CERT_CHAIN,
+    CPSD_FORWARDED,
+    CPSD_X_FORWARDED_FOR,
     CPSD_FIELD_COUNT,
 };
 

@@ -6,6 +6,7 @@
 #include "cps/dummy.h"
 #include "cps/http.h"
 #include "cps/metrics.h"
+#include "cps/peer.h"
 #include "cps/store.h"
 #include "cps/trusted.h"
 
@@ -45,6 +46,8 @@ struct cpsd_request {
     struct stir_view fields[CPSD_FIELD_COUNT];
 
     struct cpsd_caller caller; /* cleared with the answer */
+    struct cpsd_peer
+        *peer; /* the certificate that the client showed, NULL if none; the connection's, not in completions */
     struct cpsd_service *service;
     const struct cpsd_route *route; /* NULL where none fits */
     enum cpsd_route_id route_id;    /* for counting */

@@ -7,6 +7,7 @@
 #include "cps/problem.h"
 
 #include <stdio.h>
+#include <time.h>
 
 const struct cpsd_route cpsd_routes[] = {
     {CPSD_POST, "/cps/{dest}/ppts", CPSD_ACT_PUBLISH, CPSD_ROUTE_PUBLISH, cpsd_ppts_dest, cpsd_ppts_publish, false},
@@ -128,13 +129,30 @@ static void go_on(struct cpsd_request *request)
     }
 }
 
+/* A client certificate is a credential like another: with one that is not good nothing is done, also what is open,
+ * unless there is a token too, which counts then. False: answered. */
+static bool take_certificate(struct cpsd_request *request)
+{
+    struct stir_error err = {0};
+    struct timespec now;
+    if (!request->peer || request->fields[CPSD_AUTHORIZATION].len) {
+        return true;
+    }
+    (void)clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    if (cpsd_peer_judge(request->peer, request->service->trusted, now.tv_sec, &request->caller, &err) != STIR_OK) {
+        cpsd_problem_error(request, &err);
+        return false;
+    }
+    return true;
+}
+
 static void take(struct cpsd_request *request, const struct cpsd_route *route)
 {
     request->route = route;
     request->route_id = route->id;
     if (route->action == CPSD_ACT_NONE) {
         route->handler(request);
-    } else if (!route->dest || route->dest(request)) {
+    } else if ((!route->dest || route->dest(request)) && take_certificate(request)) {
         cpsd_authenticate(request, route, go_on);
     }
 }

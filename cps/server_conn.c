@@ -245,6 +245,23 @@ static void answer(struct cpsd_request *request, const struct cpsd_response *res
     }
 }
 
+/* The certificate that the client showed, and, where an edge says it, the client's address. NULL: it showed none. */
+static struct cpsd_peer *peer_of(struct cpsd_conn *conn, struct cpsd_request *request)
+{
+    struct cpsd_worker *worker = conn->worker;
+    const struct stir_view *fields = request->fields;
+    SSL *ssl = conn->tls && !conn->peer_read ? lws_get_ssl(conn->wsi) : NULL;
+    if (ssl) {
+        cpsd_tls_peer_read(&conn->peer, ssl);
+        conn->peer_read = true;
+    }
+    if (conn->plain && worker->service.config->edge) {
+        (void)cpsd_edge_address(&request->caller.address, fields[CPSD_FORWARDED], fields[CPSD_X_FORWARDED_FOR]);
+        return cpsd_edge_peer(worker->edge, fields[CPSD_CLIENT_CERT], fields[CPSD_CLIENT_CERT_CHAIN]);
+    }
+    return cpsd_peer_is_there(&conn->peer) ? &conn->peer : NULL;
+}
+
 static void start_request(struct cpsd_conn *conn, const char *octets)
 {
     const struct cpsd_http *http = &conn->http;
@@ -263,6 +280,7 @@ static void start_request(struct cpsd_conn *conn, const char *octets)
         request->fields[i] = cpsd_http_view(octets, http->fields[i]);
     }
     cpsd_caller_copy(&request->caller, &conn->caller);
+    request->peer = peer_of(conn, request);
     request->service = &worker->service;
     request->started_ns = uv_hrtime();
     request->answer = answer;
@@ -406,6 +424,8 @@ static void adopted(struct cpsd_conn *conn, struct lws *wsi)
     struct sockaddr_storage peer = {0};
     socklen_t len = sizeof(peer);
     *conn = (struct cpsd_conn){.wsi = wsi, .worker = listener->worker};
+    conn->tls = listener->tls;
+    conn->plain = !listener->tls && !listener->local;
     conn->caller.kind = listener->local ? CPSD_LOCAL : CPSD_ANYBODY;
     if (getpeername(lws_get_socket_fd(wsi), (struct sockaddr *)&peer, &len) == 0) {
         if (peer.ss_family == AF_INET6) {
@@ -433,6 +453,7 @@ static void closed(struct cpsd_conn *conn)
     conn->in = NULL;
     conn->in_len = 0;
     cpsd_caller_clear(&conn->caller);
+    cpsd_peer_clear(&conn->peer);
     if (request) {
         request->answer_arg = NULL; /* answered to nobody */
         if (request->hurry) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "cps/edge.h"
 #include "cps/notify.h"
 #include "cps/peers.h"
 #include "cps/republish.h"
@@ -57,6 +58,8 @@ struct cpsd_conn {
     size_t in_len, in_cap;
     struct cpsd_request *request;
     struct cpsd_caller caller;
+    struct cpsd_peer peer; /* with TLS, from the first request on */
+    bool tls, plain, peer_read;
     bool keep_alive, head_only; /* of the request that is being answered */
     bool continued;             /* "100 Continue" was sent */
     uint64_t acked;             /* octets that the client had taken when it was last looked at */
@@ -88,6 +91,7 @@ struct cpsd_worker {
     struct stir_log log;
     struct cpsd_service service;
     struct cpsd_metrics metrics;
+    struct cpsd_edge *edge; /* what the edge's fields were found to be */
     struct cpsd_setup *setup;
     struct cpsd_conn_list conns[CPSD_CONN_STATES];
     size_t conn_count;

@@ -24,6 +24,9 @@ static enum stir_code use_setup(struct cpsd_worker *worker, struct cpsd_setup *s
     }
     cpsd_dummies_free(worker->service.dummies);
     worker->service.dummies = dummies;
+    if (worker->ssl_ctx) {
+        cpsd_tls_peer_ask(worker->ssl_ctx, (enum cpsd_client_certificates)setup->config.client_certificates);
+    }
     worker->service.config = &setup->config;
     worker->service.trusted = setup->trusted;
     cpsd_republisher_use(worker->service.republisher, setup->peers);
@@ -219,7 +222,10 @@ enum stir_code cpsd_worker_init(struct cpsd_worker *worker, unsigned index, stru
     worker->command.data = worker;
     worker->tick.data = worker;
     worker->made = true; /* from here on there is a loop to clear */
-    enum stir_code code = make_lws(worker, setup->credential != NULL, err);
+    enum stir_code code = cpsd_edge_new(&worker->edge, err);
+    if (code == STIR_OK) {
+        code = make_lws(worker, setup->credential != NULL, err);
+    }
     if (code == STIR_OK) {
         code = cpsd_republisher_new(&worker->service.republisher, &worker->loop, fetcher, &worker->metrics,
                                     &worker->log, err);
@@ -268,6 +274,7 @@ void cpsd_worker_clear(struct cpsd_worker *worker)
         uv_mutex_destroy(&worker->mutex);
     }
     cpsd_dummies_free(worker->service.dummies);
+    cpsd_edge_free(worker->edge);
     cpsd_setup_unref(worker->next_setup);
     cpsd_setup_unref(worker->setup);
     cpsd_request_pool_clear(worker);
