@@ -8,9 +8,9 @@
 static const char *const dummy_modes[] = {[CPSD_DUMMIES_STEADY] = "steady", [CPSD_DUMMIES_EMPTY] = "empty", NULL};
 
 static const char *const client_certificates[] = {
-    [CPSD_CLIENT_CERTIFICATES_NO] = "no",
-    [CPSD_CLIENT_CERTIFICATES_OPTIONAL] = "optional",
-    [CPSD_CLIENT_CERTIFICATES_REQUIRED] = "required",
+    [CPSD_ASK_NO] = "no",
+    [CPSD_ASK_OPTIONAL] = "optional",
+    [CPSD_ASK_REQUIRED] = "required",
     NULL,
 };
 static const char *const crl_policies[] = {
@@ -212,7 +212,7 @@ static enum stir_code check(const struct cpsd_config *config, struct stir_error 
     if (config->ttl_default_s > config->ttl_max_s) {
         return stir_fail(err, STIR_E_CONFIG, "[store] ttl_default_s is longer than ttl_max_s");
     }
-    if (config->client_certificates != CPSD_CLIENT_CERTIFICATES_NO && !config->trust_roots[0]) {
+    if (config->client_certificates != CPSD_ASK_NO && !config->trust_roots[0]) {
         return stir_fail(err, STIR_E_CONFIG, "[server] client_certificates needs [trust] roots to judge them by");
     }
     return check_numbers(config, err);

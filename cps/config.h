@@ -19,10 +19,10 @@ enum cpsd_atis_accept {
     CPSD_ATIS_ANY,
 };
 
-enum cpsd_client_certificates {
-    CPSD_CLIENT_CERTIFICATES_NO,
-    CPSD_CLIENT_CERTIFICATES_OPTIONAL,
-    CPSD_CLIENT_CERTIFICATES_REQUIRED,
+enum cpsd_ask_certificates {
+    CPSD_ASK_NO,
+    CPSD_ASK_OPTIONAL,
+    CPSD_ASK_REQUIRED,
 };
 
 struct cpsd_config {
@@ -32,7 +32,7 @@ struct cpsd_config {
     char *admin;             /* address:port or unix:/path; "" switches it off */
     char *certificate;       /* PEM chain */
     char *private_key;       /* PEM */
-    int client_certificates; /* enum cpsd_client_certificates, on listen */
+    int client_certificates; /* enum cpsd_ask_certificates, on listen */
     bool edge;               /* on listen_plain */
     char *public_url;        /* "" or https://cps.example.com: in front of paths in Link */
     int64_t workers;         /* 0: one a CPU */

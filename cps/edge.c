@@ -13,7 +13,7 @@
 struct cpsd_edge {
     struct {
         uint8_t digest[SHA256_DIGEST_LENGTH];
-        struct cpsd_peer peer;
+        struct cpsd_client_cert shown;
     } slots[REMEMBERED];
 };
 
@@ -30,7 +30,7 @@ enum stir_code cpsd_edge_new(struct cpsd_edge **out, struct stir_error *err)
 void cpsd_edge_free(struct cpsd_edge *edge)
 {
     for (size_t i = 0; edge && i < REMEMBERED; i++) {
-        cpsd_peer_clear(&edge->slots[i].peer);
+        cpsd_client_cert_clear(&edge->slots[i].shown);
     }
     free(edge);
 }
@@ -86,7 +86,7 @@ static void hash_fields(uint8_t digest[SHA256_DIGEST_LENGTH], struct stir_view c
     (void)SHA256(both, sizeof(both), digest);
 }
 
-struct cpsd_peer *cpsd_edge_peer(struct cpsd_edge *edge, struct stir_view cert, struct stir_view chain)
+struct cpsd_client_cert *cpsd_edge_cert(struct cpsd_edge *edge, struct stir_view cert, struct stir_view chain)
 {
     uint8_t digest[SHA256_DIGEST_LENGTH], der[STIR_CHAIN_OCTETS];
     size_t len = 0;
@@ -95,17 +95,18 @@ struct cpsd_peer *cpsd_edge_peer(struct cpsd_edge *edge, struct stir_view cert, 
     }
     hash_fields(digest, cert, chain);
     size_t at = ((size_t)digest[0] << 8 | digest[1]) % REMEMBERED;
-    struct cpsd_peer *peer = &edge->slots[at].peer;
-    if (!cpsd_peer_is_there(peer) || memcmp(edge->slots[at].digest, digest, sizeof(digest)) != 0) {
+    struct cpsd_client_cert *shown = &edge->slots[at].shown;
+    if (!cpsd_client_cert_is_there(shown) || memcmp(edge->slots[at].digest, digest, sizeof(digest)) != 0) {
         memcpy(edge->slots[at].digest, digest, sizeof(digest));
         if (decode(der, &len, cert, chain)) {
-            cpsd_peer_read(peer, der, len);
+            cpsd_client_cert_read(shown, der, len);
         } else {
-            cpsd_peer_refuse(peer, "the edge's Client-Cert and Client-Cert-Chain are not byte sequences (RFC 9440) of "
-                                   "up to 16,384 octets");
+            cpsd_client_cert_refuse(shown,
+                                    "the edge's Client-Cert and Client-Cert-Chain are not byte sequences (RFC 9440) of "
+                                    "up to 16,384 octets");
         }
     }
-    return peer;
+    return shown;
 }
 
 /* ---- the address ---- */

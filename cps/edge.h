@@ -1,7 +1,7 @@
 #pragma once
 
 #include "common/view.h"
-#include "cps/peer.h"
+#include "cps/client_cert.h"
 
 /*
  * What the edge in front says of a client, in header fields that it sets itself and takes out of what comes from
@@ -16,7 +16,7 @@ void cpsd_edge_free(struct cpsd_edge *edge);
 
 /* The certificate in Client-Cert and Client-Cert-Chain; NULL if there is none. What is not as RFC 9440 writes it is one
  * that is refused. Belongs to edge, until its next call. */
-struct cpsd_peer *cpsd_edge_peer(struct cpsd_edge *edge, struct stir_view cert, struct stir_view chain);
+struct cpsd_client_cert *cpsd_edge_cert(struct cpsd_edge *edge, struct stir_view cert, struct stir_view chain);
 
 /* The address that the edge saw: the last one in Forwarded (RFC 7239) or else in X-Forwarded-For, IPv4 mapped, its port
  * left out. False, and *out untouched, if there is none that can be read. */

@@ -2,11 +2,11 @@
 
 #include "common/token.h"
 #include "cps/caller.h"
+#include "cps/client_cert.h"
 #include "cps/config.h"
 #include "cps/dummy.h"
 #include "cps/http.h"
 #include "cps/metrics.h"
-#include "cps/peer.h"
 #include "cps/store.h"
 #include "cps/trusted.h"
 
@@ -46,8 +46,8 @@ struct cpsd_request {
     struct stir_view fields[CPSD_FIELD_COUNT];
 
     struct cpsd_caller caller; /* cleared with the answer */
-    struct cpsd_peer
-        *peer; /* the certificate that the client showed, NULL if none; the connection's, not in completions */
+    /* The certificate that the client showed, not judged yet; NULL: none. The connection's: not for completions. */
+    struct cpsd_client_cert *client_cert;
     struct cpsd_service *service;
     const struct cpsd_route *route; /* NULL where none fits */
     enum cpsd_route_id route_id;    /* for counting */

@@ -135,11 +135,12 @@ static bool take_certificate(struct cpsd_request *request)
 {
     struct stir_error err = {0};
     struct timespec now;
-    if (!request->peer || request->fields[CPSD_AUTHORIZATION].len) {
+    if (!request->client_cert || request->fields[CPSD_AUTHORIZATION].len) {
         return true;
     }
     (void)clock_gettime(CLOCK_REALTIME_COARSE, &now);
-    if (cpsd_peer_judge(request->peer, request->service->trusted, now.tv_sec, &request->caller, &err) != STIR_OK) {
+    if (cpsd_client_cert_judge(request->client_cert, request->service->trusted, now.tv_sec, &request->caller, &err) !=
+        STIR_OK) {
         cpsd_problem_error(request, &err);
         return false;
     }

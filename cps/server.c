@@ -273,7 +273,7 @@ static enum stir_code make_workers(struct server *server, struct stir_error *err
         worker->service.worker_count = count;
         if (code == STIR_OK && worker->ssl_ctx) {
             code = cpsd_tls_harden(worker->ssl_ctx, tickets, err);
-            code = code == STIR_OK ? cpsd_tls_peer_setup(worker->ssl_ctx, err) : code;
+            code = code == STIR_OK ? cpsd_tls_client_setup(worker->ssl_ctx, err) : code;
         }
     }
     OPENSSL_cleanse(tickets, sizeof(tickets));

@@ -246,20 +246,20 @@ static void answer(struct cpsd_request *request, const struct cpsd_response *res
 }
 
 /* The certificate that the client showed, and, where an edge says it, the client's address. NULL: it showed none. */
-static struct cpsd_peer *peer_of(struct cpsd_conn *conn, struct cpsd_request *request)
+static struct cpsd_client_cert *cert_of(struct cpsd_conn *conn, struct cpsd_request *request)
 {
     struct cpsd_worker *worker = conn->worker;
     const struct stir_view *fields = request->fields;
-    SSL *ssl = conn->tls && !conn->peer_read ? lws_get_ssl(conn->wsi) : NULL;
+    SSL *ssl = conn->tls && !conn->client_cert_read ? lws_get_ssl(conn->wsi) : NULL;
     if (ssl) {
-        cpsd_tls_peer_read(&conn->peer, ssl);
-        conn->peer_read = true;
+        cpsd_tls_client_read(&conn->client_cert, ssl);
+        conn->client_cert_read = true;
     }
     if (conn->plain && worker->service.config->edge) {
         (void)cpsd_edge_address(&request->caller.address, fields[CPSD_FORWARDED], fields[CPSD_X_FORWARDED_FOR]);
-        return cpsd_edge_peer(worker->edge, fields[CPSD_CLIENT_CERT], fields[CPSD_CLIENT_CERT_CHAIN]);
+        return cpsd_edge_cert(worker->edge, fields[CPSD_CLIENT_CERT], fields[CPSD_CLIENT_CERT_CHAIN]);
     }
-    return cpsd_peer_is_there(&conn->peer) ? &conn->peer : NULL;
+    return cpsd_client_cert_is_there(&conn->client_cert) ? &conn->client_cert : NULL;
 }
 
 static void start_request(struct cpsd_conn *conn, const char *octets)
@@ -280,7 +280,7 @@ static void start_request(struct cpsd_conn *conn, const char *octets)
         request->fields[i] = cpsd_http_view(octets, http->fields[i]);
     }
     cpsd_caller_copy(&request->caller, &conn->caller);
-    request->peer = peer_of(conn, request);
+    request->client_cert = cert_of(conn, request);
     request->service = &worker->service;
     request->started_ns = uv_hrtime();
     request->answer = answer;
@@ -453,7 +453,7 @@ static void closed(struct cpsd_conn *conn)
     conn->in = NULL;
     conn->in_len = 0;
     cpsd_caller_clear(&conn->caller);
-    cpsd_peer_clear(&conn->peer);
+    cpsd_client_cert_clear(&conn->client_cert);
     if (request) {
         request->answer_arg = NULL; /* answered to nobody */
         if (request->hurry) {

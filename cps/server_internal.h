@@ -58,8 +58,8 @@ struct cpsd_conn {
     size_t in_len, in_cap;
     struct cpsd_request *request;
     struct cpsd_caller caller;
-    struct cpsd_peer peer; /* with TLS, from the first request on */
-    bool tls, plain, peer_read;
+    struct cpsd_client_cert client_cert; /* with TLS, from the first request on */
+    bool tls, plain, client_cert_read;
     bool keep_alive, head_only; /* of the request that is being answered */
     bool continued;             /* "100 Continue" was sent */
     uint64_t acked;             /* octets that the client had taken when it was last looked at */

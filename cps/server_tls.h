@@ -1,8 +1,8 @@
 #pragma once
 
 #include "common/error.h"
+#include "cps/client_cert.h"
 #include "cps/config.h"
-#include "cps/peer.h"
 
 #include <openssl/ssl.h>
 
@@ -28,16 +28,16 @@ enum stir_code cpsd_tls_harden(SSL_CTX *ctx, const unsigned char ticket_keys[CPS
                                struct stir_error *err) STIR_MUST_CHECK;
 
 /*
- * Client certificates (server_tls_peer.c). A handshake takes any certificate whose key the client holds; what it is
- * worth is judged with each request (cps/peer.h), so that the answer can say what is wrong with it. A ticket carries
- * the chain along, so that a resumed session has the same certificate, which is judged anew.
+ * Client certificates (server_tls_client.c). A handshake takes any certificate whose key the client holds; what it is
+ * worth is judged with each request (cps/client_cert.h), so that the answer can say what is wrong with it. A ticket
+ * carries the chain along, so that a resumed session has the same certificate, which is judged anew.
  */
 
 /* Once for a context. */
-enum stir_code cpsd_tls_peer_setup(SSL_CTX *ctx, struct stir_error *err) STIR_MUST_CHECK;
+enum stir_code cpsd_tls_client_setup(SSL_CTX *ctx, struct stir_error *err) STIR_MUST_CHECK;
 
 /* Handshakes from now on ask for a certificate, or do not. Only on the context's own thread. */
-void cpsd_tls_peer_ask(SSL_CTX *ctx, enum cpsd_client_certificates ask);
+void cpsd_tls_client_ask(SSL_CTX *ctx, enum cpsd_ask_certificates ask);
 
 /* Reads what the client showed in a handshake that is finished; nothing if it was not asked. */
-void cpsd_tls_peer_read(struct cpsd_peer *peer, SSL *ssl);
+void cpsd_tls_client_read(struct cpsd_client_cert *cert, SSL *ssl);

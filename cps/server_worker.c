@@ -25,7 +25,7 @@ static enum stir_code use_setup(struct cpsd_worker *worker, struct cpsd_setup *s
     cpsd_dummies_free(worker->service.dummies);
     worker->service.dummies = dummies;
     if (worker->ssl_ctx) {
-        cpsd_tls_peer_ask(worker->ssl_ctx, (enum cpsd_client_certificates)setup->config.client_certificates);
+        cpsd_tls_client_ask(worker->ssl_ctx, (enum cpsd_ask_certificates)setup->config.client_certificates);
     }
     worker->service.config = &setup->config;
     worker->service.trusted = setup->trusted;

@@ -68,7 +68,7 @@ static SSL_TICKET_RETURN open_ticket(SSL *ssl, SSL_SESSION *session, const unsig
     return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
 }
 
-enum stir_code cpsd_tls_peer_setup(SSL_CTX *ctx, struct stir_error *err)
+enum stir_code cpsd_tls_client_setup(SSL_CTX *ctx, struct stir_error *err)
 {
     static const unsigned char name[] = "cpsd";
     ERR_clear_error();
@@ -83,35 +83,35 @@ enum stir_code cpsd_tls_peer_setup(SSL_CTX *ctx, struct stir_error *err)
     return STIR_OK;
 }
 
-void cpsd_tls_peer_ask(SSL_CTX *ctx, enum cpsd_client_certificates ask)
+void cpsd_tls_client_ask(SSL_CTX *ctx, enum cpsd_ask_certificates ask)
 {
     static const int modes[] = {
-        [CPSD_CLIENT_CERTIFICATES_NO] = SSL_VERIFY_NONE,
-        [CPSD_CLIENT_CERTIFICATES_OPTIONAL] = SSL_VERIFY_PEER,
-        [CPSD_CLIENT_CERTIFICATES_REQUIRED] = SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT,
+        [CPSD_ASK_NO] = SSL_VERIFY_NONE,
+        [CPSD_ASK_OPTIONAL] = SSL_VERIFY_PEER,
+        [CPSD_ASK_REQUIRED] = SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT,
     };
     SSL_CTX_set_verify(ctx, modes[ask], NULL);
 }
 
-void cpsd_tls_peer_read(struct cpsd_peer *peer, SSL *ssl)
+void cpsd_tls_client_read(struct cpsd_client_cert *cert, SSL *ssl)
 {
     struct stir_buf chain = {0};
     void *kept = NULL;
     size_t kept_len = 0;
-    cpsd_peer_clear(peer);
+    cpsd_client_cert_clear(cert);
     if (SSL_get_verify_mode(ssl) == SSL_VERIFY_NONE || !SSL_get0_peer_certificate(ssl)) {
         return;
     }
     if (!SSL_session_reused(ssl)) {
         put_chain(&chain, ssl);
         if (stir_buf_state(&chain) == STIR_OK) {
-            cpsd_peer_read(peer, chain.ptr, chain.len);
+            cpsd_client_cert_read(cert, chain.ptr, chain.len);
         }
     } else if (SSL_SESSION_get0_ticket_appdata(SSL_get0_session(ssl), &kept, &kept_len) == 1 && kept_len) {
-        cpsd_peer_read(peer, kept, kept_len);
+        cpsd_client_cert_read(cert, kept, kept_len);
     }
-    if (!cpsd_peer_is_there(peer)) {
-        cpsd_peer_refuse(peer, "the client certificate could not be read");
+    if (!cpsd_client_cert_is_there(cert)) {
+        cpsd_client_cert_refuse(cert, "the client certificate could not be read");
     }
     stir_buf_free(&chain);
 }

@@ -8,7 +8,7 @@
  * key it holds is known by then, what that is worth is judged here. A judgement is remembered for a while, under the
  * trust that it was made with. Used on one loop.
  */
-struct cpsd_peer {
+struct cpsd_client_cert {
     struct stir_chain *chain;  /* NULL: none, or not one that could be read */
     struct stir_error refused; /* code STIR_OK: it is good */
     uint64_t generation;       /* of the trust that it was judged by; 0: not yet */
@@ -17,21 +17,21 @@ struct cpsd_peer {
 
 /* Reads certificates, DER, one behind the other, leaf first. What cannot be used as a client's STI certificate is
  * remembered as the reason for refusing it. Clears what was there. */
-void cpsd_peer_read(struct cpsd_peer *peer, const void *der, size_t n);
+void cpsd_client_cert_read(struct cpsd_client_cert *shown, const void *der, size_t n);
 
-/* As cpsd_peer_read for what came as something else than certificates: it is refused with this reason. */
-void cpsd_peer_refuse(struct cpsd_peer *peer, const char *reason);
+/* As cpsd_client_cert_read for what came as something else than certificates: it is refused with this reason. */
+void cpsd_client_cert_refuse(struct cpsd_client_cert *shown, const char *reason);
 
 /* A certificate, or what should be one, was read. */
-static inline bool cpsd_peer_is_there(const struct cpsd_peer *peer)
+static inline bool cpsd_client_cert_is_there(const struct cpsd_client_cert *shown)
 {
-    return peer->chain || peer->refused.code != STIR_OK;
+    return shown->chain || shown->refused.code != STIR_OK;
 }
 
-void cpsd_peer_clear(struct cpsd_peer *peer);
+void cpsd_client_cert_clear(struct cpsd_client_cert *shown);
 
 /* Makes the caller CPSD_TLS if the certificate is good now (seconds since the epoch); else STIR_E_CERT,
  * STIR_E_CERT_UNTRUSTED, STIR_E_CERT_TIME, STIR_E_CERT_REVOKED, STIR_E_CERT_SCOPE, STIR_E_CRL, and the caller stays as
  * it is. trusted may be NULL: nothing is good then. */
-enum stir_code cpsd_peer_judge(struct cpsd_peer *peer, const struct cpsd_trusted *trusted, int64_t now,
-                               struct cpsd_caller *caller, struct stir_error *err) STIR_MUST_CHECK;
+enum stir_code cpsd_client_cert_judge(struct cpsd_client_cert *shown, const struct cpsd_trusted *trusted, int64_t now,
+                                      struct cpsd_caller *caller, struct stir_error *err) STIR_MUST_CHECK;

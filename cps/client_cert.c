@@ -1,4 +1,4 @@
-#include "cps/peer.h"
+#include "cps/client_cert.h"
 
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
@@ -7,16 +7,16 @@
 #define REMEMBER_GOOD_S 60
 #define REMEMBER_BAD_S 5
 
-void cpsd_peer_clear(struct cpsd_peer *peer)
+void cpsd_client_cert_clear(struct cpsd_client_cert *shown)
 {
-    stir_chain_unref(peer->chain);
-    *peer = (struct cpsd_peer){0};
+    stir_chain_unref(shown->chain);
+    *shown = (struct cpsd_client_cert){0};
 }
 
-void cpsd_peer_refuse(struct cpsd_peer *peer, const char *reason)
+void cpsd_client_cert_refuse(struct cpsd_client_cert *shown, const char *reason)
 {
-    cpsd_peer_clear(peer);
-    (void)stir_fail(&peer->refused, STIR_E_CERT, "%s", reason);
+    cpsd_client_cert_clear(shown);
+    (void)stir_fail(&shown->refused, STIR_E_CERT, "%s", reason);
 }
 
 /* Cuts the first certificate off; false if there is none. */
@@ -57,44 +57,44 @@ static bool is_for_clients(X509 *cert)
     return X509_get_extended_key_usage(cert) & XKU_SSL_CLIENT || X509_get_extended_key_usage(cert) & XKU_ANYEKU;
 }
 
-void cpsd_peer_read(struct cpsd_peer *peer, const void *der, size_t n)
+void cpsd_client_cert_read(struct cpsd_client_cert *shown, const void *der, size_t n)
 {
     struct stir_error err = {0};
-    cpsd_peer_clear(peer);
-    enum stir_code code = read_chain(&peer->chain, der, n, &err);
-    if (code == STIR_OK && !is_for_clients(peer->chain->certs[0])) {
+    cpsd_client_cert_clear(shown);
+    enum stir_code code = read_chain(&shown->chain, der, n, &err);
+    if (code == STIR_OK && !is_for_clients(shown->chain->certs[0])) {
         code = stir_fail(&err, STIR_E_CERT, "its extendedKeyUsage is not for TLS clients");
     }
     if (code != STIR_OK) {
-        cpsd_peer_clear(peer);
-        peer->refused = err;
-        (void)stir_fail_prefix(&peer->refused, STIR_E_CERT, "the client certificate");
+        cpsd_client_cert_clear(shown);
+        shown->refused = err;
+        (void)stir_fail_prefix(&shown->refused, STIR_E_CERT, "the client certificate");
     }
 }
 
-enum stir_code cpsd_peer_judge(struct cpsd_peer *peer, const struct cpsd_trusted *trusted, int64_t now,
-                               struct cpsd_caller *caller, struct stir_error *err)
+enum stir_code cpsd_client_cert_judge(struct cpsd_client_cert *shown, const struct cpsd_trusted *trusted, int64_t now,
+                                      struct cpsd_caller *caller, struct stir_error *err)
 {
     uint64_t generation = trusted ? trusted->generation : 0;
-    bool known = peer->generation == generation && generation && now < peer->judged_until;
-    if (peer->chain && !known) {
+    bool known = shown->generation == generation && generation && now < shown->judged_until;
+    if (shown->chain && !known) {
         struct stir_error reason = {0};
-        enum stir_code code = cpsd_trusted_verify(trusted, peer->chain, now, &reason);
+        enum stir_code code = cpsd_trusted_verify(trusted, shown->chain, now, &reason);
         if (code == STIR_OK) {
             reason = (struct stir_error){0}; /* what was only looked for may have left a text */
         } else {
             (void)stir_fail_prefix(&reason, code, "the client certificate");
         }
-        peer->refused = reason;
-        peer->generation = generation;
-        peer->judged_until = now + (code == STIR_OK ? REMEMBER_GOOD_S : REMEMBER_BAD_S);
+        shown->refused = reason;
+        shown->generation = generation;
+        shown->judged_until = now + (code == STIR_OK ? REMEMBER_GOOD_S : REMEMBER_BAD_S);
     }
-    if (peer->refused.code != STIR_OK || !peer->chain) {
+    if (shown->refused.code != STIR_OK || !shown->chain) {
         if (err) {
-            *err = peer->refused;
+            *err = shown->refused;
         }
-        return peer->refused.code != STIR_OK ? peer->refused.code : STIR_E_CERT;
+        return shown->refused.code != STIR_OK ? shown->refused.code : STIR_E_CERT;
     }
-    cpsd_caller_set(caller, CPSD_TLS, peer->chain, NULL);
+    cpsd_caller_set(caller, CPSD_TLS, shown->chain, NULL);
     return STIR_OK;
 }
