@@ -183,7 +183,9 @@ struct cps_options {
     size_t size; /* sizeof(struct cps_options) of the caller: fields that it does not have are at their default */
 
     /* The CPS. */
-    const char *cps_url;          /* https://host[:port][/prefix]; NULL: only what needs no CPS works */
+    const char *cps_url;          /* https://host[:port][/prefix] of the CPS for destinations whose CPS is not known
+                                     otherwise (see below); up to 8 with commas between: servers of one CPS, in order of
+                                     preference. NULL: only what needs no CPS works */
     const char *tls_ca_file;      /* PEM; who may vouch for the CPS; NULL: the system's authorities */
     const char *tls_cert_file;    /* PEM; our client certificate, with tls_key_file; NULL: none */
     const char *tls_key_file;     /* PEM */
@@ -263,6 +265,30 @@ struct cps_options {
     void *log_arg;
     int64_t (*now)(void *arg); /* the clock, seconds; NULL: the system's. For tests */
     void *now_arg;
+
+    /*
+     * Finding a destination's keys and CPS.
+     *
+     * Keys: those of pinned_file; else those of the destination's key record, which is asked for at its CPS's directory
+     * (GET /keys/{dest}), that of the number table's CPS or else of cps_url. Nobody is believed: the record is verified
+     * against trust_file as of now, and has to be about the number itself, or about the provider that numbers_file
+     * gives it to. A record that is older than one seen before is not taken.
+     *
+     * CPS: the number table's, else that of the destination's record, else cps_url. Where a route has several URLs, a
+     * server that fails is left alone for a while (1 s, then longer, up to 30 s, and asked how it is before it is used
+     * again) and the next one asked, within the same request_timeout_ms.
+     */
+    const char *numbers_file;  /* CSV: prefix,spc[,cps_url], longest prefix first; several URLs with '|' between. NULL:
+                                  no number belongs to a provider */
+    const char *pinned_file;   /* JSON: {"12155551212": [JWK, ...], "1215555*": [...], "*": [...]}: the number, the
+                                  longest   beginning, all; NULL: none */
+    bool route_by_record;      /* the destination's record also says where to publish with keys that are given, where to
+                                  retrieve and to receive: it is found first. Where keys are found it always does */
+    bool record_allow_private; /* a record's CPS may be at a special-purpose address (loopback, private, ...), which is
+                                  refused otherwise; for tests and closed networks */
+    uint32_t key_cache_max;    /* 4,096 destinations */
+    uint32_t key_max_age_s;    /* 3,600: a record is asked for again after this, whatever Cache-Control allows */
+    uint32_t key_negative_s;   /* 30: for so long a failure is not tried again */
 };
 
 struct cps;
@@ -470,7 +496,7 @@ CPS_API enum cps_code cps_publish_async(struct cps *cps, const char *dest, const
 struct cps_recipient {
     const char *dest; /* one of the message's */
     const struct cps_key *const *keys;
-    size_t key_count;
+    size_t key_count; /* 0: they are found (see struct cps_options), and so is the CPS */
 };
 
 struct cps_sent {
@@ -487,7 +513,8 @@ typedef void (*cps_sent_cb)(void *arg, const struct cps_sent *result);
 
 /* Signs, seals and publishes: RFC 8816 section 8.1 whole. One PASSporT for all recipients, one envelope a key, each in
  * the box of its dest. CPS_OK only if all were stored. What cps_sign, cps_seal and cps_publish return. out is always
- * filled, may be NULL, and is cleared with cps_sent_clear. The callback form signs and seals before it returns. */
+ * filled, may be NULL, and is cleared with cps_sent_clear. The callback form signs before it returns, and seals where
+ * keys are given. A recipient whose keys cannot be found gets nothing, the others do: what cps_find_keys returns. */
 CPS_API enum cps_code cps_send(struct cps *cps, const struct cps_signer *signer, const struct cps_message *message,
                                const struct cps_recipient *recipients, size_t recipient_count, uint32_t ttl_s,
                                struct cps_sent *out, struct cps_error *err) CPS_MUST_CHECK;
@@ -666,6 +693,40 @@ CPS_API enum cps_code cps_receive(struct cps *cps, const struct cps_message *mes
 CPS_API enum cps_code cps_receive_async(struct cps *cps, const struct cps_message *message,
                                         const struct cps_key *const *keys, size_t key_count, uint32_t wait_ms,
                                         cps_result_cb callback, void *arg, struct cps_error *err) CPS_MUST_CHECK;
+
+/* ---- Key records ------------------------------------------------------------------------------------------------- */
+
+#define CPS_RECORD_KEYS 8
+
+/* A destination's keys. Cleared with cps_found_keys_clear. */
+struct cps_found_keys {
+    struct cps_error error;                /* of the callback form */
+    struct cps_key *keys[CPS_RECORD_KEYS]; /* public; those that are current */
+    char thumbprints[CPS_RECORD_KEYS][44]; /* theirs, RFC 7638 */
+    size_t key_count;
+    bool pinned;                 /* from pinned_file: what follows is empty */
+    char signer[CPS_SIGNER_MAX]; /* whom the record's certificate names */
+    char *record;                /* as it was signed, NUL-terminated */
+    char *cps_url;               /* as it says; NULL: it does not */
+    int64_t issued, expires;
+};
+typedef void (*cps_found_keys_cb)(void *arg, const struct cps_found_keys *result);
+
+CPS_API void cps_found_keys_clear(struct cps_found_keys *keys);
+
+/* Finds the keys of a destination as cps_send does. CPS_E_NOT_FOUND: there is no record; CPS_E_CERT_SCOPE: it is
+ * somebody else's; CPS_E_STALE: it has expired, or is older than one seen before; CPS_E_KEY: none of its keys is
+ * current; CPS_E_SIGNATURE, CPS_E_CERT_UNTRUSTED and the like: it is not what it says; CPS_E_JWS: it is none;
+ * CPS_E_CONFIG: no trust_file, or nobody to ask; what cps_publish and x5u give. */
+CPS_API enum cps_code cps_find_keys(struct cps *cps, const char *dest, struct cps_found_keys *out,
+                                    struct cps_error *err) CPS_MUST_CHECK;
+CPS_API enum cps_code cps_find_keys_async(struct cps *cps, const char *dest, cps_found_keys_cb callback, void *arg,
+                                          struct cps_error *err) CPS_MUST_CHECK;
+
+/* Gives a key record to the directory of the CPS (PUT /keys/{subject}): subject is an SPC or a number that it is about.
+ * Codes as cps_publish; CPS_E_REFUSED also if the CPS has a newer one. Repeating it is harmless. */
+CPS_API enum cps_code cps_put_keys(struct cps *cps, const char *subject, const char *record, size_t len,
+                                   struct cps_error *err) CPS_MUST_CHECK;
 
 /* ---- The CPS itself ---------------------------------------------------------------------------------------------- */
 

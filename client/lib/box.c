@@ -1,6 +1,7 @@
 #include "client/lib/box.h"
 
 #include "client/lib/remote.h"
+#include "client/lib/route.h"
 
 #include <stddef.h>
 #include <stdlib.h>
@@ -227,7 +228,10 @@ static enum cps_code begin_read(struct cps_box *box, enum cps_read_kind kind, ui
     enum cps_code code = cps_ask_retrieve(&read->transfer.request, cps, &box->dest, box->cursor,
                                           kind == CPS_READ_WAIT ? wait_ms : 0, err);
     if (code == CPS_OK) {
-        code = cps_transport_submit(cps->transport, &read->transfer, err);
+        code = cps_route_to(&read->transfer.request.route, cps, &box->dest, NULL, err);
+    }
+    if (code == CPS_OK) {
+        code = cps_route_submit(cps, &read->transfer, err);
     }
     if (code != CPS_OK) {
         free_read(read);

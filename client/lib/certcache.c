@@ -252,7 +252,7 @@ static struct fetch *make_fetch(struct cps_certcache *cache, const char *url)
     fetch->transfer.done = fetched;
     fetch->transfer.arg = fetch;
     fetch->transfer.request = (struct cps_request){
-        .route = CPS_ROUTE_CERTIFICATE,
+        .lane = CPS_LANE_CERTIFICATE,
         .url = copy,
         .accept = "application/pem-certificate-chain, application/pkix-cert;q=0.8, */*;q=0.5",
         .response_max = STIR_CHAIN_OCTETS,

@@ -1,14 +1,41 @@
 #include "client/lib/exchange.h"
 
+#include "client/lib/directory.h"
 #include "client/lib/handle.h"
+#include "client/lib/route.h"
+
+/* Where the destination's record says. If there is none to be had, as if it was not asked for. False: later. */
+static bool find(struct cps_exchange *exchange, struct cps_error *err)
+{
+    struct cps *cps = exchange->task.cps;
+    struct cps_target *target = NULL;
+    if (!exchange->finding) {
+        return true;
+    }
+    if (cps_directory_get(cps->directory, &target, &exchange->dest, &exchange->task, err) == CPS_FOUND_LATER) {
+        return false;
+    }
+    exchange->finding = false;
+    cps_directory_leave(cps->directory, &exchange->task);
+    *err = (struct cps_error){0};
+    if (cps_route_to(&exchange->transfer.request.route, cps, &exchange->dest, target, err) != CPS_OK) {
+        exchange->transfer.request.route = NULL; /* err is the answer */
+    }
+    cps_target_unref(target);
+    return true;
+}
 
 static void step(struct cps_task *task)
 {
     struct cps_exchange *exchange = (struct cps_exchange *)task;
     struct cps_transfer *transfer = &exchange->transfer;
     if (!exchange->begun) {
+        struct cps_error *err = &transfer->response.error;
+        if (!find(exchange, err)) {
+            return;
+        }
         exchange->begun = true;
-        if (cps_transport_submit(task->cps->transport, transfer, &transfer->response.error) == CPS_OK) {
+        if (err->code == CPS_OK && cps_route_submit(task->cps, transfer, err) == CPS_OK) {
             return;
         }
     } else if (!atomic_load(&transfer->complete)) {
@@ -27,4 +54,15 @@ void cps_exchange_init(struct cps_exchange *exchange, struct cps *cps)
     exchange->task.step = step;
     exchange->transfer.done = cps_task_transfer_done;
     exchange->transfer.arg = &exchange->task;
+}
+
+enum cps_code cps_exchange_aim(struct cps_exchange *exchange, const struct stir_identity *dest, struct cps_error *err)
+{
+    struct cps *cps = exchange->task.cps;
+    exchange->finding = dest && cps->options.route_by_record;
+    if (exchange->finding) {
+        exchange->dest = *dest;
+        return CPS_OK;
+    }
+    return cps_route_to(&exchange->transfer.request.route, cps, dest, NULL, err);
 }

@@ -2,10 +2,14 @@
 
 #include "client/lib/box.h"
 #include "client/lib/certcache.h"
+#include "client/lib/directory.h"
+#include "client/lib/pinned.h"
 #include "client/lib/replay.h"
+#include "client/lib/route.h"
 #include "client/lib/spool.h"
 #include "client/lib/transport.h"
 #include "common/buf.h"
+#include "common/numtable.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -150,6 +154,26 @@ static enum cps_code open_transport(struct cps *cps, struct cps_error *err)
     return code == CPS_OK ? cps_transport_new(&cps->transport, &config, err) : code;
 }
 
+/* What says where destinations are. */
+static enum cps_code open_routes(struct cps *cps, struct cps_error *err)
+{
+    const struct cps_options *options = &cps->options;
+    struct stir_error cause = {0};
+    enum cps_code code = cps_routes_new(&cps->routes, cps, err);
+    if (code == CPS_OK && options->cps_url) {
+        code = cps_route_get(&cps->route, cps->routes, options->cps_url, false, CPS_E_CONFIG, err);
+        code = code == CPS_OK ? code : cps_fail_prefix(err, code, "cps_url");
+    }
+    if (code == CPS_OK && options->numbers_file) {
+        enum stir_code read = stir_numtable_load(&cps->numbers, options->numbers_file, &cause);
+        code = read == STIR_OK ? CPS_OK : cps_fail_stir(err, read, &cause);
+    }
+    if (code == CPS_OK && options->pinned_file) {
+        code = cps_pinned_load(&cps->pinned, options->pinned_file, err);
+    }
+    return code == CPS_OK ? cps_directory_new(&cps->directory, cps, err) : code;
+}
+
 static enum cps_code set_up(struct cps *cps, const struct cps_options *options, struct cps_error *err)
 {
     enum cps_code code = cps_options_copy(&cps->options, options, err);
@@ -164,6 +188,9 @@ static enum cps_code set_up(struct cps *cps, const struct cps_options *options, 
     }
     if (code == CPS_OK) {
         code = open_transport(cps, err);
+    }
+    if (code == CPS_OK) {
+        code = open_routes(cps, err);
     }
     if (code == CPS_OK) {
         code = cps_certcache_new(&cps->certs, cps, err);
@@ -209,7 +236,12 @@ void cps_free(struct cps *cps)
     cps_transport_free(cps->transport);
     cps_spool_free(cps->spool);
     cps_boxes_free(cps->boxes);
+    cps_directory_free(cps->directory);
     cps_certcache_free(cps->certs);
+    cps_pinned_free(cps->pinned);
+    stir_numtable_unref(cps->numbers);
+    cps_route_unref(cps->route);
+    cps_routes_free(cps->routes);
     cps_replay_free(cps->replay);
     stir_trust_unref(cps->trust);
     cps_options_clear(&cps->options);

@@ -10,18 +10,27 @@ struct cps_transport;
 struct cps_replay_memory;
 struct cps_certcache;
 struct cps_boxes;
+struct cps_routes;
+struct cps_route;
+struct cps_directory;
+struct cps_pinned;
 struct cps_spool;
 
 /* The handle. All but the counters is set by cps_new and constant afterwards; the parts have locks of their own. */
 struct cps {
-    struct cps_options options; /* our copies, with the defaults filled in; cps_url without a final '/' */
+    struct cps_options options; /* our copies, with the defaults filled in */
     struct stir_numbering numbering;
     struct stir_trust *trust;         /* NULL: no roots were given */
     struct cps_replay_memory *replay; /* NULL: none */
     struct cps_transport *transport;
     struct cps_certcache *certs;
     struct cps_boxes *boxes;
-    struct cps_spool *spool; /* NULL: none */
+    struct cps_spool *spool;       /* NULL: none */
+    struct stir_numtable *numbers; /* NULL: none */
+    struct cps_pinned *pinned;     /* NULL: none */
+    struct cps_routes *routes;
+    struct cps_route *route; /* that of cps_url; NULL: none */
+    struct cps_directory *directory;
     atomic_uint in_flight;
     atomic_bool closing; /* cps_free has begun: background tasks are to end */
 };

@@ -40,7 +40,8 @@ static enum cps_code prepare(struct asking *op, struct cps *cps, struct cps_erro
     cps_exchange_init(&op->exchange, cps);
     op->exchange.conclude = conclude;
     op->exchange.free = free_asking;
-    return cps_ask_health(&op->exchange.transfer.request, cps, err);
+    enum cps_code code = cps_ask_health(&op->exchange.transfer.request, cps, err);
+    return code == CPS_OK ? cps_exchange_aim(&op->exchange, NULL, err) : code;
 }
 
 enum cps_code cps_health(struct cps *cps, struct cps_health_status *out, struct cps_error *err)

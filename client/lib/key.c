@@ -25,6 +25,12 @@ static enum cps_code wrap(struct cps_key **out, EVP_PKEY *pkey, bool is_private,
     return CPS_OK;
 }
 
+enum cps_code cps_key_wrap(struct cps_key **out, EVP_PKEY *pkey, struct cps_error *err)
+{
+    (void)EVP_PKEY_up_ref(pkey);
+    return wrap(out, pkey, false, err);
+}
+
 enum cps_code cps_key_load(struct cps_key **out, const char *uri, bool want_private, struct cps_error *err)
 {
     struct stir_error cause = {0};

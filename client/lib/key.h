@@ -13,6 +13,9 @@ struct cps_key {
     atomic_int refs;
 };
 
+/* A public key that somebody else holds too: gets a reference of its own. CPS_E_NOMEM, CPS_E_KEY. */
+enum cps_code cps_key_wrap(struct cps_key **out, EVP_PKEY *pkey, struct cps_error *err) STIR_MUST_CHECK;
+
 /* References to keys for an operation that outlives its caller's array; freed with cps_keys_free. CPS_E_INVAL: none,
  * too many, a NULL, a public one where private ones are wanted. */
 #define CPS_KEYS_MAX 64

@@ -1,11 +1,10 @@
 #include "client/lib/handle.h"
-#include "common/url.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 /* Fields of older callers' structs end here; a smaller struct is no struct of ours. */
-#define OLDEST_SIZE sizeof(struct cps_options)
+#define OLDEST_SIZE offsetof(struct cps_options, numbers_file)
 
 static const struct {
     const char *name;
@@ -15,9 +14,10 @@ static const struct {
     {                                                                                                                  \
 #field, offsetof(struct cps_options, field)                                                                    \
     }
-    TEXT(cps_url),         TEXT(tls_ca_file),  TEXT(tls_cert_file),   TEXT(tls_key_file),         TEXT(trust_file),
-    TEXT(crl_issuer_file), TEXT(x5u_dir),      TEXT(x5u_ca_file),     TEXT(spool_file),           TEXT(spool_hash_key),
-    TEXT(replay_file),     TEXT(country_code), TEXT(national_prefix), TEXT(international_prefix),
+    TEXT(cps_url),         TEXT(tls_ca_file),          TEXT(tls_cert_file), TEXT(tls_key_file),
+    TEXT(trust_file),      TEXT(crl_issuer_file),      TEXT(x5u_dir),       TEXT(x5u_ca_file),
+    TEXT(spool_file),      TEXT(spool_hash_key),       TEXT(replay_file),   TEXT(country_code),
+    TEXT(national_prefix), TEXT(international_prefix), TEXT(numbers_file),  TEXT(pinned_file),
 #undef TEXT
 };
 
@@ -51,6 +51,9 @@ static const struct {
     NUMBER(spool_parallel, 8, 1, 256),
     NUMBER(spool_retry_min_ms, 250, 1, 60000),
     NUMBER(spool_retry_max_ms, 10000, 1, 600000),
+    NUMBER(key_cache_max, 4096, 1, 10000000),
+    NUMBER(key_max_age_s, 3600, 1, 31536000),
+    NUMBER(key_negative_s, 30, 1, 86400),
 #undef NUMBER
 };
 
@@ -179,20 +182,8 @@ static enum cps_code check_policy(struct cps_options *options, struct cps_error 
     return CPS_OK;
 }
 
-static enum cps_code check_network(struct cps_options *options, struct cps_error *err)
+static enum cps_code check_network(const struct cps_options *options, struct cps_error *err)
 {
-    struct stir_url url;
-    struct stir_error cause = {0};
-    char *text = *text_at(options, 0);
-    if (text) {
-        enum stir_code code = stir_url_parse(&url, text, strlen(text), STIR_E_CONFIG, &cause);
-        if (code != STIR_OK) {
-            return cps_fail_prefix(err, cps_fail_stir(err, code, &cause), "cps_url");
-        }
-        for (size_t n = strlen(text); n && text[n - 1] == '/'; n--) {
-            text[n - 1] = '\0';
-        }
-    }
     if ((options->tls_cert_file != NULL) != (options->tls_key_file != NULL)) {
         return cps_fail(err, CPS_E_CONFIG, "tls_cert_file and tls_key_file go together");
     }

@@ -42,8 +42,10 @@ static enum cps_code prepare(struct publishing *op, struct cps *cps, const char 
     op->exchange.conclude = conclude;
     op->exchange.free = free_publishing;
     enum cps_code code = cps_dest_check(&box, cps, dest, err);
-    return code == CPS_OK ? cps_ask_publish(&op->exchange.transfer.request, cps, &box, envelope, len, ttl_s, err)
-                          : code;
+    if (code == CPS_OK) {
+        code = cps_ask_publish(&op->exchange.transfer.request, cps, &box, envelope, len, ttl_s, err);
+    }
+    return code == CPS_OK ? cps_exchange_aim(&op->exchange, &box, err) : code;
 }
 
 enum cps_code cps_publish(struct cps *cps, const char *dest, const char *envelope, size_t len, uint32_t ttl_s,

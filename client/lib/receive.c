@@ -1,5 +1,6 @@
 #include "client/lib/box.h"
 #include "client/lib/certcache.h"
+#include "client/lib/directory.h"
 #include "client/lib/key.h"
 #include "client/lib/open.h"
 #include "client/lib/remote.h"
@@ -25,6 +26,7 @@ struct receiving {
     int64_t deadline_ms; /* for a PASSporT to arrive */
     int64_t last_ms;     /* for everything */
 
+    bool found; /* where the box is */
     struct cps_box *box;
     enum {
         READING, /* all that is in the box now */
@@ -243,6 +245,7 @@ static void conclude(struct receiving *op, enum cps_code code, const struct cps_
         cps_box_leave(op->box, task);
     }
     cps_certcache_leave(task->cps->certs, task);
+    cps_directory_leave(task->cps->directory, task);
     if (code != CPS_OK) {
         cps_result_clear(&op->best);
         cps_result_set(&op->best, code, err);
@@ -365,11 +368,28 @@ static enum cps_code enter(struct receiving *op, struct cps_error *err)
     return cps_box_enter(&op->box, op->task.cps->boxes, &op->message.dest[0], digest, &op->task, &op->read, err);
 }
 
+/* The destination's own record says where its box is; box.c looks at what is known of it. False: later. */
+static bool find(struct receiving *op)
+{
+    struct cps *cps = op->task.cps;
+    struct cps_target *target = NULL;
+    struct cps_error err = {0};
+    if (op->found || !cps->options.route_by_record) {
+        return true;
+    }
+    op->found = cps_directory_get(cps->directory, &target, &op->message.dest[0], &op->task, &err) != CPS_FOUND_LATER;
+    cps_target_unref(target);
+    return op->found;
+}
+
 static void step(struct cps_task *task)
 {
     struct receiving *op = (struct receiving *)task;
     struct cps_error err = {0};
     enum cps_code code = task->background && atomic_load(&task->cps->closing) ? CPS_E_CLOSED : CPS_OK;
+    if (code == CPS_OK && !find(op)) {
+        return;
+    }
     if (code == CPS_OK && !op->box) {
         code = enter(op, &err);
     }

@@ -2,6 +2,7 @@
 
 #include "common/json.h"
 #include "common/jwe.h"
+#include "common/keyrecord.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +10,7 @@
 
 #define WAIT_MAX_S 300
 
-/* Base URL, path, and what else is put behind; unreserved characters stay, all others are escaped. */
+/* Unreserved characters stay, all others are escaped. */
 static void put_escaped(struct stir_buf *out, const char *text)
 {
     for (; *text; text++) {
@@ -24,15 +25,6 @@ static void put_escaped(struct stir_buf *out, const char *text)
     }
 }
 
-static enum cps_code begin_url(struct stir_buf *url, const struct cps *cps, struct cps_error *err)
-{
-    if (!cps->options.cps_url) {
-        return cps_fail(err, CPS_E_CONFIG, "no CPS is configured (cps_url)");
-    }
-    stir_buf_puts(url, cps->options.cps_url);
-    return CPS_OK;
-}
-
 static void put_box(struct stir_buf *url, const struct stir_identity *dest)
 {
     char segment[3 * STIR_IDENTITY_MAX + 1];
@@ -40,11 +32,11 @@ static void put_box(struct stir_buf *url, const struct stir_identity *dest)
     stir_buf_printf(url, "/cps/%s/ppts", segment);
 }
 
-static enum cps_code end_url(struct cps_request *out, struct stir_buf *url, struct cps_error *err)
+static enum cps_code end_path(struct cps_request *out, struct stir_buf *url, struct cps_error *err)
 {
-    out->url = stir_buf_steal(url, NULL);
+    out->path = stir_buf_steal(url, NULL);
     stir_buf_free(url);
-    return out->url ? CPS_OK : cps_fail(err, CPS_E_NOMEM, "out of memory");
+    return out->path ? CPS_OK : cps_fail(err, CPS_E_NOMEM, "out of memory");
 }
 
 enum cps_code cps_ask_publish(struct cps_request *out, const struct cps *cps, const struct stir_identity *dest,
@@ -54,30 +46,26 @@ enum cps_code cps_ask_publish(struct cps_request *out, const struct cps *cps, co
     if (len == 0 || len > STIR_JWE_MAX) {
         return cps_fail(err, CPS_E_TOO_BIG, "the envelope has %zu octets, not 1 to %d", len, STIR_JWE_MAX);
     }
-    enum cps_code code = begin_url(&url, cps, err);
-    if (code != CPS_OK) {
-        return code;
-    }
     put_box(&url, dest);
     if (ttl_s) {
         stir_buf_printf(&url, "?ttl=%u", ttl_s);
     }
     *out = (struct cps_request){
-        .route = CPS_ROUTE_SERVICE,
+        .lane = CPS_LANE_SERVICE,
         .content_type = "application/passport",
         .accept = "application/problem+json",
         .body_len = len,
         .response_max = 65536,
         .timeout_ms = cps->options.request_timeout_ms,
     };
-    code = end_url(out, &url, err);
+    enum cps_code code = end_path(out, &url, err);
     if (code != CPS_OK) {
         return code;
     }
     out->body = malloc(len);
     if (!out->body) {
-        free(out->url);
-        out->url = NULL;
+        free(out->path);
+        out->path = NULL;
         return cps_fail(err, CPS_E_NOMEM, "out of memory");
     }
     memcpy(out->body, envelope, len);
@@ -88,10 +76,6 @@ enum cps_code cps_ask_retrieve(struct cps_request *out, const struct cps *cps, c
                                const char *after, uint32_t wait_ms, struct cps_error *err)
 {
     struct stir_buf url = {0};
-    enum cps_code code = begin_url(&url, cps, err);
-    if (code != CPS_OK) {
-        return code;
-    }
     unsigned wait_s = wait_ms / 1000 + (wait_ms % 1000 ? 1 : 0);
     wait_s = wait_s > WAIT_MAX_S ? WAIT_MAX_S : wait_s;
     put_box(&url, dest);
@@ -100,30 +84,58 @@ enum cps_code cps_ask_retrieve(struct cps_request *out, const struct cps *cps, c
         put_escaped(&url, after);
     }
     *out = (struct cps_request){
-        .route = wait_s ? CPS_ROUTE_WAIT : CPS_ROUTE_SERVICE,
+        .lane = wait_s ? CPS_LANE_WAIT : CPS_LANE_SERVICE,
         .accept = "application/json",
         .prefer_wait_s = wait_s,
         .response_max = cps->options.max_response_octets,
         .timeout_ms = cps->options.request_timeout_ms + wait_s * 1000,
     };
-    return end_url(out, &url, err);
+    return end_path(out, &url, err);
 }
 
 enum cps_code cps_ask_health(struct cps_request *out, const struct cps *cps, struct cps_error *err)
 {
     struct stir_buf url = {0};
-    enum cps_code code = begin_url(&url, cps, err);
-    if (code != CPS_OK) {
-        return code;
-    }
     stir_buf_puts(&url, "/health");
     *out = (struct cps_request){
-        .route = CPS_ROUTE_SERVICE,
+        .lane = CPS_LANE_SERVICE,
         .accept = "application/json",
         .response_max = 65536,
         .timeout_ms = cps->options.request_timeout_ms,
     };
-    return end_url(out, &url, err);
+    return end_path(out, &url, err);
+}
+
+enum cps_code cps_ask_keys(struct cps_request *out, const struct cps *cps, const char *subject, const char *record,
+                           size_t len, struct cps_error *err)
+{
+    struct stir_buf url = {0};
+    if (record && (len == 0 || len > STIR_KEYRECORD_MAX)) {
+        return cps_fail(err, CPS_E_TOO_BIG, "the key record has %zu octets, not 1 to %d", len, STIR_KEYRECORD_MAX);
+    }
+    stir_buf_puts(&url, "/keys/");
+    put_escaped(&url, subject);
+    *out = (struct cps_request){
+        .lane = CPS_LANE_SERVICE,
+        .content_type = "application/jwt",
+        .accept = record ? "application/problem+json" : "application/jwt",
+        .put = true,
+        .body_len = record ? len : 0,
+        .response_max = STIR_KEYRECORD_MAX,
+        .timeout_ms = cps->options.request_timeout_ms,
+    };
+    enum cps_code code = end_path(out, &url, err);
+    if (code != CPS_OK || !record) {
+        return code;
+    }
+    out->body = malloc(len);
+    if (!out->body) {
+        free(out->path);
+        out->path = NULL;
+        return cps_fail(err, CPS_E_NOMEM, "out of memory");
+    }
+    memcpy(out->body, record, len);
+    return CPS_OK;
 }
 
 static enum cps_code code_of_status(int status)

@@ -46,7 +46,10 @@ static enum cps_code prepare(struct retrieval *op, struct cps *cps, const char *
     op->exchange.conclude = conclude;
     op->exchange.free = free_retrieval;
     enum cps_code code = cps_dest_check(&box, cps, dest, err);
-    return code == CPS_OK ? cps_ask_retrieve(&op->exchange.transfer.request, cps, &box, after, wait_ms, err) : code;
+    if (code == CPS_OK) {
+        code = cps_ask_retrieve(&op->exchange.transfer.request, cps, &box, after, wait_ms, err);
+    }
+    return code == CPS_OK ? cps_exchange_aim(&op->exchange, &box, err) : code;
 }
 
 enum cps_code cps_retrieve(struct cps *cps, const char *dest, const char *after, uint32_t wait_ms,

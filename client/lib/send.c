@@ -1,6 +1,8 @@
+#include "client/lib/directory.h"
 #include "client/lib/key.h"
 #include "client/lib/message.h"
 #include "client/lib/remote.h"
+#include "client/lib/route.h"
 #include "client/lib/signer.h"
 #include "client/lib/spool_send.h"
 #include "client/lib/task.h"
@@ -10,9 +12,21 @@
 
 #define ENVELOPES_MAX 1024 /* of one message */
 
-/* Publishing all envelopes of one message. Signing and sealing are done before it begins. */
+/* A recipient that has to be looked for: its CPS, and its keys unless they were given. */
+struct sought {
+    struct stir_identity box;
+    struct cps_keys keys;
+    bool over;
+};
+
+/* Publishing all envelopes of one message. Signing is done before it begins, and sealing where nothing has to be looked
+ * for. */
 struct sending {
     struct cps_task task;
+    struct cps_signer *chain_of; /* whose chain travels along, or NULL */
+    uint32_t ttl_s;
+    struct sought *sought;
+    size_t sought_count;
     struct cps_transfer *transfers;
     size_t count;
     size_t begun;
@@ -35,6 +49,11 @@ static void clear(struct sending *op)
         cps_transfer_clear(&op->transfers[i]);
     }
     free(op->transfers);
+    for (size_t i = 0; i < op->sought_count; i++) {
+        cps_keys_free(&op->sought[i].keys);
+    }
+    free(op->sought);
+    cps_signer_free(op->chain_of);
     cps_spool_batch_clear(&op->spool);
     cps_sent_clear(&op->result);
 }
@@ -45,7 +64,7 @@ static void submit_all(struct sending *op)
         struct cps_transfer *transfer = &op->transfers[op->begun];
         transfer->done = cps_task_transfer_done;
         transfer->arg = &op->task;
-        if (cps_transport_submit(op->task.cps->transport, transfer, &transfer->response.error) != CPS_OK) {
+        if (cps_route_submit(op->task.cps, transfer, &transfer->response.error) != CPS_OK) {
             atomic_store(&transfer->complete, true);
         }
     }
@@ -99,19 +118,101 @@ static void add_spooled(struct sending *op)
     }
 }
 
-static void step(struct cps_task *task)
+/* Seals the PASSporT for a recipient's keys and puts what is to be published behind what there is. */
+static enum cps_code add_envelopes(struct sending *op, const struct stir_identity *box, const struct cps_target *target,
+                                   const struct cps_key *const *keys, size_t key_count, struct cps_error *err)
 {
-    struct sending *op = (struct sending *)task;
+    struct cps *cps = op->task.cps;
+    struct cps_envelopes envelopes = {0};
+    enum cps_code code =
+        cps_seal(cps, op->result.passport, op->result.passport_len, op->chain_of, keys, key_count, &envelopes, err);
+    for (size_t i = 0; code == CPS_OK && i < envelopes.count; i++) {
+        struct cps_request *request = &op->transfers[op->count].request;
+        code = cps_ask_publish(request, cps, box, envelopes.items[i].text, envelopes.items[i].len, op->ttl_s, err);
+        if (code == CPS_OK) {
+            code = cps_route_to(&request->route, cps, box, target, err);
+        }
+        if (code == CPS_OK) {
+            cps_spool_batch_add(&op->spool, box, request->body, request->body_len);
+            op->count++;
+            op->result.octets += envelopes.items[i].len;
+        } else {
+            cps_transfer_clear(&op->transfers[op->count]);
+        }
+    }
+    op->result.envelopes = op->count;
+    cps_envelopes_clear(&envelopes);
+    return code;
+}
+
+/* What is to be done with a recipient that was looked for. Keys that were given need no record. */
+static enum cps_code add_found(struct sending *op, const struct sought *sought, const struct cps_target *target,
+                               struct cps_error *err)
+{
+    const struct cps_key *keys[CPS_RECORD_KEYS];
+    if (sought->keys.count) {
+        return add_envelopes(op, &sought->box, target, (const struct cps_key *const *)sought->keys.items,
+                             sought->keys.count, err);
+    }
+    if (!target) {
+        return err->code;
+    }
+    size_t count = cps_target_keys(target, cps_now(op->task.cps), keys);
+    return count ? add_envelopes(op, &sought->box, target, keys, count, err)
+                 : cps_fail(err, CPS_E_KEY, "no key of the destination is current");
+}
+
+/* True: nobody has to be looked for any more. */
+static bool find_all(struct sending *op)
+{
+    struct cps *cps = op->task.cps;
+    bool all = true;
+    for (size_t i = 0; i < op->sought_count; i++) {
+        struct sought *sought = &op->sought[i];
+        struct cps_target *target = NULL;
+        struct cps_error err = {0};
+        if (sought->over) {
+            continue;
+        }
+        if (cps_directory_get(cps->directory, &target, &sought->box, &op->task, &err) == CPS_FOUND_LATER) {
+            all = false;
+            continue;
+        }
+        sought->over = true;
+        if (add_found(op, sought, target, &err) != CPS_OK) {
+            keep_first(&op->result.error, &err);
+        }
+        cps_target_unref(target);
+    }
+    if (all) {
+        cps_directory_leave(cps->directory, &op->task);
+    }
+    return all;
+}
+
+/* True when nothing is under way any more. */
+static bool go_on(struct sending *op)
+{
+    bool found = op->counted || find_all(op);
     if (!op->spool.offline) {
         submit_all(op);
         if (!all_answered(op)) {
-            return;
+            return false;
         }
+    }
+    if (!found) {
+        return false;
     }
     if (!op->counted) {
         add_up(op);
     }
-    if (!cps_spool_batch_done(&op->spool)) {
+    return cps_spool_batch_done(&op->spool);
+}
+
+static void step(struct cps_task *task)
+{
+    struct sending *op = (struct sending *)task;
+    if (!go_on(op)) {
         return;
     }
     add_spooled(op);
@@ -127,7 +228,8 @@ static void step(struct cps_task *task)
 static enum cps_code check_recipient(struct stir_identity *box, struct cps *cps, const struct cps_checked *message,
                                      const struct cps_recipient *recipient, struct cps_error *err)
 {
-    enum cps_code code = cps_keys_check(recipient->keys, recipient->key_count, false, err);
+    enum cps_code code =
+        recipient->key_count ? cps_keys_check(recipient->keys, recipient->key_count, false, err) : CPS_OK;
     if (code == CPS_OK) {
         code = cps_dest_check(box, cps, recipient->dest, err);
     }
@@ -142,34 +244,27 @@ static enum cps_code check_recipient(struct stir_identity *box, struct cps *cps,
     return cps_fail(err, CPS_E_INVAL, "a recipient's dest is none of the message's");
 }
 
-static enum cps_code add_recipient(struct sending *op, const struct stir_identity *box, const struct cps_signer *signer,
-                                   const struct cps_recipient *recipient, uint32_t ttl_s, struct cps_error *err)
+static enum cps_code add_recipient(struct sending *op, const struct stir_identity *box,
+                                   const struct cps_recipient *recipient, struct cps_error *err)
 {
-    struct cps_envelopes envelopes = {0};
-    enum cps_code code =
-        cps_seal(op->task.cps, op->result.passport, op->result.passport_len, signer->with_chain ? signer : NULL,
-                 recipient->keys, recipient->key_count, &envelopes, err);
-    for (size_t i = 0; code == CPS_OK && i < envelopes.count; i++) {
-        code = cps_ask_publish(&op->transfers[op->count].request, op->task.cps, box, envelopes.items[i].text,
-                               envelopes.items[i].len, ttl_s, err);
-        if (code == CPS_OK) {
-            const struct cps_request *request = &op->transfers[op->count].request;
-            cps_spool_batch_add(&op->spool, box, request->body, request->body_len);
-            op->count++;
-            op->result.octets += envelopes.items[i].len;
-        }
+    if (recipient->key_count && !op->task.cps->options.route_by_record) {
+        return add_envelopes(op, box, NULL, recipient->keys, recipient->key_count, err);
     }
-    op->result.envelopes = op->count;
-    cps_envelopes_clear(&envelopes);
-    return code;
+    struct sought *sought = &op->sought[op->sought_count];
+    sought->box = *box;
+    op->sought_count++;
+    return recipient->key_count ? cps_keys_take(&sought->keys, recipient->keys, recipient->key_count, false, err)
+                                : CPS_OK;
 }
 
+/* How many there may be: a recipient that is looked for has as many keys as a record can list. */
 static enum cps_code count_envelopes(size_t *total, const struct cps_recipient *recipients, size_t count,
                                      struct cps_error *err)
 {
     *total = 0;
     for (size_t i = 0; recipients && i < count && *total <= ENVELOPES_MAX; i++) {
-        *total += recipients[i].key_count <= ENVELOPES_MAX ? recipients[i].key_count : ENVELOPES_MAX + 1;
+        size_t keys = recipients[i].key_count ? recipients[i].key_count : CPS_RECORD_KEYS;
+        *total += keys <= ENVELOPES_MAX ? keys : ENVELOPES_MAX + 1;
     }
     if (*total == 0 || *total > ENVELOPES_MAX) {
         return cps_fail(err, CPS_E_INVAL, "the recipients have %s keys than a message can have",
@@ -179,8 +274,7 @@ static enum cps_code count_envelopes(size_t *total, const struct cps_recipient *
 }
 
 static enum cps_code seal_all(struct sending *op, const struct cps_signer *signer, const struct cps_message *message,
-                              const struct cps_recipient *recipients, size_t recipient_count, uint32_t ttl_s,
-                              struct cps_error *err)
+                              const struct cps_recipient *recipients, size_t recipient_count, struct cps_error *err)
 {
     struct cps_checked checked;
     struct stir_identity box;
@@ -192,7 +286,7 @@ static enum cps_code seal_all(struct sending *op, const struct cps_signer *signe
     for (size_t i = 0; code == CPS_OK && i < recipient_count; i++) {
         code = check_recipient(&box, op->task.cps, &checked, &recipients[i], err);
         if (code == CPS_OK) {
-            code = add_recipient(op, &box, signer, &recipients[i], ttl_s, err);
+            code = add_recipient(op, &box, &recipients[i], err);
         }
     }
     cps_checked_clear(&checked);
@@ -210,19 +304,22 @@ static enum cps_code prepare(struct sending *op, struct cps *cps, const struct c
     }
     op->task.cps = cps;
     op->task.step = step;
+    op->ttl_s = ttl_s;
+    op->chain_of = signer->with_chain ? cps_signer_ref(signer) : NULL;
     enum cps_code code = count_envelopes(&total, recipients, recipient_count, err);
     if (code != CPS_OK) {
         return code;
     }
     op->transfers = calloc(total, sizeof(*op->transfers));
-    if (!op->transfers) {
+    op->sought = calloc(recipient_count, sizeof(*op->sought));
+    if (!op->transfers || !op->sought) {
         return cps_fail(err, CPS_E_NOMEM, "out of memory");
     }
     code = cps_spool_batch_init(&op->spool, &op->task, spooling, total, message->iat, ttl_s, err);
     if (code != CPS_OK) {
         return code;
     }
-    return seal_all(op, signer, message, recipients, recipient_count, ttl_s, err);
+    return seal_all(op, signer, message, recipients, recipient_count, err);
 }
 
 enum cps_code cps_send_with_spool(struct cps *cps, const struct cps_signer *signer, const struct cps_message *message,

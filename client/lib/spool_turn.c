@@ -1,3 +1,4 @@
+#include "client/lib/directory.h"
 #include "client/lib/remote.h"
 #include "client/lib/spool_internal.h"
 
@@ -36,6 +37,21 @@ static void attempt_done(struct cps_transfer *transfer)
     pthread_mutex_unlock(&spool->lock);
 }
 
+/* Where it goes. While the destination's record is being looked for, its box alone has to wait. */
+static enum cps_code aim(struct cps_spool_attempt *attempt, struct cps *cps, const struct stir_identity *dest)
+{
+    struct cps_target *target = NULL;
+    struct cps_error *err = &attempt->error;
+    if (cps->options.route_by_record &&
+        cps_directory_get(cps->directory, &target, dest, NULL, err) == CPS_FOUND_LATER) {
+        return cps_fail(err, CPS_E_BOX_FULL, "the destination's CPS is being looked for");
+    }
+    *err = (struct cps_error){0};
+    enum cps_code code = cps_route_to(&attempt->transfer.request.route, cps, dest, target, err);
+    cps_target_unref(target);
+    return code;
+}
+
 /* A row that was lent becomes an attempt. What cannot become one is settled in the next transaction. */
 static void take(void *arg, const struct cps_spool_entry *entry)
 {
@@ -52,11 +68,15 @@ static void take(void *arg, const struct cps_spool_entry *entry)
     attempt->transfer.done = attempt_done;
     attempt->transfer.arg = attempt;
     memcpy(dest.text, entry->dest, dest.len + 1);
+    dest.kind = strchr(dest.text, ':') ? STIR_IDENTITY_URI : STIR_IDENTITY_TN;
     left = entry->keep_until && left < 1 ? 1 : left;
     enum cps_code code = dest.len ? CPS_OK : cps_fail(&attempt->error, CPS_E_INVAL, "the entry is damaged");
     if (code == CPS_OK) {
         code = cps_ask_publish(&attempt->transfer.request, spool->cps, &dest, entry->envelope, entry->len,
                                left < UINT32_MAX ? (uint32_t)left : UINT32_MAX, &attempt->error);
+    }
+    if (code == CPS_OK) {
+        code = aim(attempt, spool->cps, &dest);
     }
     attempt->ready = code == CPS_OK;
     attempt->next = spool->lent;
@@ -170,7 +190,7 @@ static void launch(struct cps_spool *spool)
             (void)cps_fail(err, CPS_E_CLOSED, "the handle was freed");
         } else if (!attempt->ready) {
             *err = attempt->error;
-        } else if (cps_transport_submit(spool->cps->transport, &attempt->transfer, err) == CPS_OK) {
+        } else if (cps_route_submit(spool->cps, &attempt->transfer, err) == CPS_OK) {
             spool->under_way++;
             continue;
         }

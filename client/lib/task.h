@@ -27,7 +27,7 @@ struct cps_task {
     struct cps_task *next_posted;
     bool posted;
     /* private to the waiting lists (waiters.h), each under its owner's lock */
-    struct cps_task *next_waiting[2], **waiting_link[2];
+    struct cps_task *next_waiting[3], **waiting_link[3];
 };
 
 /* Runs a blocking operation to its end. CPS_E_BUSY and CPS_E_IN_CALLBACK: it was not begun. */
@@ -52,6 +52,7 @@ void cps_task_transfer_done(struct cps_transfer *transfer);
 enum cps_waiting {
     CPS_WAITING_BOX,
     CPS_WAITING_CERTIFICATE,
+    CPS_WAITING_KEYS,
 };
 
 struct cps_waiters {

@@ -1,5 +1,6 @@
 #include "client/lib/transport.h"
 
+#include "client/lib/route.h"
 #include "client/lib/task.h"
 #include "client/lib/transport_curl.h"
 
@@ -9,7 +10,7 @@
 #include <string.h>
 #include <time.h>
 
-#define ROUTES (CPS_ROUTE_CERTIFICATE + 1)
+#define LANES (CPS_LANE_CERTIFICATE + 1)
 #define CERTIFICATES_AT_ONCE 256
 #define IDLE_HANDLES 16
 #define POLL_MAX_MS 1000
@@ -31,9 +32,9 @@ struct cps_transport {
     struct cps_task *tasks;                /* all in the background */
     struct cps_task *posted, **posted_end; /* those to be stepped */
     /* the I/O thread's own */
-    struct queue waiting[ROUTES];
+    struct queue waiting[LANES];
     struct cps_transfer *active;
-    unsigned active_count[ROUTES];
+    unsigned active_count[LANES];
     CURL *idle[IDLE_HANDLES];
     unsigned idle_count;
     int64_t next_due_ms; /* no task is due before it */
@@ -48,9 +49,13 @@ int64_t cps_monotonic_ms(void)
 
 void cps_transfer_clear(struct cps_transfer *transfer)
 {
+    cps_route_unref(transfer->request.route);
+    free(transfer->request.path);
     free(transfer->request.url);
     free(transfer->request.body);
     stir_buf_free(&transfer->response.body);
+    transfer->request.route = NULL;
+    transfer->request.path = NULL;
     transfer->request.url = NULL;
     transfer->request.body = NULL;
 }
@@ -87,7 +92,17 @@ static void give_back(struct cps_transport *transport, CURL *easy)
     }
 }
 
-/* Lets go of a transfer. Its owner may free it in `done`. */
+/* Puts a transfer back where it waits for its turn, as if it had never been tried. */
+static void retry(struct cps_transport *transport, struct cps_transfer *transfer)
+{
+    stir_buf_free(&transfer->response.body);
+    transfer->response = (struct cps_response){0};
+    transfer->refused = false;
+    transfer->error_text[0] = '\0';
+    push(&transport->waiting[transfer->request.lane], transfer);
+}
+
+/* Lets go of a transfer, unless there is another attempt to make. Its owner may free it in `done`. */
 static void complete(struct cps_transport *transport, struct cps_transfer *transfer)
 {
     if (transfer->link) {
@@ -96,13 +111,17 @@ static void complete(struct cps_transport *transport, struct cps_transfer *trans
             transfer->next->link = transfer->link;
         }
         transfer->link = NULL;
-        transport->active_count[transfer->request.route]--;
+        transport->active_count[transfer->request.lane]--;
     }
     give_back(transport, transfer->easy);
     curl_slist_free_all(transfer->headers);
     transfer->easy = NULL;
     transfer->headers = NULL;
-    transfer->done(transfer);
+    if (transfer->again && transfer->again(transfer)) {
+        retry(transport, transfer);
+    } else {
+        transfer->done(transfer);
+    }
 }
 
 static void cancel(struct cps_transport *transport, struct cps_transfer *transfer, enum cps_code code)
@@ -117,7 +136,10 @@ static void cancel(struct cps_transport *transport, struct cps_transfer *transfe
 static void launch(struct cps_transport *transport, struct cps_transfer *transfer)
 {
     int64_t left_ms = transfer->submitted_ms + transfer->request.timeout_ms - cps_monotonic_ms();
-    transfer->request.timeout_ms = left_ms > 0 ? (uint32_t)left_ms : 1; /* 0 would mean for ever */
+    transfer->attempt_ms = left_ms > 0 ? (uint32_t)left_ms : 1; /* 0 would mean for ever */
+    if (transfer->attempt_max_ms && transfer->attempt_ms > transfer->attempt_max_ms) {
+        transfer->attempt_ms = transfer->attempt_max_ms;
+    }
     CURL *easy = transport->idle_count ? transport->idle[--transport->idle_count] : curl_easy_init();
     transfer->easy = easy;
     if (!easy || !cps_curl_prepare(transfer, easy, &transport->config) ||
@@ -131,15 +153,15 @@ static void launch(struct cps_transport *transport, struct cps_transfer *transfe
         transfer->next->link = &transfer->next;
     }
     transport->active = transfer;
-    transport->active_count[transfer->request.route]++;
+    transport->active_count[transfer->request.lane]++;
 }
 
 /* What waited for a connection as long as it may wait for its answer has timed out. */
 static void expire_waiting(struct cps_transport *transport)
 {
     int64_t now = cps_monotonic_ms();
-    for (int route = 0; route < ROUTES; route++) {
-        struct queue *waiting = &transport->waiting[route];
+    for (int lane = 0; lane < LANES; lane++) {
+        struct queue *waiting = &transport->waiting[lane];
         while (waiting->first && now - waiting->first->submitted_ms >= waiting->first->request.timeout_ms) {
             struct cps_transfer *transfer = pop(waiting);
             (void)cps_fail(&transfer->response.error, CPS_E_TIMEOUT, "no connection became free in time");
@@ -148,13 +170,13 @@ static void expire_waiting(struct cps_transport *transport)
     }
 }
 
-static bool has_room(const struct cps_transport *transport, int route)
+static bool has_room(const struct cps_transport *transport, int lane)
 {
-    switch (route) {
-    case CPS_ROUTE_SERVICE:
-        return transport->active_count[route] < transport->config.max_connections;
-    case CPS_ROUTE_CERTIFICATE:
-        return transport->active_count[route] < CERTIFICATES_AT_ONCE;
+    switch (lane) {
+    case CPS_LANE_SERVICE:
+        return transport->active_count[lane] < transport->config.max_connections;
+    case CPS_LANE_CERTIFICATE:
+        return transport->active_count[lane] < CERTIFICATES_AT_ONCE;
     default:
         return true;
     }
@@ -163,9 +185,9 @@ static bool has_room(const struct cps_transport *transport, int route)
 static void launch_waiting(struct cps_transport *transport)
 {
     expire_waiting(transport);
-    for (int route = 0; route < ROUTES; route++) {
-        while (transport->waiting[route].first && has_room(transport, route)) {
-            launch(transport, pop(&transport->waiting[route]));
+    for (int lane = 0; lane < LANES; lane++) {
+        while (transport->waiting[lane].first && has_room(transport, lane)) {
+            launch(transport, pop(&transport->waiting[lane]));
         }
     }
 }
@@ -193,9 +215,9 @@ static void cancel_all(struct cps_transport *transport)
     while (transport->active) {
         cancel(transport, transport->active, CPS_E_CLOSED);
     }
-    for (int route = 0; route < ROUTES; route++) {
-        while (transport->waiting[route].first) {
-            cancel(transport, pop(&transport->waiting[route]), CPS_E_CLOSED);
+    for (int lane = 0; lane < LANES; lane++) {
+        while (transport->waiting[lane].first) {
+            cancel(transport, pop(&transport->waiting[lane]), CPS_E_CLOSED);
         }
     }
 }
@@ -263,13 +285,13 @@ static bool take_submitted(struct cps_transport *transport, bool *stopping)
     struct cps_transfer *transfer;
     pthread_mutex_lock(&transport->lock);
     while ((transfer = pop(&transport->submitted))) {
-        push(&transport->waiting[transfer->request.route], transfer);
+        push(&transport->waiting[transfer->request.lane], transfer);
     }
     *stopping = transport->stopping;
     bool left = transport->tasks != NULL;
     pthread_mutex_unlock(&transport->lock);
-    for (int route = 0; route < ROUTES; route++) {
-        left |= transport->waiting[route].first != NULL;
+    for (int lane = 0; lane < LANES; lane++) {
+        left |= transport->waiting[lane].first != NULL;
     }
     return !*stopping || left || transport->active;
 }
@@ -425,8 +447,8 @@ enum cps_code cps_transport_new(struct cps_transport **out, const struct cps_tra
     transport->config = *config;
     transport->submitted.end = &transport->submitted.first;
     transport->posted_end = &transport->posted;
-    for (int route = 0; route < ROUTES; route++) {
-        transport->waiting[route].end = &transport->waiting[route].first;
+    for (int lane = 0; lane < LANES; lane++) {
+        transport->waiting[lane].end = &transport->waiting[lane].first;
     }
     transport->next_due_ms = INT64_MAX;
     pthread_mutex_init(&transport->lock, NULL);

@@ -15,16 +15,22 @@
 struct cps_transport;
 struct cps_task;
 
-enum cps_route {
-    CPS_ROUTE_SERVICE,     /* to the CPS; shares max_connections */
-    CPS_ROUTE_WAIT,        /* to the CPS, a request that waits there: must not hold up the others */
-    CPS_ROUTE_CERTIFICATE, /* to anybody whom a PASSporT names: address filter, connection of its own, no redirect */
+struct cps_route;
+
+enum cps_lane {
+    CPS_LANE_SERVICE,     /* to the CPS; shares max_connections */
+    CPS_LANE_WAIT,        /* to the CPS, a request that waits there: must not hold up the others */
+    CPS_LANE_CERTIFICATE, /* to anybody whom a PASSporT names: address filter, connection of its own, no redirect */
 };
 
 struct cps_request {
-    enum cps_route route;
+    enum cps_lane lane;
+    struct cps_route *route;  /* owned reference: to whom, one after the other (cps_route_submit); NULL: url says it */
+    char *path;               /* owned, with a route: from '/' on, behind the base URL */
     char *url;                /* owned by the transfer */
     const char *content_type; /* static; with a body: POST */
+    bool put;                 /* with a body: PUT instead */
+    bool public_only;         /* special-purpose addresses are refused */
     const char *accept;       /* static or NULL */
     unsigned prefer_wait_s;   /* 0: none */
     char *body;               /* owned, NULL: GET */
@@ -50,6 +56,13 @@ struct cps_transfer {
     void (*done)(struct cps_transfer *transfer);
     void *arg;
     atomic_bool complete; /* set by `done`, for owners who look */
+    /* NULL, or called on the I/O thread when an attempt has ended, before `done`: true if the request was changed for
+     * another one, which then follows within the same timeout_ms */
+    bool (*again)(struct cps_transfer *transfer);
+    uint32_t attempt_max_ms; /* no attempt takes longer; 0: what is left of timeout_ms */
+    /* private to route.c */
+    unsigned server; /* who is asked now */
+    unsigned tried;  /* a bit for each who was asked */
     /* private to transport*.c */
     void *easy;
     void *headers;
@@ -57,6 +70,7 @@ struct cps_transfer {
     bool public_only;
     char error_text[256];
     int64_t submitted_ms;
+    uint32_t attempt_ms; /* what this attempt may take */
     struct cps_transfer *next, **link;
 };
 

@@ -127,7 +127,7 @@ static bool set_common(struct cps_transfer *transfer, CURL *easy, const struct c
     good &= curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L) == CURLE_OK;
     good &= curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK;
     good &= curl_easy_setopt(easy, CURLOPT_USERAGENT, "libcps/" CPS_VERSION) == CURLE_OK;
-    good &= curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms) == CURLE_OK;
+    good &= curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)transfer->attempt_ms) == CURLE_OK;
     good &= curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)config->connect_timeout_ms) == CURLE_OK;
     good &= curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)request->response_max) == CURLE_OK;
     good &= curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body) == CURLE_OK;
@@ -140,6 +140,7 @@ static bool set_common(struct cps_transfer *transfer, CURL *easy, const struct c
     good &= curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer) == CURLE_OK;
     if (request->body) {
         good &= curl_easy_setopt(easy, CURLOPT_POST, 1L) == CURLE_OK;
+        good &= !request->put || curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, "PUT") == CURLE_OK;
         good &= curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->body) == CURLE_OK;
         good &= curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_len) == CURLE_OK;
     }
@@ -149,7 +150,7 @@ static bool set_common(struct cps_transfer *transfer, CURL *easy, const struct c
 /* Whom to believe and as whom to appear. */
 static bool set_trust(struct cps_transfer *transfer, CURL *easy, const struct cps_transport_config *config)
 {
-    bool certificate = transfer->request.route == CPS_ROUTE_CERTIFICATE;
+    bool certificate = transfer->request.lane == CPS_LANE_CERTIFICATE;
     const char *ca_file = certificate ? config->x5u_ca_file : config->tls_ca_file;
     bool good = true;
     if (ca_file) {
@@ -164,7 +165,7 @@ static bool set_trust(struct cps_transfer *transfer, CURL *easy, const struct cp
         good &= curl_easy_setopt(easy, CURLOPT_SSLCERT, config->tls_cert_file) == CURLE_OK;
         good &= curl_easy_setopt(easy, CURLOPT_SSLKEY, config->tls_key_file) == CURLE_OK;
     }
-    transfer->public_only = certificate && !config->x5u_allow_private;
+    transfer->public_only = transfer->request.public_only || (certificate && !config->x5u_allow_private);
     return good;
 }
 

@@ -313,9 +313,14 @@ static void test_options_size(void)
     newer.more[3] = 0;
     newer.options.size = 0;
     CODE_IS(cps_new(&cps, &newer.options, &err), CPS_E_INVAL, err);
-    newer.options.size = sizeof(struct cps_options) - 1;
+    newer.options.size = offsetof(struct cps_options, numbers_file) - 1;
     CODE_IS(cps_new(&cps, &newer.options, &err), CPS_E_INVAL, err);
     CU_ASSERT_PTR_NULL(cps);
+    /* an older caller's struct ends there, and what is behind it is not looked at */
+    newer.options.size++;
+    newer.options.numbers_file = "/nowhere";
+    CODE_IS(cps_new(&cps, &newer.options, &err), CPS_OK, err);
+    cps_free(cps);
 }
 
 static void test_numbering(void)

@@ -376,8 +376,11 @@ static void test_send(void)
     CODE_IS(cps_send(world.cps, world.signer, &message, &recipient, 1, 0, &sent, &err), CPS_E_INVAL, err);
     cps_sent_clear(&sent);
     recipient.dest = WORLD_DEST;
-    recipient.key_count = 0;
-    CODE_IS(cps_send(world.cps, world.signer, &message, &recipient, 1, 0, &sent, &err), CPS_E_INVAL, err);
+    recipient.key_count = 0; /* so they are asked for */
+    will_answer(404, NULL, "");
+    CODE_IS(cps_send(world.cps, world.signer, &message, &recipient, 1, 0, &sent, &err), CPS_E_NOT_FOUND, err);
+    UNIT_STR(script.target, "/keys/12155551313", "target");
+    CU_ASSERT_EQUAL(sent.envelopes, 0);
     cps_sent_clear(&sent);
     CODE_IS(cps_send(world.cps, world.signer, &message, NULL, 0, 0, NULL, &err), CPS_E_INVAL, err);
     end();

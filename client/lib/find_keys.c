@@ -1,0 +1,175 @@
+/* Finding a destination's keys for the caller, and giving ours to a directory. */
+#include "client/lib/directory.h"
+#include "client/lib/exchange.h"
+#include "client/lib/message.h"
+#include "client/lib/remote.h"
+#include "client/lib/route.h"
+#include "client/lib/task.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- find ---- */
+
+struct seeking {
+    struct cps_task task;
+    struct stir_identity dest;
+    struct cps_found_keys result;
+    cps_found_keys_cb callback;
+    void *arg;
+};
+
+void cps_found_keys_clear(struct cps_found_keys *found)
+{
+    for (size_t i = 0; i < found->key_count; i++) {
+        cps_key_free(found->keys[i]);
+    }
+    free(found->record);
+    free(found->cps_url);
+    *found = (struct cps_found_keys){0};
+}
+
+static enum cps_code show_record(struct cps_found_keys *out, const struct cps_target *target, struct cps_error *err)
+{
+    const struct stir_keyrecord *record = target->record;
+    out->record = strndup(record->token, record->token_len);
+    out->cps_url = record->cps ? strdup(record->cps) : NULL;
+    out->issued = record->iat;
+    out->expires = record->exp;
+    memcpy(out->signer, target->signer, sizeof(out->signer));
+    return out->record && (out->cps_url || !record->cps) ? CPS_OK : cps_fail(err, CPS_E_NOMEM, "out of memory");
+}
+
+static enum cps_code show(struct cps_found_keys *out, const struct cps *cps, const struct cps_target *target,
+                          struct cps_error *err)
+{
+    const struct cps_key *keys[CPS_RECORD_KEYS];
+    struct cps_keys taken = {0};
+    size_t count = cps_target_keys(target, cps_now(cps), keys);
+    enum cps_code code = count ? cps_keys_take(&taken, keys, count, false, err)
+                               : cps_fail(err, CPS_E_KEY, "no key of the destination is current");
+    for (size_t i = 0; code == CPS_OK && i < taken.count; i++) {
+        out->keys[i] = taken.items[i];
+        memcpy(out->thumbprints[i], taken.items[i]->thumbprint, sizeof(out->thumbprints[i]));
+        out->key_count++;
+    }
+    free(taken.items); /* the references are in out */
+    out->pinned = target->record == NULL;
+    return code == CPS_OK && target->record ? show_record(out, target, err) : code;
+}
+
+static void seek(struct cps_task *task)
+{
+    struct seeking *op = (struct seeking *)task;
+    struct cps *cps = task->cps;
+    struct cps_target *target = NULL;
+    struct cps_error err = {0};
+    enum cps_found found = cps_directory_get(cps->directory, &target, &op->dest, task, &err);
+    if (found == CPS_FOUND_LATER) {
+        return;
+    }
+    if (found == CPS_FOUND && show(&op->result, cps, target, &err) == CPS_OK) {
+        err = (struct cps_error){0};
+    } else {
+        cps_found_keys_clear(&op->result);
+    }
+    op->result.error = err;
+    cps_target_unref(target);
+    cps_directory_leave(cps->directory, task);
+    cps_task_end(task);
+    if (op->callback) {
+        op->callback(op->arg, &op->result);
+        cps_found_keys_clear(&op->result);
+        free(op);
+    }
+}
+
+static enum cps_code prepare_seek(struct seeking *op, struct cps *cps, const char *dest, struct cps_error *err)
+{
+    if (!cps) {
+        return cps_fail(err, CPS_E_INVAL, "a pointer is NULL");
+    }
+    op->task.cps = cps;
+    op->task.step = seek;
+    return cps_dest_check(&op->dest, cps, dest, err);
+}
+
+enum cps_code cps_find_keys(struct cps *cps, const char *dest, struct cps_found_keys *out, struct cps_error *err)
+{
+    struct seeking op = {0};
+    enum cps_code code = out ? prepare_seek(&op, cps, dest, err) : cps_fail(err, CPS_E_INVAL, "a pointer is NULL");
+    if (code == CPS_OK) {
+        code = cps_task_run(&op.task, err);
+    }
+    if (code == CPS_OK && op.result.error.code != CPS_OK) {
+        code = op.result.error.code;
+        if (err) {
+            *err = op.result.error;
+        }
+    }
+    if (code == CPS_OK) {
+        *out = op.result;
+    } else {
+        cps_found_keys_clear(&op.result);
+    }
+    return code;
+}
+
+enum cps_code cps_find_keys_async(struct cps *cps, const char *dest, cps_found_keys_cb callback, void *arg,
+                                  struct cps_error *err)
+{
+    struct seeking *op = calloc(1, sizeof(*op));
+    if (!op) {
+        return cps_fail(err, CPS_E_NOMEM, "out of memory");
+    }
+    op->callback = callback;
+    op->arg = arg;
+    enum cps_code code = callback ? prepare_seek(op, cps, dest, err) : cps_fail(err, CPS_E_INVAL, "callback is NULL");
+    if (code == CPS_OK) {
+        code = cps_task_start(&op->task, err);
+    }
+    if (code != CPS_OK) {
+        free(op);
+    }
+    return code;
+}
+
+/* ---- put ---- */
+
+struct putting {
+    struct cps_exchange exchange;
+    struct cps_error error;
+};
+
+static void conclude(struct cps_exchange *exchange)
+{
+    struct putting *op = (struct putting *)exchange;
+    if (cps_answer_status(&exchange->transfer.response, &op->error) == CPS_OK) {
+        op->error = (struct cps_error){0};
+    }
+}
+
+enum cps_code cps_put_keys(struct cps *cps, const char *subject, const char *record, size_t len, struct cps_error *err)
+{
+    struct putting op = {0};
+    if (!cps || !subject || !record || strnlen(subject, 65) > 64) {
+        return cps_fail(err, CPS_E_INVAL, "a pointer is NULL, or subject is too long");
+    }
+    cps_exchange_init(&op.exchange, cps);
+    op.exchange.conclude = conclude;
+    enum cps_code code = cps_ask_keys(&op.exchange.transfer.request, cps, subject, record, len, err);
+    if (code == CPS_OK) {
+        code = cps_exchange_aim(&op.exchange, NULL, err);
+    }
+    if (code == CPS_OK) {
+        code = cps_task_run(&op.exchange.task, err);
+    }
+    if (code == CPS_OK && op.error.code != CPS_OK) {
+        code = op.error.code;
+        if (err) {
+            *err = op.error;
+        }
+    }
+    cps_transfer_clear(&op.exchange.transfer);
+    return code;
+}

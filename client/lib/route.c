@@ -1,0 +1,435 @@
+#include "client/lib/route.h"
+
+#include "client/lib/map.h"
+#include "common/url.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define UNUSED_KEEP 256       /* routes that nobody uses at the moment */
+#define ALONE_FIRST_MS 1000   /* a server that failed once; each time twice as long, ... */
+#define ALONE_LAST_MS 30000   /* ... up to this, or what it asked for */
+#define ALONE_ASKED_MAX_S 300 /* of a Retry-After */
+
+struct server {
+    char *base; /* without a '/' at the end */
+    unsigned failures;
+    int64_t until_ms; /* left alone until then, monotonic; 0: it is used */
+    bool probed;      /* GET /health is under way */
+};
+
+struct cps_route {
+    struct cps_map_node node; /* first: a node is its route */
+    struct cps_route *newer, *older;
+    struct cps_routes *routes;
+    unsigned refs;
+    bool public_only;
+    struct server servers[CPS_ROUTE_SERVERS];
+    unsigned count;
+    char urls[]; /* as given */
+};
+
+struct cps_routes {
+    struct cps *cps;
+    pthread_mutex_t lock;
+    struct cps_map map;
+    struct cps_route *newest, *oldest; /* by last use */
+    size_t unused;
+};
+
+struct probe {
+    struct cps_transfer transfer;
+    unsigned server;
+};
+
+enum cps_code cps_routes_new(struct cps_routes **out, struct cps *cps, struct cps_error *err)
+{
+    struct cps_routes *routes = calloc(1, sizeof(*routes));
+    if (!routes || !cps_map_init(&routes->map)) {
+        free(routes);
+        return cps_fail(err, CPS_E_NOMEM, "out of memory");
+    }
+    routes->cps = cps;
+    pthread_mutex_init(&routes->lock, NULL);
+    *out = routes;
+    return CPS_OK;
+}
+
+/* ---- routes, under the lock ---- */
+
+static void unlink_route(struct cps_route *route)
+{
+    struct cps_routes *routes = route->routes;
+    *(route->newer ? &route->newer->older : &routes->newest) = route->older;
+    *(route->older ? &route->older->newer : &routes->oldest) = route->newer;
+}
+
+static void link_newest(struct cps_route *route)
+{
+    struct cps_routes *routes = route->routes;
+    route->newer = NULL;
+    route->older = routes->newest;
+    *(routes->newest ? &routes->newest->newer : &routes->oldest) = route;
+    routes->newest = route;
+}
+
+static void free_route(struct cps_route *route)
+{
+    for (unsigned i = 0; i < route->count; i++) {
+        free(route->servers[i].base);
+    }
+    free(route);
+}
+
+static void drop(struct cps_route *route)
+{
+    unlink_route(route);
+    cps_map_remove(&route->routes->map, &route->node);
+    free_route(route);
+}
+
+void cps_routes_free(struct cps_routes *routes)
+{
+    if (!routes) {
+        return;
+    }
+    while (routes->newest) {
+        drop(routes->newest);
+    }
+    cps_map_free(&routes->map);
+    pthread_mutex_destroy(&routes->lock);
+    free(routes);
+}
+
+static struct cps_route *find(struct cps_routes *routes, const char *urls, bool public_only, uint64_t hash)
+{
+    for (struct cps_map_node *node = cps_map_first(&routes->map, hash); node; node = cps_map_next(node)) {
+        struct cps_route *route = (struct cps_route *)node;
+        if (route->public_only == public_only && strcmp(route->urls, urls) == 0) {
+            return route;
+        }
+    }
+    return NULL;
+}
+
+/* Those that nobody uses are kept for what is known of their servers, but not without end. */
+static void trim(struct cps_routes *routes)
+{
+    for (struct cps_route *old = routes->oldest, *next; old && routes->unused > UNUSED_KEEP; old = next) {
+        next = old->newer;
+        if (old->refs == 0) {
+            routes->unused--;
+            drop(old);
+        }
+    }
+}
+
+/* ---- making them ---- */
+
+bool cps_route_next_url(const char **list, char url[CPS_ROUTE_URLS_MAX + 1])
+{
+    static const char separators[] = ",| \t";
+    const char *from = *list + strspn(*list, separators);
+    size_t n = strcspn(from, separators);
+    if (n == 0 || n > CPS_ROUTE_URLS_MAX) {
+        return false;
+    }
+    memcpy(url, from, n);
+    url[n] = '\0';
+    *list = from + n;
+    return true;
+}
+
+static enum cps_code add_server(struct cps_route *route, char *url, enum cps_code code, struct cps_error *err)
+{
+    struct stir_url parsed;
+    struct stir_error cause = {0};
+    size_t n = strlen(url);
+    if (route->count == CPS_ROUTE_SERVERS) {
+        return cps_fail(err, code, "more than %d URLs for one CPS", CPS_ROUTE_SERVERS);
+    }
+    if (stir_url_parse(&parsed, url, n, STIR_E_URI, &cause) != STIR_OK) {
+        return cps_fail(err, code, "%s", cause.text);
+    }
+    while (n && url[n - 1] == '/') {
+        url[--n] = '\0';
+    }
+    route->servers[route->count].base = strdup(url);
+    if (!route->servers[route->count].base) {
+        return cps_fail(err, CPS_E_NOMEM, "out of memory");
+    }
+    route->count++;
+    return CPS_OK;
+}
+
+static enum cps_code make(struct cps_route **out, struct cps_routes *routes, const char *urls, bool public_only,
+                          enum cps_code code, struct cps_error *err)
+{
+    char url[CPS_ROUTE_URLS_MAX + 1];
+    size_t n = strnlen(urls, CPS_ROUTE_URLS_MAX + 1);
+    if (n > CPS_ROUTE_URLS_MAX) {
+        return cps_fail(err, code, "the URLs have more than %d characters", CPS_ROUTE_URLS_MAX);
+    }
+    struct cps_route *route = calloc(1, sizeof(*route) + n + 1);
+    if (!route) {
+        return cps_fail(err, CPS_E_NOMEM, "out of memory");
+    }
+    memcpy(route->urls, urls, n);
+    route->routes = routes;
+    route->public_only = public_only;
+    enum cps_code failed = CPS_OK;
+    for (const char *at = urls; failed == CPS_OK && cps_route_next_url(&at, url);) {
+        failed = add_server(route, url, code, err);
+    }
+    if (failed == CPS_OK && route->count == 0) {
+        failed = cps_fail(err, code, "no URL is given");
+    }
+    if (failed != CPS_OK) {
+        free_route(route);
+        return failed;
+    }
+    *out = route;
+    return CPS_OK;
+}
+
+enum cps_code cps_route_get(struct cps_route **out, struct cps_routes *routes, const char *urls, bool public_only,
+                            enum cps_code code, struct cps_error *err)
+{
+    enum cps_code failed = CPS_OK;
+    pthread_mutex_lock(&routes->lock);
+    uint64_t hash = cps_map_hash(&routes->map, urls, strnlen(urls, CPS_ROUTE_URLS_MAX), NULL, 0);
+    struct cps_route *route = find(routes, urls, public_only, hash);
+    if (route) {
+        unlink_route(route);
+        link_newest(route);
+        routes->unused -= route->refs == 0;
+    } else {
+        failed = make(&route, routes, urls, public_only, code, err);
+        if (failed == CPS_OK) {
+            cps_map_put(&routes->map, &route->node, hash);
+            link_newest(route);
+            trim(routes);
+        }
+    }
+    if (failed == CPS_OK) {
+        route->refs++;
+        *out = route;
+    }
+    pthread_mutex_unlock(&routes->lock);
+    return failed;
+}
+
+struct cps_route *cps_route_ref(struct cps_route *route)
+{
+    pthread_mutex_lock(&route->routes->lock);
+    route->refs++;
+    pthread_mutex_unlock(&route->routes->lock);
+    return route;
+}
+
+void cps_route_unref(struct cps_route *route)
+{
+    if (!route) {
+        return;
+    }
+    struct cps_routes *routes = route->routes;
+    pthread_mutex_lock(&routes->lock);
+    route->refs--;
+    if (route->refs == 0) {
+        routes->unused++;
+        trim(routes);
+    }
+    pthread_mutex_unlock(&routes->lock);
+}
+
+/* ---- how servers are ---- */
+
+int64_t cps_route_left_alone_ms(struct cps_route *route, unsigned server)
+{
+    pthread_mutex_lock(&route->routes->lock);
+    int64_t until = server < route->count ? route->servers[server].until_ms : 0;
+    pthread_mutex_unlock(&route->routes->lock);
+    int64_t left = until - cps_monotonic_ms();
+    return until && left < 1 ? 1 : (left > 0 ? left : 0);
+}
+
+/* Whether another server may do better: this one was not reached, did not answer, or says that it cannot. */
+static bool is_failure(const struct cps_response *response)
+{
+    switch (response->error.code) {
+    case CPS_OK:
+        return response->status >= 500;
+    case CPS_E_CONNECT:
+    case CPS_E_TLS:
+    case CPS_E_TIMEOUT:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* What an attempt says of its server; an attempt that we ended ourselves says nothing. */
+static void hear(struct cps_route *route, unsigned i, const struct cps_response *response)
+{
+    struct server *server = &route->servers[i];
+    struct cps *cps = route->routes->cps;
+    int64_t alone_ms = 0;
+    if (route->count == 1 || response->error.code == CPS_E_CLOSED || response->error.code == CPS_E_NOMEM) {
+        return;
+    }
+    pthread_mutex_lock(&route->routes->lock);
+    bool was_down = server->until_ms != 0;
+    if (is_failure(response)) {
+        unsigned asked = response->retry_after_s < ALONE_ASKED_MAX_S ? response->retry_after_s : ALONE_ASKED_MAX_S;
+        alone_ms = server->failures < 5 ? (int64_t)ALONE_FIRST_MS << server->failures : ALONE_LAST_MS;
+        alone_ms = asked * INT64_C(1000) > alone_ms ? asked * INT64_C(1000) : alone_ms;
+        server->failures += server->failures < 5;
+        server->until_ms = cps_monotonic_ms() + alone_ms;
+    } else {
+        server->failures = 0;
+        server->until_ms = 0;
+    }
+    pthread_mutex_unlock(&route->routes->lock);
+    if (alone_ms && !was_down) {
+        cps_log(cps, CPS_LOG_WARNING, "%s is left alone for %lld ms: %s", server->base, (long long)alone_ms,
+                response->error.code == CPS_OK ? "it answers 5xx" : cps_error_name(response->error.code));
+    } else if (!alone_ms && was_down) {
+        cps_log(cps, CPS_LOG_NOTICE, "%s answers again", server->base);
+    }
+}
+
+/* On the I/O thread. */
+static void probe_done(struct cps_transfer *transfer)
+{
+    struct probe *probe = transfer->arg;
+    struct cps_route *route = transfer->request.route;
+    hear(route, probe->server, &transfer->response);
+    pthread_mutex_lock(&route->routes->lock);
+    route->servers[probe->server].probed = false;
+    pthread_mutex_unlock(&route->routes->lock);
+    cps_transfer_clear(transfer);
+    free(probe);
+}
+
+static char *join(const char *base, const char *path)
+{
+    struct stir_buf url = {0};
+    stir_buf_puts(&url, base);
+    stir_buf_puts(&url, path);
+    return stir_buf_steal(&url, NULL);
+}
+
+/* Asks a server whose time alone is over how it is. It was marked as probed already. */
+static void probe(struct cps_route *route, unsigned i)
+{
+    struct cps *cps = route->routes->cps;
+    struct cps_error err = {0};
+    struct probe *probe = calloc(1, sizeof(*probe));
+    char *url = probe ? join(route->servers[i].base, "/health") : NULL;
+    if (url) {
+        probe->server = i;
+        probe->transfer.done = probe_done;
+        probe->transfer.arg = probe;
+        probe->transfer.request = (struct cps_request){
+            .lane = CPS_LANE_WAIT, /* not held up by those who wait for the others */
+            .route = cps_route_ref(route),
+            .url = url,
+            .accept = "application/json",
+            .response_max = 65536,
+            .public_only = route->public_only,
+            .timeout_ms = cps->options.request_timeout_ms,
+        };
+        if (cps_transport_submit(cps->transport, &probe->transfer, &err) == CPS_OK) {
+            return;
+        }
+        cps_transfer_clear(&probe->transfer);
+    }
+    free(probe);
+    pthread_mutex_lock(&route->routes->lock);
+    route->servers[i].probed = false;
+    pthread_mutex_unlock(&route->routes->lock);
+}
+
+/* The best server of those not tried: the first that is used, else the one that is to be left alone for the shortest
+ * time. -1: none is left. *again: one whose time is over, to be asked how it is, or -1. */
+static int choose(struct cps_route *route, unsigned tried, int *again)
+{
+    int best = -1;
+    int64_t now = cps_monotonic_ms();
+    *again = -1;
+    pthread_mutex_lock(&route->routes->lock);
+    for (unsigned i = 0; i < route->count; i++) {
+        struct server *server = &route->servers[i];
+        bool over = server->until_ms && server->until_ms <= now && !server->probed;
+        if (over && *again < 0 && !(tried & 1u << i)) {
+            *again = (int)i;
+        }
+        if (!(tried & 1u << i) && (best < 0 || server->until_ms < route->servers[best].until_ms)) {
+            best = (int)i;
+        }
+    }
+    if (*again >= 0 && *again != best) {
+        route->servers[*again].probed = true;
+    } else {
+        *again = -1;
+    }
+    pthread_mutex_unlock(&route->routes->lock);
+    return best;
+}
+
+/* ---- requests ---- */
+
+/* Directs the request at the next server; false: none is left, or no memory. */
+static bool aim(struct cps_transfer *transfer)
+{
+    struct cps_request *request = &transfer->request;
+    struct cps_route *route = request->route;
+    int again;
+    int server = choose(route, transfer->tried, &again);
+    char *url = server >= 0 ? join(route->servers[server].base, request->path) : NULL;
+    if (again >= 0) {
+        probe(route, (unsigned)again);
+    }
+    if (!url) {
+        return false;
+    }
+    free(request->url);
+    request->url = url;
+    request->public_only = route->public_only;
+    transfer->server = (unsigned)server;
+    transfer->tried |= 1u << server;
+    return true;
+}
+
+/* One server that takes requests and never answers must not use up the time for the others. But a request that waits
+ * may be without an answer for long. */
+static void limit(struct cps_transfer *transfer, int64_t left_ms)
+{
+    unsigned all = (1u << transfer->request.route->count) - 1;
+    bool last = (transfer->tried & all) == all;
+    transfer->attempt_max_ms =
+        last || transfer->request.lane == CPS_LANE_WAIT ? 0 : (uint32_t)(left_ms > 2 ? left_ms / 2 : 1);
+}
+
+static bool next_server(struct cps_transfer *transfer)
+{
+    int64_t left_ms = transfer->submitted_ms + transfer->request.timeout_ms - cps_monotonic_ms();
+    hear(transfer->request.route, transfer->server, &transfer->response);
+    if (!is_failure(&transfer->response) || left_ms <= 0 || !aim(transfer)) {
+        return false;
+    }
+    limit(transfer, left_ms);
+    return true;
+}
+
+enum cps_code cps_route_submit(struct cps *cps, struct cps_transfer *transfer, struct cps_error *err)
+{
+    transfer->again = next_server;
+    transfer->tried = 0;
+    if (!aim(transfer)) {
+        return cps_fail(err, CPS_E_NOMEM, "out of memory");
+    }
+    limit(transfer, transfer->request.timeout_ms);
+    return cps_transport_submit(cps->transport, transfer, err);
+}
