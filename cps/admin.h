@@ -12,3 +12,7 @@ void cpsd_admin_ready(struct cpsd_request *request);
 
 /* GET /metrics, on the admin listener: Prometheus text. */
 void cpsd_admin_metrics(struct cpsd_request *request);
+
+/* GET /boxes/{dest}, on the admin listener: what is really in a box, for the operator: {"now_us", "envelopes": [{"id",
+ * "arrived_us", "expires_us", "octets"}], "octets", "more"}. Without dummies and without contents. */
+void cpsd_admin_box(struct cpsd_request *request);

@@ -12,6 +12,7 @@ static const char *const route_names[CPSD_ROUTE_COUNT] = {
     [CPSD_ROUTE_HEALTH] = "health",
     [CPSD_ROUTE_READY] = "ready",
     [CPSD_ROUTE_METRICS] = "metrics",
+    [CPSD_ROUTE_BOX] = "box",
     [CPSD_ROUTE_OTHER] = "other",
 };
 

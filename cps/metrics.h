@@ -19,6 +19,7 @@ enum cpsd_route_id {
     CPSD_ROUTE_HEALTH,
     CPSD_ROUTE_READY,
     CPSD_ROUTE_METRICS,
+    CPSD_ROUTE_BOX,
     CPSD_ROUTE_OTHER, /* no such path, or not even a request */
     CPSD_ROUTE_COUNT,
 };

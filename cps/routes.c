@@ -25,6 +25,7 @@ const struct cpsd_route cpsd_routes[] = {
     {CPSD_GET, "/health", CPSD_ACT_NONE, CPSD_ROUTE_HEALTH, NULL, cpsd_admin_health, false},
     {CPSD_GET, "/ready", CPSD_ACT_NONE, CPSD_ROUTE_READY, NULL, cpsd_admin_ready, true},
     {CPSD_GET, "/metrics", CPSD_ACT_NONE, CPSD_ROUTE_METRICS, NULL, cpsd_admin_metrics, true},
+    {CPSD_GET, "/boxes/{dest}", CPSD_ACT_NONE, CPSD_ROUTE_BOX, cpsd_ppts_dest, cpsd_admin_box, true},
 };
 const size_t cpsd_route_count = sizeof(cpsd_routes) / sizeof(cpsd_routes[0]);
 
@@ -151,9 +152,12 @@ static void take(struct cpsd_request *request, const struct cpsd_route *route)
 {
     request->route = route;
     request->route_id = route->id;
+    if (route->dest && !route->dest(request)) {
+        return;
+    }
     if (route->action == CPSD_ACT_NONE) {
         route->handler(request);
-    } else if ((!route->dest || route->dest(request)) && take_certificate(request)) {
+    } else if (take_certificate(request)) {
         cpsd_authenticate(request, route, go_on);
     }
 }

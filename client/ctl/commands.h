@@ -15,3 +15,5 @@ extern const struct ctl_command ctl_cmd_verify;
 extern const struct ctl_command ctl_cmd_send;
 extern const struct ctl_command ctl_cmd_receive;
 extern const struct ctl_command ctl_cmd_health;
+extern const struct ctl_command ctl_cmd_stat;
+extern const struct ctl_command ctl_cmd_box;

@@ -7,8 +7,9 @@
 
 /* In the order in which a message goes its way. */
 static const struct ctl_command *const commands[] = {
-    &ctl_cmd_pki,      &ctl_cmd_keygen,  &ctl_cmd_sign,   &ctl_cmd_encrypt, &ctl_cmd_publish, &ctl_cmd_send,
-    &ctl_cmd_retrieve, &ctl_cmd_decrypt, &ctl_cmd_verify, &ctl_cmd_receive, &ctl_cmd_inspect, &ctl_cmd_health,
+    &ctl_cmd_pki,     &ctl_cmd_keygen,   &ctl_cmd_sign,    &ctl_cmd_encrypt, &ctl_cmd_publish,
+    &ctl_cmd_send,    &ctl_cmd_retrieve, &ctl_cmd_decrypt, &ctl_cmd_verify,  &ctl_cmd_receive,
+    &ctl_cmd_inspect, &ctl_cmd_health,   &ctl_cmd_stat,    &ctl_cmd_box,
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
@@ -17,9 +18,8 @@ static const char about[] =
     "cpsctl COMMAND --help says more of one. An option's value follows it, as --dest 12155551212 or\n"
     "--dest=12155551212; numbers may be written in any visual form.\n"
     "\n"
-    "Environment: CPS_URL, CPS_CA, CPS_TRUST, CPS_X5U_DIR and CPS_TENANTS stand for --cps, --ca, --trust, --x5u-dir "
-    "and\n"
-    "--tenants.\n"
+    "Environment: CPS_URL, CPS_CA, CPS_TRUST, CPS_X5U_DIR, CPS_TENANTS and CPS_ADMIN stand for --cps, --ca,\n"
+    "--trust, --x5u-dir, --tenants and --admin.\n"
     "\n"
     "Exit status:\n"
     "  0  it is done; the verdict is passed\n"

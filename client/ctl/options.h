@@ -71,6 +71,10 @@ struct ctl_args {
     const char *international_prefix;
     int64_t max_digits;
     int64_t national_digits;
+    /* the operator's */
+    const char *admin;
+    int64_t every_s;
+    int64_t count;
     /* pki and keygen */
     const char *out;
     const char *public_out;

@@ -14,7 +14,7 @@ CPSCTL = os.path.join(os.path.abspath(os.environ.get("BUILD_DIR", os.path.join(R
 GOOD, NO, WRONG, UNREACHABLE = 0, 1, 2, 3
 ORIG, DEST, TEXT = "12155551212", "12155551213", "Running late. 5 min \U0001f600"
 COMMANDS = ["pki", "keygen", "sign", "encrypt", "publish", "send", "retrieve", "decrypt", "verify", "receive", "inspect",
-            "health"]
+            "health", "stat", "box"]
 
 
 def clean_env(**more):

@@ -1,0 +1,92 @@
+#include "client/ctl/admin.h"
+#include "client/ctl/commands.h"
+#include "client/ctl/date.h"
+#include "client/ctl/groups.h"
+
+#include <curl/curl.h>
+#include <string.h>
+
+/* What waits for a destination, as the operator sees it: through the admin listener, without dummies and contents. */
+static const struct ctl_option options[] = {
+    {"admin", CTL_TEXT, "ADDRESS", CTL_AT(admin),
+     .text = "[server] admin of the cpsd: address:port or unix:/path; 127.0.0.1:8081 if not given", .env = "CPS_ADMIN"},
+    {"timeout", CTL_NUMBER, "SECONDS", CTL_AT(timeout_s), .text = "for one request", .initial = 5, .min = 1,
+     .max = 3600},
+};
+static const struct ctl_group group = CTL_GROUP("The server", options);
+
+static enum ctl_exit box_path(struct ctl *ctl, struct stir_buf *path)
+{
+    char *dest = curl_easy_escape(NULL, ctl->args.operand, 0);
+    stir_buf_printf(path, "/boxes/%s", dest ? dest : "");
+    bool good = dest && stir_buf_state(path) == STIR_OK;
+    curl_free(dest);
+    return good ? CTL_GOOD : ctl_no_memory(ctl);
+}
+
+static void put_moment(struct stir_buf *out, const json_t *envelope, const char *member)
+{
+    char when[CTL_DATE_MAX];
+    int64_t us = json_integer_value(json_object_get(envelope, member));
+    stir_buf_printf(out, "  %s", ctl_date_text(when, us / 1000000));
+}
+
+static void put_box(struct stir_buf *out, const json_t *box)
+{
+    size_t i;
+    json_t *envelope;
+    const json_t *envelopes = json_object_get(box, "envelopes");
+    if (json_array_size(envelopes)) {
+        stir_buf_printf(out, "%-22s  %-20s  %-20s  %6s\n", "id", "arrived", "expires", "octets");
+    }
+    json_array_foreach(envelopes, i, envelope)
+    {
+        const char *id = json_string_value(json_object_get(envelope, "id"));
+        stir_buf_printf(out, "%-22.22s", id ? id : "");
+        put_moment(out, envelope, "arrived_us");
+        put_moment(out, envelope, "expires_us");
+        stir_buf_printf(out, "  %6lld\n", (long long)json_integer_value(json_object_get(envelope, "octets")));
+    }
+    stir_buf_printf(out, "%zu envelopes, %lld octets%s\n", json_array_size(envelopes),
+                    (long long)json_integer_value(json_object_get(box, "octets")),
+                    json_is_true(json_object_get(box, "more")) ? ", and more than one answer holds" : "");
+}
+
+static enum ctl_exit run(struct ctl *ctl)
+{
+    struct stir_buf path = {.limit = 4096}, text = {.limit = 64u << 20};
+    json_t *box = NULL;
+    ctl->args.admin = ctl->args.admin ? ctl->args.admin : "127.0.0.1:8081";
+    enum ctl_exit status =
+        strcmp(ctl->args.operand, "-") == 0 ? ctl_usage(ctl, "box: whose? name a destination") : box_path(ctl, &path);
+    if (status == CTL_GOOD) {
+        status = ctl_admin_get(ctl, path.ptr, &text);
+    }
+    if (status == CTL_GOOD) {
+        box = json_loadb(text.ptr ? text.ptr : "", text.len, 0, NULL);
+        if (!json_is_array(json_object_get(box, "envelopes"))) {
+            status =
+                ctl_fail_text(ctl, CTL_REFUSED, "CPS_E_PROTOCOL", "%s: the answer makes no sense", ctl->args.admin);
+        }
+    }
+    stir_buf_free(&path);
+    stir_buf_free(&text);
+    if (status != CTL_GOOD) {
+        json_decref(box);
+        return status;
+    }
+    put_box(&ctl->text, box);
+    return ctl_answer(ctl, box);
+}
+
+const struct ctl_command ctl_cmd_box = {
+    .syntax =
+        {
+            .name = "box",
+            .text = "show what waits for a destination, to the operator of a cpsd",
+            .details = "Ids, times and sizes of what is really there: dummies are left out, contents nobody can read.",
+            .operand = "DEST",
+            .groups = {&group},
+        },
+    .run = run,
+};
