@@ -148,7 +148,7 @@ class Operator(Case):
         self.assertTrue(lines[1].startswith(envelope_id(real[0])))
         self.assertEqual(lines[4], f"3 envelopes, {box['octets']} octets")
         self.assertEqual(self.ctl("box", "12025550178", "--admin", admin).stdout, b"0 envelopes, 0 octets\n")
-        self.assertIn(b"destination", self.ctl("box", "not a number", "--admin", admin, status=4).stderr)
+        self.assertIn(b"telephone number", self.ctl("box", "not a number", "--admin", admin, status=4).stderr)
         self.assertIn(b"whose", self.ctl("box", "--admin", admin, status=2).stderr)
         # for the operator alone
         self.assertEqual(server.request("GET", f"/boxes/{DEST}").status, 404)
