@@ -3,6 +3,7 @@
 #include "cps/store_redis_command.h"
 #include "cps/store_redis_conn.h"
 #include "cps/store_redis_row.h"
+#include "cps/store_redis_short.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,7 +42,10 @@ struct redis_op {
     struct redis_store *store;
     struct cpsd_op op;
     bool claims;
-    bool again; /* sent a second time, after NOSCRIPT */
+    bool again;           /* sent a second time, after NOSCRIPT */
+    bool is_short;        /* a list of a box that is taken for a short one */
+    int64_t now_us;       /* then: what TIME said */
+    size_t count, octets; /* and the limits */
     char command[];
 };
 
@@ -134,6 +138,24 @@ static bool is_list(const redisReply *reply, size_t *octets)
     return true;
 }
 
+static void complete_list(struct redis_op *op, redisReply *const *rows, size_t octets, struct cpsd_store_result *result)
+{
+    struct cpsd_entry few[16], *entries = result->count > 16 ? malloc(result->count * sizeof(*entries)) : few;
+    char *room = text_room(op->store, octets);
+    if (entries && room) {
+        for (size_t i = 0; i < result->count; i++) {
+            cpsd_redis_row_read(&entries[i], rows[i], &room);
+        }
+        result->entries = entries;
+        cpsd_op_complete(&op->store->base, &op->op, result);
+    } else {
+        cpsd_op_fail(&op->store->base, &op->op, STIR_E_NOMEM);
+    }
+    if (entries != few) {
+        free(entries);
+    }
+}
+
 static bool take_list(struct redis_op *op, const redisReply *reply)
 {
     size_t octets = 0;
@@ -141,25 +163,37 @@ static bool take_list(struct redis_op *op, const redisReply *reply)
         return false;
     }
     const redisReply *rows = reply->element[2];
-    size_t count = rows->elements;
-    struct cpsd_entry few[16], *entries = count > 16 ? malloc(count * sizeof(*entries)) : few;
-    char *room = text_room(op->store, octets);
-    if (entries && room) {
-        for (size_t i = 0; i < count; i++) {
-            cpsd_redis_row_read(&entries[i], rows->element[i], &room);
-        }
-        struct cpsd_store_result result = {.code = STIR_OK,
-                                           .now_us = reply->element[0]->integer,
-                                           .more = reply->element[1]->integer != 0,
-                                           .entries = entries,
-                                           .count = count};
-        cpsd_op_complete(&op->store->base, &op->op, &result);
-    } else {
-        cpsd_op_fail(&op->store->base, &op->op, STIR_E_NOMEM);
+    struct cpsd_store_result result = {.code = STIR_OK,
+                                       .now_us = reply->element[0]->integer,
+                                       .more = reply->element[1]->integer != 0,
+                                       .count = rows->elements};
+    complete_list(op, rows->element, octets, &result);
+    return true;
+}
+
+static void run_script(struct redis_store *store, const struct cpsd_op *op, const struct cpsd_op_args *what);
+
+/* The time is a little less than what TIME said: what arrives next arrives later. */
+static bool take_short(struct redis_op *op, const redisReply *reply)
+{
+    struct cpsd_redis_short box;
+    size_t octets = 0;
+    if (!cpsd_redis_short_read(&box, reply, op->now_us, op->count, op->octets)) {
+        return false;
     }
-    if (entries != few) {
-        free(entries);
+    if (!box.whole || !op->now_us) {
+        struct cpsd_op_args what = {.count = op->count, .octets = op->octets};
+        run_script(op->store, &op->op, &what);
+        return true;
     }
+    for (size_t i = 0; i < box.count; i++) {
+        octets += cpsd_redis_row_text(box.rows[i]);
+    }
+    struct cpsd_store_result result = {.code = STIR_OK,
+                                       .now_us = op->now_us - 1 > box.last_us ? op->now_us - 1 : box.last_us,
+                                       .more = box.more,
+                                       .count = box.count};
+    complete_list(op, box.rows, octets, &result);
     return true;
 }
 
@@ -247,6 +281,9 @@ static bool take(struct redis_op *op, const redisReply *reply)
     if (op->claims && is_replayed(reply)) {
         cpsd_op_fail(&op->store->base, &op->op, STIR_E_REPLAYED);
         return true;
+    }
+    if (op->is_short) {
+        return take_short(op, reply);
     }
     return reply->type == REDIS_REPLY_ARRAY && takes[op->op.kind](op, reply);
 }
@@ -395,33 +432,81 @@ static void build(struct arguments *args, const struct redis_store *store, const
     }
 }
 
+static struct redis_op *op_new(struct redis_store *store, const struct cpsd_op *op, size_t size)
+{
+    struct redis_op *made = malloc(sizeof(*made) + size);
+    if (made) {
+        made->store = store;
+        made->op = *op;
+        made->claims = false;
+        made->again = false;
+        made->is_short = false;
+        made->request = (struct cpsd_redis_request){
+            .due_ns = op->started_ns + UINT64_C(1000000) * store->base.backend->config.timeout_ms,
+            .command = made->command,
+            .answered = on_answer,
+        };
+    }
+    return made;
+}
+
+static void send_op(struct redis_op *op)
+{
+    if (!cpsd_redis_conn_send(&op->store->conn, &op->request)) {
+        cpsd_op_fail(&op->store->base, &op->op, STIR_E_UNAVAILABLE);
+        free(op);
+    }
+}
+
+static void run_script(struct redis_store *store, const struct cpsd_op *op, const struct cpsd_op_args *what)
+{
+    struct arguments args;
+    build(&args, store, op, what);
+    struct redis_op *made = op_new(store, op, cpsd_redis_command_size(args.list, args.count));
+    if (!made) {
+        cpsd_op_fail(&store->base, op, STIR_E_NOMEM);
+        return;
+    }
+    made->claims = what->claim != NULL;
+    made->request.len = cpsd_redis_command_write(made->command, args.list, args.count);
+    send_op(made);
+}
+
+/* Where the time is refused, the second answer is no box either, and the script will say why. */
+static bool on_time(struct cpsd_redis_request *request, const redisReply *reply)
+{
+    struct redis_op *op = (struct redis_op *)request;
+    op->now_us = cpsd_redis_short_time(reply);
+    return op->now_us || reply->type == REDIS_REPLY_ERROR;
+}
+
+static void run_short(struct redis_store *store, const struct cpsd_op *op, const struct cpsd_op_args *what)
+{
+    char room[STIR_IDENTITY_MAX + 8];
+    struct cpsd_redis_arg key = {room, put_key(room, "cps:", &op->box)};
+    struct redis_op *made = op_new(store, op, cpsd_redis_short_size(key));
+    if (!made) {
+        cpsd_op_fail(&store->base, op, STIR_E_NOMEM);
+        return;
+    }
+    made->is_short = true;
+    made->now_us = 0;
+    made->count = what->count;
+    made->octets = what->octets;
+    made->request.first = on_time;
+    made->request.len = cpsd_redis_short_write(made->command, key);
+    send_op(made);
+}
+
 static void redis_run(struct cpsd_store *base, const struct cpsd_op *op, const struct cpsd_op_args *what)
 {
     struct redis_store *store = (struct redis_store *)base;
-    struct arguments args;
     if (!cpsd_redis_conn_up(&store->conn)) {
         cpsd_op_fail(base, op, STIR_E_UNAVAILABLE);
-        return;
-    }
-    build(&args, store, op, what);
-    struct redis_op *sent = malloc(sizeof(*sent) + cpsd_redis_command_size(args.list, args.count));
-    if (!sent) {
-        cpsd_op_fail(base, op, STIR_E_NOMEM);
-        return;
-    }
-    sent->store = store;
-    sent->op = *op;
-    sent->claims = what->claim != NULL;
-    sent->again = false;
-    sent->request = (struct cpsd_redis_request){
-        .due_ns = op->started_ns + UINT64_C(1000000) * base->backend->config.timeout_ms,
-        .command = sent->command,
-        .len = cpsd_redis_command_write(sent->command, args.list, args.count),
-        .answered = on_answer,
-    };
-    if (!cpsd_redis_conn_send(&store->conn, &sent->request)) {
-        free(sent);
-        cpsd_op_fail(base, op, STIR_E_UNAVAILABLE);
+    } else if (op->kind == CPSD_OP_LIST && what->after_us == 0 && !what->claim) {
+        run_short(store, op, what);
+    } else {
+        run_script(store, op, what);
     }
 }
 

@@ -34,6 +34,12 @@ bool cpsd_redis_row_is(const redisReply *row, size_t *octets)
     return len || row->str[CPSD_REDIS_ROW_HEAD - 1] == CPSD_REDIS_PLAIN;
 }
 
+size_t cpsd_redis_row_text(const redisReply *row)
+{
+    struct stir_view envelope = behind_head(row);
+    return is_packed(row) ? stir_jwe_unpacked_len(envelope) : envelope.len;
+}
+
 static int64_t read_time(const char *octets)
 {
     int64_t us = 0;

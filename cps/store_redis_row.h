@@ -15,5 +15,8 @@ struct stir_view cpsd_redis_row_of(uint8_t room[STIR_JWE_MAX], const char **form
 /* True if an answer is a row; adds to *octets what cpsd_redis_row_read needs to unpack it. */
 bool cpsd_redis_row_is(const redisReply *row, size_t *octets);
 
+/* Characters of the envelope in a row that is one. */
+size_t cpsd_redis_row_text(const redisReply *row);
+
 /* Reads a row that is one. Where it has to be unpacked, at *room, which is moved on by that length. */
 void cpsd_redis_row_read(struct cpsd_entry *out, const redisReply *row, char **room);

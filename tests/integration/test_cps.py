@@ -383,7 +383,8 @@ class RedisUnix(Boxes, Case):
             self.assertGreater(client.call("PTTL", keys[0]), 590000)
             content = client.everything()
         for body in bodies:
-            self.assertIn(body.encode(), content)
+            ciphertext = body.split(".")[3]  # is kept without its base64url
+            self.assertTrue(base64.urlsafe_b64decode(ciphertext + "=" * (-len(ciphertext) % 4)) in content)
 
     def test_one_round_trip_a_request(self):
         dest = self.number()
@@ -398,7 +399,8 @@ class RedisUnix(Boxes, Case):
                 with self.database.client() as client:
                     client.call("ECHO", "over")
                 seen = list(iter(lambda: self.command_of(monitor.reply()), "echo"))
-            self.assertEqual(len([name for name in seen if name]), 10, seen)
+            # TIME travels with the command behind it
+            self.assertEqual(len([name for name in seen if name and name != "time"]), 10, seen)
 
     def command_of(self, line):
         """'1763762400.1 [0 unix:/x] "EVALSHA" ...' -> "evalsha"; None for what a script did inside Redis."""

@@ -58,7 +58,6 @@ static inline bool fake_greeted(const char *text)
 
 static inline void fake_serve(const struct redis_fake *fake, int fd)
 {
-    static const char request[] = "EVALSHA";
     char text[32768] = "";
     size_t n = 0;
     const char *greeting = fake->greeting ? fake->greeting : FAKE_GREETING;
@@ -69,7 +68,7 @@ static inline void fake_serve(const struct redis_fake *fake, int fd)
     }
     bool on = fake_send(fd, greeting, strlen(greeting));
     for (n = 0; on && fake_read(fake, fd, text, sizeof(text), &n);) {
-        if (n >= sizeof(request) && memmem(text, n, request, sizeof(request) - 1)) {
+        if (memmem(text, n, "EVALSHA", 7) || memmem(text, n, "HMGET", 5)) {
             on = fake_send(fd, fake->answer, fake->answer_len) && !fake->hang_up;
             n = 0;
         }

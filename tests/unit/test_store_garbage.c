@@ -22,8 +22,10 @@ static enum stir_code one(struct harness *h, char op)
     switch (op) {
     case 'p':
         return harness_put(h, DEST, 1, "x", 1000).result.code;
-    case 'l':
+    case 's': /* a box that may be short */
         return harness_list(h, DEST, 0, 10, 1000).result.code;
+    case 'l':
+        return harness_list(h, DEST, 1, 10, 1000).result.code;
     case 'g':
         return harness_get(h, DEST, 1).result.code;
     default:
@@ -36,6 +38,9 @@ static enum stir_code one(struct harness *h, char op)
 #define HEAD TIMES ID "E"
 #define PACKED TIMES ID "P"
 #define SIXTY "0123456789abcdefghijklmnopqrst0123456789abcdefghijklmnopqrst"
+
+#define CLOCK "*2\r\n$10\r\n1763762400\r\n$6\r\n123456\r\n"
+#define NILS "$-1\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n"
 
 /* For answers with NUL inside. */
 #define ROW(op, text, expected, stays)                                                                                 \
@@ -57,6 +62,7 @@ static const struct answer {
     ROW('l', "*3\r\n:1000\r\n:0\r\n*0\r\n", STIR_OK, true),
     ROW('l', "*3\r\n:1000\r\n:0\r\n*1\r\n$33\r\n" HEAD "xy\r\n", STIR_OK, true),
     ROW('l', "*3\r\n:1000\r\n:0\r\n*1\r\n$93\r\n" PACKED "\1" SIXTY "u\r\n", STIR_OK, true),
+    ROW('s', CLOCK "*9\r\n" NILS "$-1\r\n$-1\r\n", STIR_OK, true),
     ROW('g', "*1\r\n:1000\r\n", STIR_E_NOT_FOUND, true),
     ROW('g', "*2\r\n:1000\r\n$31\r\n" HEAD "\r\n", STIR_OK, true),
     ROW('g', "*2\r\n:1000\r\n$93\r\n" PACKED "\1" SIXTY "u\r\n", STIR_OK, true),
@@ -101,6 +107,18 @@ static const struct answer {
     ROW('l', "*3\r\n:1000\r\n:0\r\n*1\r\n$92\r\n" PACKED "\1" SIXTY "\r\n", STIR_E_UNAVAILABLE, false),
     ROW('g', "*2\r\n:1000\r\n$93\r\n" PACKED "\2" SIXTY "u\r\n", STIR_E_UNAVAILABLE, false),
     ROW('g', "*2\r\n:1000\r\n$93\r\n" PACKED "\3" SIXTY "u\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('s', CLOCK "*0\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('s', CLOCK "*8\r\n" NILS "$-1\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('s', CLOCK "*10\r\n" NILS "$-1\r\n$-1\r\n$-1\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('s', CLOCK "+OK\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('s', CLOCK "-ERR no\r\n", STIR_E_UNAVAILABLE, true),
+    ROW('s', "-ERR no\r\n-ERR no\r\n", STIR_E_UNAVAILABLE, true),
+    ROW('s', "*1\r\n$10\r\n1763762400\r\n*9\r\n" NILS "$-1\r\n$-1\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('s', "*2\r\n$10\r\n1763762400\r\n$7\r\n1000000\r\n*9\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('s', "*2\r\n$10\r\n176376240x\r\n$1\r\n1\r\n*9\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('s', "*2\r\n$16\r\n9999999999999999\r\n$1\r\n1\r\n*9\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('s', "*2\r\n$0\r\n\r\n$1\r\n1\r\n*9\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('s', "*2\r\n:1763762400\r\n:1\r\n*9\r\n", STIR_E_UNAVAILABLE, false),
     ROW('g', "*0\r\n", STIR_E_UNAVAILABLE, false),
     ROW('g', "*3\r\n:1000\r\n:1\r\n:1\r\n", STIR_E_UNAVAILABLE, false),
     ROW('g', "*2\r\n:1000\r\n$0\r\n\r\n", STIR_E_UNAVAILABLE, false),
