@@ -289,6 +289,19 @@ struct cps_options {
     uint32_t key_cache_max;    /* 4,096 destinations */
     uint32_t key_max_age_s;    /* 3,600: a record is asked for again after this, whatever Cache-Control allows */
     uint32_t key_negative_s;   /* 30: for so long a failure is not tried again */
+
+    /* Who we are to the CPS: with an STI certificate each request carries a bearer token of its own (ATIS-1000096,
+     * ATIS-1000105), made when it is sent. A carrier's CPS asks for one wherever its policy is not `open`; a client
+     * certificate for TLS (tls_cert_file) is another way. */
+    const char *auth_cert_file; /* PEM, leaf first, with auth_key_file; NULL: no tokens */
+    const char *auth_key_file;  /* file or URI, as in cps_key_load */
+    const char *auth_x5u;       /* https URL of the same chain; NULL: the chain travels in each token (x5c) */
+    const char *auth_spc;       /* the provider that we act as; NULL: the certificate's first SPC, or else its number */
+    const char *auth_audience;  /* what the CPS is called in tokens; NULL: the host of the URL that is asked */
+    bool holder;                /* the credential holds the boxes that are read: they are read without dummies */
+    bool claim;                 /* cps_receive takes the envelope of a message that passes out of its box, and is the
+                                   only one to do so: hosts that receive for the same numbers share their memory of what
+                                   was used. The credential holds the boxes; see cps_receive */
 };
 
 struct cps;

@@ -2,6 +2,7 @@
 
 #include "client/lib/box.h"
 #include "client/lib/certcache.h"
+#include "client/lib/credential.h"
 #include "client/lib/directory.h"
 #include "client/lib/pinned.h"
 #include "client/lib/replay.h"
@@ -190,6 +191,9 @@ static enum cps_code set_up(struct cps *cps, const struct cps_options *options, 
         code = open_transport(cps, err);
     }
     if (code == CPS_OK) {
+        code = cps_credential_open(&cps->credential, &cps->options, err);
+    }
+    if (code == CPS_OK) {
         code = open_routes(cps, err);
     }
     if (code == CPS_OK) {
@@ -244,6 +248,7 @@ void cps_free(struct cps *cps)
     cps_routes_free(cps->routes);
     cps_replay_free(cps->replay);
     stir_trust_unref(cps->trust);
+    cps_credential_free(cps->credential);
     cps_options_clear(&cps->options);
     free(cps);
 }

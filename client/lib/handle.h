@@ -15,6 +15,7 @@ struct cps_route;
 struct cps_directory;
 struct cps_pinned;
 struct cps_spool;
+struct cps_credential;
 
 /* The handle. All but the counters is set by cps_new and constant afterwards; the parts have locks of their own. */
 struct cps {
@@ -25,9 +26,10 @@ struct cps {
     struct cps_transport *transport;
     struct cps_certcache *certs;
     struct cps_boxes *boxes;
-    struct cps_spool *spool;       /* NULL: none */
-    struct stir_numtable *numbers; /* NULL: none */
-    struct cps_pinned *pinned;     /* NULL: none */
+    struct cps_credential *credential; /* NULL: none */
+    struct cps_spool *spool;           /* NULL: none */
+    struct stir_numtable *numbers;     /* NULL: none */
+    struct cps_pinned *pinned;         /* NULL: none */
     struct cps_routes *routes;
     struct cps_route *route; /* that of cps_url; NULL: none */
     struct cps_directory *directory;

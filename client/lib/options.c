@@ -18,6 +18,8 @@ static const struct {
     TEXT(trust_file),      TEXT(crl_issuer_file),      TEXT(x5u_dir),       TEXT(x5u_ca_file),
     TEXT(spool_file),      TEXT(spool_hash_key),       TEXT(replay_file),   TEXT(country_code),
     TEXT(national_prefix), TEXT(international_prefix), TEXT(numbers_file),  TEXT(pinned_file),
+    TEXT(auth_cert_file),  TEXT(auth_key_file),        TEXT(auth_x5u),      TEXT(auth_spc),
+    TEXT(auth_audience),
 #undef TEXT
 };
 

@@ -52,6 +52,9 @@ enum cps_code cps_ask_publish(struct cps_request *out, const struct cps *cps, co
     }
     *out = (struct cps_request){
         .lane = CPS_LANE_SERVICE,
+        .credential = true,
+        .action = STIR_TOKEN_PUBLISH,
+        .dest = *dest,
         .content_type = "application/passport",
         .accept = "application/problem+json",
         .body_len = len,
@@ -79,16 +82,41 @@ enum cps_code cps_ask_retrieve(struct cps_request *out, const struct cps *cps, c
     unsigned wait_s = wait_ms / 1000 + (wait_ms % 1000 ? 1 : 0);
     wait_s = wait_s > WAIT_MAX_S ? WAIT_MAX_S : wait_s;
     put_box(&url, dest);
+    stir_buf_puts(&url, cps->options.holder ? "?dummies=no" : "");
     if (after && after[0]) {
-        stir_buf_puts(&url, "?after=");
+        stir_buf_puts(&url, cps->options.holder ? "&after=" : "?after=");
         put_escaped(&url, after);
     }
     *out = (struct cps_request){
         .lane = wait_s ? CPS_LANE_WAIT : CPS_LANE_SERVICE,
+        .credential = true,
+        .action = STIR_TOKEN_RETRIEVE,
+        .dest = *dest,
         .accept = "application/json",
         .prefer_wait_s = wait_s,
         .response_max = cps->options.max_response_octets,
         .timeout_ms = cps->options.request_timeout_ms + wait_s * 1000,
+    };
+    return end_path(out, &url, err);
+}
+
+enum cps_code cps_ask_remove(struct cps_request *out, const struct cps *cps, const struct stir_identity *dest,
+                             const char *id, struct cps_error *err)
+{
+    struct stir_buf url = {0};
+    put_box(&url, dest);
+    stir_buf_puts(&url, "/");
+    put_escaped(&url, id);
+    *out = (struct cps_request){
+        .lane = CPS_LANE_SERVICE,
+        .method = "DELETE",
+        .credential = true,
+        .action = STIR_TOKEN_DELETE,
+        .dest = *dest,
+        .once = true, /* what one server did the next one would find gone */
+        .accept = "application/problem+json",
+        .response_max = 65536,
+        .timeout_ms = cps->options.request_timeout_ms,
     };
     return end_path(out, &url, err);
 }
@@ -119,7 +147,9 @@ enum cps_code cps_ask_keys(struct cps_request *out, const struct cps *cps, const
         .lane = CPS_LANE_SERVICE,
         .content_type = "application/jwt",
         .accept = record ? "application/problem+json" : "application/jwt",
-        .put = true,
+        .method = record ? "PUT" : NULL,
+        .credential = true,
+        .action = record ? STIR_TOKEN_KEYS : STIR_TOKEN_RETRIEVE,
         .body_len = record ? len : 0,
         .response_max = STIR_KEYRECORD_MAX,
         .timeout_ms = cps->options.request_timeout_ms,

@@ -8,11 +8,15 @@
 #define CPS_CURSOR_MAX 256
 #define CPS_ENVELOPES_MAX 65536 /* in one listing */
 
-/* Requests, without a route yet; their path and body are the transfer's to free. CPS_E_NOMEM, CPS_E_TOO_BIG. */
+/* Requests, without a route yet, and with what their credential has to say; their path and body are the transfer's to
+ * free. CPS_E_NOMEM, CPS_E_TOO_BIG. */
 enum cps_code cps_ask_publish(struct cps_request *out, const struct cps *cps, const struct stir_identity *dest,
                               const char *envelope, size_t len, uint32_t ttl_s, struct cps_error *err) STIR_MUST_CHECK;
 enum cps_code cps_ask_retrieve(struct cps_request *out, const struct cps *cps, const struct stir_identity *dest,
                                const char *after, uint32_t wait_ms, struct cps_error *err) STIR_MUST_CHECK;
+/* Takes an envelope out of a box. */
+enum cps_code cps_ask_remove(struct cps_request *out, const struct cps *cps, const struct stir_identity *dest,
+                             const char *id, struct cps_error *err) STIR_MUST_CHECK;
 enum cps_code cps_ask_health(struct cps_request *out, const struct cps *cps, struct cps_error *err) STIR_MUST_CHECK;
 /* Puts a key record, or gets it with record NULL. */
 enum cps_code cps_ask_keys(struct cps_request *out, const struct cps *cps, const char *subject, const char *record,

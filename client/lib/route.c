@@ -1,5 +1,6 @@
 #include "client/lib/route.h"
 
+#include "client/lib/credential.h"
 #include "client/lib/map.h"
 #include "common/url.h"
 
@@ -14,6 +15,7 @@
 
 struct server {
     char *base; /* without a '/' at the end */
+    char *host; /* what it is called in tokens */
     unsigned failures;
     int64_t until_ms; /* left alone until then, monotonic; 0: it is used */
     bool probed;      /* GET /health is under way */
@@ -78,6 +80,7 @@ static void free_route(struct cps_route *route)
 {
     for (unsigned i = 0; i < route->count; i++) {
         free(route->servers[i].base);
+        free(route->servers[i].host);
     }
     free(route);
 }
@@ -152,15 +155,13 @@ static enum cps_code add_server(struct cps_route *route, char *url, enum cps_cod
     if (stir_url_parse(&parsed, url, n, STIR_E_URI, &cause) != STIR_OK) {
         return cps_fail(err, code, "%s", cause.text);
     }
+    struct server *server = &route->servers[route->count++];
+    server->host = strndup(parsed.host.ptr, parsed.host.len);
     while (n && url[n - 1] == '/') {
         url[--n] = '\0';
     }
-    route->servers[route->count].base = strdup(url);
-    if (!route->servers[route->count].base) {
-        return cps_fail(err, CPS_E_NOMEM, "out of memory");
-    }
-    route->count++;
-    return CPS_OK;
+    server->base = strdup(url);
+    return server->base && server->host ? CPS_OK : cps_fail(err, CPS_E_NOMEM, "out of memory");
 }
 
 static enum cps_code make(struct cps_route **out, struct cps_routes *routes, const char *urls, bool public_only,
@@ -380,8 +381,26 @@ static int choose(struct cps_route *route, unsigned tried, int *again)
 
 /* ---- requests ---- */
 
-/* Directs the request at the next server; false: none is left, or no memory. */
-static bool aim(struct cps_transfer *transfer)
+/* Each attempt has a credential of its own: it names the server, and is good once. */
+static enum cps_code authorize(struct cps_request *request, const struct server *server, struct cps_error *err)
+{
+    const struct cps_token_for what = {
+        .action = request->action,
+        .dest = request->dest.len ? &request->dest : NULL,
+        .body = stir_view(request->body ? request->body : "", request->body ? request->body_len : 0),
+        .host = server->host,
+    };
+    char *made = NULL;
+    enum cps_code code = cps_credential_make(&made, request->route->routes->cps->credential, &what, err);
+    if (code == CPS_OK) {
+        free(request->authorization);
+        request->authorization = made;
+    }
+    return code;
+}
+
+/* Directs the request at the next server. CPS_E_NOT_FOUND: none is left; CPS_E_NOMEM, and what a credential says. */
+static enum cps_code aim(struct cps_transfer *transfer, struct cps_error *err)
 {
     struct cps_request *request = &transfer->request;
     struct cps_route *route = request->route;
@@ -392,14 +411,19 @@ static bool aim(struct cps_transfer *transfer)
         probe(route, (unsigned)again);
     }
     if (!url) {
-        return false;
+        return cps_fail(err, server >= 0 ? CPS_E_NOMEM : CPS_E_NOT_FOUND, "no server is left, or no memory");
+    }
+    enum cps_code code = request->credential ? authorize(request, &route->servers[server], err) : CPS_OK;
+    if (code != CPS_OK) {
+        free(url);
+        return code;
     }
     free(request->url);
     request->url = url;
     request->public_only = route->public_only;
     transfer->server = (unsigned)server;
     transfer->tried |= 1u << server;
-    return true;
+    return CPS_OK;
 }
 
 /* One server that takes requests and never answers must not use up the time for the others. But a request that waits
@@ -412,11 +436,18 @@ static void limit(struct cps_transfer *transfer, int64_t left_ms)
         last || transfer->request.lane == CPS_LANE_WAIT ? 0 : (uint32_t)(left_ms > 2 ? left_ms / 2 : 1);
 }
 
+static bool is_unreached(const struct cps_transfer *transfer)
+{
+    enum cps_code code = transfer->response.error.code;
+    return code == CPS_E_CONNECT || code == CPS_E_TLS;
+}
+
 static bool next_server(struct cps_transfer *transfer)
 {
     int64_t left_ms = transfer->submitted_ms + transfer->request.timeout_ms - cps_monotonic_ms();
     hear(transfer->request.route, transfer->server, &transfer->response);
-    if (!is_failure(&transfer->response) || left_ms <= 0 || !aim(transfer)) {
+    if (!is_failure(&transfer->response) || left_ms <= 0 || (transfer->request.once && !is_unreached(transfer)) ||
+        aim(transfer, NULL) != CPS_OK) {
         return false;
     }
     limit(transfer, left_ms);
@@ -427,8 +458,9 @@ enum cps_code cps_route_submit(struct cps *cps, struct cps_transfer *transfer, s
 {
     transfer->again = next_server;
     transfer->tried = 0;
-    if (!aim(transfer)) {
-        return cps_fail(err, CPS_E_NOMEM, "out of memory");
+    enum cps_code code = aim(transfer, err);
+    if (code != CPS_OK) {
+        return code;
     }
     limit(transfer, transfer->request.timeout_ms);
     return cps_transport_submit(cps->transport, transfer, err);

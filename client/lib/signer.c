@@ -79,7 +79,10 @@ static enum cps_code fill(struct cps_signer *signer, const struct cps_signer_opt
 {
     struct stir_error cause = {0};
     struct stir_url url;
-    enum stir_code checked = stir_url_parse(&url, options->x5u, strlen(options->x5u), STIR_E_X5U, &cause);
+    enum stir_code checked = STIR_OK;
+    if (options->x5u) {
+        checked = stir_url_parse(&url, options->x5u, strlen(options->x5u), STIR_E_X5U, &cause);
+    }
     if (checked != STIR_OK) {
         return cps_fail_prefix(err, cps_fail_stir(err, checked, &cause), "x5u");
     }
@@ -95,9 +98,10 @@ static enum cps_code fill(struct cps_signer *signer, const struct cps_signer_opt
         return cps_fail(err, CPS_E_KEY, "the key %s is not that of the certificate in %s", options->key,
                         options->chain_file);
     }
-    signer->x5u = strdup(options->x5u);
+    signer->x5u = options->x5u ? strdup(options->x5u) : NULL;
     signer->with_chain = options->with_chain;
-    return signer->x5u && digest_chain(signer) ? CPS_OK : cps_fail(err, CPS_E_NOMEM, "out of memory");
+    return (signer->x5u || !options->x5u) && digest_chain(signer) ? CPS_OK
+                                                                  : cps_fail(err, CPS_E_NOMEM, "out of memory");
 }
 
 enum cps_code cps_signer_open(struct cps_signer **out, const struct cps_signer_options *options, struct cps_error *err)
@@ -106,6 +110,11 @@ enum cps_code cps_signer_open(struct cps_signer **out, const struct cps_signer_o
         !options->x5u) {
         return cps_fail(err, CPS_E_INVAL, "a signer needs size, key, chain_file and x5u");
     }
+    return cps_signer_make(out, options, err);
+}
+
+enum cps_code cps_signer_make(struct cps_signer **out, const struct cps_signer_options *options, struct cps_error *err)
+{
     struct cps_signer *signer = calloc(1, sizeof(*signer));
     if (!signer) {
         return cps_fail(err, CPS_E_NOMEM, "out of memory");

@@ -50,12 +50,14 @@ int64_t cps_monotonic_ms(void)
 void cps_transfer_clear(struct cps_transfer *transfer)
 {
     cps_route_unref(transfer->request.route);
+    free(transfer->request.authorization);
     free(transfer->request.path);
     free(transfer->request.url);
     free(transfer->request.body);
     stir_buf_free(&transfer->response.body);
     transfer->request.route = NULL;
     transfer->request.path = NULL;
+    transfer->request.authorization = NULL;
     transfer->request.url = NULL;
     transfer->request.body = NULL;
 }

@@ -2,6 +2,7 @@
 
 #include "client/lib/errors.h"
 #include "common/buf.h"
+#include "common/token.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -25,15 +26,20 @@ enum cps_lane {
 
 struct cps_request {
     enum cps_lane lane;
-    struct cps_route *route;  /* owned reference: to whom, one after the other (cps_route_submit); NULL: url says it */
-    char *path;               /* owned, with a route: from '/' on, behind the base URL */
-    char *url;                /* owned by the transfer */
-    const char *content_type; /* static; with a body: POST */
-    bool put;                 /* with a body: PUT instead */
-    bool public_only;         /* special-purpose addresses are refused */
-    const char *accept;       /* static or NULL */
-    unsigned prefer_wait_s;   /* 0: none */
-    char *body;               /* owned, NULL: GET */
+    struct cps_route *route; /* owned reference: to whom, one after the other (cps_route_submit); NULL: url says it */
+    char *path;              /* owned, with a route: from '/' on, behind the base URL */
+    char *url;               /* owned by the transfer */
+    const char *method;      /* static; NULL: POST with a body, else GET */
+    bool credential;         /* carries one, made for each attempt by route.c: of this action, for this dest */
+    enum stir_token_action action;
+    struct stir_identity dest; /* len 0: none */
+    bool once;                 /* another server is asked only if this one was not reached */
+    char *authorization;       /* owned, NULL: no such field */
+    const char *content_type;  /* static; with a body */
+    bool public_only;          /* special-purpose addresses are refused */
+    const char *accept;        /* static or NULL */
+    unsigned prefer_wait_s;    /* 0: none */
+    char *body;                /* owned, NULL: none */
     size_t body_len;
     size_t response_max; /* octets; more is CPS_E_PROTOCOL */
     uint32_t timeout_ms;

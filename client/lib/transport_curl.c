@@ -87,14 +87,15 @@ static size_t take_header(char *data, size_t size, size_t count, void *arg)
 
 static bool add_header(struct cps_transfer *transfer, const char *name, const char *value)
 {
-    char line[256];
+    struct stir_buf line = {0};
     if (!value) {
         return true;
     }
-    if ((size_t)snprintf(line, sizeof(line), "%s%s", name, value) >= sizeof(line)) {
-        return false;
-    }
-    struct curl_slist *longer = curl_slist_append(transfer->headers, line);
+    stir_buf_puts(&line, name);
+    stir_buf_puts(&line, value);
+    struct curl_slist *longer =
+        stir_buf_state(&line) == STIR_OK ? curl_slist_append(transfer->headers, line.ptr) : NULL;
+    stir_buf_free(&line);
     if (!longer) {
         return false;
     }
@@ -109,6 +110,7 @@ static bool add_headers(struct cps_transfer *transfer)
     (void)snprintf(wait, sizeof(wait), "wait=%u", request->prefer_wait_s);
     return add_header(transfer, "Expect:", "") && add_header(transfer, "Accept: ", request->accept) &&
            add_header(transfer, "Content-Type: ", request->body ? request->content_type : NULL) &&
+           add_header(transfer, "Authorization: ", request->authorization) &&
            add_header(transfer, "Prefer: ", request->prefer_wait_s ? wait : NULL);
 }
 
@@ -138,9 +140,11 @@ static bool set_common(struct cps_transfer *transfer, CURL *easy, const struct c
     good &= curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, transfer) == CURLE_OK;
     good &= curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->error_text) == CURLE_OK;
     good &= curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer) == CURLE_OK;
+    if (request->method) {
+        good &= curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method) == CURLE_OK;
+    }
     if (request->body) {
         good &= curl_easy_setopt(easy, CURLOPT_POST, 1L) == CURLE_OK;
-        good &= !request->put || curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, "PUT") == CURLE_OK;
         good &= curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->body) == CURLE_OK;
         good &= curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_len) == CURLE_OK;
     }
