@@ -28,6 +28,12 @@ struct cps_entry *cps_entry_new(const char *id, struct stir_passport *passport, 
     return entry;
 }
 
+struct cps_entry *cps_entry_ref(struct cps_entry *entry)
+{
+    atomic_fetch_add(&entry->refs, 1);
+    return entry;
+}
+
 void cps_entry_unref(struct cps_entry *entry)
 {
     if (entry && atomic_fetch_sub(&entry->refs, 1) == 1) {
@@ -190,8 +196,7 @@ static bool add_candidate(struct cps_candidates *out, struct cps_entry *entry)
         out->items = items;
         out->cap = cap;
     }
-    atomic_fetch_add(&entry->refs, 1);
-    out->items[out->count++] = entry;
+    out->items[out->count++] = cps_entry_ref(entry);
     return true;
 }
 

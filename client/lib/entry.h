@@ -15,6 +15,7 @@ struct cps_entry {
     char id[CPS_ID_LEN + 1];
     pthread_mutex_t lock; /* of the proof */
     struct cps_proof proof;
+    atomic_bool gone; /* the CPS gave it to one holder: used */
     /* private to entry.c */
     atomic_int refs;
     struct cps_map_node by_id, by_orig, by_digest;
@@ -35,6 +36,7 @@ struct cps_shelf {
  * credentials are then judged already. NULL: out of memory. */
 struct cps_entry *cps_entry_new(const char *id, struct stir_passport *passport, struct cps_chain *x5c,
                                 const struct cps_error *x5c_error);
+struct cps_entry *cps_entry_ref(struct cps_entry *entry);
 void cps_entry_unref(struct cps_entry *entry);
 
 struct cps_entries {

@@ -118,6 +118,18 @@ static enum cps_code claim(struct cps_replay_memory *base, const uint8_t id[CPS_
     return code;
 }
 
+static void forget(struct cps_replay_memory *base, const uint8_t id[CPS_REPLAY_ID])
+{
+    struct in_process *memory = (struct in_process *)base;
+    pthread_mutex_lock(&memory->lock);
+    struct slot *slot = find(memory, id);
+    if (slot->expires) {
+        slot->expires = 1; /* long ago */
+        memory->earliest = 1;
+    }
+    pthread_mutex_unlock(&memory->lock);
+}
+
 static void free_memory(struct cps_replay_memory *base)
 {
     struct in_process *memory = (struct in_process *)base;
@@ -132,7 +144,7 @@ enum cps_code cps_replay_new_memory(struct cps_replay_memory **out, uint32_t max
     if (!memory) {
         return cps_fail(err, CPS_E_NOMEM, "out of memory");
     }
-    memory->base = (struct cps_replay_memory){.claim = claim, .free = free_memory};
+    memory->base = (struct cps_replay_memory){.claim = claim, .forget = forget, .free = free_memory};
     memory->max = max;
     memory->earliest = INT64_MAX;
     memory->size = FIRST_SIZE;

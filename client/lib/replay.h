@@ -16,6 +16,8 @@ struct cps_replay_memory {
      */
     enum cps_code (*claim)(struct cps_replay_memory *memory, const uint8_t id[CPS_REPLAY_ID], int64_t expires,
                            int64_t now, struct cps_error *err);
+    /* Gives a claim back: it was for something that did not come about after all. */
+    void (*forget)(struct cps_replay_memory *memory, const uint8_t id[CPS_REPLAY_ID]);
     void (*free)(struct cps_replay_memory *memory);
     atomic_uint shared; /* by so many handles beside the first */
 };

@@ -12,7 +12,7 @@
 #define BUSY_PAUSE_MS 10
 #define PURGE_EVERY 10 /* seconds */
 
-enum { CLAIM, KNOWN, PURGE, STATEMENTS };
+enum { CLAIM, KNOWN, PURGE, FORGET, STATEMENTS };
 
 struct in_file {
     struct cps_replay_memory base;
@@ -40,6 +40,7 @@ static const char *const sql[STATEMENTS] = {
     [CLAIM] = "INSERT OR IGNORE INTO used SELECT ?1, ?2 WHERE (SELECT rows FROM size) < ?3",
     [KNOWN] = "SELECT 1 FROM used WHERE id = ?1",
     [PURGE] = "DELETE FROM used WHERE expires < ?1",
+    [FORGET] = "DELETE FROM used WHERE id = ?1",
 };
 
 static enum cps_code fail_sqlite(const struct in_file *memory, struct cps_error *err)
@@ -136,6 +137,18 @@ static enum cps_code claim(struct cps_replay_memory *base, const uint8_t id[CPS_
     return code;
 }
 
+/* Without success it stays claimed, which is safe. */
+static void forget(struct cps_replay_memory *base, const uint8_t id[CPS_REPLAY_ID])
+{
+    struct in_file *memory = (struct in_file *)base;
+    bool row;
+    pthread_mutex_lock(&memory->lock);
+    if (sqlite3_bind_blob(memory->statements[FORGET], 1, id, CPS_REPLAY_ID, SQLITE_STATIC) == SQLITE_OK) {
+        (void)!run(memory, FORGET, &row, NULL);
+    }
+    pthread_mutex_unlock(&memory->lock);
+}
+
 static void free_memory(struct cps_replay_memory *base)
 {
     struct in_file *memory = (struct in_file *)base;
@@ -189,7 +202,7 @@ enum cps_code cps_replay_new_sqlite(struct cps_replay_memory **out, const char *
     if (!memory) {
         return cps_fail(err, CPS_E_NOMEM, "out of memory");
     }
-    memory->base = (struct cps_replay_memory){.claim = claim, .free = free_memory};
+    memory->base = (struct cps_replay_memory){.claim = claim, .forget = forget, .free = free_memory};
     memory->max = max;
     memory->purged = INT64_MIN / 2;
     pthread_mutex_init(&memory->lock, NULL);

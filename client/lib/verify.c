@@ -195,6 +195,14 @@ static enum cps_code check_unused(struct cps *cps, const struct stir_passport *p
     return cps->replay->claim(cps->replay, id, expires, cps_now(cps), err);
 }
 
+void cps_verify_undo(struct cps *cps, const struct stir_passport *passport)
+{
+    uint8_t id[CPS_REPLAY_ID];
+    if (cps->replay && stir_passport_replay_id(id, passport, NULL) == STIR_OK) {
+        cps->replay->forget(cps->replay, id);
+    }
+}
+
 static enum cps_code check_message(struct cps *cps, const struct stir_passport *passport,
                                    const struct cps_checked *message, struct cps_result *out, struct cps_error *err)
 {

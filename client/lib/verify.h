@@ -29,6 +29,9 @@ void cps_proof_clear(struct cps_proof *proof);
 bool cps_verify(struct cps *cps, const struct stir_passport *passport, struct cps_chain *x5c, struct cps_proof *proof,
                 const struct cps_checked *message, struct cps_task *task, struct cps_result *out);
 
+/* A PASSporT that passed was not used after all: its next use is not a replay. */
+void cps_verify_undo(struct cps *cps, const struct stir_passport *passport);
+
 /* What a result is as long as nobody has said otherwise: not passed. */
 #define CPS_NO_RESULT ((struct cps_result){.verdict = CPS_CPS_UNAVAILABLE, .error = {.code = CPS_E_INVAL}})
 

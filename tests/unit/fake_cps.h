@@ -23,6 +23,10 @@ struct fake_cps {
     atomic_uint plain, waiting; /* requests by kind */
     size_t given;               /* envelopes in all answers */
     char last_after[64];
+    bool removed[256]; /* of the items, by DELETE */
+    int delete_status; /* what a DELETE is answered; 0: 204, or 404 where it is gone already */
+    atomic_uint deletes;
+    struct peer_request last; /* without its body */
 };
 
 static inline void fake_sleep(unsigned ms)
@@ -33,7 +37,10 @@ static inline void fake_sleep(unsigned ms)
 
 static inline size_t fake_after(struct fake_cps *fake, const struct peer_request *request)
 {
-    const char *after = strstr(request->target, "?after=");
+    const char *after = strpbrk(request->target, "?&");
+    while (after && strncmp(after + 1, "after=", 6) != 0) {
+        after = strpbrk(after + 1, "&");
+    }
     (void)snprintf(fake->last_after, sizeof(fake->last_after), "%s", after ? after + 7 : "");
     return after ? (size_t)strtoul(after + 7, NULL, 10) : 0;
 }
@@ -43,9 +50,14 @@ static inline void fake_list(struct fake_cps *fake, size_t from, struct stir_buf
     struct stir_buf body = {0};
     size_t to = fake->page && from + fake->page < fake->count ? from + fake->page : fake->count;
     stir_buf_puts(&body, "{\"ppts\":[");
+    bool first = true;
     for (size_t i = from; i < to; i++) {
-        stir_buf_printf(&body, "%s{\"id\":\"%s\",\"ppt\":\"%s\"}", i > from ? "," : "", fake->items[i].id,
+        if (fake->removed[i]) {
+            continue;
+        }
+        stir_buf_printf(&body, "%s{\"id\":\"%s\",\"ppt\":\"%s\"}", first ? "" : ",", fake->items[i].id,
                         fake->items[i].text);
+        first = false;
     }
     fake->given += to > from ? to - from : 0;
     stir_buf_printf(&body, "],\"cursor\":\"%zu\"}", to > from ? to : from);
@@ -69,14 +81,39 @@ static inline bool fake_refuses(struct fake_cps *fake, struct stir_buf *out)
     return true;
 }
 
+/* Takes an envelope out, for whoever is first. */
+static inline void fake_remove(struct fake_cps *fake, const struct peer_request *request, struct stir_buf *out)
+{
+    const char *id = strrchr(request->target, '/');
+    int status = 404;
+    atomic_fetch_add(&fake->deletes, 1);
+    for (size_t i = 0; i < fake->count && !fake->delete_status; i++) {
+        if (strcmp(fake->items[i].id, id + 1) == 0 && !fake->removed[i]) {
+            fake->removed[i] = true;
+            status = 204;
+        }
+    }
+    status = fake->delete_status ? fake->delete_status : status;
+    peer_reply(out, status, "application/problem+json", NULL, status == 204 ? "" : "{}");
+}
+
 static inline void fake_answer(struct peer *peer, const struct peer_request *request, struct stir_buf *out)
 {
     struct fake_cps *fake = (struct fake_cps *)peer;
     char wait[256] = "wait=0";
+    if (strcmp(request->method, "DELETE") == 0) {
+        fake_sleep(atomic_load(&fake->delay_ms));
+        pthread_mutex_lock(&fake->lock);
+        fake->last = *request;
+        fake_remove(fake, request, out);
+        pthread_mutex_unlock(&fake->lock);
+        return;
+    }
     bool waits = peer_header(request, "Prefer", wait) != NULL;
     atomic_fetch_add(waits ? &fake->waiting : &fake->plain, 1);
     fake_sleep(atomic_load(&fake->delay_ms));
     pthread_mutex_lock(&fake->lock);
+    fake->last = *request;
     unsigned left_ms = fake->never_waits || fake->wait_status ? 0 : (unsigned)strtoul(wait + 5, NULL, 10) * 1000;
     size_t from = fake_after(fake, request);
     from = fake->no_cursors ? 0 : from;
