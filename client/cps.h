@@ -697,6 +697,10 @@ CPS_API enum cps_code cps_verify_passport_async(struct cps *cps, const char *pas
  * not answer. cps-unavailable: it could not be asked. Once the box was read, a later failure to read it does not change
  * the verdict.
  *
+ * With the option claim a PASSporT that passes is taken out of its box first (DELETE): one holder alone can, so of
+ * several hosts that receive for a destination one passes it and the others say replayed. If the CPS does not say whose
+ * it is, that is the verdict (cps-unavailable, timeout), and the PASSporT may be tried again.
+ *
  * The handle remembers, for each dest and set of keys, the cursor and the PASSporTs that it opened, as long as they are
  * fresh and within box_*: each envelope is fetched and decrypted once, whatever number of messages is waiting. Returns
  * as cps_verify_passport. In the callback form decrypting and verifying happen on the I/O thread.
