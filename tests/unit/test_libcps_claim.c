@@ -154,6 +154,26 @@ static void test_unknown(void)
     }
 }
 
+/* Of two servers of one store the second would find gone what the first has done. */
+static void test_failover(void)
+{
+    char urls[160];
+    begin((struct cps_options){0});
+    cps_free(hosts[0]);
+    struct cps_options options = world.options;
+    (void)snprintf(urls, sizeof(urls), "%s/one %s/two", fake.peer.url, fake.peer.url);
+    options.cps_url = urls;
+    options.claim = true;
+    options.tls_cert_file = world.chain;
+    options.tls_key_file = world.signer_key;
+    hosts[0] = world_handle(&options);
+    fake_publish(&fake, &world, "Hello", 0);
+    fake.delete_status = 503;
+    receives(0, "Hello", 0, CPS_CPS_UNAVAILABLE, "nobody knows what the first has done");
+    CU_ASSERT_EQUAL(atomic_load(&fake.deletes), 1);
+    end();
+}
+
 /* Nothing that does not pass is taken out. */
 static void test_not_passed(void)
 {
@@ -245,4 +265,5 @@ static void test_options(void)
 
 UNIT_MAIN("libcps claims", {"once", test_once}, {"both know it", test_both_know}, {"no memory", test_no_memory},
           {"twins", test_twins}, {"two keys", test_two_keys}, {"nobody knows", test_unknown},
-          {"not passed", test_not_passed}, {"at once", test_race}, {"closing", test_closing}, {"options", test_options})
+          {"failover", test_failover}, {"not passed", test_not_passed}, {"at once", test_race},
+          {"closing", test_closing}, {"options", test_options})
