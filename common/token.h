@@ -120,10 +120,21 @@ struct stir_token_expect {
 enum stir_code stir_token_check(const struct stir_token *token, const struct stir_token_expect *expect,
                                 struct stir_error *err) STIR_MUST_CHECK;
 
+/* The last of stir_token_check by itself: `passports` is the digest of this body. canonical: the text of its
+ * `passports` array, len 0 if it has none. STIR_E_MSGI_MISMATCH. */
+enum stir_code stir_token_check_body(const struct stir_token *token, struct stir_view body, struct stir_view canonical,
+                                     struct stir_error *err) STIR_MUST_CHECK;
+
+/* True if `passports` is in the form that needs the canonical array. */
+bool stir_token_wants_array(const struct stir_token *token);
+
 /* iss, and sub and spc where they are, are named by the certificate's TNAuthList: as SPC, iss and sub also as number
  * that it covers. STIR_E_CERT_SCOPE. */
 enum stir_code stir_token_check_scope(const struct stir_token *token, const struct stir_tnauth *list,
                                       struct stir_error *err) STIR_MUST_CHECK;
+
+/* The name that the token acts as: spc, else sub, else iss. */
+const char *stir_token_provider(const struct stir_token *token);
 
 /* STIR_E_KEY, STIR_E_SIGNATURE. */
 enum stir_code stir_token_verify_signature(const struct stir_token *token, EVP_PKEY *key,

@@ -242,7 +242,6 @@ static enum stir_code check_times(const struct stir_token *token, const struct s
 static enum stir_code check_path(const struct stir_token *token, const struct stir_token_expect *expect,
                                  struct stir_error *err)
 {
-    const char *spc = token->spc ? token->spc : token->sub ? token->sub : token->iss;
     if (expect->orig && !token->has_orig) {
         return stir_fail(err, STIR_E_ORIG_MISMATCH, "the token has no orig");
     }
@@ -255,34 +254,42 @@ static enum stir_code check_path(const struct stir_token *token, const struct st
     if (expect->dest && !stir_identity_equal(expect->dest, &token->dest)) {
         return stir_fail(err, STIR_E_DEST_MISMATCH, "the token's dest is not the path's");
     }
-    if (expect->spc && strcmp(expect->spc, spc) != 0) {
+    if (expect->spc && strcmp(expect->spc, stir_token_provider(token)) != 0) {
         return stir_fail(err, STIR_E_FORBIDDEN, "the token's SPC is not the path's");
     }
     return STIR_OK;
 }
 
-static enum stir_code check_digest(const struct stir_token *token, const struct stir_token_expect *expect,
-                                   struct stir_error *err)
+bool stir_token_wants_array(const struct stir_token *token)
 {
-    char body[STIR_TOKEN_DIGEST];
+    return token->passports && strncmp(token->passports, "sha256-", 7) == 0;
+}
+
+const char *stir_token_provider(const struct stir_token *token)
+{
+    return token->spc ? token->spc : token->sub ? token->sub : token->iss;
+}
+
+enum stir_code stir_token_check_body(const struct stir_token *token, struct stir_view body, struct stir_view canonical,
+                                     struct stir_error *err)
+{
+    char digest[STIR_TOKEN_DIGEST];
     if (!token->passports) {
         return stir_fail(err, STIR_E_MSGI_MISMATCH, "the token has no passports, the digest of the body");
     }
     size_t n = strlen(token->passports);
-    if (expect->passports.len && strncmp(token->passports, "sha256-", 7) == 0) {
-        if (stir_msgi_check(token->passports, n, expect->passports.ptr, expect->passports.len, NULL) == STIR_OK) {
-            return STIR_OK;
-        }
+    bool good = false;
+    if (stir_token_wants_array(token)) {
+        good = canonical.len && stir_msgi_check(token->passports, n, canonical.ptr, canonical.len, NULL) == STIR_OK;
     } else {
-        enum stir_code code = stir_token_digest_body(body, expect->body, err);
+        enum stir_code code = stir_token_digest_body(digest, body, err);
         if (code != STIR_OK) {
             return code;
         }
-        if (n == strlen(body) && CRYPTO_memcmp(body, token->passports, n) == 0) {
-            return STIR_OK;
-        }
+        good = n == strlen(digest) && CRYPTO_memcmp(digest, token->passports, n) == 0;
     }
-    return stir_fail(err, STIR_E_MSGI_MISMATCH, "the token's passports is not the digest of this body");
+    return good ? STIR_OK
+                : stir_fail(err, STIR_E_MSGI_MISMATCH, "the token's passports is not the digest of this body");
 }
 
 enum stir_code stir_token_check(const struct stir_token *token, const struct stir_token_expect *expect,
@@ -292,7 +299,8 @@ enum stir_code stir_token_check(const struct stir_token *token, const struct sti
     code = code == STIR_OK ? check_action(token, expect, err) : code;
     code = code == STIR_OK ? check_times(token, expect, err) : code;
     code = code == STIR_OK ? check_path(token, expect, err) : code;
-    return code == STIR_OK && expect->has_body ? check_digest(token, expect, err) : code;
+    return code == STIR_OK && expect->has_body ? stir_token_check_body(token, expect->body, expect->passports, err)
+                                               : code;
 }
 
 enum stir_code stir_token_check_scope(const struct stir_token *token, const struct stir_tnauth *list,

@@ -1,5 +1,6 @@
 #include "cps/admin.h"
 
+#include "cps/certs.h"
 #include "cps/problem.h"
 
 static void answer_ok(struct cpsd_request *request)
@@ -52,6 +53,11 @@ void cpsd_admin_metrics(struct cpsd_request *request)
     struct stir_buf text = {.limit = 1 << 20};
     cpsd_backend_stats(service->backend, &stats);
     cpsd_metrics_render(&text, service->all_metrics, service->worker_count, &stats);
+    if (service->certs) {
+        struct cpsd_certs_stats certs;
+        cpsd_certs_stats(service->certs, &certs);
+        cpsd_metrics_render_certs(&text, &certs);
+    }
     if (stir_buf_state(&text) != STIR_OK) {
         cpsd_problem(request, 503, stir_strerror(STIR_E_NOMEM), NULL, 1, NULL);
     } else {

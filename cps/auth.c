@@ -1,8 +1,314 @@
 #include "cps/auth.h"
 
+#include "common/json.h"
+#include "cps/auth_internal.h"
+#include "cps/problem.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+#define WAITS_MAX 3 /* for a certificate that is gone again each time it has come */
+
+static int64_t now_s(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    return now.tv_sec;
+}
+
+void cpsd_auth_release(struct cpsd_request *request)
+{
+    struct cpsd_auth *auth = request->auth;
+    if (auth) {
+        request->auth = NULL;
+        request->token = NULL;
+        if (auth->parsed) {
+            stir_token_clear(&auth->token);
+        }
+        free(auth->copy);
+        free(auth);
+    }
+}
+
+/* ---- what a request demands of its token ---- */
+
+/* The token behind "Bearer"; len 0 for another scheme. */
+static struct stir_view bearer(struct stir_view field)
+{
+    static const char scheme[] = "Bearer ";
+    const size_t n = sizeof(scheme) - 1;
+    if (field.len <= n || strncasecmp(field.ptr, scheme, n) != 0) {
+        return stir_view(NULL, 0);
+    }
+    struct stir_view text = stir_view(field.ptr + n, field.len - n);
+    while (text.len && text.ptr[0] == ' ') {
+        text.ptr++;
+        text.len--;
+    }
+    return text;
+}
+
+static enum stir_token_action action_of(const struct stir_token *token, enum cpsd_action action)
+{
+    switch (action) {
+    case CPSD_ACT_PUBLISH:
+        return STIR_TOKEN_PUBLISH;
+    case CPSD_ACT_ATIS_PUBLISH:
+    case CPSD_ACT_REPUBLISH:
+        return token->action == STIR_TOKEN_REPUBLISH ? STIR_TOKEN_REPUBLISH : STIR_TOKEN_PUBLISH;
+    case CPSD_ACT_DELETE:
+        return STIR_TOKEN_DELETE;
+    case CPSD_ACT_KEYS_PUT:
+        return STIR_TOKEN_KEYS;
+    default:
+        return STIR_TOKEN_RETRIEVE;
+    }
+}
+
+/* A provider's own place, as of its key record: the token names it by its SPC, perhaps in dest as well. */
+static const char *provider_of(const struct cpsd_request *request)
+{
+    static const char scheme[] = "spc:";
+    bool is = request->has_dest && strncmp(request->dest.text, scheme, sizeof(scheme) - 1) == 0;
+    return is ? request->dest.text + sizeof(scheme) - 1 : NULL;
+}
+
+static enum stir_code check_claims(const struct cpsd_request *request, const struct stir_token *token,
+                                   const struct cpsd_route *route, struct stir_error *err)
+{
+    const struct cpsd_auth_rules *rules = request->service->auth;
+    const char *provider = provider_of(request);
+    struct stir_token_expect expect = {.now = now_s(),
+                                       .max_age_s = rules->max_age_s,
+                                       .skew_s = rules->skew_s,
+                                       .aud = (const char *const *)rules->aud,
+                                       .aud_count = rules->aud_count,
+                                       .action = action_of(token, route->action),
+                                       .orig = request->has_orig ? &request->orig : NULL,
+                                       .dest = request->has_dest ? &request->dest : NULL,
+                                       .spc = provider};
+    if (provider && !token->has_dest) {
+        expect.dest = NULL;
+    }
+    if (request->spc[0] && expect.action == STIR_TOKEN_RETRIEVE) {
+        expect.spc = request->spc;
+    }
+    if (!rules->aud_count) {
+        return stir_fail(err, STIR_E_UNAUTHORIZED,
+                         "this server has no name to find in aud: it needs [auth] audience or [server] public_url");
+    }
+    return stir_token_check(token, &expect, err);
+}
+
+/* ---- the body ---- */
+
+/* What tools leave behind an envelope. */
+static struct stir_view without_line_end(struct stir_view body)
+{
+    if (body.len && body.ptr[body.len - 1] == '\n') {
+        body.len--;
+    }
+    if (body.len && body.ptr[body.len - 1] == '\r') {
+        body.len--;
+    }
+    return body;
+}
+
+/* The canonical text of the body's `passports`; of an envelope, the array that has it. */
+static void put_array(struct stir_buf *out, const struct cpsd_route *route, struct stir_view body)
+{
+    json_t *root = NULL;
+    if (route->action == CPSD_ACT_PUBLISH) {
+        body = without_line_end(body);
+        stir_buf_puts(out, "[");
+        stir_json_quote(out, body.ptr, body.len);
+        stir_buf_puts(out, "]");
+    } else if (route->action == CPSD_ACT_ATIS_PUBLISH &&
+               stir_json_parse_object(&root, body.ptr, body.len, "the body", NULL) == STIR_OK) {
+        const json_t *array = json_object_get(root, "passports");
+        if (json_is_array(array)) {
+            stir_jcs(out, array);
+        }
+        json_decref(root);
+    }
+}
+
+static enum stir_code check_body(const struct cpsd_request *request, const struct stir_token *token,
+                                 const struct cpsd_route *route, struct stir_error *err)
+{
+    struct stir_buf array = {0};
+    if (route->method != CPSD_POST && route->method != CPSD_PUT) {
+        return STIR_OK;
+    }
+    if (stir_token_wants_array(token)) {
+        put_array(&array, route, request->body);
+    }
+    enum stir_code code = stir_buf_state(&array);
+    code = code == STIR_OK ? stir_token_check_body(token, request->body, stir_view(array.ptr, array.len), err)
+                           : stir_fail(err, code, "the digest of the body");
+    stir_buf_free(&array);
+    return code;
+}
+
+/* ---- the certificate ---- */
+
+/* iss is always the certificate's. On a publish for a provider, spc may name that provider: it is the path's, then. */
+static enum stir_code check_scope(const struct cpsd_request *request, const struct stir_token *token,
+                                  const struct stir_chain *chain, struct stir_error *err)
+{
+    struct stir_token named = *token;
+    bool for_another = token->action == STIR_TOKEN_PUBLISH && token->spc && strcmp(token->spc, request->spc) == 0;
+    if (for_another) {
+        named.spc = NULL;
+    }
+    return stir_token_check_scope(&named, &chain->tnauth, err);
+}
+
+static enum stir_code verify(struct cpsd_request *request, struct stir_chain *chain, struct stir_error *err)
+{
+    const struct stir_token *token = &request->auth->token;
+    enum stir_code code = check_scope(request, token, chain, err);
+    code = code == STIR_OK ? stir_token_verify_signature(token, chain->key, err) : code;
+    return code == STIR_OK ? stir_token_id(request->claim.id, token, err) : code;
+}
+
+/* Who the token speaks for, among the SPCs of its certificate; NULL: the first of them. */
+static const char *acts_as(const struct stir_token *token, const struct stir_chain *chain)
+{
+    const char *names[] = {token->spc, token->sub, token->iss};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (names[i] && stir_tnauth_has_spc(&chain->tnauth, names[i])) {
+            return names[i];
+        }
+    }
+    return NULL;
+}
+
+static void admit(struct cpsd_request *request, struct stir_chain *chain)
+{
+    struct cpsd_auth *auth = request->auth;
+    const struct cpsd_auth_rules *rules = request->service->auth;
+    struct stir_error err = {0};
+    if (verify(request, chain, &err) != STIR_OK) {
+        cpsd_auth_refuse(request, &err);
+        return;
+    }
+    request->claim.ttl_ms = stir_token_window_ms(&auth->token, now_s(), rules->max_age_s, rules->skew_s);
+    request->has_claim = true;
+    request->token = &auth->token;
+    cpsd_caller_set(&request->caller, CPSD_TOKEN, chain, acts_as(&auth->token, chain));
+    cpsd_count(&request->service->metrics->tokens_accepted, 1);
+    auth->next(request);
+}
+
+static void resolve(struct cpsd_request *request);
+
+static void arrived(struct cpsd_notice *notice)
+{
+    struct cpsd_auth *auth = (struct cpsd_auth *)notice;
+    auth->request->hurry = NULL;
+    resolve(auth->request);
+}
+
+/* The client is gone, or the server is being stopped. */
+static void hurry(struct cpsd_request *request)
+{
+    request->hurry = NULL;
+    cpsd_certs_leave(request->service->certs, &request->auth->wait);
+    cpsd_problem(request, 503, stir_strerror(STIR_E_UNAVAILABLE), "the server is stopping", 1, NULL);
+}
+
+/* It is being fetched. */
+static void wait_for_it(struct cpsd_request *request)
+{
+    struct cpsd_auth *auth = request->auth;
+    struct stir_error err = {0};
+    if (request->service->draining) {
+        (void)stir_fail(&err, STIR_E_UNAVAILABLE, "the server is stopping");
+    } else if (++auth->waits > WAITS_MAX) {
+        (void)stir_fail(&err, STIR_E_UNAVAILABLE, "x5u: too many certificates are asked for");
+    } else if (auth->waits == 1 && !cpsd_auth_own_views(auth)) {
+        (void)stir_fail(&err, STIR_E_NOMEM, "x5u");
+    }
+    if (err.code == STIR_OK) {
+        request->hurry = hurry;
+    } else {
+        cpsd_certs_leave(request->service->certs, &auth->wait);
+        cpsd_auth_refuse(request, &err);
+    }
+}
+
+/* Gets the chain, verified; the rest follows when it is there. */
+static void resolve(struct cpsd_request *request)
+{
+    const struct cpsd_service *service = request->service;
+    struct cpsd_auth *auth = request->auth;
+    const struct stir_token *token = &auth->token;
+    struct stir_chain *chain = NULL;
+    struct stir_error err = {0};
+    enum cpsd_certs_found found =
+        token->x5u ? cpsd_certs_get(service->certs, &chain, token->x5u, service->trusted, now_s(),
+                                    &service->auth->certs, &auth->wait, &err)
+                   : cpsd_certs_get_x5c(service->certs, &chain, token->x5c, service->trusted, now_s(), &err);
+    switch (found) {
+    case CPSD_CERTS_FOUND:
+        admit(request, chain);
+        stir_chain_unref(chain);
+        break;
+    case CPSD_CERTS_FAILED:
+        cpsd_auth_refuse(request, &err);
+        break;
+    case CPSD_CERTS_LATER:
+        wait_for_it(request);
+        break;
+    }
+}
+
+/* ---- the beginning ---- */
+
+static enum stir_code begin(struct cpsd_request *request, const struct cpsd_route *route,
+                            void (*next)(struct cpsd_request *request), struct stir_error *err)
+{
+    struct stir_view text = bearer(request->fields[CPSD_AUTHORIZATION]);
+    if (!text.len) {
+        return stir_fail(err, STIR_E_UNAUTHORIZED, "the Authorization field is not \"Bearer\" and a token");
+    }
+    struct cpsd_auth *auth = calloc(1, sizeof(*auth));
+    if (!auth) {
+        return stir_fail(err, STIR_E_NOMEM, "a token");
+    }
+    auth->request = request;
+    auth->next = next;
+    auth->wait.notice.arrived = arrived;
+    auth->wait.port = request->service->port;
+    request->auth = auth;
+    enum stir_code code = stir_token_parse(&auth->token, text.ptr, text.len, &request->service->numbering, err);
+    if (code != STIR_OK) {
+        return code;
+    }
+    auth->parsed = true;
+    if (!request->service->auth || !request->service->certs) {
+        return stir_fail(err, STIR_E_UNAUTHORIZED, "no token is accepted here");
+    }
+    code = check_claims(request, &auth->token, route, err);
+    code = code == STIR_OK ? check_body(request, &auth->token, route, err) : code;
+    if (code == STIR_OK && auth->token.x5u) {
+        code = stir_x5u_check(&request->service->auth->x5u, auth->token.x5u, err);
+    }
+    return code;
+}
+
 void cpsd_authenticate(struct cpsd_request *request, const struct cpsd_route *route,
                        void (*next)(struct cpsd_request *request))
 {
-    (void)route;
-    next(request);
+    struct stir_error err = {0};
+    if (!request->fields[CPSD_AUTHORIZATION].len) {
+        next(request);
+    } else if (begin(request, route, next, &err) != STIR_OK) {
+        cpsd_auth_refuse(request, &err);
+    } else {
+        resolve(request);
+    }
 }

@@ -118,7 +118,7 @@ static enum cpsd_certs_found give(struct stir_chain **out, const struct cpsd_cer
 
 /* A chain that has no verdict: outside the lock it gets one. Takes over the reference. */
 static enum cpsd_certs_found verify(struct cpsd_certs *certs, struct stir_chain **out, struct stir_chain *chain,
-                                    const void *key, size_t n, struct cpsd_trusted *trusted, int64_t now,
+                                    const void *key, size_t n, const struct cpsd_trusted *trusted, int64_t now,
                                     struct stir_error *err)
 {
     struct stir_error error = {0};
@@ -232,7 +232,7 @@ static void fetched(void *arg, const struct cpsd_fetch_result *result)
 
 /* Begins a fetch into an entry, a new one or one whose time is over. Under the lock. */
 static enum stir_code begin_fetch(struct cpsd_certs *certs, struct cpsd_certs_entry **entry, const char *url,
-                                  struct cpsd_trusted *trusted, int64_t now, const struct cpsd_certs_rules *rules,
+                                  const struct cpsd_trusted *trusted, int64_t now, const struct cpsd_certs_rules *rules,
                                   struct stir_error *err)
 {
     if (!rules->fetch) {
@@ -249,7 +249,7 @@ static enum stir_code begin_fetch(struct cpsd_certs *certs, struct cpsd_certs_en
     }
     *fetch = (struct fetch){.certs = certs,
                             .entry = into,
-                            .trusted = cpsd_trusted_ref(trusted),
+                            .trusted = cpsd_trusted_ref((struct cpsd_trusted *)(uintptr_t)trusted),
                             .now = now,
                             .keep_s = rules->keep_s,
                             .keep_max_s = rules->keep_max_s,
@@ -263,7 +263,7 @@ static enum stir_code begin_fetch(struct cpsd_certs *certs, struct cpsd_certs_en
         .ca_file = rules->ca_file};
     enum stir_code code = cpsd_fetch(NULL, certs->fetcher, NULL, &request, fetched, fetch, err);
     if (code != STIR_OK) {
-        cpsd_trusted_unref(trusted);
+        cpsd_trusted_unref(fetch->trusted);
         free(fetch);
         return code;
     }
@@ -314,8 +314,9 @@ static enum cpsd_certs_found look(struct cpsd_certs *certs, const struct cpsd_ce
 }
 
 enum cpsd_certs_found cpsd_certs_get(struct cpsd_certs *certs, struct stir_chain **out, const char *url,
-                                     struct cpsd_trusted *trusted, int64_t now, const struct cpsd_certs_rules *rules,
-                                     struct cpsd_certs_wait *wait, struct stir_error *err)
+                                     const struct cpsd_trusted *trusted, int64_t now,
+                                     const struct cpsd_certs_rules *rules, struct cpsd_certs_wait *wait,
+                                     struct stir_error *err)
 {
     size_t n = strlen(url);
     struct stir_chain *unjudged = NULL;
@@ -378,7 +379,7 @@ static struct stir_chain *keep_x5c(struct cpsd_certs *certs, const void *key, si
 }
 
 enum cpsd_certs_found cpsd_certs_get_x5c(struct cpsd_certs *certs, struct stir_chain **out, const json_t *x5c,
-                                         struct cpsd_trusted *trusted, int64_t now, struct stir_error *err)
+                                         const struct cpsd_trusted *trusted, int64_t now, struct stir_error *err)
 {
     uint8_t key[1 + 32] = {'#'};
     struct stir_chain *unjudged = NULL;

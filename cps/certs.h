@@ -2,6 +2,7 @@
 
 #include "common/cert.h"
 #include "cps/fetch.h"
+#include "cps/metrics.h"
 #include "cps/trusted.h"
 
 #include <jansson.h>
@@ -60,17 +61,15 @@ enum stir_code cpsd_certs_load_dir(struct cpsd_certs *certs, const char *dir, si
  * cpsd_trusted_verify returns, STIR_E_UNAVAILABLE, STIR_E_NOMEM.
  */
 enum cpsd_certs_found cpsd_certs_get(struct cpsd_certs *certs, struct stir_chain **out, const char *url,
-                                     struct cpsd_trusted *trusted, int64_t now, const struct cpsd_certs_rules *rules,
-                                     struct cpsd_certs_wait *wait, struct stir_error *err) STIR_MUST_CHECK;
+                                     const struct cpsd_trusted *trusted, int64_t now,
+                                     const struct cpsd_certs_rules *rules, struct cpsd_certs_wait *wait,
+                                     struct stir_error *err) STIR_MUST_CHECK;
 void cpsd_certs_leave(struct cpsd_certs *certs, struct cpsd_certs_wait *wait); /* fine if it does not wait */
 
 /* The same for a chain that a token has with it. */
 enum cpsd_certs_found cpsd_certs_get_x5c(struct cpsd_certs *certs, struct stir_chain **out, const json_t *x5c,
-                                         struct cpsd_trusted *trusted, int64_t now,
+                                         const struct cpsd_trusted *trusted, int64_t now,
                                          struct stir_error *err) STIR_MUST_CHECK;
 
-struct cpsd_certs_stats {
-    uint64_t hits, fetches, failures, verifications;
-    uint64_t held; /* chains and remembered failures now */
-};
+/* For /metrics. */
 void cpsd_certs_stats(struct cpsd_certs *certs, struct cpsd_certs_stats *out);

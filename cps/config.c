@@ -116,6 +116,40 @@ const struct stir_conf_key cpsd_config_table[] = {
     LIST_KEY("dummies", "sizes", dummies_sizes, "512", true,
              "Plaintext octets that dummies pretend to hold, multiples of 256, as envelopes of this CPS do; a size "
              "listed twice comes twice as often."),
+    LIST_KEY(
+        "auth", "audience", auth_audience, "", true,
+        "What this CPS is called in the aud of bearer tokens (ATIS-1000096): host names. Empty: the host in [server] "
+        "public_url; without either no token is accepted."),
+    INT_KEY("auth", "max_age_s", auth_max_age_s, "60", 1, 3600, true,
+            "A token is accepted for so many seconds after its iat, once, and not beyond its exp."),
+    INT_KEY("auth", "skew_s", auth_skew_s, "5", 0, 300, true,
+            "By how much the clocks of clients and of servers may differ, in seconds."),
+    LIST_KEY(
+        "auth", "x5u_hosts", auth_x5u_hosts, "", true,
+        "Hosts that certificates are fetched from: cert.example.org, or *.example.org for all names below it. Empty: "
+        "any. A token's x5u is chosen by whoever sends it: list the repositories where you can."),
+    LIST_KEY("auth", "x5u_ports", auth_x5u_ports, "443, 8443", true, "Ports that certificates are fetched from."),
+    STRING_KEY("auth", "x5u_ca_file", auth_x5u_ca_file, "", 0, true,
+               "Authorities that the TLS certificates of those hosts must lead to, PEM. Empty: the system's."),
+    STRING_KEY("auth", "x5u_dir", auth_x5u_dir, "", 0, true,
+               "Directory of certificate chains, PEM, that are known without fetching: each file is named after the "
+               "SHA-256 of its URL (hexadecimal and .pem), or like the last part of the URL. Read again on SIGHUP."),
+    BOOL_KEY("auth", "x5u_fetch", auth_x5u_fetch, "yes", true,
+             "Fetch certificates that x5u_dir does not have. no: refuse their tokens."),
+    BOOL_KEY(
+        "auth", "x5u_allow_private", auth_x5u_allow_private, "no", true,
+        "Fetch from addresses of special purpose too (loopback, private, link-local ...). For tests: with it anybody "
+        "may make this server send requests into its own network."),
+    INT_KEY("auth", "x5u_timeout_ms", auth_x5u_timeout_ms, "3000", 100, 30000, true,
+            "A certificate that has not come in this time is not waited for."),
+    INT_KEY("auth", "x5u_entries", auth_x5u_entries, "1000", 16, 1000000, false,
+            "Certificate chains that are kept in memory, and as many failures."),
+    INT_KEY("auth", "x5u_keep_s", auth_x5u_keep_s, "3600", 5, 604800, true,
+            "How long a chain is kept that came without Cache-Control."),
+    INT_KEY("auth", "x5u_keep_max_s", auth_x5u_keep_max_s, "86400", 5, 604800, true,
+            "How long a chain is kept at most, whatever Cache-Control says."),
+    INT_KEY("auth", "x5u_negative_s", auth_x5u_negative_s, "30", 5, 3600, true,
+            "How long it is remembered that a chain could not be fetched."),
     CPSD_ACTION_LIST(POLICY_KEY) STRING_KEY(
         "trust", "roots", trust_roots, "", 0, true,
         "The STI roots that tokens and client certificates must lead to, PEM. Empty: no credential is accepted."),

@@ -58,6 +58,21 @@ struct cpsd_config {
     char *dummies_sizes;
     /* [policy] */
     int policy[CPSD_ACTION_COUNT]; /* enum cpsd_policy by action */
+    /* [auth] */
+    char *auth_audience;    /* list; empty: the host of public_url */
+    int64_t auth_max_age_s; /* of a token, since its iat */
+    int64_t auth_skew_s;
+    char *auth_x5u_hosts; /* list; empty: any */
+    char *auth_x5u_ports; /* list */
+    char *auth_x5u_ca_file;
+    char *auth_x5u_dir;
+    bool auth_x5u_fetch;
+    bool auth_x5u_allow_private;
+    int64_t auth_x5u_timeout_ms;
+    int64_t auth_x5u_entries;
+    int64_t auth_x5u_keep_s;
+    int64_t auth_x5u_keep_max_s;
+    int64_t auth_x5u_negative_s;
     /* [trust] */
     char *trust_roots;           /* PEM file */
     char *trust_crl_files;       /* list */

@@ -27,6 +27,26 @@ static const int statuses[CPSD_STATUS_COUNT] = {
     200, 201, 204, 304, 400, 401, 403, 404, 405, 408, 411, 413, 415, 417, 422, 429, 431, 500, 503, 505,
 };
 
+const char *const cpsd_token_refused_names[] = {
+    [CPSD_TOKEN_MALFORMED] = "malformed",
+    [CPSD_TOKEN_ALG] = "algorithm",
+    [CPSD_TOKEN_AUD] = "audience",
+    [CPSD_TOKEN_ACTION] = "action",
+    [CPSD_TOKEN_STALE] = "stale",
+    [CPSD_TOKEN_FUTURE] = "future",
+    [CPSD_TOKEN_PATH] = "path",
+    [CPSD_TOKEN_DIGEST] = "digest",
+    [CPSD_TOKEN_X5U] = "x5u",
+    [CPSD_TOKEN_FETCH] = "fetch",
+    [CPSD_TOKEN_CERT] = "certificate",
+    [CPSD_TOKEN_UNTRUSTED] = "untrusted",
+    [CPSD_TOKEN_REVOKED] = "revoked",
+    [CPSD_TOKEN_SCOPE] = "scope",
+    [CPSD_TOKEN_SIGNATURE] = "signature",
+    [CPSD_TOKEN_REPLAYED] = "replayed",
+    [CPSD_TOKEN_UNAVAILABLE] = "unavailable",
+};
+
 #define FIRST_BUCKET_US 50u
 
 void cpsd_metrics_request(struct cpsd_metrics *metrics, enum cpsd_route_id route, int status, uint64_t us)
@@ -109,6 +129,16 @@ static void render_latency(struct stir_buf *out, struct cpsd_metrics *const *wor
     }
 }
 
+static void render_tokens(struct stir_buf *out, struct cpsd_metrics *const *workers, size_t count)
+{
+    single(out, "cpsd_tokens_accepted_total", "counter", "Bearer tokens accepted.", SUM(tokens_accepted));
+    header(out, "cpsd_tokens_refused_total", "counter", "Bearer tokens refused, by reason.");
+    for (size_t i = 0; i < CPSD_TOKEN_REFUSED_COUNT; i++) {
+        stir_buf_printf(out, "cpsd_tokens_refused_total{reason=\"%s\"} %" PRIu64 "\n", cpsd_token_refused_names[i],
+                        SUM(tokens_refused[i]));
+    }
+}
+
 static void render_republish(struct stir_buf *out, struct cpsd_metrics *const *workers, size_t count)
 {
     header(out, "cpsd_republished_total", "counter", "Publications handed on to one peer each, by what came of it.");
@@ -159,6 +189,18 @@ void cpsd_metrics_render(struct stir_buf *out, struct cpsd_metrics *const *worke
     single(out, "cpsd_waiters", "gauge", "Requests that wait for an arrival now.", SUM(waiters));
     single(out, "cpsd_dummies_served_total", "counter", "Dummy envelopes served.", SUM(dummies));
     single(out, "cpsd_envelopes_served_total", "counter", "Real envelopes served.", SUM(envelopes));
+    render_tokens(out, workers, count);
     render_republish(out, workers, count);
     render_store(out, store);
+}
+
+void cpsd_metrics_render_certs(struct stir_buf *out, const struct cpsd_certs_stats *certs)
+{
+    single(out, "cpsd_certificate_hits_total", "counter", "Tokens whose certificate was known.", certs->hits);
+    single(out, "cpsd_certificate_fetches_total", "counter", "Certificates fetched by their URL.", certs->fetches);
+    single(out, "cpsd_certificate_failures_total", "counter", "Certificates that could not be fetched.",
+           certs->failures);
+    single(out, "cpsd_certificate_verifications_total", "counter", "Certificate chains verified.",
+           certs->verifications);
+    single(out, "cpsd_certificates", "gauge", "Certificate chains and failures remembered now.", certs->held);
 }

@@ -33,6 +33,29 @@ enum cpsd_republished {
     CPSD_REPUBLISH_OUTCOMES,
 };
 
+/* Why a bearer token was refused. */
+enum cpsd_token_refused {
+    CPSD_TOKEN_MALFORMED,
+    CPSD_TOKEN_ALG,
+    CPSD_TOKEN_AUD,
+    CPSD_TOKEN_ACTION, /* it is for something else */
+    CPSD_TOKEN_STALE,
+    CPSD_TOKEN_FUTURE,
+    CPSD_TOKEN_PATH, /* orig or dest is another */
+    CPSD_TOKEN_DIGEST,
+    CPSD_TOKEN_X5U, /* the URL, or the address behind it, is not allowed */
+    CPSD_TOKEN_FETCH,
+    CPSD_TOKEN_CERT, /* not a usable certificate, or not now */
+    CPSD_TOKEN_UNTRUSTED,
+    CPSD_TOKEN_REVOKED,
+    CPSD_TOKEN_SCOPE, /* TNAuthList */
+    CPSD_TOKEN_SIGNATURE,
+    CPSD_TOKEN_REPLAYED,
+    CPSD_TOKEN_UNAVAILABLE, /* could not be judged */
+    CPSD_TOKEN_REFUSED_COUNT,
+};
+extern const char *const cpsd_token_refused_names[]; /* for logs and metrics */
+
 #define CPSD_STATUS_COUNT 20
 #define CPSD_LATENCY_BUCKETS 14 /* 50 us * 2^i, the last is open */
 
@@ -47,6 +70,8 @@ struct cpsd_metrics {
     _Atomic uint64_t waiters;             /* requests that wait for an arrival now */
     _Atomic uint64_t dummies;             /* served in lists and fetches */
     _Atomic uint64_t envelopes;           /* real ones served */
+    _Atomic uint64_t tokens_accepted;
+    _Atomic uint64_t tokens_refused[CPSD_TOKEN_REFUSED_COUNT];
     _Atomic uint64_t republished[CPSD_REPUBLISH_OUTCOMES];
     _Atomic uint64_t republish_retries;
     _Atomic uint64_t republish_pending; /* deliveries that wait or are under way now */
@@ -68,3 +93,10 @@ void cpsd_metrics_request(struct cpsd_metrics *metrics, enum cpsd_route_id route
 /* Appends the Prometheus text form (version 0.0.4) of all workers' counters and the store's. */
 void cpsd_metrics_render(struct stir_buf *out, struct cpsd_metrics *const *workers, size_t count,
                          const struct cpsd_store_stats *store);
+
+/* What the cache of certificates counts, for the process. */
+struct cpsd_certs_stats {
+    uint64_t hits, fetches, failures, verifications;
+    uint64_t held; /* chains and remembered failures now */
+};
+void cpsd_metrics_render_certs(struct stir_buf *out, const struct cpsd_certs_stats *certs);

@@ -1,5 +1,6 @@
 #include "cps/passports.h"
 
+#include "cps/auth.h"
 #include "cps/cursor.h"
 #include "cps/passports_box.h"
 #include "cps/passports_common.h"
@@ -39,15 +40,17 @@ bool cpsd_passports_path(struct cpsd_request *request)
 
 void cpsd_passports_store_problem(struct cpsd_request *request, enum stir_code code, int64_t retry_after_ms)
 {
+    if (code == STIR_E_REPLAYED) {
+        cpsd_auth_replayed(request);
+        return;
+    }
     int status = cpsd_status_of(code);
     int64_t retry_s = (retry_after_ms + 999) / 1000;
     unsigned retry = retry_s < 1 ? 1 : retry_s > 3600 ? 3600 : (unsigned)retry_s;
     const char *detail = code == STIR_E_BOX_FULL      ? "PASSporTs of this call have to expire first"
                          : code == STIR_E_UNAVAILABLE ? "the store did not answer in time or is away"
-                         : code == STIR_E_REPLAYED    ? "make a new token, with a jti of its own, for each request"
                                                       : NULL;
-    const char *title = code == STIR_E_REPLAYED ? "the token was used before" : stir_strerror(code);
-    cpsd_problem(request, status, title, detail, status == 429 || status == 503 ? retry : 0, NULL);
+    cpsd_problem(request, status, stir_strerror(code), detail, status == 429 || status == 503 ? retry : 0, NULL);
 }
 
 /* ---- retrieve ---- */

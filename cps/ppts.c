@@ -2,6 +2,7 @@
 
 #include "common/b64.h"
 #include "common/jwe.h"
+#include "cps/auth.h"
 #include "cps/ppts_common.h"
 #include "cps/problem.h"
 
@@ -49,8 +50,7 @@ void cpsd_ppts_box_path(struct stir_buf *out, const struct stir_identity *dest)
 void cpsd_ppts_store_problem(struct cpsd_request *request, const struct cpsd_store_result *result)
 {
     if (result->code == STIR_E_REPLAYED) {
-        cpsd_problem(request, cpsd_status_of(result->code), "the token was used before",
-                     "make a new one, with a jti of its own, for each request", 0, NULL);
+        cpsd_auth_replayed(request);
         return;
     }
     int64_t retry_s = (result->retry_after_ms + 999) / 1000;

@@ -106,8 +106,8 @@ static bool is_atis(const struct cpsd_request *request)
     return request->path.len >= n && memcmp(request->path.ptr, prefix, n) == 0;
 }
 
-void cpsd_problem(struct cpsd_request *request, int status, const char *title, const char *detail,
-                  unsigned retry_after_s, const char *allow)
+static void respond(struct cpsd_request *request, int status, const char *title, const char *detail,
+                    unsigned retry_after_s, const char *allow, const char *challenge)
 {
     char retry[16];
     struct stir_buf body = {.limit = 2048};
@@ -121,11 +121,23 @@ void cpsd_problem(struct cpsd_request *request, int status, const char *title, c
     if (allow) {
         cpsd_response_field(&response, "Allow", allow);
     }
-    if (status == 401) {
-        cpsd_response_field(&response, "WWW-Authenticate", "Bearer");
+    if (challenge) {
+        cpsd_response_field(&response, "WWW-Authenticate", challenge);
     }
     cpsd_respond(request, &response);
     stir_buf_free(&body);
+}
+
+void cpsd_problem(struct cpsd_request *request, int status, const char *title, const char *detail,
+                  unsigned retry_after_s, const char *allow)
+{
+    respond(request, status, title, detail, retry_after_s, allow, status == 401 ? "Bearer" : NULL);
+}
+
+void cpsd_problem_challenge(struct cpsd_request *request, int status, const char *title, const char *detail,
+                            unsigned retry_after_s, const char *challenge)
+{
+    respond(request, status, title, detail, retry_after_s, NULL, challenge);
 }
 
 void cpsd_problem_error(struct cpsd_request *request, const struct stir_error *err)

@@ -16,6 +16,10 @@ int cpsd_status_of(enum stir_code code);
 void cpsd_problem(struct cpsd_request *request, int status, const char *title, const char *detail,
                   unsigned retry_after_s, const char *allow);
 
+/* The same with a WWW-Authenticate of its own (RFC 6750 section 3); NULL: none. */
+void cpsd_problem_challenge(struct cpsd_request *request, int status, const char *title, const char *detail,
+                            unsigned retry_after_s, const char *challenge);
+
 /* Answers with the status that belongs to err->code, its fixed text as title and err->text as detail. */
 void cpsd_problem_error(struct cpsd_request *request, const struct stir_error *err);
 

@@ -19,10 +19,18 @@
 
 struct cpsd_republisher;
 
+struct cpsd_auth;
+struct cpsd_auth_rules;
+struct cpsd_certs;
+struct cpsd_port;
+
 /* What a worker's handlers work with. Owned by the worker; used on its loop only. */
 struct cpsd_service {
     const struct cpsd_config *config; /* the current one; replaced between requests on reload */
     struct stir_numbering numbering;
+    const struct cpsd_auth_rules *auth; /* how tokens are checked; replaced with config */
+    struct cpsd_certs *certs;           /* of the process; NULL: no token is accepted */
+    struct cpsd_port *port;             /* where other threads reach this loop */
     const struct cpsd_trusted *trusted; /* roots, revocation lists, number table; replaced whole on reload */
     struct cpsd_store *store;
     struct cpsd_backend *backend;         /* shared, for statistics */
@@ -59,6 +67,7 @@ struct cpsd_request {
     bool has_orig;
     char spc[STIR_SPC_MAX + 1];     /* likewise, of the provider who is to retrieve; "" where the path names none */
     const struct stir_token *token; /* the bearer token, verified; NULL without one */
+    struct cpsd_auth *auth;         /* cps/auth.c's own; released with the answer */
     struct cpsd_claim claim;        /* for the first operation on the store, where has_claim: the token's jti */
     bool has_claim;
 

@@ -19,6 +19,7 @@ struct server {
     struct cpsd_setup *setup;
     struct cpsd_backend *backend;
     struct cpsd_fetcher *fetcher;
+    struct cpsd_certs *certs;
     struct cpsd_worker *workers;
     struct cpsd_metrics **metrics;
     size_t worker_count;
@@ -43,6 +44,7 @@ void cpsd_setup_unref(struct cpsd_setup *setup)
         cpsd_config_clear(&setup->config);
         cpsd_credential_free(setup->credential);
         cpsd_trusted_unref(setup->trusted);
+        cpsd_auth_rules_free(setup->auth);
         cpsd_peers_unref(setup->peers);
         OPENSSL_cleanse(setup->dummy_secret, sizeof(setup->dummy_secret));
         free(setup);
@@ -66,6 +68,9 @@ static enum stir_code make_setup(struct cpsd_setup **out, struct cpsd_config *co
     }
     if (code == STIR_OK) {
         code = cpsd_trusted_load(&setup->trusted, &setup->config, NULL, 0, err);
+    }
+    if (code == STIR_OK) {
+        code = cpsd_auth_rules_new(&setup->auth, &setup->config, err);
     }
     if (code == STIR_OK) {
         code = cpsd_peers_load(&setup->peers, &setup->config, err);
@@ -102,11 +107,18 @@ static enum stir_code load_again(const struct server *server, struct cpsd_setup 
     }
     stir_conf_diff(&server->setup->config, &config, cpsd_config_table, cpsd_config_count, log_change,
                    (void *)(uintptr_t)&server->log);
-    code = make_setup(out, &config, err);
+    struct cpsd_setup *setup = NULL;
+    code = make_setup(&setup, &config, err);
     if (code == STIR_OK) {
-        memcpy((*out)->dummy_secret, server->setup->dummy_secret, CPSD_DUMMY_SECRET);
+        code = cpsd_certs_load_dir(server->certs, setup->config.auth_x5u_dir, NULL, err);
     }
-    return code;
+    if (code != STIR_OK) {
+        cpsd_setup_unref(setup);
+        return code;
+    }
+    memcpy(setup->dummy_secret, server->setup->dummy_secret, CPSD_DUMMY_SECRET);
+    *out = setup;
+    return STIR_OK;
 }
 
 static void on_hangup(uv_signal_t *handle, int signum)
@@ -266,7 +278,8 @@ static enum stir_code make_workers(struct server *server, struct stir_error *err
     enum stir_code code = STIR_OK;
     for (size_t i = 0; code == STIR_OK && i < count; i++) {
         struct cpsd_worker *worker = &server->workers[i];
-        code = cpsd_worker_init(worker, (unsigned)i, server->setup, server->backend, server->fetcher, err);
+        code =
+            cpsd_worker_init(worker, (unsigned)i, server->setup, server->backend, server->fetcher, server->certs, err);
         memcpy(worker->log_key, server->workers[0].log_key, sizeof(worker->log_key)); /* one number, one hash */
         server->metrics[i] = &worker->metrics;
         worker->service.all_metrics = server->metrics;
@@ -277,6 +290,25 @@ static enum stir_code make_workers(struct server *server, struct stir_error *err
         }
     }
     OPENSSL_cleanse(tickets, sizeof(tickets));
+    return code;
+}
+
+static enum stir_code make_certs(struct server *server, struct stir_error *err)
+{
+    const struct cpsd_config *config = &server->setup->config;
+    size_t count = 0;
+    enum stir_code code = cpsd_certs_new(&server->certs, server->fetcher, (size_t)config->auth_x5u_entries, err);
+    if (code == STIR_OK) {
+        code = cpsd_certs_load_dir(server->certs, config->auth_x5u_dir, &count, err);
+    }
+    if (code == STIR_OK && config->auth_x5u_dir[0]) {
+        stir_log_plain(&server->log, STIR_LOG_NOTICE, "%zu certificate chains in %s", count, config->auth_x5u_dir);
+    }
+    if (server->setup->trusted->trust && !server->setup->auth->aud_count) {
+        stir_log_plain(&server->log, STIR_LOG_WARNING,
+                       "no bearer token is accepted: neither [auth] audience nor [server] public_url says what this "
+                       "server is called");
+    }
     return code;
 }
 
@@ -292,6 +324,9 @@ static enum stir_code prepare(struct server *server, struct stir_error *err)
         stir_log_plain(&server->log, STIR_LOG_NOTICE, "store: %s", cpsd_backend_description(server->backend));
         log_policies(server);
         code = cpsd_fetcher_new(&server->fetcher, FETCHES_AT_ONCE, err);
+    }
+    if (code == STIR_OK) {
+        code = make_certs(server, err);
     }
     if (code == STIR_OK) {
         code = make_workers(server, err);
@@ -357,11 +392,24 @@ enum stir_code cpsd_server_run(struct cpsd_config *config, const char *path, con
         cpsd_worker_clear(&server.workers[i]);
     }
     cpsd_fetcher_free(server.fetcher);
+    cpsd_certs_free(server.certs);
     cpsd_backend_free(server.backend);
     free(server.workers);
     free(server.metrics);
     free(server.seen_ticks);
     cpsd_setup_unref(server.setup);
+    return code;
+}
+
+static enum stir_code check_auth(const struct cpsd_config *config, struct stir_error *err)
+{
+    struct cpsd_auth_rules *rules = NULL;
+    struct cpsd_certs *certs = NULL;
+    enum stir_code code = cpsd_auth_rules_new(&rules, config, err);
+    code = code == STIR_OK ? cpsd_certs_new(&certs, NULL, 1, err) : code;
+    code = code == STIR_OK ? cpsd_certs_load_dir(certs, config->auth_x5u_dir, NULL, err) : code;
+    cpsd_certs_free(certs);
+    cpsd_auth_rules_free(rules);
     return code;
 }
 
@@ -384,6 +432,9 @@ enum stir_code cpsd_server_check(const struct cpsd_config *config, struct stir_e
     }
     if (code == STIR_OK) {
         code = cpsd_trusted_load(&trusted, config, NULL, 0, err);
+    }
+    if (code == STIR_OK) {
+        code = check_auth(config, err);
     }
     if (code == STIR_OK) {
         code = cpsd_peers_load(&peers, config, err);

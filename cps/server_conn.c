@@ -238,6 +238,7 @@ static void answer(struct cpsd_request *request, const struct cpsd_response *res
         cpsd_http_format(&worker->out, response, date_now(worker), conn->keep_alive, conn->head_only);
         write_output(conn);
     }
+    cpsd_auth_release(request);
     cpsd_caller_clear(&request->caller);
     give_request(worker, request);
     if (conn) {

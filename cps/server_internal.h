@@ -1,8 +1,10 @@
 #pragma once
 
+#include "cps/auth.h"
 #include "cps/edge.h"
 #include "cps/notify.h"
 #include "cps/peers.h"
+#include "cps/port.h"
 #include "cps/republish.h"
 #include "cps/request.h"
 #include "cps/server_tls.h"
@@ -20,6 +22,7 @@ struct cpsd_setup {
     struct cpsd_config config;
     struct cpsd_credential *credential; /* NULL without a TLS listener */
     struct cpsd_trusted *trusted;
+    struct cpsd_auth_rules *auth;
     struct cpsd_peers *peers; /* NULL if none are configured */
     uint8_t dummy_secret[CPSD_DUMMY_SECRET];
     _Atomic unsigned refs;
@@ -90,6 +93,7 @@ struct cpsd_worker {
     size_t listener_count;
     struct stir_log log;
     struct cpsd_service service;
+    struct cpsd_port port;
     struct cpsd_metrics metrics;
     struct cpsd_edge *edge; /* what the edge's fields were found to be */
     struct cpsd_setup *setup;
@@ -116,7 +120,8 @@ void cpsd_log_setup(struct stir_log *log, const struct cpsd_config *config);
 
 /* server_worker.c: a worker's life. init runs in the main thread, the loop in its own; listeners are added between. */
 enum stir_code cpsd_worker_init(struct cpsd_worker *worker, unsigned index, struct cpsd_setup *setup,
-                                struct cpsd_backend *backend, struct cpsd_fetcher *fetcher, struct stir_error *err);
+                                struct cpsd_backend *backend, struct cpsd_fetcher *fetcher, struct cpsd_certs *certs,
+                                struct stir_error *err);
 void cpsd_worker_main(void *arg);
 void cpsd_worker_command(struct cpsd_worker *worker, unsigned command, struct cpsd_setup *setup);
 void cpsd_worker_clear(struct cpsd_worker *worker);

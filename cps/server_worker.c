@@ -29,6 +29,7 @@ static enum stir_code use_setup(struct cpsd_worker *worker, struct cpsd_setup *s
     }
     worker->service.config = &setup->config;
     worker->service.trusted = setup->trusted;
+    worker->service.auth = setup->auth;
     cpsd_republisher_use(worker->service.republisher, setup->peers);
     cpsd_config_numbering(&setup->config, &worker->service.numbering);
     cpsd_log_setup(&worker->log, &setup->config);
@@ -104,6 +105,7 @@ static void on_store_closed(void *arg)
         lws_context_destroy(
             worker->lws); /* begins it: cpsd_worker_clear ends it once the loop has closed all handles */
     }
+    cpsd_port_close(&worker->port, NULL, NULL);
     uv_close((uv_handle_t *)&worker->tick, NULL);
     uv_close((uv_handle_t *)&worker->command, NULL);
 }
@@ -206,7 +208,8 @@ void cpsd_worker_command(struct cpsd_worker *worker, unsigned command, struct cp
 }
 
 enum stir_code cpsd_worker_init(struct cpsd_worker *worker, unsigned index, struct cpsd_setup *setup,
-                                struct cpsd_backend *backend, struct cpsd_fetcher *fetcher, struct stir_error *err)
+                                struct cpsd_backend *backend, struct cpsd_fetcher *fetcher, struct cpsd_certs *certs,
+                                struct stir_error *err)
 {
     worker->index = index;
     worker->out.limit = OUTPUT_LIMIT;
@@ -214,6 +217,8 @@ enum stir_code cpsd_worker_init(struct cpsd_worker *worker, unsigned index, stru
     worker->service.backend = backend;
     worker->service.loop = &worker->loop;
     worker->service.metrics = &worker->metrics;
+    worker->service.certs = certs;
+    worker->service.port = &worker->port;
     if (uv_loop_init(&worker->loop) < 0 || uv_mutex_init(&worker->mutex) < 0 ||
         uv_async_init(&worker->loop, &worker->command, on_command) < 0 ||
         uv_timer_init(&worker->loop, &worker->tick) < 0 || RAND_bytes(worker->log_key, sizeof(worker->log_key)) != 1) {
@@ -222,7 +227,10 @@ enum stir_code cpsd_worker_init(struct cpsd_worker *worker, unsigned index, stru
     worker->command.data = worker;
     worker->tick.data = worker;
     worker->made = true; /* from here on there is a loop to clear */
-    enum stir_code code = cpsd_edge_new(&worker->edge, err);
+    enum stir_code code = cpsd_port_open(&worker->port, &worker->loop, err);
+    if (code == STIR_OK) {
+        code = cpsd_edge_new(&worker->edge, err);
+    }
     if (code == STIR_OK) {
         code = make_lws(worker, setup->credential != NULL, err);
     }

@@ -35,7 +35,7 @@ rules() {
 ^common/	-	^(sys/socket\.h|sys/un\.h|netdb\.h|poll\.h|sys/(poll|epoll|select|eventfd)\.h)	common/ has no sockets
 ^(common|cps|client)/	^cps/store_redis[^/]*\.[ch]$	^hiredis	only the Redis store includes hiredis
 ^(common|cps|client)/	^cps/(server|conn)[^/]*\.[ch]$	^libwebsockets	only the server includes libwebsockets
-^(common|cps|client)/	^client/lib/transport[^/]*\.[ch]$	^curl/	only the transport includes curl
+^(common|cps|client)/	^(client/lib/transport|cps/fetch)[^/]*\.[ch]$	^curl/	only libcps' transport and the fetcher include curl
 ^(common|cps|client)/	^client/lib/[^/]*sqlite[^/]*\.[ch]$	^sqlite3	only the replay memory and the spool include SQLite
 RULES
 }
@@ -110,6 +110,7 @@ self_test() {
     break_in client/lib/planted.c '#include "cps/store.h"'
     break_in client/ctl/planted.h '#include "../cps/store.h"'
     break_in client/lib/planted.c ' #  include <curl/curl.h>'
+    break_in cps/planted.c '#include <curl/curl.h>'
     break_in client/ctl/transport.c '#include <curl/curl.h>'
     break_in client/ctl/planted_sqlite.c '#include <sqlite3.h>'
     break_in cps/planted.c '#include "client/cps.h"'
@@ -128,6 +129,7 @@ self_test() {
     plant planted.h '' 'planted.h:1: '
     plant planted/x.h '' 'planted:1: '
     fine_in client/lib/transport_planted.c '#include <curl/curl.h>'
+    fine_in cps/fetch_planted.c '#include <curl/curl.h>'
     fine_in client/lib/replay_sqlite_planted.c '#include <sqlite3.h>'
     fine_in cps/store_redis_planted.c '#include <hiredis/async.h>'
     fine_in cps/server_planted.c '#include <libwebsockets.h>'

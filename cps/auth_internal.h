@@ -1,0 +1,21 @@
+#pragma once
+
+#include "common/token.h"
+#include "cps/auth.h"
+
+/* Shared by cps/auth*.c and by nobody else. */
+struct cpsd_auth {
+    struct cpsd_certs_wait wait; /* first: a notice is its wait is its auth */
+    struct cpsd_request *request;
+    void (*next)(struct cpsd_request *request);
+    struct stir_token token;
+    bool parsed;
+    unsigned waits; /* for certificates, so far */
+    char *copy;     /* what the request's views point to, once it had to wait */
+};
+
+/* Copies what the request's views, and the token's, point to. False: out of memory. */
+bool cpsd_auth_own_views(struct cpsd_auth *auth);
+
+/* auth_refuse.c: answers, counts, and writes the record. */
+void cpsd_auth_refuse(struct cpsd_request *request, const struct stir_error *err);
