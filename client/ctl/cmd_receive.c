@@ -45,6 +45,8 @@ static enum ctl_exit run(struct ctl *ctl)
 static const struct ctl_option own[] = {
     {"key", CTL_LIST, "FILE", CTL_AT(key), .text = "the receiver's private key, JWK, PEM or a pkcs11: URI"},
     {"wait", CTL_NUMBER, "SECONDS", CTL_AT(wait_s), .text = "how long to wait for the PASSporT", .min = 0, .max = 3600},
+    {"claim", CTL_FLAG, NULL, CTL_AT(claim),
+     .text = "take the PASSporT of a message that passes out of its box, which one alone of several hosts can do"},
 };
 static const struct ctl_group own_group = CTL_GROUP("Receiving", own);
 

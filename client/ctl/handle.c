@@ -90,6 +90,10 @@ static enum ctl_exit check_files(struct ctl *ctl)
         return ctl_usage(ctl, "--%s: missing: --tls-cert and --tls-key go together",
                          args->tls_key ? "tls-cert" : "tls-key");
     }
+    if (!args->auth_cert != !args->auth_key) {
+        return ctl_usage(ctl, "--%s: missing: --auth-cert and --auth-key go together",
+                         args->auth_key ? "auth-cert" : "auth-key");
+    }
     if (args->x5u_dir && (stat(args->x5u_dir, &st) != 0 || !S_ISDIR(st.st_mode))) {
         int why = stat(args->x5u_dir, &st) == 0 ? ENOTDIR : errno;
         return ctl_fail_text(ctl, CTL_WRONG, "CPS_E_IO", "--x5u-dir: %s: %s", args->x5u_dir,
@@ -120,6 +124,13 @@ enum ctl_exit ctl_cps_open(struct ctl *ctl, struct cps **out)
         .tls_ca_file = args->ca,
         .tls_cert_file = args->tls_cert,
         .tls_key_file = args->tls_key,
+        .auth_cert_file = args->auth_cert,
+        .auth_key_file = args->auth_key,
+        .auth_x5u = args->auth_x5u,
+        .auth_spc = args->auth_spc,
+        .auth_audience = args->auth_audience,
+        .holder = args->holder,
+        .claim = args->claim,
         .request_timeout_ms = (uint32_t)(args->timeout_s * 1000),
         .allow_spc = args->allow_spc,
         .country_code = args->country_code,

@@ -46,6 +46,13 @@ struct ctl_args {
     const char *ca;
     const char *tls_cert;
     const char *tls_key;
+    const char *auth_cert;
+    const char *auth_key;
+    const char *auth_x5u;
+    const char *auth_spc;
+    const char *auth_audience;
+    bool holder;
+    bool claim;
     int64_t timeout_s;
     int64_t ttl_s;
     int64_t wait_s;

@@ -29,6 +29,14 @@ enum ctl_exit ctl_fail(struct ctl *ctl, const struct stir_error *err)
     return ctl_fail_text(ctl, CTL_WRONG, code, "%s", err->text);
 }
 
+/* What to do about a credential that the CPS misses. */
+static const char *advice(const struct ctl *ctl, const struct cps_error *err)
+{
+    bool has_one = ctl->args.auth_cert || ctl->args.tls_cert;
+    return err->http_status == 401 && !has_one ? "; give --auth-cert and --auth-key, an STI certificate and its key"
+                                               : "";
+}
+
 enum ctl_exit ctl_fail_cps(struct ctl *ctl, const struct cps_error *err)
 {
     enum ctl_exit status = ctl_exit_of(err);
@@ -38,8 +46,8 @@ enum ctl_exit ctl_fail_cps(struct ctl *ctl, const struct cps_error *err)
     if (err->retry_after_s) {
         (void)snprintf(retry, sizeof(retry), "; try again in %u s", err->retry_after_s);
     }
-    return ctl_fail_text(ctl, status, cps_error_name(err->code), "%s%s%s%s", url ? url : "", url ? ": " : "", text,
-                         retry);
+    return ctl_fail_text(ctl, status, cps_error_name(err->code), "%s%s%s%s%s", url ? url : "", url ? ": " : "", text,
+                         retry, advice(ctl, err));
 }
 
 enum ctl_exit ctl_usage(struct ctl *ctl, const char *fmt, ...)

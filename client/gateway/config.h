@@ -124,6 +124,13 @@ struct gw_config {
     char *cps_ca;
     char *cps_certificate;
     char *cps_private_key;
+    char *cps_auth_certificate;
+    char *cps_auth_private_key;
+    char *cps_auth_x5u;
+    char *cps_auth_spc;
+    char *cps_auth_audience;
+    bool cps_holder;
+    bool cps_claim;
     int64_t cps_connect_timeout_ms;
     int64_t cps_request_timeout_ms;
     int64_t cps_max_connections;

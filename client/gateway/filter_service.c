@@ -103,6 +103,13 @@ static void set_options(struct cps_options *out, const struct gw_config *config)
         .tls_ca_file = text_or_null(config->cps_ca),
         .tls_cert_file = text_or_null(config->cps_certificate),
         .tls_key_file = text_or_null(config->cps_private_key),
+        .auth_cert_file = text_or_null(config->cps_auth_certificate),
+        .auth_key_file = text_or_null(config->cps_auth_private_key),
+        .auth_x5u = text_or_null(config->cps_auth_x5u),
+        .auth_spc = text_or_null(config->cps_auth_spc),
+        .auth_audience = config->cps_auth_certificate[0] ? text_or_null(config->cps_auth_audience) : NULL,
+        .holder = config->cps_holder,
+        .claim = config->cps_claim,
         .connect_timeout_ms = bounded(config->cps_connect_timeout_ms),
         .request_timeout_ms = bounded(config->cps_request_timeout_ms),
         .max_connections = bounded(config->cps_max_connections),
@@ -152,10 +159,23 @@ static bool digest_file(EVP_MD_CTX *ctx, const char *path)
 static bool digest_numbers(EVP_MD_CTX *ctx, const struct cps_options *options)
 {
     const int64_t numbers[] = {
-        options->connect_timeout_ms, options->request_timeout_ms, options->max_connections,  options->max_in_flight,
-        options->crl_required,       options->x5u_allow_private,  options->max_age_s,        options->clock_skew_s,
-        options->allow_spc,          options->require_msgi,       options->replay,           options->replay_max,
-        options->tn_max_digits,      options->spool_max,          options->spool_octets_max,
+        options->connect_timeout_ms,
+        options->request_timeout_ms,
+        options->max_connections,
+        options->max_in_flight,
+        options->crl_required,
+        options->x5u_allow_private,
+        options->max_age_s,
+        options->clock_skew_s,
+        options->allow_spc,
+        options->require_msgi,
+        options->replay,
+        options->replay_max,
+        options->tn_max_digits,
+        options->spool_max,
+        options->spool_octets_max,
+        options->holder,
+        options->claim,
     };
     return EVP_DigestUpdate(ctx, numbers, sizeof(numbers)) == 1;
 }
@@ -163,10 +183,12 @@ static bool digest_numbers(EVP_MD_CTX *ctx, const struct cps_options *options)
 static enum stir_code digest_all(uint8_t out[32], const struct gw_config *config, const struct options *options,
                                  struct stir_error *err)
 {
-    const char *const texts[] = {config->cps_url,   config->trust_x5u_dir,     config->trust_x5u_ports,
-                                 config->trust_crl, config->trust_replay_file, config->spool_file};
-    const char *const files[] = {config->cps_ca,      config->cps_certificate,  config->cps_private_key,
-                                 config->trust_roots, config->trust_crl_issuer, config->trust_x5u_ca};
+    const char *const texts[] = {config->cps_url,      config->trust_x5u_dir,     config->trust_x5u_ports,
+                                 config->trust_crl,    config->trust_replay_file, config->spool_file,
+                                 config->cps_auth_x5u, config->cps_auth_spc,      config->cps_auth_audience};
+    const char *const files[] = {
+        config->cps_ca,           config->cps_certificate, config->cps_private_key,      config->trust_roots,
+        config->trust_crl_issuer, config->trust_x5u_ca,    config->cps_auth_certificate, config->cps_auth_private_key};
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
     bool good = ctx && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1 && digest_numbers(ctx, &options->cps);
     for (size_t i = 0; good && i < sizeof(texts) / sizeof(texts[0]); i++) {

@@ -207,7 +207,7 @@ enum cps_code cps_answer_status(const struct cps_response *response, struct cps_
         detail = json_string_value(json_object_get(problem, "detail"));
     }
     enum cps_code code = code_of_status(response->status);
-    (void)cps_fail(err, code, "the CPS answered %d%s%.100s%s%.120s", response->status, title ? ": " : "",
+    (void)cps_fail(err, code, "the CPS answered %d%s%.60s%s%.160s", response->status, title ? ": " : "",
                    title ? title : "", detail ? ": " : "", detail ? detail : "");
     if (err) {
         err->http_status = response->status;
