@@ -688,10 +688,10 @@ CPS_API enum cps_code cps_verify_passport_async(struct cps *cps, const char *pas
                                                 struct cps_error *err) CPS_MUST_CHECK;
 
 /*
- * Verifies a message that arrived: reads the box of its (one) dest, opens each envelope that it has not seen yet with
- * the private keys, and verifies the PASSporTs whose orig is the message's; the best verdict counts. Only `passed` ends
- * it early: otherwise it waits up to wait_ms for more to arrive (0: reads the box once). Requests to the CPS and to
- * certificate hosts may take it request_timeout_ms and x5u_timeout_ms longer.
+ * Verifies a message that arrived: reads the box of its (one) dest, opens the envelopes that were not opened yet with
+ * the private keys, the newest first, and verifies the PASSporTs whose orig is the message's; the best verdict counts.
+ * Only `passed` ends it early: otherwise it waits up to wait_ms for more to arrive (0: reads the box once). Requests to
+ * the CPS and to certificate hosts may take it request_timeout_ms and x5u_timeout_ms longer.
  *
  * no-passport: the box was read and nothing in it is from orig, wait_ms included. timeout: the CPS was reached but did
  * not answer. cps-unavailable: it could not be asked. Once the box was read, a later failure to read it does not change
@@ -701,9 +701,10 @@ CPS_API enum cps_code cps_verify_passport_async(struct cps *cps, const char *pas
  * several hosts that receive for a destination one passes it and the others say replayed. If the CPS does not say whose
  * it is, that is the verdict (cps-unavailable, timeout), and the PASSporT may be tried again.
  *
- * The handle remembers, for each dest and set of keys, the cursor and the PASSporTs that it opened, as long as they are
- * fresh and within box_*: each envelope is fetched and decrypted once, whatever number of messages is waiting. Returns
- * as cps_verify_passport. In the callback form decrypting and verifying happen on the I/O thread.
+ * The handle remembers, for each dest and set of keys, the cursor, the PASSporTs that it opened, as long as they are
+ * fresh and within box_*, and envelopes that no message has needed yet (in a quarter of box_octets_max): each is
+ * fetched once and decrypted at most once, whatever number of messages is waiting. Returns as cps_verify_passport. In
+ * the callback form decrypting and verifying happen on the I/O thread.
  */
 CPS_API enum cps_code cps_receive(struct cps *cps, const struct cps_message *message, const struct cps_key *const *keys,
                                   size_t key_count, uint32_t wait_ms, struct cps_result *out) CPS_MUST_CHECK;

@@ -7,8 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STRANGERS 128 /* envelopes that are not ours, per box: dummies mostly */
-#define QUICK_MS 500  /* a waiting read that brings nothing within this time did not wait */
+#define STRANGERS 128  /* envelopes that are not ours, per box: dummies mostly */
+#define SEALED_MAX 64  /* envelopes that nobody opened, per box, when a message has passed */
+#define SEALED_SHARE 4 /* and in all boxes: box_octets_max over this */
+#define QUICK_MS 500   /* a waiting read that brings nothing within this time did not wait */
 #define BACKOFF_FIRST_MS 50
 #define BACKOFF_LAST_MS 2000
 
@@ -19,6 +21,8 @@ struct cps_box {
     struct stir_identity dest;
     uint8_t keys[32];
     struct cps_shelf shelf;
+    struct cps_pile pile;
+    unsigned opening; /* envelopes off the pile that are being opened */
     unsigned users;
     struct cps_waiters waiters;
     char *cursor; /* NULL: from the beginning */
@@ -38,6 +42,7 @@ struct cps_boxes {
     struct cps_map map;
     struct cps_box *newest, *oldest; /* by last use */
     struct cps_entries entries;
+    struct cps_sealeds sealeds;
 };
 
 enum cps_code cps_boxes_new(struct cps_boxes **out, struct cps *cps, struct cps_error *err)
@@ -47,7 +52,8 @@ enum cps_code cps_boxes_new(struct cps_boxes **out, struct cps *cps, struct cps_
         free(boxes);
         return cps_fail(err, CPS_E_NOMEM, "out of memory");
     }
-    if (!cps_entries_init(&boxes->entries, &cps->options)) {
+    if (!cps_entries_init(&boxes->entries, &cps->options) || !cps_sealeds_init(&boxes->sealeds)) {
+        cps_entries_free(&boxes->entries);
         cps_map_free(&boxes->map);
         free(boxes);
         return cps_fail(err, CPS_E_NOMEM, "out of memory");
@@ -85,6 +91,7 @@ static void free_read(struct cps_read *read)
 static void drop_box(struct cps_boxes *boxes, struct cps_box *box)
 {
     cps_entries_forget(&boxes->entries, &box->shelf);
+    cps_sealed_forget(&boxes->sealeds, &box->pile);
     unlink_box(boxes, box);
     cps_map_remove(&boxes->map, &box->node);
     for (int kind = 0; kind < CPS_READ_KINDS; kind++) {
@@ -103,6 +110,7 @@ void cps_boxes_free(struct cps_boxes *boxes)
         drop_box(boxes, boxes->newest);
     }
     cps_entries_free(&boxes->entries);
+    cps_sealeds_free(&boxes->sealeds);
     cps_map_free(&boxes->map);
     pthread_mutex_destroy(&boxes->lock);
     free(boxes);
@@ -164,7 +172,9 @@ enum cps_code cps_box_enter(struct cps_box **out, struct cps_boxes *boxes, const
     struct cps_box *box = find_box(boxes, dest, keys);
     box = box ? box : add_box(boxes, dest, keys);
     if (box) {
-        cps_entries_trim(&boxes->entries, 1, cps_now(boxes->cps), lose);
+        int64_t now = cps_now(boxes->cps);
+        cps_entries_trim(&boxes->entries, 1, now, lose);
+        cps_sealed_trim(&boxes->sealeds, &box->pile, now);
         box->users++;
         cps_waiters_add(&box->waiters, task);
         *next_read = box->begun + 1;
@@ -172,6 +182,11 @@ enum cps_code cps_box_enter(struct cps_box **out, struct cps_boxes *boxes, const
     }
     pthread_mutex_unlock(&boxes->lock);
     return box ? CPS_OK : cps_fail(err, CPS_E_NOMEM, "out of memory");
+}
+
+static bool is_crowded(const struct cps_boxes *boxes)
+{
+    return boxes->sealeds.octets > boxes->cps->options.box_octets_max / SEALED_SHARE;
 }
 
 /* Drops an answer that nobody is there to open; the cursor stays where it was, so nothing is lost. */
@@ -192,6 +207,10 @@ void cps_box_leave(struct cps_box *box, struct cps_task *task)
     cps_waiters_remove(CPS_WAITING_BOX, task);
     box->users--;
     discard_unwanted(box);
+    if (!box->users && box->pile.count && is_crowded(boxes)) {
+        cps_sealed_forget(&boxes->sealeds, &box->pile);
+        forget_cursor(box);
+    }
     pthread_mutex_unlock(&boxes->lock);
 }
 
@@ -346,16 +365,64 @@ static uint64_t stranger_hash(const struct cps_box *box, const char *id)
     return cps_map_hash(&box->boxes->map, id, strlen(id), NULL, 0);
 }
 
-bool cps_box_knows(struct cps_box *box, const char *id)
+static bool knows(const struct cps_box *box, const char *id)
 {
-    pthread_mutex_lock(&box->boxes->lock);
     uint64_t hash = stranger_hash(box, id);
-    bool known = cps_entries_has(&box->boxes->entries, &box->shelf, id);
+    bool known =
+        cps_entries_has(&box->boxes->entries, &box->shelf, id) || cps_sealed_has(&box->boxes->sealeds, &box->pile, id);
     for (unsigned i = 0; i < STRANGERS && !known; i++) {
         known = box->strangers[i] == hash;
     }
-    pthread_mutex_unlock(&box->boxes->lock);
     return known;
+}
+
+enum cps_code cps_box_seal(struct cps_box *box, struct cps_envelopes *listing, size_t *fresh, struct cps_error *err)
+{
+    const struct cps *cps = box->boxes->cps;
+    bool good = true;
+    *fresh = 0;
+    /* what is in it was issued before now: too old then, whatever it is */
+    int64_t until = cps_now(cps) + cps->options.max_age_s + cps->options.clock_skew_s;
+    pthread_mutex_lock(&box->boxes->lock);
+    for (size_t i = 0; good && i < listing->count; i++) {
+        if (!knows(box, listing->items[i].id)) {
+            good = cps_sealed_add(&box->boxes->sealeds, &box->pile, &listing->items[i], until);
+            *fresh += good;
+        }
+    }
+    pthread_mutex_unlock(&box->boxes->lock);
+    return good ? CPS_OK : cps_fail(err, CPS_E_NOMEM, "out of memory");
+}
+
+struct cps_sealed *cps_box_unseal(struct cps_box *box, bool looking)
+{
+    struct cps_sealed *sealed = NULL;
+    pthread_mutex_lock(&box->boxes->lock);
+    if (looking || box->pile.count > SEALED_MAX || (box->users > 1 && is_crowded(box->boxes))) {
+        sealed = cps_sealed_take(&box->boxes->sealeds, &box->pile, looking);
+        box->opening += sealed != NULL;
+    }
+    pthread_mutex_unlock(&box->boxes->lock);
+    return sealed;
+}
+
+void cps_box_opened(struct cps_box *box, struct cps_sealed *sealed, bool done)
+{
+    pthread_mutex_lock(&box->boxes->lock);
+    (done ? cps_sealed_free : cps_sealed_put_back)(&box->boxes->sealeds, sealed);
+    box->opening--;
+    pthread_mutex_unlock(&box->boxes->lock);
+}
+
+bool cps_box_tell(struct cps_box *box, struct cps_task *task, bool opened)
+{
+    pthread_mutex_lock(&box->boxes->lock);
+    if (opened) {
+        cps_waiters_wake_others(&box->waiters, task);
+    }
+    bool busy = box->opening > 0;
+    pthread_mutex_unlock(&box->boxes->lock);
+    return busy;
 }
 
 void cps_box_not_ours(struct cps_box *box, const char *id)

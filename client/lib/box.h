@@ -1,6 +1,7 @@
 #pragma once
 
 #include "client/lib/entry.h"
+#include "client/lib/sealed.h"
 #include "client/lib/task.h"
 
 /*
@@ -8,7 +9,8 @@
  * seen with one set of keys. Thread-safe: one lock is over all of it.
  *
  * Reads belong to the box, not to who asked for them: one plain read and one waiting read can be under way. Whoever is
- * awake when an answer comes takes and opens it, and all who wait for the box are woken. Who has lost interest leaves.
+ * awake when an answer comes takes it, and all who wait for the box are woken; each opens what it needs to find its own
+ * PASSporT, and what it opened all have. Who has lost interest leaves.
  */
 struct cps_boxes;
 struct cps_box;
@@ -43,8 +45,8 @@ void cps_box_leave(struct cps_box *box, struct cps_task *task);
 enum cps_code cps_box_read(struct cps_box *box, enum cps_read_kind kind, uint32_t wait_ms, int64_t *again_ms,
                            struct cps_error *err) STIR_MUST_CHECK;
 
-/* An answer that has come, for the caller to open, or NULL. It is given back with cps_box_done: its cursor (NULL on
- * failure), how many envelopes were not known before, what it came to. */
+/* An answer that has come, for the caller to read, or NULL. Its envelopes go to cps_box_seal, then it is given back
+ * with cps_box_done: its cursor (NULL on failure), how many envelopes were not known before, what it came to. */
 struct cps_read *cps_box_take(struct cps_box *box);
 void cps_box_done(struct cps_read *read, const char *cursor, size_t fresh, const struct cps_error *outcome);
 
@@ -52,8 +54,21 @@ void cps_box_done(struct cps_read *read, const char *cursor, size_t fresh, const
  * becomes the read's. */
 bool cps_box_outcome(struct cps_box *box, uint64_t *number, struct cps_error *outcome);
 
-/* True if an envelope was opened, or found not to be ours, before. */
-bool cps_box_knows(struct cps_box *box, const char *id);
+/* Keeps the envelopes of an answer that are not known yet to be opened, and takes their text over; *fresh counts them.
+ * CPS_E_NOMEM. */
+enum cps_code cps_box_seal(struct cps_box *box, struct cps_envelopes *listing, size_t *fresh,
+                           struct cps_error *err) STIR_MUST_CHECK;
+
+/* An envelope for the caller to open, or NULL: while something is looked for the newest; else the oldest, where there
+ * are more than may be kept. It is given back with cps_box_opened: done with, or to be opened later after all. */
+struct cps_sealed *cps_box_unseal(struct cps_box *box, bool looking);
+void cps_box_opened(struct cps_box *box, struct cps_sealed *sealed, bool done);
+
+/* To be called after cps_box_opened, once for several: wakes the others who wait for the box. True: others are opening
+ * envelopes of it and will wake this task. */
+bool cps_box_tell(struct cps_box *box, struct cps_task *task, bool opened);
+
+/* An envelope was found not to be ours. */
 void cps_box_not_ours(struct cps_box *box, const char *id);
 
 /* Takes over an entry; a second one for the same envelope is dropped. */

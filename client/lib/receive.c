@@ -105,7 +105,7 @@ static bool wait_for_more(struct receiving *op, int64_t now)
 static void finish(struct receiving *op, int64_t now)
 {
     struct cps_error err = {0};
-    enum cps_code code = cps_receiving_judge(op, true, &err);
+    enum cps_code code = cps_receiving_judge(op, CPS_JUDGE_ALL, &err);
     if (op->claim.under_way) {
         return;
     }
@@ -172,18 +172,21 @@ static void go_through(struct receiving *op)
 {
     struct cps_error err = {0};
     enum cps_code code = CPS_OK;
+    bool busy = false;
     for (struct cps_read *read; (read = cps_box_take(op->box));) {
-        cps_receiving_open(op, read);
+        cps_receiving_take(op, read);
     }
     cps_receiving_judge_pending(op);
     if (!cps_receiving_found(op)) {
-        code = cps_receiving_judge(op, false, &err);
+        code = cps_receiving_look(op, &busy, &err);
     }
     if (op->claim.under_way) {
         return;
     }
     if (code != CPS_OK || cps_receiving_passed(op)) {
         conclude(op, cps_receiving_passed(op) ? CPS_OK : code, &err);
+    } else if (busy) {
+        op->task.due_ms = op->last_ms;
     } else {
         go_on(op);
     }
@@ -228,7 +231,6 @@ static enum cps_code digest_body(struct receiving *op, struct cps_error *err)
         }
         op->digests[op->digest_count++] = op->msgi[alg];
     }
-    op->digests[op->digest_count++] = NULL;
     return CPS_OK;
 }
 

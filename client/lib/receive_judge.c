@@ -1,74 +1,23 @@
 #include "client/lib/certcache.h"
-#include "client/lib/open.h"
 #include "client/lib/receive.h"
 #include "client/lib/remote.h"
+#include "client/lib/unseal.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define PENDING_MAX 64 /* PASSporTs of one sender whose certificates are being fetched */
 
-/* ---- opening what came ---- */
+/* ---- what came ---- */
 
-static enum cps_code add_opened(struct receiving *op, const struct cps_envelope *envelope,
-                                const struct stir_opened *opened, struct cps_error *err)
-{
-    struct cps *cps = op->task.cps;
-    struct stir_error cause = {0};
-    struct stir_passport *passport = NULL;
-    struct cps_chain *x5c = NULL;
-    enum cps_code code = CPS_OK;
-    enum stir_code parsed =
-        stir_passport_parse(&passport, opened->passport.ptr, opened->passport.len, &cps->numbering, &cause);
-    if (parsed != STIR_OK) {
-        return cps_fail_stir(err, parsed, &cause);
-    }
-    if (opened->x5c_count) {
-        code = cps_certcache_from_der(cps->certs, &x5c, opened->x5c, opened->x5c_count, err);
-    }
-    struct cps_entry *entry =
-        code == CPS_E_NOMEM ? NULL : cps_entry_new(envelope->id, passport, x5c, code == CPS_OK ? NULL : err);
-    if (!entry) {
-        stir_passport_free(passport);
-        cps_chain_unref(x5c);
-        return cps_fail(err, CPS_E_NOMEM, "out of memory");
-    }
-    cps_box_add(op->box, entry);
-    return CPS_OK;
-}
-
-/* An envelope that cannot be opened, or holds nothing that could be from anybody, is not ours. CPS_E_NOMEM. */
-static enum cps_code open_one(struct receiving *op, const struct cps_envelope *envelope, struct cps_error *err)
-{
-    struct stir_opened opened = {0};
-    size_t index;
-    enum cps_code code = cps_open_with(&opened, &index, envelope->text, envelope->len,
-                                       (const struct cps_key *const *)op->keys.items, op->keys.count, err);
-    if (code == CPS_OK) {
-        code = add_opened(op, envelope, &opened, err);
-        stir_opened_clear(&opened);
-        if (code != CPS_OK && code != CPS_E_NOMEM) {
-            cps_log(op->task.cps, CPS_LOG_INFO, "envelope %s: %s", envelope->id, err->text);
-        }
-    }
-    if (code == CPS_OK || code == CPS_E_NOMEM) {
-        return code;
-    }
-    cps_box_not_ours(op->box, envelope->id);
-    return CPS_OK;
-}
-
-void cps_receiving_open(struct receiving *op, struct cps_read *read)
+void cps_receiving_take(struct receiving *op, struct cps_read *read)
 {
     struct cps_envelopes listing = {0};
     struct cps_error err = {0};
     size_t fresh = 0;
     enum cps_code code = cps_answer_listing(&listing, &read->transfer.response, &err);
-    for (size_t i = 0; code == CPS_OK && i < listing.count; i++) {
-        if (!cps_box_knows(op->box, listing.items[i].id)) {
-            fresh++;
-            code = open_one(op, &listing.items[i], &err);
-        }
+    if (code == CPS_OK) {
+        code = cps_box_seal(op->box, &listing, &fresh, &err);
     }
     if (code == CPS_OK) {
         err = (struct cps_error){0};
@@ -201,12 +150,17 @@ static void put_off(struct receiving *op, struct cps_entry *entry)
     }
 }
 
-enum cps_code cps_receiving_judge(struct receiving *op, bool all, struct cps_error *err)
+enum cps_code cps_receiving_judge(struct receiving *op, enum cps_judging which, struct cps_error *err)
 {
+    static const char *const none[] = {NULL};
     struct cps_candidates found = {0};
-    uint64_t *seen = all ? &op->seen_all : &op->seen, before = *seen;
-    enum cps_code code = cps_box_collect(op->box, &found, &op->message.orig, all ? NULL : op->digests,
-                                         all ? 0 : op->digest_count, seen, err);
+    uint64_t *seen = &op->seen[which], before = *seen;
+    bool by_digest = which == CPS_JUDGE_EXACT && op->digest_count;
+    enum cps_code code = cps_box_collect(op->box, &found, &op->message.orig, by_digest ? op->digests : none,
+                                         which == CPS_JUDGE_ALL ? 0
+                                         : by_digest            ? op->digest_count
+                                                                : 1,
+                                         seen, err);
     for (size_t i = 0; i < found.count && !cps_receiving_found(op); i++) {
         struct cps_entry *entry = found.items[i];
         if (!is_pending(op, entry) && !judge(op, entry)) {
@@ -217,9 +171,41 @@ enum cps_code cps_receiving_judge(struct receiving *op, bool all, struct cps_err
     if (op->claim.under_way) {
         *seen = before; /* the rest has its turn if somebody else was first */
     } else {
-        op->candidates += all ? found.count : 0;
+        op->candidates += which == CPS_JUDGE_ALL ? found.count : 0;
     }
     cps_candidates_clear(&found);
+    return code;
+}
+
+static enum cps_code open_some(struct receiving *op, bool all, bool *opened, struct cps_error *err)
+{
+    enum cps_code code = CPS_OK;
+    for (struct cps_sealed *sealed;
+         code == CPS_OK && (sealed = cps_box_unseal(op->box, all || !cps_receiving_found(op)));) {
+        code = cps_unseal(op->task.cps, op->box, &op->keys, &sealed->envelope, err);
+        cps_box_opened(op->box, sealed, code == CPS_OK);
+        *opened = true;
+        if (code == CPS_OK && !all && !cps_receiving_found(op)) {
+            code = cps_receiving_judge(op, CPS_JUDGE_EXACT, err);
+        }
+    }
+    return code;
+}
+
+enum cps_code cps_receiving_look(struct receiving *op, bool *busy, struct cps_error *err)
+{
+    bool all = op->task.cps->options.claim, opened = false;
+    enum cps_code code = all ? CPS_OK : cps_receiving_judge(op, CPS_JUDGE_EXACT, err);
+    if (code == CPS_OK) {
+        code = open_some(op, all, &opened, err);
+    }
+    *busy = cps_box_tell(op->box, &op->task, opened);
+    if (code == CPS_OK && !*busy && !cps_receiving_found(op) && all) {
+        code = cps_receiving_judge(op, CPS_JUDGE_EXACT, err);
+    }
+    if (code == CPS_OK && !*busy && !cps_receiving_found(op) && op->digest_count) {
+        code = cps_receiving_judge(op, CPS_JUDGE_ANY, err);
+    }
     return code;
 }
 

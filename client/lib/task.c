@@ -146,7 +146,14 @@ void cps_waiters_remove(enum cps_waiting kind, struct cps_task *task)
 
 void cps_waiters_wake(struct cps_waiters *waiters)
 {
+    cps_waiters_wake_others(waiters, NULL);
+}
+
+void cps_waiters_wake_others(struct cps_waiters *waiters, const struct cps_task *but)
+{
     for (struct cps_task *task = waiters->first; task; task = task->next_waiting[waiters->kind]) {
-        cps_task_wake(task);
+        if (task != but) {
+            cps_task_wake(task);
+        }
     }
 }

@@ -63,3 +63,4 @@ struct cps_waiters {
 void cps_waiters_add(struct cps_waiters *waiters, struct cps_task *task); /* again is fine */
 void cps_waiters_remove(enum cps_waiting kind, struct cps_task *task);    /* not being there is fine */
 void cps_waiters_wake(struct cps_waiters *waiters);                       /* all; they stay in the list */
+void cps_waiters_wake_others(struct cps_waiters *waiters, const struct cps_task *but);
