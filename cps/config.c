@@ -157,6 +157,13 @@ const struct stir_conf_key cpsd_config_table[] = {
              "Revocation lists, PEM or DER, direct or indirect. Read again on SIGHUP."),
     STRING_KEY("trust", "crl_issuer_file", trust_crl_issuer_file, "", 0, true,
                "The certificate that indirect revocation lists are signed with, PEM, if it is not among the roots."),
+    LIST_KEY("trust", "crl_urls", trust_crl_urls, "", true,
+             "Revocation lists that are fetched, https; in addition to crl_files. A new one that is no good is not "
+             "used: the one before stays."),
+    INT_KEY("trust", "crl_refresh_s", trust_crl_refresh_s, "3600", 1, 604800, true,
+            "How often lists of crl_urls are fetched. One that cannot be had is tried again every minute."),
+    STRING_KEY("trust", "crl_ca_file", trust_crl_ca_file, "", 0, true,
+               "Authorities that the servers of crl_urls must have their certificates from, PEM. Empty: the system's."),
     ENUM_KEY("trust", "crl_policy", trust_crl_policy, "if-present", crl_policies, true,
              "if-present: a certificate that a list names is refused, a list that is missing or stale is not held "
              "against the others. required: each "

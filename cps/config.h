@@ -77,7 +77,10 @@ struct cpsd_config {
     char *trust_roots;           /* PEM file */
     char *trust_crl_files;       /* list */
     char *trust_crl_issuer_file; /* PEM file */
-    int trust_crl_policy;        /* enum stir_crl_policy */
+    char *trust_crl_urls;        /* list, https */
+    int64_t trust_crl_refresh_s;
+    char *trust_crl_ca_file; /* PEM file for their servers */
+    int trust_crl_policy;    /* enum stir_crl_policy */
     /* [atis] */
     int atis_accept; /* enum cpsd_atis_accept */
     int64_t atis_retention_s;

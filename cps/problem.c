@@ -37,6 +37,7 @@ int cpsd_status_of(enum stir_code code)
     case STIR_E_CERT_TIME:
     case STIR_E_CERT_UNTRUSTED:
     case STIR_E_CERT_REVOKED:
+    case STIR_E_CRL:
     case STIR_E_X5U:
     case STIR_E_X5U_FETCH:
         return 401;
@@ -63,7 +64,6 @@ int cpsd_status_of(enum stir_code code)
     case STIR_E_MSGI:
     case STIR_E_MSGI_MISMATCH:
     case STIR_E_NO_PASSPORT:
-    case STIR_E_CRL:
     case STIR_E_TLS:
     case STIR_E_PROTOCOL:
     case STIR_E_REFUSED:

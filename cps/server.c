@@ -1,5 +1,6 @@
 #include "cps/server.h"
 
+#include "cps/crls.h"
 #include "cps/server_internal.h"
 
 #include <openssl/rand.h>
@@ -20,6 +21,7 @@ struct server {
     struct cpsd_backend *backend;
     struct cpsd_fetcher *fetcher;
     struct cpsd_certs *certs;
+    struct cpsd_crls *crls;
     struct cpsd_worker *workers;
     struct cpsd_metrics **metrics;
     size_t worker_count;
@@ -52,8 +54,10 @@ void cpsd_setup_unref(struct cpsd_setup *setup)
 }
 
 /* Takes config over, also when it fails. */
-static enum stir_code make_setup(struct cpsd_setup **out, struct cpsd_config *config, struct stir_error *err)
+static enum stir_code make_setup(struct cpsd_setup **out, struct cpsd_config *config, const struct cpsd_crls *crls,
+                                 struct stir_error *err)
 {
+    struct cpsd_crl_text texts[CPSD_CRL_URLS_MAX];
     struct cpsd_setup *setup = calloc(1, sizeof(*setup));
     if (!setup) {
         cpsd_config_clear(config);
@@ -62,12 +66,13 @@ static enum stir_code make_setup(struct cpsd_setup **out, struct cpsd_config *co
     setup->config = *config;
     *config = (struct cpsd_config){0};
     atomic_init(&setup->refs, 1);
-    enum stir_code code = STIR_OK;
-    if (setup->config.listen[0]) {
+    enum stir_code code = cpsd_crls_check(&setup->config, err);
+    if (code == STIR_OK && setup->config.listen[0]) {
         code = cpsd_credential_load(&setup->credential, &setup->config, err);
     }
     if (code == STIR_OK) {
-        code = cpsd_trusted_load(&setup->trusted, &setup->config, NULL, 0, err);
+        size_t count = cpsd_crls_texts(crls, &setup->config, texts);
+        code = cpsd_trusted_load(&setup->trusted, &setup->config, texts, count, NULL, err);
     }
     if (code == STIR_OK) {
         code = cpsd_auth_rules_new(&setup->auth, &setup->config, err);
@@ -108,7 +113,7 @@ static enum stir_code load_again(const struct server *server, struct cpsd_setup 
     stir_conf_diff(&server->setup->config, &config, cpsd_config_table, cpsd_config_count, log_change,
                    (void *)(uintptr_t)&server->log);
     struct cpsd_setup *setup = NULL;
-    code = make_setup(&setup, &config, err);
+    code = make_setup(&setup, &config, server->crls, err);
     if (code == STIR_OK) {
         code = cpsd_certs_load_dir(server->certs, setup->config.auth_x5u_dir, NULL, err);
     }
@@ -131,7 +136,12 @@ static void on_hangup(uv_signal_t *handle, int signum)
         return;
     }
     (void)cpsd_notify_reloading();
-    if (load_again(server, &setup, &err) != STIR_OK) {
+    enum stir_code code = load_again(server, &setup, &err);
+    if (code == STIR_OK) {
+        code = cpsd_crls_use(server->crls, &setup->config, &err);
+    }
+    if (code != STIR_OK) {
+        cpsd_setup_unref(setup);
         stir_log_plain(&server->log, STIR_LOG_ERROR, "reload: nothing is changed: %s", err.text);
         (void)cpsd_notify("READY=1\nSTATUS=The last reload failed: nothing was changed");
         return;
@@ -144,6 +154,22 @@ static void on_hangup(uv_signal_t *handle, int signum)
     server->setup = setup;
     stir_log_plain(&server->log, STIR_LOG_NOTICE, "reload: configuration and certificate are in use");
     (void)cpsd_notify("READY=1\nSTATUS=Reloaded");
+}
+
+/* A revocation list was fetched: the trust is built anew, with the same number table. */
+static enum stir_code trust_again(void *arg, struct stir_error *err)
+{
+    struct server *server = arg;
+    const struct cpsd_config *config = &server->setup->config;
+    struct cpsd_crl_text texts[CPSD_CRL_URLS_MAX];
+    struct cpsd_trusted *trusted = NULL;
+    size_t count = cpsd_crls_texts(server->crls, config, texts);
+    enum stir_code code = cpsd_trusted_load(&trusted, config, texts, count, server->setup->trusted->numbers, err);
+    for (size_t i = 0; code == STIR_OK && i < server->worker_count; i++) {
+        cpsd_worker_trust(&server->workers[i], trusted);
+    }
+    cpsd_trusted_unref(trusted);
+    return code;
 }
 
 /* ---- the watchdog ---- */
@@ -204,6 +230,7 @@ static void on_stop(uv_signal_t *handle, int signum)
     uv_close((uv_handle_t *)&server->interrupt, NULL);
     uv_close((uv_handle_t *)&server->hangup, NULL);
     uv_close((uv_handle_t *)&server->watchdog, NULL);
+    cpsd_crls_stop(server->crls);
 }
 
 static enum stir_code watch_signals(struct server *server, struct stir_error *err)
@@ -340,7 +367,13 @@ static enum stir_code prepare(struct server *server, struct stir_error *err)
     if (code == STIR_OK) {
         code = watch_signals(server, err);
     }
-    return code == STIR_OK ? watch_workers(server, err) : code;
+    if (code == STIR_OK) {
+        code = watch_workers(server, err);
+    }
+    if (code == STIR_OK) {
+        code = cpsd_crls_new(&server->crls, &server->loop, server->fetcher, &server->log, trust_again, server, err);
+    }
+    return code == STIR_OK ? cpsd_crls_use(server->crls, &server->setup->config, err) : code;
 }
 
 static enum stir_code run(struct server *server, struct stir_error *err)
@@ -380,7 +413,7 @@ enum stir_code cpsd_server_run(struct cpsd_config *config, const char *path, con
     cpsd_log_setup(&server.log, config);
     server.store_log = server.log;
     lws_set_log_level(0, quiet);
-    enum stir_code code = make_setup(&server.setup, config, err);
+    enum stir_code code = make_setup(&server.setup, config, NULL, err);
     if (code != STIR_OK) {
         return code;
     }
@@ -391,6 +424,7 @@ enum stir_code cpsd_server_run(struct cpsd_config *config, const char *path, con
     for (size_t i = 0; i < server.worker_count; i++) {
         cpsd_worker_clear(&server.workers[i]);
     }
+    cpsd_crls_free(server.crls);
     cpsd_fetcher_free(server.fetcher);
     cpsd_certs_free(server.certs);
     cpsd_backend_free(server.backend);
@@ -427,11 +461,14 @@ enum stir_code cpsd_server_check(const struct cpsd_config *config, struct stir_e
                                       .timeout_ms = (unsigned)config->store_timeout_ms,
                                       .max_ttl_ms = LONGEST_LIFE_MS};
     enum stir_code code = cpsd_listen_check(config, err);
+    if (code == STIR_OK) {
+        code = cpsd_crls_check(config, err);
+    }
     if (code == STIR_OK && config->listen[0]) {
         code = cpsd_credential_load(&credential, config, err);
     }
     if (code == STIR_OK) {
-        code = cpsd_trusted_load(&trusted, config, NULL, 0, err);
+        code = cpsd_trusted_load(&trusted, config, NULL, 0, NULL, err);
     }
     if (code == STIR_OK) {
         code = check_auth(config, err);

@@ -97,6 +97,7 @@ struct cpsd_worker {
     struct cpsd_metrics metrics;
     struct cpsd_edge *edge; /* what the edge's fields were found to be */
     struct cpsd_setup *setup;
+    struct cpsd_trusted *trusted; /* the setup's, or a newer one */
     struct cpsd_conn_list conns[CPSD_CONN_STATES];
     size_t conn_count;
     struct cpsd_request *free_requests; /* kept for the next ones */
@@ -111,6 +112,7 @@ struct cpsd_worker {
     uv_mutex_t mutex;
     unsigned commands;
     struct cpsd_setup *next_setup;
+    struct cpsd_trusted *next_trusted;
 };
 
 /* server.c */
@@ -124,6 +126,7 @@ enum stir_code cpsd_worker_init(struct cpsd_worker *worker, unsigned index, stru
                                 struct stir_error *err);
 void cpsd_worker_main(void *arg);
 void cpsd_worker_command(struct cpsd_worker *worker, unsigned command, struct cpsd_setup *setup);
+void cpsd_worker_trust(struct cpsd_worker *worker, struct cpsd_trusted *trusted); /* the main thread; soon */
 void cpsd_worker_clear(struct cpsd_worker *worker);
 extern const struct lws_protocols cpsd_protocols[];
 

@@ -11,6 +11,14 @@
 
 /* ---- configuration in use ---- */
 
+static void use_trusted(struct cpsd_worker *worker, struct cpsd_trusted *trusted)
+{
+    struct cpsd_trusted *old = worker->trusted;
+    worker->trusted = cpsd_trusted_ref(trusted);
+    worker->service.trusted = worker->trusted;
+    cpsd_trusted_unref(old);
+}
+
 static enum stir_code use_setup(struct cpsd_worker *worker, struct cpsd_setup *setup, struct stir_error *err)
 {
     struct cpsd_dummies *dummies = NULL;
@@ -28,7 +36,7 @@ static enum stir_code use_setup(struct cpsd_worker *worker, struct cpsd_setup *s
         cpsd_tls_client_ask(worker->ssl_ctx, (enum cpsd_ask_certificates)setup->config.client_certificates);
     }
     worker->service.config = &setup->config;
-    worker->service.trusted = setup->trusted;
+    use_trusted(worker, setup->trusted);
     worker->service.auth = setup->auth;
     cpsd_republisher_use(worker->service.republisher, setup->peers);
     cpsd_config_numbering(&setup->config, &worker->service.numbering);
@@ -166,8 +174,10 @@ static void on_command(uv_async_t *async)
     uv_mutex_lock(&worker->mutex);
     unsigned commands = worker->commands;
     struct cpsd_setup *setup = worker->next_setup;
+    struct cpsd_trusted *trusted = worker->next_trusted;
     worker->commands = 0;
     worker->next_setup = NULL;
+    worker->next_trusted = NULL;
     uv_mutex_unlock(&worker->mutex);
     if (setup) {
         struct stir_error err = {0};
@@ -176,6 +186,10 @@ static void on_command(uv_async_t *async)
                            err.text);
         }
         cpsd_setup_unref(setup);
+    }
+    if (trusted) {
+        use_trusted(worker, trusted);
+        cpsd_trusted_unref(trusted);
     }
     if (commands & CPSD_CMD_STOP) {
         begin_stop(worker);
@@ -195,15 +209,29 @@ static void on_tick(uv_timer_t *timer)
 
 void cpsd_worker_command(struct cpsd_worker *worker, unsigned command, struct cpsd_setup *setup)
 {
+    struct cpsd_setup *old = NULL;
+    struct cpsd_trusted *old_trusted = NULL;
     uv_mutex_lock(&worker->mutex);
     worker->commands |= command;
-    struct cpsd_setup *old = NULL;
     if (setup) {
         old = worker->next_setup;
+        old_trusted = worker->next_trusted; /* the setup brings a newer one */
         worker->next_setup = cpsd_setup_ref(setup);
+        worker->next_trusted = NULL;
     }
     uv_mutex_unlock(&worker->mutex);
     cpsd_setup_unref(old);
+    cpsd_trusted_unref(old_trusted);
+    (void)uv_async_send(&worker->command);
+}
+
+void cpsd_worker_trust(struct cpsd_worker *worker, struct cpsd_trusted *trusted)
+{
+    uv_mutex_lock(&worker->mutex);
+    struct cpsd_trusted *old = worker->next_trusted;
+    worker->next_trusted = cpsd_trusted_ref(trusted);
+    uv_mutex_unlock(&worker->mutex);
+    cpsd_trusted_unref(old);
     (void)uv_async_send(&worker->command);
 }
 
@@ -284,6 +312,8 @@ void cpsd_worker_clear(struct cpsd_worker *worker)
     cpsd_dummies_free(worker->service.dummies);
     cpsd_edge_free(worker->edge);
     cpsd_setup_unref(worker->next_setup);
+    cpsd_trusted_unref(worker->next_trusted);
+    cpsd_trusted_unref(worker->trusted);
     cpsd_setup_unref(worker->setup);
     cpsd_request_pool_clear(worker);
     stir_buf_free(&worker->out);

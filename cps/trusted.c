@@ -70,7 +70,8 @@ static enum stir_code add_crls(struct cpsd_trusted *trusted, const struct cpsd_c
 }
 
 enum stir_code cpsd_trusted_load(struct cpsd_trusted **out, const struct cpsd_config *config,
-                                 const struct cpsd_crl_text *fetched, size_t fetched_count, struct stir_error *err)
+                                 const struct cpsd_crl_text *fetched, size_t fetched_count,
+                                 struct stir_numtable *numbers, struct stir_error *err)
 {
     static uint64_t generations;
     struct cpsd_trusted *trusted = calloc(1, sizeof(*trusted));
@@ -86,7 +87,9 @@ enum stir_code cpsd_trusted_load(struct cpsd_trusted **out, const struct cpsd_co
             code = add_crls(trusted, config, fetched, fetched_count, err);
         }
     }
-    if (code == STIR_OK && config->numbers_table[0]) {
+    if (numbers) {
+        trusted->numbers = stir_numtable_ref(numbers);
+    } else if (code == STIR_OK && config->numbers_table[0]) {
         code = stir_numtable_load(&trusted->numbers, config->numbers_table, err);
     }
     if (code != STIR_OK) {

@@ -26,13 +26,14 @@ struct cpsd_crl_text {
 };
 
 /*
- * Reads what [trust] and [numbers] table name, with `fetched` lists (may be NULL) in addition to crl_files. STIR_E_IO,
- * STIR_E_CONFIG, STIR_E_CERT, STIR_E_CERT_UNTRUSTED, STIR_E_CRL, STIR_E_TOO_BIG, STIR_E_NOMEM; err names the file. *out
- * holds one reference. Main thread only.
+ * Reads what [trust] and [numbers] table name, with `fetched` lists (may be NULL) in addition to crl_files; with
+ * numbers (may be NULL) that table is shared instead of read. STIR_E_IO, STIR_E_CONFIG, STIR_E_CERT,
+ * STIR_E_CERT_UNTRUSTED, STIR_E_CRL, STIR_E_TOO_BIG, STIR_E_NOMEM; err names the file. *out holds one reference. Main
+ * thread only.
  */
 enum stir_code cpsd_trusted_load(struct cpsd_trusted **out, const struct cpsd_config *config,
                                  const struct cpsd_crl_text *fetched, size_t fetched_count,
-                                 struct stir_error *err) STIR_MUST_CHECK;
+                                 struct stir_numtable *numbers, struct stir_error *err) STIR_MUST_CHECK;
 
 struct cpsd_trusted *cpsd_trusted_ref(struct cpsd_trusted *trusted); /* any thread; NULL is fine */
 void cpsd_trusted_unref(struct cpsd_trusted *trusted);               /* any thread; NULL is fine */

@@ -1,0 +1,179 @@
+"""Who may do what: every action under every policy by every kind of caller that has a certificate or nothing; the
+status and the reason that each gets. Callers with bearer tokens: test_token_auth.py."""
+# presets: dev asan
+import socket
+import ssl
+import unittest
+
+import sti
+import wire
+from callers import DEST, ELSEWHERE, CallersCase, ask
+from envelope import envelope
+from wire import Wire
+
+REFUSED = {  # whatever the policy is
+    "revoked": (401, "a certificate is revoked.*/CN=revoked"),
+    "revoked indirectly": (401, "a certificate is revoked.*/CN=revoked-indirectly"),
+    "intermediate revoked": (401, "a certificate is revoked.*/CN=revoked-ca"),
+    "untrusted root": (401, "does not lead to a trusted root.*/CN=other-ca"),
+    "its own root": (401, "does not lead to a trusted root.*/CN=self"),
+    "expired": (401, "not valid at that time.*/CN=expired"),
+    "not yet valid": (401, "not valid at that time.*/CN=early"),
+    "expired intermediate": (401, "not valid at that time.*/CN=expired-ca"),
+    "too narrow": (403, "does not cover.*narrow-ca"),
+    "issued by no CA": (401, "/CN=child"),
+    "no TNAuthList": (401, "not a usable STIR certificate.*TNAuthList"),
+    "P-384 key": (401, "not a usable STIR certificate.*P-256"),
+    "for servers": (401, "extendedKeyUsage is not for TLS clients"),
+}
+HOLDERS = ("holder by TN", "holder by range", "holder by table", "holder by its second SPC")
+OTHERS = ("other SPC", "other TN")
+GOOD = {"publish": 201, "list": 200, "fetch": 404, "delete": 404, "wait": 200, "no dummies": 200}
+CREDENTIAL = (401, "takes a credential")
+HOLDER = (403, "is for the holder of the destination")
+NOBODY = (403, 'is "nobody"')
+
+
+def expected(policy, caller, action):
+    """(status, reason): the table."""
+    if caller in REFUSED:
+        return REFUSED[caller]
+    if policy == "nobody":
+        return NOBODY
+    if action == "no dummies" or policy == "holder":
+        refused = CREDENTIAL if caller == "none" else HOLDER if caller in OTHERS else None
+    else:
+        refused = CREDENTIAL if caller == "none" and policy == "token" else None
+    return refused or (GOOD[action], "")
+
+
+class Authorization(CallersCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.server = cls.class_cpsd(**cls.keys())
+
+    def test_matrix(self):
+        done = 0
+        for policy in ("open", "token", "holder", "nobody"):
+            self.server.reload(**{f"policy__{action}": policy for action in ("publish", "list", "fetch", "delete", "wait")})
+            for caller in self.contexts:
+                with self.connect(caller) as connection:
+                    for action in GOOD:
+                        with self.subTest(policy=policy, caller=caller, action=action):
+                            self.assertAnswer(ask(connection, action), expected(policy, caller, action))
+                            done += 1
+        self.assertEqual(done, 4 * 20 * 6)
+
+    def test_one_policy_does_not_stand_for_another(self):
+        actions = ("publish", "list", "fetch", "delete", "wait")
+        for one in actions:
+            self.server.reload(**{f"policy__{action}": "nobody" if action == one else "open" for action in actions})
+            with self.connect("none") as connection:
+                for action in actions:
+                    with self.subTest(closed=one, action=action):
+                        shut = action == one or (action == "wait" and one == "list")
+                        self.assertAnswer(ask(connection, action), NOBODY if shut else (GOOD[action], ""))
+
+    def test_defaults(self):
+        server = self.cpsd(**self.keys(), policy__publish="token")
+        table = {  # caller: those of GOOD that are refused
+            "none": {"publish": CREDENTIAL, "delete": CREDENTIAL, "no dummies": CREDENTIAL},
+            "other SPC": {"delete": HOLDER, "no dummies": HOLDER},
+            "holder by table": {},
+        }
+        for caller, refused in table.items():
+            with self.connect(caller, server) as connection:
+                for action, status in GOOD.items():
+                    with self.subTest(caller=caller, action=action):
+                        self.assertAnswer(ask(connection, action), refused.get(action, (status, "")))
+        self.assertNotIn("warning policy", server.log())
+
+    def test_a_holder_holds_its_own_only(self):
+        self.server.reload(policy__delete="holder")
+        for dest, holders in ((DEST, HOLDERS), (ELSEWHERE, ["other TN"]), ("sip%3Aalice%40example.com", [])):
+            for caller in (*HOLDERS, *OTHERS):
+                with self.subTest(dest=dest, caller=caller), self.connect(caller) as connection:
+                    self.assertAnswer(ask(connection, "delete", dest), (404, "") if caller in holders else HOLDER)
+
+    def test_without_dummies(self):
+        """The holder's list has what is there and nothing else, and can be empty."""
+        self.server.reload(policy__publish="open", policy__list="open", policy__wait="open", dummies__mode="steady")
+        with self.connect("holder by table") as connection:
+            dest = "12155558888"
+            first = ask(connection, "no dummies", dest).json()
+            self.assertEqual(first["ppts"], [])
+            body = envelope()
+            self.assertEqual(connection.request("POST", f"/cps/{dest}/ppts", body).status, 201)
+            path = f"/cps/{dest}/ppts?dummies=no&after={first['cursor']}"
+            listed = connection.request("GET", path, fields=[("Accept", "application/json")]).json()
+            self.assertEqual([p["ppt"].encode() for p in listed["ppts"]], [body if isinstance(body, bytes) else body.encode()])
+            listed = connection.request("GET", f"/cps/{dest}/ppts", fields=[("Accept", "application/json")]).json()
+            self.assertGreater(len(listed["ppts"]), 1)
+        self.server.reload(dummies__mode="empty")
+
+    def test_health_is_for_all(self):
+        for caller in ("none", "revoked", "untrusted root"):
+            with self.connect(caller) as connection:
+                self.assertEqual(connection.request("GET", "/health").status, 200)
+
+    def test_the_log_says_who(self):
+        with self.connect("other SPC") as connection:
+            ask(connection, "list")
+        self.assertRegex(self.server.log(), r"route=/cps/\{dest\}/ppts .*caller=tls:2222 address=127\.0\.0\.1")
+
+    # ---- the handshake ----
+
+    def test_asked_or_not(self):
+        """Without client_certificates a certificate is nothing; with required there is no TLS without one."""
+        self.server.reload(policy__publish="token", server__client_certificates="no")
+        with self.connect("holder by TN") as connection:
+            self.assertAnswer(ask(connection, "publish"), CREDENTIAL)
+        self.server.reload(server__client_certificates="required")
+        with self.connect("holder by TN") as connection:
+            self.assertAnswer(ask(connection, "publish"), (201, ""))
+        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            context = wire.tls_context(self.certificate[0], maximum_version=version)
+            with self.assertRaises((OSError, wire.Closed)), Wire(self.server.address, context) as connection:
+                connection.request("GET", "/health")
+        self.server.reload(server__client_certificates="optional")
+
+    def test_somebody_elses_key(self):
+        """Who has a certificate but not its key does not get through the handshake."""
+        thief = sti.Cert("thief", None, "spc:1111")
+        context = wire.tls_context(self.certificate[0])
+        # a certificate under the thief's own key with the victim's names, and the victim's chain behind it
+        forged = sti.Cert("by-table", sti.Cert("ca", self.root, ca=True), "spc:1111", key=thief.key)
+        forged.issuer = self.certs["holder by table"].issuer
+        context.load_cert_chain(*forged.write(self.temp()))
+        with Wire(self.server.address, context) as connection:
+            answer = ask(connection, "list")
+            self.assertEqual(answer.status, 401, answer)
+
+    def resume(self, caller, version, server=None):
+        """Connects, asks, and connects again with the session; returns (resumed, status of delete) of each."""
+        self.contexts[caller].maximum_version = version
+        session, seen = None, []
+        for _ in range(3):
+            connection = Wire.__new__(Wire)
+            connection.buffer = b""
+            sock = socket.create_connection((server or self.server).address)
+            connection.sock = self.contexts[caller].wrap_socket(sock, server_hostname="localhost", session=session)
+            with connection:
+                seen.append((connection.sock.session_reused, ask(connection, "delete").status))
+                session = connection.sock.session
+        self.contexts[caller].maximum_version = ssl.TLSVersion.TLSv1_3
+        return seen
+
+    def test_resumption(self):
+        """A resumed session has the identity of the one before: the same, and no other."""
+        self.server.reload(policy__delete="holder")
+        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            for caller, status in (("holder by TN", 404), ("holder by table", 404), ("other SPC", 403), ("none", 401),
+                                   ("untrusted root", 401)):  # fmt: skip
+                with self.subTest(version=version, caller=caller):
+                    self.assertEqual(self.resume(caller, version), [(False, status), (True, status), (True, status)])
+
+
+if __name__ == "__main__":
+    unittest.main()
