@@ -1,15 +1,22 @@
 #include "cps/passports_inner.h"
 
 #include "common/json.h"
-#include "common/x5c.h"
+#include "common/x5u.h"
+#include "cps/auth_rules.h"
+#include "cps/certs.h"
 
 #include <stdlib.h>
 #include <time.h>
 
+#define WAITS_MAX 3 /* for a certificate that is gone again each time it has come */
+
 struct inner {
+    struct cpsd_certs_wait wait; /* first */
     struct cpsd_request *request;
     struct stir_token token; /* views into the body's text */
+    bool parsed;
     int64_t ttl_ms;
+    unsigned waits; /* for certificates, so far */
     cpsd_passports_inner_done *done;
     void *arg;
 };
@@ -27,27 +34,30 @@ int64_t cpsd_passports_inner_ttl_ms(const struct cpsd_passports_inner_life *life
     return (left < life->retention ? left : life->retention) * 1000;
 }
 
-static void finish(struct inner *inner, const struct stir_error *err)
+static void finish(struct inner *inner, enum stir_code code, const struct stir_error *err)
 {
     cpsd_passports_inner_done *done = inner->done;
     void *arg = inner->arg;
     int64_t ttl_ms = inner->ttl_ms;
-    stir_token_clear(&inner->token);
+    if (inner->parsed) {
+        stir_token_clear(&inner->token);
+    }
     free(inner);
-    done(arg, ttl_ms, err);
+    done(arg, code, ttl_ms, err);
 }
 
 /* ---- what needs no certificate ---- */
 
 static enum stir_code check_life(struct inner *inner, struct stir_error *err)
 {
-    const struct cpsd_config *config = inner->request->service->config;
+    const struct cpsd_service *service = inner->request->service;
+    const struct cpsd_auth_rules *rules = service->auth;
     const struct cpsd_passports_inner_life life = {.now = time(NULL),
                                                    .iat = inner->token.iat,
                                                    .exp = inner->token.exp,
-                                                   .max_age = 60,
-                                                   .skew = 60,
-                                                   .retention = config->atis_retention_s};
+                                                   .max_age = rules->max_age_s,
+                                                   .skew = rules->skew_s,
+                                                   .retention = service->config->atis_retention_s};
     inner->ttl_ms = cpsd_passports_inner_ttl_ms(&life);
     return inner->ttl_ms ? STIR_OK
                          : stir_fail(err, STIR_E_STALE, "what it published is no longer kept, or its iat is ahead");
@@ -82,22 +92,85 @@ static enum stir_code check_claims(struct inner *inner, const struct cpsd_passpo
 
 /* ---- what needs one ---- */
 
-static enum stir_code check_chain(const struct inner *inner, const struct stir_chain *chain, struct stir_error *err)
+static void ask_for_chain(struct inner *inner);
+
+static void chain_arrived(struct cpsd_notice *notice)
 {
-    enum stir_code code = cpsd_trusted_verify(inner->request->service->trusted, chain, time(NULL), err);
-    code = code == STIR_OK ? stir_token_check_scope(&inner->token, &chain->tnauth, err) : code;
+    struct inner *inner = (struct inner *)(void *)notice;
+    inner->request->hurry = NULL;
+    ask_for_chain(inner);
+}
+
+/* The client has gone, or the server is being stopped. */
+static void on_hurry(struct cpsd_request *request)
+{
+    struct inner *inner = *(struct inner **)(void *)request->state;
+    struct stir_error err = {0};
+    request->hurry = NULL;
+    cpsd_certs_leave(request->service->certs, &inner->wait);
+    finish(inner, stir_fail(&err, STIR_E_UNAVAILABLE, "the certificate was not there in time"), &err);
+}
+
+static enum cpsd_certs_found find_chain(struct inner *inner, struct stir_chain **chain, struct stir_error *err)
+{
+    const struct cpsd_service *service = inner->request->service;
+    if (!inner->token.x5u) {
+        return cpsd_certs_get_x5c(service->certs, chain, inner->token.x5c, service->trusted, time(NULL), err);
+    }
+    inner->wait.notice.arrived = chain_arrived;
+    inner->wait.port = service->port;
+    return cpsd_certs_get(service->certs, chain, inner->token.x5u, service->trusted, time(NULL), &service->auth->certs,
+                          &inner->wait, err);
+}
+
+/* With the chain, which leads to a root. */
+static enum stir_code check_signature(const struct inner *inner, const struct stir_chain *chain, struct stir_error *err)
+{
+    enum stir_code code = stir_token_check_scope(&inner->token, &chain->tnauth, err);
     return code == STIR_OK ? stir_token_verify_signature(&inner->token, chain->key, err) : code;
 }
 
-static void with_x5c(struct inner *inner)
+static void ask_for_chain(struct inner *inner)
 {
+    struct cpsd_request *request = inner->request;
     struct stir_chain *chain = NULL;
     struct stir_error err = {0};
-    if (stir_x5c_parse(&chain, inner->token.x5c, &err) == STIR_OK) {
-        (void)check_chain(inner, chain, &err);
+    enum stir_code code = STIR_E_UNAUTHORIZED;
+    switch (find_chain(inner, &chain, &err)) {
+    case CPSD_CERTS_LATER:
+        if (++inner->waits <= WAITS_MAX && !request->service->draining) {
+            *(struct inner **)(void *)request->state = inner;
+            request->hurry = on_hurry;
+            return;
+        }
+        cpsd_certs_leave(request->service->certs, &inner->wait);
+        code = stir_fail(&err, STIR_E_UNAVAILABLE, "x5u: the certificate is not there yet");
+        break;
+    case CPSD_CERTS_FOUND:
+        code = check_signature(inner, chain, &err);
+        break;
+    case CPSD_CERTS_FAILED:
+        code = err.code;
+        break;
     }
     stir_chain_unref(chain);
-    finish(inner, &err);
+    finish(inner, code, &err);
+}
+
+static enum stir_code begin(struct inner *inner, const struct cpsd_passports_body *body, struct stir_error *err)
+{
+    const struct cpsd_service *service = inner->request->service;
+    if (!body->token.ptr) {
+        return stir_fail(err, STIR_E_INVAL, "a republish has the original publish token as the body's token");
+    }
+    enum stir_code code = stir_token_parse(&inner->token, body->token.ptr, body->token.len, &service->numbering, err);
+    inner->parsed = code == STIR_OK;
+    code = code == STIR_OK ? check_claims(inner, body, err) : code;
+    code = code == STIR_OK ? check_life(inner, err) : code;
+    if (code == STIR_OK && inner->token.x5u) {
+        code = stir_x5u_check(&service->auth->x5u, inner->token.x5u, err);
+    }
+    return code;
 }
 
 void cpsd_passports_inner(struct cpsd_request *request, const struct cpsd_passports_body *body,
@@ -106,21 +179,14 @@ void cpsd_passports_inner(struct cpsd_request *request, const struct cpsd_passpo
     struct stir_error err = {0};
     struct inner *inner = calloc(1, sizeof(*inner));
     if (!inner) {
-        (void)stir_fail(&err, STIR_E_NOMEM, "the original token");
-        done(arg, 0, &err);
+        done(arg, stir_fail(&err, STIR_E_NOMEM, "the original token"), 0, &err);
         return;
     }
     *inner = (struct inner){.request = request, .done = done, .arg = arg};
-    if (!body->token.ptr) {
-        (void)stir_fail(&err, STIR_E_INVAL, "a republish has the original publish token as the body's token");
-    } else if (stir_token_parse(&inner->token, body->token.ptr, body->token.len, &request->service->numbering, &err) ==
-                   STIR_OK &&
-               check_claims(inner, body, &err) == STIR_OK) {
-        (void)check_life(inner, &err);
-    }
-    if (err.code != STIR_OK) {
-        finish(inner, &err);
+    enum stir_code code = begin(inner, body, &err);
+    if (code == STIR_OK) {
+        ask_for_chain(inner);
     } else {
-        with_x5c(inner);
+        finish(inner, code, &err);
     }
 }

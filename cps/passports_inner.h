@@ -9,12 +9,13 @@
  * aud may be anybody's, it is not used up here, and it counts for as long as what it published may be kept.
  */
 
-/* Called once: err->code is STIR_OK and ttl_ms (1 or more) says how long the PASSporTs are kept here; or why not. */
-typedef void cpsd_passports_inner_done(void *arg, int64_t ttl_ms, const struct stir_error *err);
+/* Called once: STIR_OK, and ttl_ms (1 or more) says how long the PASSporTs are kept here; or err says why not. */
+typedef void cpsd_passports_inner_done(void *arg, enum stir_code code, int64_t ttl_ms, const struct stir_error *err);
 
 /*
  * Verifies body->token for the request's path and the body's passports: form, digest, freshness, certificate chain,
  * TNAuthList, signature. `done` is called at once or later on the same loop; the body has to live until then.
+ * The request was authenticated by token, so that its service has what tokens are checked with.
  */
 void cpsd_passports_inner(struct cpsd_request *request, const struct cpsd_passports_body *body,
                           cpsd_passports_inner_done *done, void *arg);

@@ -174,15 +174,15 @@ static void store(struct publication *publication)
 
 /* ---- republish ---- */
 
-static void inner_known(void *arg, int64_t ttl_ms, const struct stir_error *err)
+static void inner_known(void *arg, enum stir_code code, int64_t ttl_ms, const struct stir_error *err)
 {
     struct publication *publication = arg;
-    if (err->code == STIR_OK) {
+    if (code == STIR_OK) {
         publication->ttl_ms = ttl_ms;
         store(publication);
         return;
     }
-    int status = cpsd_status_of(err->code);
+    int status = cpsd_status_of(code);
     fail(publication, status == 500 || status == 422 ? 401 : status, "the original token is not accepted", err->text);
 }
 

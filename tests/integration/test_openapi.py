@@ -1,0 +1,250 @@
+"""cps/openapi.yaml and the server say the same: every documented status of every operation is produced, and nothing is
+seen that is not documented."""
+# presets: dev asan
+import json
+import re
+import signal
+import time
+
+import jsonschema
+from bearer import Provider
+from description import METHODS, PATH, Description, Mismatch
+from envelope import envelope, envelope_id
+from harness import HOME, SLOW, Case
+from wire import Response, Wire
+
+DEST, ORIG, SPC = "12025550100", "12025550199", "1234"
+NO_ID = "A" * 22
+
+# One request for each operation that is sound as far as the head goes.
+TARGETS = {
+    "publish": ("POST", f"/cps/{DEST}/ppts"),
+    "list": ("GET", f"/cps/{DEST}/ppts"),
+    "fetch": ("GET", f"/cps/{DEST}/ppts/{NO_ID}"),
+    "remove": ("DELETE", f"/cps/{DEST}/ppts/{NO_ID}"),
+    "atisPublish": ("POST", f"/passports/{DEST}/{ORIG}"),
+    "atisRetrieve": ("GET", f"/passports/{DEST}/{ORIG}"),
+    "atisPublishTo": ("POST", f"/passports/{SPC}/{DEST}/{ORIG}"),
+    "atisRetrieveFor": ("GET", f"/passports/{SPC}/{DEST}/{ORIG}"),
+    "health": ("GET", "/health"),
+    "ready": ("GET", "/ready"),
+    "metrics": ("GET", "/metrics"),
+}
+ADMIN = {"ready", "metrics"}
+NEITHER_STORE_NOR_CALLER = {"metrics"}
+OPEN = {"health", "ready", "metrics"}
+
+
+class OpenApi(Case):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.description = Description()
+        cls.provider, cls.other = Provider(cls.dir, SPC), Provider(cls.dir, "5678")
+        cls.redis = cls.class_redis()
+        cls.server = cls.class_cpsd(
+            store__url=cls.redis.url, store__box_limit=2, store__timeout_ms=500 * SLOW, server__list_max_entries=1,
+            server__request_timeout_s=1, server__max_head_bytes=8192, server__max_wait_s=1,
+            server__public_url="https://localhost", trust__roots=cls.provider.root, policy__delete="token", policy__publish="token",
+            dummies__mode="empty",
+        )  # fmt: skip
+
+    def ask(self, name, status, body=None, fields=(), query="", target=None, method=None):
+        """A request of an operation; the answer has the status and is as described."""
+        verb, path = TARGETS[name]
+        verb, path = method or verb, (target or path) + query
+        send = self.server.admin_request if name in ADMIN else None
+        fields = {"Content-Type": "application/json" if "passports" in path else None, **dict(fields)}
+        answer = send(path, verb) if send else self.server.request(verb, path, body, {k: v for k, v in fields.items() if v})
+        self.description.check(verb, path, answer)
+        self.assertEqual(answer.status, status, answer)
+        return answer
+
+    def raw(self, name, octets, status):
+        """The same, of octets."""
+        with self.connection(name) as connection:
+            connection.send(octets)
+            answer = connection.response()
+        self.description.check(*TARGETS[name], answer)
+        self.assertEqual(answer.status, status, answer)
+
+    def connection(self, name):
+        return Wire(self.server.admin) if name in ADMIN else self.server.connect()
+
+    def publish_atis(self, name, status, passports, provider=None, target=None, fields=(), body=None, **claims):
+        path = target or TARGETS[name][1]
+        if "/{}/".format(SPC) in path:
+            claims.setdefault("exp", int(time.time()) + 30)
+        dest, orig = path.split("/")[-2:]
+        token = (provider or self.provider).fields("publish", dest, orig, passports, **claims)
+        return self.ask(name, status, body or json.dumps({"passports": passports}), {**token, **dict(fields)}, target=path)
+
+    # ---- each test produces some; the last looks at what is missing ----
+
+    def test_1_heads(self):
+        """What goes wrong before anybody looks at what is asked for."""
+        for name, (method, path) in TARGETS.items():
+            start = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\n"
+            with self.subTest(name):
+                self.raw(name, start.encode() + b"no colon\r\n\r\n", 400)
+                self.raw(name, start.encode() + b"Transfer-Encoding: chunked\r\n\r\n", 411)
+                self.raw(name, start.encode() + b"Content-Length: 100000\r\n\r\n", 413)
+                self.raw(name, start.encode() + b"Expect: rain\r\nContent-Length: 0\r\n\r\n", 417)
+                self.raw(name, start.encode() + b"X: " + b"x" * 8192, 431)
+                self.raw(name, start.replace("/1.1", "/2.0").encode() + b"Content-Length: 0\r\n\r\n", 505)
+
+    def test_1_slow(self):
+        waiting = []
+        for name, (method, path) in TARGETS.items():
+            connection = self.connection(name)
+            self.addCleanup(connection.close)
+            connection.send(f"{method} {path} HTTP/1.1\r\n".encode())
+            waiting.append((name, connection))
+        for name, connection in waiting:
+            answer = connection.response()
+            self.description.check(*TARGETS[name], answer)
+            self.assertEqual(answer.status, 408, name)
+
+    def test_2_credentials(self):
+        """A token that is none, and one that is for something else."""
+        for name, (method, path) in TARGETS.items():
+            if name in OPEN:
+                continue
+            with self.subTest(name):
+                dest = path.split("/")[-2 if "passports" in path else 2]
+                orig = path.split("/")[-1] if "passports" in path else None
+                body = json.dumps({"passports": ["x"]}) if method == "POST" else None
+                self.ask(name, 401, body, {"Authorization": "Bearer rubbish"})
+                wrong = "keys" if name != "remove" else "publish"
+                self.ask(name, 403, body, self.provider.fields(wrong, dest, orig, ["x"] if body else None))
+
+    def test_3_cps(self):
+        one, two, three = envelope(), envelope(), envelope()
+        def token(body):
+            return self.provider.fields("publish", DEST, None, [body])
+        box = f"/cps/{DEST}/ppts"
+        self.ask("publish", 201, one, token(one))
+        self.ask("publish", 200, one, token(one))
+        self.ask("publish", 201, two, token(two))
+        self.ask("publish", 429, three, token(three))
+        self.ask("publish", 401, three)
+        self.ask("publish", 415, one, {**token(one), "Content-Type": "text/plain"})
+        self.ask("publish", 422, "x", token("x"))
+        self.ask("publish", 400, one, token(one), query="?ttl=never")
+        self.ask("publish", 400, one, token(one), target="/cps/x/ppts")
+        self.assertIn("next", self.ask("list", 200).get("Link"))
+        self.ask("list", 200, fields={"Accept": "application/json"})
+        self.ask("list", 200, method="HEAD")
+        self.ask("list", 200, target="/cps/12025550101/ppts", fields={"Prefer": "wait=1"})
+        self.ask("list", 400, query="?after=x")
+        self.ask("list", 401, query="?dummies=no")
+        self.ask("list", 403, query="?dummies=no", fields=self.provider.fields("retrieve", DEST))
+        self.ask("fetch", 200, target=f"{box}/{envelope_id(one)}")
+        self.ask("fetch", 404)
+        self.ask("fetch", 400, target=f"/cps/x/ppts/{NO_ID}")
+        self.ask("remove", 401)
+        self.ask("remove", 400, target=f"/cps/x/ppts/{NO_ID}", fields=self.provider.fields("delete", DEST))
+        self.ask("remove", 404, fields=self.provider.fields("delete", DEST))
+        self.ask("remove", 204, target=f"{box}/{envelope_id(one)}", fields=self.provider.fields("delete", DEST))
+
+    def test_3_passports(self):
+        for name, target in (("atisPublish", TARGETS["atisPublish"][1]), ("atisPublishTo", TARGETS["atisPublishTo"][1])):
+            get = name.replace("Publish", "Retrieve").replace("To", "For")
+            some = [envelope(), envelope()]
+            with self.subTest(name):
+                self.ask(get, 404, fields=self.provider.fields("retrieve", DEST, ORIG))
+                self.publish_atis(name, 201, some)
+                self.publish_atis(name, 201, some, fields={"Idempotency-Key": "one"})
+                self.publish_atis(name, 422, some[:1], fields={"Idempotency-Key": "one"})
+                self.publish_atis(name, 400, some, fields={"Idempotency-Key": "x" * 256})
+                self.publish_atis(name, 429, [envelope()])
+                self.publish_atis(name, 400, some, body="{}")
+                self.publish_atis(name, 413, ["x"] * 33)
+                self.publish_atis(name, 415, some, fields={"Content-Type": "text/plain"})
+                self.publish_atis(name, 422, ["a.b.c"])
+                self.publish_atis(name, 400, some, target=target.replace(DEST, "x"))
+                self.ask(name, 401, json.dumps({"passports": some}))
+                answer = self.ask(get, 200, fields=self.provider.fields("retrieve", DEST, ORIG))
+                self.assertIn("next", answer.get("Link"))
+                self.ask(get, 200, method="HEAD", fields=self.provider.fields("retrieve", DEST, ORIG))
+                self.ask(get, 400, query="?after=x", fields=self.provider.fields("retrieve", DEST, ORIG))
+                self.ask(get, 401)
+        self.ask("atisRetrieveFor", 403, fields=self.other.fields("retrieve", DEST, ORIG))
+        self.publish_atis("atisPublishTo", 400, [envelope()], exp=None)
+
+    def test_3_others(self):
+        for name in OPEN:
+            self.ask(name, 200)
+        self.ask("health", 200, method="HEAD")
+        for method, target in (("DELETE", f"/passports/{DEST}/{ORIG}"), ("PUT", f"/cps/{DEST}/ppts"), ("POST", "/health"),
+                               ("GET", "/"), ("GET", "/passports/1"), ("POST", "/cps/1"), ("OPTIONS", "/health")):  # fmt: skip
+            with self.subTest(f"{method} {target}"):
+                self.description.check(method, target, self.server.request(method, target, fields={"Content-Length": "0"}))
+
+    def test_4_without_the_store(self):
+        self.redis.signal(signal.SIGSTOP)
+        self.addCleanup(self.redis.signal, signal.SIGCONT)
+        some = [envelope()]
+        self.ask("publish", 503, some[0], self.provider.fields("publish", DEST, None, some))
+        self.ask("list", 503)
+        self.ask("fetch", 503)
+        self.ask("remove", 503, fields=self.provider.fields("delete", DEST))
+        for name in ("atisPublish", "atisPublishTo"):
+            self.publish_atis(name, 503, some)
+            self.publish_atis(name, 503, some, fields={"Idempotency-Key": "two"})
+            self.ask(name.replace("Publish", "Retrieve").replace("To", "For"), 503,
+                     fields=self.provider.fields("retrieve", DEST, ORIG))  # fmt: skip
+        self.ask("health", 503)
+        self.ask("ready", 503)
+
+    def test_5_every_documented_status_was_seen(self):
+        self.assertEqual(sorted(self.description.documented() - self.description.seen), [])
+
+    # ---- the description itself ----
+
+    def test_0_routes(self):
+        """What the server's table of routes has is described, and nothing else."""
+        with open(f"{HOME}/cps/routes.c") as file:
+            routes = {(m.lower(), p) for m, p in re.findall(r'\{CPSD_([A-Z]+),\s*"(/[^"]*)"', file.read())}
+        self.assertGreater(len(routes), 10)
+        self.assertEqual(set(self.description.operations()), routes)
+        names = [operation["operationId"] for operation in self.description.operations().values()]
+        self.assertEqual(sorted(names), sorted(TARGETS))
+
+    def test_0_form(self):
+        """Each parameter of a path is described, each component is used, each schema is one."""
+        document = self.description.document
+        self.assertTrue(document["openapi"].startswith("3.1."))
+        for path, item in document["paths"].items():
+            described = [self.description.resolve(p) for p in item.get("parameters", [])]
+            self.assertEqual({p["name"] for p in described if p["in"] == "path"}, set(re.findall(r"{(\w+)}", path)))
+            self.assertTrue(all(p["required"] for p in described if p["in"] == "path"))
+            self.assertLess(set(item) - set(METHODS), {"parameters", "servers", "x"})
+        with open(PATH) as file:
+            used = set(re.findall(r'#/components/(\w[\w-]*/\w+)"', file.read()))
+        defined = {f"{kind}/{name}" for kind, group in document["components"].items()
+                   for name in group if kind not in ("securitySchemes", "x-admin")}  # fmt: skip
+        self.assertEqual(defined - used - {"responses/methodNotAllowed"}, set())
+        for name, schema in document["components"]["schemas"].items():
+            with self.subTest(name):
+                jsonschema.Draft202012Validator.check_schema(schema)
+
+    def test_0_the_judge_sees(self):
+        """An answer that is not as described is not let through."""
+        good = [("Date", "x"), ("Content-Type", "application/json"), ("Cache-Control", "no-store")]
+        body = b'{"status":200,"message":"OK"}'
+        for fields, content, status in (
+            (good + [("Server", "x")], body, 200),
+            (good[:2], body, 200),
+            (good[:2] + [("Cache-Control", "public")], body, 200),
+            (good[2:] + [("Content-Type", "text/html")], body, 200),
+            (good, b'{"status":200,"message":"OK","more":1}', 200),
+            (good, b'{"status":201,"message":"OK"}', 200),
+            (good, b"", 204),
+            (good, body, 500),
+        ):
+            with self.subTest(str(fields) + str(content)), self.assertRaises((Mismatch, ValueError)):
+                Description().check("GET", "/health", Response(status, "x", fields, content))
+        Description().check("GET", "/health", Response(200, "OK", good, body))
+
+

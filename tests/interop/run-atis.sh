@@ -1,0 +1,8 @@
+#!/bin/bash
+# A client of ATIS-1000096 and ATIS-1000105 servers that is not ours (npm jose, Node's http2 and https): both shapes of
+# the path, publish and retrieve, wrong tokens, 100 requests at once.
+set -euo pipefail
+cd "$(dirname "$0")"
+[[ -n ${BUILD_DIR:-} ]] || export BUILD_DIR=$PWD/../../build/dev
+./npm-packages
+exec timeout -k 5 120 /usr/bin/python3 atis.py "$@"
