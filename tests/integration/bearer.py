@@ -24,6 +24,11 @@ def digest(passports):
     return "sha256-" + base64.b64encode(hashlib.sha256(canonical(passports).encode()).digest()).decode()
 
 
+def digest_of_body(body):
+    """The other form of the claim, of newer drafts."""
+    return b64url(hashlib.sha256(body.encode()).digest())
+
+
 def identity(text):
     """A segment of a path as a claim."""
     text = urllib.parse.unquote(text)
@@ -53,13 +58,13 @@ class Provider:
         return f"{signed}.{b64url(r.to_bytes(32, 'big') + s.to_bytes(32, 'big'))}"
 
     def token(self, action, dest, orig=None, passports=None, header=None, age=0, **claims):
-        """A claim given as None is left out."""
+        """A claim given as None is left out. passports is the array, or the claim as it is to be."""
         all_claims = {"action": action, "aud": "localhost", "dest": identity(dest), "iat": int(time.time()) - age,
                       "iss": self.spc, "jti": str(uuid.uuid4())}  # fmt: skip
         if orig:
             all_claims["orig"] = identity(orig)
         if passports is not None:
-            all_claims["passports"] = digest(passports)
+            all_claims["passports"] = passports if isinstance(passports, str) else digest(passports)
         all_claims.update(claims)
         all_claims = {name: value for name, value in all_claims.items() if value is not None}
         return self.sign({"alg": "ES256", "typ": "JWT", "x5c": self.x5c, **(header or {})}, all_claims)

@@ -7,7 +7,7 @@ import signal
 import time
 
 import jsonschema
-from bearer import Provider
+from bearer import Provider, digest_of_body
 from description import METHODS, PATH, Description, Mismatch
 from envelope import envelope, envelope_id
 from harness import HOME, SLOW, Case
@@ -29,10 +29,10 @@ TARGETS = {
     "health": ("GET", "/health"),
     "ready": ("GET", "/ready"),
     "metrics": ("GET", "/metrics"),
+    "box": ("GET", f"/boxes/{DEST}"),
 }
-ADMIN = {"ready", "metrics"}
-NEITHER_STORE_NOR_CALLER = {"metrics"}
-OPEN = {"health", "ready", "metrics"}
+ADMIN = {"ready", "metrics", "box"}
+OPEN = {"health", *ADMIN}
 
 
 class OpenApi(Case):
@@ -71,12 +71,12 @@ class OpenApi(Case):
     def connection(self, name):
         return Wire(self.server.admin) if name in ADMIN else self.server.connect()
 
-    def publish_atis(self, name, status, passports, provider=None, target=None, fields=(), body=None, **claims):
+    def publish_atis(self, name, status, passports, target=None, fields=(), body=None, **claims):
         path = target or TARGETS[name][1]
         if "/{}/".format(SPC) in path:
             claims.setdefault("exp", int(time.time()) + 30)
         dest, orig = path.split("/")[-2:]
-        token = (provider or self.provider).fields("publish", dest, orig, passports, **claims)
+        token = self.provider.fields("publish", dest, orig, digest_of_body(body) if body else passports, **claims)
         return self.ask(name, status, body or json.dumps({"passports": passports}), {**token, **dict(fields)}, target=path)
 
     # ---- each test produces some; the last looks at what is missing ----
@@ -137,6 +137,7 @@ class OpenApi(Case):
         self.ask("list", 200, method="HEAD")
         self.ask("list", 200, target="/cps/12025550101/ppts", fields={"Prefer": "wait=1"})
         self.ask("list", 400, query="?after=x")
+        self.assertEqual(len(self.ask("box", 200).json()["envelopes"]), 2)
         self.ask("list", 401, query="?dummies=no")
         self.ask("list", 403, query="?dummies=no", fields=self.provider.fields("retrieve", DEST))
         self.ask("fetch", 200, target=f"{box}/{envelope_id(one)}")
@@ -175,6 +176,7 @@ class OpenApi(Case):
     def test_3_others(self):
         for name in OPEN:
             self.ask(name, 200)
+        self.ask("box", 400, target="/boxes/x")
         self.ask("health", 200, method="HEAD")
         for method, target in (("DELETE", f"/passports/{DEST}/{ORIG}"), ("PUT", f"/cps/{DEST}/ppts"), ("POST", "/health"),
                                ("GET", "/"), ("GET", "/passports/1"), ("POST", "/cps/1"), ("OPTIONS", "/health")):  # fmt: skip
@@ -196,6 +198,7 @@ class OpenApi(Case):
                      fields=self.provider.fields("retrieve", DEST, ORIG))  # fmt: skip
         self.ask("health", 503)
         self.ask("ready", 503)
+        self.ask("box", 503)
 
     def test_5_every_documented_status_was_seen(self):
         self.assertEqual(sorted(self.description.documented() - self.description.seen), [])
