@@ -1,0 +1,583 @@
+"""Bearer tokens (ATIS-1000096, ATIS-1000105) at the server: each way in which one can be no good, with the exact status
+and reason, and what happens while certificates are fetched."""
+import base64
+import concurrent.futures
+import hashlib
+import hmac
+import json
+import os
+import re
+import time
+import uuid
+
+from certhost import CertHost, closed_port
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, utils
+from envelope import b64url, compact, envelope
+from harness import SLOW, Case, make_certificate
+from sti import Cert, crl
+from wire import until
+
+DEST, ORIG = "12125551212", "12155551212"
+UNAUTHORIZED = "the credential is missing or not accepted"
+FORBIDDEN = "the caller may not do this"
+
+
+def sign(header, claims, key):
+    signed = f"{b64url(compact(header).encode())}.{b64url(compact(claims).encode())}"
+    r, s = utils.decode_dss_signature(key.sign(signed.encode(), ec.ECDSA(hashes.SHA256())))
+    return f"{signed}.{b64url(r.to_bytes(32, 'big') + s.to_bytes(32, 'big'))}"
+
+
+def array_digest(*passports):
+    octets = compact(list(passports)).encode()
+    return "sha256-" + base64.b64encode(hashlib.sha256(octets).digest()).decode()
+
+
+def body_digest(body):
+    return b64url(hashlib.sha256(body.encode()).digest())
+
+
+class TokenCase(Case):
+    """An STI hierarchy, a host of certificates, and tokens made of them."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.root = Cert("STI Root", ca=True)
+        cls.inter = Cert("STI Intermediate", cls.root, ca=True)
+        cls.sp = Cert("sp", cls.inter, "spc:1234,spc:1235")
+        cls.roots = cls.file("roots.pem", cls.root.pem)
+        tls, key = make_certificate(cls.dir, "certhost")
+        cls.host = CertHost(tls, key)
+        cls.addClassCleanup(cls.host.close)
+        cls.host_ca = tls
+        cls.x5u = cls.host.serve("/sp.pem", cls.sp.chain_pem)
+
+    @classmethod
+    def file(cls, name, octets):
+        path = os.path.join(cls.dir, name)
+        with open(path, "wb") as out:
+            out.write(octets)
+        return path
+
+    @classmethod
+    def keys(cls, **more):
+        return {
+            "trust__roots": cls.roots, "auth__audience": "cps.example.org", "auth__x5u_ca_file": cls.host_ca,
+            "auth__x5u_ports": f"443, 8443, {cls.host.port}", "auth__x5u_allow_private": "yes",
+            "auth__x5u_timeout_ms": 1000 * SLOW, "policy__publish": "token", "policy__list": "token", **more,
+        }  # fmt: skip
+
+    def claims(self, action="publish", **more):
+        """None leaves a claim out."""
+        all_claims = {
+            "iat": int(time.time()), "action": action, "iss": "1234", "spc": "1234", "aud": "cps.example.org",
+            "jti": str(uuid.uuid4()), "orig": {"tn": ORIG}, "dest": {"tn": [DEST]}, **more,
+        }  # fmt: skip
+        return {name: value for name, value in all_claims.items() if value is not None}
+
+    def token(self, body, cert=None, header=None, key=None, **claims):
+        head = {"alg": "ES256", "x5u": self.x5u, **(header or {})}
+        head = {name: value for name, value in head.items() if value is not None}
+        claims.setdefault("passports", array_digest(body))
+        return sign(head, self.claims(**claims), key or (cert or self.sp).key)
+
+    def post(self, server, token, body, dest=DEST, fields=()):
+        return server.request("POST", f"/cps/{dest}/ppts", body, {"Authorization": f"Bearer {token}", **dict(fields)})
+
+    def assertRefused(self, answer, status, detail):
+        self.assertProblem(answer, status)
+        problem = answer.json()
+        self.assertEqual(problem.get("detail"), detail)
+        self.assertEqual(problem["title"], {401: UNAUTHORIZED, 403: FORBIDDEN}.get(status, problem["title"]))
+        challenge = answer.get("WWW-Authenticate")
+        if status == 503:
+            self.assertIsNone(challenge)
+        else:
+            error = "invalid_token" if status == 401 else "insufficient_scope"
+            told = detail.replace('"', "'")
+            self.assertEqual(challenge, f'Bearer error="{error}", error_description="{told}"')
+
+
+class Tokens(TokenCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        stranger_root = Cert("Stranger Root", ca=True)
+        old_inter = Cert("Old Intermediate", cls.root, ca=True, life=(-30, -1))
+        small_inter = Cert("Small Intermediate", cls.root, "spc:1234", ca=True)
+        cls.others = {
+            "stranger": Cert("stranger", stranger_root, "spc:1234"),
+            "old-inter": Cert("old-inter", old_inter, "spc:1234"),
+            "old": Cert("old", cls.inter, "spc:1234", life=(-30, -1)),
+            "revoked": Cert("revoked", cls.inter, "spc:1234"),
+            "too-wide": Cert("too-wide", small_inter, "spc:1234,spc:9999"),
+            "numbers": Cert("numbers", cls.inter, f"tn:{DEST},range:12155551200+100"),
+            "no-list": Cert("no-list", cls.inter),
+        }
+        for name, cert in cls.others.items():
+            cls.host.serve(f"/{name}.pem", cert.chain_pem)
+        revoked = cls.file("crl.pem", crl(cls.inter, [cls.others["revoked"]]))
+        cls.cpsd_ = cls.class_cpsd(**cls.keys(trust__crl_files=revoked))
+
+    def with_cert(self, name, body, **claims):
+        return self.token(body, self.others[name], {"x5u": f"{self.host.url}/{name}.pem"}, **claims)
+
+    def test_accepted(self):
+        body = envelope()
+        self.assertEqual(self.post(self.cpsd_, self.token(body), body).status, 201)
+        x5c = [base64.b64encode(c.der).decode() for c in self.sp.chain]
+        for what, fields in {
+            "an older client's": {"spc": None, "sub": "1234"},
+            "iss alone": {"spc": None},
+            "another SPC of the certificate": {"iss": "1235", "spc": "1235"},
+            "the body's digest": {"passports": "body"},
+            "aud in a list": {"aud": ["other.example", "CPS.example.org"]},
+            "exp": {"exp": int(time.time()) + 20},
+            "a clock that is a little ahead": {"iat": int(time.time()) + 3},
+            "numbers as people write them": {"dest": {"tn": "+1 (212) 555-1212"}},
+            "no orig, where the path has none": {"orig": None},
+        }.items():
+            with self.subTest(what):
+                body = envelope()
+                if fields.get("passports") == "body":
+                    fields["passports"] = body_digest(body)
+                self.assertEqual(self.post(self.cpsd_, self.token(body, **fields), body).status, 201)
+        for what, header in {"typ": {"typ": "JWT"}, "x5c": {"x5u": None, "x5c": x5c}}.items():
+            with self.subTest(what):
+                body = envelope()
+                self.assertEqual(self.post(self.cpsd_, self.token(body, header=header), body).status, 201)
+        body = envelope()
+        token = self.with_cert("numbers", body, iss="12155551234", spc=None)
+        self.assertEqual(self.post(self.cpsd_, token, body).status, 201)
+
+    def test_other_forms_of_the_path(self):
+        body = envelope()
+        self.assertEqual(self.post(self.cpsd_, self.token(body), body, dest="%2B1.212.555.1212").status, 201)
+        body = envelope()
+        token = self.token(body, dest={"uri": "sip:bob@example.com"})
+        self.assertEqual(self.post(self.cpsd_, token, body, dest="sip%3ABob%40example.com").status, 201)
+
+    def test_refused(self):
+        """Everything that can be said before a certificate is needed, and after."""
+        now = int(time.time())
+        other = array_digest(envelope())
+        aud = "the token's aud is not this server"
+        rows = [
+            # what, status, detail, claims, header
+            ("expired", 401, "the token has expired", {"exp": now - 10}, {}),
+            ("stale", 401, "the token's iat is more than 60 s ago", {"iat": now - 70}, {}),
+            ("a day old", 401, "the token's iat is more than 60 s ago", {"iat": now - 86400}, {}),
+            ("ahead", 401, "the token's iat is more than 5 s ahead", {"iat": now + 20}, {}),
+            ("not yet", 401, "the token's nbf is in the future", {"nbf": now + 20}, {}),
+            ("no iat", 401, "the token's iat is missing", {"iat": None}, {}),
+            ("another aud", 401, aud, {"aud": "cps.example.com"}, {}),
+            ("a longer aud", 401, aud, {"aud": "cps.example.org.evil.example"}, {}),
+            ("no aud", 401, "the token's aud is missing", {"aud": None}, {}),
+            ("retrieve", 403, "the token is for retrieve, not for publish", {"action": "retrieve"}, {}),
+            ("delete", 403, "the token is for delete, not for publish", {"action": "delete"}, {}),
+            ("no such action", 401, "the token's action is not one that there is", {"action": "read"}, {}),
+            ("another body", 401, "the token's passports is not the digest of this body", {"passports": other}, {}),
+            ("another body, by its digest", 401, "the token's passports is not the digest of this body",
+             {"passports": body_digest("x")}, {}),
+            ("no digest", 401, "the token has no passports, the digest of the body", {"passports": None}, {}),
+            ("another dest", 403, "the token's dest is not the path's", {"dest": {"tn": ["12125551213"]}}, {}),
+            ("no dest", 403, "the token has no dest", {"dest": None}, {}),
+            ("two dests", 401, "the token's dest does not hold exactly one tn or uri",
+             {"dest": {"tn": [DEST, ORIG]}}, {}),
+            ("another iss", 403, "the certificate's TNAuthList does not name the token's iss", {"iss": "5678"}, {}),
+            ("another spc", 403, "the certificate's TNAuthList does not name the token's spc", {"spc": "5678"}, {}),
+            ("another sub", 403, "the certificate's TNAuthList does not name the token's sub", {"sub": "5678"}, {}),
+            ("no jti", 401, "the token's jti is missing", {"jti": None}, {}),
+            ("alg none", 401, "alg: only ES256 is accepted", {}, {"alg": "none"}),
+            ("alg RS256", 401, "alg: only ES256 is accepted", {}, {"alg": "RS256"}),
+            ("crit", 401, "the header has the member crit", {}, {"crit": ["b64"]}),
+            ("its own key", 401, "the header has the member jwk", {}, {"jwk": {"kty": "EC"}}),
+            ("a PASSporT", 401, "the token's typ is not JWT", {}, {"typ": "passport"}),
+            ("no certificate", 401, "the token's header has neither x5u nor x5c", {}, {"x5u": None}),
+            ("x5c of nothing", 401, "x5c is not an array of certificates", {}, {"x5u": None, "x5c": []}),
+            ("x5c of nonsense", 401, "x5c: certificate 1 is not strict base64", {}, {"x5u": None, "x5c": ["!"]}),
+        ]  # fmt: skip
+        for what, status, detail, claims, header in rows:
+            with self.subTest(what):
+                body = envelope()
+                token = self.token(body, header=header, **claims)
+                self.assertRefused(self.post(self.cpsd_, token, body), status, detail)
+
+    def test_certificates(self):
+        rows = [
+            ("stranger", 401, "untrusted", "/CN=stranger: unable to get local issuer certificate"),
+            ("old-inter", 401, "certificate", "/CN=Old Intermediate: certificate has expired"),
+            ("old", 401, "certificate", "/CN=old: certificate has expired"),
+            ("revoked", 401, "revoked", "/CN=revoked is revoked by /CN=STI Intermediate"),
+            ("too-wide", 403, "scope", "the TNAuthList of /CN=Small Intermediate does not cover that of /CN=too-wide"),
+            ("no-list", 401, "certificate", "x5u: /CN=no-list: no TNAuthList"),
+        ]
+        for name, status, reason, detail in rows:
+            with self.subTest(name):
+                body = envelope()
+                before = self.refused(reason)
+                self.assertRefused(self.post(self.cpsd_, self.with_cert(name, body), body), status, detail)
+                self.assertEqual(self.refused(reason), before + 1)
+
+    def refused(self, reason):
+        return self.cpsd_.metrics()[f'cpsd_tokens_refused_total{{reason="{reason}"}}']
+
+    def test_garbage(self):
+        body = envelope()
+        good = self.token(body)
+        head, claims, signature = good.split(".")
+        three = "a token has three parts with dots between"
+        raw = bytearray(base64.urlsafe_b64decode(signature + "=="))
+        raw[40] ^= 1
+        rows = [
+            ("garbage", three), (f"{head}.{claims}", three), (f"{head}.{claims}.", three), (good + ".x", three),
+            (f"{head}=.{claims}.{signature}", "the header is not strict base64url"),
+            (f"{head}.{claims}.{b64url(bytes(61))}", "the signature is not of 64 octets"),
+            (f"{head}.{claims}.{b64url(bytes(64))}", "the signature is outside the range of ES256"),
+            (f"{head}.{claims}.{b64url(bytes(raw))}", "the signature does not verify with this key"),
+        ]  # fmt: skip
+        for token, detail in rows:
+            with self.subTest(token[-30:]):
+                self.assertRefused(self.post(self.cpsd_, token, body), 401, detail)
+        for field in ("Basic dXNlcjpwYXNz", "Bearer", good, "Bearer,x"):
+            with self.subTest(field[:20]):
+                answer = self.cpsd_.request("POST", f"/cps/{DEST}/ppts", body, {"Authorization": field})
+                self.assertRefused(answer, 401, 'the Authorization field is not "Bearer" and a token')
+
+    def test_algorithm_confusion(self):
+        """HS256 whose secret is the public key's PEM, which some libraries take."""
+        body = envelope()
+        pem = self.sp.key.public_key().public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+        head = b64url(compact({"alg": "HS256", "x5u": self.x5u}).encode())
+        signed = head + "." + b64url(compact(self.claims(passports=array_digest(body))).encode())
+        token = signed + "." + b64url(hmac.new(pem, signed.encode(), "sha512").digest())
+        self.assertRefused(self.post(self.cpsd_, token, body), 401, "alg: only ES256 is accepted")
+
+    def test_somebody_elses_key(self):
+        body = envelope()
+        token = self.token(body, key=self.others["numbers"].key)
+        self.assertRefused(self.post(self.cpsd_, token, body), 401, "the signature does not verify with this key")
+
+    def test_retrieve(self):
+        token = self.token("", passports=None, action="retrieve")
+        answer = self.cpsd_.request("GET", f"/cps/{DEST}/ppts", fields={"Authorization": f"Bearer {token}"})
+        self.assertEqual(answer.status, 200)
+        answer = self.cpsd_.request("GET", f"/cps/{DEST}/ppts", fields={"Authorization": f"bearer  {token}"})
+        self.assertRefused(answer, 401, "the token was used before: make a new one, with a jti of its own, for each request")
+        token = self.token("", passports=None, action="publish")
+        answer = self.cpsd_.request("GET", f"/cps/{DEST}/ppts", fields={"Authorization": f"Bearer {token}"})
+        self.assertRefused(answer, 403, "the token is for publish, not for retrieve")
+
+    def test_atis_path(self):
+        path = f"/passports/1234/{DEST}/{ORIG}"
+        body = compact({"passports": [envelope()], "later": [1, {"b": 2, "a": 1}]})
+        rows = [
+            (path, {}, 201, None),
+            (f"/passports/{DEST}/{ORIG}", {}, 201, None),
+            (f"/passports/{DEST}/%2B1-215-555-1212", {}, 201, None),
+            (path, {"orig": None}, 403, "the token has no orig"),
+            (path, {"orig": {"tn": "12155551213"}}, 403, "the token's orig is not the path's"),
+            (path, {"dest": {"tn": ["12155551213"]}}, 403, "the token's dest is not the path's"),
+        ]
+        for path, claims, status, detail in rows:
+            with self.subTest(path=path, claims=claims):
+                passports = array_digest(*json.loads(body)["passports"])
+                token = self.token("", exp=int(time.time()) + 20, **{"passports": passports, **claims})
+                fields = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+                answer = self.cpsd_.request("POST", path, body, fields)
+                if status == 201:
+                    self.assertEqual(answer.status, 201, answer)
+                else:
+                    self.assertProblem(answer, status, detail)
+        token = self.token("", action="retrieve", passports=None, spc="1235", iss="1235")
+        answer = self.cpsd_.request("GET", f"/passports/1234/{DEST}/{ORIG}", fields={"Authorization": f"Bearer {token}"})
+        self.assertProblem(answer, 403, "the token's SPC is not the path's")
+
+    def test_used_once(self):
+        jti = str(uuid.uuid4())
+        again = "the token was used before: make a new one, with a jti of its own, for each request"
+        body = envelope()
+        token = self.token(body, jti=jti)
+        self.assertEqual(self.post(self.cpsd_, token, body).status, 201)
+        self.assertRefused(self.post(self.cpsd_, token, body), 401, again)
+        body = envelope()
+        self.assertRefused(self.post(self.cpsd_, self.token(body, jti=jti), body), 401, again)
+        # another carrier's jti is another's
+        token = self.token(body, jti=jti, iss="1235", spc="1235")
+        self.assertEqual(self.post(self.cpsd_, token, body).status, 201)
+
+    def test_audit(self):
+        body = envelope()
+        seen = len(self.cpsd_.log())
+        secret = self.token(body, dest={"tn": ["12125559999"]})
+        self.assertEqual(self.post(self.cpsd_, secret, body).status, 403)
+        token = self.with_cert("numbers", body, iss="12155551234", spc=None, aud="x")
+        self.assertEqual(self.post(self.cpsd_, token, body).status, 401)
+        text = until(lambda: self.cpsd_.log()[seen:].count("credential refused") == 2 and self.cpsd_.log()[seen:], 5, "log")
+        first, second = [line for line in text.splitlines() if "credential refused" in line]
+        self.assertIn("reason=path", first)
+        self.assertIn("iss=1234", first)
+        self.assertIn("x5u_host=localhost", first)
+        self.assertIn("client=::ffff:127.0.0.1", first)
+        self.assertIn('route=/cps/{dest}/ppts', first)
+        self.assertIn('iss="a number"', second)
+        self.assertIn("reason=audience", second)
+        for number in (DEST, ORIG, "12125559999", "12155551234", secret, secret.split(".")[2]):
+            self.assertNotIn(number, text)
+
+
+class Addresses(TokenCase):
+    """x5u against the server's own network: no request may leave."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.cpsd_ = cls.class_cpsd(**cls.keys(auth__x5u_allow_private="no"))
+
+    def refuse(self, x5u, detail):
+        with self.subTest(x5u):
+            body = envelope()
+            answer = self.post(self.cpsd_, self.token(body, header={"x5u": x5u}), body)
+            self.assertRefused(answer, 401, detail)
+
+    def test_urls(self):
+        port, before = self.host.port, dict(self.host.gets)
+        private = "x5u: the host's address is not one of the public Internet"
+        for x5u, detail in {
+            "http://cert.example.org/sp.pem": "x5u: the URL does not begin with https://",
+            "file:///etc/passwd": "x5u: the URL does not begin with https://",
+            "https://cert.example.org:22/sp.pem": "x5u: port 22 is not allowed",
+            f"https://127.0.0.1:{closed_port()}/sp.pem": None,
+            "https://user@cert.example.org/sp.pem": "x5u: the URL has a user name before its host",
+            "https://cert.example.org/sp.pem?x=1": "x5u: the URL has a query or a fragment",
+            "https://cert.example.org/sp.pem#x": "x5u: the URL has a query or a fragment",
+            f"https://127.0.0.1:{port}/sp.pem": private,
+            f"https://localhost:{port}/sp.pem": private,
+            f"https://169.254.169.254:{port}/latest/meta-data": private,
+            "https://169.254.169.254/latest/meta-data": private,
+            f"https://[::1]:{port}/sp.pem": private,
+            f"https://[::ffff:10.0.0.1]:{port}/sp.pem": private,
+            "https://10.0.0.1/sp.pem": private,
+            "https://192.168.1.1/sp.pem": private,
+            "https://[fd00::1]/sp.pem": private,
+            "https://[fe80::1]/sp.pem": private,
+            "https://0.0.0.0/sp.pem": private,
+            f"https://2130706433:{port}/sp.pem": private,
+            f"https://0x7f.1:{port}/sp.pem": private,
+        }.items():
+            if detail is None:
+                detail = f"x5u: port {re.search(r':([0-9]+)/', x5u)[1]} is not allowed"
+            self.refuse(x5u, detail)
+        self.assertEqual(self.host.gets, before)
+
+    def test_host_list(self):
+        self.cpsd_.reload(auth__x5u_hosts="cert.example.org, *.certs.example")
+        self.addCleanup(self.cpsd_.reload, auth__x5u_hosts="")
+        detail = "x5u: the host is not one that certificates are fetched from"
+        self.refuse(self.x5u, detail)
+        self.refuse("https://certs.example/x.pem", detail)
+        self.refuse("https://cert.example.org.evil.example/x.pem", detail)
+
+
+class Fetching(TokenCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.cpsd_ = cls.class_cpsd(**cls.keys(server__workers=3, auth__x5u_negative_s=5))
+
+    def at(self, url, status=201, detail=None, server=None):
+        body = envelope()
+        answer = self.post(server or self.cpsd_, self.token(body, header={"x5u": url}), body)
+        if detail:
+            self.assertRefused(answer, status, detail)
+        else:
+            self.assertEqual(answer.status, status, answer)
+
+    def test_bad_hosts(self):
+        redirect = self.host.serve("/redirect", b"", 302, Location=self.x5u)
+        rows = [
+            (self.host.serve_slowly("/slow", self.sp.chain_pem, 20), "x5u: no complete answer in time"),
+            (self.host.serve_endlessly("/endless"), "x5u: no complete answer in time"),
+            (self.host.serve("/huge", b"#" * 16385), "x5u: the answer is larger than 16384 octets"),
+            (self.host.serve("/huge-unsaid", b"#" * 20000, Content_Length="", Connection="close"), None),
+            (self.host.serve_headers_endlessly("/headers"), "x5u: the answer is larger than 16384 octets"),
+            (redirect, "x5u: the server answered 302"),
+            (self.host.url + "/missing", "x5u: the server answered 404"),
+            (self.host.serve("/empty", b""), "x5u: no certificate in it"),
+            (self.host.serve("/damaged", self.sp.chain_pem[:-60] + b"!" + self.sp.chain_pem[-59:]), None),
+            (f"https://127.0.0.1:{self.host.port}/x", "x5u: the server answered 404"),
+        ]
+        for url, detail in rows:
+            with self.subTest(url):
+                start = time.monotonic()
+                body = envelope()
+                answer = self.post(self.cpsd_, self.token(body, header={"x5u": url}), body)
+                self.assertProblem(answer, 401)
+                if detail:
+                    self.assertRefused(answer, 401, detail)
+                self.assertWithin(start, 2 * SLOW, "refusing")
+        self.assertEqual(self.host.gets.get("/sp.pem", 0), 0)
+
+    def test_another_authority(self):
+        """TLS is verified: the host's certificate is not one that the system trusts."""
+        server = self.cpsd(**self.keys(auth__x5u_ca_file=self.roots))
+        body = envelope()
+        answer = self.post(server, self.token(body), body)
+        self.assertProblem(answer, 401, "x5u: SSL certificate problem")
+
+    def test_one_fetch(self):
+        """Many connections, on all workers, wait for one GET; the loops answer others meanwhile."""
+        url = self.host.serve_slowly("/one.pem", self.sp.chain_pem, 0.4)
+        with concurrent.futures.ThreadPoolExecutor(24) as pool:
+            waiting = [pool.submit(self.at, url) for _ in range(24)]
+            time.sleep(0.2)
+            start = time.monotonic()
+            self.assertEqual(self.cpsd_.request("GET", "/health").status, 200)
+            self.assertWithin(start, 0.15, "another request")
+            for one in waiting:
+                one.result()
+        self.assertEqual(self.host.gets["/one.pem"], 1)
+        self.at(url)
+        self.assertEqual(self.host.gets["/one.pem"], 1)
+
+    def test_failures_are_remembered(self):
+        url = self.host.url + "/later.pem"
+        for _ in range(3):
+            self.at(url, 401, "x5u: the server answered 404")
+        self.assertEqual(self.host.gets["/later.pem"], 1)
+        self.host.serve("/later.pem", self.sp.chain_pem)
+        until(lambda: self.post_ok(url), 10, "the failure is forgotten", every=0.5)
+        self.assertEqual(self.host.gets["/later.pem"], 2)
+
+    def post_ok(self, url):
+        body = envelope()
+        return self.post(self.cpsd_, self.token(body, header={"x5u": url}), body).status == 201
+
+    def test_client_goes_away(self):
+        url = self.host.serve_slowly("/away.pem", self.sp.chain_pem, 0.5)
+        for _ in range(5):
+            body = envelope()
+            fields = {"Authorization": f"Bearer {self.token(body, header={'x5u': url})}"}
+            connection = self.cpsd_.connect()
+            connection.send(self.request_octets(body, fields))
+            time.sleep(0.05)
+            connection.close()
+        until(lambda: self.cpsd_.metrics()["cpsd_connections"] <= 1, 5 * SLOW, "the connections are gone")
+        time.sleep(0.6)
+        self.at(url)
+        self.assertEqual(self.host.gets["/away.pem"], 1)
+
+    def request_octets(self, body, fields):
+        head = f"POST /cps/{DEST}/ppts HTTP/1.1\r\nHost: x\r\nContent-Type: application/passport\r\n"
+        head += f"Content-Length: {len(body)}\r\n" + "".join(f"{n}: {v}\r\n" for n, v in fields.items())
+        return (head + "\r\n" + body).encode()
+
+    def test_pipelined_behind_a_fetch(self):
+        """The request waits with copies of its octets: what comes behind it on the connection changes nothing."""
+        url = self.host.serve_slowly("/pipe.pem", self.sp.chain_pem, 0.3)
+        bodies = [envelope() for _ in range(3)]
+        octets = b"".join(
+            self.request_octets(body, {"Authorization": f"Bearer {self.token(body, header={'x5u': url})}"}) for body in bodies
+        )
+        with self.cpsd_.connect() as connection:
+            connection.send(octets)
+            for body in bodies:
+                answer = connection.response("POST")
+                self.assertEqual(answer.status, 201, answer)
+                self.assertEqual(answer.get("Location").rsplit("/", 1)[1],
+                                 b64url(hashlib.sha256(body.encode()).digest()[:16]))  # fmt: skip
+
+    def test_drain(self):
+        """SIGTERM while a certificate is being fetched: the request is answered, the server ends."""
+        server = self.cpsd(**self.keys(auth__x5u_timeout_ms=20000))
+        url = self.host.serve_slowly("/drain.pem", self.sp.chain_pem, 15)
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            waiting = [pool.submit(self.at, url, 503, None, server) for _ in range(4)]
+            until(lambda: self.host.gets.get("/drain.pem"), 5 * SLOW, "the fetch is under way")
+            time.sleep(0.3)
+            start = time.monotonic()
+            server.terminate()
+            for one in waiting:
+                one.result()
+        server.stop()
+        self.assertWithin(start, 5, "stopping")
+
+
+class Trust(TokenCase):
+    """What becomes of cached certificates when the trust material changes; the directory; several servers."""
+
+    def publish(self, server, header=None, cert=None):
+        body = envelope()
+        return self.post(server, self.token(body, cert, header), body)
+
+    def test_reload(self):
+        server = self.cpsd(**self.keys())
+        self.assertEqual(self.publish(server).status, 201)
+        verified = server.metrics()["cpsd_certificate_verifications_total"]
+        for _ in range(5):
+            self.assertEqual(self.publish(server).status, 201)
+        self.assertEqual(server.metrics()["cpsd_certificate_verifications_total"], verified)
+        revoked = self.file("revoked.pem", crl(self.inter, [self.sp]))
+        server.reload(trust__crl_files=revoked)
+        answer = self.publish(server)
+        self.assertProblem(answer, 401)
+        self.assertIn("revoked", answer.json()["detail"])
+        server.reload(trust__crl_files="")
+        self.assertEqual(self.publish(server).status, 201)
+        server.reload(trust__roots="")
+        self.assertProblem(self.publish(server), 401)
+        self.assertEqual(server.metrics()["cpsd_certificate_fetches_total"], 1)
+
+    def test_directory(self):
+        directory = self.temp()
+        url = "https://cert.example.org/carriers/alice.pem"
+        with open(os.path.join(directory, hashlib.sha256(url.encode()).hexdigest() + ".pem"), "wb") as out:
+            out.write(self.sp.chain_pem)
+        server = self.cpsd(**self.keys(auth__x5u_dir=directory, auth__x5u_fetch="no"))
+        self.assertEqual(self.publish(server, {"x5u": url}).status, 201)
+        self.assertProblem(self.publish(server), 401, "x5u: certificates are not fetched, and the directory lacks this one")
+        with open(os.path.join(directory, "sp.pem"), "wb") as out:
+            out.write(self.sp.chain_pem)
+        server.reload()
+        self.assertEqual(self.publish(server).status, 201)
+        self.assertEqual(self.publish(server, {"x5u": url}).status, 201)
+        with open(os.path.join(directory, "broken.pem"), "wb") as out:
+            out.write(self.sp.chain_pem[:300])
+        self.assertIn("nothing is changed", server.reload())
+        self.assertEqual(self.publish(server).status, 201)
+        self.assertEqual(self.host.gets, {})
+
+    def test_no_name(self):
+        server = self.cpsd(**self.keys(auth__audience=""))
+        self.assertIn("no bearer token is accepted", server.log())
+        detail = "this server has no name to find in aud: it needs [auth] audience or [server] public_url"
+        self.assertRefused(self.publish(server), 401, detail)
+        server.reload(server__public_url="https://cps.example.org/base")
+        self.assertEqual(self.publish(server).status, 201)
+
+    def test_several_servers(self):
+        """The jti is used up for all servers on one Redis."""
+        redis = self.redis()
+        one, two = (self.cpsd(**self.keys(store__url=redis.url)) for _ in range(2))
+        again = "the token was used before: make a new one, with a jti of its own, for each request"
+        body = envelope()
+        token = self.token(body)
+        self.assertEqual(self.post(one, token, body).status, 201)
+        self.assertRefused(self.post(two, token, body), 401, again)
+        self.assertRefused(self.post(one, token, body), 401, again)
+        retrieve = self.token("", action="retrieve", passports=None)
+        fields = {"Authorization": f"Bearer {retrieve}"}
+        self.assertEqual(two.request("GET", f"/cps/{DEST}/ppts", fields=fields).status, 200)
+        self.assertRefused(one.request("GET", f"/cps/{DEST}/ppts", fields=fields), 401, again)
+        with redis.client() as client:
+            claims = [key for key in client.call("KEYS", "*") if b":j:" in key]
+            self.assertEqual(len(claims), 2)
+            for key in claims:
+                self.assertTrue(50000 < client.call("PTTL", key) <= 72000, client.call("PTTL", key))
+
+
+del Case, TokenCase  # only for others to derive from
