@@ -79,16 +79,19 @@ cpsd -V
 cps-smpp -V
 cd "$work"
 
-step 'Throwaway certificates: Alice may sign for her number, a carrier called 1234 for none but its own customers'
+step 'Throwaway certificates: Alice may sign for her number; of two carriers, 1000 serves Alice, Bob and Carol'
 quietly cpsctl pki --out pki --name alice --tn $alice --server-name localhost
+quietly cpsctl pki --out pki --name home --spc 1000
 quietly cpsctl pki --out pki --name carrier --spc 1234
+echo '1215555,1000' >numbers.csv
 mkdir keys recipients tenants
 quietly cpsctl keygen --out keys/default.jwk --public recipients/default.pub
 ls pki/*.pem
 
-step 'The Call Placement Service starts, with everything in its memory'
+step 'The Call Placement Service starts, with everything in its memory; who publishes has to say who it is'
 start cpsd 'ready:' cpsd -o server.listen=127.0.0.1:0 -o server.admin=127.0.0.1:0 \
-    -o server.certificate=pki/tls.pem -o server.private_key=pki/tls.key -o policy.publish=open
+    -o server.certificate=pki/tls.pem -o server.private_key=pki/tls.key \
+    -o trust.roots=pki/root.pem -o auth.audience=localhost -o auth.x5u_dir=pki/certs -o numbers.table=numbers.csv
 CPS_URL=https://localhost:$(sed -n 's/.*listening on https:.*:\([0-9]*\)$/\1/p' cpsd.log)
 admin=$(port cpsd 'admin on')
 export CPS_URL CPS_CA=pki/tls-root.pem CPS_TRUST=pki/root.pem CPS_X5U_DIR=pki/certs
@@ -106,13 +109,14 @@ sidecar() {
     local name=$1 peer=$2
     shift 2
     start "$name" 'ready:' cps-smpp -o listen.address=127.0.0.1:0 -o admin.address= -o "peer.address=127.0.0.1:$peer" \
-        -o "cps.url=$CPS_URL" -o "cps.ca=$CPS_CA" "$@"
+        -o "cps.url=$CPS_URL" -o "cps.ca=$CPS_CA" -o cps.auth_certificate=pki/home.pem \
+        -o cps.auth_private_key=pki/home.key -o "cps.auth_x5u=$x5u/home.pem" "$@"
     echo "$name: port $(port "$name" 'listening on'), its peer's $peer"
 }
 start smsc 'listening on' smsc --show
 echo "smsc: port $(port smsc 'listening on')"
 sidecar verifying "$(port smsc 'listening on')" -o submit.action=verify -o trust.roots=pki/root.pem \
-    -o trust.x5u_dir=pki/certs -o keys.dir=keys -o verify.wait_ms=1000
+    -o trust.x5u_dir=pki/certs -o keys.dir=keys -o verify.wait_ms=1000 -o cps.holder=yes
 sidecar signing "$(port verifying 'listening on')" -o submit.action=sign -o tenants.dir=tenants \
     -o keys.recipients_dir=recipients -o sign.timeout_ms=10000
 gateway=$(port signing 'listening on')
@@ -141,9 +145,12 @@ submit "$gateway" alice $bob "$genuine_text"
 genuine=$verdict
 
 step "A forged one to $carol: \"$forged_text\", signed by somebody whose certificate does not cover $alice"
-forged_sent=$(cpsctl send --key pki/carrier.key --cert pki/carrier.pem --x5u "$x5u/carrier.pem" \
-    --to recipients/default.pub --orig $alice --dest $carol --text "$forged_text" --allow-spc)
-echo "the forger published: $forged_sent"
+forge=(--key pki/carrier.key --cert pki/carrier.pem --x5u "$x5u/carrier.pem" --to recipients/default.pub
+    --orig $alice --dest $carol --text "$forged_text" --allow-spc)
+refused=$(cpsctl send "${forge[@]}" 2>&1) && die 'an envelope was taken from nobody'
+echo "without a credential: $refused"
+forged_sent=$(cpsctl send "${forge[@]}" --auth-cert pki/carrier.pem --auth-key pki/carrier.key)
+echo "with that of carrier 1234: $forged_sent"
 submit "$transit" forger $carol "$forged_text"
 forged=$verdict
 
@@ -171,6 +178,11 @@ octets=$(sed -n 's/^cpsd_held_bytes \([0-9]*\).*/\1/p' metrics)
 { cpsctl retrieve --dest $bob; cpsctl retrieve --dest $carol; } >boxes
 echo "$held envelopes; with the dummies beside them the two boxes show $(wc -l <boxes) that look alike. One of them:"
 head -n 1 boxes | cut -c 1-100 | sed 's/$/.../'
+echo "to carrier 1000, whose numbers they are: $({
+    for box in $bob $carol; do
+        cpsctl retrieve --dest $box --holder --auth-cert pki/home.pem --auth-key pki/home.key
+    done
+} | wc -l), without dummies"
 # as they are, and what is behind their base64url, part by part
 { cat boxes; tr '. ' '\n\n' <boxes | tr -- '-_' '+/' | while read -r part; do
     while ((${#part} % 4)); do part+="="; done
