@@ -105,6 +105,23 @@ const struct stir_conf_key cpsd_config_table[] = {
             "as long."),
     INT_KEY("store", "ttl_max_s", ttl_max_s, "259200", 1, 259200, true,
             "The longest ?ttl= that is granted; a longer one is cut to it. 72 h is the longest a message may wait."),
+    INT_KEY("limits", "publish_by_spc", publish_by_spc, "0", 0, 1000000, true,
+            "Envelopes a second that callers of one service provider code may publish, over all servers of one store; "
+            "beyond it 429. 0: no limit."),
+    INT_KEY("limits", "publish_by_address", publish_by_address, "0", 0, 1000000, true,
+            "The same for one client address (IPv6: a /64)."),
+    INT_KEY("limits", "publish_by_destination", publish_by_destination, "0", 0, 1000000, true,
+            "The same for one destination."),
+    INT_KEY(
+        "limits", "read_by_address", read_by_address, "0", 0, 1000000, true,
+        "Lists, envelopes and key records a second that one client address (IPv6: a /64) may read from this server; "
+        "beyond it 429. 0: no limit."),
+    INT_KEY("limits", "burst_s", burst_s, "5", 1, 3600, true,
+            "Who was quiet before may use so many seconds' worth of a limit at once."),
+    INT_KEY(
+        "limits", "connections_by_address", connections_by_address, "0", 0, 1000000, true,
+        "Connections of one client address (IPv6: a /64) to this server; beyond it new ones are closed at once. 0: no "
+        "limit. Not for an edge in front: all come from it."),
     ENUM_KEY("dummies", "mode", dummies_mode, "steady", dummy_modes, true,
              "steady: each box has dummies that come and go whether messages arrive or not, so that a reader learns "
              "nothing. empty: an empty box "

@@ -52,6 +52,13 @@ struct cpsd_config {
     int64_t box_limit;
     int64_t ttl_default_s;
     int64_t ttl_max_s;
+    /* [limits] */
+    int64_t publish_by_spc;
+    int64_t publish_by_address;
+    int64_t publish_by_destination;
+    int64_t read_by_address;
+    int64_t burst_s;
+    int64_t connections_by_address;
     /* [dummies] */
     int dummies_mode; /* enum cpsd_dummy_mode */
     char *dummies_secret_file;

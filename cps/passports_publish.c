@@ -1,4 +1,5 @@
 #include "cps/idempotency.h"
+#include "cps/limits.h"
 #include "cps/passports.h"
 #include "cps/passports_body.h"
 #include "cps/passports_box.h"
@@ -29,7 +30,9 @@ struct publication {
     bool keeps_record; /* the key became this request's */
     bool is_new;       /* something of it was not there before */
     size_t next;       /* the PASSporT that is put next */
+    struct cpsd_spend spend;
     enum stir_code failed;
+    unsigned limited;
     int64_t retry_after_ms;
 };
 
@@ -73,8 +76,14 @@ static void answer_failure(struct publication *publication)
     struct cpsd_request *request = publication->request;
     enum stir_code code = publication->failed;
     int64_t retry_after_ms = publication->retry_after_ms;
+    unsigned limited = publication->limited;
+    struct cpsd_spend spend = publication->spend;
     publication_free(publication);
-    cpsd_passports_store_problem(request, code, retry_after_ms);
+    if (limited) {
+        cpsd_limits_refuse(request, &spend, limited, retry_after_ms);
+    } else {
+        cpsd_passports_store_problem(request, code, retry_after_ms);
+    }
 }
 
 static void forgot(void *arg, const struct cpsd_store_result *result)
@@ -86,6 +95,7 @@ static void forgot(void *arg, const struct cpsd_store_result *result)
 static void store_failed(struct publication *publication, const struct cpsd_store_result *result)
 {
     publication->failed = result->code;
+    publication->limited = result->limited;
     publication->retry_after_ms = result->retry_after_ms;
     if (publication->keeps_record) {
         cpsd_idempotency_forget(&publication->check, forgot, publication);
@@ -116,8 +126,12 @@ static void put_next(struct publication *publication)
     uint8_t digest[SHA256_DIGEST_LENGTH];
     struct stir_view text = publication->body.passports[publication->next];
     SHA256((const unsigned char *)text.ptr, text.len, digest);
-    cpsd_store_put(publication->request->service->store, &publication->box, digest, text, publication->ttl_ms,
-                   cpsd_request_claim(publication->request), stored, publication);
+    if (publication->next == 0) { /* for all of them */
+        cpsd_limits_publish(&publication->spend, publication->request, (unsigned)publication->body.count);
+    }
+    cpsd_store_put_limited(publication->request->service->store, &publication->box, digest, text, publication->ttl_ms,
+                           publication->next == 0 ? &publication->spend : NULL,
+                           cpsd_request_claim(publication->request), stored, publication);
 }
 
 /* ---- Idempotency-Key ---- */

@@ -3,6 +3,7 @@
 #include "common/b64.h"
 #include "common/jwe.h"
 #include "cps/auth.h"
+#include "cps/limits.h"
 #include "cps/ppts_common.h"
 #include "cps/problem.h"
 
@@ -67,12 +68,18 @@ void cpsd_ppts_store_problem(struct cpsd_request *request, const struct cpsd_sto
 
 struct publish_state {
     uint8_t id[CPSD_ID_OCTETS];
+    struct cpsd_spend spend;
 };
 
 static void published(void *arg, const struct cpsd_store_result *result)
 {
     struct cpsd_request *request = arg;
     const struct publish_state *state = (const void *)request->state;
+    char room[CPSD_LIMITS_ROOM];
+    if (result->limited) {
+        cpsd_limits_refuse(request, &state->spend, result->limited, result->retry_after_ms);
+        return;
+    }
     if (result->code != STIR_OK) {
         cpsd_ppts_store_problem(request, result);
         return;
@@ -86,6 +93,7 @@ static void published(void *arg, const struct cpsd_store_result *result)
     stir_buf_put(&location, id, sizeof(id));
     if (stir_buf_state(&location) == STIR_OK) {
         cpsd_response_field(&response, "Location", location.ptr);
+        cpsd_limits_fields(&response, room, &state->spend, result->tokens_left);
         cpsd_respond(request, &response);
     } else {
         cpsd_problem(request, 503, stir_strerror(STIR_E_NOMEM), NULL, 1, NULL);
@@ -151,8 +159,9 @@ void cpsd_ppts_publish(struct cpsd_request *request)
     uint8_t digest[SHA256_DIGEST_LENGTH];
     SHA256((const unsigned char *)envelope.ptr, envelope.len, digest);
     memcpy(state->id, digest, CPSD_ID_OCTETS);
-    cpsd_store_put(request->service->store, &request->dest, state->id, envelope, ttl_ms, cpsd_request_claim(request),
-                   published, request);
+    cpsd_limits_publish(&state->spend, request, 1);
+    cpsd_store_put_limited(request->service->store, &request->dest, state->id, envelope, ttl_ms, &state->spend,
+                           cpsd_request_claim(request), published, request);
 }
 
 /* ---- fetch ---- */

@@ -106,6 +106,12 @@ static bool is_atis(const struct cpsd_request *request)
     return request->path.len >= n && memcmp(request->path.ptr, prefix, n) == 0;
 }
 
+void cpsd_problem_put(struct stir_buf *out, const struct cpsd_request *request, int status, const char *title,
+                      const char *detail)
+{
+    put_body(out, status, title, detail, is_atis(request));
+}
+
 static void respond(struct cpsd_request *request, int status, const char *title, const char *detail,
                     unsigned retry_after_s, const char *allow, const char *challenge)
 {

@@ -23,5 +23,9 @@ void cpsd_problem_challenge(struct cpsd_request *request, int status, const char
 /* Answers with the status that belongs to err->code, its fixed text as title and err->text as detail. */
 void cpsd_problem_error(struct cpsd_request *request, const struct stir_error *err);
 
-/* Writes the body alone: the server uses it for what is not even a request. */
+/* Writes the body of a request's problem alone. */
+void cpsd_problem_put(struct stir_buf *out, const struct cpsd_request *request, int status, const char *title,
+                      const char *detail);
+
+/* The same for what is not even a request; the server uses it. */
 void cpsd_problem_body(struct stir_buf *out, int status, const char *title, const char *detail);

@@ -23,6 +23,7 @@ struct cpsd_auth;
 struct cpsd_auth_rules;
 struct cpsd_certs;
 struct cpsd_port;
+struct cpsd_crowd;
 
 /* What a worker's handlers work with. Owned by the worker; used on its loop only. */
 struct cpsd_service {
@@ -37,6 +38,8 @@ struct cpsd_service {
     struct cpsd_dummies *dummies;         /* the worker's own cache over the shared secret */
     struct cpsd_republisher *republisher; /* the worker's own; NULL in tests that need none */
     struct cpsd_metrics *metrics;
+    struct cpsd_buckets *reads; /* shared by all workers: what each network may read */
+    struct cpsd_crowd *crowd;   /* likewise: connections by network */
     struct cpsd_metrics *const *all_metrics; /* of every worker */
     size_t worker_count;
     uv_loop_t *loop;

@@ -2,6 +2,7 @@
 
 #include "cps/admin.h"
 #include "cps/auth.h"
+#include "cps/limits.h"
 #include "cps/passports.h"
 #include "cps/ppts.h"
 #include "cps/problem.h"
@@ -123,10 +124,10 @@ static void go_on(struct cpsd_request *request)
     if (code == STIR_OK && action == CPSD_ACT_LIST) {
         code = ask_for_list(request, &err);
     }
-    if (code == STIR_OK) {
-        request->route->handler(request);
-    } else {
+    if (code != STIR_OK) {
         cpsd_problem_error(request, &err);
+    } else if (request->route->method != CPSD_GET || cpsd_limits_read(request)) {
+        request->route->handler(request);
     }
 }
 

@@ -1,6 +1,7 @@
 #include "cps/server.h"
 
 #include "cps/crls.h"
+#include "cps/limits.h"
 #include "cps/server_internal.h"
 
 #include <openssl/rand.h>
@@ -8,6 +9,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
+#define READ_BUCKETS 100000    /* networks that are remembered at a time */
 #define WATCHDOG_LEAST_MS 1000 /* workers tick four times in it */
 #define FETCHES_AT_ONCE 64
 #define LONGEST_LIFE_MS 259200000u /* 72 h, whatever ttl_max_s says: that one can be reloaded */
@@ -24,6 +26,8 @@ struct server {
     struct cpsd_crls *crls;
     struct cpsd_worker *workers;
     struct cpsd_metrics **metrics;
+    struct cpsd_buckets *reads;
+    struct cpsd_crowd *crowd;
     size_t worker_count;
     uv_loop_t loop;
     uv_signal_t term, interrupt, hangup;
@@ -297,7 +301,10 @@ static enum stir_code make_workers(struct server *server, struct stir_error *err
     size_t count = want ? (size_t)want : uv_available_parallelism();
     server->workers = calloc(count, sizeof(*server->workers));
     server->metrics = calloc(count, sizeof(struct cpsd_metrics *));
-    if (!server->workers || !server->metrics || RAND_bytes(tickets, sizeof(tickets)) != 1) {
+    server->reads = cpsd_buckets_new(READ_BUCKETS);
+    server->crowd = cpsd_crowd_new();
+    if (!server->workers || !server->metrics || !server->reads || !server->crowd ||
+        RAND_bytes(tickets, sizeof(tickets)) != 1) {
         return stir_fail(err, STIR_E_NOMEM, "workers");
     }
     server->worker_count = count;
@@ -310,6 +317,8 @@ static enum stir_code make_workers(struct server *server, struct stir_error *err
         memcpy(worker->log_key, server->workers[0].log_key, sizeof(worker->log_key)); /* one number, one hash */
         server->metrics[i] = &worker->metrics;
         worker->service.all_metrics = server->metrics;
+        worker->service.reads = server->reads;
+        worker->service.crowd = server->crowd;
         worker->service.worker_count = count;
         if (code == STIR_OK && worker->ssl_ctx) {
             code = cpsd_tls_harden(worker->ssl_ctx, tickets, err);
@@ -430,6 +439,8 @@ enum stir_code cpsd_server_run(struct cpsd_config *config, const char *path, con
     cpsd_backend_free(server.backend);
     free(server.workers);
     free(server.metrics);
+    cpsd_buckets_free(server.reads);
+    cpsd_crowd_free(server.crowd);
     free(server.seen_ticks);
     cpsd_setup_unref(server.setup);
     return code;

@@ -1,3 +1,4 @@
+#include "cps/limits.h"
 #include "cps/problem.h"
 #include "cps/progress.h"
 #include "cps/routes.h"
@@ -419,7 +420,8 @@ static void received(struct cpsd_conn *conn, const char *octets, size_t len)
 
 /* ---- coming and going ---- */
 
-static void adopted(struct cpsd_conn *conn, struct lws *wsi)
+/* False: there are too many connections from its network. */
+static bool adopted(struct cpsd_conn *conn, struct lws *wsi)
 {
     const struct cpsd_listener *listener = lws_get_opaque_user_data(wsi);
     struct sockaddr_storage peer = {0};
@@ -440,6 +442,12 @@ static void adopted(struct cpsd_conn *conn, struct lws *wsi)
     conn->worker->conn_count++;
     cpsd_count(&conn->worker->metrics.connections, 1);
     cpsd_count(&conn->worker->metrics.connections_total, 1);
+    uint64_t most = listener->local ? 0 : (uint64_t)conn->worker->service.config->connections_by_address;
+    conn->counted = cpsd_crowd_enter(conn->worker->service.crowd, &conn->caller.address, most);
+    if (!conn->counted) {
+        cpsd_count(&conn->worker->metrics.connections_refused, 1);
+    }
+    return conn->counted;
 }
 
 static void closed(struct cpsd_conn *conn)
@@ -453,6 +461,9 @@ static void closed(struct cpsd_conn *conn)
     free(conn->in);
     conn->in = NULL;
     conn->in_len = 0;
+    if (conn->counted) {
+        cpsd_crowd_leave(conn->worker->service.crowd, &conn->caller.address);
+    }
     cpsd_caller_clear(&conn->caller);
     cpsd_client_cert_clear(&conn->client_cert);
     if (request) {
@@ -468,8 +479,7 @@ int cpsd_conn_callback(struct lws *wsi, enum lws_callback_reasons reason, void *
     struct cpsd_conn *conn = user;
     switch ((int)reason) {
     case LWS_CALLBACK_RAW_ADOPT:
-        adopted(conn, wsi);
-        return 0;
+        return adopted(conn, wsi) ? 0 : -1;
     case LWS_CALLBACK_RAW_RX:
         received(conn, in, len);
         return conn->dead ? -1 : 0;

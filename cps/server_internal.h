@@ -67,6 +67,7 @@ struct cpsd_conn {
     bool continued;             /* "100 Continue" was sent */
     uint64_t acked;             /* octets that the client had taken when it was last looked at */
     bool processing, throttled, dead;
+    bool counted; /* among those of its network */
 };
 
 struct cpsd_conn_list {

@@ -247,8 +247,16 @@ void cpsd_store_put(struct cpsd_store *store, const struct stir_identity *box, c
                     struct stir_view envelope, int64_t ttl_ms, const struct cpsd_claim *claim, cpsd_store_done *done,
                     void *arg)
 {
+    cpsd_store_put_limited(store, box, id, envelope, ttl_ms, NULL, claim, done, arg);
+}
+
+void cpsd_store_put_limited(struct cpsd_store *store, const struct stir_identity *box, const uint8_t id[CPSD_ID_OCTETS],
+                            struct stir_view envelope, int64_t ttl_ms, const struct cpsd_spend *spend,
+                            const struct cpsd_claim *claim, cpsd_store_done *done, void *arg)
+{
     struct cpsd_op_args args = {.id = id, .envelope = envelope, .claim = claim};
     args.ttl_ms = within(ttl_ms, (int64_t)store->backend->config.max_ttl_ms);
+    args.spend = spend && spend->count ? spend : NULL;
     run(store, CPSD_OP_PUT, box, &args, done, arg);
 }
 

@@ -4,6 +4,7 @@
 #include "common/identity.h"
 #include "common/log.h"
 #include "common/view.h"
+#include "cps/buckets.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -52,6 +53,8 @@ struct cpsd_store_result {
     bool more;              /* list: the limits cut it; go on from the last entry's arrival_us */
     int64_t retry_after_ms; /* with STIR_E_BOX_FULL: when the first place falls free; with STIR_E_UNAVAILABLE: a guess;
                                at least 1 */
+    unsigned limited;       /* with STIR_E_BOX_FULL: which bucket lacks tokens, from 1; 0: the box itself is full */
+    int64_t tokens_left;    /* put_limited with STIR_OK: what the emptiest bucket still has; else -1 or 0 */
     const struct cpsd_entry *entries; /* list, get, look: in order of arrival */
     size_t count;
 };
@@ -92,6 +95,12 @@ bool cpsd_store_ready(const struct cpsd_store *store);
 void cpsd_store_put(struct cpsd_store *store, const struct stir_identity *box, const uint8_t id[CPSD_ID_OCTETS],
                     struct stir_view envelope, int64_t ttl_ms, const struct cpsd_claim *claim, cpsd_store_done *done,
                     void *arg);
+
+/* As cpsd_store_put, and takes tokens from buckets that all servers of one store share, in the same round trip. Where
+ * one lacks tokens, nothing is taken, claimed or stored: STIR_E_BOX_FULL with `limited`. */
+void cpsd_store_put_limited(struct cpsd_store *store, const struct stir_identity *box, const uint8_t id[CPSD_ID_OCTETS],
+                            struct stir_view envelope, int64_t ttl_ms, const struct cpsd_spend *spend,
+                            const struct cpsd_claim *claim, cpsd_store_done *done, void *arg);
 
 /* Lists what is alive and arrived after after_us (0: all), at most `count` entries and about `octets` octets, at least
  * one entry if there is one. An empty or missing box is STIR_OK with count 0. As long as the store's clock is not set

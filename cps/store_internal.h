@@ -38,6 +38,7 @@ struct cpsd_op_args {
     int64_t ttl_ms;                 /* put: 1 .. max_ttl_ms; keep: 1 or more */
     int64_t order;                  /* keep */
     const struct cpsd_claim *claim; /* NULL: none; ttl_ms 1 .. CPSD_TTL_LONGEST_MS */
+    const struct cpsd_spend *spend; /* put; NULL: no limits */
     int64_t after_us;               /* list: 0 or more */
     size_t count, octets;           /* list: 1 or more */
 };

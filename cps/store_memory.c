@@ -12,6 +12,7 @@
  */
 #define SHARD_BITS 6
 #define SHARDS (1 << SHARD_BITS)
+#define BUCKETS 100000       /* of tokens, at a time */
 #define EXPIRE_A_PUT 4       /* expired ones that a put clears away: more than it adds */
 #define EXPIRE_A_SWEEP 256   /* and a sweep, a shard */
 #define EXPIRE_IN_NEED 65536 /* and a put that finds the memory used up */
@@ -22,6 +23,7 @@ struct memory_backend {
     struct cpsd_backend base;
     struct cpsd_siphash_key key;
     int64_t clock_offset_us;
+    struct cpsd_buckets *buckets;
     atomic_size_t octets;
     struct {
         pthread_mutex_t lock;
@@ -52,7 +54,13 @@ static enum stir_code memory_new(struct cpsd_backend **out, const struct cpsd_st
     if (!memory) {
         return stir_fail(err, STIR_E_NOMEM, "no memory for the store");
     }
+    memory->buckets = cpsd_buckets_new(BUCKETS);
+    if (!memory->buckets) {
+        free(memory);
+        return stir_fail(err, STIR_E_NOMEM, "no memory for the store");
+    }
     if (cpsd_siphash_key_new(&memory->key)) {
+        cpsd_buckets_free(memory->buckets);
         free(memory);
         return stir_fail(err, STIR_E_CRYPTO, "the system gives no random octets");
     }
@@ -76,6 +84,7 @@ static void memory_free(struct cpsd_backend *backend)
         cpsd_shard_clear(&memory->part[i].shard);
         (void)pthread_mutex_destroy(&memory->part[i].lock);
     }
+    cpsd_buckets_free(memory->buckets);
     free(memory);
 }
 
@@ -187,12 +196,15 @@ static enum stir_code add_item(struct act *act, const struct stir_identity *name
     return code;
 }
 
+static bool is_claimed(struct act *act, const struct cpsd_claim *claim)
+{
+    struct stir_identity name = hidden_box(act, CLAIMS);
+    return find_item(act, &name, claim->id) != NULL;
+}
+
 static enum stir_code take_claim(struct act *act, const struct cpsd_claim *claim)
 {
     struct stir_identity name = hidden_box(act, CLAIMS);
-    if (find_item(act, &name, claim->id)) {
-        return STIR_E_REPLAYED;
-    }
     struct cpsd_blob *nothing = cpsd_blob_new(stir_view(NULL, 0));
     enum stir_code code = add_item(act, &name, claim->id, &nothing, claim->ttl_ms);
     if (code == STIR_OK) {
@@ -418,6 +430,18 @@ static void memory_drop(struct act *act)
     }
 }
 
+static enum stir_code spend(struct act *act, const struct cpsd_spend *what)
+{
+    struct cpsd_spent spent = cpsd_buckets_spend(act->memory->buckets, what, act->box->text, act->result.now_us);
+    if (spent.refused) {
+        act->result.limited = spent.which;
+        act->result.retry_after_ms = spent.wait_us / 1000 + 1;
+        return STIR_E_BOX_FULL;
+    }
+    act->result.tokens_left = spent.left;
+    return STIR_OK;
+}
+
 static void run_locked(struct memory_store *store, struct act *act, enum cpsd_op_kind kind)
 {
     static void (*const runs[CPSD_OP_KINDS])(struct act * act) = {
@@ -427,7 +451,13 @@ static void run_locked(struct memory_store *store, struct act *act, enum cpsd_op
     };
     uint64_t expired = act->shard->expired;
     act->result.now_us = told_time(act->memory, act->shard);
-    enum stir_code code = act->args->claim ? take_claim(act, act->args->claim) : STIR_OK;
+    enum stir_code code = act->args->claim && is_claimed(act, act->args->claim) ? STIR_E_REPLAYED : STIR_OK;
+    if (code == STIR_OK && act->args->spend) {
+        code = spend(act, act->args->spend);
+    }
+    if (code == STIR_OK && act->args->claim) {
+        code = take_claim(act, act->args->claim);
+    }
     if (code == STIR_OK) {
         runs[kind](act);
     } else {

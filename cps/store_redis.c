@@ -5,6 +5,7 @@
 #include "cps/store_redis_row.h"
 #include "cps/store_redis_short.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,7 @@
 #define LIST_COUNT_MAX 10000 /* entries of one list: an array that Redis builds while nobody else is served */
 #define LIST_OCTETS_MAX ((size_t)8 << 20) /* and its octets */
 #define TIME_MAX_US (((int64_t)1 << (8 * CPSD_REDIS_TIME_OCTETS)) - 1)
-#define ARGS_MAX 12     /* EVALSHA, script, number of keys, keys, and what a script takes */
+#define ARGS_MAX 24     /* EVALSHA, script, number of keys, keys, and what a script takes */
 #define CLAIM_TEXT 22   /* base64url characters of a claim's id */
 #define TEXT_KEEP 65536 /* octets for unpacked envelopes that are kept between answers */
 #define SAY_EVERY_NS (UINT64_C(10) * 1000000000)
@@ -103,12 +104,23 @@ static char *text_room(struct redis_store *store, size_t octets)
 
 static bool take_put(struct redis_op *op, const redisReply *reply)
 {
-    enum { STORED, KNOWN, FULL };
-    if (!is_number(reply, 0, STORED, FULL) || !is_time(reply, 1) || !is_number(reply, 2, 0, INT32_MAX)) {
+    enum { STORED, KNOWN, FULL, LIMITED };
+    if (!is_number(reply, 0, STORED, LIMITED) || !is_number(reply, 4, -1, INT64_MAX) || !is_time(reply, 1) ||
+        !is_number(reply, 2, 0, INT32_MAX)) {
         return false;
     }
     struct cpsd_store_result result = {.code = STIR_OK, .now_us = reply->element[1]->integer};
     result.existed = reply->element[0]->integer == KNOWN;
+    if (reply->element[0]->integer == LIMITED) {
+        if (!is_number(reply, 3, 1, INT64_MAX) || !is_number(reply, 4, 1, CPSD_BUCKETS_MAX)) {
+            return false;
+        }
+        result.code = STIR_E_BOX_FULL;
+        result.limited = (unsigned)reply->element[4]->integer;
+        result.retry_after_ms = reply->element[3]->integer / 1000 + 1;
+    } else {
+        result.tokens_left = reply->element[4]->integer;
+    }
     if (reply->element[0]->integer == FULL) {
         if (!is_time(reply, 3)) {
             return false;
@@ -341,6 +353,8 @@ struct arguments {
     size_t count;
     char digits[4][CPSD_REDIS_DIGITS];
     char key[STIR_IDENTITY_MAX + 8], claim[STIR_IDENTITY_MAX + CLAIM_TEXT + 16];
+    char bucket[CPSD_BUCKETS_MAX][STIR_IDENTITY_MAX + CPSD_BUCKET_NAME + 8];
+    char bucket_digits[3 * CPSD_BUCKETS_MAX][CPSD_REDIS_DIGITS];
     uint8_t row[STIR_JWE_MAX];
 };
 
@@ -371,16 +385,43 @@ static size_t put_key(char *out, const char *prefix, const struct stir_identity 
     return n;
 }
 
-static void add_keys(struct arguments *args, const struct cpsd_op *op, const struct cpsd_claim *claim)
+/* A bucket's key: the box's own lies in its slot. */
+static void add_bucket_keys(struct arguments *args, const struct stir_identity *box, const struct cpsd_spend *spend)
 {
+    for (size_t i = 0; i < spend->count; i++) {
+        char *key = args->bucket[i];
+        struct stir_identity name = {.len = (unsigned)strlen(spend->bucket[i].name)};
+        memcpy(name.text, spend->bucket[i].name, name.len);
+        add_octets(args, key, put_key(key, "cpsl:", name.len ? &name : box));
+    }
+}
+
+static void add_bucket_numbers(struct arguments *args, const struct cpsd_spend *spend)
+{
+    for (size_t i = 0; i < spend->count; i++) {
+        const struct cpsd_bucket *bucket = &spend->bucket[i];
+        add(args, cpsd_redis_arg_number(args->bucket_digits[3 * i], cpsd_bucket_token_us(bucket)));
+        add(args, cpsd_redis_arg_number(args->bucket_digits[3 * i + 1], bucket->burst));
+        add(args, cpsd_redis_arg_number(args->bucket_digits[3 * i + 2], bucket->cost));
+    }
+}
+
+static void add_keys(struct arguments *args, const struct cpsd_op *op, const struct cpsd_op_args *what)
+{
+    static const char *const counts[] = {"1", "2", "3", "4", "5"};
+    static_assert(sizeof(counts) / sizeof(counts[0]) == 2 + CPSD_BUCKETS_MAX, "a box, a claim and all buckets");
+    const struct cpsd_claim *claim = what->claim;
     bool record = op->kind == CPSD_OP_KEEP || op->kind == CPSD_OP_LOOK || op->kind == CPSD_OP_DROP;
-    add(args, cpsd_redis_arg_text(claim ? "2" : "1"));
+    add(args, cpsd_redis_arg_text(counts[(claim ? 1 : 0) + (what->spend ? what->spend->count : 0)]));
     add_octets(args, args->key, put_key(args->key, record ? "cpsk:" : "cps:", &op->box));
     if (claim) {
         size_t n = put_key(args->claim, "cps:", &op->box);
         memcpy(args->claim + n, ":j:", 3);
         n += 3;
         add_octets(args, args->claim, n + stir_b64url_encode(args->claim + n, claim->id, sizeof(claim->id)));
+    }
+    if (what->spend) {
+        add_bucket_keys(args, &op->box, what->spend);
     }
 }
 
@@ -411,8 +452,9 @@ static void build(struct arguments *args, const struct redis_store *store, const
     };
     args->count = 0;
     add(args, cpsd_redis_arg_text("EVALSHA"));
-    add(args, cpsd_redis_arg_text(cpsd_redis_conn_sha(&store->conn, scripts[op->kind])));
-    add_keys(args, op, what->claim);
+    enum cpsd_redis_script script = what->spend ? CPSD_REDIS_PUT_LIMITED : scripts[op->kind];
+    add(args, cpsd_redis_arg_text(cpsd_redis_conn_sha(&store->conn, script)));
+    add_keys(args, op, what);
     if (op->kind == CPSD_OP_LIST) {
         add_list(args, what);
     }
@@ -421,6 +463,9 @@ static void build(struct arguments *args, const struct redis_store *store, const
     }
     if (op->kind == CPSD_OP_PUT) {
         add_put(args, what, store->base.backend->config.box_limit);
+        if (what->spend) {
+            add_bucket_numbers(args, what->spend);
+        }
     }
     if (op->kind == CPSD_OP_KEEP) {
         add_octets(args, what->envelope.ptr, what->envelope.len);

@@ -141,48 +141,79 @@
     "  end\n" \
     "end\n"
 
+/* Takes from each bucket, or from none where one lacks tokens. A bucket is the moment at which it will be full. */
+#define SPEND \
+    "local claimed = (#ARGV - 5) % 3\n" \
+    "local buckets, left, wait, which, full = (#ARGV - 5 - claimed) / 3, 2 ^ 53, 0, 0, {}\n" \
+    "for i = 1, buckets do\n" \
+    "  local token, burst, cost = tonumber(ARGV[3 + 3 * i]), tonumber(ARGV[4 + 3 * i]), tonumber(ARGV[5 + 3 * i])\n" \
+    "  local from = math.max(now, tonumber(call('GET', KEYS[1 + claimed + i]) or 0))\n" \
+    "  local credit = now + token * burst - from - token * cost\n" \
+    "  full[i] = from + token * cost\n" \
+    "  if credit < 0 then\n" \
+    "    if -credit > wait then wait, which = -credit, i end\n" \
+    "  else\n" \
+    "    left = math.min(left, math.floor(credit / token))\n" \
+    "  end\n" \
+    "end\n" \
+    "if which > 0 then return {3, now, 0, wait, which} end\n" \
+    "if claimed > 0 and not call('SET', KEYS[2], '', 'NX', 'PX', ARGV[#ARGV]) then return {ok='REPLAYED'} end\n" \
+    "for i = 1, buckets do\n" \
+    "  call('SET', KEYS[1 + claimed + i], text('%d', full[i]), 'PX', text('%d', math.ceil((full[i] - now) / 1000) + 1))\n" \
+    "end\n"
+
+/* left is what PUT_LIMITED found. */
+#define STORE \
+    "local id, limit = ARGV[1], tonumber(ARGV[4])\n" \
+    "local got = call('HMGET', key, 'm', id)\n" \
+    "local m, old = got[1], got[2]\n" \
+    READ \
+    "if m then\n" \
+    "  if old then\n" \
+    "    local living = sub(old, 1, 1) == 'E'\n" \
+    "    if unp('>I7', old, living and 9 or 2) > now then return {1, now, 0, 0, left} end\n" \
+    "    if living then\n" \
+    FIND \
+    ROW_OF \
+    "      call('HSET', key, (row_of(old)), sub(old, 2, 8))\n" \
+    "      n, purged = n - 1, purged + 1\n" \
+    "    end\n" \
+    "  end\n" \
+    "  local rows = b - a + tail - head + 1\n" \
+    "  if now >= min or rows > n or ttail >= thead then\n" \
+    PURGE \
+    "  end\n" \
+    "  local begin = n >= limit and now >= min and now >= pause or b - a + tail - head >= 2 * n + 128\n" \
+    COMPACT \
+    "end\n" \
+    "local expires, full, grown = now + ARGV[3] * 1000, n >= limit, false\n" \
+    "if not full then\n" \
+    "  last = math.max(now, last + 1)\n" \
+    "  if n == 0 or expires < min then min = expires end\n" \
+    "  if b == 0 and head > tail then head, tail = 1, 0 end\n" \
+    "  n, tail = n + 1, tail + 1\n" \
+    "  if expires > max then max, grown = expires, true end\n" \
+    "end\n" \
+    WRITE \
+    "if full then\n" \
+    "  call('HSET', key, 'm', m)\n" \
+    "  return {2, now, purged, b > 0 and now + 50000 or min > now and min or pause, left}\n" \
+    "end\n" \
+    "local when, i = pack('>I7I7', last, expires), text('%d', tail)\n" \
+    "call('HSET', key, id, 'E' .. when .. i, i, when .. id .. ARGV[5] .. ARGV[2], 'm', m)\n" \
+    "if grown then call('PEXPIREAT', key, text('%d', math.ceil(max / 1000))) end\n" \
+    "return {0, now, purged, 0, left}\n"
+
 static const char put[] =
     BEGIN
     CLAIM
-    "local id, limit = ARGV[1], tonumber(ARGV[4])\n"
-    "local got = call('HMGET', key, 'm', id)\n"
-    "local m, old = got[1], got[2]\n"
-    READ
-    "if m then\n"
-    "  if old then\n"
-    "    local living = sub(old, 1, 1) == 'E'\n"
-    "    if unp('>I7', old, living and 9 or 2) > now then return {1, now, 0} end\n"
-    "    if living then\n"
-    FIND
-    ROW_OF
-    "      call('HSET', key, (row_of(old)), sub(old, 2, 8))\n"
-    "      n, purged = n - 1, purged + 1\n"
-    "    end\n"
-    "  end\n"
-    "  local rows = b - a + tail - head + 1\n"
-    "  if now >= min or rows > n or ttail >= thead then\n"
-    PURGE
-    "  end\n"
-    "  local begin = n >= limit and now >= min and now >= pause or b - a + tail - head >= 2 * n + 128\n"
-    COMPACT
-    "end\n"
-    "local expires, full, grown = now + ARGV[3] * 1000, n >= limit, false\n"
-    "if not full then\n"
-    "  last = math.max(now, last + 1)\n"
-    "  if n == 0 or expires < min then min = expires end\n"
-    "  if b == 0 and head > tail then head, tail = 1, 0 end\n"
-    "  n, tail = n + 1, tail + 1\n"
-    "  if expires > max then max, grown = expires, true end\n"
-    "end\n"
-    WRITE
-    "if full then\n"
-    "  call('HSET', key, 'm', m)\n"
-    "  return {2, now, purged, b > 0 and now + 50000 or min > now and min or pause}\n"
-    "end\n"
-    "local when, i = pack('>I7I7', last, expires), text('%d', tail)\n"
-    "call('HSET', key, id, 'E' .. when .. i, i, when .. id .. ARGV[5] .. ARGV[2], 'm', m)\n"
-    "if grown then call('PEXPIREAT', key, text('%d', math.ceil(max / 1000))) end\n"
-    "return {0, now, purged}\n";
+    "local left = -1\n"
+    STORE;
+
+static const char put_limited[] =
+    BEGIN
+    SPEND
+    STORE;
 
 /* Most boxes are short and have never been longer: all of such a one is read with its m. */
 static const char list[] =
@@ -301,8 +332,11 @@ static const char drop[] =
 const char *cpsd_redis_script_text(enum cpsd_redis_script script)
 {
     static const char *const texts[CPSD_REDIS_SCRIPTS] = {
-        [CPSD_REDIS_PUT] = put,   [CPSD_REDIS_LIST] = list, [CPSD_REDIS_GET] = get,   [CPSD_REDIS_REMOVE] = take,
-        [CPSD_REDIS_ONCE] = once, [CPSD_REDIS_KEEP] = keep, [CPSD_REDIS_LOOK] = look, [CPSD_REDIS_DROP] = drop,
+        [CPSD_REDIS_PUT] = put,     [CPSD_REDIS_PUT_LIMITED] = put_limited,
+        [CPSD_REDIS_LIST] = list,   [CPSD_REDIS_GET] = get,
+        [CPSD_REDIS_REMOVE] = take, [CPSD_REDIS_ONCE] = once,
+        [CPSD_REDIS_KEEP] = keep,   [CPSD_REDIS_LOOK] = look,
+        [CPSD_REDIS_DROP] = drop,
     };
     return texts[script];
 }

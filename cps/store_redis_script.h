@@ -5,13 +5,17 @@
  * box is described beside the scripts.
  *
  * A claim is a second key, and its life in milliseconds the last argument; where it was taken before, the answer is the
- * status CPSD_REDIS_REPLAYED and nothing was done.
+ * status CPSD_REDIS_REPLAYED and nothing was done. Buckets have keys of their own: the one of a box in its slot.
  */
 #define CPSD_REDIS_REPLAYED "REPLAYED"
 
 enum cpsd_redis_script {
     CPSD_REDIS_PUT, /* id, envelope, ttl_ms, box_limit, form -> {0 stored | 1 known | 2 full, now_us, purged[, free_us]}
                      */
+    /* As PUT, behind the claim's key one for each bucket, and behind form for each the microseconds that a token takes
+     * to come, how many it holds, how many are taken -> {0 | 1 | 2 as above, now_us, purged, free_us or 0, left} or
+     * {3 too few tokens, now_us, 0, wait_us, which} */
+    CPSD_REDIS_PUT_LIMITED,
     CPSD_REDIS_LIST,   /* after_us, count, octets -> {now_us, more, {row, ...}} */
     CPSD_REDIS_GET,    /* id -> {now_us[, row]} */
     CPSD_REDIS_REMOVE, /* id -> {1 taken | 0 not there, now_us} */
