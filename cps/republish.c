@@ -345,7 +345,8 @@ void cpsd_republisher_close(struct cpsd_republisher *republisher, void (*closed)
         stir_log_plain(republisher->log, STIR_LOG_WARNING, "republish: %zu deliveries are given up: the server stops",
                        republisher->count);
     }
-    for (struct delivery *delivery; (delivery = republisher->deliveries);) {
+    for (struct delivery *delivery = republisher->deliveries, *next; delivery; delivery = next) {
+        next = delivery->next;
         if (delivery->fetch) {
             cpsd_fetch_cancel(delivery->fetch);
         }
