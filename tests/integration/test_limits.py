@@ -5,7 +5,7 @@ import time
 
 from envelope import envelope
 from harness import Case
-from wire import Closed, Wire
+from wire import Closed, until
 
 FIELDS = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
 
@@ -15,8 +15,10 @@ class Limits(Case):
         self.database = self.redis()
 
     def server(self, name, **keys):
-        return self.cpsd(name=name, policy__publish="open", store__url=self.database.url,
+        one = self.cpsd(name=name, policy__publish="open", store__url=self.database.url,
                          server__workers=1, **{"limits__" + key: value for key, value in keys.items()})  # fmt: skip
+        until(lambda: one.admin_request("/health").status == 200, 20, "the store is there")
+        return one
 
     def publish(self, server, dest):
         return server.publish(dest, envelope())
