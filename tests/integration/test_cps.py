@@ -1,4 +1,5 @@
 """The CPS over TLS (RFC 8816), the same tests with every store."""
+import base64
 import itertools
 import re
 import socket
