@@ -3,7 +3,11 @@
  * line of JSON: answers a second, their latency, and what processor time it took whom.
  *
  *     bench_load publish|retrieve --port N --ca FILE [--connections 32] [--seconds 2 | --count N] [--octets 1000]
- *                [--ttl S] [--base TN] [--boxes N] [--first N] [--answer OCTETS] [--pid PID]...
+ *                [--rate N] [--ttl S] [--base TN] [--boxes N] [--first N] [--answer OCTETS] [--pid PID[,PID]]...
+ *     bench_load publish|retrieve --webdis PORT ...
+ *
+ * With --rate requests come by chance, so many a second, whatever was answered: a latency counts from the moment at
+ * which a request was due, so that a server that stalls is charged for all who wait. webdis is spoken to without TLS.
  */
 #include "tests/bench/load/load.h"
 
@@ -15,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -38,7 +43,10 @@ struct load {
     const struct load_options *options;
     struct load_requests requests;
     struct load_tally tally;
+    struct load_pace pace;
     struct conn conns[CONNECTIONS_MAX];
+    struct conn *idle[CONNECTIONS_MAX]; /* with --rate: a ring of those that wait for something to do */
+    unsigned idle_first, idle_count;
     SSL_CTX *ctx;
     int epoll;
     unsigned under_way;
@@ -96,8 +104,8 @@ static void open_conn(struct load *load, struct conn *conn)
         connect(conn->fd, (struct sockaddr *)&to, sizeof(to)) < 0) {
         die("connecting", strerror(errno));
     }
-    conn->ssl = SSL_new(load->ctx);
-    if (!conn->ssl || SSL_set_fd(conn->ssl, conn->fd) != 1 || SSL_connect(conn->ssl) != 1) {
+    conn->ssl = load->ctx ? SSL_new(load->ctx) : NULL;
+    if (load->ctx && (!conn->ssl || SSL_set_fd(conn->ssl, conn->fd) != 1 || SSL_connect(conn->ssl) != 1)) {
         die_openssl("TLS");
     }
     int flags = fcntl(conn->fd, F_GETFL);
@@ -109,8 +117,10 @@ static void open_conn(struct load *load, struct conn *conn)
 
 static void close_conn(struct conn *conn)
 {
-    (void)SSL_shutdown(conn->ssl);
-    SSL_free(conn->ssl);
+    if (conn->ssl) {
+        (void)SSL_shutdown(conn->ssl);
+        SSL_free(conn->ssl);
+    }
     (void)close(conn->fd);
     stir_buf_free(&conn->request);
     free(conn->in);
@@ -128,16 +138,46 @@ static void make_tls(struct load *load)
 
 /* ---- requests and answers ---- */
 
+/* Returns what was sent; -1 and *again: not now. */
+static int conn_write(struct conn *conn, bool *again)
+{
+    int n = conn->ssl ? SSL_write(conn->ssl, conn->request.ptr, (int)conn->request.len)
+                      : (int)send(conn->fd, conn->request.ptr, conn->request.len, MSG_NOSIGNAL);
+    *again = n <= 0 && (conn->ssl ? SSL_get_error(conn->ssl, n) == SSL_ERROR_WANT_WRITE : errno == EAGAIN);
+    return n;
+}
+
+static int conn_read(struct conn *conn, bool *again)
+{
+    char *to = conn->in + conn->in_len;
+    size_t room = conn->in_cap - conn->in_len;
+    int n = conn->ssl ? SSL_read(conn->ssl, to, (int)room) : (int)recv(conn->fd, to, room, 0);
+    *again = n <= 0 && (conn->ssl ? SSL_get_error(conn->ssl, n) == SSL_ERROR_WANT_READ : n < 0 && errno == EAGAIN);
+    return n;
+}
+
 static void write_request(struct load *load, struct conn *conn)
 {
-    int n = SSL_write(conn->ssl, conn->request.ptr, (int)conn->request.len);
-    bool again = n <= 0 && SSL_get_error(conn->ssl, n) == SSL_ERROR_WANT_WRITE;
-    if (n <= 0 && !again) {
+    bool again;
+    int n = conn_write(conn, &again);
+    if ((n <= 0 && !again) || (!conn->ssl && n > 0 && (size_t)n != conn->request.len)) {
         die_openssl("writing");
     }
     if (again != conn->want_write) {
         watch(load, conn, EPOLL_CTL_MOD, again);
     }
+}
+
+static void send_request(struct load *load, struct conn *conn, uint64_t due_ns)
+{
+    load_requests_put(&load->requests, &conn->request);
+    if (stir_buf_state(&conn->request) != STIR_OK) {
+        die("a request", "out of memory");
+    }
+    conn->waiting = true;
+    conn->sent_ns = due_ns;
+    load->under_way++;
+    write_request(load, conn);
 }
 
 static void next_request(struct load *load, struct conn *conn)
@@ -146,14 +186,26 @@ static void next_request(struct load *load, struct conn *conn)
     if (load->over || (o->count && load->requests.next == o->first + o->count)) {
         return;
     }
-    load_requests_put(&load->requests, &conn->request);
-    if (stir_buf_state(&conn->request) != STIR_OK) {
-        die("a request", "out of memory");
+    if (o->rate) {
+        load->idle[(load->idle_first + load->idle_count++) % CONNECTIONS_MAX] = conn;
+    } else {
+        send_request(load, conn, now_ns());
     }
-    conn->waiting = true;
-    conn->sent_ns = now_ns();
-    load->under_way++;
-    write_request(load, conn);
+}
+
+/* With --rate: sends what is due, as far as there are connections; returns the nanoseconds until the next. */
+static uint64_t send_due(struct load *load)
+{
+    uint64_t now = now_ns();
+    while (!load->over && load->idle_count && load->pace.due_ns <= now) {
+        struct conn *conn = load->idle[load->idle_first];
+        load->idle_first = (load->idle_first + 1) % CONNECTIONS_MAX;
+        load->idle_count--;
+        send_request(load, conn, load->pace.due_ns);
+        load_pace_next(&load->pace);
+        now = now_ns();
+    }
+    return load->idle_count && load->pace.due_ns > now ? load->pace.due_ns - now : UINT64_C(1000000) * STALL_MS;
 }
 
 static void count_answer(struct load *load, struct conn *conn, int status, size_t len)
@@ -174,10 +226,23 @@ static void count_answer(struct load *load, struct conn *conn, int status, size_
     }
 }
 
+/* TLS has things of its own to say to a connection that waits for nothing. */
+static void read_nothing(struct conn *conn)
+{
+    char octet;
+    if (conn->ssl && SSL_read(conn->ssl, &octet, 1) > 0) {
+        die("an answer", "to no request");
+    }
+}
+
 static void read_answer(struct load *load, struct conn *conn)
 {
     int status = 0;
     long len = 0;
+    if (!conn->waiting) {
+        read_nothing(conn);
+        return;
+    }
     while (conn->waiting) {
         if (conn->in_cap - conn->in_len < 16384) {
             conn->in_cap = conn->in_cap ? 2 * conn->in_cap : 32768;
@@ -186,8 +251,9 @@ static void read_answer(struct load *load, struct conn *conn)
                 die("an answer", "too large");
             }
         }
-        int n = SSL_read(conn->ssl, conn->in + conn->in_len, (int)(conn->in_cap - conn->in_len));
-        if (n <= 0 && SSL_get_error(conn->ssl, n) == SSL_ERROR_WANT_READ) {
+        bool again;
+        int n = conn_read(conn, &again);
+        if (again) {
             return;
         }
         if (n <= 0) {
@@ -221,7 +287,7 @@ static void take_cpu(struct load *load, double sign)
         if (cpu < 0) {
             die("processor time", "there is no such process");
         }
-        load->tally.cpu_s[i] += sign * cpu;
+        load->tally.cpu_s[load->options->group[i]] += sign * cpu;
     }
     load->tally.own_s += sign * own_cpu_s();
 }
@@ -231,8 +297,10 @@ static void serve(struct load *load, bool draining)
 {
     struct epoll_event events[64];
     while (draining ? load->under_way > 0 : !finished(load)) {
-        int n = epoll_wait(load->epoll, events, 64, STALL_MS);
-        if (n == 0) {
+        uint64_t ns = load->options->rate ? send_due(load) : UINT64_C(1000000) * STALL_MS;
+        struct timespec patience = {.tv_sec = (time_t)(ns / 1000000000), .tv_nsec = (long)(ns % 1000000000)};
+        int n = epoll_pwait2(load->epoll, events, 64, &patience, NULL);
+        if (n == 0 && patience.tv_sec) {
             die("the server", "it does not answer any more");
         }
         for (int i = 0; i < n; i++) {
@@ -250,13 +318,19 @@ static void run(struct load *load)
 {
     const struct load_options *o = load->options;
     load->epoll = epoll_create1(EPOLL_CLOEXEC);
-    make_tls(load);
+    (void)prctl(PR_SET_TIMERSLACK, 1UL);
+    if (!o->webdis) {
+        make_tls(load);
+    }
     for (unsigned i = 0; i < o->connections; i++) {
         open_conn(load, &load->conns[i]);
     }
     take_cpu(load, -1);
     load->begin_ns = now_ns();
     load->end_ns = load->begin_ns + (uint64_t)(o->seconds * 1e9);
+    if (o->rate) {
+        load_pace_start(&load->pace, o->rate, load->begin_ns);
+    }
     for (unsigned i = 0; i < o->connections; i++) {
         next_request(load, &load->conns[i]);
     }
@@ -277,8 +351,9 @@ static void run(struct load *load)
 static int usage(void)
 {
     (void)fputs("usage: bench_load publish|retrieve --port N --ca FILE [--connections N] [--seconds S | --count N]\n"
-                "                  [--octets N] [--ttl S] [--base TN] [--boxes N] [--first N] [--answer OCTETS]\n"
-                "                  [--pid PID]...\n",
+                "                  [--rate N] [--octets N] [--ttl S] [--base TN] [--boxes N] [--first N]\n"
+                "                  [--answer OCTETS] [--pid PID[,PID]...]...\n"
+                "       bench_load publish|retrieve --webdis PORT ...\n",
                 stderr);
     return 2;
 }
@@ -303,6 +378,21 @@ static bool set_seconds(struct load_options *o, const char *value)
     return end != value && !*end && o->seconds > 0 && o->seconds <= 3600;
 }
 
+/* Processes whose time is told as one: "12,34". */
+static bool set_pids(struct load_options *o, const char *value)
+{
+    for (const char *p = value; p; p = strchr(p, ',') ? strchr(p, ',') + 1 : NULL) {
+        long pid = strtol(p, NULL, 10);
+        if (pid < 1 || pid > INT32_MAX || o->pid_count == LOAD_PIDS) {
+            return false;
+        }
+        o->pids[o->pid_count] = (int)pid;
+        o->group[o->pid_count++] = o->groups;
+    }
+    o->groups++;
+    return true;
+}
+
 static bool set(struct load_options *o, const char *name, const char *value)
 {
     uint64_t n = 0;
@@ -321,8 +411,13 @@ static bool set(struct load_options *o, const char *name, const char *value)
         o->ttl_s = (unsigned)n;
     } else if (strcmp(name, "--answer") == 0 && (good = number(value, 64, 1u << 20, &n))) {
         o->answer = (unsigned)n;
-    } else if (strcmp(name, "--pid") == 0 && (good = o->pid_count < LOAD_PIDS && number(value, 1, INT32_MAX, &n))) {
-        o->pids[o->pid_count++] = (int)n;
+    } else if (strcmp(name, "--webdis") == 0 && (good = number(value, 1, 65535, &n))) {
+        o->port = (uint16_t)n;
+        o->webdis = true;
+    } else if (strcmp(name, "--pid") == 0) {
+        good = set_pids(o, value);
+    } else if (strcmp(name, "--rate") == 0) {
+        good = number(value, 1, 10000000, &o->rate);
     } else if (strcmp(name, "--base") == 0) {
         good = number(value, 1, UINT64_C(100000000000000), &o->base);
     } else if (strcmp(name, "--boxes") == 0) {
@@ -352,7 +447,7 @@ int main(int argc, char **argv)
             return usage();
         }
     }
-    if (!options.port || !options.ca) {
+    if (!options.port || (!options.ca && !options.webdis)) {
         return usage();
     }
     load.options = &options;

@@ -10,7 +10,7 @@
  * The load that bench_load makes: a number of kept-alive TLS connections, each with one request under way. Every
  * publish is another envelope, spread over many destinations; every retrieval is of a box taken at random.
  */
-#define LOAD_PIDS 4
+#define LOAD_PIDS 8
 
 enum load_kind {
     LOAD_PUBLISH,
@@ -27,11 +27,14 @@ struct load_options {
     uint64_t boxes;  /* how many destinations there are */
     uint64_t first;  /* number of the first request: two runs with the same numbers publish the same */
     uint64_t count;  /* stop after so many answers; 0: after seconds */
+    uint64_t rate;   /* requests a second, whether answers come or not; 0: the next one when one was answered */
     double seconds;
     unsigned connections;
-    unsigned answer;     /* octets that the floor server is to answer; 0: it is no floor server */
-    int pids[LOAD_PIDS]; /* whose processor time is to be told */
-    unsigned pid_count;
+    unsigned answer;           /* octets that the floor server is to answer; 0: it is no floor server */
+    bool webdis;               /* Redis' commands as paths, over HTTP without TLS */
+    int pids[LOAD_PIDS];       /* whose processor time is to be told */
+    unsigned group[LOAD_PIDS]; /* which of them are told as one */
+    unsigned pid_count, groups;
 };
 
 /* ---- requests.c: what is sent ---- */
@@ -53,6 +56,16 @@ void load_requests_clear(struct load_requests *requests);
 /* Puts the next request into out, which is emptied before. */
 void load_requests_put(struct load_requests *requests, struct stir_buf *out);
 
+/* ---- pace.c: when it is sent, if not as soon as possible ---- */
+
+struct load_pace {
+    uint64_t rate, seed;
+    uint64_t due_ns; /* the next request's time */
+};
+
+void load_pace_start(struct load_pace *pace, uint64_t rate, uint64_t now_ns);
+void load_pace_next(struct load_pace *pace);
+
 /* ---- answer.c: what is read ---- */
 
 /* Octets of the answer at the start of text, 0 if it is not complete, -1 if it is none. The status goes to *status. */
@@ -69,11 +82,11 @@ struct load_tally {
     uint64_t status[600];
     uint64_t octets;                /* of all answers */
     uint64_t sampled, envelopes;    /* answers that were looked into, and what was in them */
-    double cpu_s[LOAD_PIDS], own_s; /* processor time spent meanwhile */
+    double cpu_s[LOAD_PIDS], own_s; /* processor time spent meanwhile; the first by group */
     double seconds;
 };
 
-/* Processor time (user and system) since the start of a process; negative if it is not there. */
+/* Processor time (user and system) since the start of a process, to the nanosecond; negative if it is not there. */
 double load_cpu_s(int pid);
 
 bool load_tally_add(struct load_tally *tally, int status, size_t octets, uint64_t latency_ns);

@@ -128,6 +128,30 @@ static void stamp(char *at, uint64_t n)
     (void)stir_b64url_encode(at, octets, sizeof(octets));
 }
 
+/* webdis: HSET with the body as the value, without an expiry, since that would be a request of its own. */
+static void put_webdis(const struct load_requests *requests, uint64_t n, struct stir_buf *out)
+{
+    const struct load_options *o = requests->options;
+    static const char fields[] = "HTTP/1.1\r\nHost: cps.example.com\r\nUser-Agent: bench_load\r\nAccept: */*\r\n";
+    if (o->kind == LOAD_RETRIEVE) {
+        stir_buf_printf(out, "GET /HGETALL/cps:%" PRIu64 ".json %s\r\n", o->base + mix(n) % o->boxes, fields);
+    } else {
+        stir_buf_printf(out, "PUT /HSET/cps:%" PRIu64 "/%016" PRIx64 " %sContent-Length: %u\r\n\r\n",
+                        o->base + n % o->boxes, mix(n), fields, o->octets);
+    }
+}
+
+static void put_envelope(const struct load_requests *requests, uint64_t n, struct stir_buf *out)
+{
+    const struct load_options *o = requests->options;
+    char *envelope = stir_buf_extend(out, o->octets);
+    if (envelope) {
+        memcpy(envelope, requests->envelopes + (n % requests->count) * o->octets, o->octets);
+        memcpy(envelope + requests->stamp, requests->chance + mix(~n) % (CHANCE - o->octets), requests->free);
+        stamp(envelope + requests->stamp, mix(n));
+    }
+}
+
 static void put_publish(const struct load_requests *requests, uint64_t n, struct stir_buf *out)
 {
     const struct load_options *o = requests->options;
@@ -143,12 +167,6 @@ static void put_publish(const struct load_requests *requests, uint64_t n, struct
         stir_buf_printf(out, "Answer: %u\r\n", o->answer);
     }
     stir_buf_put(out, "\r\n", 2);
-    char *envelope = stir_buf_extend(out, o->octets);
-    if (envelope) {
-        memcpy(envelope, requests->envelopes + (n % requests->count) * o->octets, o->octets);
-        memcpy(envelope + requests->stamp, requests->chance + mix(~n) % (CHANCE - o->octets), requests->free);
-        stamp(envelope + requests->stamp, mix(n));
-    }
 }
 
 static void put_retrieve(const struct load_options *o, uint64_t n, struct stir_buf *out)
@@ -167,9 +185,14 @@ void load_requests_put(struct load_requests *requests, struct stir_buf *out)
 {
     uint64_t n = requests->next++;
     out->len = 0;
-    if (requests->options->kind == LOAD_PUBLISH) {
+    if (requests->options->webdis) {
+        put_webdis(requests, n, out);
+    } else if (requests->options->kind == LOAD_PUBLISH) {
         put_publish(requests, n, out);
     } else {
         put_retrieve(requests->options, n, out);
+    }
+    if (requests->options->kind == LOAD_PUBLISH) {
+        put_envelope(requests, n, out);
     }
 }

@@ -1,32 +1,17 @@
 #include "tests/bench/load/load.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
+#include <time.h>
 
 double load_cpu_s(int pid)
 {
-    char path[32], text[1024];
-    (void)snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-    if (fd >= 0) {
-        (void)close(fd);
-    }
-    text[n > 0 ? n : 0] = '\0';
-    /* the name in parentheses may hold anything; utime and stime are the 12th and 13th words behind it */
-    char *p = strrchr(text, ')');
-    unsigned long long user = 0, system = 0;
-    for (int word = 0; p && word < 12; word++) {
-        p = strchr(p + 1, ' ');
-    }
-    if (!p) {
+    clockid_t clock;
+    struct timespec t;
+    if (clock_getcpuclockid(pid, &clock) || clock_gettime(clock, &t)) {
         return -1;
     }
-    user = strtoull(p, &p, 10);
-    system = strtoull(p, NULL, 10);
-    return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
 bool load_tally_add(struct load_tally *tally, int status, size_t octets, uint64_t latency_ns)
@@ -58,9 +43,9 @@ static double per_answer(const struct load_tally *tally, double total)
     return tally->answers ? total / (double)tally->answers : 0;
 }
 
-static uint32_t percentile(const struct load_tally *tally, unsigned percent)
+static uint32_t permille(const struct load_tally *tally, unsigned of_1000)
 {
-    return tally->answers ? tally->latency_us[(tally->answers - 1) * percent / 100] : 0;
+    return tally->answers ? tally->latency_us[(tally->answers - 1) * of_1000 / 1000] : 0;
 }
 
 static void print_statuses(const struct load_tally *tally)
@@ -79,15 +64,16 @@ static void print_statuses(const struct load_tally *tally)
 void load_tally_print(struct load_tally *tally, const struct load_options *options)
 {
     qsort(tally->latency_us, tally->answers, sizeof(*tally->latency_us), by_value);
-    printf("{\"answers\":%zu,\"seconds\":%.3f,\"per_s\":%.1f,\"p50_us\":%u,\"p99_us\":%u,\"max_us\":%u,",
-           tally->answers, tally->seconds, (double)tally->answers / tally->seconds, percentile(tally, 50),
-           percentile(tally, 99), percentile(tally, 100));
+    printf("{\"answers\":%zu,\"seconds\":%.3f,\"per_s\":%.1f,\"p50_us\":%u,\"p90_us\":%u,\"p99_us\":%u,\"p999_us\":%u,"
+           "\"max_us\":%u,",
+           tally->answers, tally->seconds, (double)tally->answers / tally->seconds, permille(tally, 500),
+           permille(tally, 900), permille(tally, 990), permille(tally, 999), permille(tally, 1000));
     print_statuses(tally);
     printf(",\"answer_octets\":%.0f,\"envelopes\":%.2f,\"load_cpu_us\":%.2f,\"cpu_us\":[",
            per_answer(tally, (double)tally->octets),
            tally->sampled ? (double)tally->envelopes / (double)tally->sampled : 0,
            per_answer(tally, tally->own_s * 1e6));
-    for (unsigned i = 0; i < options->pid_count; i++) {
+    for (unsigned i = 0; i < options->groups; i++) {
         printf("%s%.2f", i ? "," : "", per_answer(tally, tally->cpu_s[i] * 1e6));
     }
     printf("]}\n");
