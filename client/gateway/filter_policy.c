@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char *const treatments[GW_TREATMENT_COUNT] = {
     [GW_TREAT_TAG] = "tag", [GW_TREAT_DELIVER] = "deliver", [GW_TREAT_REJECT] = "reject"};
@@ -129,7 +130,7 @@ static enum stir_code open_tenants(struct gw_policy *out, const struct gw_config
     if (code == CPS_OK) {
         code = cps_tenants_load(out->tenants, config->tenants_dir, &cause);
     }
-    if (code == CPS_E_IO) {
+    if (code == CPS_E_IO && access(config->tenants_dir, R_OK | X_OK) != 0) {
         return stir_fail(err, STIR_E_IO, "%s", cause.text);
     }
     return code == CPS_OK ? STIR_OK : gw_fail_cps(err, &cause);
