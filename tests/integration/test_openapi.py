@@ -49,13 +49,13 @@ class OpenApi(Case):
             dummies__mode="empty",
         )  # fmt: skip
 
-    def ask(self, name, status, body=None, fields=(), query="", target=None, method=None):
+    def ask(self, name, status, body=None, fields=(), query="", target=None, method=None, server=None):
         """A request of an operation; the answer has the status and is as described."""
         verb, path = TARGETS[name]
-        verb, path = method or verb, (target or path) + query
-        send = self.server.admin_request if name in ADMIN else None
+        verb, path, server = method or verb, (target or path) + query, server or self.server
         fields = {"Content-Type": "application/json" if "passports" in path else None, **dict(fields)}
-        answer = send(path, verb) if send else self.server.request(verb, path, body, {k: v for k, v in fields.items() if v})
+        fields = {name: value for name, value in fields.items() if value}
+        answer = server.admin_request(path, verb) if name in ADMIN else server.request(verb, path, body, fields)
         self.description.check(verb, path, answer)
         self.assertEqual(answer.status, status, answer)
         return answer
@@ -182,6 +182,20 @@ class OpenApi(Case):
                                ("GET", "/"), ("GET", "/passports/1"), ("POST", "/cps/1"), ("OPTIONS", "/health")):  # fmt: skip
             with self.subTest(f"{method} {target}"):
                 self.description.check(method, target, self.server.request(method, target, fields={"Content-Length": "0"}))
+
+    def test_3_limits(self):
+        server = self.cpsd(trust__roots=self.provider.root, limits__read_by_address=1, limits__publish_by_destination=1,
+                           limits__burst_s=1, auth__audience="localhost")  # fmt: skip
+        for name in ("publish", "list", "fetch", "atisRetrieve", "atisRetrieveFor"):
+            method, path = TARGETS[name]
+            with self.subTest(name):
+                for _ in range(20):  # a slow machine gives the bucket time to fill
+                    fields = self.provider.fields("retrieve", DEST, ORIG) if "atis" in name else {}
+                    answer = server.request(method, path, envelope() if name == "publish" else None, fields)
+                    if self.description.check(method, path, answer).status == 429:
+                        break
+                self.assertEqual(answer.status, 429, answer)
+                self.assertEqual(answer.get("RateLimit-Remaining"), "0")
 
     def test_4_without_the_store(self):
         self.redis.signal(signal.SIGSTOP)
