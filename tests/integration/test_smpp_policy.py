@@ -195,20 +195,6 @@ class Reload(SmppCase):
         self.assertEqual(esme.answer(first).status, 0)
         self.assertEqual([m.verdict for m in self.smsc.wait(3)[1:]], ["no-passport"] * 2)
 
-    def test_under_load(self):
-        """Reloads of all kinds while messages are under way: none is lost."""
-        b = self.verifier(self.smsc.port)
-        a = self.signer(b.port)
-        esme = self.esme(a.port)
-        sent = []
-        for i in range(300):
-            sent.append(esme.put(smpp_pdu.SUBMIT, smpp_pdu.message(ALICE, self.bob, b"number %d" % i)))
-            if i % 60 == 30:
-                a.reload(sign__timeout_ms=3000 * SLOW + i)
-                b.reload(trust__max_age_s=60 + i)
-        self.assertEqual({esme.answer(s, 60).status for s in sent}, {0})
-        self.assertEqual({m.verdict for m in self.smsc.wait(300)}, {"passed"})
-
 
 class Check(SmppCase):
     """cps-smpp -t and what it finds."""

@@ -1,6 +1,5 @@
 """A message that its sender repeats, because it was told "later" or nothing at all, is no replay; a replay still is one.
 ESME - sidecar that signs - sidecar that verifies - SMSC, with a CPS between the sidecars."""
-# presets: dev asan
 import os
 import re
 import unittest

@@ -1,0 +1,50 @@
+"""Two sidecars and a CPS with much under way at once, as much of it as possible on other threads."""
+import unittest
+
+import smpp_pdu
+from harness import SLOW
+from smpp_case import ALICE, SmppCase
+from wire import until
+
+
+class Load(SmppCase):
+    def test_thousand_mixed(self):
+        """Genuine and forged ones, over several binds, in full windows: none is lost, none misjudged."""
+        # longer than a busy machine needs for a thousand: what is genuine must not run out of time
+        self.chain(verifier={"verify__wait_ms": 2000 * SLOW})
+        binds = [self.esme(), self.esme(), self.esme(system_id="mallory"), self.esme(system_id="mallory")]
+        expected = {}
+        sent = []
+        for i in range(1000):
+            esme, genuine = binds[i % 4], i % 4 < 2
+            body = smpp_pdu.message(ALICE, (self.bob, self.carol)[i // 4 % 2], b"number %d" % i)
+            expected[b"number %d" % i] = genuine
+            sent.append((esme, esme.put(smpp_pdu.SUBMIT, body)))
+        self.assertEqual({esme.answer(sequence, 60).status for esme, sequence in sent}, {0})
+        got = self.smsc.wait(1000, 60)
+        self.assertEqual({m.octets: m.verdict == "passed" for m in got}, expected)
+        # on a busy machine the CPS may not answer a wait in time: such a message is not passed either
+        self.assertLessEqual({m.verdict for m in got}, {"passed", "no-passport", "msgi-mismatch", "timeout"})
+        self.assertEqual(len(self.b.judged(1000)), 1000)
+        # what a wait ended without is still on its way to the CPS and back
+        until(lambda: self.b.metrics()["operations"] == 0, 20 * SLOW, "nothing is under way")
+        metrics = self.b.metrics()
+        self.assertEqual((metrics["undecided"], metrics["operations_queued"]), (0, 0))
+
+    def test_reloads(self):
+        """Reloads of all kinds while messages are under way: none is lost."""
+        b = self.verifier(self.smsc.port)
+        a = self.signer(b.port)
+        esme = self.esme(a.port)
+        sent = []
+        for i in range(300):
+            sent.append(esme.put(smpp_pdu.SUBMIT, smpp_pdu.message(ALICE, self.bob, b"number %d" % i)))
+            if i % 60 == 30:
+                a.reload(sign__timeout_ms=3000 * SLOW + i)
+                b.reload(trust__max_age_s=60 + i)
+        self.assertEqual({esme.answer(s, 60).status for s in sent}, {0})
+        self.assertEqual({m.verdict for m in self.smsc.wait(300)}, {"passed"})
+
+
+if __name__ == "__main__":
+    unittest.main()
