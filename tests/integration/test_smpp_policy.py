@@ -3,7 +3,6 @@
 import os
 import re
 import subprocess
-import time
 import unittest
 
 import smpp_pdu

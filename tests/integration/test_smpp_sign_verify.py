@@ -1,11 +1,9 @@
 """cps-smpp signs on one side and verifies on the other: what is vouched for passes, what is not is told."""
 # presets: dev asan
-import os
 import unittest
 
 import smpp_pdu
 from smpp_case import ALICE, MALLORY, SHORT, SmppCase
-from smpp_peer import Esme
 from smpp_pdu import split, tlv
 
 TEXT = b"Your parcel is at the door."
