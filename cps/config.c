@@ -84,7 +84,7 @@ const struct stir_conf_key cpsd_config_table[] = {
             "After SIGTERM requests that are under way have so many seconds to be answered."),
     INT_KEY("server", "max_head_bytes", max_head_bytes, "8192", 512, 65000, true,
             "Request line and header fields together; beyond it 431."),
-    INT_KEY("server", "max_body_bytes", max_body_bytes, "16384", 1024, 16384, true, "A request's body; beyond it 413."),
+    INT_KEY("server", "max_body_bytes", max_body_bytes, "16384", 1024, 65536, true, "A request's body; beyond it 413."),
     INT_KEY("server", "max_wait_s", max_wait_s, "30", 0, 300, true,
             "The longest Prefer: wait=N that is granted, in seconds."),
     INT_KEY("server", "list_max_entries", list_max_entries, "250", 1, 100000, true,
@@ -185,6 +185,10 @@ const struct stir_conf_key cpsd_config_table[] = {
              "if-present: a certificate that a list names is refused, a list that is missing or stale is not held "
              "against the others. required: each "
              "certificate needs a current list that covers its issuer."),
+    INT_KEY("keys", "max_age_s", keys_max_age_s, "300", 0, 86400, true,
+            "For so long readers may keep a key record without asking again (Cache-Control), but not beyond its end."),
+    INT_KEY("keys", "skew_s", keys_skew_s, "60", 0, 3600, true,
+            "How far ahead of this server's clock a key record may have been issued."),
     STRING_KEY("numbers", "table", numbers_table, "", 0, true,
                "File that says which SPC holds a number: lines of prefix,spc and perhaps the URL of that provider's "
                "CPS; the longest prefix counts. Empty: only certificates that name numbers hold any."),

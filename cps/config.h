@@ -101,6 +101,9 @@ struct cpsd_config {
     char *atis_ca_file;
     int64_t atis_peer_timeout_ms;
     int64_t atis_queue_max;
+    /* [keys] */
+    int64_t keys_max_age_s;
+    int64_t keys_skew_s;
     /* [numbers] */
     char *numbers_table; /* "" or a file, see common/numtable.h */
     char *country_code;

@@ -9,6 +9,8 @@ static const char *const route_names[CPSD_ROUTE_COUNT] = {
     [CPSD_ROUTE_DELETE] = "delete",
     [CPSD_ROUTE_ATIS_PUBLISH] = "atis_publish",
     [CPSD_ROUTE_ATIS_RETRIEVE] = "atis_retrieve",
+    [CPSD_ROUTE_KEYS_PUT] = "keys_put",
+    [CPSD_ROUTE_KEYS_GET] = "keys_get",
     [CPSD_ROUTE_HEALTH] = "health",
     [CPSD_ROUTE_READY] = "ready",
     [CPSD_ROUTE_METRICS] = "metrics",
@@ -24,7 +26,7 @@ static const char *const republish_outcomes[CPSD_REPUBLISH_OUTCOMES] = {
 };
 
 static const int statuses[CPSD_STATUS_COUNT] = {
-    200, 201, 204, 304, 400, 401, 403, 404, 405, 408, 411, 413, 415, 417, 422, 429, 431, 500, 503, 505,
+    200, 201, 204, 304, 400, 401, 403, 404, 405, 408, 409, 411, 413, 415, 417, 422, 429, 431, 500, 503, 505,
 };
 
 const char *const cpsd_token_refused_names[] = {
@@ -51,7 +53,7 @@ const char *const cpsd_token_refused_names[] = {
 
 void cpsd_metrics_request(struct cpsd_metrics *metrics, enum cpsd_route_id route, int status, uint64_t us)
 {
-    size_t row = 17; /* 500 */
+    size_t row = 18; /* 500 */
     for (size_t i = 0; i < CPSD_STATUS_COUNT; i++) {
         if (statuses[i] == status) {
             row = i;

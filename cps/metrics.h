@@ -16,6 +16,8 @@ enum cpsd_route_id {
     CPSD_ROUTE_DELETE,
     CPSD_ROUTE_ATIS_PUBLISH, /* both shapes of the path, republish too */
     CPSD_ROUTE_ATIS_RETRIEVE,
+    CPSD_ROUTE_KEYS_PUT,
+    CPSD_ROUTE_KEYS_GET,
     CPSD_ROUTE_HEALTH,
     CPSD_ROUTE_READY,
     CPSD_ROUTE_METRICS,
@@ -56,7 +58,7 @@ enum cpsd_token_refused {
 };
 extern const char *const cpsd_token_refused_names[]; /* for logs and metrics */
 
-#define CPSD_STATUS_COUNT 20
+#define CPSD_STATUS_COUNT 21
 #define CPSD_LATENCY_BUCKETS 14 /* 50 us * 2^i, the last is open */
 
 struct cpsd_metrics {

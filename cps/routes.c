@@ -2,6 +2,7 @@
 
 #include "cps/admin.h"
 #include "cps/auth.h"
+#include "cps/keys.h"
 #include "cps/limits.h"
 #include "cps/passports.h"
 #include "cps/ppts.h"
@@ -23,6 +24,8 @@ const struct cpsd_route cpsd_routes[] = {
      cpsd_passports_publish, false},
     {CPSD_GET, "/passports/{spc}/{dest}/{orig}", CPSD_ACT_ATIS_RETRIEVE, CPSD_ROUTE_ATIS_RETRIEVE, cpsd_passports_path,
      cpsd_passports_retrieve, false},
+    {CPSD_PUT, "/keys/{subject}", CPSD_ACT_KEYS_PUT, CPSD_ROUTE_KEYS_PUT, cpsd_keys_path, cpsd_keys_put, false},
+    {CPSD_GET, "/keys/{subject}", CPSD_ACT_KEYS_GET, CPSD_ROUTE_KEYS_GET, cpsd_keys_path, cpsd_keys_get, false},
     {CPSD_GET, "/health", CPSD_ACT_NONE, CPSD_ROUTE_HEALTH, NULL, cpsd_admin_health, false},
     {CPSD_GET, "/ready", CPSD_ACT_NONE, CPSD_ROUTE_READY, NULL, cpsd_admin_ready, true},
     {CPSD_GET, "/metrics", CPSD_ACT_NONE, CPSD_ROUTE_METRICS, NULL, cpsd_admin_metrics, true},

@@ -1,0 +1,180 @@
+#include "cps/keys.h"
+
+#include "common/b64.h"
+#include "common/keyrecord.h"
+#include "cps/keys_common.h"
+#include "cps/passports_box.h"
+#include "cps/ppts_common.h"
+#include "cps/problem.h"
+
+#include <openssl/sha.h>
+#include <stdio.h>
+
+#define SPC_SCHEME "spc:"
+
+void cpsd_keys_name_spc(struct stir_identity *out, const char *spc)
+{
+    *out = (struct stir_identity){.kind = STIR_IDENTITY_URI};
+    out->len = (unsigned)snprintf(out->text, sizeof(out->text), SPC_SCHEME "%.*s", STIR_SPC_MAX, spc);
+}
+
+void cpsd_keys_etag(char out[CPSD_KEYS_ETAG], struct stir_view text)
+{
+    uint8_t digest[SHA256_DIGEST_LENGTH];
+    (void)SHA256((const unsigned char *)text.ptr, text.len, digest);
+    out[0] = '"';
+    size_t n = 1 + stir_b64url_encode(out + 1, digest, 16);
+    out[n] = '"';
+    out[n + 1] = '\0';
+}
+
+/* ---- the path ---- */
+
+/* "spc%3A709J" and "spc:709J" alike. */
+static struct stir_view without_scheme(struct stir_view segment)
+{
+    static const char *const schemes[] = {"spc:", "spc%3A", "spc%3a"};
+    for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+        size_t n = strlen(schemes[i]);
+        if (segment.len > n && memcmp(segment.ptr, schemes[i], n) == 0) {
+            return stir_view(segment.ptr + n, segment.len - n);
+        }
+    }
+    return stir_view(NULL, 0);
+}
+
+/* Digits that may be a short code or a provider's: what is put tells. */
+static bool record_is_for_spc(const struct cpsd_request *request, const char *spc)
+{
+    struct stir_keyrecord *record = NULL;
+    bool is = request->method == CPSD_PUT &&
+              stir_keyrecord_parse(&record, request->body.ptr, request->body.len, NULL) == STIR_OK &&
+              stir_tnauth_has_spc(&record->claims, spc);
+    stir_keyrecord_free(record);
+    return is;
+}
+
+bool cpsd_keys_path(struct cpsd_request *request)
+{
+    const struct stir_numbering *numbering = &request->service->numbering;
+    struct stir_view segment = request->segment[0], code = without_scheme(segment);
+    struct stir_error err = {0};
+    char spc[STIR_SPC_MAX + 1];
+    bool is_spc = cpsd_passports_spc(spc, code.len ? code : segment, &err) == STIR_OK && !strchr(spc, ':');
+    bool is_tn = !code.len &&
+                 stir_identity_from_path(&request->dest, segment.ptr, segment.len, numbering, &err) == STIR_OK &&
+                 request->dest.kind == STIR_IDENTITY_TN;
+    if (is_tn && is_spc && request->dest.len <= numbering->short_code_digits && record_is_for_spc(request, spc)) {
+        is_tn = false;
+    }
+    if (!is_tn && !is_spc) {
+        cpsd_problem(request, 400, "the path does not name a number or a provider",
+                     "key records are for numbers, and for service provider codes (spc:CODE)", 0, NULL);
+        return false;
+    }
+    if (!is_tn) {
+        cpsd_keys_name_spc(&request->dest, spc);
+    }
+    request->has_dest = true;
+    return true;
+}
+
+/* ---- get ---- */
+
+#define NONE_MATCH_MAX 255
+
+struct get_state {
+    unsigned next;                       /* of the names that it may be kept under */
+    char none_match[NONE_MATCH_MAX + 1]; /* If-None-Match; a longer one is as good as none */
+};
+
+/* The names in their order; false: no more. */
+static bool name_record(struct stir_identity *out, const struct cpsd_request *request, unsigned which)
+{
+    const struct cpsd_trusted *trusted = request->service->trusted;
+    struct stir_numtable_row row;
+    bool tn = request->dest.kind == STIR_IDENTITY_TN;
+    switch (which) {
+    case 0:
+        *out = request->dest;
+        return true;
+    case 1:
+        tn = tn && trusted && trusted->numbers && stir_numtable_find(trusted->numbers, request->dest.text, &row);
+        cpsd_keys_name_spc(out, tn ? row.spc : "");
+        return true; /* a code of no characters has no record */
+    case 2:
+        cpsd_keys_name_spc(out, request->dest.text);
+        return tn && request->dest.len <= STIR_SPC_MAX;
+    default:
+        return false;
+    }
+}
+
+/* Without weak comparison's subtleties: our tags are strong, so a W/ before one changes nothing (RFC 9110 13.1.2). */
+static bool names_tag(struct stir_view field, const char *tag)
+{
+    size_t n = strlen(tag);
+    if (stir_view_is(field, "*")) {
+        return true;
+    }
+    for (size_t i = 0; i + n <= field.len; i++) {
+        if (memcmp(field.ptr + i, tag, n) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void answer_record(struct cpsd_request *request, const struct cpsd_store_result *result)
+{
+    const struct get_state *state = (const void *)request->state;
+    const struct cpsd_entry *entry = &result->entries[0];
+    int64_t left_s = (entry->expires_us - result->now_us) / 1000000;
+    int64_t most_s = request->service->config->keys_max_age_s;
+    char etag[CPSD_KEYS_ETAG], cache[64];
+    left_s = left_s < 0 ? 0 : left_s;
+    cpsd_keys_etag(etag, entry->envelope);
+    (void)snprintf(cache, sizeof(cache), "public, max-age=%lld", (long long)(left_s < most_s ? left_s : most_s));
+    struct cpsd_response response = {.status = 304};
+    if (!names_tag(stir_view_str(state->none_match), etag)) {
+        response = (struct cpsd_response){.status = 200, .content_type = CPSD_KEYS_TYPE, .body = entry->envelope};
+    }
+    cpsd_response_field(&response, "ETag", etag);
+    cpsd_response_field(&response, "Cache-Control", cache);
+    cpsd_respond(request, &response);
+}
+
+static void looked(void *arg, const struct cpsd_store_result *result);
+
+static void look(struct cpsd_request *request)
+{
+    struct get_state *state = (void *)request->state;
+    struct stir_identity name;
+    if (name_record(&name, request, state->next++)) {
+        cpsd_store_look(request->service->store, &name, cpsd_request_claim(request), looked, request);
+    } else {
+        cpsd_problem(request, 404, stir_strerror(STIR_E_NOT_FOUND), "no key record was put for this subject", 0, NULL);
+    }
+}
+
+static void looked(void *arg, const struct cpsd_store_result *result)
+{
+    struct cpsd_request *request = arg;
+    if (result->code == STIR_OK && result->count) {
+        answer_record(request, result);
+    } else if (result->code == STIR_E_NOT_FOUND) {
+        look(request);
+    } else {
+        cpsd_ppts_store_problem(request, result);
+    }
+}
+
+void cpsd_keys_get(struct cpsd_request *request)
+{
+    struct get_state *state = (void *)request->state;
+    struct stir_view field = request->fields[CPSD_IF_NONE_MATCH];
+    if (field.len <= NONE_MATCH_MAX && field.len) {
+        memcpy(state->none_match, field.ptr, field.len);
+    }
+    look(request);
+}

@@ -1,0 +1,13 @@
+#pragma once
+
+#include "cps/request.h"
+
+/* Shared by cps/keys*.c. */
+#define CPSD_KEYS_TYPE "application/jwt"
+#define CPSD_KEYS_ETAG 32 /* octets of an entity tag with its quotes and NUL, or fewer */
+
+/* "spc:CODE" as the name of a provider's record. */
+void cpsd_keys_name_spc(struct stir_identity *out, const char *spc);
+
+/* The entity tag of a record's text, with quotes. */
+void cpsd_keys_etag(char out[CPSD_KEYS_ETAG], struct stir_view text);
