@@ -79,7 +79,7 @@ const struct ctl_command ctl_cmd_publish = {
             .text = "store envelopes at the CPS",
             .details = "Reads envelopes, one a line, from FILE or standard input.",
             .operand = "FILE",
-            .groups = {&own_group, &ctl_group_cps, &ctl_group_numbers},
+            .groups = {&own_group, &ctl_group_cps, &ctl_group_finding, &ctl_group_roots, &ctl_group_numbers},
             .required = {"cps", "dest"},
         },
     .run = run,

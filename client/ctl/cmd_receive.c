@@ -55,7 +55,8 @@ const struct ctl_command ctl_cmd_receive = {
         {
             .name = "receive",
             .text = "retrieve, decrypt and verify the PASSporT of a message that arrived",
-            .groups = {&ctl_group_message, &own_group, &ctl_group_cps, &ctl_group_trust, &ctl_group_numbers},
+            .groups = {&ctl_group_message, &own_group, &ctl_group_cps, &ctl_group_finding, &ctl_group_trust,
+                       &ctl_group_numbers},
             .required = {"cps", "trust", "key", "orig", "dest"},
         },
     .run = run,

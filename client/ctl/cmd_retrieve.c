@@ -64,7 +64,7 @@ const struct ctl_command ctl_cmd_retrieve = {
             .details =
                 "Envelopes go to standard output, one a line, in order of arrival. Some may be dummies: only the\n"
                 "receiver's key tells.",
-            .groups = {&own_group, &ctl_group_cps, &ctl_group_numbers},
+            .groups = {&own_group, &ctl_group_cps, &ctl_group_finding, &ctl_group_roots, &ctl_group_numbers},
             .required = {"cps", "dest"},
         },
     .run = run,

@@ -40,6 +40,12 @@ static const char *split(const struct ctl_list *dests, const char *to, size_t *d
     return to;
 }
 
+/* Without a key of its own, a destination's are looked for: for that they are pinned, or their record is verified. */
+static bool find_keys(const struct ctl_args *args)
+{
+    return args->trust || args->pinned;
+}
+
 static enum ctl_exit assign(struct ctl *ctl, struct recipients *r)
 {
     const struct ctl_list *dests = &ctl->args.dest;
@@ -54,8 +60,8 @@ static enum ctl_exit assign(struct ctl *ctl, struct recipients *r)
                 list[item->key_count++] = r->keys.items[k];
             }
         }
-        if (item->key_count == 0) {
-            return ctl_usage(ctl, "--to: no key for %s", item->dest);
+        if (item->key_count == 0 && !find_keys(&ctl->args)) {
+            return ctl_usage(ctl, "--to: no key for %s, nor --trust or --pinned to find it by", item->dest);
         }
     }
     return CTL_GOOD;
@@ -64,9 +70,9 @@ static enum ctl_exit assign(struct ctl *ctl, struct recipients *r)
 static enum ctl_exit recipients_read(struct ctl *ctl, struct recipients *r)
 {
     const struct ctl_args *args = &ctl->args;
-    r->files.items = calloc(args->to.count, sizeof(*r->files.items));
-    r->dest_of = calloc(args->to.count, sizeof(*r->dest_of));
-    r->lists = calloc(args->to.count * args->dest.count, sizeof(const struct cps_key *));
+    r->files.items = calloc(args->to.count + 1, sizeof(*r->files.items));
+    r->dest_of = calloc(args->to.count + 1, sizeof(*r->dest_of));
+    r->lists = calloc(args->to.count * args->dest.count + 1, sizeof(const struct cps_key *));
     r->items = calloc(args->dest.count, sizeof(*r->items));
     if (!r->files.items || !r->dest_of || !r->lists || !r->items) {
         return ctl_no_memory(ctl);
@@ -74,7 +80,7 @@ static enum ctl_exit recipients_read(struct ctl *ctl, struct recipients *r)
     for (size_t i = 0; i < args->to.count; i++) {
         r->files.items[r->files.count++] = split(&args->dest, args->to.items[i], &r->dest_of[i]);
     }
-    enum ctl_exit status = ctl_keys_load(ctl, &r->keys, &r->files, false);
+    enum ctl_exit status = r->files.count ? ctl_keys_load(ctl, &r->keys, &r->files, false) : CTL_GOOD;
     return status == CTL_GOOD ? assign(ctl, r) : status;
 }
 
@@ -135,7 +141,8 @@ static enum ctl_exit run(struct ctl *ctl)
 }
 
 static const struct ctl_option own[] = {
-    {"to", CTL_LIST, "[WHO=]FILE", CTL_AT(to), .text = "a receiver's public key, JWK or PEM; WHO names its --dest"},
+    {"to", CTL_LIST, "[WHO=]FILE", CTL_AT(to),
+     .text = "a receiver's public key, JWK or PEM; WHO names its --dest. Without it the key is found"},
     {"with-chain", CTL_FLAG, NULL, CTL_AT(with_chain),
      .text = "let the certificate chain travel along in the envelope"},
     {"ttl", CTL_NUMBER, "SECONDS", CTL_AT(ttl_s), .text = "how long the CPS is to keep it; as long as it likes if 0",
@@ -148,10 +155,12 @@ const struct ctl_command ctl_cmd_send = {
         {
             .name = "send",
             .text = "sign, encrypt and publish a message's PASSporT",
-            .details = "When it is done the CPS has the PASSporT, and the message itself may be sent.",
+            .details = "When it is done the CPS has the PASSporT, and the message itself may be sent. Keys that --to "
+                       "does not\n"
+                       "give are those of --pinned, or of the destination's key record, which --trust verifies.",
             .groups = {&ctl_group_message, &ctl_group_signer, &ctl_group_tenant, &own_group, &ctl_group_cps,
-                       &ctl_group_numbers},
-            .required = {"cps", "to", "orig", "dest"},
+                       &ctl_group_finding, &ctl_group_roots, &ctl_group_numbers},
+            .required = {"cps", "orig", "dest"},
         },
     .run = run,
 };

@@ -17,3 +17,6 @@ extern const struct ctl_command ctl_cmd_receive;
 extern const struct ctl_command ctl_cmd_health;
 extern const struct ctl_command ctl_cmd_stat;
 extern const struct ctl_command ctl_cmd_box;
+extern const struct ctl_command ctl_cmd_keys_make; /* cmd_keys_make.c; the other two are cmd_keys.c */
+extern const struct ctl_command ctl_cmd_keys_put;
+extern const struct ctl_command ctl_cmd_keys_get;

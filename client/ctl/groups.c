@@ -31,7 +31,8 @@ static const struct ctl_option tenant[] = {
 const struct ctl_group ctl_group_tenant = CTL_GROUP("A tenant instead", tenant);
 
 static const struct ctl_option cps[] = {
-    {"cps", CTL_TEXT, "URL", CTL_AT(cps), .text = "the CPS, https://HOST[:PORT]", .env = "CPS_URL"},
+    {"cps", CTL_TEXT, "URL", CTL_AT(cps), .text = "the CPS, https://HOST[:PORT]; several with commas",
+     .env = "CPS_URL"},
     {"ca", CTL_TEXT, "FILE", CTL_AT(ca),
      .text = "PEM, who vouches for the CPS's TLS certificate; else the system's authorities", .env = "CPS_CA"},
     {"tls-cert", CTL_TEXT, "FILE", CTL_AT(tls_cert), .text = "PEM, our own TLS certificate"},
@@ -66,10 +67,10 @@ static const struct ctl_option trust[] = {
      .text = "ports to fetch certificates from, instead of 443 and 8443"},
     {"x5u-allow-private", CTL_FLAG, NULL, CTL_AT(x5u_allow_private),
      .text = "fetch certificates from private and loopback addresses too"},
-    {"max-age", CTL_NUMBER, "SECONDS", CTL_AT(max_age_s), .text = "how old a PASSporT may be",
-     .initial = CPS_MAX_AGE_CALL_S, .min = 1, .max = CPS_MAX_AGE_LIMIT_S},
     {"clock-skew", CTL_NUMBER, "SECONDS", CTL_AT(clock_skew_s), .text = "how far in the future it may be",
      .initial = 60, .min = 0, .max = 3600},
+    {"max-age", CTL_NUMBER, "SECONDS", CTL_AT(max_age_s), .text = "how old a PASSporT may be",
+     .initial = CPS_MAX_AGE_CALL_S, .min = 1, .max = CPS_MAX_AGE_LIMIT_S},
     {"at", CTL_TIME, "TIME", CTL_AT(at), .text = "judge as of this time instead of now"},
     {"allow-spc", CTL_FLAG, NULL, CTL_AT(allow_spc),
      .text = "a service provider code in the certificate suffices for any number"},
@@ -79,6 +80,21 @@ static const struct ctl_option trust[] = {
      .text = "remember here which PASSporTs were used, so that none passes twice"},
 };
 const struct ctl_group ctl_group_trust = CTL_GROUP("Whom to trust", trust);
+
+/* For those who verify key records and no message: the rows up to --clock-skew. */
+const struct ctl_group ctl_group_roots = {"Whom to trust", trust, 9};
+
+static const struct ctl_option finding[] = {
+    {"numbers", CTL_TEXT, "FILE", CTL_AT(numbers_file),
+     .text = "whose numbers are, and where their CPS is: lines of prefix,spc[,cps_url]", .env = "CPS_NUMBERS"},
+    {"pinned", CTL_TEXT, "FILE", CTL_AT(pinned),
+     .text = "keys that are known: JSON, {\"12155551212\": [JWK], \"1215555*\": [JWK]}"},
+    {"route-by-record", CTL_FLAG, NULL, CTL_AT(route_by_record),
+     .text = "ask the destination's key record for its CPS before --cps is used"},
+    {"record-allow-private", CTL_FLAG, NULL, CTL_AT(record_allow_private),
+     .text = "a record may name a CPS at a private or loopback address"},
+};
+const struct ctl_group ctl_group_finding = CTL_GROUP("Finding keys and CPSs", finding);
 
 static const struct ctl_option numbers[] = {
     {"country-code", CTL_TEXT, "DIGITS", CTL_AT(country_code), .text = "put before national numbers"},

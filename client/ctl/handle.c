@@ -143,6 +143,10 @@ enum ctl_exit ctl_cps_open(struct ctl *ctl, struct cps **out)
         .now_arg = &args->at,
     };
     fill_trust(&options, args, ports);
+    options.numbers_file = args->numbers_file;
+    options.pinned_file = args->pinned;
+    options.route_by_record = args->route_by_record;
+    options.record_allow_private = args->record_allow_private;
     if (cps_new(out, &options, &err) != CPS_OK) {
         return ctl_fail_cps(ctl, &err);
     }

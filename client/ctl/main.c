@@ -7,9 +7,9 @@
 
 /* In the order in which a message goes its way. */
 static const struct ctl_command *const commands[] = {
-    &ctl_cmd_pki,     &ctl_cmd_keygen,   &ctl_cmd_sign,    &ctl_cmd_encrypt, &ctl_cmd_publish,
-    &ctl_cmd_send,    &ctl_cmd_retrieve, &ctl_cmd_decrypt, &ctl_cmd_verify,  &ctl_cmd_receive,
-    &ctl_cmd_inspect, &ctl_cmd_health,   &ctl_cmd_stat,    &ctl_cmd_box,
+    &ctl_cmd_pki,      &ctl_cmd_keygen,  &ctl_cmd_sign,      &ctl_cmd_encrypt,  &ctl_cmd_publish,  &ctl_cmd_send,
+    &ctl_cmd_retrieve, &ctl_cmd_decrypt, &ctl_cmd_verify,    &ctl_cmd_receive,  &ctl_cmd_inspect,  &ctl_cmd_health,
+    &ctl_cmd_stat,     &ctl_cmd_box,     &ctl_cmd_keys_make, &ctl_cmd_keys_put, &ctl_cmd_keys_get,
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
@@ -59,6 +59,21 @@ static const struct ctl_command *find_command(const char *name)
     return NULL;
 }
 
+/* A command of two words, "keys put", or of one; *used becomes how many of argv they are. */
+static const struct ctl_command *find_words(int argc, char *const *argv, int *used)
+{
+    char words[64];
+    *used = 2;
+    if (argc > 1 && (size_t)snprintf(words, sizeof(words), "%s %s", argv[0], argv[1]) < sizeof(words)) {
+        const struct ctl_command *command = find_command(words);
+        if (command) {
+            return command;
+        }
+    }
+    *used = 1;
+    return find_command(argv[0]);
+}
+
 static enum ctl_exit unknown_command(struct ctl *ctl, const char *name)
 {
     const char *names[COMMANDS + 2];
@@ -67,6 +82,9 @@ static enum ctl_exit unknown_command(struct ctl *ctl, const char *name)
     }
     names[COMMANDS] = "help";
     names[COMMANDS + 1] = "version";
+    if (strcmp(name, "keys") == 0) {
+        return ctl_usage(ctl, "keys: is followed by make, put or get");
+    }
     const char *nearest = ctl_nearest(name, names, COMMANDS + 2);
     return nearest ? ctl_usage(ctl, "%.40s: no such command; did you mean %s?", name, nearest)
                    : ctl_usage(ctl, "%.40s: no such command; see cpsctl help", name);
@@ -103,10 +121,12 @@ static enum ctl_exit help(struct ctl *ctl, int argc, char *const *argv)
         if (command) {
             return ctl_usage(ctl, "help: takes the name of one command");
         }
-        command = find_command(argv[i]);
+        int used;
+        command = find_words(argc - i, argv + i, &used);
         if (!command) {
             return unknown_command(ctl, argv[i]);
         }
+        i += used - 1;
     }
     return answer_help(ctl, command);
 }
@@ -117,9 +137,10 @@ static enum ctl_exit dispatch(struct ctl *ctl, int argc, char *const *argv)
         return ctl_usage(ctl, "a command is missing; see cpsctl help");
     }
     const char *name = argv[1];
-    const struct ctl_command *command = find_command(name);
+    int used;
+    const struct ctl_command *command = find_words(argc - 1, argv + 1, &used);
     if (command) {
-        return run_command(ctl, command, argc - 2, argv + 2);
+        return run_command(ctl, command, argc - 1 - used, argv + 1 + used);
     }
     if (strcmp(name, "help") == 0 || strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
         return help(ctl, argc - 2, argv + 2);

@@ -72,6 +72,12 @@ struct ctl_args {
     bool require_msgi;
     const char *replay_file;
     int64_t at; /* 0: now */
+    /* finding keys and CPSs */
+    const char *numbers_file;
+    const char *pinned;
+    bool route_by_record;
+    bool record_allow_private;
+    const char *record_cps;
     /* numbers */
     const char *country_code;
     const char *national_prefix;

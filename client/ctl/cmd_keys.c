@@ -1,0 +1,166 @@
+/* cpsctl keys put and keys get. */
+#include "client/ctl/commands.h"
+#include "client/ctl/date.h"
+#include "client/ctl/groups.h"
+#include "client/ctl/handle.h"
+#include "client/ctl/input.h"
+#include "client/ctl/render.h"
+#include "common/keyrecord.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- put ---- */
+
+static enum ctl_exit put_for(struct ctl *ctl, struct cps *cps, const char *subject, const struct stir_keyrecord *record,
+                             json_t *list)
+{
+    struct cps_error err = {0};
+    if (cps_put_keys(cps, subject, record->token, record->token_len, &err) != CPS_OK) {
+        return ctl_fail_cps(ctl, &err);
+    }
+    stir_buf_puts(&ctl->text, "put  ");
+    ctl_put_safe(&ctl->text, subject);
+    stir_buf_puts(&ctl->text, "\n");
+    return json_array_append_new(list, json_string(subject)) == 0 ? CTL_GOOD : ctl_no_memory(ctl);
+}
+
+/* Under each code and number that it is for; a range has no name of its own. */
+static enum ctl_exit put_for_all(struct ctl *ctl, struct cps *cps, const struct stir_keyrecord *record, json_t *list)
+{
+    enum ctl_exit status = CTL_GOOD;
+    char subject[STIR_TN_MAX + 8];
+    for (size_t i = 0; status == CTL_GOOD && i < record->claims.count; i++) {
+        const struct stir_tnauth_entry *entry = &record->claims.entries[i];
+        if (entry->kind != STIR_TNAUTH_RANGE) {
+            (void)snprintf(subject, sizeof(subject), "%s%s", entry->kind == STIR_TNAUTH_SPC ? "spc:" : "",
+                           entry->value);
+            status = put_for(ctl, cps, subject, record, list);
+        }
+    }
+    if (status == CTL_GOOD && json_array_size(list) == 0) {
+        status =
+            ctl_usage(ctl, "--for WHO: missing: the record has nothing but ranges, so which number is it put for?");
+    }
+    return status;
+}
+
+static enum ctl_exit read_record(struct ctl *ctl, struct stir_keyrecord **out)
+{
+    struct stir_buf file = {0};
+    struct stir_error err = {0};
+    enum ctl_exit status = ctl_file_read(ctl, &file, ctl->args.operand, STIR_KEYRECORD_MAX);
+    while (file.len && (file.ptr[file.len - 1] == '\n' || file.ptr[file.len - 1] == ' ')) {
+        file.len--;
+    }
+    if (status == CTL_GOOD && stir_keyrecord_parse(out, file.ptr ? file.ptr : "", file.len, &err) != STIR_OK) {
+        (void)stir_fail_prefix(&err, err.code, "%s", ctl_file_name(ctl->args.operand));
+        status = ctl_fail(ctl, &err);
+    }
+    stir_buf_free(&file);
+    return status;
+}
+
+static enum ctl_exit run_put(struct ctl *ctl)
+{
+    struct stir_keyrecord *record = NULL;
+    struct cps *cps = NULL;
+    json_t *list = json_array();
+    enum ctl_exit status = read_record(ctl, &record);
+    if (status == CTL_GOOD) {
+        status = ctl_cps_open(ctl, &cps);
+    }
+    if (status == CTL_GOOD) {
+        status = ctl->args.box ? put_for(ctl, cps, ctl->args.box, record, list) : put_for_all(ctl, cps, record, list);
+    }
+    /* What was put before a failure is put: it is told. */
+    ctl->keep = json_array_size(list) > 0;
+    if (status == CTL_GOOD || ctl->keep) {
+        enum ctl_exit answered = ctl_answer(ctl, json_pack("{s:O}", "put", list));
+        status = status == CTL_GOOD ? answered : status;
+    }
+    json_decref(list);
+    cps_free(cps);
+    stir_keyrecord_free(record);
+    return status;
+}
+
+/* ---- get ---- */
+
+static json_t *thumbprints(const struct cps_found_keys *found)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; list && i < found->key_count; i++) {
+        (void)json_array_append_new(list, json_string(found->thumbprints[i]));
+    }
+    return list;
+}
+
+static enum ctl_exit answer(struct ctl *ctl, const struct cps_found_keys *found)
+{
+    char issued[CTL_DATE_MAX], expires[CTL_DATE_MAX];
+    if (found->pinned) {
+        return ctl_answer_rendered(ctl, json_pack("{s:s, s:b, s:o}", "kind", "keys", "pinned", true, "keys",
+                                                  thumbprints(found)));
+    }
+    return ctl_answer_rendered(ctl, json_pack("{s:s, s:s, s:s, s:s, s:o, s:s*, s:s*}", "kind", "key record", "signer",
+                                              found->signer, "issued", ctl_date_text(issued, found->issued), "until",
+                                              ctl_date_text(expires, found->expires), "keys", thumbprints(found), "cps",
+                                              found->cps_url, "record", ctl->args.json ? found->record : NULL));
+}
+
+static enum ctl_exit run_get(struct ctl *ctl)
+{
+    struct cps_found_keys found = {0};
+    struct cps *cps = NULL;
+    struct cps_error err = {0};
+    enum ctl_exit status = ctl_check_identity(ctl, "dest", ctl->args.box);
+    if (status == CTL_GOOD) {
+        status = ctl_cps_open(ctl, &cps);
+    }
+    if (status == CTL_GOOD && cps_find_keys(cps, ctl->args.box, &found, &err) != CPS_OK) {
+        status = ctl_fail_cps(ctl, &err);
+    }
+    if (status == CTL_GOOD) {
+        status = answer(ctl, &found);
+    }
+    cps_found_keys_clear(&found);
+    cps_free(cps);
+    return status;
+}
+
+static const struct ctl_option put_own[] = {
+    {"for", CTL_TEXT, "WHO", CTL_AT(box),
+     .text = "under which code (spc:CODE) or number; all that the record names one by one if not given"},
+};
+static const struct ctl_group put_group = CTL_GROUP("Putting", put_own);
+
+const struct ctl_command ctl_cmd_keys_put = {
+    .syntax =
+        {
+            .name = "keys put",
+            .text = "give a key record to a CPS's directory",
+            .operand = "FILE",
+            .groups = {&put_group, &ctl_group_cps},
+            .required = {"cps"},
+        },
+    .run = run_put,
+};
+
+static const struct ctl_option get_own[] = {
+    {"dest", CTL_TEXT, "WHO", CTL_AT(box), .text = "whose keys: a number"},
+};
+static const struct ctl_group get_group = CTL_GROUP("Getting", get_own);
+
+const struct ctl_command ctl_cmd_keys_get = {
+    .syntax =
+        {
+            .name = "keys get",
+            .text = "find a destination's keys, and verify who says so",
+            .details = "As send does it. Prints the keys' thumbprints (RFC 7638), who signed, and until when.",
+            .groups = {&get_group, &ctl_group_cps, &ctl_group_finding, &ctl_group_roots, &ctl_group_numbers},
+            .required = {"cps", "dest"},
+        },
+    .run = run_get,
+};
