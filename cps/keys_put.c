@@ -1,5 +1,7 @@
 /* Key records as they are taken. */
 #include "common/keyrecord.h"
+#include "cps/auth_rules.h"
+#include "cps/certs.h"
 #include "cps/keys.h"
 #include "cps/keys_common.h"
 #include "cps/ppts_common.h"
@@ -8,8 +10,13 @@
 #include <strings.h>
 #include <time.h>
 
+#define WAITS_MAX 8 /* what was fetched for somebody else may be gone again before we look */
+
 struct put_state {
+    struct cpsd_certs_wait wait; /* first */
+    struct cpsd_request *request;
     struct stir_keyrecord *record;
+    unsigned waits;
 };
 
 static struct put_state *state_of(struct cpsd_request *request)
@@ -76,9 +83,17 @@ static void kept(void *arg, const struct cpsd_store_result *result)
 static void keep(struct cpsd_request *request)
 {
     const struct stir_keyrecord *record = state_of(request)->record;
-    int64_t left_s = record->exp - (int64_t)time(NULL);
-    cpsd_store_keep(request->service->store, &request->dest, stir_view(record->token, record->token_len),
-                    (left_s > 1 ? left_s : 1) * 1000, record->iat, cpsd_request_claim(request), kept, request);
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    int64_t left_ms = (record->exp - (int64_t)now.tv_sec) * 1000 - now.tv_nsec / 1000000;
+    if (left_ms <= 0) {
+        struct stir_error err = {0};
+        (void)stir_fail(&err, STIR_E_STALE, "the key record has expired");
+        refuse(request, 422, &err);
+        return;
+    }
+    cpsd_store_keep(request->service->store, &request->dest, stir_view(record->token, record->token_len), left_ms,
+                    record->iat, cpsd_request_claim(request), kept, request);
 }
 
 /* With the chain that signed it, which is verified where there are roots. */
@@ -102,6 +117,8 @@ static void judge(struct cpsd_request *request, const struct stir_chain *chain)
     }
 }
 
+/* ---- the chain ---- */
+
 static void judge_by_x5c(struct cpsd_request *request)
 {
     struct stir_chain *chain = NULL;
@@ -112,6 +129,69 @@ static void judge_by_x5c(struct cpsd_request *request)
         refuse(request, err.code == STIR_E_NOMEM ? 503 : 422, &err);
     }
     stir_chain_unref(chain);
+}
+
+static void judge_by_x5u(struct cpsd_request *request);
+
+static void arrived(struct cpsd_notice *notice)
+{
+    struct put_state *state = (struct put_state *)notice;
+    state->request->hurry = NULL;
+    judge_by_x5u(state->request);
+}
+
+/* The client is gone, or the server is being stopped. */
+static void hurry(struct cpsd_request *request)
+{
+    struct stir_error err = {0};
+    request->hurry = NULL;
+    cpsd_certs_leave(request->service->certs, &state_of(request)->wait);
+    (void)stir_fail(&err, STIR_E_UNAVAILABLE, "the server is stopping");
+    refuse(request, 503, &err);
+}
+
+/* What the record needs is in it, or in the request's state: nothing of the connection's buffer is kept. */
+static void judge_by_x5u(struct cpsd_request *request)
+{
+    const struct cpsd_service *service = request->service;
+    struct put_state *state = state_of(request);
+    struct stir_chain *chain = NULL;
+    struct stir_error err = {0};
+    enum cpsd_certs_found found = stir_x5u_check(&service->auth->x5u, state->record->x5u, &err) != STIR_OK
+                                      ? CPSD_CERTS_FAILED
+                                      : cpsd_certs_get(service->certs, &chain, state->record->x5u, service->trusted,
+                                                       (int64_t)time(NULL), &service->auth->certs, &state->wait, &err);
+    if (found == CPSD_CERTS_LATER) {
+        if (!service->draining && ++state->waits <= WAITS_MAX) {
+            request->hurry = hurry;
+            return;
+        }
+        cpsd_certs_leave(service->certs, &state->wait);
+        (void)stir_fail(&err, STIR_E_UNAVAILABLE, "x5u: too many certificates are asked for");
+    }
+    if (found == CPSD_CERTS_FOUND) {
+        judge(request, chain);
+    } else {
+        refuse(request, cpsd_status_of(err.code), &err);
+    }
+    stir_chain_unref(chain);
+}
+
+/* Without roots there is nobody to trust, and nothing is fetched: readers verify by themselves. */
+static void find_chain(struct cpsd_request *request)
+{
+    const struct cpsd_service *service = request->service;
+    struct put_state *state = state_of(request);
+    if (state->record->x5c_count) {
+        judge_by_x5c(request);
+    } else if (!service->trusted || !service->trusted->trust || !service->certs || !service->auth) {
+        keep(request);
+    } else {
+        state->request = request;
+        state->wait.notice.arrived = arrived;
+        state->wait.port = service->port;
+        judge_by_x5u(request);
+    }
 }
 
 void cpsd_keys_put(struct cpsd_request *request)
@@ -134,5 +214,5 @@ void cpsd_keys_put(struct cpsd_request *request)
         refuse(request, code == STIR_E_TOO_BIG ? 413 : code == STIR_E_NOMEM ? 503 : 422, &err);
         return;
     }
-    judge_by_x5c(request);
+    find_chain(request);
 }

@@ -6,6 +6,7 @@
 #include "client/lib/route.h"
 #include "client/lib/task.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -149,18 +150,50 @@ static void conclude(struct cps_exchange *exchange)
     }
 }
 
+/* What the path says, and dest for a number. A code is written so that nobody takes it for a short number. */
+static enum cps_code read_subject(struct stir_identity *out, bool *is_spc, const struct cps *cps, const char *subject,
+                                  const struct stir_keyrecord *record, struct cps_error *err)
+{
+    static const char scheme[] = "spc:";
+    bool has_scheme = strncmp(subject, scheme, sizeof(scheme) - 1) == 0;
+    const char *code = has_scheme ? subject + sizeof(scheme) - 1 : subject;
+    *is_spc = has_scheme || stir_tnauth_has_spc(&record->claims, code);
+    if (!*is_spc) {
+        return cps_dest_check(out, cps, subject, err);
+    }
+    *out = (struct stir_identity){.kind = STIR_IDENTITY_URI};
+    out->len = (unsigned)snprintf(out->text, sizeof(out->text), "spc:%.40s", code);
+    return CPS_OK;
+}
+
+static enum cps_code prepare_put(struct putting *op, struct cps *cps, const char *subject, const char *record,
+                                 size_t len, struct cps_error *err)
+{
+    struct stir_keyrecord *parsed = NULL;
+    struct stir_error cause = {0};
+    struct stir_identity name;
+    bool is_spc = false;
+    enum stir_code read = stir_keyrecord_parse(&parsed, record, len, &cause);
+    if (read != STIR_OK) {
+        return cps_fail_stir(err, read, &cause);
+    }
+    enum cps_code code = read_subject(&name, &is_spc, cps, subject, parsed, err);
+    stir_keyrecord_free(parsed);
+    if (code == CPS_OK) {
+        code = cps_ask_keys(&op->exchange.transfer.request, cps, name.text, is_spc ? NULL : &name, record, len, err);
+    }
+    return code == CPS_OK ? cps_exchange_aim(&op->exchange, NULL, err) : code;
+}
+
 enum cps_code cps_put_keys(struct cps *cps, const char *subject, const char *record, size_t len, struct cps_error *err)
 {
     struct putting op = {0};
-    if (!cps || !subject || !record || strnlen(subject, 65) > 64) {
-        return cps_fail(err, CPS_E_INVAL, "a pointer is NULL, or subject is too long");
+    if (!cps || !subject || !record) {
+        return cps_fail(err, CPS_E_INVAL, "a pointer is NULL");
     }
     cps_exchange_init(&op.exchange, cps);
     op.exchange.conclude = conclude;
-    enum cps_code code = cps_ask_keys(&op.exchange.transfer.request, cps, subject, record, len, err);
-    if (code == CPS_OK) {
-        code = cps_exchange_aim(&op.exchange, NULL, err);
-    }
+    enum cps_code code = prepare_put(&op, cps, subject, record, len, err);
     if (code == CPS_OK) {
         code = cps_task_run(&op.exchange.task, err);
     }

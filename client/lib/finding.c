@@ -141,7 +141,8 @@ static enum cps_code prepare(struct finding *finding, struct cps *cps, struct cp
         return cps_fail(err, CPS_E_CONFIG,
                         "no trusted roots are configured (trust_file): no key record can be verified");
     }
-    enum cps_code code = cps_ask_keys(&finding->transfer.request, cps, finding->dest.text, NULL, 0, err);
+    enum cps_code code =
+        cps_ask_keys(&finding->transfer.request, cps, finding->dest.text, &finding->dest, NULL, 0, err);
     return code == CPS_OK ? cps_route_to_directory(&finding->transfer.request.route, cps, &finding->dest, err) : code;
 }
 

@@ -134,8 +134,8 @@ enum cps_code cps_ask_health(struct cps_request *out, const struct cps *cps, str
     return end_path(out, &url, err);
 }
 
-enum cps_code cps_ask_keys(struct cps_request *out, const struct cps *cps, const char *subject, const char *record,
-                           size_t len, struct cps_error *err)
+enum cps_code cps_ask_keys(struct cps_request *out, const struct cps *cps, const char *subject,
+                           const struct stir_identity *dest, const char *record, size_t len, struct cps_error *err)
 {
     struct stir_buf url = {0};
     if (record && (len == 0 || len > STIR_KEYRECORD_MAX)) {
@@ -154,6 +154,9 @@ enum cps_code cps_ask_keys(struct cps_request *out, const struct cps *cps, const
         .response_max = STIR_KEYRECORD_MAX,
         .timeout_ms = cps->options.request_timeout_ms,
     };
+    if (dest) {
+        out->dest = *dest;
+    }
     enum cps_code code = end_path(out, &url, err);
     if (code != CPS_OK || !record) {
         return code;

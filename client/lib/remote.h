@@ -18,9 +18,11 @@ enum cps_code cps_ask_retrieve(struct cps_request *out, const struct cps *cps, c
 enum cps_code cps_ask_remove(struct cps_request *out, const struct cps *cps, const struct stir_identity *dest,
                              const char *id, struct cps_error *err) STIR_MUST_CHECK;
 enum cps_code cps_ask_health(struct cps_request *out, const struct cps *cps, struct cps_error *err) STIR_MUST_CHECK;
-/* Puts a key record, or gets it with record NULL. */
-enum cps_code cps_ask_keys(struct cps_request *out, const struct cps *cps, const char *subject, const char *record,
-                           size_t len, struct cps_error *err) STIR_MUST_CHECK;
+/* Puts a key record under a subject, "spc:CODE" or a number's text, or gets it with record NULL. dest: the number, for
+ * the token; NULL: none. */
+enum cps_code cps_ask_keys(struct cps_request *out, const struct cps *cps, const char *subject,
+                           const struct stir_identity *dest, const char *record, size_t len,
+                           struct cps_error *err) STIR_MUST_CHECK;
 
 /* CPS_OK for a 2xx; otherwise what happened, from the transfer or from the status and its problem details. */
 enum cps_code cps_answer_status(const struct cps_response *response, struct cps_error *err) STIR_MUST_CHECK;

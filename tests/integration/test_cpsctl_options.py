@@ -191,7 +191,7 @@ class NobodyThere(Case):
             (["publish", *self.cps, "--dest", "abc", "envelope"], "--dest"),
             (["publish", *self.cps, "--dest", DEST, "--ttl", "-1", "envelope"], "--ttl"),
             (["retrieve", *self.cps, "--dest", "../x"], "--dest"),
-            ([*send], "--to [WHO=]FILE: missing"),
+            ([*send], "--to: no key for 12155551213"),
             ([*send, "--to", "missing"], "missing"),
             ([*send, "--to", "bob.jwk.nope"], "bob.jwk.nope"),
             ([*send, "--dest", "12155551299", "--to", f"{DEST}=bob.pub"], "--to: no key for 12155551299"),
