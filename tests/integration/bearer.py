@@ -57,10 +57,12 @@ class Provider:
         r, s = utils.decode_dss_signature(self.key.sign(signed.encode(), ec.ECDSA(hashes.SHA256())))
         return f"{signed}.{b64url(r.to_bytes(32, 'big') + s.to_bytes(32, 'big'))}"
 
-    def token(self, action, dest, orig=None, passports=None, header=None, age=0, **claims):
+    def token(self, action, dest=None, orig=None, passports=None, header=None, age=0, **claims):
         """A claim given as None is left out. passports is the array, or the claim as it is to be."""
-        all_claims = {"action": action, "aud": "localhost", "dest": identity(dest), "iat": int(time.time()) - age,
+        all_claims = {"action": action, "aud": "localhost", "iat": int(time.time()) - age,
                       "iss": self.spc, "jti": str(uuid.uuid4())}  # fmt: skip
+        if dest:
+            all_claims["dest"] = identity(dest)
         if orig:
             all_claims["orig"] = identity(orig)
         if passports is not None:

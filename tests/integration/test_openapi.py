@@ -2,6 +2,7 @@
 seen that is not documented."""
 # presets: dev asan
 import json
+import os
 import re
 import signal
 import time
@@ -9,7 +10,7 @@ import time
 import jsonschema
 from bearer import Provider, digest_of_body
 from description import METHODS, PATH, Description, Mismatch
-from envelope import envelope, envelope_id
+from envelope import b64url, envelope, envelope_id, x25519_public
 from harness import HOME, SLOW, Case
 from wire import Response, Wire
 
@@ -26,6 +27,8 @@ TARGETS = {
     "atisRetrieve": ("GET", f"/passports/{DEST}/{ORIG}"),
     "atisPublishTo": ("POST", f"/passports/{SPC}/{DEST}/{ORIG}"),
     "atisRetrieveFor": ("GET", f"/passports/{SPC}/{DEST}/{ORIG}"),
+    "keysPut": ("PUT", f"/keys/spc%3A{SPC}"),
+    "keysGet": ("GET", f"/keys/spc%3A{SPC}"),
     "health": ("GET", "/health"),
     "ready": ("GET", "/ready"),
     "metrics": ("GET", "/metrics"),
@@ -111,11 +114,11 @@ class OpenApi(Case):
             if name in OPEN:
                 continue
             with self.subTest(name):
-                dest = path.split("/")[-2 if "passports" in path else 2]
-                orig = path.split("/")[-1] if "passports" in path else None
-                body = json.dumps({"passports": ["x"]}) if method == "POST" else None
+                parts = path.split("/")
+                dest, orig = parts[-2:] if "passports" in path else (parts[2] if "cps" in path else None, None)
+                body = json.dumps({"passports": ["x"]}) if method in ("POST", "PUT") else None
                 self.ask(name, 401, body, {"Authorization": "Bearer rubbish"})
-                wrong = "keys" if name != "remove" else "publish"
+                wrong = "delete" if name != "remove" else "publish"
                 self.ask(name, 403, body, self.provider.fields(wrong, dest, orig, ["x"] if body else None))
 
     def test_3_cps(self):
@@ -173,6 +176,33 @@ class OpenApi(Case):
         self.ask("atisRetrieveFor", 403, fields=self.other.fields("retrieve", DEST, ORIG))
         self.publish_atis("atisPublishTo", 400, [envelope()], exp=None)
 
+    def record(self, age=0):
+        key = {"kty": "OKP", "crv": "X25519", "x": b64url(x25519_public(os.urandom(32)))}
+        now = int(time.time()) - age
+        claims = {"iss": SPC, "spc": [SPC], "keys": [key], "iat": now, "exp": now + 7200}
+        return self.provider.sign({"alg": "ES256", "typ": "cps-keys+jwt", "x5c": self.provider.x5c}, claims)
+
+    def test_3_keys(self):
+        old, new = self.record(60), self.record()
+
+        def put(status, record, kind="application/jwt", who=self.provider, target=None):
+            token = who.fields("keys", passports=digest_of_body(record))
+            return self.ask("keysPut", status, record, {**token, "Content-Type": kind}, target=target)
+
+        self.ask("keysGet", 404)
+        self.ask("keysPut", 401, new, {"Content-Type": "application/jwt"})
+        put(403, new, who=self.other)
+        put(415, new, "text/plain")
+        put(422, "x")
+        put(400, new, target="/keys/im%3Aalice%40example.com")
+        put(201, new)
+        put(200, new)
+        put(409, old)
+        answer = self.ask("keysGet", 200)
+        self.ask("keysGet", 200, method="HEAD")
+        self.ask("keysGet", 304, fields={"If-None-Match": answer.get("ETag")})
+        self.ask("keysGet", 400, target="/keys/im%3Aalice%40example.com")
+
     def test_3_others(self):
         for name in OPEN:
             self.ask(name, 200)
@@ -186,7 +216,7 @@ class OpenApi(Case):
     def test_3_limits(self):
         server = self.cpsd(trust__roots=self.provider.root, limits__read_by_address=1, limits__publish_by_destination=1,
                            limits__burst_s=1, auth__audience="localhost")  # fmt: skip
-        for name in ("publish", "list", "fetch", "atisRetrieve", "atisRetrieveFor"):
+        for name in ("publish", "list", "fetch", "atisRetrieve", "atisRetrieveFor", "keysGet"):
             method, path = TARGETS[name]
             with self.subTest(name):
                 for _ in range(20):  # a slow machine gives the bucket time to fill
@@ -210,6 +240,10 @@ class OpenApi(Case):
             self.publish_atis(name, 503, some, fields={"Idempotency-Key": "two"})
             self.ask(name.replace("Publish", "Retrieve").replace("To", "For"), 503,
                      fields=self.provider.fields("retrieve", DEST, ORIG))  # fmt: skip
+        self.ask("keysGet", 503)
+        record = self.record()
+        token = self.provider.fields("keys", passports=digest_of_body(record))
+        self.ask("keysPut", 503, record, {**token, "Content-Type": "application/jwt"})
         self.ask("health", 503)
         self.ask("ready", 503)
         self.ask("box", 503)
