@@ -13,8 +13,9 @@ run=(libwebsockets17 libwebsockets-evlib-uv libuv1 libssl3 libhiredis0.14 libjan
 build=(libwebsockets-dev libuv1-dev libssl-dev libhiredis-dev libjansson-dev libcurl4-openssl-dev libinih-dev
        libsqlite3-dev libcunit1-dev cmake ninja-build pkg-config gcc libc6-dev)
 test=(curl openssl jq valgrind clang libclang-rt-dev clang-tidy clang-format nghttp2-client python3 python3-jwcrypto
-      tcpdump git kannel kannel-extras tshark libsmpp34-dev
-      scdoc lintian debootstrap shellcheck systemd prometheus python3-yaml)
+      python3-cryptography tcpdump git kannel kannel-extras tshark libsmpp34-dev
+      scdoc lintian debootstrap shellcheck systemd prometheus python3-yaml
+      haproxy python3-h2)
 bench=(nginx libnginx-mod-http-lua lua-nginx-redis webdis redis-tools libcjose-dev gnuplot-nox)
 
 set=${1:-build}

@@ -85,7 +85,8 @@ class CallersCase(Case):
 
     @classmethod
     def keys(cls):
-        return {"certificate": cls.certificate, "trust__roots": f"{cls.dir}/roots.pem", "trust__crl_issuer_file": f"{cls.dir}/crl-issuer.pem",
+        return {"certificate": cls.certificate, "trust__roots": f"{cls.dir}/roots.pem",
+                "trust__crl_issuer_file": f"{cls.dir}/crl-issuer.pem",
                 "numbers__table": f"{cls.dir}/numbers.csv", "server__client_certificates": "optional",
                 "trust__crl_files": ", ".join(f"{cls.dir}/{name}.crl" for name in ("direct", "root", "indirect")),
                 "log__access": "yes", "dummies__mode": "empty"}  # fmt: skip

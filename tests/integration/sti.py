@@ -14,7 +14,8 @@ DAY = datetime.timedelta(days=1)
 
 def _tlv(tag, octets):
     assert len(octets) < 65536
-    head = [len(octets)] if len(octets) < 128 else [0x81, len(octets)] if len(octets) < 256 else [0x82, *divmod(len(octets), 256)]
+    n = len(octets)
+    head = [n] if n < 128 else [0x81, n] if n < 256 else [0x82, *divmod(n, 256)]
     return bytes([tag, *head]) + octets
 
 
@@ -48,8 +49,9 @@ class Cert:
         self.serial = x509.random_serial_number()
         signer = issuer or self
         builder = (
-            x509.CertificateBuilder().subject_name(self.subject).issuer_name(signer.subject).public_key(self.key.public_key())
-            .serial_number(self.serial).not_valid_before(_now() + life[0] * DAY).not_valid_after(_now() + life[1] * DAY)
+            x509.CertificateBuilder().subject_name(self.subject).issuer_name(signer.subject)
+            .public_key(self.key.public_key()).serial_number(self.serial)
+            .not_valid_before(_now() + life[0] * DAY).not_valid_after(_now() + life[1] * DAY)
             .add_extension(x509.BasicConstraints(ca, None), True)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(self.key.public_key()), False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.key.public_key()), False)
@@ -63,7 +65,8 @@ class Cert:
 
     @staticmethod
     def _usage(text):
-        return x509.KeyUsage("signatures" in text, False, False, False, False, "certs" in text, "crls" in text, False, False)
+        signatures, certs, crls = (word in text for word in ("signatures", "certs", "crls"))
+        return x509.KeyUsage(signatures, False, False, False, False, certs, crls, False, False)
 
     @property
     def der(self):

@@ -44,12 +44,15 @@ class Reload(CallersCase):
         pem = self.root.pem
         crl = sti.crl(self.ca)
         table = {
-            "roots.pem": [(pem[: len(pem) // 2], "roots.pem"), (b"", "roots.pem"), (pem + b"-----BEGIN CERTIFICATE-----\nAAAA\n", "roots.pem"),
+            "roots.pem": [(pem[: len(pem) // 2], "roots.pem"), (b"", "roots.pem"),
+                          (pem + b"-----BEGIN CERTIFICATE-----\nAAAA\n", "roots.pem"),
                           (self.certs["other SPC"].pem, "roots.pem"), (None, "No such file")],
-            "ca.crl": [(crl[: len(crl) // 2], "ca.crl"), (b"\x30\x82", "ca.crl"), (pem, "ca.crl"), (None, "No such file"),
+            "ca.crl": [(crl[: len(crl) // 2], "ca.crl"), (b"\x30\x82", "ca.crl"), (pem, "ca.crl"),
+                       (None, "No such file"),
                        (sti.crl(sti.Cert("ca", None, ca=True), indirect=True), "ca.crl")],
             "issuer.pem": [(None, "No such file")],
-            "numbers.csv": [(b"1215555,1111\n12155", "line 2"), (b"1215555,1111\n1215555,2222\n", "line 2: the prefix is there already"),
+            "numbers.csv": [(b"1215555,1111\n12155", "line 2"),
+                            (b"1215555,1111\n1215555,2222\n", "line 2: the prefix is there already"),
                             (b"\x00\x01", "NUL"), (None, "No such file")],
         }  # fmt: skip
         for name, rows in table.items():
@@ -89,7 +92,8 @@ class Reload(CallersCase):
         for status in (404, 401):
             with Wire(self.here.address) as connection:
                 connection.sock = context.wrap_socket(connection.sock, server_hostname="localhost", session=session)
-                self.assertEqual((connection.sock.session_reused, ask(connection, "delete").status), (session is not None, status))
+                seen = (connection.sock.session_reused, ask(connection, "delete").status)
+                self.assertEqual(seen, (session is not None, status))
                 session = connection.sock.session
             self.file("ca.crl", sti.crl(self.ca, [self.certs["holder by table"]]))
             self.here.reload()
@@ -154,7 +158,8 @@ class Fetched(CallersCase):
         self.addCleanup(self.site.shutdown)
 
     def start(self, **more):
-        keys = {**self.keys(), "trust__crl_files": "", "trust__crl_urls": f"{self.url}/ca.crl", "trust__crl_refresh_s": 1,
+        keys = {**self.keys(), "trust__crl_files": "", "trust__crl_urls": f"{self.url}/ca.crl",
+                "trust__crl_refresh_s": 1,
                 "trust__crl_ca_file": self.certificate[0], "policy__delete": "holder", **more}  # fmt: skip
         return self.cpsd(**keys, server__workers=3)
 
@@ -176,7 +181,8 @@ class Fetched(CallersCase):
         self.assertEqual({self.ask(server, "holder by TN") for _ in range(12)}, {404})
         # one that is no good, or none at all, changes nothing
         for answer, says in ((sti.crl(self.ca)[:200], "ca.crl"), (b"", "0 octets"), (404, "answered 404"),
-                             (302, "answered 302"), (sti.crl(sti.Cert("ca", None, ca=True), indirect=True), "ca.crl")):  # fmt: skip
+                             (302, "answered 302"),
+                             (sti.crl(sti.Cert("ca", None, ca=True), indirect=True), "ca.crl")):  # fmt: skip
             with self.subTest(says=says):
                 seen, asked = len(server.log()), len(self.site.asked)
                 self.site.lists["/ca.crl"] = answer

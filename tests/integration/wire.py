@@ -121,12 +121,13 @@ class Wire:
 
 def request(method, path, body=None, fields=()):
     lines = [f"{method} {path} HTTP/1.1", "Host: localhost"]
-    fields = dict(fields)
+    fields = list(fields.items() if isinstance(fields, dict) else fields)
     if body is not None:
         body = body.encode() if isinstance(body, str) else body
-        fields.setdefault("Content-Length", str(len(body)))
-        fields.setdefault("Content-Type", "application/passport")
-    lines += [f"{name}: {value}" for name, value in fields.items() if value is not None]
+        given = {name for name, _ in fields}
+        defaults = [("Content-Length", str(len(body))), ("Content-Type", "application/passport")]
+        fields += [(name, value) for name, value in defaults if name not in given]
+    lines += [f"{name}: {value}" for name, value in fields if value is not None]
     return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + (body or b"")
 
 
