@@ -13,7 +13,8 @@
 
 const char *const stir_token_actions[] = {
     [STIR_TOKEN_PUBLISH] = "publish", [STIR_TOKEN_RETRIEVE] = "retrieve", [STIR_TOKEN_REPUBLISH] = "republish",
-    [STIR_TOKEN_DELETE] = "delete",   [STIR_TOKEN_KEYS] = "keys",         [STIR_TOKEN_ACTIONS] = NULL,
+    [STIR_TOKEN_DELETE] = "delete",   [STIR_TOKEN_KEYS] = "keys",         [STIR_TOKEN_REPORT] = "report",
+    [STIR_TOKEN_ACTIONS] = NULL,
 };
 
 enum stir_code stir_token_uuid(char out[STIR_TOKEN_UUID], struct stir_error *err)

@@ -23,10 +23,11 @@ enum stir_token_action {
     STIR_TOKEN_REPUBLISH,
     STIR_TOKEN_DELETE, /* beyond ATIS: DELETE of an envelope */
     STIR_TOKEN_KEYS,   /* beyond ATIS: PUT of a key record */
+    STIR_TOKEN_REPORT, /* beyond ATIS: a report of a bogus envelope */
     STIR_TOKEN_ACTIONS,
 };
 
-/* "publish", "retrieve", "republish", "delete", "keys"; NULL-terminated, for options and documentation. */
+/* "publish", "retrieve", "republish", "delete", "keys", "report"; NULL-terminated, for options and documentation. */
 extern const char *const stir_token_actions[];
 
 /* What a token is to say. Borrowed pointers, read only during the call. */

@@ -60,6 +60,8 @@ static enum stir_token_action action_of(const struct stir_token *token, enum cps
         return token->action == STIR_TOKEN_REPUBLISH ? STIR_TOKEN_REPUBLISH : STIR_TOKEN_PUBLISH;
     case CPSD_ACT_DELETE:
         return STIR_TOKEN_DELETE;
+    case CPSD_ACT_REPORT:
+        return STIR_TOKEN_REPORT;
     case CPSD_ACT_KEYS_PUT:
         return STIR_TOKEN_KEYS;
     default:
@@ -139,7 +141,8 @@ static enum stir_code check_body(const struct cpsd_request *request, const struc
                                  const struct cpsd_route *route, struct stir_error *err)
 {
     struct stir_buf array = {0};
-    if (route->method != CPSD_POST && route->method != CPSD_PUT) {
+    bool bare = route->action == CPSD_ACT_REPORT && request->body.len == 0; /* all that it says is in the path */
+    if (bare || (route->method != CPSD_POST && route->method != CPSD_PUT)) {
         return STIR_OK;
     }
     if (stir_token_wants_array(token)) {

@@ -132,3 +132,16 @@ struct cpsd_spent cpsd_buckets_spend(struct cpsd_buckets *buckets, const struct 
     (void)pthread_mutex_unlock(&buckets->lock);
     return spent;
 }
+
+void cpsd_buckets_owe(struct cpsd_buckets *buckets, const struct cpsd_bucket *bucket, int64_t now_us)
+{
+    int64_t token_us = cpsd_bucket_token_us(bucket);
+    int64_t most_us = now_us + token_us * bucket->burst + CPSD_DEBT_US;
+    (void)pthread_mutex_lock(&buckets->lock);
+    struct node *node = find(buckets, "", bucket->name, now_us);
+    if (node) {
+        int64_t full_us = later(now_us, node->full_us) + token_us * bucket->cost;
+        node->full_us = full_us < most_us ? full_us : most_us;
+    }
+    (void)pthread_mutex_unlock(&buckets->lock);
+}

@@ -44,6 +44,11 @@ void cpsd_buckets_free(struct cpsd_buckets *buckets);
 struct cpsd_spent cpsd_buckets_spend(struct cpsd_buckets *buckets, const struct cpsd_spend *spend, const char *scope,
                                      int64_t now_us);
 
+/* Takes bucket->cost tokens from a bucket of that name whether it has them or not; it is short of them for at most
+ * CPSD_DEBT_US. */
+#define CPSD_DEBT_US (INT64_C(3600) * 1000000)
+void cpsd_buckets_owe(struct cpsd_buckets *buckets, const struct cpsd_bucket *bucket, int64_t now_us);
+
 /* Time that one token takes to come. */
 static inline int64_t cpsd_bucket_token_us(const struct cpsd_bucket *bucket)
 {

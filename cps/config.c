@@ -122,6 +122,9 @@ const struct stir_conf_key cpsd_config_table[] = {
         "limits", "connections_by_address", connections_by_address, "0", 0, 1000000, true,
         "Connections of one client address (IPv6: a /64) to this server; beyond it new ones are closed at once. 0: no "
         "limit. Not for an edge in front: all come from it."),
+    INT_KEY("limits", "report_cost", report_cost, "10", 0, 100000, true,
+            "A holder's report of a bogus envelope takes so many envelopes from what its publisher may publish "
+            "(publish_by_spc), whose debt lasts an hour at most. 0: reports are counted only."),
     ENUM_KEY("dummies", "mode", dummies_mode, "steady", dummy_modes, true,
              "steady: each box has dummies that come and go whether messages arrive or not, so that a reader learns "
              "nothing. empty: an empty box "

@@ -59,6 +59,7 @@ struct cpsd_config {
     int64_t read_by_address;
     int64_t burst_s;
     int64_t connections_by_address;
+    int64_t report_cost;
     /* [dummies] */
     int dummies_mode; /* enum cpsd_dummy_mode */
     char *dummies_secret_file;

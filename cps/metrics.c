@@ -7,6 +7,7 @@ static const char *const route_names[CPSD_ROUTE_COUNT] = {
     [CPSD_ROUTE_LIST] = "list",
     [CPSD_ROUTE_FETCH] = "fetch",
     [CPSD_ROUTE_DELETE] = "delete",
+    [CPSD_ROUTE_REPORT] = "report",
     [CPSD_ROUTE_ATIS_PUBLISH] = "atis_publish",
     [CPSD_ROUTE_ATIS_RETRIEVE] = "atis_retrieve",
     [CPSD_ROUTE_KEYS_PUT] = "keys_put",
@@ -193,6 +194,11 @@ void cpsd_metrics_render(struct stir_buf *out, struct cpsd_metrics *const *worke
     single(out, "cpsd_envelopes_served_total", "counter", "Real envelopes served.", SUM(envelopes));
     render_tokens(out, workers, count);
     render_republish(out, workers, count);
+    header(out, "cpsd_reports_total", "counter", "Reports of bogus envelopes, by whether their publisher is known.");
+    stir_buf_printf(out,
+                    "cpsd_reports_total{publisher=\"known\"} %" PRIu64 "\n"
+                    "cpsd_reports_total{publisher=\"unknown\"} %" PRIu64 "\n",
+                    SUM(reports_known), SUM(reports_unknown));
     render_store(out, store);
 }
 

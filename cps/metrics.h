@@ -14,6 +14,7 @@ enum cpsd_route_id {
     CPSD_ROUTE_LIST,
     CPSD_ROUTE_FETCH,
     CPSD_ROUTE_DELETE,
+    CPSD_ROUTE_REPORT,
     CPSD_ROUTE_ATIS_PUBLISH, /* both shapes of the path, republish too */
     CPSD_ROUTE_ATIS_RETRIEVE,
     CPSD_ROUTE_KEYS_PUT,
@@ -71,6 +72,8 @@ struct cpsd_metrics {
     _Atomic uint64_t timeouts;            /* connections closed for want of octets */
     _Atomic uint64_t waiters;             /* requests that wait for an arrival now */
     _Atomic uint64_t dummies;             /* served in lists and fetches */
+    _Atomic uint64_t reports_known;       /* of bogus envelopes, counted against their publisher */
+    _Atomic uint64_t reports_unknown;     /* the same, of publishers that are not known */
     _Atomic uint64_t envelopes;           /* real ones served */
     _Atomic uint64_t tokens_accepted;
     _Atomic uint64_t tokens_refused[CPSD_TOKEN_REFUSED_COUNT];

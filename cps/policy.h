@@ -17,6 +17,7 @@
       "(?dummies=no) only the holder may, whatever is set here")                                                       \
     X(FETCH, "fetch", "open", "Who may fetch one envelope (GET /cps/{dest}/ppts/{id})")                                \
     X(DELETE, "delete", "holder", "Who may take an envelope out (DELETE /cps/{dest}/ppts/{id})")                       \
+    X(REPORT, "report", "holder", "Who may report a bogus envelope (POST /cps/{dest}/ppts/{id}/report)")               \
     X(WAIT, "wait", "open", "Who may wait for what comes into a box (Prefer: wait), who may also list it")             \
     X(KEYS_PUT, "keys_put", "holder", "Who may put a key record (PUT /keys/{spc or tn})")                              \
     X(KEYS_GET, "keys_get", "open", "Who may get a key record (GET /keys/{dest})")                                     \

@@ -6,6 +6,7 @@
 #include "cps/limits.h"
 #include "cps/ppts_common.h"
 #include "cps/problem.h"
+#include "cps/report.h"
 
 #include <openssl/sha.h>
 #include <strings.h>
@@ -160,6 +161,7 @@ void cpsd_ppts_publish(struct cpsd_request *request)
     SHA256((const unsigned char *)envelope.ptr, envelope.len, digest);
     memcpy(state->id, digest, CPSD_ID_OCTETS);
     cpsd_limits_publish(&state->spend, request, 1);
+    cpsd_report_remember(request, state->id, ttl_ms);
     cpsd_store_put_limited(request->service->store, &request->dest, state->id, envelope, ttl_ms, &state->spend,
                            cpsd_request_claim(request), published, request);
 }

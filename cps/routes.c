@@ -7,6 +7,7 @@
 #include "cps/passports.h"
 #include "cps/ppts.h"
 #include "cps/problem.h"
+#include "cps/report.h"
 
 #include <stdio.h>
 #include <time.h>
@@ -16,6 +17,7 @@ const struct cpsd_route cpsd_routes[] = {
     {CPSD_GET, "/cps/{dest}/ppts", CPSD_ACT_LIST, CPSD_ROUTE_LIST, cpsd_ppts_dest, cpsd_ppts_list, false},
     {CPSD_GET, "/cps/{dest}/ppts/{id}", CPSD_ACT_FETCH, CPSD_ROUTE_FETCH, cpsd_ppts_dest, cpsd_ppts_fetch, false},
     {CPSD_DELETE, "/cps/{dest}/ppts/{id}", CPSD_ACT_DELETE, CPSD_ROUTE_DELETE, cpsd_ppts_dest, cpsd_ppts_delete, false},
+    {CPSD_POST, "/cps/{dest}/ppts/{id}/report", CPSD_ACT_REPORT, CPSD_ROUTE_REPORT, cpsd_ppts_dest, cpsd_report, false},
     {CPSD_POST, "/passports/{dest}/{orig}", CPSD_ACT_ATIS_PUBLISH, CPSD_ROUTE_ATIS_PUBLISH, cpsd_passports_path,
      cpsd_passports_publish, false},
     {CPSD_GET, "/passports/{dest}/{orig}", CPSD_ACT_ATIS_RETRIEVE, CPSD_ROUTE_ATIS_RETRIEVE, cpsd_passports_path,

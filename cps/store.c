@@ -260,6 +260,15 @@ void cpsd_store_put_limited(struct cpsd_store *store, const struct stir_identity
     run(store, CPSD_OP_PUT, box, &args, done, arg);
 }
 
+void cpsd_store_owe(struct cpsd_store *store, const struct cpsd_bucket *bucket, cpsd_store_done *done, void *arg)
+{
+    struct cpsd_spend spend = {.bucket = {*bucket}, .count = 1};
+    struct cpsd_op_args args = {.spend = &spend};
+    struct stir_identity name = {.kind = STIR_IDENTITY_URI, .len = (unsigned)strlen(bucket->name)};
+    memcpy(name.text, bucket->name, name.len);
+    run(store, CPSD_OP_OWE, &name, &args, done, arg);
+}
+
 void cpsd_store_list(struct cpsd_store *store, const struct stir_identity *box, int64_t after_us, size_t count,
                      size_t octets, const struct cpsd_claim *claim, cpsd_store_done *done, void *arg)
 {

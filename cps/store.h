@@ -102,6 +102,10 @@ void cpsd_store_put_limited(struct cpsd_store *store, const struct stir_identity
                             struct stir_view envelope, int64_t ttl_ms, const struct cpsd_spend *spend,
                             const struct cpsd_claim *claim, cpsd_store_done *done, void *arg);
 
+/* Takes tokens from one bucket whether it has them or not, so that it is short of them for at most an hour: what was
+ * found out afterwards. STIR_OK. */
+void cpsd_store_owe(struct cpsd_store *store, const struct cpsd_bucket *bucket, cpsd_store_done *done, void *arg);
+
 /* Lists what is alive and arrived after after_us (0: all), at most `count` entries and about `octets` octets, at least
  * one entry if there is one. An empty or missing box is STIR_OK with count 0. As long as the store's clock is not set
  * back, the result's now_us is not before any arrival that is in the box and before each that will be: it can serve as

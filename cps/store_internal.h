@@ -19,6 +19,7 @@ enum cpsd_op_kind {
     CPSD_OP_KEEP,
     CPSD_OP_LOOK,
     CPSD_OP_DROP,
+    CPSD_OP_OWE,
     CPSD_OP_KINDS,
 };
 
@@ -38,7 +39,7 @@ struct cpsd_op_args {
     int64_t ttl_ms;                 /* put: 1 .. max_ttl_ms; keep: 1 or more */
     int64_t order;                  /* keep */
     const struct cpsd_claim *claim; /* NULL: none; ttl_ms 1 .. CPSD_TTL_LONGEST_MS */
-    const struct cpsd_spend *spend; /* put; NULL: no limits */
+    const struct cpsd_spend *spend; /* put, NULL: no limits; owe: one bucket, which box names */
     int64_t after_us;               /* list: 0 or more */
     size_t count, octets;           /* list: 1 or more */
 };

@@ -442,17 +442,22 @@ static enum stir_code spend(struct act *act, const struct cpsd_spend *what)
     return STIR_OK;
 }
 
+static void memory_owe(struct act *act)
+{
+    cpsd_buckets_owe(act->memory->buckets, &act->args->spend->bucket[0], act->result.now_us);
+}
+
 static void run_locked(struct memory_store *store, struct act *act, enum cpsd_op_kind kind)
 {
     static void (*const runs[CPSD_OP_KINDS])(struct act * act) = {
         [CPSD_OP_PUT] = memory_put,       [CPSD_OP_LIST] = memory_list, [CPSD_OP_GET] = memory_get,
         [CPSD_OP_REMOVE] = memory_remove, [CPSD_OP_ONCE] = memory_once, [CPSD_OP_KEEP] = memory_keep,
-        [CPSD_OP_LOOK] = memory_look,     [CPSD_OP_DROP] = memory_drop,
+        [CPSD_OP_LOOK] = memory_look,     [CPSD_OP_DROP] = memory_drop, [CPSD_OP_OWE] = memory_owe,
     };
     uint64_t expired = act->shard->expired;
     act->result.now_us = told_time(act->memory, act->shard);
     enum stir_code code = act->args->claim && is_claimed(act, act->args->claim) ? STIR_E_REPLAYED : STIR_OK;
-    if (code == STIR_OK && act->args->spend) {
+    if (code == STIR_OK && act->args->spend && kind == CPSD_OP_PUT) {
         code = spend(act, act->args->spend);
     }
     if (code == STIR_OK && act->args->claim) {

@@ -243,6 +243,7 @@ static bool take_plain(struct redis_op *op, const redisReply *reply)
         [CPSD_OP_ONCE] = {STIR_OK, STIR_CODE_COUNT, STIR_CODE_COUNT},
         [CPSD_OP_KEEP] = {STIR_OK, STIR_OK, STIR_E_REFUSED},
         [CPSD_OP_DROP] = {STIR_E_NOT_FOUND, STIR_OK, STIR_CODE_COUNT},
+        [CPSD_OP_OWE] = {STIR_OK, STIR_CODE_COUNT, STIR_CODE_COUNT},
     };
     if (!is_number(reply, 0, 0, 2) || !is_time(reply, 1)) {
         return false;
@@ -288,7 +289,7 @@ static bool take(struct redis_op *op, const redisReply *reply)
     static bool (*const takes[CPSD_OP_KINDS])(struct redis_op * op, const redisReply *reply) = {
         [CPSD_OP_PUT] = take_put,      [CPSD_OP_LIST] = take_list,  [CPSD_OP_GET] = take_get,
         [CPSD_OP_REMOVE] = take_plain, [CPSD_OP_ONCE] = take_plain, [CPSD_OP_KEEP] = take_plain,
-        [CPSD_OP_LOOK] = take_look,    [CPSD_OP_DROP] = take_plain,
+        [CPSD_OP_LOOK] = take_look,    [CPSD_OP_DROP] = take_plain, [CPSD_OP_OWE] = take_plain,
     };
     if (op->claims && is_replayed(reply)) {
         cpsd_op_fail(&op->store->base, &op->op, STIR_E_REPLAYED);
@@ -412,16 +413,18 @@ static void add_keys(struct arguments *args, const struct cpsd_op *op, const str
     static_assert(sizeof(counts) / sizeof(counts[0]) == 2 + CPSD_BUCKETS_MAX, "a box, a claim and all buckets");
     const struct cpsd_claim *claim = what->claim;
     bool record = op->kind == CPSD_OP_KEEP || op->kind == CPSD_OP_LOOK || op->kind == CPSD_OP_DROP;
-    add(args, cpsd_redis_arg_text(counts[(claim ? 1 : 0) + (what->spend ? what->spend->count : 0)]));
-    add_octets(args, args->key, put_key(args->key, record ? "cpsk:" : "cps:", &op->box));
+    const struct cpsd_spend *spend = op->kind == CPSD_OP_PUT ? what->spend : NULL;
+    const char *space = record ? "cpsk:" : op->kind == CPSD_OP_OWE ? "cpsl:" : "cps:";
+    add(args, cpsd_redis_arg_text(counts[(claim ? 1 : 0) + (spend ? spend->count : 0)]));
+    add_octets(args, args->key, put_key(args->key, space, &op->box));
     if (claim) {
         size_t n = put_key(args->claim, "cps:", &op->box);
         memcpy(args->claim + n, ":j:", 3);
         n += 3;
         add_octets(args, args->claim, n + stir_b64url_encode(args->claim + n, claim->id, sizeof(claim->id)));
     }
-    if (what->spend) {
-        add_bucket_keys(args, &op->box, what->spend);
+    if (spend) {
+        add_bucket_keys(args, &op->box, spend);
     }
 }
 
@@ -448,11 +451,12 @@ static void build(struct arguments *args, const struct redis_store *store, const
     static const enum cpsd_redis_script scripts[CPSD_OP_KINDS] = {
         [CPSD_OP_PUT] = CPSD_REDIS_PUT,       [CPSD_OP_LIST] = CPSD_REDIS_LIST, [CPSD_OP_GET] = CPSD_REDIS_GET,
         [CPSD_OP_REMOVE] = CPSD_REDIS_REMOVE, [CPSD_OP_ONCE] = CPSD_REDIS_ONCE, [CPSD_OP_KEEP] = CPSD_REDIS_KEEP,
-        [CPSD_OP_LOOK] = CPSD_REDIS_LOOK,     [CPSD_OP_DROP] = CPSD_REDIS_DROP,
+        [CPSD_OP_LOOK] = CPSD_REDIS_LOOK,     [CPSD_OP_DROP] = CPSD_REDIS_DROP, [CPSD_OP_OWE] = CPSD_REDIS_OWE,
     };
     args->count = 0;
     add(args, cpsd_redis_arg_text("EVALSHA"));
-    enum cpsd_redis_script script = what->spend ? CPSD_REDIS_PUT_LIMITED : scripts[op->kind];
+    bool limited = what->spend && op->kind == CPSD_OP_PUT;
+    enum cpsd_redis_script script = limited ? CPSD_REDIS_PUT_LIMITED : scripts[op->kind];
     add(args, cpsd_redis_arg_text(cpsd_redis_conn_sha(&store->conn, script)));
     add_keys(args, op, what);
     if (op->kind == CPSD_OP_LIST) {
@@ -466,6 +470,10 @@ static void build(struct arguments *args, const struct redis_store *store, const
         if (what->spend) {
             add_bucket_numbers(args, what->spend);
         }
+    }
+    if (op->kind == CPSD_OP_OWE) {
+        add_bucket_numbers(args, what->spend);
+        add_number(args, 0, CPSD_DEBT_US);
     }
     if (op->kind == CPSD_OP_KEEP) {
         add_octets(args, what->envelope.ptr, what->envelope.len);

@@ -327,6 +327,14 @@ static const char drop[] =
     CLAIM_TAKE
     "return {gone, now}\n";
 
+static const char owe[] =
+    BEGIN
+    "local token = tonumber(ARGV[1])\n"
+    "local full = math.max(now, tonumber(call('GET', key) or 0)) + token * ARGV[3]\n"
+    "full = math.min(full, now + token * ARGV[2] + ARGV[4])\n"
+    "call('SET', key, text('%d', full), 'PX', text('%d', math.ceil((full - now) / 1000) + 1))\n"
+    "return {0, now}\n";
+
 /* clang-format on */
 
 const char *cpsd_redis_script_text(enum cpsd_redis_script script)
@@ -336,7 +344,7 @@ const char *cpsd_redis_script_text(enum cpsd_redis_script script)
         [CPSD_REDIS_LIST] = list,   [CPSD_REDIS_GET] = get,
         [CPSD_REDIS_REMOVE] = take, [CPSD_REDIS_ONCE] = once,
         [CPSD_REDIS_KEEP] = keep,   [CPSD_REDIS_LOOK] = look,
-        [CPSD_REDIS_DROP] = drop,
+        [CPSD_REDIS_DROP] = drop,   [CPSD_REDIS_OWE] = owe,
     };
     return texts[script];
 }

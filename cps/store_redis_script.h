@@ -23,6 +23,7 @@ enum cpsd_redis_script {
     CPSD_REDIS_KEEP,   /* text, ttl_ms, order -> {0 kept | 1 the same | 2 refused, now_us} */
     CPSD_REDIS_LOOK,   /* -> {now_us[, expires_us, text]} */
     CPSD_REDIS_DROP,   /* -> {1 dropped | 0 not there, now_us} */
+    CPSD_REDIS_OWE,    /* of a bucket: microseconds a token, burst, cost, longest debt in microseconds -> {0, now_us} */
     CPSD_REDIS_SCRIPTS,
 };
 

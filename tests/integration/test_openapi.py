@@ -23,6 +23,7 @@ TARGETS = {
     "list": ("GET", f"/cps/{DEST}/ppts"),
     "fetch": ("GET", f"/cps/{DEST}/ppts/{NO_ID}"),
     "remove": ("DELETE", f"/cps/{DEST}/ppts/{NO_ID}"),
+    "report": ("POST", f"/cps/{DEST}/ppts/{NO_ID}/report"),
     "atisPublish": ("POST", f"/passports/{DEST}/{ORIG}"),
     "atisRetrieve": ("GET", f"/passports/{DEST}/{ORIG}"),
     "atisPublishTo": ("POST", f"/passports/{SPC}/{DEST}/{ORIG}"),
@@ -48,7 +49,7 @@ class OpenApi(Case):
         cls.server = cls.class_cpsd(
             store__url=cls.redis.url, store__box_limit=2, store__timeout_ms=500 * SLOW, server__list_max_entries=1,
             server__request_timeout_s=1, server__max_head_bytes=8192, server__max_wait_s=1,
-            server__public_url="https://localhost", trust__roots=cls.provider.root, policy__delete="token", policy__publish="token",
+            server__public_url="https://localhost", trust__roots=cls.provider.root, policy__delete="token", policy__publish="token", policy__report="token",
             dummies__mode="empty",
         )  # fmt: skip
 
@@ -146,6 +147,9 @@ class OpenApi(Case):
         self.ask("fetch", 200, target=f"{box}/{envelope_id(one)}")
         self.ask("fetch", 404)
         self.ask("fetch", 400, target=f"/cps/x/ppts/{NO_ID}")
+        self.ask("report", 204, b"", target=f"{box}/{envelope_id(one)}/report", fields=self.provider.fields("report", DEST))
+        self.ask("report", 404, b"", fields=self.provider.fields("report", DEST))
+        self.ask("report", 400, b"", target=f"/cps/x/ppts/{NO_ID}/report", fields=self.provider.fields("report", DEST))
         self.ask("remove", 401)
         self.ask("remove", 400, target=f"/cps/x/ppts/{NO_ID}", fields=self.provider.fields("delete", DEST))
         self.ask("remove", 404, fields=self.provider.fields("delete", DEST))
@@ -235,6 +239,7 @@ class OpenApi(Case):
         self.ask("list", 503)
         self.ask("fetch", 503)
         self.ask("remove", 503, fields=self.provider.fields("delete", DEST))
+        self.ask("report", 503, b"", fields=self.provider.fields("report", DEST))
         for name in ("atisPublish", "atisPublishTo"):
             self.publish_atis(name, 503, some)
             self.publish_atis(name, 503, some, fields={"Idempotency-Key": "two"})

@@ -163,6 +163,33 @@ static void tokens_come(struct harness *h)
     UNIT_CODE(o.result.code, STIR_OK, "after the time it was told");
 }
 
+static void owe(struct harness *h, const struct cpsd_spend *spend)
+{
+    struct outcome o = {0};
+    cpsd_store_owe(h->store, &spend->bucket[0], harness_done, &o);
+    harness_wait(h, &o);
+    UNIT_CODE(o.result.code, STIR_OK, "owe");
+}
+
+/* What is owed is paid before anything else passes; the debt has an end. */
+static void debts(struct harness *h)
+{
+    struct cpsd_spend debt = spend_of("spc:1234", 10, 50, 30), spend = spend_of("spc:1234", 10, 50, 1);
+    owe(h, &debt);
+    UNIT_CHECK(put(h, DEST, 1, &spend, NULL).result.tokens_left == 19, "fifty less thirty less one");
+    owe(h, &debt);
+    struct outcome o = put(h, DEST, 2, &spend, NULL);
+    UNIT_CHECK(o.result.limited == 1 && o.result.retry_after_ms > 700 && o.result.retry_after_ms <= 1201, "%lld ms",
+               (long long)o.result.retry_after_ms);
+    for (int i = 0; i < 2000; i++) {
+        owe(h, &debt);
+    }
+    o = put(h, DEST, 2, &spend, NULL);
+    UNIT_CHECK(o.result.retry_after_ms > 3590000 && o.result.retry_after_ms <= 3600101, "%lld ms",
+               (long long)o.result.retry_after_ms);
+}
+
+ON_BOTH(debts, &harness_defaults)
 ON_BOTH(limited, &harness_defaults)
 ON_BOTH(claim_and_limit, &harness_defaults)
 ON_BOTH(tokens_come, &harness_defaults)
@@ -170,4 +197,5 @@ ON_BOTH(tokens_come, &harness_defaults)
 UNIT_MAIN("store_limits", {"burst and rate", burst_and_rate}, {"all or none", all_or_none}, {"bounded", bounded},
           {"memory limited", memory_limited}, {"redis limited", redis_limited},
           {"memory claim and limit", memory_claim_and_limit}, {"redis claim and limit", redis_claim_and_limit},
-          {"memory tokens come", memory_tokens_come}, {"redis tokens come", redis_tokens_come})
+          {"memory tokens come", memory_tokens_come}, {"redis tokens come", redis_tokens_come},
+          {"memory debts", memory_debts}, {"redis debts", redis_debts})
