@@ -3,8 +3,10 @@
 #
 # Three rows, each beside the same traffic without it: ESME -> SMSC straight; through one cps-smpp that passes all on, as
 # fast as it goes (where the latency is that of a full window) and at fixed rates; and ESME -> cps-smpp, which signs and
-# publishes -> cps-smpp, which fetches and verifies -> SMSC, with cpsd and Redis on the same cores. Messages of 100
-# octets, one connection, window 100 (400 for the last), each to another number; medians of three rounds that alternate.
+# publishes -> cps-smpp, which fetches and verifies -> SMSC, with cpsd and Redis on the same cores: without credentials
+# and with either mode of dummies, and as a carrier does it, without dummies, by tokens or client certificates. Messages
+# of 100 octets, one connection, window 100 (400 for the last), each to another number; medians of three rounds that
+# alternate.
 #   --quick    one short round
 #   --million  a million messages through the last row, and the resident memory of both sidecars before and after
 # Starts what it needs on free ports of 127.0.0.1 and below a temporary directory, and stops exactly that.
@@ -83,19 +85,35 @@ passing=$(port passing 'listening on')
 passing_pid=$last
 
 "$bin/client/cpsctl" pki --out pki --name alice --tn 12155551212 --server-name localhost >/dev/null
+"$bin/client/cpsctl" pki --out pki --name carrier --spc 1234 >/dev/null
 mkdir tenants recipients keys
 "$bin/client/cpsctl" keygen --out keys/default.jwk --public recipients/default.jwk >/dev/null
 printf '[tenant]\nkey = pki/alice.key\ncertificate = pki/alice.pem\nx5u = https://certs.example.com/alice.pem\nnumbers = 12155551212\n' \
     >tenants/bench.conf
 start redis 'ready to accept' redis-server --port 0 --unixsocket "$work/redis.sock" --save '' --dir "$work"
-# One CPS and two sidecars; steady: dummies beside all that is read, the default; empty: none beside real ones
+echo '44,1234' >numbers.csv
+# One CPS and two sidecars; steady: dummies beside all that is read, the default; empty: none beside real ones; holder:
+# as a carrier has it, with a token in each request, and boxes that their holder reads without dummies; tls: the same with
+# a client certificate instead of tokens
+modes=(steady empty holder tls)
 declare -A signing signing_pid verifying_pid cpsd_pid
-for mode in steady empty; do
+for mode in "${modes[@]}"; do
+    with=(-o policy.publish=open -o "dummies.mode=$mode")
+    auth=()
+    if [[ $mode == holder || $mode == tls ]]; then
+        with=(-o trust.roots=pki/root.pem -o auth.audience=localhost -o auth.x5u_dir=pki/certs -o numbers.table=numbers.csv
+            -o server.client_certificates=optional)
+        auth=(-o cps.auth_certificate=pki/carrier.pem -o cps.auth_private_key=pki/carrier.key
+            -o cps.auth_x5u=https://certs.example.com/carrier.pem -o cps.holder=yes)
+    fi
+    if [[ $mode == tls ]]; then
+        auth=(-o cps.certificate=pki/carrier.pem -o cps.private_key=pki/carrier.key -o cps.holder=yes)
+    fi
     start "cpsd-$mode" 'ready:' "$bin/cps/cpsd" -o server.listen=127.0.0.1:0 -o server.admin= -o server.workers=1 \
-        -o policy.publish=open -o server.certificate=pki/tls.pem -o server.private_key=pki/tls.key -o "dummies.mode=$mode" \
+        -o server.certificate=pki/tls.pem -o server.private_key=pki/tls.key "${with[@]}" \
         -o "store.url=redis+unix://$work/redis.sock"
     cpsd_pid[$mode]=$last
-    cps=(-o "cps.url=https://localhost:$(port "cpsd-$mode" 'listening on')" -o cps.ca=pki/tls-root.pem)
+    cps=("${auth[@]}" -o "cps.url=https://localhost:$(port "cpsd-$mode" 'listening on')" -o cps.ca=pki/tls-root.pem)
     sidecar "verifying-$mode" "$smsc" -o submit.action=verify -o trust.roots=pki/root.pem -o trust.x5u_dir=pki/certs \
         -o trust.replay_max=3000000 -o keys.dir=keys -o verify.wait_ms=5000 -o "log.judged=judged-$mode" "${cps[@]}"
     verifying_pid[$mode]=$last
@@ -124,7 +142,7 @@ for ((r = 0; r < rounds; r++)); do
         run --port "$smsc" --seconds "$seconds" --rate $rate >>straight-$rate
         run --port "$passing" --seconds "$seconds" --rate $rate --pid "$passing_pid" >>pass-$rate
     done
-    for mode in steady empty; do
+    for mode in "${modes[@]}"; do
         run --port "${signing[$mode]}" --seconds "$((2 * seconds))" --window 400 --pairs 200000 >>"signed-$mode"
     done
 done
@@ -151,8 +169,9 @@ for rate in 2000 30000; do
     awk -v straight="$(field straight-$rate p50_us | median)" -v pass="$(field pass-$rate p50_us | median)" \
         'BEGIN { printf "    added at the median: %.1f us there and back\n", pass - straight }'
 done
-for mode in steady empty; do
-    row "signed and verified, dummies $mode" "signed-$mode"
+declare -A called=([steady]='dummies steady' [empty]='dummies empty' [holder]='tokens, no dummies' [tls]='client cert, no dummies')
+for mode in "${modes[@]}"; do
+    row "signed and verified, ${called[$mode]}" "signed-$mode"
     echo "    processor us a message: $(cpu 'signing sidecar' "${signing_pid[$mode]}" $mode)$(cpu 'verifying sidecar' \
         "${verifying_pid[$mode]}" $mode)$(cpu cpsd "${cpsd_pid[$mode]}" $mode)"
     echo "    refused: $(field "signed-$mode" refused | awk '{ n += $1 } END { print n + 0 }'); verdicts:" \
