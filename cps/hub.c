@@ -213,16 +213,45 @@ static void fire(struct cpsd_wait *wait)
     }
 }
 
-void cpsd_hub_wake(struct cpsd_hub *hub, const struct stir_identity *box)
+uint64_t cpsd_hub_hash(const struct cpsd_hub *hub, const char *text, size_t len)
 {
-    uint64_t hash = cpsd_siphash(&hub->key, box->text, box->len);
+    return cpsd_siphash(&hub->key, text, len);
+}
+
+/* Through one port, or (NULL) through all. */
+static void wake(struct cpsd_hub *hub, const struct cpsd_hub_port *port, const struct stir_identity *box)
+{
+    uint64_t hash = cpsd_hub_hash(hub, box->text, box->len);
     struct hub_shard *shard = shard_of(hub, hash);
     (void)pthread_mutex_lock(&shard->lock);
     for (struct cpsd_wait *wait = *bucket_of(shard, hash), *next; wait; wait = next) {
         next = wait->next;
-        if (wait->hash == hash && same_box(&wait->box, box)) {
+        if (wait->hash == hash && (!port || wait->port == port) && same_box(&wait->box, box)) {
             fire(wait);
         }
     }
     (void)pthread_mutex_unlock(&shard->lock);
+}
+
+void cpsd_hub_wake(struct cpsd_hub *hub, const struct stir_identity *box)
+{
+    wake(hub, NULL, box);
+}
+
+void cpsd_hub_wake_port(struct cpsd_hub_port *port, const struct stir_identity *box)
+{
+    wake(port->hub, port, box);
+}
+
+bool cpsd_hub_waits(struct cpsd_hub_port *port, const struct stir_identity *box)
+{
+    uint64_t hash = cpsd_hub_hash(port->hub, box->text, box->len);
+    struct hub_shard *shard = shard_of(port->hub, hash);
+    (void)pthread_mutex_lock(&shard->lock);
+    const struct cpsd_wait *wait = *bucket_of(shard, hash);
+    while (wait && !(wait->hash == hash && wait->port == port && same_box(&wait->box, box))) {
+        wait = wait->next;
+    }
+    (void)pthread_mutex_unlock(&shard->lock);
+    return wait != NULL;
 }

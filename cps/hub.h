@@ -37,5 +37,14 @@ void cpsd_hub_wait(struct cpsd_hub_port *port, struct cpsd_wait *wait, const str
                    void (*arrived)(void *arg), void *arg);
 void cpsd_hub_unwait(struct cpsd_wait *wait);
 
+/* Wakes who waits for this box through this port; on the port's loop. */
+void cpsd_hub_wake_port(struct cpsd_hub_port *port, const struct stir_identity *box);
+
+/* True if anybody waits for this box through this port. */
+bool cpsd_hub_waits(struct cpsd_hub_port *port, const struct stir_identity *box);
+
+/* A box's hash in tables of its kind: keyed, so that nobody can choose it. */
+uint64_t cpsd_hub_hash(const struct cpsd_hub *hub, const char *text, size_t len);
+
 /* From any thread: wakes everybody who waits for this box. */
 void cpsd_hub_wake(struct cpsd_hub *hub, const struct stir_identity *box);

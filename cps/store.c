@@ -4,15 +4,14 @@
 #include <string.h>
 
 static const struct cpsd_backend_ops *const backends[] = {&cpsd_backend_memory, &cpsd_backend_redis,
-                                                          &cpsd_backend_redis_unix};
+                                                          &cpsd_backend_redis_unix, &cpsd_backend_redis_cluster,
+                                                          &cpsd_backend_redis_sentinel};
 
 /* Schemes that people will try and this version does not have. */
 static const struct {
     const char *scheme, *why;
 } absent[] = {
     {"rediss", "this build's hiredis has no TLS; use redis+unix: or a tunnel"},
-    {"redis+cluster", "Redis Cluster is not available in this version"},
-    {"redis+sentinel", "Redis Sentinel is not available in this version"},
 };
 
 static bool has_scheme(const char *url, const char *scheme)
@@ -34,7 +33,9 @@ static enum stir_code find_backend(const struct cpsd_backend_ops **out, const ch
             return stir_fail(err, STIR_E_CONFIG, "the store's URL: %s: %s", absent[i].scheme, absent[i].why);
         }
     }
-    return stir_fail(err, STIR_E_CONFIG, "the store's URL is none of memory:, redis://host, redis+unix:///path");
+    return stir_fail(err, STIR_E_CONFIG,
+                     "the store's URL is none of memory:, redis://host, redis+unix:///path, "
+                     "redis+cluster://host,..., redis+sentinel://host,.../name");
 }
 
 enum stir_code cpsd_backend_new(struct cpsd_backend **out, const struct cpsd_store_config *config,
@@ -45,6 +46,9 @@ enum stir_code cpsd_backend_new(struct cpsd_backend **out, const struct cpsd_sto
     struct cpsd_backend *backend = NULL;
     if (!config->url || !config->box_limit || !config->timeout_ms || !config->max_ttl_ms) {
         return stir_fail(err, STIR_E_CONFIG, "the store needs a URL, a box limit, a timeout and a longest life");
+    }
+    if (config->replicas > CPSD_REPLICAS_MAX) {
+        return stir_fail(err, STIR_E_CONFIG, "the store's durability: at most %d replicas", CPSD_REPLICAS_MAX);
     }
     enum stir_code code = find_backend(&ops, config->url, err);
     if (code == STIR_OK) {
@@ -101,6 +105,14 @@ enum stir_code cpsd_store_attach(struct cpsd_store **out, struct cpsd_backend *b
     (void)pthread_mutex_unlock(&backend->lock);
     *out = store;
     return STIR_OK;
+}
+
+void cpsd_backend_advice(struct cpsd_backend *backend, char *out, size_t size)
+{
+    out[0] = '\0';
+    if (backend->ops->advice) {
+        backend->ops->advice(backend, out, size);
+    }
 }
 
 static uint64_t counted(const _Atomic uint64_t *counter)
@@ -331,6 +343,9 @@ void cpsd_store_wait(struct cpsd_store *store, struct cpsd_wait *wait, const str
                      void (*arrived)(void *arg), void *arg)
 {
     cpsd_hub_wait(&store->port, wait, box, arrived, arg);
+    if (store->backend->ops->wait && !store->closing) {
+        store->backend->ops->wait(store, box);
+    }
 }
 
 void cpsd_store_unwait(struct cpsd_wait *wait)

@@ -28,13 +28,16 @@ struct cpsd_store;
 struct cpsd_hub_port;
 
 struct cpsd_store_config {
-    const char *url;    /* memory:, redis://host:port/db, redis+unix:///path?db=n; user:password@ where needed */
+    const char *url;    /* memory:, redis://host:port/db, redis+unix:///path?db=n, redis+cluster://host:port,...,
+                           redis+sentinel://host:port,.../name/db; user:password@ where needed */
     unsigned box_limit; /* envelopes in one box; a put beyond it is STIR_E_BOX_FULL, nothing is evicted */
     unsigned long memory_limit_bytes; /* memory: only: octets held in all; beyond it STIR_E_UNAVAILABLE */
     unsigned timeout_ms;              /* a request not answered in this time is STIR_E_UNAVAILABLE */
     unsigned max_ttl_ms;              /* no envelope lives longer */
+    unsigned replicas;                /* durability: what was written is told when so many of them have it, too */
     const struct stir_log *log;
 };
+#define CPSD_REPLICAS_MAX 16
 
 /* One stored envelope. */
 struct cpsd_entry {
@@ -78,6 +81,10 @@ void cpsd_backend_free(struct cpsd_backend *backend); /* after every store was c
 
 /* What the operator is to be told at start, in words ("keeps everything in memory: forgets on exit"); never NULL. */
 const char *cpsd_backend_description(const struct cpsd_backend *backend);
+
+/* What the operator is to be told of the servers that were found ("10.0.0.1:6379: appendonly is no"), where their
+ * settings are not what the durability needs; "" if there is nothing. From any thread. */
+void cpsd_backend_advice(struct cpsd_backend *backend, char *out, size_t size);
 
 /* A worker's store on its loop. Connects in the background, reconnects with backoff. The process ignores SIGPIPE. */
 enum stir_code cpsd_store_attach(struct cpsd_store **out, struct cpsd_backend *backend, uv_loop_t *loop,
@@ -146,9 +153,11 @@ void cpsd_store_drop(struct cpsd_store *store, const struct stir_identity *name,
                      cpsd_store_done *done, void *arg);
 
 /*
- * Waiting for an arrival in a box, within this process. The caller embeds the struct; between cpsd_store_wait and
- * cpsd_store_unwait (or the call of `arrived`) it belongs to the store. `arrived` is called at most once, on the loop
- * of the worker that waits, never from within cpsd_store_wait. To miss nothing: wait first, list then.
+ * Waiting for an arrival in a box, from whichever process it comes. The caller embeds the struct; between
+ * cpsd_store_wait and cpsd_store_unwait (or the call of `arrived`) it belongs to the store. `arrived` is called at most
+ * once, on the loop of the worker that waits, never from within cpsd_store_wait. To miss nothing: wait first, list
+ * then. It is also called where something may have been missed, as when the connection to the store was lost meanwhile:
+ * look what there is.
  */
 struct cpsd_wait {
     void (*arrived)(void *arg);

@@ -54,10 +54,13 @@ struct cpsd_backend_ops {
     void (*store_close)(struct cpsd_store *store, void (*closed)(struct cpsd_store *store)); /* completes all first */
     bool (*ready)(const struct cpsd_store *store);
     void (*run)(struct cpsd_store *store, const struct cpsd_op *op, const struct cpsd_op_args *args);
+    void (*wait)(struct cpsd_store *store, const struct stir_identity *box);  /* NULL: arrivals are this process's */
+    void (*advice)(struct cpsd_backend *backend, char *out, size_t size);     /* NULL: none */
     void (*held)(struct cpsd_backend *backend, struct cpsd_store_stats *out); /* NULL: not known */
 };
 
-extern const struct cpsd_backend_ops cpsd_backend_memory, cpsd_backend_redis, cpsd_backend_redis_unix;
+extern const struct cpsd_backend_ops cpsd_backend_memory, cpsd_backend_redis, cpsd_backend_redis_unix,
+    cpsd_backend_redis_cluster, cpsd_backend_redis_sentinel;
 
 #define CPSD_TTL_LONGEST_MS (INT64_C(100) * 366 * 86400 * 1000) /* what is kept longer cannot be told from forever */
 

@@ -50,6 +50,9 @@ static enum stir_code memory_new(struct cpsd_backend **out, const struct cpsd_st
     if (strcmp(config->url, "memory:") != 0) {
         return stir_fail(err, STIR_E_CONFIG, "the store's URL: nothing can follow memory:");
     }
+    if (config->replicas) {
+        return stir_fail(err, STIR_E_CONFIG, "the store's durability: memory: has no replicas");
+    }
     struct memory_backend *memory = calloc(1, sizeof(*memory));
     if (!memory) {
         return stir_fail(err, STIR_E_NOMEM, "no memory for the store");

@@ -1,7 +1,6 @@
 #include "common/b64.h"
-#include "cps/store_internal.h"
 #include "cps/store_redis_command.h"
-#include "cps/store_redis_conn.h"
+#include "cps/store_redis_internal.h"
 #include "cps/store_redis_row.h"
 #include "cps/store_redis_short.h"
 
@@ -11,44 +10,27 @@
 #include <string.h>
 
 /*
- * Operations as requests to Redis, and Redis' answers as results. Every answer is checked before it is used: one of
- * another type or shape than the script gives drops the connection.
+ * Operations as requests to Redis.
  */
 #define LIST_COUNT_MAX 10000 /* entries of one list: an array that Redis builds while nobody else is served */
 #define LIST_OCTETS_MAX ((size_t)8 << 20) /* and its octets */
-#define TIME_MAX_US (((int64_t)1 << (8 * CPSD_REDIS_TIME_OCTETS)) - 1)
-#define ARGS_MAX 24     /* EVALSHA, script, number of keys, keys, and what a script takes */
-#define CLAIM_TEXT 22   /* base64url characters of a claim's id */
-#define TEXT_KEEP 65536 /* octets for unpacked envelopes that are kept between answers */
-#define SAY_EVERY_NS (UINT64_C(10) * 1000000000)
+#define ARGS_MAX 24                       /* EVALSHA, script, number of keys, keys, and what a script takes */
+#define BUCKETS_HERE 100000               /* of a cluster: those that are counted in this process */
+#define KEY_AT 3                          /* the first key */
+#define CLAIM_TEXT 22                     /* base64url characters of a claim's id */
 
-struct redis_backend {
-    struct cpsd_backend base;
-    struct cpsd_redis_address address;
-};
-
-struct redis_store {
-    struct cpsd_store base;
-    struct cpsd_redis_conn_config config;
-    struct cpsd_redis_conn conn;
-    bool was_up;
-    uint64_t said_ns;     /* when an error answer was last logged */
-    struct stir_buf text; /* of envelopes that came packed, for the length of a completion */
-    void (*closed)(struct cpsd_store *store);
-};
-
-/* An operation on its way. */
-struct redis_op {
-    struct cpsd_redis_request request;
-    struct redis_store *store;
-    struct cpsd_op op;
-    bool claims;
-    bool again;           /* sent a second time, after NOSCRIPT */
-    bool is_short;        /* a list of a box that is taken for a short one */
-    int64_t now_us;       /* then: what TIME said */
-    size_t count, octets; /* and the limits */
-    char command[];
-};
+static void describe(struct redis_backend *redis, unsigned replicas)
+{
+    char where[480];
+    char *out = redis->base.description;
+    size_t size = sizeof(redis->base.description);
+    cpsd_redis_place_name(&redis->place, where, sizeof(where));
+    if (replicas) {
+        (void)snprintf(out, size, "keeps everything in %.400s, and in %u of its replicas", where, replicas);
+    } else {
+        (void)snprintf(out, size, "keeps everything in %.400s: as safely as that server is set to", where);
+    }
+}
 
 static enum stir_code redis_new(struct cpsd_backend **out, const struct cpsd_store_config *config,
                                 struct stir_error *err)
@@ -57,16 +39,21 @@ static enum stir_code redis_new(struct cpsd_backend **out, const struct cpsd_sto
     if (!redis) {
         return stir_fail(err, STIR_E_NOMEM, "no memory for the store");
     }
-    enum stir_code code = cpsd_redis_address_parse(&redis->address, config->url, err);
+    enum stir_code code = cpsd_redis_place_parse(&redis->place, config->url, err);
     if (code) {
         free(redis);
         return code;
     }
-    char where[300];
-    cpsd_redis_address_name(&redis->address, where, sizeof(where));
-    (void)snprintf(redis->base.description, sizeof(redis->base.description),
-                   "keeps everything in Redis at %s, database %u: as safely as that server is set to", where,
-                   redis->address.db);
+    for (unsigned i = 0; i < CPSD_REDIS_SCRIPTS; i++) {
+        cpsd_redis_script_sha((enum cpsd_redis_script)i, redis->sha[i]);
+    }
+    redis->buckets = redis->place.kind == CPSD_REDIS_CLUSTER ? cpsd_buckets_new(BUCKETS_HERE) : NULL;
+    if (redis->place.kind == CPSD_REDIS_CLUSTER && !redis->buckets) {
+        cpsd_redis_place_clear(&redis->place);
+        free(redis);
+        return stir_fail(err, STIR_E_NOMEM, "no memory for the store");
+    }
+    describe(redis, config->replicas);
     *out = &redis->base;
     return STIR_OK;
 }
@@ -74,10 +61,12 @@ static enum stir_code redis_new(struct cpsd_backend **out, const struct cpsd_sto
 static void redis_free(struct cpsd_backend *backend)
 {
     struct redis_backend *redis = (struct redis_backend *)backend;
-    cpsd_redis_address_clear(&redis->address);
+    cpsd_buckets_free(redis->buckets);
+    cpsd_redis_place_clear(&redis->place);
     free(redis);
 }
 
+<<<<<<< HEAD
 /* Answers. */
 
 static bool is_number(const redisReply *array, size_t i, int64_t least, int64_t most)
@@ -349,13 +338,15 @@ static bool on_answer(struct cpsd_redis_request *request, const redisReply *repl
 
 /* Requests. */
 
+=======
+>>>>>>> 23da89d (Redis Cluster, Sentinel, replicas, arrivals from other servers (work in progress))
 struct arguments {
     struct cpsd_redis_arg list[ARGS_MAX];
     size_t count;
     char digits[4][CPSD_REDIS_DIGITS];
-    char key[STIR_IDENTITY_MAX + 8], claim[STIR_IDENTITY_MAX + CLAIM_TEXT + 16];
     char bucket[CPSD_BUCKETS_MAX][STIR_IDENTITY_MAX + CPSD_BUCKET_NAME + 8];
     char bucket_digits[3 * CPSD_BUCKETS_MAX][CPSD_REDIS_DIGITS];
+    char key[STIR_IDENTITY_MAX + 8], claim[STIR_IDENTITY_MAX + CLAIM_TEXT + 16];
     uint8_t row[STIR_JWE_MAX];
 };
 
@@ -435,7 +426,7 @@ static void add_list(struct arguments *args, const struct cpsd_op_args *what)
     add_number(args, 2, (int64_t)(what->octets < LIST_OCTETS_MAX ? what->octets : LIST_OCTETS_MAX));
 }
 
-static void add_put(struct arguments *args, const struct cpsd_op_args *what, unsigned box_limit)
+static void add_put(struct arguments *args, const struct cpsd_op_args *what, unsigned box_limit, const char *publish)
 {
     const char *form;
     struct stir_view row = cpsd_redis_row_of(args->row, &form, what->envelope);
@@ -443,6 +434,7 @@ static void add_put(struct arguments *args, const struct cpsd_op_args *what, uns
     add_number(args, 0, what->ttl_ms);
     add_number(args, 1, (int64_t)box_limit);
     add(args, cpsd_redis_arg_text(form));
+    add(args, cpsd_redis_arg_text(publish));
 }
 
 static void build(struct arguments *args, const struct redis_store *store, const struct cpsd_op *op,
@@ -455,9 +447,14 @@ static void build(struct arguments *args, const struct redis_store *store, const
     };
     args->count = 0;
     add(args, cpsd_redis_arg_text("EVALSHA"));
+<<<<<<< HEAD
     bool limited = what->spend && op->kind == CPSD_OP_PUT;
     enum cpsd_redis_script script = limited ? CPSD_REDIS_PUT_LIMITED : scripts[op->kind];
     add(args, cpsd_redis_arg_text(cpsd_redis_conn_sha(&store->conn, script)));
+=======
+    enum cpsd_redis_script script = what->spend ? CPSD_REDIS_PUT_LIMITED : scripts[op->kind];
+    add(args, (struct cpsd_redis_arg){redis_backend_of(store)->sha[script], CPSD_REDIS_SHA_TEXT});
+>>>>>>> 23da89d (Redis Cluster, Sentinel, replicas, arrivals from other servers (work in progress))
     add_keys(args, op, what);
     if (op->kind == CPSD_OP_LIST) {
         add_list(args, what);
@@ -466,7 +463,7 @@ static void build(struct arguments *args, const struct redis_store *store, const
         add_octets(args, what->id, CPSD_ID_OCTETS);
     }
     if (op->kind == CPSD_OP_PUT) {
-        add_put(args, what, store->base.backend->config.box_limit);
+        add_put(args, what, store->base.backend->config.box_limit, redis_is_cluster(store) ? "SPUBLISH" : "PUBLISH");
         if (what->spend) {
             add_bucket_numbers(args, what->spend);
         }
@@ -485,48 +482,101 @@ static void build(struct arguments *args, const struct redis_store *store, const
     }
 }
 
-static struct redis_op *op_new(struct redis_store *store, const struct cpsd_op *op, size_t size)
+/* What may be done twice: a put or a keep of what is there already changes nothing. */
+static bool is_repeatable(enum cpsd_op_kind kind, const struct cpsd_claim *claim)
+{
+    return !claim && kind != CPSD_OP_REMOVE && kind != CPSD_OP_DROP;
+}
+
+static bool is_write(enum cpsd_op_kind kind)
+{
+    return kind != CPSD_OP_LIST && kind != CPSD_OP_GET && kind != CPSD_OP_LOOK;
+}
+
+static struct redis_op *op_new(struct redis_store *store, const struct cpsd_op *op, const struct cpsd_redis_arg *key,
+                               size_t size)
 {
     struct redis_op *made = malloc(sizeof(*made) + size);
-    if (made) {
-        made->store = store;
-        made->op = *op;
-        made->claims = false;
-        made->again = false;
-        made->is_short = false;
-        made->request = (struct cpsd_redis_request){
-            .due_ns = op->started_ns + UINT64_C(1000000) * store->base.backend->config.timeout_ms,
-            .command = made->command,
-            .answered = on_answer,
-        };
+    if (!made) {
+        cpsd_op_fail(&store->base, op, STIR_E_NOMEM);
+        return NULL;
     }
+    *made = (struct redis_op){.store = store, .op = *op};
+    made->deadline_ns = op->started_ns + UINT64_C(1000000) * store->base.backend->config.timeout_ms;
+    made->slot = redis_is_cluster(store) ? cpsd_redis_slot(key->ptr, key->len) : 0;
+    made->request = (struct cpsd_redis_request){
+        .due_ns = made->deadline_ns,
+        .command = made->command,
+        .answered = redis_on_answer,
+    };
     return made;
 }
 
-static void send_op(struct redis_op *op)
+/*
+ * A cluster's buckets. A request touches one slot: the box's own bucket is there, too, and all servers share it. The
+ * others would be in slots of their own; each server counts them for itself.
+ */
+struct split {
+    struct cpsd_spend own;
+    struct cpsd_op_args what;
+    unsigned own_as; /* the place of the box's own among all, from 1 */
+    int64_t left;    /* of the others; -1: none */
+};
+
+/* False: one of the others lacks tokens, and that was told. */
+static bool split_spend(struct split *split, struct redis_store *store, const struct cpsd_op *op,
+                        const struct cpsd_op_args *what)
 {
-    if (!cpsd_redis_conn_send(&op->store->conn, &op->request)) {
-        cpsd_op_fail(&op->store->base, &op->op, STIR_E_UNAVAILABLE);
-        free(op);
+    struct cpsd_spend others = {.count = 0};
+    unsigned as[CPSD_BUCKETS_MAX];
+    *split = (struct split){.what = *what, .left = -1};
+    for (unsigned i = 0; i < what->spend->count; i++) {
+        bool own = !what->spend->bucket[i].name[0];
+        struct cpsd_spend *to = own ? &split->own : &others;
+        split->own_as = own ? i + 1 : split->own_as;
+        as[others.count] = i + 1;
+        to->bucket[to->count++] = what->spend->bucket[i];
     }
+    split->what.spend = split->own.count ? &split->own : NULL;
+    if (!others.count) {
+        return true;
+    }
+    struct cpsd_spent spent =
+        cpsd_buckets_spend(redis_backend_of(store)->buckets, &others, "", (int64_t)(uv_hrtime() / 1000));
+    split->left = spent.left;
+    if (spent.refused) {
+        struct cpsd_store_result result = {.code = STIR_E_BOX_FULL,
+                                           .limited = as[spent.which - 1],
+                                           .retry_after_ms = spent.wait_us / 1000 + 1};
+        cpsd_op_complete(&store->base, op, &result);
+    }
+    return !spent.refused;
 }
 
-static void run_script(struct redis_store *store, const struct cpsd_op *op, const struct cpsd_op_args *what)
+static void run_script(struct redis_store *store, const struct cpsd_op *op, const struct cpsd_op_args *what,
+                       const struct split *split)
 {
     struct arguments args;
     build(&args, store, op, what);
-    struct redis_op *made = op_new(store, op, cpsd_redis_command_size(args.list, args.count));
-    if (!made) {
-        cpsd_op_fail(&store->base, op, STIR_E_NOMEM);
-        return;
+    struct redis_op *made = op_new(store, op, &args.list[KEY_AT], cpsd_redis_command_size(args.list, args.count));
+    if (made) {
+        made->claims = what->claim != NULL;
+        made->writes = is_write(op->kind);
+        made->repeatable = is_repeatable(op->kind, what->claim);
+        made->limited_as = split ? split->own_as : 0;
+        made->left = split ? split->left : -1;
+        made->request.len = cpsd_redis_command_write(made->command, args.list, args.count);
+        redis_send(made);
     }
-    made->claims = what->claim != NULL;
-    made->request.len = cpsd_redis_command_write(made->command, args.list, args.count);
-    send_op(made);
+}
+
+void redis_run_script(struct redis_store *store, const struct cpsd_op *op, const struct cpsd_op_args *what)
+{
+    run_script(store, op, what, NULL);
 }
 
 /* Where the time is refused, the second answer is no box either, and the script will say why. */
-static bool on_time(struct cpsd_redis_request *request, const redisReply *reply)
+bool redis_on_time(struct cpsd_redis_request *request, const redisReply *reply)
 {
     struct redis_op *op = (struct redis_op *)request;
     op->now_us = cpsd_redis_short_time(reply);
@@ -537,83 +587,84 @@ static void run_short(struct redis_store *store, const struct cpsd_op *op, const
 {
     char room[STIR_IDENTITY_MAX + 8];
     struct cpsd_redis_arg key = {room, put_key(room, "cps:", &op->box)};
-    struct redis_op *made = op_new(store, op, cpsd_redis_short_size(key));
-    if (!made) {
-        cpsd_op_fail(&store->base, op, STIR_E_NOMEM);
-        return;
+    struct redis_op *made = op_new(store, op, &key, cpsd_redis_short_size(key));
+    if (made) {
+        made->is_short = true;
+        made->repeatable = true;
+        made->count = what->count;
+        made->octets = what->octets;
+        made->request.first = redis_on_time;
+        made->request.len = cpsd_redis_short_write(made->command, key);
+        redis_send(made);
     }
-    made->is_short = true;
-    made->now_us = 0;
-    made->count = what->count;
-    made->octets = what->octets;
-    made->request.first = on_time;
-    made->request.len = cpsd_redis_short_write(made->command, key);
-    send_op(made);
 }
 
 static void redis_run(struct cpsd_store *base, const struct cpsd_op *op, const struct cpsd_op_args *what)
 {
     struct redis_store *store = (struct redis_store *)base;
-    if (!cpsd_redis_conn_up(&store->conn)) {
+    if (!store->patient && !redis_node_ready(&store->only)) {
         cpsd_op_fail(base, op, STIR_E_UNAVAILABLE);
     } else if (op->kind == CPSD_OP_LIST && what->after_us == 0 && !what->claim) {
         run_short(store, op, what);
+    } else if (what->spend && redis_is_cluster(store)) {
+        struct split split;
+        if (split_spend(&split, store, op, what)) {
+            run_script(store, op, &split.what, &split);
+        }
     } else {
-        run_script(store, op, what);
+        run_script(store, op, what, NULL);
     }
 }
 
-/* The connection's life. */
-
-static void on_up(void *owner)
-{
-    struct redis_store *store = owner;
-    cpsd_count(&store->base.counters.connections_up, 1);
-    cpsd_count(&store->base.counters.reconnects, store->was_up);
-    store->was_up = true;
-}
-
-static void on_down(void *owner)
-{
-    struct redis_store *store = owner;
-    cpsd_count(&store->base.counters.connections_up, UINT64_MAX);
-}
-
-static void on_closed(void *owner)
-{
-    struct redis_store *store = owner;
-    stir_buf_free(&store->text);
-    store->closed(&store->base);
-}
+/* The store's life. */
 
 static void redis_open(struct cpsd_store *base)
 {
     struct redis_store *store = (struct redis_store *)base;
-    store->config = (struct cpsd_redis_conn_config){
-        .address = &((struct redis_backend *)base->backend)->address,
-        .timeout_ms = base->backend->config.timeout_ms,
-        .log = base->backend->config.log,
-        .up = on_up,
-        .down = on_down,
-        .closed = on_closed,
-        .owner = store,
-    };
-    cpsd_redis_conn_open(&store->conn, base->loop, &store->config);
+    const struct cpsd_redis_place *place = &redis_backend_of(store)->place;
+    redis_route_open(store);
+    store->only.embedded = true;
+    if (place->kind != CPSD_REDIS_SINGLE) {
+        store->patient = true;
+        redis_scout_open(store);
+    }
+    if (place->kind != CPSD_REDIS_CLUSTER) {
+        store->only.address = place->seed[0];
+        if (place->kind == CPSD_REDIS_SENTINEL) {
+            store->only.address.host[0] = '\0';
+            store->only.address.port = 0;
+        }
+        redis_node_open(&store->only, store);
+    }
 }
 
 static void redis_close(struct cpsd_store *base, void (*closed)(struct cpsd_store *store))
 {
     struct redis_store *store = (struct redis_store *)base;
     store->closed = closed;
-    cpsd_redis_conn_close(&store->conn);
+    if (redis_is_cluster(store)) {
+        redis_cluster_close(store);
+    } else {
+        redis_node_close(&store->only);
+    }
+    if (store->scout.opened) {
+        redis_scout_close(store);
+    }
+    redis_route_close(store);
 }
 
 static bool redis_ready(const struct cpsd_store *base)
 {
-    return cpsd_redis_conn_up(&((const struct redis_store *)base)->conn);
+    const struct redis_store *store = (const struct redis_store *)base;
+    return redis_is_cluster(store) ? redis_cluster_ready(store) : redis_node_ready(&store->only);
 }
 
-/* Two schemes, one backend: the address knows which. */
+static void redis_wait(struct cpsd_store *base, const struct stir_identity *box)
+{
+    redis_sub_wait((struct redis_store *)base, box);
+}
+
+/* Schemes for one backend: the place knows which. */
 #define REDIS_BACKEND(name, url_scheme)                                                                                \
     const struct cpsd_backend_ops name = {                                                                             \
         .scheme = url_scheme,                                                                                          \
@@ -624,7 +675,11 @@ static bool redis_ready(const struct cpsd_store *base)
         .store_close = redis_close,                                                                                    \
         .ready = redis_ready,                                                                                          \
         .run = redis_run,                                                                                              \
+        .wait = redis_wait,                                                                                            \
+        .advice = redis_advice,                                                                                        \
     };
 
 REDIS_BACKEND(cpsd_backend_redis, "redis")
 REDIS_BACKEND(cpsd_backend_redis_unix, "redis+unix")
+REDIS_BACKEND(cpsd_backend_redis_cluster, "redis+cluster")
+REDIS_BACKEND(cpsd_backend_redis_sentinel, "redis+sentinel")

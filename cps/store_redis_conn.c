@@ -12,6 +12,7 @@
 #define WELL_NS (5000 * MS) /* a connection that held so long was a good one */
 #define ATTEMPT_MAX_MS 1000
 #define LATE_MS 5
+#define LOCATE_MS 20 /* between two questions where to go */
 
 static void begin_attempt(struct cpsd_redis_conn *conn);
 static void give_up(struct cpsd_redis_conn *conn, const char *why);
@@ -93,15 +94,13 @@ bool cpsd_redis_conn_up(const struct cpsd_redis_conn *conn)
     return conn->state == CPSD_REDIS_UP;
 }
 
-const char *cpsd_redis_conn_sha(const struct cpsd_redis_conn *conn, enum cpsd_redis_script script)
-{
-    return conn->sha[script];
-}
-
 static void on_replied(void *owner, const redisReply *reply)
 {
     struct cpsd_redis_conn *conn = owner;
     struct cpsd_redis_request *request = conn->first;
+    if (conn->config->push && conn->config->push(conn->config->owner, reply)) {
+        return;
+    }
     if (!request) {
         give_up(conn, "an answer that nobody asked for");
         return;
@@ -148,7 +147,7 @@ void cpsd_redis_conn_greeted(struct cpsd_redis_conn *conn)
     conn->state = CPSD_REDIS_UP;
     conn->up_ns = uv_hrtime();
     conn->trouble[0] = '\0';
-    say(conn, STIR_LOG_NOTICE, "connected");
+    say(conn, conn->config->use == CPSD_REDIS_FOR_REQUESTS ? STIR_LOG_NOTICE : STIR_LOG_DEBUG, "connected");
     conn->config->up(conn->config->owner);
 }
 
@@ -169,10 +168,9 @@ static uint64_t pause_ns(const struct cpsd_redis_conn *conn)
     return most / 2 + chance % (most / 2);
 }
 
-static void give_up(struct cpsd_redis_conn *conn, const char *why)
+static void drop(struct cpsd_redis_conn *conn)
 {
     bool was_up = conn->state == CPSD_REDIS_UP;
-    say_trouble(conn, why);
     if (was_up && uv_hrtime() - conn->up_ns > WELL_NS) {
         conn->attempts = 0;
     }
@@ -185,6 +183,12 @@ static void give_up(struct cpsd_redis_conn *conn, const char *why)
         conn->config->down(conn->config->owner);
     }
     fail_all(conn);
+}
+
+static void give_up(struct cpsd_redis_conn *conn, const char *why)
+{
+    say_trouble(conn, why);
+    drop(conn);
 }
 
 /* Connecting. */
@@ -215,9 +219,18 @@ static void on_link_closed(void *owner)
 
 static void on_lost(void *owner, const char *why);
 
+static void on_flushing(void *owner)
+{
+    const struct cpsd_redis_conn *conn = owner;
+    if (conn->config->flushing && conn->state == CPSD_REDIS_UP) {
+        conn->config->flushing(conn->config->owner);
+    }
+}
+
 static void open_link(struct cpsd_redis_conn *conn, const struct sockaddr *to)
 {
     static const struct cpsd_redis_link_events events = {.connected = on_connected,
+                                                         .flushing = on_flushing,
                                                          .replied = on_replied,
                                                          .lost = on_lost,
                                                          .closed = on_link_closed};
@@ -289,6 +302,11 @@ static void begin_resolving(struct cpsd_redis_conn *conn)
 
 static void begin_attempt(struct cpsd_redis_conn *conn)
 {
+    if (conn->config->locate && !conn->config->locate(conn->config->owner)) {
+        conn->state = CPSD_REDIS_WAITING;
+        arm(conn, uv_hrtime() + LOCATE_MS * MS);
+        return;
+    }
     const struct cpsd_redis_address *address = conn->config->address;
     conn->to_count = 0;
     conn->to_next = 0;
@@ -355,6 +373,18 @@ void cpsd_redis_conn_open(struct cpsd_redis_conn *conn, uv_loop_t *loop, const s
     conn->timer.data = conn;
     conn->resolve.data = conn;
     begin_attempt(conn);
+}
+
+void cpsd_redis_conn_move(struct cpsd_redis_conn *conn, const char *why)
+{
+    if (conn->state == CPSD_REDIS_CLOSED || conn->state == CPSD_REDIS_RESOLVING) {
+        return; /* the attempt that follows goes to the new one */
+    }
+    if (conn->state != CPSD_REDIS_WAITING) {
+        say(conn, STIR_LOG_DEBUG, why);
+        drop(conn);
+    }
+    arm(conn, uv_hrtime());
 }
 
 static void on_timer_closed(uv_handle_t *handle)

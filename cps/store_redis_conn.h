@@ -26,14 +26,34 @@ struct cpsd_redis_request {
     bool (*answered)(struct cpsd_redis_request *request, const redisReply *reply);
 };
 
+/* What a connection is for: what is said before it is of use depends on it. */
+enum cpsd_redis_use {
+    CPSD_REDIS_FOR_REQUESTS,  /* to a primary: the database and the scripts */
+    CPSD_REDIS_FOR_MESSAGES,  /* subscriptions, at any server that lets us in */
+    CPSD_REDIS_FOR_QUESTIONS, /* where to find the primary: to a Sentinel, or to any node of a cluster */
+};
+
 struct cpsd_redis_conn_config {
-    const struct cpsd_redis_address *address;
+    enum cpsd_redis_use use;
+    const struct cpsd_redis_address *address; /* may be changed between attempts, see locate */
+    bool any_password;                        /* a server that knows no password (a Sentinel) is taken, too */
     unsigned timeout_ms;
     const struct stir_log *log;
     void (*up)(void *owner);   /* requests are taken */
     void (*down)(void *owner); /* no more; comes after `up` only */
     void (*closed)(void *owner);
+    bool (*locate)(void *owner); /* NULL: at *address. Before each attempt; false: nowhere to go, ask again later */
+    bool (*push)(void *owner, const redisReply *reply); /* NULL: none. True if it took what nobody asked for */
+    void (*flushing)(void *owner);                      /* NULL. What was queued is about to be sent */
     void *owner;
+};
+
+/* What a primary said of its settings; what it did not say is false. */
+struct cpsd_redis_settings {
+    bool evicts;  /* maxmemory-policy is not noeviction */
+    bool forgets; /* appendonly is no */
+    bool has_min_replicas;
+    unsigned min_replicas; /* min-replicas-to-write */
 };
 
 struct cpsd_redis_conn {
@@ -60,8 +80,8 @@ struct cpsd_redis_conn {
     unsigned attempts; /* since it was well */
     uint64_t up_ns;
     unsigned greetings; /* answers of Redis that are still needed */
-    char sha[CPSD_REDIS_SCRIPTS][41];
     bool reloading;
+    struct cpsd_redis_settings settings;
     char refusal[80];  /* why an answer of the greeting was not accepted */
     char trouble[160]; /* what was last logged; "": none */
 };
@@ -78,8 +98,9 @@ bool cpsd_redis_conn_send(struct cpsd_redis_conn *conn, struct cpsd_redis_reques
 /* Loads the scripts again, for a request that Redis answered with NOSCRIPT and that is sent after this. */
 bool cpsd_redis_conn_reload(struct cpsd_redis_conn *conn);
 
-/* A script's name in EVALSHA. */
-const char *cpsd_redis_conn_sha(const struct cpsd_redis_conn *conn, enum cpsd_redis_script script);
+/* The address has changed, or another one is to be tried: drops the connection and connects anew, without a pause. Not
+ * from within a callback of this connection. */
+void cpsd_redis_conn_move(struct cpsd_redis_conn *conn, const char *why);
 
 /* The first word of an error answer ("NOSCRIPT"): the rest may quote what we sent. */
 bool cpsd_redis_error_is(const redisReply *reply, const char *word);

@@ -12,7 +12,6 @@ struct greeting {
     struct cpsd_redis_conn *conn;
     const char *name; /* for people */
     bool (*accept)(struct greeting *greeting, const redisReply *reply);
-    enum cpsd_redis_script script;
     char command[];
 };
 
@@ -53,6 +52,12 @@ static bool accept_ok(struct greeting *greeting, const redisReply *reply)
     return reply->type == REDIS_REPLY_STATUS && reply->len == 2 && memcmp(reply->str, "OK", 2) == 0;
 }
 
+static bool accept_auth(struct greeting *greeting, const redisReply *reply)
+{
+    /* "ERR AUTH <password> called without any password configured ..." */
+    return accept_ok(greeting, reply) || (greeting->conn->config->any_password && cpsd_redis_error_is(reply, "ERR"));
+}
+
 /* Where asking is forbidden (NOPERM), writing will show. */
 static bool accept_role(struct greeting *greeting, const redisReply *reply)
 {
@@ -66,15 +71,36 @@ static bool accept_role(struct greeting *greeting, const redisReply *reply)
            memcmp(role->str, primary, role->len) == 0;
 }
 
+static bool is_text(const redisReply *reply, const char *text)
+{
+    return reply->type == REDIS_REPLY_STRING && strcmp(reply->str, text) == 0;
+}
+
+/* Whatever is answered: not everybody may ask, and not every server has all of them. */
+static bool accept_setting(struct greeting *greeting, const redisReply *reply)
+{
+    struct cpsd_redis_settings *settings = &greeting->conn->settings;
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 || reply->element[1]->type != REDIS_REPLY_STRING) {
+        return true;
+    }
+    const redisReply *name = reply->element[0], *value = reply->element[1];
+    if (is_text(name, "maxmemory-policy")) {
+        settings->evicts = !is_text(value, "noeviction");
+    } else if (is_text(name, "appendonly")) {
+        settings->forgets = is_text(value, "no");
+    } else if (is_text(name, "min-replicas-to-write")) {
+        unsigned long replicas = strtoul(value->str, NULL, 10);
+        settings->has_min_replicas = true;
+        settings->min_replicas = replicas < UINT32_MAX ? (unsigned)replicas : UINT32_MAX;
+    }
+    return true;
+}
+
 static bool accept_script(struct greeting *greeting, const redisReply *reply)
 {
-    char *sha = greeting->conn->sha[greeting->script];
-    const size_t digits = sizeof(greeting->conn->sha[0]) - 1;
-    if (reply->type != REDIS_REPLY_STRING || reply->len != digits || strspn(reply->str, "0123456789abcdef") != digits) {
-        return false;
-    }
-    memcpy(sha, reply->str, digits + 1);
-    return true;
+    (void)greeting;
+    return reply->type == REDIS_REPLY_STRING && reply->len == CPSD_REDIS_SHA_TEXT &&
+           strspn(reply->str, "0123456789abcdef") == CPSD_REDIS_SHA_TEXT;
 }
 
 static bool on_answer(struct cpsd_redis_request *request, const redisReply *reply)
@@ -118,7 +144,7 @@ static bool say(struct cpsd_redis_conn *conn, const struct greeting *how, const 
 
 static bool say_auth(struct cpsd_redis_conn *conn)
 {
-    static const struct greeting how = {.name = "the user or password", .accept = accept_ok};
+    static const struct greeting how = {.name = "the user or password", .accept = accept_auth};
     const struct cpsd_redis_address *address = conn->config->address;
     struct cpsd_redis_arg args[3] = {cpsd_redis_arg_text("AUTH")};
     size_t count = 1;
@@ -148,22 +174,52 @@ static bool say_role(struct cpsd_redis_conn *conn)
     return say(conn, &how, args, 1);
 }
 
-static bool say_scripts(struct cpsd_redis_conn *conn)
+static bool say_settings(struct cpsd_redis_conn *conn)
 {
-    struct greeting how = {.name = "the scripts", .accept = accept_script};
+    static const struct greeting how = {.name = "to be asked", .accept = accept_setting};
+    static const char *const names[] = {"maxmemory-policy", "appendonly", "min-replicas-to-write"};
     bool said = true;
-    for (unsigned i = 0; said && i < CPSD_REDIS_SCRIPTS; i++) {
-        how.script = (enum cpsd_redis_script)i;
-        struct cpsd_redis_arg args[] = {cpsd_redis_arg_text("SCRIPT"), cpsd_redis_arg_text("LOAD"),
-                                        cpsd_redis_arg_text(cpsd_redis_script_text(how.script))};
+    conn->settings = (struct cpsd_redis_settings){0};
+    for (size_t i = 0; said && i < sizeof(names) / sizeof(names[0]); i++) {
+        struct cpsd_redis_arg args[] = {cpsd_redis_arg_text("CONFIG"), cpsd_redis_arg_text("GET"),
+                                        cpsd_redis_arg_text(names[i])};
         said = say(conn, &how, args, 3);
     }
     return said;
 }
 
+static bool say_scripts(struct cpsd_redis_conn *conn)
+{
+    static const struct greeting how = {.name = "the scripts", .accept = accept_script};
+    bool said = true;
+    for (unsigned i = 0; said && i < CPSD_REDIS_SCRIPTS; i++) {
+        struct cpsd_redis_arg args[] = {cpsd_redis_arg_text("SCRIPT"), cpsd_redis_arg_text("LOAD"),
+                                        cpsd_redis_arg_text(cpsd_redis_script_text((enum cpsd_redis_script)i))};
+        said = say(conn, &how, args, 3);
+    }
+    return said;
+}
+
+/* Only to see that it answers; who may not ask is let in, too. */
+static bool accept_pong(struct greeting *greeting, const redisReply *reply)
+{
+    (void)greeting;
+    return reply->type == REDIS_REPLY_STATUS || cpsd_redis_error_is(reply, "NOPERM");
+}
+
+static bool say_ping(struct cpsd_redis_conn *conn)
+{
+    static const struct greeting how = {.name = "to answer", .accept = accept_pong};
+    struct cpsd_redis_arg args[] = {cpsd_redis_arg_text("PING")};
+    return say(conn, &how, args, 1);
+}
+
 bool cpsd_redis_greet(struct cpsd_redis_conn *conn)
 {
-    return say_auth(conn) && say_select(conn) && say_role(conn) && say_scripts(conn);
+    if (conn->config->use != CPSD_REDIS_FOR_REQUESTS) {
+        return say_auth(conn) && say_ping(conn);
+    }
+    return say_auth(conn) && say_select(conn) && say_role(conn) && say_settings(conn) && say_scripts(conn);
 }
 
 bool cpsd_redis_conn_reload(struct cpsd_redis_conn *conn)

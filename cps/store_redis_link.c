@@ -166,8 +166,15 @@ static void send_some(struct cpsd_redis_link *link)
 
 static void on_flush(uv_idle_t *idle)
 {
+    struct cpsd_redis_link *link = idle->data;
     (void)uv_idle_stop(idle);
-    send_some(idle->data);
+    if (!link->closing && !link->lost && link->connected) {
+        link->events->flushing(link->owner);
+    }
+    send_some(link);
+    if (!link->out.len) {
+        (void)uv_idle_stop(idle);
+    }
 }
 
 bool cpsd_redis_link_write(struct cpsd_redis_link *link, const void *data, size_t len)

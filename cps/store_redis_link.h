@@ -20,6 +20,7 @@ struct cpsd_redis_link;
 /* Called on the loop; any of them may close the link. */
 struct cpsd_redis_link_events {
     void (*connected)(void *owner);
+    void (*flushing)(void *owner); /* what was queued is about to be sent: more may be queued behind it */
     void (*replied)(void *owner, const redisReply *reply); /* the reply is the link's */
     void (*lost)(void *owner, const char *why);            /* at most once; the owner closes it */
     void (*closed)(void *owner);                           /* after cpsd_redis_link_close, the last */

@@ -1,5 +1,9 @@
 #include "cps/store_redis_script.h"
 
+#include <openssl/sha.h>
+#include <stdio.h>
+#include <string.h>
+
 /*
  * A box is one hash. Its fields:
  *
@@ -19,6 +23,8 @@
  * than half of them are of no use, when the box is full and something in it may have expired, or when a list skipped
  * many; in parts of 128 rows (0.3 ms), one with each operation, and with a pause between two times. Meanwhile the
  * rows are a..b-1 and, after a gap, head..tail; row() knows.
+ *
+ * A put tells waiting readers at other servers: on a channel that has the name of the box.
  *
  * The key expires with the last envelope. m is always there, so that deleting fields never deletes the key with its
  * expiry. Deleting comes before writing: with Redis' memory used up, deleting is allowed, and then the rest is, too.
@@ -143,10 +149,10 @@
 
 /* Takes from each bucket, or from none where one lacks tokens. A bucket is the moment at which it will be full. */
 #define SPEND \
-    "local claimed = (#ARGV - 5) % 3\n" \
-    "local buckets, left, wait, which, full = (#ARGV - 5 - claimed) / 3, 2 ^ 53, 0, 0, {}\n" \
+    "local claimed = (#ARGV - 6) % 3\n" \
+    "local buckets, left, wait, which, full = (#ARGV - 6 - claimed) / 3, 2 ^ 53, 0, 0, {}\n" \
     "for i = 1, buckets do\n" \
-    "  local token, burst, cost = tonumber(ARGV[3 + 3 * i]), tonumber(ARGV[4 + 3 * i]), tonumber(ARGV[5 + 3 * i])\n" \
+    "  local token, burst, cost = tonumber(ARGV[4 + 3 * i]), tonumber(ARGV[5 + 3 * i]), tonumber(ARGV[6 + 3 * i])\n" \
     "  local from = math.max(now, tonumber(call('GET', KEYS[1 + claimed + i]) or 0))\n" \
     "  local credit = now + token * burst - from - token * cost\n" \
     "  full[i] = from + token * cost\n" \
@@ -162,7 +168,7 @@
     "  call('SET', KEYS[1 + claimed + i], text('%d', full[i]), 'PX', text('%d', math.ceil((full[i] - now) / 1000) + 1))\n" \
     "end\n"
 
-/* left is what PUT_LIMITED found. */
+/* left is what PUT_LIMITED found. That a message may not be sent, or not by SPUBLISH, is no reason to refuse. */
 #define STORE \
     "local id, limit = ARGV[1], tonumber(ARGV[4])\n" \
     "local got = call('HMGET', key, 'm', id)\n" \
@@ -202,6 +208,8 @@
     "local when, i = pack('>I7I7', last, expires), text('%d', tail)\n" \
     "call('HSET', key, id, 'E' .. when .. i, i, when .. id .. ARGV[5] .. ARGV[2], 'm', m)\n" \
     "if grown then call('PEXPIREAT', key, text('%d', math.ceil(max / 1000))) end\n" \
+    "local told = redis.pcall(ARGV[6], key, '')\n" \
+    "if ARGV[6] == 'SPUBLISH' and type(told) == 'table' then redis.pcall('PUBLISH', key, '') end\n" \
     "return {0, now, purged, 0, left}\n"
 
 static const char put[] =
@@ -347,4 +355,14 @@ const char *cpsd_redis_script_text(enum cpsd_redis_script script)
         [CPSD_REDIS_DROP] = drop,   [CPSD_REDIS_OWE] = owe,
     };
     return texts[script];
+}
+
+void cpsd_redis_script_sha(enum cpsd_redis_script script, char out[CPSD_REDIS_SHA_TEXT + 1])
+{
+    unsigned char digest[SHA_DIGEST_LENGTH];
+    const char *text = cpsd_redis_script_text(script);
+    (void)SHA1((const unsigned char *)text, strlen(text), digest);
+    for (size_t i = 0; i < sizeof(digest); i++) {
+        (void)snprintf(out + 2 * i, 3, "%02x", digest[i]);
+    }
 }

@@ -10,11 +10,12 @@
 #define CPSD_REDIS_REPLAYED "REPLAYED"
 
 enum cpsd_redis_script {
-    CPSD_REDIS_PUT, /* id, envelope, ttl_ms, box_limit, form -> {0 stored | 1 known | 2 full, now_us, purged[, free_us]}
+    CPSD_REDIS_PUT, /* id, envelope, ttl_ms, box_limit, form, publish -> {0 stored | 1 known | 2 full, now_us, purged[,
+                     * free_us]}
                      */
-    /* As PUT, behind the claim's key one for each bucket, and behind form for each the microseconds that a token takes
-     * to come, how many it holds, how many are taken -> {0 | 1 | 2 as above, now_us, purged, free_us or 0, left} or
-     * {3 too few tokens, now_us, 0, wait_us, which} */
+    /* As PUT, behind the claim's key one for each bucket, and behind publish for each the microseconds that a token
+     * takes to come, how many it holds, how many are taken -> {0 | 1 | 2 as above, now_us, purged, free_us or 0, left}
+     * or {3 too few tokens, now_us, 0, wait_us, which} */
     CPSD_REDIS_PUT_LIMITED,
     CPSD_REDIS_LIST,   /* after_us, count, octets -> {now_us, more, {row, ...}} */
     CPSD_REDIS_GET,    /* id -> {now_us[, row]} */
@@ -35,3 +36,7 @@ enum cpsd_redis_script {
 #define CPSD_REDIS_PACKED 'P'
 
 const char *cpsd_redis_script_text(enum cpsd_redis_script script);
+
+/* A script's name in EVALSHA: the SHA-1 of its text. */
+#define CPSD_REDIS_SHA_TEXT 40
+void cpsd_redis_script_sha(enum cpsd_redis_script script, char out[CPSD_REDIS_SHA_TEXT + 1]);

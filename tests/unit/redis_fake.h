@@ -24,8 +24,9 @@ struct redis_fake {
 };
 
 #define FAKE_SHA "$40\r\n0123456789abcdef0123456789abcdef01234567\r\n"
-#define FAKE_ROLE "*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n"
-#define FAKE_GREETING FAKE_ROLE FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA
+/* and what it says of its settings */
+#define FAKE_ROLE "*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n-NOPERM no\r\n*0\r\n-ERR unknown command\r\n"
+#define FAKE_GREETING FAKE_ROLE FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA
 
 /* Reads what comes; false at the end or when it is to stop. */
 static inline bool fake_read(const struct redis_fake *fake, int fd, char *text, size_t size, size_t *n)
@@ -58,7 +59,7 @@ static inline bool fake_greeted(const char *text)
 
 static inline void fake_serve(const struct redis_fake *fake, int fd)
 {
-    char text[32768] = "";
+    char text[131072] = "";
     size_t n = 0;
     const char *greeting = fake->greeting ? fake->greeting : FAKE_GREETING;
     while (!fake_greeted(text)) {

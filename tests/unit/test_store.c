@@ -325,14 +325,26 @@ static void arrived(void *arg)
     }
 }
 
+/* A first wait may be told to look again: when the store has begun to watch. Afterwards there is nothing to look for.
+ */
+static void wait_settled(struct harness *h, struct waiter *w, const struct stir_identity *box)
+{
+    cpsd_store_wait(h->store, &w->wait, box, arrived, w);
+    (void)harness_run(h, 30, &w->called);
+    if (w->called) {
+        w->called = 0;
+        cpsd_store_wait(h->store, &w->wait, box, arrived, w);
+    }
+}
+
 static void waiting(struct harness *h)
 {
     struct stir_identity box = harness_box(DEST), other = harness_box("12155551213");
     static struct waiter a, b, c; /* a and c are still waiting when this returns */
     a = b = c = (struct waiter){0};
-    cpsd_store_wait(h->store, &a.wait, &box, arrived, &a);
-    cpsd_store_wait(h->store, &b.wait, &box, arrived, &b);
-    cpsd_store_wait(h->store, &c.wait, &other, arrived, &c);
+    wait_settled(h, &a, &box);
+    wait_settled(h, &b, &box);
+    wait_settled(h, &c, &other);
     cpsd_store_unwait(&b.wait);
     cpsd_store_unwait(&b.wait);
     UNIT_CODE(harness_put(h, DEST, 1, "a", 60000).result.code, STIR_OK, "put");
@@ -357,8 +369,8 @@ static void woken_and_gone(struct harness *h)
     struct waiter a = {0}, b = {0};
     struct outcome put = {0};
     uint8_t id[CPSD_ID_OCTETS] = {0};
-    cpsd_store_wait(h->store, &a.wait, &box, arrived, &a);
-    cpsd_store_wait(h->store, &b.wait, &box, arrived, &b);
+    wait_settled(h, &a, &box);
+    wait_settled(h, &b, &box);
     a.other = &b;
     b.other = &a;
     cpsd_store_put(h->store, &box, id, stir_view_str("x"), 60000, NULL, harness_done, &put);
@@ -380,17 +392,31 @@ static void woken_and_gone(struct harness *h)
     }
 }
 
-static void many_waiters(struct harness *h)
+enum { MANY = 10000 };
+
+static void settle(struct harness *h, struct waiter *w)
 {
-    enum { MANY = 10000 };
-    struct waiter *w = calloc(MANY, sizeof(*w));
-    CU_ASSERT_PTR_NOT_NULL_FATAL(w);
     for (unsigned i = 0; i < MANY; i++) {
         char text[32];
         (void)snprintf(text, sizeof(text), "1215%07u", i % 5000);
         struct stir_identity box = harness_box(text);
         cpsd_store_wait(h->store, &w[i].wait, &box, arrived, &w[i]);
     }
+    (void)harness_run(h, 400, NULL);
+    for (unsigned i = 0; i < MANY; i++) {
+        if (w[i].called) {
+            struct stir_identity box = w[i].wait.box;
+            w[i].called = 0;
+            cpsd_store_wait(h->store, &w[i].wait, &box, arrived, &w[i]);
+        }
+    }
+}
+
+static void many_waiters(struct harness *h)
+{
+    struct waiter *w = calloc(MANY, sizeof(*w));
+    CU_ASSERT_PTR_NOT_NULL_FATAL(w);
+    settle(h, w);
     uint64_t started = uv_hrtime();
     for (unsigned i = 0; i < 1000; i++) {
         char text[32];

@@ -96,8 +96,26 @@ static void bad(void)
         {"redis+unix:///s?DB=1", "?db=number"},
         {"redis+unix://hush@/s", "user:password"},
         {"rediss://h", "TLS"},
-        {"redis+cluster://h", "Cluster"},
-        {"redis+sentinel://h", "Sentinel"},
+        {"redis+cluster:h", "two slashes"},
+        {"redis+cluster://", "host"},
+        {"redis+cluster://a,", "host"},
+        {"redis+cluster://,a", "host"},
+        {"redis+cluster://a,b:0", "port"},
+        {"redis+cluster://a b", "host"},
+        {"redis+cluster://a,b/1", "databases"},
+        {"redis+cluster://hush@a,b", "user:password"},
+        {"redis+cluster://u:hush@a,[::1", "host"},
+        {"redis+sentinel:/h/name", "two slashes"},
+        {"redis+sentinel://h", "name"},
+        {"redis+sentinel://h/", "name"},
+        {"redis+sentinel:///name", "host"},
+        {"redis+sentinel://h/na me", "name"},
+        {"redis+sentinel://h/name/", "database"},
+        {"redis+sentinel://h/name/-1", "database"},
+        {"redis+sentinel://h/name/65536", "database"},
+        {"redis+sentinel://h/name/1/2", "database"},
+        {"redis+sentinel://u:hush@h:x/name", "port"},
+        {"redis+clusters://h", "none of"},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct cpsd_backend *backend = NULL;
@@ -158,6 +176,8 @@ static void description(void)
         {"memory:", "forgets"},
         {"redis://u:hush@localhost:1/3", "Redis at localhost:1, database 3"},
         {"redis+unix:///no/where", "Redis at /no/where, database 0"},
+        {"redis+cluster://u:hush@a:7000,b", "the Redis cluster around a:7000"},
+        {"redis+sentinel://:hush@a,b/cps/2", "the Sentinel at a:26379 calls cps, database 2"},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct cpsd_backend *backend = NULL;
