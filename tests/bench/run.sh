@@ -1,11 +1,14 @@
 #!/bin/bash
-# Measures speed and memory and prints a table: tests/bench/run.sh [--quick] [--json FILE]
+# Measures a CPS beside what a user would otherwise deploy, and prints a table: tests/bench/run.sh [--quick] [--out DIR]
 #
-# cpsd is measured over TLS with 32 kept-alive connections, one request under way on each; load generator and Redis run
-# beside it on the same cores. Rounds of all that is compared alternate, so that a busy machine is busy for all of them,
-# and medians count. Takes about three minutes beside building; --quick takes one round and less than a minute.
-#   --json FILE   also writes the results there, all rounds
-# Starts what it needs on free ports of 127.0.0.1 and below a temporary directory, and stops exactly that.
+# Peers: nginx with Lua and Redis (tests/bench/peer), webdis, cjose, and raw OpenSSL. All run side by side on this
+# machine, one after the other in every round and every other round backwards, so that a busy machine is busy for all of
+# them; medians count. Load is 32 kept-alive connections over TLS 1.3 with one request under way on each, then requests
+# by chance at 60% of what nginx did at most. Each server has a Redis of its own with the same settings.
+#   --quick    three rounds of a second and smaller numbers: less than three minutes beside building
+#   --out DIR  where the results go, all raw output included: DIR/bench.json, DIR/bench.svg (build/bench)
+# Without --quick it takes about twelve minutes, and also measures how cost grows with a box, a body, connections and
+# workers. Starts what it needs on free ports of 127.0.0.1 and below DIR, and stops exactly that.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -14,106 +17,48 @@ usage() {
     exit 2
 }
 
-rounds=3 seconds=1.5 boxes=10000 crypto_s=12 h2load_s=2s
-json=
+quick=false out=build/bench
+rounds=5 seconds=2 boxes=20000 crypto_s=15 cjose_s=6 memory_boxes=1000000 busy_before=12000 busy_count=2000 slow_count=15
 while (($#)); do
     case $1 in
-        --quick) rounds=1 seconds=0.8 boxes=2000 crypto_s=6 h2load_s=1s; shift ;;
-        --json) [[ -n ${2:-} ]] || usage; json=$2; shift 2 ;;
+        --quick)
+            quick=true rounds=3 seconds=0.8 boxes=5000 crypto_s=6 cjose_s=3 memory_boxes=100000 busy_before=3000
+            busy_count=1000 slow_count=8
+            shift
+            ;;
+        --out) [[ -n ${2:-} ]] || usage; out=$2; shift 2 ;;
         *) usage ;;
     esac
 done
 
-deploy/install-deps.sh test
-mkdir -p build
-if ! { cmake --preset release && cmake --build --preset release -j "$(nproc)" --target cpsd bench_load bench_floor \
-    bench_numtable bench_crypto; } >build/bench-build.log 2>&1; then
+deploy/install-deps.sh bench
+mkdir -p "$out" build
+targets=(cpsd cpsctl bench_load bench_floor bench_crypto bench_cjose bench_busy bench_numtable)
+if ! { cmake --preset release && cmake --build --preset release -j "$(nproc)" --target "${targets[@]}"; } \
+    >build/bench-build.log 2>&1; then
     tail -n 30 build/bench-build.log >&2
     exit 1
 fi
 programs=$PWD/build/release
+here=$PWD/tests/bench
+out=$(cd "$out" && pwd)
+dir=$out/run
+rm -rf "$dir"
+mkdir -p "$dir"
 
-OCTETS=1000            # of an envelope
+OCTETS=1000 # of an envelope
 CONNECTIONS=32
-MEMORY_BOXES=100000    # one envelope each, for Redis' memory
-PUBLISH_BASE=12000000000 ONE_BASE=13000000000 FOUR_BASE=14000000000
-STEP=10000000          # numbers of requests that one run has to itself: no two publish the same
+PUBLISH_BASE=12000000000 ONE_BASE=13000000000 FOUR_BASE=14000000000 GROW_BASE=15000000000 MEMORY_BASE=16000000000
+STEP=10000000 # numbers of requests that one run has to itself: no two publish the same
+WHATS=(publish retrieve-1 retrieve-4)
 
-dir=$(mktemp -d)
-declare -A port pid
-stop() { # NAME...
-    local one
-    for one; do
-        kill "${pid[$one]}" 2>/dev/null || true
-        wait "${pid[$one]}" || true
-        unset "pid[$one]"
-    done
-}
+# shellcheck source=tests/bench/servers.sh
+. "$here/servers.sh"
 end() {
     stop "${!pid[@]}"
-    rm -rf "$dir"
 }
 trap end EXIT
 trap 'exit 130' INT TERM
-
-# ---- servers ----
-
-fail() {
-    echo "bench: $*" >&2
-    exit 1
-}
-
-# until_said FILE PATTERN: what the pattern's group matched, once it is there.
-until_said() {
-    local found i
-    for ((i = 0; i < 500; i++)); do
-        found=$(sed -n "s|.*$2.*|\1|p" "$1" 2>/dev/null | head -n 1)
-        if [[ -n $found ]]; then
-            echo "$found"
-            return
-        fi
-        sleep 0.02
-    done
-    cat "$1" >&2
-    return 1
-}
-
-start_redis() { # NAME
-    local i
-    redis-server --port 0 --unixsocket "$dir/$1.sock" --save '' --appendonly no --dir "$dir" --loglevel warning \
-        >"$dir/$1.log" 2>&1 &
-    pid[$1]=$!
-    for ((i = 0; i < 500; i++)); do
-        ! redis-cli -s "$dir/$1.sock" ping >/dev/null 2>&1 || return 0
-        sleep 0.02
-    done
-    fail "redis-server does not start"
-}
-
-start_cpsd() { # NAME WORKERS STORE DUMMIES
-    "$programs/cps/cpsd" -o server.listen=127.0.0.1:0 -o server.admin= -o server.certificate="$dir/cert.pem" \
-        -o server.private_key="$dir/key.pem" -o policy.publish=open -o server.workers="$2" -o store.url="$3" \
-        -o dummies.mode="$4" 2>"$dir/$1.log" &
-    pid[$1]=$!
-    port[$1]=$(until_said "$dir/$1.log" 'listening on https://127.0.0.1:\([0-9]*\)') || fail "cpsd does not start"
-    if [[ $3 == redis* ]]; then
-        until_said "$dir/$1.log" '\(connected\)' >/dev/null || fail "cpsd does not reach Redis"
-    fi
-}
-
-start_floor() { # NAME THREADS
-    "$programs/tests/bench_floor" --certificate "$dir/cert.pem" --key "$dir/key.pem" --threads "$2" >"$dir/$1.log" &
-    pid[$1]=$!
-    port[$1]=$(until_said "$dir/$1.log" 'listening on https://127.0.0.1:\([0-9]*\)') || fail "no bench_floor"
-}
-
-rss_kb() {
-    awk '$1 == "VmRSS:" { print $2 }' "/proc/${pid[$1]}/status"
-}
-
-used_memory() {
-    redis-cli -s "$dir/$1.sock" info memory | tr -d '\r' | sed -n "s/^$2://p"
-}
 
 # ---- load ----
 
@@ -121,8 +66,29 @@ first=0
 
 # load SERVER publish|retrieve ARGUMENT...: one line of JSON.
 load() {
-    "$programs/tests/bench_load" "$2" --port "${port[$1]}" --ca "$dir/cert.pem" --octets $OCTETS \
-        --connections $CONNECTIONS "${@:3}"
+    local to=(--port "${port[$1]}" --ca "$dir/cert.pem")
+    [[ $1 != webdis ]] || to=(--webdis "${port[$1]}")
+    "$programs/tests/bench_load" "$2" "${to[@]}" --octets $OCTETS --connections $CONNECTIONS "${@:3}"
+}
+
+# arguments_of WHAT: what one run is asked to do.
+arguments_of() {
+    case $1 in
+        publish) echo "publish --base $PUBLISH_BASE --boxes 50000" ;;
+        retrieve-1) echo "retrieve --base $ONE_BASE --boxes $boxes" ;;
+        retrieve-4) echo "retrieve --base $FOUR_BASE --boxes $boxes" ;;
+    esac
+}
+
+# measure FILE LABELS SERVER WHAT ARGUMENT...: a line in the file. LABELS is an object that goes into it.
+measure() {
+    local arguments more=()
+    read -ra arguments < <(arguments_of "$4")
+    first=$((first + STEP))
+    [[ $3 == floor* ]] || more=(--pid "$(pids_of "$3")" --pid "${pid[${redis_of[$3]}]}")
+    [[ $3 != floor* ]] || more=(--pid "${pid[$3]}" --answer "${answer[$4]}")
+    load "$3" "${arguments[@]}" --first $first "${more[@]}" "${@:5}" |
+        jq -c --argjson labels "$2" --arg server "$3" --arg what "$4" '$labels + {$server, $what} + .' >>"$dir/$1"
 }
 
 fill() { # SERVER
@@ -130,153 +96,171 @@ fill() { # SERVER
     load "$1" publish --base $FOUR_BASE --boxes "$boxes" --count $((4 * boxes)) --ttl 3600
 }
 
-# arguments_of WHAT: what one run is asked to do.
-arguments_of() {
-    case $1 in
-        publish) echo "publish --base $PUBLISH_BASE --boxes 50000 --first $first" ;;
-        *-polled) echo "retrieve --base $ONE_BASE --boxes 100 --first $first" ;;
-        retrieve-1*) echo "retrieve --base $ONE_BASE --boxes $boxes --first $first" ;;
-        retrieve-4*) echo "retrieve --base $FOUR_BASE --boxes $boxes --first $first" ;;
-    esac
-}
-
-declare -A answer
-
-# measure ROUND SERVER WHAT: a line in the results.
-measure() {
-    local arguments one more=() watched=("${pid[$2]}")
-    first=$((first + STEP))
-    read -ra arguments < <(arguments_of "$3")
-    [[ $2 != floor-* ]] || more+=(--answer "${answer[$3]}")
-    [[ $2 != *redis-* ]] || watched+=("${pid[redis]}")
-    for one in "${watched[@]}"; do
-        more+=(--pid "$one")
+# in_order ROUND COMMAND...: the command with each of the lines of standard input, every other round backwards.
+in_order() {
+    local lines i at
+    mapfile -t lines
+    for ((i = 0; i < ${#lines[@]}; i++)); do
+        at=$(($1 % 2 ? i : ${#lines[@]} - 1 - i))
+        # shellcheck disable=SC2086 # words are what a line is made of
+        "${@:2}" ${lines[at]}
     done
-    load "$2" "${arguments[@]}" --seconds "$seconds" "${more[@]}" |
-        jq -c --argjson round "$1" --arg server "$2" --arg what "$3" '{$round, $server, $what} + .' >>"$dir/results"
 }
 
-# How long answers are, which is what the floor is to answer with.
-learn_answer() { # SERVER WHAT
-    local arguments
-    first=$((first + STEP))
-    read -ra arguments < <(arguments_of "$2")
-    answer[$2]=$(load "$1" "${arguments[@]}" --seconds 0.2 | jq '.answer_octets | round')
+# ---- the table ----
+
+top() { # ROUND SERVER WHAT
+    measure top "{\"round\":$1}" "$2" "$3" --seconds "$seconds"
 }
 
-# ---- another's opinion ----
-
-# h2load sends one body to the same destinations from every connection: where 32 publish, one of 32 envelopes is new.
-h2load_of() { # publish|retrieve-1 ARGUMENT...
-    local what=$1 base=$ONE_BASE
-    [[ $what != publish ]] || base=15000000000
-    seq -f "https://localhost:${port[redis-1]}/cps/%.0f/ppts" "$base" $((base + boxes - 1)) >"$dir/uris"
-    h2load --h1 -c $CONNECTIONS -t 1 -D "$h2load_s" -i "$dir/uris" "${@:2}" >"$dir/h2load.log" 2>&1 ||
-        { cat "$dir/h2load.log" >&2; fail "h2load failed"; }
-    awk -v what="$what" '
-        /^finished in/ { rate = $4 }
-        /^status codes:/ { good = $3 }
-        /^requests:/ { done = $6 }
-        END { printf "{\"what\":\"%s\",\"per_s\":%s,\"done\":%d,\"good\":%d}\n", what, rate, done, good }' \
-        "$dir/h2load.log" >>"$dir/h2load"
+at_rate() { # ROUND SERVER WHAT RATE
+    measure paced "{\"round\":$1,\"rate\":$4}" "$2" "$3" --rate "$4" --seconds "$seconds"
 }
 
-h2load_both() {
-    curl -sS --cacert "$dir/cert.pem" -H 'Accept: application/json' \
-        "https://localhost:${port[redis-1]}/cps/$ONE_BASE/ppts" |
-        jq -rj '.ppts[0].ppt' >"$dir/envelope"
-    h2load_of publish -d "$dir/envelope" -H 'content-type: application/passport'
-    h2load_of retrieve-1 -H 'accept: application/json'
+rate_of() { # WHAT: 60% of nginx's median
+    jq -s --arg what "$1" 'map(select(.server == "nginx" and .what == $what).per_s) | sort
+        | .[length / 2 | floor] * 0.6 | floor' "$dir/top"
 }
 
-# ---- memory ----
+measure_http() {
+    local round what server
+    for ((round = 1; round <= rounds; round++)); do
+        for what in "${WHATS[@]}"; do
+            for server in nginx cpsd-1 cpsd-2 floor; do
+                echo "$server $what"
+            done
+            [[ $what == retrieve-4 ]] || echo "webdis $what"
+        done | in_order $round top $round
+    done
+    for ((round = 1; round <= rounds; round++)); do
+        for what in "${WHATS[@]}"; do
+            for server in nginx cpsd-1 cpsd-2; do
+                echo "$server $what $(rate_of "$what")"
+            done
+        done | in_order $round at_rate $round
+    done
+}
 
-# What Redis takes for one envelope in a box of its own, all that belongs to the box included.
-measure_redis_memory() {
-    local before after keys
-    start_redis redis-fresh
-    start_cpsd memory-test 1 "redis+unix://$dir/redis-fresh.sock" empty
-    # one first: Redis' scripts and connections are not what is asked for
-    load memory-test publish --base 16000000000 --count 1 --boxes 1 --ttl 3600 >"$dir/filled"
-    before=$(used_memory redis-fresh used_memory)
-    load memory-test publish --base $PUBLISH_BASE --boxes $MEMORY_BOXES --count $MEMORY_BOXES --ttl 3600 >>"$dir/filled"
-    after=$(used_memory redis-fresh used_memory)
-    keys=$(redis-cli -s "$dir/redis-fresh.sock" dbsize)
-    ((keys == MEMORY_BOXES + 1)) || fail "Redis holds $keys boxes"
-    jq -ne --argjson before "$before" --argjson after "$after" --argjson boxes $MEMORY_BOXES --argjson octets $OCTETS \
-        --argjson rss "$(used_memory redis-fresh used_memory_rss)" \
-        '{$boxes, $octets, octets_each: (($after - $before) / $boxes | round),
-          all_octets: ($after - $before), resident_octets: $rss}' >"$dir/redis-memory"
-    stop memory-test redis-fresh
+# ---- memory: Redis' for each envelope in a box of its own, and cpsd's before and after ----
+
+measure_memory() { # BOXES SETTING...
+    local before after start
+    start_redis redis-memory "${@:2}"
+    start_cpsd memory 1 redis-memory
+    # some first: scripts, connections and buffers are not what is asked for
+    load memory publish --base $MEMORY_BASE --count 1000 --boxes 1 --ttl 7200 >>"$dir/filled"
+    before=$(used_memory redis-memory)
+    start=$(rss_kb memory)
+    load memory publish --base $PUBLISH_BASE --boxes "$1" --count "$1" --ttl 7200 >>"$dir/filled"
+    after=$(used_memory redis-memory)
+    jq -nc --argjson boxes "$1" --argjson octets $OCTETS --argjson each $(((after - before) / $1)) \
+        --argjson start_kb "$start" --argjson end_kb "$(rss_kb memory)" --arg settings "${*:2}" \
+        '{$boxes, $octets, octets_each: $each, of_envelope: ($each / $octets * 1000 | round / 1000),
+          cpsd_start_kb: $start_kb, cpsd_end_kb: $end_kb, $settings}' >>"$dir/memory"
+    stop memory redis-memory
+}
+
+# ---- a destination that gets many messages ----
+
+busy() { # ROUND DEST ARGUMENT...
+    "$programs/tests/bench_busy" --url "https://localhost:${port[cpsd-1]}" --ca "$dir/cert.pem" --pki "$dir/pki" \
+        --key "$dir/own.jwk" --public "$dir/own.pub" --pid "${pid[cpsd-1]}" --pid "${pid[redis]}" --dest "$2" "${@:3}" |
+        jq -c --argjson round "$1" '{$round} + .' >>"$dir/busy"
+}
+
+measure_busy() {
+    local round
+    "$programs/client/cpsctl" pki --out "$dir/pki" --name carrier --spc 1234 >"$dir/pki.log"
+    "$programs/client/cpsctl" keygen --out "$dir/own.jwk" --public "$dir/own.pub" >"$dir/keygen.log"
+    for round in 1 2; do
+        busy $round "1215556000$round" --rate 200 --before $busy_before --count $busy_count
+        busy $round "1215557000$round" --rate 1 --count $slow_count
+    done
+}
+
+# ---- how cost grows ----
+
+grow() { # KIND VALUE SERVER WHAT ARGUMENT...
+    measure growth "{\"kind\":\"$1\",\"value\":$2,\"round\":$round}" "${@:3}" --seconds "$seconds"
+}
+
+measure_growth() {
+    local round n
+    for n in 1 2 4 8 16 32 64; do
+        load cpsd-1 publish --base $((GROW_BASE + n * 100000)) --boxes 200 --count $((200 * n)) --ttl 3600 >>"$dir/filled"
+    done
+    for round in 1 2 3; do
+        for n in 1 2 4 8 16 32 64; do
+            grow box $n cpsd-1 retrieve-1 --base $((GROW_BASE + n * 100000)) --boxes 200
+        done
+        for n in 500 1000 2000 4000 8000; do
+            grow body $n cpsd-1 publish --octets $n
+        done
+        for n in 1 8 32 128 512; do
+            grow connections $n cpsd-1 publish --connections $n
+        done
+        for n in 1 2 4; do
+            start_cpsd cpsd-grow $n redis
+            redis_of[cpsd-grow]=redis
+            grow workers $n cpsd-grow publish
+            stop cpsd-grow
+        done
+    done
 }
 
 # ---- the run ----
 
-openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$dir/key.pem" -out "$dir/cert.pem" \
-    -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost,IP:127.0.0.1 2>/dev/null
-
 started=$SECONDS
 load_before=$(cut -d' ' -f1 /proc/loadavg)
-start_redis redis
-start_cpsd redis-1 1 "redis+unix://$dir/redis.sock?db=0" empty
-start_cpsd redis-2 2 "redis+unix://$dir/redis.sock?db=1" empty
-start_cpsd memory-1 1 memory: empty
-start_cpsd memory-2 2 memory: empty
-start_cpsd steady-redis-1 1 "redis+unix://$dir/redis.sock?db=0" steady
-start_floor floor-1 1
-start_floor floor-2 2
-servers=(redis-1 redis-2 memory-1 memory-2 steady-redis-1)
-for server in "${servers[@]}"; do
-    echo "{\"server\":\"$server\",\"start_kb\":$(rss_kb "$server")}"
-done >"$dir/rss"
+make_certificate
+for name in redis redis-nginx redis-webdis; do
+    start_redis $name
+done
+start_nginx nginx
+start_webdis webdis redis-webdis
+start_cpsd cpsd-1 1 redis
+start_cpsd cpsd-2 2 redis
+start_floor floor 2
+declare -A redis_of=([nginx]=redis-nginx [webdis]=redis-webdis [cpsd-1]=redis [cpsd-2]=redis) answer
 
 "$programs/tests/bench_crypto" --seconds $crypto_s --json >"$dir/crypto"
+"$programs/tests/bench_cjose" --seconds $cjose_s >"$dir/cjose"
 "$programs/tests/bench_numtable" --json >"$dir/numbers"
-measure_redis_memory
-for server in redis-1 redis-2 memory-1 memory-2; do
-    fill "$server" >>"$dir/filled"
+for name in nginx webdis cpsd-1; do
+    fill $name >>"$dir/filled"
 done
-
-runs=()
-for what in publish retrieve-1 retrieve-4; do
-    learn_answer redis-1 $what
-    for workers in 1 2; do
-        runs+=("redis-$workers $what" "floor-$workers $what" "memory-$workers $what")
-    done
+for what in "${WHATS[@]}"; do
+    read -ra arguments < <(arguments_of "$what")
+    first=$((first + STEP))
+    answer[$what]=$(load cpsd-1 "${arguments[@]}" --first $first --seconds 0.2 | jq '.answer_octets | round')
 done
-for what in retrieve-1-steady retrieve-1-steady-polled; do
-    learn_answer steady-redis-1 $what
-    runs+=("steady-redis-1 $what" "floor-1 $what")
-done
-for ((round = 1; round <= rounds; round++)); do
-    for ((i = 0; i < ${#runs[@]}; i++)); do
-        # every other round backwards: what comes later is not always later
-        at=$((round % 2 ? i : ${#runs[@]} - 1 - i))
-        # shellcheck disable=SC2086 # a server and what it is to do
-        measure "$round" ${runs[at]}
-    done
-    h2load_both
-done
-for server in "${servers[@]}"; do
-    echo "{\"server\":\"$server\",\"end_kb\":$(rss_kb "$server")}"
-done >>"$dir/rss"
+measure_http
+measure_busy
+: >"$dir/growth"
+$quick || measure_growth
+measure_memory 100000 --hash-max-listpack-value 64
+measure_memory $memory_boxes
 
 # ---- the report ----
 
 jq -n --arg cpu "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)" --argjson cores "$(nproc)" \
     --arg system "$(uname -sr)" --arg openssl "$(openssl version | cut -d' ' -f2)" \
     --arg redis "$(redis-server --version | sed 's/.*v=\([^ ]*\).*/\1/')" \
-    --arg commit "$(git rev-parse --short HEAD 2>/dev/null || echo none)" \
+    --arg nginx "$(nginx -v 2>&1 | sed 's|.*/||')" --arg webdis "$(dpkg-query -W -f '${Version}' webdis)" \
+    --arg cjose "$(dpkg-query -W -f '${Version}' libcjose-dev)" \
+    --arg commit "$(git rev-parse --short HEAD 2>/dev/null || echo none)" --argjson quick $quick \
     --argjson memory_mb "$(awk '$1 == "MemTotal:" { print int($2 / 1024) }' /proc/meminfo)" \
     --arg load_before "$load_before" --arg load_after "$(cut -d' ' -f1 /proc/loadavg)" \
-    --argjson took_s $((SECONDS - started)) \
-    '$ARGS.named' >"$dir/machine"
-jq -n --slurpfile machine "$dir/machine" --slurpfile results "$dir/results" --slurpfile crypto "$dir/crypto" \
-    --slurpfile numbers "$dir/numbers" \
-    --slurpfile memory "$dir/redis-memory" --slurpfile h2load "$dir/h2load" --slurpfile rss "$dir/rss" \
-    --slurpfile filled "$dir/filled" --argjson rounds $rounds --argjson seconds $seconds \
+    --argjson took_s $((SECONDS - started)) --argjson rounds $rounds --argjson seconds $seconds \
     --argjson connections $CONNECTIONS --argjson octets $OCTETS \
-    -f tests/bench/report.jq >"$dir/report"
-[[ -z $json ]] || cp "$dir/report" "$json"
-jq -r -f tests/bench/table.jq "$dir/report"
-jq -e '.unexpected == 0' "$dir/report" >/dev/null || fail "some answers were not what they are measured as"
+    '$ARGS.named' >"$dir/machine"
+inputs=()
+for name in machine top paced growth crypto cjose numbers busy memory filled; do
+    inputs+=(--slurpfile "$name" "$dir/$name")
+done
+jq -n "${inputs[@]}" -f "$here/report.jq" >"$out/bench.json"
+jq -r -f "$here/table.jq" "$out/bench.json" | tee "$out/bench.txt"
+jq -r -f "$here/plot.jq" "$out/bench.json" >"$dir/plot.dat"
+gnuplot -e "data='$dir/plot.dat'; out='$out/bench.svg'" "$here/plot.gp"
+echo "All of it: ${out#"$PWD/"}/bench.json, bench.svg, and what each run printed in run/"
+jq -e '.unexpected == 0' "$out/bench.json" >/dev/null || fail "some answers were not what they are measured as"
