@@ -38,6 +38,7 @@ struct cps_transport {
     CURL *idle[IDLE_HANDLES];
     unsigned idle_count;
     int64_t next_due_ms; /* no task is due before it */
+    bool retrying;       /* something waits that was tried already: its turn may be now */
 };
 
 int64_t cps_monotonic_ms(void)
@@ -102,6 +103,7 @@ static void retry(struct cps_transport *transport, struct cps_transfer *transfer
     transfer->refused = false;
     transfer->error_text[0] = '\0';
     push(&transport->waiting[transfer->request.lane], transfer);
+    transport->retrying = true;
 }
 
 /* Lets go of a transfer, unless there is another attempt to make. Its owner may free it in `done`. */
@@ -186,6 +188,7 @@ static bool has_room(const struct cps_transport *transport, int lane)
 
 static void launch_waiting(struct cps_transport *transport)
 {
+    transport->retrying = false;
     expire_waiting(transport);
     for (int lane = 0; lane < LANES; lane++) {
         while (transport->waiting[lane].first && has_room(transport, lane)) {
@@ -303,7 +306,7 @@ static int poll_timeout(struct cps_transport *transport)
     pthread_mutex_lock(&transport->lock);
     bool more = transport->posted || transport->submitted.first;
     pthread_mutex_unlock(&transport->lock);
-    if (more) {
+    if (more || transport->retrying) {
         return 0;
     }
     int64_t left = transport->next_due_ms - cps_monotonic_ms();
