@@ -66,280 +66,6 @@ static void redis_free(struct cpsd_backend *backend)
     free(redis);
 }
 
-<<<<<<< HEAD
-/* Answers. */
-
-static bool is_number(const redisReply *array, size_t i, int64_t least, int64_t most)
-{
-    return i < array->elements && array->element[i]->type == REDIS_REPLY_INTEGER &&
-           array->element[i]->integer >= least && array->element[i]->integer <= most;
-}
-
-static bool is_time(const redisReply *array, size_t i)
-{
-    return is_number(array, i, 1, TIME_MAX_US);
-}
-
-/* Room for that many octets of text, until the next call; NULL: no memory. */
-static char *text_room(struct redis_store *store, size_t octets)
-{
-    if (store->text.cap > TEXT_KEEP) {
-        stir_buf_free(&store->text);
-    }
-    store->text.len = 0;
-    store->text.failed = STIR_OK;
-    return stir_buf_extend(&store->text, octets);
-}
-
-static bool take_put(struct redis_op *op, const redisReply *reply)
-{
-    enum { STORED, KNOWN, FULL, LIMITED };
-    if (!is_number(reply, 0, STORED, LIMITED) || !is_number(reply, 4, -1, INT64_MAX) || !is_time(reply, 1) ||
-        !is_number(reply, 2, 0, INT32_MAX)) {
-        return false;
-    }
-    struct cpsd_store_result result = {.code = STIR_OK, .now_us = reply->element[1]->integer};
-    result.existed = reply->element[0]->integer == KNOWN;
-    if (reply->element[0]->integer == LIMITED) {
-        if (!is_number(reply, 3, 1, INT64_MAX) || !is_number(reply, 4, 1, CPSD_BUCKETS_MAX)) {
-            return false;
-        }
-        result.code = STIR_E_BOX_FULL;
-        result.limited = (unsigned)reply->element[4]->integer;
-        result.retry_after_ms = reply->element[3]->integer / 1000 + 1;
-    } else {
-        result.tokens_left = reply->element[4]->integer;
-    }
-    if (reply->element[0]->integer == FULL) {
-        if (!is_time(reply, 3)) {
-            return false;
-        }
-        int64_t us = reply->element[3]->integer - result.now_us;
-        result.code = STIR_E_BOX_FULL;
-        result.retry_after_ms = us > 1000 ? us / 1000 + (us % 1000 != 0) : 1;
-    }
-    cpsd_count(&op->store->base.counters.expired_seen, (uint64_t)reply->element[2]->integer);
-    cpsd_op_complete(&op->store->base, &op->op, &result);
-    return true;
-}
-
-/* {now, more, {row, ...}} */
-static bool is_list(const redisReply *reply, size_t *octets)
-{
-    if (!is_time(reply, 0) || !is_number(reply, 1, 0, 1) || reply->elements != 3 ||
-        reply->element[2]->type != REDIS_REPLY_ARRAY) {
-        return false;
-    }
-    const redisReply *rows = reply->element[2];
-    for (size_t i = 0; i < rows->elements; i++) {
-        if (!cpsd_redis_row_is(rows->element[i], octets)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static void complete_list(struct redis_op *op, redisReply *const *rows, size_t octets, struct cpsd_store_result *result)
-{
-    struct cpsd_entry few[16], *entries = result->count > 16 ? malloc(result->count * sizeof(*entries)) : few;
-    char *room = text_room(op->store, octets);
-    if (entries && room) {
-        for (size_t i = 0; i < result->count; i++) {
-            cpsd_redis_row_read(&entries[i], rows[i], &room);
-        }
-        result->entries = entries;
-        cpsd_op_complete(&op->store->base, &op->op, result);
-    } else {
-        cpsd_op_fail(&op->store->base, &op->op, STIR_E_NOMEM);
-    }
-    if (entries != few) {
-        free(entries);
-    }
-}
-
-static bool take_list(struct redis_op *op, const redisReply *reply)
-{
-    size_t octets = 0;
-    if (!is_list(reply, &octets)) {
-        return false;
-    }
-    const redisReply *rows = reply->element[2];
-    struct cpsd_store_result result = {.code = STIR_OK,
-                                       .now_us = reply->element[0]->integer,
-                                       .more = reply->element[1]->integer != 0,
-                                       .count = rows->elements};
-    complete_list(op, rows->element, octets, &result);
-    return true;
-}
-
-static void run_script(struct redis_store *store, const struct cpsd_op *op, const struct cpsd_op_args *what);
-
-/* The time is a little less than what TIME said: what arrives next arrives later. */
-static bool take_short(struct redis_op *op, const redisReply *reply)
-{
-    struct cpsd_redis_short box;
-    size_t octets = 0;
-    if (!cpsd_redis_short_read(&box, reply, op->now_us, op->count, op->octets)) {
-        return false;
-    }
-    if (!box.whole || !op->now_us) {
-        struct cpsd_op_args what = {.count = op->count, .octets = op->octets};
-        run_script(op->store, &op->op, &what);
-        return true;
-    }
-    for (size_t i = 0; i < box.count; i++) {
-        octets += cpsd_redis_row_text(box.rows[i]);
-    }
-    struct cpsd_store_result result = {.code = STIR_OK,
-                                       .now_us = op->now_us - 1 > box.last_us ? op->now_us - 1 : box.last_us,
-                                       .more = box.more,
-                                       .count = box.count};
-    complete_list(op, box.rows, octets, &result);
-    return true;
-}
-
-static bool take_get(struct redis_op *op, const redisReply *reply)
-{
-    struct cpsd_entry entry;
-    size_t octets = 0;
-    if (!is_time(reply, 0) || reply->elements > 2) {
-        return false;
-    }
-    struct cpsd_store_result result = {.code = STIR_E_NOT_FOUND, .now_us = reply->element[0]->integer};
-    if (reply->elements == 2) {
-        if (!cpsd_redis_row_is(reply->element[1], &octets)) {
-            return false;
-        }
-        char *room = text_room(op->store, octets);
-        if (!room) {
-            cpsd_op_fail(&op->store->base, &op->op, STIR_E_NOMEM);
-            return true;
-        }
-        cpsd_redis_row_read(&entry, reply->element[1], &room);
-        result.code = STIR_OK;
-        result.entries = &entry;
-        result.count = 1;
-    }
-    cpsd_op_complete(&op->store->base, &op->op, &result);
-    return true;
-}
-
-/* The answer of a script that says what came of it and when. */
-static bool take_plain(struct redis_op *op, const redisReply *reply)
-{
-    static const enum stir_code codes[CPSD_OP_KINDS][3] = {
-        [CPSD_OP_REMOVE] = {STIR_E_NOT_FOUND, STIR_OK, STIR_CODE_COUNT},
-        [CPSD_OP_ONCE] = {STIR_OK, STIR_CODE_COUNT, STIR_CODE_COUNT},
-        [CPSD_OP_KEEP] = {STIR_OK, STIR_OK, STIR_E_REFUSED},
-        [CPSD_OP_DROP] = {STIR_E_NOT_FOUND, STIR_OK, STIR_CODE_COUNT},
-        [CPSD_OP_OWE] = {STIR_OK, STIR_CODE_COUNT, STIR_CODE_COUNT},
-    };
-    if (!is_number(reply, 0, 0, 2) || !is_time(reply, 1)) {
-        return false;
-    }
-    int64_t said = reply->element[0]->integer;
-    struct cpsd_store_result result = {.code = codes[op->op.kind][said], .now_us = reply->element[1]->integer};
-    if (result.code == STIR_CODE_COUNT) {
-        return false;
-    }
-    result.existed = op->op.kind == CPSD_OP_KEEP && said == 1;
-    cpsd_op_complete(&op->store->base, &op->op, &result);
-    return true;
-}
-
-static bool take_look(struct redis_op *op, const redisReply *reply)
-{
-    struct cpsd_entry entry = {0};
-    if (!is_time(reply, 0) || (reply->elements != 1 && reply->elements != 3)) {
-        return false;
-    }
-    struct cpsd_store_result result = {.code = STIR_E_NOT_FOUND, .now_us = reply->element[0]->integer};
-    if (reply->elements == 3) {
-        if (!is_time(reply, 1) || reply->element[2]->type != REDIS_REPLY_STRING) {
-            return false;
-        }
-        entry.expires_us = reply->element[1]->integer;
-        entry.envelope = stir_view(reply->element[2]->str, reply->element[2]->len);
-        result.code = STIR_OK;
-        result.entries = &entry;
-        result.count = 1;
-    }
-    cpsd_op_complete(&op->store->base, &op->op, &result);
-    return true;
-}
-
-static bool is_replayed(const redisReply *reply)
-{
-    return reply->type == REDIS_REPLY_STATUS && strcmp(reply->str, CPSD_REDIS_REPLAYED) == 0;
-}
-
-static bool take(struct redis_op *op, const redisReply *reply)
-{
-    static bool (*const takes[CPSD_OP_KINDS])(struct redis_op * op, const redisReply *reply) = {
-        [CPSD_OP_PUT] = take_put,      [CPSD_OP_LIST] = take_list,  [CPSD_OP_GET] = take_get,
-        [CPSD_OP_REMOVE] = take_plain, [CPSD_OP_ONCE] = take_plain, [CPSD_OP_KEEP] = take_plain,
-        [CPSD_OP_LOOK] = take_look,    [CPSD_OP_DROP] = take_plain, [CPSD_OP_OWE] = take_plain,
-    };
-    if (op->claims && is_replayed(reply)) {
-        cpsd_op_fail(&op->store->base, &op->op, STIR_E_REPLAYED);
-        return true;
-    }
-    if (op->is_short) {
-        return take_short(op, reply);
-    }
-    return reply->type == REDIS_REPLY_ARRAY && takes[op->op.kind](op, reply);
-}
-
-/* What Redis refuses is not lost, only not done. */
-static void log_refusal(struct redis_store *store, const redisReply *reply)
-{
-    char word[32], where[300];
-    uint64_t now = uv_hrtime();
-    if (store->said_ns && now - store->said_ns < SAY_EVERY_NS) {
-        return;
-    }
-    store->said_ns = now;
-    cpsd_redis_error_word(reply, word, sizeof(word));
-    cpsd_redis_address_name(store->config.address, where, sizeof(where));
-    stir_log_plain(store->config.log, STIR_LOG_ERROR, "Redis at %s: it refuses a request (%s)", where, word);
-}
-
-static bool send_again(struct redis_op *op)
-{
-    if (op->again || !cpsd_redis_conn_reload(&op->store->conn)) {
-        return false;
-    }
-    op->again = true;
-    return cpsd_redis_conn_send(&op->store->conn, &op->request);
-}
-
-static bool on_answer(struct cpsd_redis_request *request, const redisReply *reply)
-{
-    struct redis_op *op = (struct redis_op *)request;
-    if (!reply) {
-        cpsd_op_fail(&op->store->base, &op->op, STIR_E_UNAVAILABLE);
-    } else if (reply->type == REDIS_REPLY_ERROR) {
-        if (cpsd_redis_error_is(reply, "NOSCRIPT") && send_again(op)) {
-            return true;
-        }
-        log_refusal(op->store, reply);
-        if (cpsd_redis_error_is(reply, "READONLY")) {
-            /* The primary is somewhere else now: look for it. */
-            (void)snprintf(op->store->conn.refusal, sizeof(op->store->conn.refusal), "it is a replica now");
-            return false;
-        }
-        cpsd_op_fail(&op->store->base, &op->op, STIR_E_UNAVAILABLE);
-    } else if (!take(op, reply)) {
-        return false;
-    }
-    free(op);
-    return true;
-}
-
-/* Requests. */
-
-=======
->>>>>>> 23da89d (Redis Cluster, Sentinel, replicas, arrivals from other servers (work in progress))
 struct arguments {
     struct cpsd_redis_arg list[ARGS_MAX];
     size_t count;
@@ -447,14 +173,9 @@ static void build(struct arguments *args, const struct redis_store *store, const
     };
     args->count = 0;
     add(args, cpsd_redis_arg_text("EVALSHA"));
-<<<<<<< HEAD
     bool limited = what->spend && op->kind == CPSD_OP_PUT;
     enum cpsd_redis_script script = limited ? CPSD_REDIS_PUT_LIMITED : scripts[op->kind];
-    add(args, cpsd_redis_arg_text(cpsd_redis_conn_sha(&store->conn, script)));
-=======
-    enum cpsd_redis_script script = what->spend ? CPSD_REDIS_PUT_LIMITED : scripts[op->kind];
     add(args, (struct cpsd_redis_arg){redis_backend_of(store)->sha[script], CPSD_REDIS_SHA_TEXT});
->>>>>>> 23da89d (Redis Cluster, Sentinel, replicas, arrivals from other servers (work in progress))
     add_keys(args, op, what);
     if (op->kind == CPSD_OP_LIST) {
         add_list(args, what);
@@ -485,7 +206,7 @@ static void build(struct arguments *args, const struct redis_store *store, const
 /* What may be done twice: a put or a keep of what is there already changes nothing. */
 static bool is_repeatable(enum cpsd_op_kind kind, const struct cpsd_claim *claim)
 {
-    return !claim && kind != CPSD_OP_REMOVE && kind != CPSD_OP_DROP;
+    return !claim && kind != CPSD_OP_REMOVE && kind != CPSD_OP_DROP && kind != CPSD_OP_OWE;
 }
 
 static bool is_write(enum cpsd_op_kind kind)
@@ -606,7 +327,7 @@ static void redis_run(struct cpsd_store *base, const struct cpsd_op *op, const s
         cpsd_op_fail(base, op, STIR_E_UNAVAILABLE);
     } else if (op->kind == CPSD_OP_LIST && what->after_us == 0 && !what->claim) {
         run_short(store, op, what);
-    } else if (what->spend && redis_is_cluster(store)) {
+    } else if (what->spend && redis_is_cluster(store) && op->kind == CPSD_OP_PUT) {
         struct split split;
         if (split_spend(&split, store, op, what)) {
             run_script(store, op, &split.what, &split);

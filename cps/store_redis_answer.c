@@ -184,6 +184,7 @@ static bool take_plain(struct redis_op *op, const redisReply *reply)
         [CPSD_OP_ONCE] = {STIR_OK, STIR_CODE_COUNT, STIR_CODE_COUNT},
         [CPSD_OP_KEEP] = {STIR_OK, STIR_OK, STIR_E_REFUSED},
         [CPSD_OP_DROP] = {STIR_E_NOT_FOUND, STIR_OK, STIR_CODE_COUNT},
+        [CPSD_OP_OWE] = {STIR_OK, STIR_CODE_COUNT, STIR_CODE_COUNT},
     };
     if (!is_number(reply, 0, 0, 2) || !is_time(reply, 1)) {
         return false;
@@ -227,7 +228,7 @@ bool redis_take_answer(struct redis_op *op, const redisReply *reply)
     static bool (*const takes[CPSD_OP_KINDS])(struct redis_op * op, const redisReply *reply) = {
         [CPSD_OP_PUT] = take_put,      [CPSD_OP_LIST] = take_list,  [CPSD_OP_GET] = take_get,
         [CPSD_OP_REMOVE] = take_plain, [CPSD_OP_ONCE] = take_plain, [CPSD_OP_KEEP] = take_plain,
-        [CPSD_OP_LOOK] = take_look,    [CPSD_OP_DROP] = take_plain,
+        [CPSD_OP_LOOK] = take_look,    [CPSD_OP_DROP] = take_plain, [CPSD_OP_OWE] = take_plain,
     };
     if (op->claims && is_replayed(reply)) {
         op->confirm = false; /* nothing was done */
