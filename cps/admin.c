@@ -1,5 +1,6 @@
 #include "cps/admin.h"
 
+#include "common/json.h"
 #include "cps/certs.h"
 #include "cps/problem.h"
 
@@ -25,16 +26,49 @@ static void asked(void *arg, const struct cpsd_store_result *result)
     }
 }
 
+/* With what the store's servers are not set to, as far as they told: reason to look, none to send nobody here. */
+static void answer_ready(struct cpsd_request *request)
+{
+    char advice[1024];
+    struct stir_buf body = {.limit = 8192};
+    struct cpsd_response response = {.status = 200, .content_type = "application/json"};
+    cpsd_backend_advice(request->service->backend, advice, sizeof(advice));
+    stir_buf_puts(&body, "{\"status\":200,\"message\":\"OK\"");
+    if (advice[0]) {
+        stir_buf_puts(&body, ",\"store\":");
+        stir_json_quote(&body, advice, strlen(advice));
+    }
+    stir_buf_puts(&body, "}");
+    response.body = stir_view(body.ptr, body.len);
+    cpsd_response_field(&response, "Cache-Control", "no-store");
+    cpsd_respond(request, &response);
+    stir_buf_free(&body);
+}
+
+static void asked_ready(void *arg, const struct cpsd_store_result *result)
+{
+    if (result->code == STIR_OK || result->code == STIR_E_NOT_FOUND) {
+        answer_ready(arg);
+    } else {
+        away(arg);
+    }
+}
+
 /* A connection that is up proves little: the store is asked for something that it does not have. */
-void cpsd_admin_health(struct cpsd_request *request)
+static void ask(struct cpsd_request *request, cpsd_store_done *done)
 {
     static const struct stir_identity nobody = {.kind = STIR_IDENTITY_URI, .len = 10, .text = "cps:health"};
     static const uint8_t id[CPSD_ID_OCTETS] = {0};
     if (cpsd_store_ready(request->service->store)) {
-        cpsd_store_get(request->service->store, &nobody, id, NULL, asked, request);
+        cpsd_store_get(request->service->store, &nobody, id, NULL, done, request);
     } else {
         away(request);
     }
+}
+
+void cpsd_admin_health(struct cpsd_request *request)
+{
+    ask(request, asked);
 }
 
 void cpsd_admin_ready(struct cpsd_request *request)
@@ -43,7 +77,7 @@ void cpsd_admin_ready(struct cpsd_request *request)
         cpsd_problem(request, 503, stir_strerror(STIR_E_UNAVAILABLE), "the server is being stopped", 1, NULL);
         return;
     }
-    cpsd_admin_health(request);
+    ask(request, asked_ready);
 }
 
 void cpsd_admin_metrics(struct cpsd_request *request)

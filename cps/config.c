@@ -1,8 +1,11 @@
 #include "cps/config.h"
 
 #include "cps/passports_body.h"
+#include "cps/store.h"
 
+#include <limits.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char *const dummy_modes[] = {[CPSD_DUMMIES_STEADY] = "steady", [CPSD_DUMMIES_EMPTY] = "empty", NULL};
@@ -93,7 +96,12 @@ const struct stir_conf_key cpsd_config_table[] = {
             "Octets of envelopes in one JSON list."),
     STRING_KEY("store", "url", store_url, "memory:", 1, false,
                "Where envelopes wait: memory: (this process, forgets on exit), redis://[user:password@]host:port/db, "
-               "redis+unix:///path."),
+               "redis+unix:///path, redis+cluster://[user:password@]host:port,host:port,..., "
+               "redis+sentinel://[user:password@]host:port,host:port,.../name/db."),
+    STRING_KEY("store", "durability", store_durability, "local", 5, false,
+               "local: stored means that the server has it, as safely as that one is set to. replicas:N: that N of its "
+               "replicas have it, too; an envelope that they do not confirm within half of timeout_ms is answered 503. "
+               "deploy/redis/ has the server's settings for each."),
     INT_KEY("store", "timeout_ms", store_timeout_ms, "1000", 10, 60000, false,
             "A request that the store did not answer in this time is answered 503."),
     INT_KEY("store", "memory_limit_bytes", memory_limit_bytes, "1073741824", 1048576, INT64_MAX, false,
@@ -264,8 +272,25 @@ static enum stir_code check_numbers(const struct cpsd_config *config, struct sti
     return STIR_OK;
 }
 
+unsigned cpsd_config_replicas(const struct cpsd_config *config)
+{
+    static const char with[] = "replicas:";
+    const char *text = config->store_durability;
+    if (strcmp(text, "local") == 0) {
+        return 0;
+    }
+    text = strncmp(text, with, sizeof(with) - 1) == 0 ? text + sizeof(with) - 1 : "";
+    size_t n = strspn(text, "0123456789");
+    unsigned long replicas = n && n <= 2 && !text[n] ? strtoul(text, NULL, 10) : 0;
+    return replicas >= 1 && replicas <= CPSD_REPLICAS_MAX ? (unsigned)replicas : UINT_MAX;
+}
+
 static enum stir_code check(const struct cpsd_config *config, struct stir_error *err)
 {
+    if (cpsd_config_replicas(config) == UINT_MAX) {
+        return stir_fail(err, STIR_E_CONFIG, "[store] durability is local, or replicas:N with N from 1 to %d",
+                         CPSD_REPLICAS_MAX);
+    }
     if (config->listen[0] && (!config->certificate[0] || !config->private_key[0])) {
         return stir_fail(
             err, STIR_E_CONFIG,

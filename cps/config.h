@@ -47,6 +47,7 @@ struct cpsd_config {
     int64_t list_max_bytes;
     /* [store] */
     char *store_url;
+    char *store_durability; /* see cpsd_config_replicas */
     int64_t store_timeout_ms;
     int64_t memory_limit_bytes;
     int64_t box_limit;
@@ -122,6 +123,9 @@ struct cpsd_config {
 
 extern const struct stir_conf_key cpsd_config_table[];
 extern const size_t cpsd_config_count;
+
+/* [store] durability: how many replicas have to confirm, 0 for local; UINT_MAX if it is neither. */
+unsigned cpsd_config_replicas(const struct cpsd_config *config);
 
 /* Keys given on the command line, "section.key=value", on top of the file; also when it is read again. */
 #define CPSD_OVERRIDES_MAX 64

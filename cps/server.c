@@ -291,6 +291,7 @@ static struct cpsd_store_config store_config(const struct server *server)
                                       .memory_limit_bytes = (unsigned long)config->memory_limit_bytes,
                                       .timeout_ms = (unsigned)config->store_timeout_ms,
                                       .max_ttl_ms = LONGEST_LIFE_MS,
+                                      .replicas = cpsd_config_replicas(config),
                                       .log = &server->store_log};
 }
 
@@ -470,7 +471,8 @@ enum stir_code cpsd_server_check(const struct cpsd_config *config, struct stir_e
                                       .box_limit = (unsigned)config->box_limit,
                                       .memory_limit_bytes = (unsigned long)config->memory_limit_bytes,
                                       .timeout_ms = (unsigned)config->store_timeout_ms,
-                                      .max_ttl_ms = LONGEST_LIFE_MS};
+                                      .max_ttl_ms = LONGEST_LIFE_MS,
+                                      .replicas = cpsd_config_replicas(config)};
     enum stir_code code = cpsd_listen_check(config, err);
     if (code == STIR_OK) {
         code = cpsd_crls_check(config, err);

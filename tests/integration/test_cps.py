@@ -328,7 +328,11 @@ class Boxes:
     def test_health(self):
         for answer in [self.server.request("GET", "/health"), self.server.admin_request("/health"),
                        self.server.admin_request("/ready")]:  # fmt: skip
-            self.assertEqual((answer.status, answer.json()), (200, {"status": 200, "message": "OK"}))
+            said = answer.json()
+            store = said.pop("store", None)
+            self.assertEqual((answer.status, said), (200, {"status": 200, "message": "OK"}))
+        # what the last of them says of a store whose settings make it forget
+        self.assertEqual(store and re.sub(r".*: app", "app", store), "appendonly is not yes: a restart loses what it has" if hasattr(self, "database") else None)
         for path in ("/cps/12/ppts", "/nowhere"):
             self.assertEqual(self.server.admin_request(path).status, 404)
         for path in ("/metrics", "/ready"):
