@@ -233,8 +233,9 @@ static void bad_greetings(void)
         fake_start(&fake);
         struct cpsd_store_config config = fake_config(&fake, url, sizeof(url));
         config.log = &log;
+        config.timeout_ms = 350;
         if (harness_attach(&h, &config)) {
-            (void)harness_run(&h, 400, NULL);
+            (void)harness_run(&h, 450, NULL);
             if (i != 11) {
                 UNIT_CHECK(!cpsd_store_ready(h.store), "row %zu", i);
                 UNIT_CODE(one(&h, 'p'), STIR_E_UNAVAILABLE, rows[i].said);
