@@ -218,7 +218,7 @@ static void bad_greetings(void)
         {FAKE_ROLE "+0123456789abcdef0123456789abcdef01234567\r\n", "the scripts"},
         {FAKE_ROLE "$39\r\n0123456789abcdef0123456789abcdef0123456\r\n", "the scripts"},
         {FAKE_ROLE "$40\r\n0123456789abcdef0123456789abcdef0123456g\r\n", "the scripts"},
-        {FAKE_ROLE FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA "$-1\r\n", "the scripts"},
+        {FAKE_ROLE FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA "$-1\r\n", "the scripts"},
         {FAKE_GREETING "+OK\r\n", "nobody asked"},
         {FAKE_ROLE FAKE_SHA FAKE_SHA FAKE_SHA, "no greeting in time"},
         {"SSH-2.0-OpenSSH_9.2\r\n", "not Redis'"},
