@@ -207,13 +207,13 @@ enum cps_code cps_route_get(struct cps_route **out, struct cps_routes *routes, c
         routes->unused -= route->refs == 0;
     } else {
         failed = make(&route, routes, urls, public_only, code, err);
-        if (failed == CPS_OK) {
+        if (route) {
             cps_map_put(&routes->map, &route->node, hash);
             link_newest(route);
             trim(routes);
         }
     }
-    if (failed == CPS_OK) {
+    if (route) {
         route->refs++;
         *out = route;
     }
