@@ -4,8 +4,10 @@
  *
  *     bench_load publish|retrieve --port N --ca FILE [--connections 32] [--seconds 2 | --count N] [--octets 1000]
  *                [--rate N] [--ttl S] [--base TN] [--boxes N] [--first N] [--answer OCTETS] [--pid PID[,PID]]...
+ *     bench_load publish --token-key FILE --token-x5u URL --token-iss SPC --token-aud NAME --count N ...
  *     bench_load publish|retrieve --webdis PORT ...
  *
+ * With --token-key each publish has a bearer token of its own, made before anything is measured.
  * With --rate requests come by chance, so many a second, whatever was answered: a latency counts from the moment at
  * which a request was due, so that a server that stalls is charged for all who wait. webdis is spoken to without TLS.
  */
@@ -353,6 +355,8 @@ static int usage(void)
     (void)fputs("usage: bench_load publish|retrieve --port N --ca FILE [--connections N] [--seconds S | --count N]\n"
                 "                  [--rate N] [--octets N] [--ttl S] [--base TN] [--boxes N] [--first N]\n"
                 "                  [--answer OCTETS] [--pid PID[,PID]...]...\n"
+                "       bench_load publish --token-key FILE --token-x5u URL --token-iss SPC --token-aud NAME\n"
+                "                  --count N ...\n"
                 "       bench_load publish|retrieve --webdis PORT ...\n",
                 stderr);
     return 2;
@@ -393,13 +397,33 @@ static bool set_pids(struct load_options *o, const char *value)
     return true;
 }
 
+static bool set_text(struct load_options *o, const char *name, const char *value)
+{
+    const struct {
+        const char *name;
+        const char **at;
+    } texts[] = {{"--ca", &o->ca},
+                 {"--token-key", &o->token_key},
+                 {"--token-x5u", &o->token_x5u},
+                 {"--token-iss", &o->token_iss},
+                 {"--token-aud", &o->token_aud}};
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        if (strcmp(name, texts[i].name) == 0) {
+            *texts[i].at = value;
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool set(struct load_options *o, const char *name, const char *value)
 {
     uint64_t n = 0;
     bool good = true;
-    if (strcmp(name, "--ca") == 0) {
-        o->ca = value;
-    } else if (strcmp(name, "--seconds") == 0) {
+    if (set_text(o, name, value)) {
+        return true;
+    }
+    if (strcmp(name, "--seconds") == 0) {
         good = set_seconds(o, value);
     } else if (strcmp(name, "--port") == 0 && (good = number(value, 1, 65535, &n))) {
         o->port = (uint16_t)n;
@@ -447,7 +471,7 @@ int main(int argc, char **argv)
             return usage();
         }
     }
-    if (!options.port || (!options.ca && !options.webdis)) {
+    if (!options.port || (!options.ca && !options.webdis) || (options.token_key && !options.count)) {
         return usage();
     }
     load.options = &options;

@@ -27,6 +27,13 @@ def compared:
   machine: $machine[0],
   top: ($top | compared),
   paced: ($paced | compared),
+  tokens: ($tokens | {
+    per_s: (map(.per_s) | median | round), p99_us: (map(.p99_us) | median),
+    server_cpu_us: (map(.cpu_us[0]) | median | round_to(100)),
+    all_cpu_us: (map((.cpu_us | add) + .load_cpu_us) | median | round_to(100)),
+    verify_per_s: (map(.verify) | median | round), verify_cpu_us: (map(1e6 / .verify_cpu) | median | round_to(100)),
+    of_verify: (map(.per_s / .verify) | median | round_to(1000)),
+    of_verify_cpu: (map(1e6 / ((.cpu_us | add) + .load_cpu_us) / .verify_cpu) | median | round_to(1000))}),
   crypto: $crypto[0],
   cjose: $cjose[0],
   numbers: $numbers[0],
@@ -35,7 +42,7 @@ def compared:
   memory: $memory,
   growth: [$growth | group_by([.kind, .value])[] | summary + {kind: .[0].kind, value: .[0].value,
            answer_octets: (map(.answer_octets) | median | round)}],
-  unexpected: (([$top[], $paced[], $growth[] | unexpected] + [$filled[] | .answers - (.status["201"] // .status["200"] // 0)])
+  unexpected: (([$top[], $paced[], $growth[] | unexpected] + [($filled + $tokens)[] | .answers - (.status["201"] // .status["200"] // 0)])
                | add),
-  runs: {top: $top, paced: $paced, growth: $growth, busy: $busy}
+  runs: {top: $top, paced: $paced, tokens: $tokens, growth: $growth, busy: $busy}
 }

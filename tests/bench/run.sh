@@ -19,11 +19,12 @@ usage() {
 
 quick=false out=build/bench
 rounds=5 seconds=2 boxes=20000 crypto_s=15 cjose_s=6 memory_boxes=1000000 busy_before=12000 busy_count=2000 slow_count=15
+tokens=20000
 while (($#)); do
     case $1 in
         --quick)
             quick=true rounds=3 seconds=0.8 boxes=5000 crypto_s=6 cjose_s=3 memory_boxes=100000 busy_before=3000
-            busy_count=1000 slow_count=8
+            busy_count=1000 slow_count=8 tokens=8000
             shift
             ;;
         --out) [[ -n ${2:-} ]] || usage; out=$2; shift 2 ;;
@@ -54,6 +55,8 @@ WHATS=(publish retrieve-1 retrieve-4)
 
 # shellcheck source=tests/bench/servers.sh
 . "$here/servers.sh"
+# shellcheck source=tests/bench/tokens.sh
+. "$here/tokens.sh"
 end() {
     stop "${!pid[@]}"
 }
@@ -235,6 +238,7 @@ for what in "${WHATS[@]}"; do
     answer[$what]=$(load cpsd-1 "${arguments[@]}" --first $first --seconds 0.2 | jq '.answer_octets | round')
 done
 measure_http
+measure_tokens $tokens
 measure_busy
 : >"$dir/growth"
 $quick || measure_growth
@@ -255,7 +259,7 @@ jq -n --arg cpu "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)" 
     --argjson connections $CONNECTIONS --argjson octets $OCTETS \
     '$ARGS.named' >"$dir/machine"
 inputs=()
-for name in machine top paced growth crypto cjose numbers busy memory filled; do
+for name in machine top paced tokens growth crypto cjose numbers busy memory filled; do
     inputs+=(--slurpfile "$name" "$dir/$name")
 done
 jq -n "${inputs[@]}" -f "$here/report.jq" >"$out/bench.json"

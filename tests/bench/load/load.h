@@ -30,7 +30,9 @@ struct load_options {
     uint64_t rate;   /* requests a second, whether answers come or not; 0: the next one when one was answered */
     double seconds;
     unsigned connections;
-    unsigned answer;           /* octets that the floor server is to answer; 0: it is no floor server */
+    unsigned answer;       /* octets that the floor server is to answer; 0: it is no floor server */
+    const char *token_key; /* each publish has a bearer token of its own, signed with it; NULL: none */
+    const char *token_x5u, *token_iss, *token_aud;
     bool webdis;               /* Redis' commands as paths, over HTTP without TLS */
     int pids[LOAD_PIDS];       /* whose processor time is to be told */
     unsigned group[LOAD_PIDS]; /* which of them are told as one */
@@ -46,6 +48,7 @@ struct load_requests {
     size_t count, stamp;
     size_t free; /* characters from stamp on that may be any of base64url */
     uint64_t next;
+    char **tokens; /* of the requests first to first + count; NULL: none */
 };
 
 /* Seals the pool of envelopes. STIR_E_INVAL if there is none of that length, and what stir_jwe_encrypt returns. */
@@ -55,6 +58,15 @@ void load_requests_clear(struct load_requests *requests);
 
 /* Puts the next request into out, which is emptied before. */
 void load_requests_put(struct load_requests *requests, struct stir_buf *out);
+
+/* Appends the envelope of request n. */
+void load_requests_put_envelope(const struct load_requests *requests, uint64_t n, struct stir_buf *out);
+
+/* ---- tokens.c: by what right ---- */
+
+/* Makes the tokens of all requests, which are good for a minute. What stir_token_make returns. */
+enum stir_code load_tokens_make(struct load_requests *requests, struct stir_error *err) STIR_MUST_CHECK;
+void load_tokens_clear(struct load_requests *requests);
 
 /* ---- pace.c: when it is sent, if not as soon as possible ---- */
 

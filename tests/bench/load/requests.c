@@ -104,6 +104,9 @@ enum stir_code load_requests_init(struct load_requests *requests, const struct l
     if (code == STIR_OK) {
         code = seal_pool(requests, key, err);
     }
+    if (code == STIR_OK && options->token_key) {
+        code = load_tokens_make(requests, err);
+    }
     EVP_PKEY_free(key);
     if (code != STIR_OK) {
         load_requests_clear(requests);
@@ -113,6 +116,7 @@ enum stir_code load_requests_init(struct load_requests *requests, const struct l
 
 void load_requests_clear(struct load_requests *requests)
 {
+    load_tokens_clear(requests);
     free(requests->envelopes);
     free(requests->chance);
     requests->envelopes = NULL;
@@ -141,7 +145,7 @@ static void put_webdis(const struct load_requests *requests, uint64_t n, struct 
     }
 }
 
-static void put_envelope(const struct load_requests *requests, uint64_t n, struct stir_buf *out)
+void load_requests_put_envelope(const struct load_requests *requests, uint64_t n, struct stir_buf *out)
 {
     const struct load_options *o = requests->options;
     char *envelope = stir_buf_extend(out, o->octets);
@@ -165,6 +169,9 @@ static void put_publish(const struct load_requests *requests, uint64_t n, struct
                     o->base + n % o->boxes, ttl, o->octets);
     if (o->answer) {
         stir_buf_printf(out, "Answer: %u\r\n", o->answer);
+    }
+    if (requests->tokens) {
+        stir_buf_printf(out, "Authorization: Bearer %s\r\n", requests->tokens[n - o->first]);
     }
     stir_buf_put(out, "\r\n", 2);
 }
@@ -193,6 +200,6 @@ void load_requests_put(struct load_requests *requests, struct stir_buf *out)
         put_retrieve(requests->options, n, out);
     }
     if (requests->options->kind == LOAD_PUBLISH) {
-        put_envelope(requests, n, out);
+        load_requests_put_envelope(requests, n, out);
     }
 }
