@@ -179,13 +179,27 @@ const struct stir_conf_key gw_config_table[] = {
     INT_KEY("numbers", "max_digits", max_digits, "15", 3, STIR_TN_MAX, true, "The longest number that is accepted."),
     INT_KEY("numbers", "short_code_digits", short_code_digits, "6", 0, STIR_TN_MAX, true,
             "Numbers of up to so many digits are short codes and stay as they are."),
-    STRING_KEY("cps", "url", cps_url, "", 0, true, "The CPS: https://host[:port]. Needed to sign and to verify."),
+    STRING_KEY(
+        "numbers", "table", numbers_table, "", 0, true,
+        "Whose numbers are, and at which CPS: a file with lines prefix,spc[,cps_url], the longest prefix counts; "
+        "several URLs of one CPS with | between. Empty: none."),
+    STRING_KEY(
+        "cps", "url", cps_url, "", 0, true,
+        "The CPS: https://host[:port]. Needed to sign and to verify. Several with commas between are servers of one "
+        "CPS, in order of preference: one that fails is left alone for a while."),
+    BOOL_KEY("cps", "route_by_record", cps_route_by_record, "no", true,
+             "A destination's key record also says at which CPS to publish with a key of recipients_dir, and where to "
+             "look for what was sent to our own numbers: it is asked for first. Otherwise the CPS is that of [numbers] "
+             "table, or url."),
+    BOOL_KEY("cps", "record_allow_private", cps_record_allow_private, "no", true,
+             "A key record may name a CPS at a private or loopback address: for tests and closed networks."),
     STRING_KEY("cps", "ca", cps_ca, "", 0, true, "Who may vouch for the CPS, PEM. Empty: the system's authorities."),
     STRING_KEY("cps", "certificate", cps_certificate, "", 0, true,
                "A client certificate for the CPS, PEM, with private_key. Empty: none."),
     STRING_KEY("cps", "private_key", cps_private_key, "", 0, true, "The private key that belongs to it, PEM."),
     STRING_KEY(
-        "cps", "auth_certificate", cps_auth_certificate, "", 0, true,
+        "cps",
+        "auth_certificate", cps_auth_certificate, "", 0, true,
         "An STI certificate, PEM, leaf first, that vouches for us to the CPS: each request carries a bearer token "
         "of its own (ATIS-1000105). A CPS asks for one wherever its policy is not open. Empty: none."),
     STRING_KEY("cps", "auth_private_key", cps_auth_private_key, "", 0, true,
@@ -239,6 +253,11 @@ const struct stir_conf_key gw_config_table[] = {
         "The longest that fits counts; NUMBER.old.jwk is one more key of NUMBER."),
     STRING_KEY("keys", "recipients_dir", keys_recipients_dir, "", 0, true,
                "Public keys of destinations, to which PASSporTs are encrypted: files named as in dir."),
+    BOOL_KEY(
+        "keys", "find", keys_find, "no", true,
+        "A destination without a key in recipients_dir, which may then be left out: its key record is asked for at "
+        "its CPS and verified with [trust] roots. A provider's record counts for the numbers that [numbers] table "
+        "gives it. Without a record a message goes on unsigned."),
     STRING_KEY("tenants", "dir", tenants_dir, "", 0, true,
                "A directory with one file NAME.conf for each tenant that is signed for, read again on SIGHUP: section "
                "[tenant], keys key, certificate, x5u, numbers, names, system_id (NAME if it is not given)."),

@@ -121,6 +121,9 @@ struct gw_config {
     int64_t short_code_digits;
     /* [cps] */
     char *cps_url;
+    bool cps_route_by_record;
+    bool cps_record_allow_private;
+    char *numbers_table;
     char *cps_ca;
     char *cps_certificate;
     char *cps_private_key;
@@ -154,6 +157,7 @@ struct gw_config {
     /* [keys] */
     char *keys_dir;
     char *keys_recipients_dir;
+    bool keys_find;
     /* [tenants] */
     char *tenants_dir;
     /* [spool] */

@@ -60,6 +60,7 @@ static void read_values(struct gw_policy *out, const struct gw_config *config)
     out->sign.reject_status = config->status.sign_reject;
     out->sign.timeout_ms = (uint32_t)config->sign_timeout_ms;
     out->sign.ttl_s = (uint32_t)config->sign_ttl_s;
+    out->sign.find = config->keys_find;
     /* what is rejected is not to be vouched for later */
     bool spools = config->spool_file[0] && config->sign_on_failure == GW_FORWARD;
     out->sign.spooling = spools ? CPS_SPOOL_ON_FAILURE : CPS_SPOOL_NEVER;
@@ -107,7 +108,9 @@ static enum stir_code check_needs(const struct gw_policy *policy, const struct g
     } needs[] = {
         {GW_SIGN, config->cps_url, "action = sign needs [cps] url"},
         {GW_SIGN, config->tenants_dir, "action = sign needs [tenants] dir"},
-        {GW_SIGN, config->keys_recipients_dir, "action = sign needs [keys] recipients_dir"},
+        {GW_SIGN, config->keys_find ? "found" : config->keys_recipients_dir,
+         "action = sign needs [keys] recipients_dir, or find = yes"},
+        {GW_SIGN, config->keys_find ? config->trust_roots : "pinned", "[keys] find = yes needs [trust] roots"},
         {GW_VERIFY, config->cps_url, "action = verify needs [cps] url"},
         {GW_VERIFY, config->trust_roots, "action = verify needs [trust] roots"},
         {GW_VERIFY, config->keys_dir, "action = verify needs [keys] dir"},
@@ -141,7 +144,7 @@ static enum stir_code open_files(struct gw_policy *out, const struct gw_config *
     enum stir_code code = STIR_OK;
     if (has_action(out, GW_SIGN)) {
         code = open_tenants(out, config, err);
-        if (code == STIR_OK) {
+        if (code == STIR_OK && config->keys_recipients_dir[0]) {
             code = gw_recipients_load(&out->recipients, config->keys_recipients_dir, false, err);
         }
     }

@@ -37,7 +37,7 @@ struct gw_policy {
 
     struct gw_service *service;       /* NULL: nothing is signed or verified */
     struct cps_tenants *tenants;      /* NULL unless something is signed */
-    struct gw_recipients *recipients; /* likewise */
+    struct gw_recipients *recipients; /* likewise, or if no directory is given */
     struct gw_recipients *keys;       /* our private ones; NULL unless something is verified */
 
     struct {
@@ -48,6 +48,7 @@ struct gw_policy {
         uint32_t timeout_ms;
         uint32_t ttl_s;
         enum cps_spooling spooling;
+        bool find; /* keys of destinations that have none in recipients */
     } sign;
     struct {
         uint32_t wait_ms;

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <time.h>
 
-#define FILE_OCTETS (32U << 20)
+#define FILE_OCTETS (512U << 20) /* a number table is large */
 #define LIST_MAX 64
 #define LINES_A_SECOND 10 /* of libcps's, in the log */
 
@@ -130,6 +130,9 @@ static void set_options(struct cps_options *out, const struct gw_config *config)
         .replay_max = bounded(config->trust_replay_max),
         /* what it is given is canonical already: no country code, or it would be put twice */
         .tn_max_digits = bounded(config->max_digits),
+        .numbers_file = text_or_null(config->numbers_table),
+        .route_by_record = config->cps_route_by_record,
+        .record_allow_private = config->cps_record_allow_private,
         .spool_file = text_or_null(config->spool_file),
         .spool_max = bounded(config->spool_messages),
         .spool_octets_max = bounded(config->spool_bytes),
@@ -176,6 +179,8 @@ static bool digest_numbers(EVP_MD_CTX *ctx, const struct cps_options *options)
         options->spool_octets_max,
         options->holder,
         options->claim,
+        options->route_by_record,
+        options->record_allow_private,
     };
     return EVP_DigestUpdate(ctx, numbers, sizeof(numbers)) == 1;
 }
@@ -188,7 +193,8 @@ static enum stir_code digest_all(uint8_t out[32], const struct gw_config *config
                                  config->cps_auth_x5u, config->cps_auth_spc,      config->cps_auth_audience};
     const char *const files[] = {
         config->cps_ca,           config->cps_certificate, config->cps_private_key,      config->trust_roots,
-        config->trust_crl_issuer, config->trust_x5u_ca,    config->cps_auth_certificate, config->cps_auth_private_key};
+        config->trust_crl_issuer, config->trust_x5u_ca,    config->cps_auth_certificate, config->cps_auth_private_key,
+        config->numbers_table};
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
     bool good = ctx && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1 && digest_numbers(ctx, &options->cps);
     for (size_t i = 0; good && i < sizeof(texts) / sizeof(texts[0]); i++) {

@@ -82,6 +82,10 @@ static void settled_open(struct gw_item *item)
     const struct gw_policy *policy = item->policy;
     if (item->worst) {
         enum cps_code code = item->worst->code;
+        if (code == CPS_E_NOT_FOUND) { /* there is no key record: nobody waits for a PASSporT */
+            fail(item, GW_UNSIGNED_NO_KEY, GW_FORWARD);
+            return;
+        }
         bool outside = code == CPS_E_OUTSIDE || code == CPS_E_CERT_SCOPE || code == CPS_E_CERT_CONSTRAINT;
         fail(item, outside ? GW_UNSIGNED_NOT_COVERED : GW_UNSIGNED_FAILED,
              outside ? policy->sign.outside : policy->sign.on_failure);
@@ -139,6 +143,9 @@ static void fill_op(struct gw_op *op, const struct gw_policy *policy, struct cps
 static bool has_key(const struct gw_policy *policy, const struct gw_message *message)
 {
     const struct cps_key *const *keys = NULL;
+    if (policy->sign.find) {
+        return true; /* it is to be seen */
+    }
     for (size_t i = 0; i < message->dest_count; i++) {
         if (gw_recipients_find(policy->recipients, &message->dests[i], &keys)) {
             return true;
@@ -164,7 +171,7 @@ static bool begin(struct gw_filter_core *core, struct gw_held *held, const struc
     for (size_t i = 0; i < message->dest_count; i++) {
         const struct cps_key *const *keys = NULL;
         size_t count = gw_recipients_find(policy->recipients, &message->dests[i], &keys);
-        if (count) {
+        if (count || policy->sign.find) {
             fill_op(gw_item_op(item, i), policy, signer, keys, count);
         }
     }
