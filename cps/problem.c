@@ -91,7 +91,7 @@ static void put_body(struct stir_buf *out, int status, const char *title, const 
 
 void cpsd_problem_body(struct stir_buf *out, int status, const char *title, const char *detail)
 {
-    put_body(out, status, title, detail, false);
+    put_body(out, status, title, detail, true);
 }
 
 /* ATIS-1000096 has errors in a member of that name. The path is looked at only where no route was found: later it may

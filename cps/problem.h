@@ -27,5 +27,5 @@ void cpsd_problem_error(struct cpsd_request *request, const struct stir_error *e
 void cpsd_problem_put(struct stir_buf *out, const struct cpsd_request *request, int status, const char *title,
                       const char *detail);
 
-/* The same for what is not even a request; the server uses it. */
+/* The same for what is refused before its path is looked at; the server uses it. `error` is always there. */
 void cpsd_problem_body(struct stir_buf *out, int status, const char *title, const char *detail);

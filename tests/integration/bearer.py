@@ -58,7 +58,7 @@ class Provider:
         return f"{signed}.{b64url(r.to_bytes(32, 'big') + s.to_bytes(32, 'big'))}"
 
     def token(self, action, dest=None, orig=None, passports=None, header=None, age=0, **claims):
-        """A claim given as None is left out. passports is the array, or the claim as it is to be."""
+        """A claim or a member of the header given as None is left out. passports is the array, or the claim as it is to be."""
         all_claims = {"action": action, "aud": "localhost", "iat": int(time.time()) - age,
                       "iss": self.spc, "jti": str(uuid.uuid4())}  # fmt: skip
         if dest:
@@ -69,7 +69,8 @@ class Provider:
             all_claims["passports"] = passports if isinstance(passports, str) else digest(passports)
         all_claims.update(claims)
         all_claims = {name: value for name, value in all_claims.items() if value is not None}
-        return self.sign({"alg": "ES256", "typ": "JWT", "x5c": self.x5c, **(header or {})}, all_claims)
+        header = {"alg": "ES256", "typ": "JWT", "x5c": self.x5c, **(header or {})}
+        return self.sign({name: value for name, value in header.items() if value is not None}, all_claims)
 
     def fields(self, *args, **keys):
         return {"Authorization": "Bearer " + self.token(*args, **keys)}
