@@ -15,7 +15,7 @@ build=(libwebsockets-dev libuv1-dev libssl-dev libhiredis-dev libjansson-dev lib
 test=(curl openssl jq valgrind clang libclang-rt-dev clang-tidy clang-format nghttp2-client python3 python3-jwcrypto
       python3-cryptography tcpdump git kannel kannel-extras tshark libsmpp34-dev
       scdoc lintian debootstrap shellcheck systemd prometheus python3-yaml
-      haproxy python3-h2)
+      haproxy python3-h2 python3-jsonschema)
 bench=(nginx libnginx-mod-http-lua lua-nginx-redis webdis redis-tools libcjose-dev gnuplot-nox)
 
 set=${1:-build}
