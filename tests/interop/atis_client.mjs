@@ -223,6 +223,7 @@ async function bodies() {
                                 ["a name twice", '{"passports":["x"],"passports":["x"]}']]) {  // prettier-ignore
         isError("body: " + what, await ask("POST", it.path, await token(body), body), 400);
     }
+    isError("body: too large", await ask("POST", it.path, await token("{}"), "x".repeat(20000)), 413);
 }
 
 async function tokens() {
