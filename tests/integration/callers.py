@@ -1,8 +1,11 @@
 """Callers with certificates, good and bad, and what they ask a cpsd for."""
+import base64
+import json
 import os
 
 import sti
 import wire
+from bearer import Provider, digest_of_body
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -11,7 +14,8 @@ from harness import Case, make_certificate
 from wire import Wire
 
 DEST, ELSEWHERE = "12155551212", "13105551212"  # the table gives the first one to SPC 1111
-NO_ID = "A" * 22
+NO_ID, ORIG = "A" * 22, "12125550000"
+JSON, JOSE = [("Content-Type", "application/json")], [("Content-Type", "application/jose")]
 
 
 def caller_certificates():
@@ -53,17 +57,35 @@ def caller_certificates():
     return certs, root, crl_issuer, crls
 
 
+def provider(cert):
+    """Who signs bearer tokens with this certificate's key, and shows its chain in x5c."""
+    one = Provider.__new__(Provider)
+    names = [item.split(":")[1].split("+")[0] for item in (cert.scope or "spc:1111").split(",")]
+    key = cert.key if cert.key.curve.name == "secp256r1" else ec.generate_private_key(ec.SECP256R1())
+    one.spc, one.key, one.x5c = names[-1], key, [base64.b64encode(c.der).decode() for c in cert.chain]
+    return one
 
-def ask(connection, action, dest=DEST):
-    box = f"/cps/{dest}/ppts"
-    return {
-        "publish": lambda: connection.request("POST", box, envelope()),
-        "list": lambda: connection.request("GET", box),
-        "fetch": lambda: connection.request("GET", f"{box}/{NO_ID}"),
-        "delete": lambda: connection.request("DELETE", f"{box}/{NO_ID}"),
-        "wait": lambda: connection.request("GET", box, fields=[("Prefer", "wait=0")]),
-        "no dummies": lambda: connection.request("GET", f"{box}?dummies=no", fields=[("Accept", "application/json")]),
-    }[action]()
+
+def ask(connection, action, dest=DEST, signer=None):
+    """Asks for an action; with a signer every request has a token of its own."""
+    box, body = f"/cps/{dest}/ppts", envelope()
+    array, record = json.dumps({"passports": [body]}), "a.b.c"
+    method, path, body, fields, says, over = {
+        "publish": ("POST", box, body, [], "publish", [body]),
+        "list": ("GET", box, None, [], "retrieve", None),
+        "fetch": ("GET", f"{box}/{NO_ID}", None, [], "retrieve", None),
+        "delete": ("DELETE", f"{box}/{NO_ID}", None, [], "delete", None),
+        "wait": ("GET", box, None, [("Prefer", "wait=0")], "retrieve", None),
+        "atis_publish": ("POST", f"/passports/{dest}/{ORIG}", array, JSON, "publish", [body]),
+        "atis_retrieve": ("GET", f"/passports/{dest}/{ORIG}0", None, [], "retrieve", None),
+        "keys_put": ("PUT", f"/keys/{dest}", record, JOSE, "keys", digest_of_body(record)),
+        "keys_get": ("GET", f"/keys/{dest}", None, [], "retrieve", None),
+        "no dummies": ("GET", f"{box}?dummies=no", None, [("Accept", "application/json")], "retrieve", None),
+    }[action]
+    if signer:
+        orig = path.split("/")[-1] if action.startswith("atis") else None
+        fields = [*fields, *signer.fields(says, dest, orig, over).items()]
+    return connection.request(method, path, body, fields)
 
 
 class CallersCase(Case):
@@ -89,7 +111,7 @@ class CallersCase(Case):
                 "trust__crl_issuer_file": f"{cls.dir}/crl-issuer.pem",
                 "numbers__table": f"{cls.dir}/numbers.csv", "server__client_certificates": "optional",
                 "trust__crl_files": ", ".join(f"{cls.dir}/{name}.crl" for name in ("direct", "root", "indirect")),
-                "log__access": "yes", "dummies__mode": "empty"}  # fmt: skip
+                "auth__audience": "localhost", "log__access": "yes", "dummies__mode": "empty"}  # fmt: skip
 
     def connect(self, caller, server=None):
         return Wire((server or self.server).address, self.contexts[caller])
@@ -101,4 +123,5 @@ class CallersCase(Case):
             problem = answer.json()
             self.assertRegex(problem["title"] + ": " + problem["detail"], reason)
         self.assertEqual(answer.status, status, answer)
-        self.assertEqual(answer.get("WWW-Authenticate"), "Bearer" if status == 401 else None)
+        if status == 401:
+            self.assertRegex(answer.get("WWW-Authenticate"), "^Bearer")
