@@ -1,19 +1,36 @@
 #include "common/json.h"
 
 #include <stdint.h>
+#include <string.h>
+
+/* From behind the quote that opens a string to the one that closes it, or the end. Strings are most of what is parsed
+ * here, and long. */
+static size_t string_end(const char *text, size_t n, size_t i)
+{
+    const char *quote = NULL;
+    while (i < n) {
+        if (!quote || quote < text + i) {
+            quote = memchr(text + i, '"', n - i);
+        }
+        size_t end = quote ? (size_t)(quote - text) : n;
+        const char *escape = memchr(text + i, '\\', end - i);
+        if (!escape) {
+            return end;
+        }
+        i = (size_t)(escape - text) + 2;
+    }
+    return n;
+}
 
 /* Deepest nesting of arrays and objects outside strings. jansson's own limit is 2048 levels of recursion. */
 static unsigned depth_of(const char *text, size_t n)
 {
     unsigned depth = 0;
     unsigned deepest = 0;
-    bool in_string = false;
     for (size_t i = 0; i < n; i++) {
         char c = text[i];
         if (c == '"') {
-            in_string = !in_string;
-        } else if (in_string) {
-            i += c == '\\';
+            i = string_end(text, n, i + 1);
         } else if (c == '{' || c == '[') {
             deepest = ++depth > deepest ? depth : deepest;
         } else if ((c == '}' || c == ']') && depth > 0) {

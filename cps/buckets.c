@@ -1,6 +1,6 @@
 #include "cps/buckets.h"
 
-#include "cps/siphash.h"
+#include "common/siphash.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -16,7 +16,7 @@ struct node {
 
 struct cpsd_buckets {
     pthread_mutex_t lock;
-    struct cpsd_siphash_key key;
+    struct stir_siphash_key key;
     size_t count, max;
     size_t sweep; /* the chain that is looked at next when there is no room */
     struct node *chain[CHAINS];
@@ -25,7 +25,7 @@ struct cpsd_buckets {
 struct cpsd_buckets *cpsd_buckets_new(size_t max)
 {
     struct cpsd_buckets *buckets = calloc(1, sizeof(*buckets));
-    if (!buckets || cpsd_siphash_key_new(&buckets->key) < 0) {
+    if (!buckets || stir_siphash_key_new(&buckets->key) < 0) {
         free(buckets);
         return NULL;
     }
@@ -77,7 +77,7 @@ static struct node *find(struct cpsd_buckets *buckets, const char *scope, const 
     text[scope_len] = '\n';
     memcpy(text + scope_len + 1, name, name_len);
     text[n] = '\0';
-    size_t at = cpsd_siphash(&buckets->key, text, n) % CHAINS;
+    size_t at = stir_siphash(&buckets->key, text, n) % CHAINS;
     for (struct node *node = buckets->chain[at]; node; node = node->next) {
         if (strcmp(node->name, text) == 0) {
             return node;

@@ -11,7 +11,7 @@ bool cpsd_certs_table_init(struct cpsd_certs_table *table, size_t limit)
     }
     *table = (struct cpsd_certs_table){.limit = limit, .mask = size - 1};
     table->buckets = calloc(size, sizeof(struct cpsd_certs_entry *));
-    return table->buckets && cpsd_siphash_key_new(&table->secret) == 0;
+    return table->buckets && stir_siphash_key_new(&table->secret) == 0;
 }
 
 void cpsd_certs_table_clear(struct cpsd_certs_table *table)
@@ -71,7 +71,7 @@ void cpsd_certs_table_move(struct cpsd_certs_table *table, struct cpsd_certs_ent
 
 struct cpsd_certs_entry *cpsd_certs_table_find(struct cpsd_certs_table *table, const void *key, size_t n)
 {
-    struct cpsd_certs_entry *entry = table->buckets[cpsd_siphash(&table->secret, key, n) & table->mask];
+    struct cpsd_certs_entry *entry = table->buckets[stir_siphash(&table->secret, key, n) & table->mask];
     while (entry && (entry->key_len != n || memcmp(entry->key, key, n) != 0)) {
         entry = entry->next;
     }
@@ -92,7 +92,7 @@ struct cpsd_certs_entry *cpsd_certs_table_add(struct cpsd_certs_table *table, co
     entry->state = CPSD_CERTS_BAD;
     make_room(table, CPSD_CERTS_OTHERS);
     enlist(table, entry, CPSD_CERTS_OTHERS);
-    struct cpsd_certs_entry **bucket = &table->buckets[cpsd_siphash(&table->secret, key, n) & table->mask];
+    struct cpsd_certs_entry **bucket = &table->buckets[stir_siphash(&table->secret, key, n) & table->mask];
     entry->next = *bucket;
     entry->link = bucket;
     if (entry->next) {

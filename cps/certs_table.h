@@ -1,7 +1,7 @@
 #pragma once
 
+#include "common/siphash.h"
 #include "cps/certs.h"
-#include "cps/siphash.h"
 
 /* The cache's entries: a hash table, and two lists by last use. Private to cps/certs*.c, under their lock. */
 enum cpsd_certs_state {
@@ -34,7 +34,7 @@ struct cpsd_certs_entry {
 };
 
 struct cpsd_certs_table {
-    struct cpsd_siphash_key secret;
+    struct stir_siphash_key secret;
     struct cpsd_certs_entry **buckets;
     size_t mask;
     size_t limit; /* of each list */

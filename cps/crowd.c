@@ -1,5 +1,5 @@
+#include "common/siphash.h"
 #include "cps/limits.h"
-#include "cps/siphash.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -16,14 +16,14 @@ struct member {
 
 struct cpsd_crowd {
     pthread_mutex_t lock;
-    struct cpsd_siphash_key key;
+    struct stir_siphash_key key;
     struct member *chain[CHAINS];
 };
 
 struct cpsd_crowd *cpsd_crowd_new(void)
 {
     struct cpsd_crowd *crowd = calloc(1, sizeof(*crowd));
-    if (!crowd || cpsd_siphash_key_new(&crowd->key) < 0) {
+    if (!crowd || stir_siphash_key_new(&crowd->key) < 0) {
         free(crowd);
         return NULL;
     }
@@ -59,7 +59,7 @@ static struct in6_addr network_of(const struct in6_addr *address)
 /* Where the network's member hangs, or is to hang. With the lock held. */
 static struct member **find(struct cpsd_crowd *crowd, const struct in6_addr *network)
 {
-    struct member **link = &crowd->chain[cpsd_siphash(&crowd->key, network, sizeof(*network)) % CHAINS];
+    struct member **link = &crowd->chain[stir_siphash(&crowd->key, network, sizeof(*network)) % CHAINS];
     while (*link && memcmp(&(*link)->network, network, sizeof(*network)) != 0) {
         link = &(*link)->next;
     }

@@ -1,6 +1,6 @@
 #include "cps/hub.h"
 
-#include "cps/siphash.h"
+#include "common/siphash.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +14,7 @@ struct hub_shard {
 };
 
 struct cpsd_hub {
-    struct cpsd_siphash_key key;
+    struct stir_siphash_key key;
     struct hub_shard shard[SHARDS];
 };
 
@@ -62,7 +62,7 @@ enum stir_code cpsd_hub_new(struct cpsd_hub **out, struct stir_error *err)
     if (!hub) {
         return stir_fail(err, STIR_E_NOMEM, "no memory for the table of waiting readers");
     }
-    if (cpsd_siphash_key_new(&hub->key)) {
+    if (stir_siphash_key_new(&hub->key)) {
         free(hub);
         return stir_fail(err, STIR_E_CRYPTO, "the system gives no random octets");
     }
@@ -171,7 +171,7 @@ void cpsd_hub_wait(struct cpsd_hub_port *port, struct cpsd_wait *wait, const str
     wait->arrived = arrived;
     wait->arg = arg;
     wait->box = *box;
-    wait->hash = cpsd_siphash(&port->hub->key, box->text, box->len);
+    wait->hash = stir_siphash(&port->hub->key, box->text, box->len);
     wait->port = port;
     wait->waiting = port->open;
     if (!port->open) {
@@ -215,7 +215,7 @@ static void fire(struct cpsd_wait *wait)
 
 uint64_t cpsd_hub_hash(const struct cpsd_hub *hub, const char *text, size_t len)
 {
-    return cpsd_siphash(&hub->key, text, len);
+    return stir_siphash(&hub->key, text, len);
 }
 
 /* Through one port, or (NULL) through all. */

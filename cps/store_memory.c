@@ -21,7 +21,7 @@
 
 struct memory_backend {
     struct cpsd_backend base;
-    struct cpsd_siphash_key key;
+    struct stir_siphash_key key;
     int64_t clock_offset_us;
     struct cpsd_buckets *buckets;
     atomic_size_t octets;
@@ -62,7 +62,7 @@ static enum stir_code memory_new(struct cpsd_backend **out, const struct cpsd_st
         free(memory);
         return stir_fail(err, STIR_E_NOMEM, "no memory for the store");
     }
-    if (cpsd_siphash_key_new(&memory->key)) {
+    if (stir_siphash_key_new(&memory->key)) {
         cpsd_buckets_free(memory->buckets);
         free(memory);
         return stir_fail(err, STIR_E_CRYPTO, "the system gives no random octets");
@@ -125,7 +125,7 @@ static size_t shard_of(uint64_t hash)
 
 static uint64_t box_hash(const struct memory_backend *memory, const struct stir_identity *box)
 {
-    return cpsd_siphash(&memory->key, box->text, box->len);
+    return stir_siphash(&memory->key, box->text, box->len);
 }
 
 static void count_expired(struct memory_store *store, const struct cpsd_shard *shard, uint64_t before)

@@ -177,7 +177,7 @@ static void released(struct cpsd_shard *shard, size_t octets)
 /* Of one box all ids differ, and nobody knows the box's hash. */
 static uint64_t item_hash(const struct cpsd_shard *shard, const struct cpsd_box *box, const uint8_t id[CPSD_ID_OCTETS])
 {
-    return cpsd_siphash(shard->key, id, CPSD_ID_OCTETS) ^ box->node.hash;
+    return stir_siphash(shard->key, id, CPSD_ID_OCTETS) ^ box->node.hash;
 }
 
 struct cpsd_box *cpsd_shard_box(struct cpsd_shard *shard, const struct stir_identity *id, uint64_t hash)

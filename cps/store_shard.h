@@ -1,6 +1,6 @@
 #pragma once
 
-#include "cps/siphash.h"
+#include "common/siphash.h"
 #include "cps/store.h"
 
 #include <stdatomic.h>
@@ -54,7 +54,7 @@ struct cpsd_item {
 };
 
 struct cpsd_shard {
-    const struct cpsd_siphash_key *key;
+    const struct stir_siphash_key *key;
     atomic_size_t *octets; /* held by all shards together */
     struct cpsd_table boxes, items;
     struct cpsd_item **heap; /* the first expires first */

@@ -1,7 +1,5 @@
 #include "client/lib/map.h"
 
-#include <openssl/rand.h>
-#include <openssl/sha.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,7 +8,7 @@
 bool cps_map_init(struct cps_map *map)
 {
     *map = (struct cps_map){.size = FIRST_SIZE, .buckets = calloc(FIRST_SIZE, sizeof(struct cps_map_node *))};
-    if (!map->buckets || RAND_bytes(map->secret, sizeof(map->secret)) != 1) {
+    if (!map->buckets || stir_siphash_key_new(&map->secret) != 0) {
         cps_map_free(map);
         return false;
     }
@@ -25,26 +23,13 @@ void cps_map_free(struct cps_map *map)
 
 uint64_t cps_map_hash(const struct cps_map *map, const void *a, size_t a_len, const void *b, size_t b_len)
 {
-    /* Two rounds where there are two parts: no length of `a` can shift octets into `b`. */
-    uint8_t block[16 + SHA256_DIGEST_LENGTH + 512];
-    uint8_t digest[SHA256_DIGEST_LENGTH];
-    uint64_t hash;
-    memcpy(block, map->secret, sizeof(map->secret));
-    size_t used = sizeof(map->secret);
-    if (b_len) {
-        (void)SHA256(b, b_len, block + used);
-        used += SHA256_DIGEST_LENGTH;
+    uint64_t parts[2] = {stir_siphash(&map->secret, a, a_len)};
+    if (!b_len) {
+        return parts[0];
     }
-    if (a_len <= sizeof(block) - used) {
-        memcpy(block + used, a, a_len);
-        used += a_len;
-    } else {
-        (void)SHA256(a, a_len, block + used);
-        used += SHA256_DIGEST_LENGTH;
-    }
-    (void)SHA256(block, used, digest);
-    memcpy(&hash, digest, sizeof(hash));
-    return hash;
+    /* each part by itself first: no length of `a` can shift octets into `b` */
+    parts[1] = stir_siphash(&map->secret, b, b_len);
+    return stir_siphash(&map->secret, parts, sizeof(parts));
 }
 
 static struct cps_map_node *matching(struct cps_map_node *node, uint64_t hash)

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "common/siphash.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -17,7 +19,7 @@ struct cps_map {
     struct cps_map_node **buckets;
     size_t size; /* a power of two */
     size_t count;
-    uint8_t secret[16];
+    struct stir_siphash_key secret;
 };
 
 bool cps_map_init(struct cps_map *map); /* false: out of memory */

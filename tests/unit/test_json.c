@@ -16,15 +16,19 @@ static const struct {
     {TEXT(" \t\r\n[1,2.5,-0,true,false,null,\"\\u20ac\",{\"a\":{}}] "), STIR_OK, NULL},
     {TEXT("\"text\""), STIR_OK, NULL},
     {TEXT("1"), STIR_OK, NULL},
-    {TEXT("\"\\ud83d\\ude00\""), STIR_OK, NULL},                                /* a surrogate pair */
-    {TEXT("\"\xf0\x9f\x98\x80\""), STIR_OK, NULL},                              /* the same in UTF-8 */
-    {TEXT("[9223372036854775807,-9223372036854775808]"), STIR_OK, NULL},        /* int64's ends */
-    {TEXT("\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\""), STIR_OK, NULL},                /* no nesting: a string */
-    {TEXT("\"\\\"[[[[[[[[[[[[[[[[[[[[[[[[\\\\\""), STIR_OK, NULL},              /* with escaped quotes in it */
-    {TEXT("[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]"), STIR_OK, NULL},                  /* 16 levels */
-    {TEXT("[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]"), STIR_E_JSON, "nested"},        /* 17 */
-    {TEXT("[[[[[[[[[[[[[[[[{\"a\":1}]]]]]]]]]]]]]]]]"), STIR_E_JSON, "nested"}, /* 17, mixed */
-    {TEXT("[[[[[[[[[[[[[[[[["), STIR_E_JSON, "nested"},                         /* never closed */
+    {TEXT("\"\\ud83d\\ude00\""), STIR_OK, NULL},                                  /* a surrogate pair */
+    {TEXT("\"\xf0\x9f\x98\x80\""), STIR_OK, NULL},                                /* the same in UTF-8 */
+    {TEXT("[9223372036854775807,-9223372036854775808]"), STIR_OK, NULL},          /* int64's ends */
+    {TEXT("\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\""), STIR_OK, NULL},                  /* no nesting: a string */
+    {TEXT("\"\\\"[[[[[[[[[[[[[[[[[[[[[[[[\\\\\""), STIR_OK, NULL},                /* with escaped quotes in it */
+    {TEXT("[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]"), STIR_OK, NULL},                    /* 16 levels */
+    {TEXT("[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]"), STIR_E_JSON, "nested"},          /* 17 */
+    {TEXT("[[[[[[[[[[[[[[[[{\"a\":1}]]]]]]]]]]]]]]]]"), STIR_E_JSON, "nested"},   /* 17, mixed */
+    {TEXT("[[[[[[[[[[[[[[[[["), STIR_E_JSON, "nested"},                           /* never closed */
+    {TEXT("[\"\\\"\",[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]"), STIR_E_JSON, "nested"}, /* behind a string that is a quote */
+    {TEXT("[\"\\\\\",[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]"), STIR_E_JSON, "nested"}, /* and one that is a backslash */
+    {TEXT("[\"a\\\"[[[[[[[[[[[[[[[[[\",1]"), STIR_OK, NULL},
+    {TEXT("\"[[[[[[[[[[[[[[[[[\\"), STIR_E_JSON, NULL},
     {TEXT(""), STIR_E_JSON, NULL},
     {TEXT(" "), STIR_E_JSON, NULL},
     {TEXT("{"), STIR_E_JSON, "ends too early"},

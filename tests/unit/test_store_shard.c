@@ -4,7 +4,7 @@
 
 /* The memory store's tables: whatever is added and dropped in whatever order, all agrees with itself. */
 
-static struct cpsd_siphash_key key = {1, 2};
+static struct stir_siphash_key key = {1, 2};
 static atomic_size_t octets;
 
 static void check_heap(const struct cpsd_shard *shard)

@@ -1,4 +1,4 @@
-#include "cps/siphash.h"
+#include "common/siphash.h"
 #include "cps/store_redis_command.h"
 #include "cps/store_redis_url.h"
 #include "tests/unit/store_harness.h"
@@ -210,18 +210,18 @@ static void siphash(void)
     static const uint64_t expected[] = {0x726fdb47dd0e0e31, 0x74f839c593dc67fd, 0x0d6c8009d9a94f5a,
                                         0x85676696d7fb7e2d, 0xcf2794e0277187b7, 0x18765564cd99a68d,
                                         0xcbc9466e58fee3ce, 0xab0200f58b01d137, 0x93f5f5799a932462};
-    const struct cpsd_siphash_key key = {0x0706050403020100, 0x0f0e0d0c0b0a0908};
+    const struct stir_siphash_key key = {0x0706050403020100, 0x0f0e0d0c0b0a0908};
     unsigned char octets[15];
     for (size_t i = 0; i < sizeof(octets); i++) {
         octets[i] = (unsigned char)i;
     }
     for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
-        UNIT_CHECK(cpsd_siphash(&key, octets, i) == expected[i], "%zu octets", i);
+        UNIT_CHECK(stir_siphash(&key, octets, i) == expected[i], "%zu octets", i);
     }
-    CU_ASSERT_EQUAL(cpsd_siphash(&key, octets, 15), 0xa129ca6149be45e5);
-    struct cpsd_siphash_key a, b;
-    CU_ASSERT_EQUAL(cpsd_siphash_key_new(&a), 0);
-    CU_ASSERT_EQUAL(cpsd_siphash_key_new(&b), 0);
+    CU_ASSERT_EQUAL(stir_siphash(&key, octets, 15), 0xa129ca6149be45e5);
+    struct stir_siphash_key a, b;
+    CU_ASSERT_EQUAL(stir_siphash_key_new(&a), 0);
+    CU_ASSERT_EQUAL(stir_siphash_key_new(&b), 0);
     CU_ASSERT(a.k0 != b.k0 && a.k1 != b.k1);
 }
 

@@ -1,11 +1,11 @@
-#include "cps/siphash.h"
+#include "common/siphash.h"
 
 #include <string.h>
 #include <sys/random.h>
 
-int cpsd_siphash_key_new(struct cpsd_siphash_key *out)
+int stir_siphash_key_new(struct stir_siphash_key *out)
 {
-    struct cpsd_siphash_key key;
+    struct stir_siphash_key key;
     if (getrandom(&key, sizeof(key), 0) != (ssize_t)sizeof(key)) {
         return -1;
     }
@@ -50,7 +50,7 @@ static void absorb(uint64_t v[4], uint64_t word)
     v[0] ^= word;
 }
 
-uint64_t cpsd_siphash(const struct cpsd_siphash_key *key, const void *data, size_t len)
+uint64_t stir_siphash(const struct stir_siphash_key *key, const void *data, size_t len)
 {
     uint64_t v[4] = {key->k0 ^ 0x736f6d6570736575U, key->k1 ^ 0x646f72616e646f6dU, key->k0 ^ 0x6c7967656e657261U,
                      key->k1 ^ 0x7465646279746573U};
