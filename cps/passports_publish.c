@@ -163,23 +163,10 @@ static void ask_for_key(struct publication *publication)
                            request->caller.spc, &publication->box, publication->raw, life_ms, key_known, publication);
 }
 
-/* The token is used up before anything else is done with it. */
-static void claimed(void *arg, const struct cpsd_store_result *result)
-{
-    struct publication *publication = arg;
-    if (result->code == STIR_OK) {
-        ask_for_key(publication);
-    } else {
-        store_failed(publication, result);
-    }
-}
-
+/* The token is used up by what is stored, in the box that it is for. */
 static void store(struct publication *publication)
 {
-    const struct cpsd_claim *claim = publication->key ? cpsd_request_claim(publication->request) : NULL;
-    if (claim) {
-        cpsd_store_once(publication->request->service->store, &publication->box, claim, claimed, publication);
-    } else if (publication->key) {
+    if (publication->key) {
         ask_for_key(publication);
     } else {
         put_next(publication);

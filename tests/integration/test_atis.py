@@ -4,6 +4,7 @@ import os
 import threading
 import time
 
+import wire
 from bearer import Provider, digest_of_body
 from certhost import CertHost
 from envelope import envelope, envelope_id
@@ -113,6 +114,21 @@ class Atis(AtisCase):
         self.assertError(self.server.request("GET", path), 401)
         # whatever the certificate covers, it is the token that says for whom it asks
         self.assertError(self.get(self.server, path.replace("2222", "222")), 403)
+
+    def test_for_one_provider_whatever_the_policy(self):
+        """Open to all, and it is still the provider's: by token or by certificate."""
+        server = self.atis(policy__atis_publish="open", policy__atis_retrieve="open", server__client_certificates="optional")
+        one, path = envelope(), "/passports/2222/12025550131/12025550132"
+        body, fields = json.dumps({"passports": [one]}), {"Content-Type": "application/json"}
+        self.assertEqual(server.request("POST", path, body, fields).status, 201)
+        self.assertError(server.request("GET", path), 401, "of that provider")
+        self.assertError(self.get(server, path, who=self.alice), 403)
+        for who, status in ((self.alice, 403), (self.bob, 200)):
+            context = wire.tls_context(self.certificate[0])
+            context.load_cert_chain(who.cert_file, who.key_file)
+            with wire.Wire(server.address, context) as connection:
+                self.assertEqual(connection.request("GET", path).status, status, who.spc)
+        self.assertEqual(self.passports(server, path), [one])
 
     def test_bodies(self):
         path, one = "/passports/12025550141/12025550142", envelope()
@@ -230,7 +246,9 @@ class Republish(AtisCase):
         counts = [server.metrics() for server in (one, other)]
         self.assertEqual([delivered(server) for server in (one, other)], [10, 10])
         for metrics in counts:
-            self.assertEqual(metrics['cpsd_requests_total{route="atis_publish",status="201"}'], 20)
+            publishes = {name: n for name, n in metrics.items() if name.startswith('cpsd_requests_total{route="atis_pub')}
+            self.assertEqual(publishes, {'cpsd_requests_total{route="atis_publish",status="201"}': 20})
+            self.assertEqual(metrics['cpsd_republished_total{outcome="refused"}'], 0)
             self.assertEqual(metrics["cpsd_republish_pending"], 0)
             self.assertEqual(metrics["cpsd_stored_total"], sum(map(len, some.values())))
 
