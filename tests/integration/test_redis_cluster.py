@@ -1,0 +1,114 @@
+"""cpsd on a Redis Cluster and behind Sentinels: while servers die, move and come back nothing that was acknowledged is
+lost, and readers at other servers are woken. tests/fault/redis.sh does the same for longer."""
+# presets: dev
+import time
+import unittest
+
+from envelope import envelope, envelope_id
+from harness import Case
+from redis_farm import Cluster, Sentinels
+from redis_night import cluster_events, night, sentinel_events, summary
+
+
+class Nights(Case):
+    def farm(self, kind, **options):
+        farm = kind(self.temp(), **options)
+        self.addCleanup(farm.stop)
+        return farm
+
+    def night(self, farm, events, **keys):
+        server = self.cpsd(store__url=farm.url, store__durability="replicas:1", **keys)
+        count, found = night(farm, [server], events, rest=0.3, threads=3)
+        print(summary(count, found))
+        self.assertGreater(len(count.acknowledged), 100)
+        self.assertEqual(found, len(count.acknowledged), "an acknowledged envelope is lost")
+        self.assertEqual(count.broken, 0)
+        self.assertLess(count.longest[0], 20)
+
+    def test_cluster(self):
+        self.night(self.farm(Cluster, node_timeout_ms=1000, password="secret"), cluster_events)
+
+    def test_sentinels(self):
+        self.night(self.farm(Sentinels, down_after_ms=700, password="secret"), sentinel_events)
+
+
+class Together(Case):
+    """Two cpsd on one cluster."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.farm = Cluster(cls.dir, node_timeout_ms=1000, replicas=False)
+        cls.addClassCleanup(cls.farm.stop)
+
+    def setUp(self):
+        self.one, self.other = (self.cpsd(store__url=self.farm.url, dummies__mode="empty") for _ in range(2))
+
+    def waits(self, dest):
+        connection = self.other.connect()
+        self.addCleanup(connection.close)
+        connection.send(f"GET /cps/{dest}/ppts HTTP/1.1\r\nHost: x\r\nPrefer: wait=10\r\n\r\n".encode())
+        time.sleep(0.5)
+        return connection
+
+    def test_woken_from_elsewhere(self):
+        took = []
+        for i in range(20):
+            dest, text = f"1215777{i:04d}", envelope()
+            waiting = self.waits(dest) if i < 2 else self.waits_quickly(dest)
+            started = time.monotonic()
+            self.assertEqual(self.one.publish(dest, text).status, 201)
+            answer = waiting.response()
+            took.append(time.monotonic() - started)
+            self.assertIn(envelope_id(text), answer.body.decode())
+        took.sort()
+        self.assertLess(took[4], 0.02, took)  # a busy machine may hold up the others
+
+    def waits_quickly(self, dest):
+        connection = self.other.connect()
+        self.addCleanup(connection.close)
+        connection.send(f"GET /cps/{dest}/ppts HTTP/1.1\r\nHost: x\r\nPrefer: wait=10\r\n\r\n".encode())
+        time.sleep(0.05)
+        return connection
+
+    def test_woken_after_a_slot_has_moved(self):
+        dest = "12158880001"
+        slot = self.farm.slot("cps:{%s}" % dest)
+        waiting = self.waits(dest)
+        source = self.farm.owner(slot)
+        target = next(s for s in self.farm.servers if s is not source)
+        self.farm.move(slot, target)
+        time.sleep(2)
+        started, text = time.monotonic(), envelope()
+        self.assertEqual(self.one.publish(dest, text).status, 201)
+        answer = waiting.response()
+        self.assertWithin(started, 1, "waking")
+        self.assertIn(envelope_id(text), answer.body.decode())
+
+    def test_published_while_its_slot_moves(self):
+        dest = "12158880002"
+        slot = self.farm.slot("cps:{%s}" % dest)
+        before = [envelope() for _ in range(3)]
+        for text in before:
+            self.assertEqual(self.one.publish(dest, text).status, 201)
+        source = self.farm.owner(slot)
+        target = next(s for s in self.farm.servers if s is not source)
+        during = []
+
+        def between():
+            during.append(envelope())
+            self.assertEqual(self.other.publish(dest, during[-1]).status, 201)
+            self.assertEqual(self.one.publish(dest, before[0]).status, 200)
+            listed = self.one.request("GET", f"/cps/{dest}/ppts").body.decode()
+            for known in before + during:
+                self.assertIn(envelope_id(known), listed)
+
+        self.farm.move(slot, target, between)
+        self.assertTrue(during)
+        listed = self.other.request("GET", f"/cps/{dest}/ppts").body.decode()
+        for text in before + during:
+            self.assertIn(envelope_id(text), listed)
+
+
+if __name__ == "__main__":
+    unittest.main()
