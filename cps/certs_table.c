@@ -17,8 +17,10 @@ bool cpsd_certs_table_init(struct cpsd_certs_table *table, size_t limit)
 void cpsd_certs_table_clear(struct cpsd_certs_table *table)
 {
     for (int list = 0; list < CPSD_CERTS_LISTS; list++) {
-        while (table->newest[list]) {
-            cpsd_certs_table_drop(table, table->newest[list]);
+        for (struct cpsd_certs_entry *entry = table->newest[list], *older; entry; entry = older) {
+            older = entry->older;
+            stir_chain_unref(entry->chain);
+            free(entry);
         }
     }
     free(table->buckets);
