@@ -318,7 +318,9 @@ static char *join(const char *base, const char *path)
     struct stir_buf url = {0};
     stir_buf_puts(&url, base);
     stir_buf_puts(&url, path);
-    return stir_buf_steal(&url, NULL);
+    char *joined = stir_buf_steal(&url, NULL);
+    stir_buf_free(&url);
+    return joined;
 }
 
 /* Asks a server whose time alone is over how it is. It was marked as probed already. */
