@@ -6,22 +6,29 @@
 static const char alphabet_std[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 static const char alphabet_url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-/* A character's value with VALID set; 0 for a character outside the alphabet. */
-#define VALID 0x40u
-#define V(n) (VALID | (n))
-#define VALUES_OF_BOTH                                                                                                 \
-    ['A'] = V(0), ['B'] = V(1), ['C'] = V(2), ['D'] = V(3), ['E'] = V(4), ['F'] = V(5), ['G'] = V(6), ['H'] = V(7),    \
-    ['I'] = V(8), ['J'] = V(9), ['K'] = V(10), ['L'] = V(11), ['M'] = V(12), ['N'] = V(13), ['O'] = V(14),             \
-    ['P'] = V(15), ['Q'] = V(16), ['R'] = V(17), ['S'] = V(18), ['T'] = V(19), ['U'] = V(20), ['V'] = V(21),           \
-    ['W'] = V(22), ['X'] = V(23), ['Y'] = V(24), ['Z'] = V(25), ['a'] = V(26), ['b'] = V(27), ['c'] = V(28),           \
-    ['d'] = V(29), ['e'] = V(30), ['f'] = V(31), ['g'] = V(32), ['h'] = V(33), ['i'] = V(34), ['j'] = V(35),           \
-    ['k'] = V(36), ['l'] = V(37), ['m'] = V(38), ['n'] = V(39), ['o'] = V(40), ['p'] = V(41), ['q'] = V(42),           \
-    ['r'] = V(43), ['s'] = V(44), ['t'] = V(45), ['u'] = V(46), ['v'] = V(47), ['w'] = V(48), ['x'] = V(49),           \
-    ['y'] = V(50), ['z'] = V(51), ['0'] = V(52), ['1'] = V(53), ['2'] = V(54), ['3'] = V(55), ['4'] = V(56),           \
-    ['5'] = V(57), ['6'] = V(58), ['7'] = V(59), ['8'] = V(60), ['9'] = V(61)
-
-static const uint8_t values_std[256] = {VALUES_OF_BOTH, ['+'] = V(62), ['/'] = V(63)};
-static const uint8_t values_url[256] = {VALUES_OF_BOTH, ['-'] = V(62), ['_'] = V(63)};
+/*
+ * What a character is worth at each of the four places of a group, ready to be put together with |, and a flag of that
+ * place, so that a group is valid if all four flags are there; 0 for a character outside the alphabet.
+ */
+#define FLAGS 0xf000000u
+#define V(place, n) ((uint32_t)(n) << (18 - 6 * (place)) | 0x1000000u << (place))
+#define VALUES(p, n62, n63)                                                                                            \
+    {                                                                                                                  \
+        ['A'] = V(p, 0), ['B'] = V(p, 1), ['C'] = V(p, 2), ['D'] = V(p, 3), ['E'] = V(p, 4), ['F'] = V(p, 5),          \
+        ['G'] = V(p, 6), ['H'] = V(p, 7), ['I'] = V(p, 8), ['J'] = V(p, 9), ['K'] = V(p, 10), ['L'] = V(p, 11),        \
+        ['M'] = V(p, 12), ['N'] = V(p, 13), ['O'] = V(p, 14), ['P'] = V(p, 15), ['Q'] = V(p, 16), ['R'] = V(p, 17),    \
+        ['S'] = V(p, 18), ['T'] = V(p, 19), ['U'] = V(p, 20), ['V'] = V(p, 21), ['W'] = V(p, 22), ['X'] = V(p, 23),    \
+        ['Y'] = V(p, 24), ['Z'] = V(p, 25), ['a'] = V(p, 26), ['b'] = V(p, 27), ['c'] = V(p, 28), ['d'] = V(p, 29),    \
+        ['e'] = V(p, 30), ['f'] = V(p, 31), ['g'] = V(p, 32), ['h'] = V(p, 33), ['i'] = V(p, 34), ['j'] = V(p, 35),    \
+        ['k'] = V(p, 36), ['l'] = V(p, 37), ['m'] = V(p, 38), ['n'] = V(p, 39), ['o'] = V(p, 40), ['p'] = V(p, 41),    \
+        ['q'] = V(p, 42), ['r'] = V(p, 43), ['s'] = V(p, 44), ['t'] = V(p, 45), ['u'] = V(p, 46), ['v'] = V(p, 47),    \
+        ['w'] = V(p, 48), ['x'] = V(p, 49), ['y'] = V(p, 50), ['z'] = V(p, 51), ['0'] = V(p, 52), ['1'] = V(p, 53),    \
+        ['2'] = V(p, 54), ['3'] = V(p, 55), ['4'] = V(p, 56), ['5'] = V(p, 57), ['6'] = V(p, 58), ['7'] = V(p, 59),    \
+        ['8'] = V(p, 60), ['9'] = V(p, 61), [n62] = V(p, 62), [n63] = V(p, 63)                                         \
+    }
+typedef const uint32_t values_table[4][256];
+static values_table values_std = {VALUES(0, '+', '/'), VALUES(1, '+', '/'), VALUES(2, '+', '/'), VALUES(3, '+', '/')};
+static values_table values_url = {VALUES(0, '-', '_'), VALUES(1, '-', '_'), VALUES(2, '-', '_'), VALUES(3, '-', '_')};
 
 static size_t encode(char *out, const uint8_t *in, size_t n, const char *alphabet, bool pad)
 {
@@ -59,25 +66,22 @@ size_t stir_b64_encode(char *out, const void *data, size_t n)
     return encode(out, data, n, alphabet_std, true);
 }
 
-/* The last 2 or 3 characters, of a group that is not full; the bits beyond the octets must be zero. Returns VALID or
- * 0. */
-static uint32_t decode_tail(uint8_t *out, const uint8_t *in, size_t rest, const uint8_t values[256])
+/* The last 2 or 3 characters, of a group that is not full; the bits beyond the octets must be zero. Returns FLAGS or
+ * less. */
+static uint32_t decode_tail(uint8_t *out, const uint8_t *in, size_t rest, values_table values)
 {
-    uint32_t a = values[in[0]];
-    uint32_t b = values[in[1]];
-    uint32_t c = rest == 3 ? values[in[2]] : VALID;
-    uint32_t v = (a & 63) << 18 | (b & 63) << 12 | (c & 63) << 6;
+    uint32_t v = values[0][in[0]] | values[1][in[1]] | values[3]['A'];
+    v |= rest == 3 ? values[2][in[2]] : values[2]['A'];
     out[0] = (uint8_t)(v >> 16);
     if (rest == 3) {
         out[1] = (uint8_t)(v >> 8);
     }
     bool stray = (rest == 3 ? v & 0xff : v & 0xffff) != 0;
-    return stray ? 0 : a & b & c & VALID;
+    return stray ? 0 : v;
 }
 
 /* Characters without padding. */
-static enum stir_code decode(uint8_t *out, size_t cap, size_t *len, const uint8_t *in, size_t n,
-                             const uint8_t values[256])
+static enum stir_code decode(uint8_t *out, size_t cap, size_t *len, const uint8_t *in, size_t n, values_table values)
 {
     size_t groups = n / 4;
     size_t rest = n % 4;
@@ -89,14 +93,10 @@ static enum stir_code decode(uint8_t *out, size_t cap, size_t *len, const uint8_
     if (octets > cap) {
         return STIR_E_TOO_BIG;
     }
-    uint32_t valid = VALID;
+    uint32_t valid = FLAGS;
     for (; groups > 0; groups--, in += 4, out += 3) {
-        uint32_t a = values[in[0]];
-        uint32_t b = values[in[1]];
-        uint32_t c = values[in[2]];
-        uint32_t d = values[in[3]];
-        uint32_t v = (a & 63) << 18 | (b & 63) << 12 | (c & 63) << 6 | (d & 63);
-        valid &= a & b & c & d;
+        uint32_t v = values[0][in[0]] | values[1][in[1]] | values[2][in[2]] | values[3][in[3]];
+        valid &= v;
         out[0] = (uint8_t)(v >> 16);
         out[1] = (uint8_t)(v >> 8);
         out[2] = (uint8_t)v;
@@ -104,7 +104,7 @@ static enum stir_code decode(uint8_t *out, size_t cap, size_t *len, const uint8_
     if (rest > 0) {
         valid &= decode_tail(out, in, rest, values);
     }
-    if (!valid) {
+    if (valid != FLAGS) {
         return STIR_E_BASE64;
     }
     *len = octets;
