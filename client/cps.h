@@ -527,7 +527,8 @@ typedef void (*cps_sent_cb)(void *arg, const struct cps_sent *result);
 /* Signs, seals and publishes: RFC 8816 section 8.1 whole. One PASSporT for all recipients, one envelope a key, each in
  * the box of its dest. CPS_OK only if all were stored. What cps_sign, cps_seal and cps_publish return. out is always
  * filled, may be NULL, and is cleared with cps_sent_clear. The callback form signs before it returns, and seals where
- * keys are given. A recipient whose keys cannot be found gets nothing, the others do: what cps_find_keys returns. */
+ * keys are given. A recipient whose keys cannot be found gets nothing, the others do: what cps_find_keys returns, but
+ * CPS_E_KEY in place of CPS_E_CERT_SCOPE, which is said of the sender's certificate. */
 CPS_API enum cps_code cps_send(struct cps *cps, const struct cps_signer *signer, const struct cps_message *message,
                                const struct cps_recipient *recipients, size_t recipient_count, uint32_t ttl_s,
                                struct cps_sent *out, struct cps_error *err) CPS_MUST_CHECK;

@@ -155,7 +155,9 @@ static enum cps_code add_found(struct sending *op, const struct sought *sought, 
                              sought->keys.count, err);
     }
     if (!target) {
-        return err->code;
+        /* that a certificate does not cover something is said of the sender's */
+        err->code = err->code == CPS_E_CERT_SCOPE ? CPS_E_KEY : err->code;
+        return cps_fail_prefix(err, err->code, "the destination's keys");
     }
     size_t count = cps_target_keys(target, cps_now(op->task.cps), keys);
     return count ? add_envelopes(op, &sought->box, target, keys, count, err)

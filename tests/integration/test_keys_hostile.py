@@ -86,7 +86,9 @@ class HostileCps(keys_case.Case):
         ]
         for subject, what in rows:
             with self.subTest(what):
-                self.hands_out(self.record(*subject, who="eve", spc=None, keys=("eve.pub",)), "CPS_E_CERT_SCOPE")
+                self.hands_out(self.record(*subject, who="eve", spc=None, keys=("eve.pub",)), "CPS_E_KEY")
+                done = self.run_tool("keys", "get", "--dest", BOB, *self.finding(self.lying.ca, self.lying.url), "--json")
+                self.assertRefused(done, "CPS_E_CERT_SCOPE")
 
     def test_no_table(self):
         """Without a number table a code says nothing of a number, though certificate and signature are good."""

@@ -132,7 +132,7 @@ static void test_send_partly(void)
     sign_at(CERTS_NOW - 5, 1000, first);
     message.dest = dests;
     message.dest_count = 2;
-    CODE_IS(cps_send(world.cps, world.signer, &message, recipients, 2, 0, &sent, &err), CPS_E_CERT_SCOPE, err);
+    CODE_IS(cps_send(world.cps, world.signer, &message, recipients, 2, 0, &sent, &err), CPS_E_KEY, err);
     CU_ASSERT_EQUAL(sent.envelopes, 1);
     CU_ASSERT_EQUAL(sent.published, 1);
     cps_sent_clear(&sent);
