@@ -145,11 +145,11 @@ enum stir_code cpsd_crls_check(const struct cpsd_config *config, struct stir_err
     return STIR_OK;
 }
 
-static struct source *find(const struct cpsd_crls *crls, const char *url)
+static struct source *find(struct source *const *sources, size_t count, const char *url)
 {
-    for (size_t i = 0; i < crls->count; i++) {
-        if (strcmp(crls->sources[i]->url, url) == 0) {
-            return crls->sources[i];
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(sources[i]->url, url) == 0) {
+            return sources[i];
         }
     }
     return NULL;
@@ -158,14 +158,14 @@ static struct source *find(const struct cpsd_crls *crls, const char *url)
 static struct source *source_new(struct cpsd_crls *crls, const char *url)
 {
     struct source *source = calloc(1, sizeof(*source));
-    if (source) {
-        source->crls = crls;
-        source->url = strdup(url);
-    }
-    if (source && !source->url) {
+    char *copy = strdup(url);
+    if (!source || !copy) {
         free(source);
-        source = NULL;
+        free(copy);
+        return NULL;
     }
+    source->crls = crls;
+    source->url = copy;
     return source;
 }
 
@@ -189,22 +189,31 @@ static void free_others(struct source *const *sources, size_t count, struct sour
     }
 }
 
-enum stir_code cpsd_crls_use(struct cpsd_crls *crls, const struct cpsd_config *config, struct stir_error *err)
+/* The sources of a list of URLs: those that there are, and new ones. False: out of memory. */
+static bool collect(struct cpsd_crls *crls, const char *urls, struct source *sources[CPSD_CRL_URLS_MAX], size_t *count)
 {
     char url[URL_MAX];
-    struct source *sources[CPSD_CRL_URLS_MAX];
-    size_t pos = 0, count = 0;
-    char *ca_file = strdup(config->trust_crl_ca_file);
-    bool good = ca_file != NULL;
-    while (good && count < CPSD_CRL_URLS_MAX && stir_conf_next(config->trust_crl_urls, &pos, url, sizeof(url))) {
-        struct source *source = find(crls, url);
-        source = source ? source : source_new(crls, url);
-        good = source != NULL;
-        if (good && !is_among(source, sources, count)) {
-            sources[count++] = source;
+    size_t pos = 0;
+    while (*count < CPSD_CRL_URLS_MAX && stir_conf_next(urls, &pos, url, sizeof(url))) {
+        if (find(sources, *count, url)) {
+            continue; /* named twice */
         }
+        struct source *known = find(crls->sources, crls->count, url);
+        sources[*count] = known ? known : source_new(crls, url);
+        if (!sources[*count]) {
+            return false;
+        }
+        (*count)++;
     }
-    if (!good) {
+    return true;
+}
+
+enum stir_code cpsd_crls_use(struct cpsd_crls *crls, const struct cpsd_config *config, struct stir_error *err)
+{
+    struct source *sources[CPSD_CRL_URLS_MAX];
+    size_t count = 0;
+    char *ca_file = strdup(config->trust_crl_ca_file);
+    if (!ca_file || !collect(crls, config->trust_crl_urls, sources, &count)) {
         free_others(sources, count, crls->sources, crls->count);
         free(ca_file);
         return stir_fail(err, STIR_E_NOMEM, "revocation lists");
@@ -231,7 +240,7 @@ size_t cpsd_crls_texts(const struct cpsd_crls *crls, const struct cpsd_config *c
     char url[URL_MAX];
     size_t pos = 0, count = 0;
     while (crls && count < CPSD_CRL_URLS_MAX && stir_conf_next(config->trust_crl_urls, &pos, url, sizeof(url))) {
-        const struct source *source = find(crls, url);
+        const struct source *source = find(crls->sources, crls->count, url);
         if (source && source->text) {
             out[count++] = (struct cpsd_crl_text){.url = source->url, .octets = {source->text, source->len}};
         }

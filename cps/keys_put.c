@@ -37,7 +37,7 @@ static void refuse(struct cpsd_request *request, int status, const struct stir_e
 /* The media type, and what some send instead. */
 static bool is_record_type(struct stir_view type)
 {
-    static const char *const names[] = {"application/jwt", "application/" STIR_KEYRECORD_TYP, "application/jose"};
+    static const char *const names[] = {"application/jwt", ("application/" STIR_KEYRECORD_TYP), "application/jose"};
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         size_t n = strlen(names[i]);
         if (type.len >= n && strncasecmp(type.ptr, names[i], n) == 0 &&
