@@ -36,7 +36,7 @@ struct redis_entry {
 struct message {
     struct cpsd_redis_request request;
     struct redis_node *node;
-    enum { SUBSCRIBE, UNSUBSCRIBE, PING } what;
+    enum what { SUBSCRIBE, UNSUBSCRIBE, PING } what;
     bool sharded;
     unsigned len;
     const char *text; /* the box's, within the command */
@@ -227,7 +227,7 @@ static bool on_push(void *owner, const redisReply *reply)
 
 /* Connections. */
 
-static void say(struct redis_node *node, int what, const char *text, unsigned len)
+static void say(struct redis_node *node, enum what what, const char *text, unsigned len)
 {
     static const char *const words[] = {[SUBSCRIBE] = "SSUBSCRIBE", [UNSUBSCRIBE] = "SUNSUBSCRIBE", [PING] = "SPING"};
     struct redis_store *store = node->store;
