@@ -136,14 +136,21 @@ static void put_next(struct publication *publication)
 
 /* ---- Idempotency-Key ---- */
 
-static void key_known(void *arg, enum cpsd_idempotency outcome)
+static void key_known(void *arg, enum cpsd_idempotency outcome, int64_t left_ms)
 {
     struct publication *publication = arg;
     switch (outcome) {
     case CPSD_IDEMPOTENCY_FIRST:
-    case CPSD_IDEMPOTENCY_AGAIN:
-        publication->keeps_record = outcome == CPSD_IDEMPOTENCY_FIRST;
+        publication->keeps_record = true;
         put_next(publication);
+        return;
+    case CPSD_IDEMPOTENCY_AGAIN:
+        publication->ttl_ms = left_ms;
+        if (left_ms > 0) {
+            put_next(publication);
+        } else {
+            succeed(publication);
+        }
         return;
     case CPSD_IDEMPOTENCY_OTHER:
         fail(publication, 422, "the Idempotency-Key was used with another body",
@@ -160,7 +167,8 @@ static void ask_for_key(struct publication *publication)
     struct cpsd_request *request = publication->request;
     int64_t life_ms = request->service->config->atis_idempotency_s * 1000;
     cpsd_idempotency_begin(&publication->check, request->service->store, stir_view_str(publication->key),
-                           request->caller.spc, &publication->box, publication->raw, life_ms, key_known, publication);
+                           request->caller.spc, &publication->box, publication->raw, life_ms, publication->ttl_ms,
+                           key_known, publication);
 }
 
 /* The token is used up by what is stored, in the box that it is for. */

@@ -189,6 +189,17 @@ class Atis(AtisCase):
         self.assertError(self.post(other, path, some, token, fields={"Idempotency-Key": "k"}), 401, "before")
         self.assertError(self.post(other, path, some, token), 401, "before")
 
+    def test_a_key_outlives_what_it_brought(self):
+        """The first answer again, and nothing that is over comes back."""
+        server = self.atis(atis__retention_s=1)
+        path, some = f"/passports/{DEST}/{ORIG}", [envelope()]
+        self.created(server, path, some, fields={"Idempotency-Key": "k"})
+        self.assertEqual(self.passports(server, path), some)
+        until(lambda: not self.passports(server, path), 3 * SLOW, "it has expired")
+        self.created(server, path, some, fields={"Idempotency-Key": "k"})
+        self.assertError(self.get(server, path), 404)
+        self.assertError(self.post(server, path, [envelope()], fields={"Idempotency-Key": "k"}), 422)
+
     def test_a_failed_request_frees_its_key(self):
         server = self.atis(store__box_limit=1, atis__retention_s=1)
         path, some = f"/passports/{DEST}/{ORIG}", [envelope(), envelope()]

@@ -12,13 +12,16 @@ static struct cpsd_idempotency_check last;
 struct outcome {
     bool done;
     enum cpsd_idempotency is;
+    int64_t left_ms;
 };
 
-static void on_done(void *arg, enum cpsd_idempotency is)
+static int64_t left_ms; /* of the last use */
+
+static void on_done(void *arg, enum cpsd_idempotency is, int64_t left)
 {
     struct outcome *outcome = arg;
     CU_ASSERT_FALSE(outcome->done); /* once */
-    *outcome = (struct outcome){true, is};
+    *outcome = (struct outcome){true, is, left};
 }
 
 static void setup(void)
@@ -50,12 +53,13 @@ static enum cpsd_idempotency use(const char *key, const char *provider, const ch
     struct outcome outcome = {0};
     struct stir_identity box = {.kind = STIR_IDENTITY_URI, .len = (unsigned)strlen(path)};
     memcpy(box.text, path, box.len);
-    cpsd_idempotency_begin(&last, store, stir_view_str(key), provider, &box, stir_view_str(body), ms, on_done,
+    cpsd_idempotency_begin(&last, store, stir_view_str(key), provider, &box, stir_view_str(body), ms, 50, on_done,
                            &outcome);
     for (int i = 0; i < 1000 && !outcome.done; i++) {
         (void)uv_run(&loop, UV_RUN_ONCE);
     }
     CU_ASSERT(outcome.done);
+    left_ms = outcome.left_ms;
     return outcome.is;
 }
 
@@ -116,5 +120,20 @@ static void test_life(void)
     teardown();
 }
 
+/* What comes again is kept for what is left of the first one's time. */
+static void test_left(void)
+{
+    setup();
+    CU_ASSERT_EQUAL(use("k", "1234", "/p", "one", 60000), CPSD_IDEMPOTENCY_FIRST);
+    CU_ASSERT_EQUAL(left_ms, 50);
+    uv_sleep(10);
+    CU_ASSERT_EQUAL(use("k", "1234", "/p", "one", 60000), CPSD_IDEMPOTENCY_AGAIN);
+    UNIT_CHECK(left_ms <= 41, "%lld ms are left", (long long)left_ms);
+    uv_sleep(60);
+    CU_ASSERT_EQUAL(use("k", "1234", "/p", "one", 60000), CPSD_IDEMPOTENCY_AGAIN);
+    UNIT_CHECK(left_ms <= 0, "%lld ms are left", (long long)left_ms);
+    teardown();
+}
+
 UNIT_MAIN("idempotency", {"uses of a key", test_uses}, {"a key that was forgotten", test_forgotten},
-          {"the life of a key", test_life})
+          {"the life of a key", test_life}, {"what is left of the first", test_left})
