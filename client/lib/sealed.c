@@ -67,12 +67,23 @@ bool cps_sealed_has(const struct cps_sealeds *all, const struct cps_pile *pile, 
     return false;
 }
 
+static void unlink_newest(struct cps_pile *pile)
+{
+    pile->newest = pile->newest->older;
+    *(pile->newest ? &pile->newest->newer : &pile->oldest) = NULL;
+}
+
+static void unlink_oldest(struct cps_pile *pile)
+{
+    pile->oldest = pile->oldest->newer;
+    *(pile->oldest ? &pile->oldest->older : &pile->newest) = NULL;
+}
+
 struct cps_sealed *cps_sealed_take(struct cps_sealeds *all, struct cps_pile *pile, bool newest)
 {
     struct cps_sealed *sealed = newest ? pile->newest : pile->oldest;
     if (sealed) {
-        *(sealed->newer ? &sealed->newer->older : &pile->newest) = sealed->older;
-        *(sealed->older ? &sealed->older->newer : &pile->oldest) = sealed->newer;
+        (newest ? unlink_newest : unlink_oldest)(pile);
         pile->count--;
         all->octets -= octets_of(sealed);
     }
