@@ -609,7 +609,8 @@ enum cps_spooling {
     CPS_SPOOL_NEVER = 0,      /* as cps_send */
     CPS_SPOOL_ON_FAILURE = 1, /* publishes; spools what the CPS cannot take now, for a reason that may pass:
                                  CPS_E_CONNECT, CPS_E_TLS, CPS_E_TIMEOUT, CPS_E_UNAVAILABLE, CPS_E_BOX_FULL, CPS_E_BUSY,
-                                 CPS_E_CLOSED. Does not wait for a CPS that is known to be away: spools at once */
+                                 CPS_E_CLOSED, CPS_E_CERT_TIME (of the credential for the CPS). Does not wait for a CPS
+                                 that is known to be away: spools at once */
     CPS_SPOOL_FIRST = 2,      /* spools, and is done when the file has it: publishing follows at once, and is not
                                  forgotten if the process ends before it */
 };

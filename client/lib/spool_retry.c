@@ -12,6 +12,7 @@ enum cps_spool_fate cps_spool_fate(enum cps_code code)
         return CPS_FATE_BOX;
     case CPS_E_CONNECT:
     case CPS_E_TLS:
+    case CPS_E_CERT_TIME: /* our credential has to be renewed */
     case CPS_E_TIMEOUT:
     case CPS_E_PROTOCOL:
     case CPS_E_UNAVAILABLE:
@@ -29,6 +30,7 @@ bool cps_spool_may_pass(enum cps_code code)
     switch (code) {
     case CPS_E_CONNECT:
     case CPS_E_TLS:
+    case CPS_E_CERT_TIME: /* our credential has to be renewed */
     case CPS_E_TIMEOUT:
     case CPS_E_UNAVAILABLE:
     case CPS_E_BOX_FULL:

@@ -319,6 +319,44 @@ static void test_expired(void)
     end();
 }
 
+/* What could not be published because nobody had renewed the certificate is published when somebody has. */
+static void test_expired_spool(void)
+{
+    int64_t now = (int64_t)time(NULL);
+    char file[96];
+    const struct cps_key *to = NULL;
+    struct cps_spool_stats stats = {0};
+    struct cps_sent sent = {0};
+    struct cps_error err = {0};
+    begin();
+    to = world.box_public;
+    const struct cps_recipient recipient = {.dest = WORLD_DEST, .keys = &to, .key_count = 1};
+    struct cps_message message = world_message("Hello");
+    world_path(file, &world, "spool.db");
+    with_auth.spool_file = file;
+    with_auth.spool_retry_min_ms = 1;
+    with_auth.spool_retry_max_ms = 20;
+    make_carrier("spc:7375", now - 3600, now - 60);
+    struct cps *cps = world_handle(&with_auth);
+    CODE_IS(cps_send_with_spool(cps, world.signer, &message, &recipient, 1, 0, CPS_SPOOL_ON_FAILURE, &sent, &err),
+            CPS_OK, err);
+    CU_ASSERT_EQUAL(sent.spooled, 1);
+    CU_ASSERT_EQUAL(sent.spooled_for.code, CPS_E_CERT_TIME);
+    cps_sent_clear(&sent);
+    fake_sleep(100);
+    CU_ASSERT_EQUAL(atomic_load(&fake.peer.requests), 0);
+    cps_free(cps);
+    make_carrier("spc:7375", now - 3600, now + 3600);
+    cps = world_handle(&with_auth);
+    for (unsigned waited = 0; waited < 4000 && stats.published == 0; waited++) {
+        fake_sleep(1);
+        CODE_IS(cps_spool_stats(cps, &stats, &err), CPS_OK, err);
+    }
+    CU_ASSERT_EQUAL(stats.published, 1);
+    cps_free(cps);
+    end();
+}
+
 static void refuses(enum cps_code code, const char *says)
 {
     struct cps *cps = NULL;
@@ -386,4 +424,5 @@ static void test_old_size(void)
 
 UNIT_MAIN("libcps credentials to the CPS", {"requests", test_requests}, {"again", test_again},
           {"failover", test_failover}, {"holder", test_holder}, {"chain inside", test_chain_inside},
-          {"expired", test_expired}, {"options", test_options}, {"older callers", test_old_size})
+          {"expired", test_expired}, {"expired, spooled", test_expired_spool}, {"options", test_options},
+          {"older callers", test_old_size})

@@ -20,6 +20,7 @@ static void test_fates(void)
         {CPS_E_FORBIDDEN, CPS_FATE_BOX, false},
         {CPS_E_BOX_FULL, CPS_FATE_BOX, true},
         {CPS_E_REFUSED, CPS_FATE_REFUSED, false},
+        {CPS_E_CERT_TIME, CPS_FATE_CPS, true},
         {CPS_E_CLOSED, CPS_FATE_LOCAL, true},
         {CPS_E_BUSY, CPS_FATE_LOCAL, true},
         {CPS_E_NOMEM, CPS_FATE_LOCAL, false},
