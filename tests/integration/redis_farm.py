@@ -43,13 +43,12 @@ class Server(Process):
         self.directory = os.path.join(directory, str(self.port))
         self.password = password
         os.makedirs(self.directory)
-        self.command_line = ["redis-server", "--bind", "127.0.0.1", "--port", str(self.port), "--save", "",
-                             "--dir", self.directory, *options]  # fmt: skip
-        if sentinel:
-            path = os.path.join(self.directory, "sentinel.conf")
-            with open(path, "w") as out:
-                out.write(f"bind 127.0.0.1\nport {self.port}\ndir {self.directory}\n{sentinel}")
-            self.command_line = ["redis-server", path, "--sentinel"]
+        # a file, so that Sentinels can write into it who is whose replica
+        path = os.path.join(self.directory, "redis.conf")
+        text = f"bind 127.0.0.1\nport {self.port}\ndir {self.directory}\n"
+        with open(path, "w") as out:
+            out.write(text + (sentinel or 'save ""\n' + " ".join(options).replace(" --", "\n").lstrip("-") + "\n"))
+        self.command_line = ["redis-server", path, *(["--sentinel"] if sentinel else [])]
         self.start()
 
     def start(self):

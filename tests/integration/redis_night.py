@@ -1,5 +1,6 @@
 """A night of Redis servers: publishing goes on while they die, move and come back, and then everything that was
 acknowledged is looked for. Used shortened by a test and at length by tests/fault/redis.sh."""
+import collections
 import contextlib
 import threading
 import time
@@ -11,7 +12,7 @@ from wire import Closed, until
 
 @dataclass
 class Count:
-    acknowledged: dict = field(default_factory=dict)  # (destination, id): nothing
+    acknowledged: dict = field(default_factory=dict)  # (destination, id): what went on
     refused: int = 0
     broken: int = 0
     outages: list = field(default_factory=list)  # (seconds, what went on)
@@ -62,7 +63,7 @@ class Publisher:
                     raise AssertionError(f"not published in 30 s after all was well: {status}")
                 time.sleep(0.02)
             with self.lock:
-                self.count.acknowledged[dest, envelope_id(text)] = True
+                self.count.acknowledged[dest, envelope_id(text)] = self.doing
                 if tries:
                     self.count.outages.append((time.monotonic() - started, self.doing))
             time.sleep(self.pause)
@@ -88,16 +89,20 @@ class Publisher:
 
 
 def find(server, acknowledged):
-    """How many of them are there."""
-    found = 0
+    """How many of them are there; says when those that are not were acknowledged."""
+    found, lost = 0, collections.Counter()
     with server.connect() as connection:
-        for dest, name in acknowledged:
+        for (dest, name), when in acknowledged.items():
             for _ in range(100):
                 answer = connection.request("GET", f"/cps/{dest}/ppts/{name}")
                 if answer.status != 503:
                     break
                 time.sleep(0.1)
             found += answer.status == 200
+            lost[when] += answer.status != 200
+    for when, number in lost.items():
+        if number:
+            print(f"  lost {number} that were acknowledged while {when}")
     return found
 
 

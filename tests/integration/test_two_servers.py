@@ -8,6 +8,7 @@ import unittest
 from envelope import envelope, envelope_id
 from harness import SLOW
 from test_token_auth import Tokens
+from wire import until
 
 TokenCase = Tokens.__base__  # what those tests stand on
 del Tokens  # not to be run again here
@@ -23,7 +24,10 @@ class TwoServers(TokenCase):
 
     def two(self, **keys):
         keys = {"store__url": self.redis.url, "dummies__secret_file": self.secret, **keys}
-        return self.cpsd(**keys), self.cpsd(**keys)
+        servers = self.cpsd(**keys), self.cpsd(**keys)
+        for server in servers:  # each worker has one
+            until(lambda: server.metrics()["cpsd_store_connections"] >= 2, 10 * SLOW, "the workers are connected")
+        return servers
 
     def wait_at(self, server, path, seconds=10):
         connection = server.connect()
