@@ -293,11 +293,11 @@ static void *grown(const void *few, void *now, size_t size, size_t count)
 
 static bool found_grow(struct found *found)
 {
-    struct cpsd_entry *entries = grown(found->few, found->entries, sizeof(struct cpsd_entry), found->count);
+    struct cpsd_entry *entries = grown(found->few, found->entries, sizeof(struct cpsd_entry), found->cap);
     if (entries) {
         found->entries = entries;
     }
-    struct cpsd_blob **blobs = grown(found->few_blobs, found->blobs, sizeof(struct cpsd_blob *), found->count);
+    struct cpsd_blob **blobs = grown(found->few_blobs, found->blobs, sizeof(struct cpsd_blob *), found->cap);
     if (blobs) {
         found->blobs = blobs;
     }

@@ -185,11 +185,11 @@ static void build(struct arguments *args, const struct redis_store *store, const
     }
     if (op->kind == CPSD_OP_PUT) {
         add_put(args, what, store->base.backend->config.box_limit, redis_is_cluster(store) ? "SPUBLISH" : "PUBLISH");
-        if (what->spend) {
+        if (limited) {
             add_bucket_numbers(args, what->spend);
         }
     }
-    if (op->kind == CPSD_OP_OWE) {
+    if (op->kind == CPSD_OP_OWE && what->spend) {
         add_bucket_numbers(args, what->spend);
         add_number(args, 0, CPSD_DEBT_US);
     }
@@ -320,6 +320,13 @@ static void run_short(struct redis_store *store, const struct cpsd_op *op, const
     }
 }
 
+static void owe_here(struct redis_store *store, const struct cpsd_op *op, const struct cpsd_spend *spend)
+{
+    struct cpsd_store_result result = {.code = STIR_OK, .now_us = (int64_t)(uv_hrtime() / 1000)};
+    cpsd_buckets_owe(redis_backend_of(store)->buckets, &spend->bucket[0], result.now_us);
+    cpsd_op_complete(&store->base, op, &result);
+}
+
 static void redis_run(struct cpsd_store *base, const struct cpsd_op *op, const struct cpsd_op_args *what)
 {
     struct redis_store *store = (struct redis_store *)base;
@@ -327,7 +334,9 @@ static void redis_run(struct cpsd_store *base, const struct cpsd_op *op, const s
         cpsd_op_fail(base, op, STIR_E_UNAVAILABLE);
     } else if (op->kind == CPSD_OP_LIST && what->after_us == 0 && !what->claim) {
         run_short(store, op, what);
-    } else if (what->spend && redis_is_cluster(store) && op->kind == CPSD_OP_PUT) {
+    } else if (op->kind == CPSD_OP_OWE && redis_is_cluster(store)) {
+        owe_here(store, op, what->spend);
+    } else if (what->spend && redis_is_cluster(store)) {
         struct split split;
         if (split_spend(&split, store, op, what)) {
             run_script(store, op, &split.what, &split);

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A night of Redis servers on the loopback interface: a cluster of three primaries with a replica each, then a primary
-# with two replicas and three Sentinels. Two cpsd publish without a pause while a primary is killed, a slot is moved, a
+# with a replica and three Sentinels. Two cpsd publish without a pause while a primary is killed, a slot is moved, a
 # replica is cut off and all of them restart one by one. With durability = replicas:1 every envelope that was
 # acknowledged has to be found afterwards.
 #

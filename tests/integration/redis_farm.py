@@ -1,5 +1,5 @@
 """Redis servers of a test's own on the loopback interface: a cluster of three primaries with a replica each, or a primary
-with two replicas and three Sentinels."""
+with a replica and three Sentinels."""
 import contextlib
 import os
 import signal
@@ -72,10 +72,15 @@ class Server(Process):
             return client.call(*words)
 
     def stop(self):
-        if self.running():
-            self.signal(signal.SIGCONT)
-            self.signal(signal.SIGTERM)
-            self.wait(20)
+        """One that is writing its first file refuses to end, so it is asked again."""
+
+        def asked():
+            if self.running():
+                self.signal(signal.SIGCONT)
+                self.signal(signal.SIGTERM)
+            return not self.running()
+
+        until(asked, 20, "redis-server ends", 0.2)
 
 
 class Farm:
@@ -190,17 +195,17 @@ class Cluster(Farm):
 
 
 class Sentinels(Farm):
-    """servers[0] is the primary at first, servers[1..2] its replicas, servers[3..5] Sentinels that call it "cps"."""
+    """servers[0] is the primary at first, then come its replicas, then three Sentinels that call it "cps"."""
 
-    def __init__(self, directory, options=DURABLE, down_after_ms=1000, password=None, failover_ms=5000):
+    def __init__(self, directory, options=DURABLE, down_after_ms=1000, password=None, failover_ms=5000, replicas=1):
         super().__init__()
-        self.password = password
+        self.password, self.replicas = password, replicas
         secret = ["--requirepass", password, "--masterauth", password] if password else []
         data = ["--repl-diskless-sync-delay", "0", *secret, *options]
         try:
             first = Server(directory, data, password=password)
             self.servers.append(first)
-            for _ in range(2):
+            for _ in range(replicas):
                 self.servers.append(Server(directory, [*data, "--replicaof", "127.0.0.1", str(first.port)],
                                            password=password))  # fmt: skip
             text = (f"sentinel monitor cps 127.0.0.1 {first.port} 2\nsentinel down-after-milliseconds cps {down_after_ms}\n"
@@ -209,7 +214,7 @@ class Sentinels(Farm):
                 text += f"sentinel auth-pass cps {password}\nrequirepass {password}\nsentinel sentinel-pass {password}\n"
             for _ in range(3):
                 self.servers.append(Server(directory, sentinel=text, password=password))
-            self.seeds = self.servers[3:]
+            self.seeds = self.servers[-3:]
             until(self._agreed, 30, "the Sentinels know each other")
         except BaseException:
             self.stop()
@@ -224,7 +229,7 @@ class Sentinels(Farm):
         for sentinel in self.seeds:
             about = sentinel.call("SENTINEL", "MASTER", "cps")
             about = dict(zip(about[::2], about[1::2], strict=True))
-            if (int(about[b"num-other-sentinels"]), int(about[b"num-slaves"])) != (2, 2):
+            if (int(about[b"num-other-sentinels"]), int(about[b"num-slaves"])) != (2, self.replicas):
                 return False
         return True
 
@@ -240,4 +245,4 @@ class Sentinels(Farm):
 
     def is_well(self):
         primary = self.primary()
-        return bool(primary) and primary.call("INFO", "replication").count(b"state=online") == 2
+        return bool(primary) and primary.call("INFO", "replication").count(b"state=online") == self.replicas

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, field
 
 from envelope import envelope, envelope_id
+from harness import RedisError
 from wire import Closed, until
 
 
@@ -163,14 +164,18 @@ def sentinel_events(farm, rest, long):
         primary.start()
         until(farm.is_well, 60, "all are well")
 
+    def agreed():
+        with contextlib.suppress(RedisError):  # it may not have seen yet that all are well
+            return farm.seeds[0].call("SENTINEL", "FAILOVER", "cps")
+
     def hand_over():
         primary = farm.primary()
-        farm.seeds[0].call("SENTINEL", "FAILOVER", "cps")
+        until(agreed, 60, "the Sentinel agrees")
         until(lambda: farm.primary() not in (None, primary), 60, "another is primary")
         until(farm.is_well, 60, "all are well")
 
     def cut_off():
-        replica = next(s for s in farm.servers[:3] if s is not farm.primary())
+        replica = next(s for s in farm.servers[: 1 + farm.replicas] if s is not farm.primary())
         replica.signal(19)
         time.sleep(rest)
         replica.signal(18)
