@@ -28,9 +28,10 @@ REFUSED = {  # whatever the policy is
 }
 HOLDERS = ("holder by TN", "holder by range", "holder by table", "holder by its second SPC")
 OTHERS = ("other SPC", "other TN")
-ACTIONS = ("publish", "list", "fetch", "delete", "wait", "atis_publish", "atis_retrieve", "keys_put", "keys_get")
+ACTIONS = ("publish", "list", "fetch", "delete", "wait", "atis_publish", "atis_retrieve", "keys_put", "keys_get",
+           "report")
 GOOD = {"publish": 201, "list": 200, "fetch": 404, "delete": 404, "wait": 200, "no dummies": 200,
-        "atis_publish": 201, "atis_retrieve": 404, "keys_put": 422, "keys_get": 404}
+        "atis_publish": 201, "atis_retrieve": 404, "keys_put": 422, "keys_get": 404, "report": 404}
 CREDENTIAL = (401, "takes a credential")
 HOLDER = (403, "is for the holder of the destination")
 NOBODY = (403, 'is "nobody"')
@@ -65,7 +66,7 @@ class Authorization(CallersCase):
                         with self.subTest(policy=policy, caller=caller, action=action):
                             self.assertAnswer(ask(connection, action), expected(policy, caller, action))
                             done += 1
-        self.assertEqual(done, 4 * 20 * 10)
+        self.assertEqual(done, 4 * 20 * 11)
 
     def test_matrix_of_tokens(self):
         """The same certificates' owners with bearer tokens: the same answers, but that these may be for servers too."""
@@ -80,7 +81,7 @@ class Authorization(CallersCase):
                             answer = ask(connection, action, signer=signer)
                             self.assertAnswer(answer, expected(policy, caller, action))
                             done += 1
-        self.assertEqual(done, 4 * 18 * 10)
+        self.assertEqual(done, 4 * 18 * 11)
 
     def test_token_and_certificate(self):
         """With both it is the token that counts, for better or worse."""
@@ -90,7 +91,8 @@ class Authorization(CallersCase):
             with self.subTest(caller=caller), self.connect(caller) as connection:
                 self.assertAnswer(ask(connection, "delete", signer=good), (404, ""))
                 self.assertAnswer(ask(connection, "delete", signer=other), HOLDER)
-                answer = connection.request("DELETE", f"/cps/{DEST}/ppts/{NO_ID}", fields=[("Authorization", "Bearer x")])
+                garbage = [("Authorization", "Bearer x")]
+                answer = connection.request("DELETE", f"/cps/{DEST}/ppts/{NO_ID}", fields=garbage)
                 self.assertEqual(answer.status, 401)
                 # and the next request without one is the certificate's again
                 want = {"holder by TN": 404, "other SPC": 403}.get(caller, 401)
@@ -107,10 +109,11 @@ class Authorization(CallersCase):
 
     def test_defaults(self):
         server = self.cpsd(**self.keys(), policy__publish="token")
+        for_somebody = ["publish", "atis_publish", "atis_retrieve"]
+        for_holders = ["delete", "no dummies", "keys_put", "report"]
         table = {  # caller: those of GOOD that are refused
-            "none": {action: CREDENTIAL for action in ("publish", "delete", "no dummies", "atis_publish", "atis_retrieve",
-                                                       "keys_put")},
-            "other SPC": {"delete": HOLDER, "no dummies": HOLDER, "keys_put": HOLDER},
+            "none": {action: CREDENTIAL for action in for_somebody + for_holders},
+            "other SPC": {action: HOLDER for action in for_holders},
             "holder by table": {},
         }
         for caller, refused in table.items():
