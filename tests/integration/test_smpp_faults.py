@@ -326,7 +326,7 @@ class Stopped(SmppCase):
 
     def test_under_load(self):
         """What was answered had gone on; what had not was not answered."""
-        b = self.verifier(self.smsc.port)
+        b = self.verifier(self.smsc.port, verify__wait_ms=5000 * SLOW)  # all are genuine: none is waited for in vain
         a = self.signer(b.port)
         esme = self.esme(a.port)
         sent = {}

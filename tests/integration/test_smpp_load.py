@@ -33,7 +33,7 @@ class Load(SmppCase):
 
     def test_reloads(self):
         """Reloads of all kinds while messages are under way: none is lost."""
-        b = self.verifier(self.smsc.port)
+        b = self.verifier(self.smsc.port, verify__wait_ms=5000 * SLOW)  # all are genuine
         a = self.signer(b.port)
         esme = self.esme(a.port)
         sent = []
