@@ -1,5 +1,6 @@
 #include "common/cert.h"
 
+#include "common/jws.h"
 #include "common/pem.h"
 #include "common/x509.h"
 
@@ -21,6 +22,7 @@ void stir_chain_unref(struct stir_chain *chain)
         X509_free(chain->certs[i]);
     }
     stir_tnauth_clear(&chain->tnauth);
+    EVP_PKEY_CTX_free(chain->verifier);
     EVP_PKEY_free(chain->key);
     free(chain);
 }
@@ -64,7 +66,11 @@ static enum stir_code leaf_take(struct stir_chain *chain, struct stir_error *err
     if (!stir_x509_key_is(chain->key, "P-256") || !point_good(chain->key)) {
         return stir_fail_openssl(err, STIR_E_CERT, "%s: the key is not on P-256", subject.text);
     }
-    enum stir_code code = stir_tnauth_of(&chain->tnauth, leaf, err);
+    enum stir_code code = stir_es256_ready(&chain->verifier, chain->key, err);
+    if (code != STIR_OK) {
+        return stir_fail_prefix(err, code == STIR_E_KEY ? STIR_E_CERT : code, "%s", subject.text);
+    }
+    code = stir_tnauth_of(&chain->tnauth, leaf, err);
     if (code == STIR_E_NOT_FOUND) {
         return stir_fail(err, STIR_E_CERT, "%s: no TNAuthList", subject.text);
     }

@@ -22,6 +22,7 @@ struct stir_chain {
     size_t count;
     struct stir_tnauth tnauth; /* the leaf's */
     EVP_PKEY *key;             /* the leaf's public key, P-256 */
+    EVP_PKEY_CTX *verifier;    /* the same, ready for stir_es256_verify_ready */
     int64_t not_after;         /* seconds since the epoch: the earliest end of validity in the chain */
     int refs;                  /* private, atomic */
 };

@@ -138,6 +138,44 @@ enum stir_code stir_es256_verify(const uint8_t sig[STIR_ES256_SIG], EVP_PKEY *ke
     return code;
 }
 
+enum stir_code stir_es256_ready(EVP_PKEY_CTX **out, EVP_PKEY *key, struct stir_error *err)
+{
+    enum stir_code code = check_key(key, err);
+    if (code != STIR_OK) {
+        return code;
+    }
+    ERR_clear_error();
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(key, NULL);
+    if (!ctx || EVP_PKEY_verify_init(ctx) != 1) {
+        EVP_PKEY_CTX_free(ctx);
+        return stir_fail_openssl(err, STIR_E_CRYPTO, "verifying could not be prepared");
+    }
+    *out = ctx;
+    return STIR_OK;
+}
+
+enum stir_code stir_es256_verify_ready(const uint8_t sig[STIR_ES256_SIG], const EVP_PKEY_CTX *ready, const void *data,
+                                       size_t n, struct stir_error *err)
+{
+    uint8_t der[DER_MAX];
+    uint8_t digest[32];
+    enum stir_code code = STIR_OK;
+    if (!in_range(sig) || !in_range(sig + SCALAR)) {
+        return stir_fail(err, STIR_E_SIGNATURE, "the signature is outside the range of ES256");
+    }
+    size_t len = to_der(der, sig);
+    ERR_clear_error();
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_dup(ready);
+    if (!ctx || EVP_Digest(data, n, digest, NULL, EVP_sha256(), NULL) != 1) {
+        code = stir_fail_openssl(err, STIR_E_CRYPTO, "verifying could not start");
+    } else if (EVP_PKEY_verify(ctx, der, len, digest, sizeof(digest)) != 1) {
+        code = stir_fail_openssl(err, STIR_E_SIGNATURE, "the signature does not verify with this key");
+    }
+    EVP_PKEY_CTX_free(ctx);
+    ERR_clear_error();
+    return code;
+}
+
 void stir_es256_normalize(uint8_t sig[STIR_ES256_SIG])
 {
     uint8_t *s = sig + SCALAR;

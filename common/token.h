@@ -141,6 +141,10 @@ const char *stir_token_provider(const struct stir_token *token);
 enum stir_code stir_token_verify_signature(const struct stir_token *token, EVP_PKEY *key,
                                            struct stir_error *err) STIR_MUST_CHECK;
 
+/* The same with the key of a certificate chain: stir_chain.verifier. STIR_E_SIGNATURE, STIR_E_CRYPTO. */
+enum stir_code stir_token_verify_ready(const struct stir_token *token, const EVP_PKEY_CTX *verifier,
+                                       struct stir_error *err) STIR_MUST_CHECK;
+
 /* What a token is known by, so that it is used once: the first 16 octets of SHA-256 over iss and jti, so that nobody
  * can use up another's. STIR_E_CRYPTO. */
 #define STIR_TOKEN_ID 16

@@ -325,6 +325,13 @@ enum stir_code stir_token_verify_signature(const struct stir_token *token, EVP_P
     return stir_jws_verify(&token->jws, key, err);
 }
 
+enum stir_code stir_token_verify_ready(const struct stir_token *token, const EVP_PKEY_CTX *verifier,
+                                       struct stir_error *err)
+{
+    struct stir_view input = token->jws.signing_input;
+    return stir_es256_verify_ready(token->jws.sig, verifier, input.ptr, input.len, err);
+}
+
 enum stir_code stir_token_id(uint8_t out[STIR_TOKEN_ID], const struct stir_token *token, struct stir_error *err)
 {
     char text[STIR_TN_MAX + 1 + STIR_TOKEN_JTI_MAX]; /* iss, a NUL, jti */

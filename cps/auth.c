@@ -173,7 +173,7 @@ static enum stir_code verify(struct cpsd_request *request, struct stir_chain *ch
 {
     const struct stir_token *token = &request->auth->token;
     enum stir_code code = check_scope(request, token, chain, err);
-    code = code == STIR_OK ? stir_token_verify_signature(token, chain->key, err) : code;
+    code = code == STIR_OK ? stir_token_verify_ready(token, chain->verifier, err) : code;
     return code == STIR_OK ? stir_token_id(request->claim.id, token, err) : code;
 }
 

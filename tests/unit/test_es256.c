@@ -1,6 +1,8 @@
 #include "common/jws.h"
 #include "tests/unit/jose.h"
 
+#include <openssl/err.h>
+
 /* RFC 7515 appendix A.3 */
 #define A3_KEY                                                                                                         \
     "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\","                         \
@@ -19,13 +21,17 @@ static void test_es256_range(void)
 {
     static const char *const rows[] = {ZERO ONE, ONE ZERO, GROUP_ORDER ONE, ONE GROUP_ORDER};
     EVP_PKEY *key = jose_key(A3_KEY);
+    EVP_PKEY_CTX *ready = NULL;
+    UNIT_OK(stir_es256_ready(&ready, key, NULL));
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         uint8_t sig[STIR_ES256_SIG];
         struct stir_error err = {0};
         (void)unit_unhex(sig, sizeof(sig), rows[i]);
         UNIT_CODE(stir_es256_verify(sig, key, "x", 1, &err), STIR_E_SIGNATURE, rows[i]);
         UNIT_CHECK(strstr(err.text, "outside the range"), "%s: %s", rows[i], err.text);
+        UNIT_CODE(stir_es256_verify_ready(sig, ready, "x", 1, NULL), STIR_E_SIGNATURE, rows[i]);
     }
+    EVP_PKEY_CTX_free(ready);
     EVP_PKEY_free(key);
 }
 
@@ -51,6 +57,35 @@ static void test_es256_lengths(void)
     UNIT_OK(stir_es256_verify(sig, key, "", 0, NULL));
     UNIT_CODE(stir_es256_verify(sig, key, "x", 1, NULL), STIR_E_SIGNATURE, "other octets");
     EVP_PKEY_free(key);
+}
+
+/* A key made ready says the same, often, and not for another key. */
+static void test_ready(void)
+{
+    EVP_PKEY *key = jose_key(A3_KEY), *other = jose_new_key(STIR_CURVE_P256), *x25519 = jose_new_key(STIR_CURVE_X25519);
+    EVP_PKEY_CTX *ready = NULL, *others = NULL, *none = NULL;
+    struct stir_jws jws;
+    UNIT_OK(stir_jws_parse(&jws, A3_TOKEN, strlen(A3_TOKEN), NULL));
+    struct stir_view input = jws.signing_input;
+    UNIT_OK(stir_es256_ready(&ready, key, NULL));
+    UNIT_OK(stir_es256_ready(&others, other, NULL));
+    UNIT_CODE(stir_es256_ready(&none, x25519, NULL), STIR_E_KEY, "X25519");
+    CU_ASSERT_PTR_NULL(none);
+    for (int i = 0; i < 3; i++) {
+        UNIT_OK(stir_es256_verify_ready(jws.sig, ready, input.ptr, input.len, NULL));
+        UNIT_CODE(stir_es256_verify_ready(jws.sig, ready, input.ptr, input.len - 1, NULL), STIR_E_SIGNATURE, "less");
+        UNIT_CODE(stir_es256_verify_ready(jws.sig, others, input.ptr, input.len, NULL), STIR_E_SIGNATURE,
+                  "another key");
+    }
+    jws.sig[50] ^= 1;
+    UNIT_CODE(stir_es256_verify_ready(jws.sig, ready, input.ptr, input.len, NULL), STIR_E_SIGNATURE, "a bit");
+    CU_ASSERT_EQUAL(ERR_peek_error(), 0);
+    stir_jws_clear(&jws);
+    EVP_PKEY_CTX_free(ready);
+    EVP_PKEY_CTX_free(others);
+    EVP_PKEY_free(key);
+    EVP_PKEY_free(other);
+    EVP_PKEY_free(x25519);
 }
 
 static void test_normalize_values(void)
@@ -102,4 +137,5 @@ static void test_normalize_flipped(void)
 }
 
 UNIT_MAIN("es256", {"r and s out of range", test_es256_range}, {"r and s of all lengths", test_es256_lengths},
-          {"normalized s", test_normalize_values}, {"normalized signature", test_normalize_flipped})
+          {"made ready", test_ready}, {"normalized s", test_normalize_values},
+          {"normalized signature", test_normalize_flipped})
