@@ -29,7 +29,7 @@ class Nights(Case):
         self.night(self.farm(Cluster, node_timeout_ms=1000, password="secret"), cluster_events)
 
     def test_sentinels(self):
-        self.night(self.farm(Sentinels, down_after_ms=700, password="secret"), sentinel_events)
+        self.night(self.farm(Sentinels, down_after_ms=700, password="secret", replicas=2), sentinel_events)
 
 
 class Together(Case):
