@@ -242,11 +242,11 @@ static void consume(struct harness *h)
 static void expiry(struct harness *h)
 {
     (void)harness_put(h, DEST, 1, "long", 60000);
-    (void)harness_put(h, DEST, 2, "short", 150);
+    (void)harness_put(h, DEST, 2, "short", 600);
     (void)harness_put(h, DEST, 3, "longer", 90000);
     struct outcome list = harness_list(h, DEST, 0, ALL);
     check_list(&list, "long short longer", "all there");
-    sleep_ms(h, 170);
+    sleep_ms(h, 620);
     list = harness_list(h, DEST, 0, ALL);
     check_list(&list, "long longer", "the one in the middle is over");
     UNIT_CODE(harness_get(h, DEST, 2).result.code, STIR_E_NOT_FOUND, "get");
