@@ -133,6 +133,12 @@ const struct stir_conf_key cpsd_config_table[] = {
     INT_KEY("limits", "report_cost", report_cost, "10", 0, 100000, true,
             "A holder's report of a bogus envelope takes so many envelopes from what its publisher may publish "
             "(publish_by_spc), whose debt lasts an hour at most. 0: reports are counted only."),
+    BOOL_KEY(
+        "feeds", "enabled", feeds, "no", true,
+        "Whether the provider that the number table gives a destination to may have all that comes for its numbers "
+        "pushed (GET /feed/{spc}) or by prefix. Costs one more write for each publish to such a number."),
+    INT_KEY("feeds", "prefix_min", prefix_min, "4", 1, STIR_TN_MAX, true,
+            "The least digits before the asterisk in GET /cps/{prefix}*/ppts."),
     ENUM_KEY("dummies", "mode", dummies_mode, "steady", dummy_modes, true,
              "steady: each box has dummies that come and go whether messages arrive or not, so that a reader learns "
              "nothing. empty: an empty box "

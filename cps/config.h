@@ -61,6 +61,9 @@ struct cpsd_config {
     int64_t burst_s;
     int64_t connections_by_address;
     int64_t report_cost;
+    /* [feeds] */
+    bool feeds;
+    int64_t prefix_min;
     /* [dummies] */
     int dummies_mode; /* enum cpsd_dummy_mode */
     char *dummies_secret_file;

@@ -21,6 +21,7 @@ static const char *const known_fields[CPSD_FIELD_COUNT] = {
     [CPSD_CLIENT_CERT_CHAIN] = "client-cert-chain",
     [CPSD_FORWARDED] = "forwarded",
     [CPSD_X_FORWARDED_FOR] = "x-forwarded-for",
+    [CPSD_LAST_EVENT_ID] = "last-event-id",
 };
 
 /* What an octet may be part of: tchar (RFC 9110 section 5.6.2), field-value, request-target. */

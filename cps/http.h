@@ -34,6 +34,7 @@ enum cpsd_field {
     CPSD_CLIENT_CERT_CHAIN,
     CPSD_FORWARDED,
     CPSD_X_FORWARDED_FOR,
+    CPSD_LAST_EVENT_ID,
     CPSD_FIELD_COUNT,
 };
 
@@ -99,6 +100,7 @@ struct cpsd_response {
     int status;
     const char *content_type; /* NULL with an empty body */
     struct stir_view body;
+    bool stream; /* the body comes later, and ends with the connection */
     struct {
         const char *name;
         const char *value; /* printable ASCII; never from outside unchecked */

@@ -82,10 +82,10 @@ void cpsd_http_format(struct stir_buf *out, const struct cpsd_response *response
     for (size_t i = 0; i < response->field_count; i++) {
         put_field(out, response->fields[i].name, response->fields[i].value);
     }
-    if (!keep_alive) {
+    if (!keep_alive || response->stream) {
         put_field(out, "Connection", "close");
     }
-    if (response->status != 204 && response->status != 304) {
+    if (response->status != 204 && response->status != 304 && !response->stream) {
         stir_buf_put(out, "Content-Length: ", 16);
         put_number(out, response->body.len);
         stir_buf_put(out, "\r\n", 2);

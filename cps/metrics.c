@@ -8,6 +8,8 @@ static const char *const route_names[CPSD_ROUTE_COUNT] = {
     [CPSD_ROUTE_FETCH] = "fetch",
     [CPSD_ROUTE_DELETE] = "delete",
     [CPSD_ROUTE_REPORT] = "report",
+    [CPSD_ROUTE_FEED] = "feed",
+    [CPSD_ROUTE_PREFIX] = "prefix",
     [CPSD_ROUTE_ATIS_PUBLISH] = "atis_publish",
     [CPSD_ROUTE_ATIS_RETRIEVE] = "atis_retrieve",
     [CPSD_ROUTE_KEYS_PUT] = "keys_put",
@@ -194,6 +196,11 @@ void cpsd_metrics_render(struct stir_buf *out, struct cpsd_metrics *const *worke
     single(out, "cpsd_envelopes_served_total", "counter", "Real envelopes served.", SUM(envelopes));
     render_tokens(out, workers, count);
     render_republish(out, workers, count);
+    single(out, "cpsd_feeds", "gauge", "Feeds that are being served now.", SUM(feeds));
+    single(
+        out, "cpsd_feed_missed_total", "counter",
+        "Envelopes that were stored but did not come into their provider's feed: it was full, or the store went away.",
+        SUM(feed_missed));
     header(out, "cpsd_reports_total", "counter", "Reports of bogus envelopes, by whether their publisher is known.");
     stir_buf_printf(out,
                     "cpsd_reports_total{publisher=\"known\"} %" PRIu64 "\n"

@@ -15,6 +15,8 @@ enum cpsd_route_id {
     CPSD_ROUTE_FETCH,
     CPSD_ROUTE_DELETE,
     CPSD_ROUTE_REPORT,
+    CPSD_ROUTE_FEED,
+    CPSD_ROUTE_PREFIX,
     CPSD_ROUTE_ATIS_PUBLISH, /* both shapes of the path, republish too */
     CPSD_ROUTE_ATIS_RETRIEVE,
     CPSD_ROUTE_KEYS_PUT,
@@ -72,6 +74,8 @@ struct cpsd_metrics {
     _Atomic uint64_t timeouts;            /* connections closed for want of octets */
     _Atomic uint64_t waiters;             /* requests that wait for an arrival now */
     _Atomic uint64_t dummies;             /* served in lists and fetches */
+    _Atomic uint64_t feeds;               /* streams that are being served now */
+    _Atomic uint64_t feed_missed;         /* envelopes that were stored but did not come into their feed */
     _Atomic uint64_t reports_known;       /* of bogus envelopes, counted against their publisher */
     _Atomic uint64_t reports_unknown;     /* the same, of publishers that are not known */
     _Atomic uint64_t envelopes;           /* real ones served */

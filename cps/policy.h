@@ -19,6 +19,9 @@
     X(DELETE, "delete", "holder", "Who may take an envelope out (DELETE /cps/{dest}/ppts/{id})")                       \
     X(REPORT, "report", "holder", "Who may report a bogus envelope (POST /cps/{dest}/ppts/{id}/report)")               \
     X(WAIT, "wait", "open", "Who may wait for what comes into a box (Prefer: wait), who may also list it")             \
+    X(FEED, "feed", "holder",                                                                                          \
+      "Who may have all that comes for a provider's numbers (GET /feed/{spc}, GET /cps/{prefix}*/ppts), if [feeds] "   \
+      "enabled")                                                                                                       \
     X(KEYS_PUT, "keys_put", "holder", "Who may put a key record (PUT /keys/{spc or tn})")                              \
     X(KEYS_GET, "keys_get", "open", "Who may get a key record (GET /keys/{dest})")                                     \
     X(ATIS_PUBLISH, "atis_publish", "token", "Who may publish in ATIS's way (POST /passports/...)")                    \

@@ -3,6 +3,7 @@
 #include "common/b64.h"
 #include "common/jwe.h"
 #include "cps/auth.h"
+#include "cps/feed.h"
 #include "cps/limits.h"
 #include "cps/ppts_common.h"
 #include "cps/problem.h"
@@ -70,6 +71,7 @@ void cpsd_ppts_store_problem(struct cpsd_request *request, const struct cpsd_sto
 struct publish_state {
     uint8_t id[CPSD_ID_OCTETS];
     struct cpsd_spend spend;
+    struct cpsd_feeding *feeding;
 };
 
 static void published(void *arg, const struct cpsd_store_result *result)
@@ -77,6 +79,7 @@ static void published(void *arg, const struct cpsd_store_result *result)
     struct cpsd_request *request = arg;
     const struct publish_state *state = (const void *)request->state;
     char room[CPSD_LIMITS_ROOM];
+    cpsd_feeding_end(state->feeding, result->code == STIR_OK && !result->existed);
     if (result->limited) {
         cpsd_limits_refuse(request, &state->spend, result->limited, result->retry_after_ms);
         return;
@@ -162,6 +165,7 @@ void cpsd_ppts_publish(struct cpsd_request *request)
     memcpy(state->id, digest, CPSD_ID_OCTETS);
     cpsd_limits_publish(&state->spend, request, 1);
     cpsd_report_remember(request, state->id, ttl_ms);
+    state->feeding = cpsd_feeding_begin(request, state->id, envelope, ttl_ms);
     cpsd_store_put_limited(request->service->store, &request->dest, state->id, envelope, ttl_ms, &state->spend,
                            cpsd_request_claim(request), published, request);
 }

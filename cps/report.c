@@ -15,7 +15,7 @@ struct report_state {
     uint8_t id[CPSD_ID_OCTETS];
 };
 
-/* "publisher:{dest}/{id}". The length of a name is bounded: a long destination stands in it by its digest. */
+/* "/publisher/{dest}/{id}". The length of a name is bounded: a long destination stands in it by its digest. */
 static void record_name(struct stir_identity *out, const struct stir_identity *dest, const uint8_t id[CPSD_ID_OCTETS])
 {
     uint8_t digest[SHA256_DIGEST_LENGTH];
@@ -24,7 +24,7 @@ static void record_name(struct stir_identity *out, const struct stir_identity *d
     SHA256((const unsigned char *)dest->text, dest->len, digest);
     out->kind = STIR_IDENTITY_URI;
     int n =
-        snprintf(out->text, sizeof(out->text), "publisher:%02x%02x%02x%02x%02x%02x%02x%02x/%.*s", digest[0], digest[1],
+        snprintf(out->text, sizeof(out->text), "/publisher/%02x%02x%02x%02x%02x%02x%02x%02x/%.*s", digest[0], digest[1],
                  digest[2], digest[3], digest[4], digest[5], digest[6], digest[7], (int)sizeof(id_text), id_text);
     out->len = (unsigned)n;
 }

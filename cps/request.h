@@ -38,8 +38,8 @@ struct cpsd_service {
     struct cpsd_dummies *dummies;         /* the worker's own cache over the shared secret */
     struct cpsd_republisher *republisher; /* the worker's own; NULL in tests that need none */
     struct cpsd_metrics *metrics;
-    struct cpsd_buckets *reads; /* shared by all workers: what each network may read */
-    struct cpsd_crowd *crowd;   /* likewise: connections by network */
+    struct cpsd_buckets *reads;              /* shared by all workers: what each network may read */
+    struct cpsd_crowd *crowd;                /* likewise: connections by network */
     struct cpsd_metrics *const *all_metrics; /* of every worker */
     size_t worker_count;
     uv_loop_t *loop;
@@ -49,6 +49,12 @@ struct cpsd_service {
 
 struct cpsd_request;
 struct cpsd_route;
+
+struct cpsd_stream {
+    void (*begin)(struct cpsd_request *request, const struct cpsd_response *head);
+    void (*send)(struct cpsd_request *request, struct stir_view octets);
+    bool (*blocked)(const struct cpsd_request *request);
+};
 
 struct cpsd_request {
     /* Views into the connection's buffer: valid until the handler returns, not in completions. */
@@ -77,6 +83,15 @@ struct cpsd_request {
     /* Called if the client went away or the server is drained before the answer: a handler that waits for something
      * sets it, ends its waiting and answers soon, if to nobody. */
     void (*hurry)(struct cpsd_request *request);
+
+    /* For an answer that goes on for long: begin writes its head, send a part of its body, until the completion, which
+     * then writes nothing. blocked tells that the client did not take yet what was sent before: whoever sends on fills
+     * the memory. Where the client is gone they do nothing, and `hurry` was called. NULL: there is no such thing here.
+     */
+    const struct cpsd_stream *stream;
+    bool streaming; /* begin was called */
+    /* Set by a handler that streams: called when a client that was blocked has taken everything. */
+    void (*drained)(struct cpsd_request *request);
 
     /* The one completion: takes the answer, counts it, and frees the request. */
     void (*answer)(struct cpsd_request *request, const struct cpsd_response *response);

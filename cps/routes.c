@@ -2,6 +2,7 @@
 
 #include "cps/admin.h"
 #include "cps/auth.h"
+#include "cps/feed.h"
 #include "cps/keys.h"
 #include "cps/limits.h"
 #include "cps/passports.h"
@@ -14,6 +15,8 @@
 
 const struct cpsd_route cpsd_routes[] = {
     {CPSD_POST, "/cps/{dest}/ppts", CPSD_ACT_PUBLISH, CPSD_ROUTE_PUBLISH, cpsd_ppts_dest, cpsd_ppts_publish, false},
+    {CPSD_GET, "/cps/{prefix}*/ppts", CPSD_ACT_FEED, CPSD_ROUTE_PREFIX, cpsd_prefix_path, cpsd_prefix, false},
+    {CPSD_GET, "/feed/{spc}", CPSD_ACT_FEED, CPSD_ROUTE_FEED, cpsd_feed_path, cpsd_feed, false},
     {CPSD_GET, "/cps/{dest}/ppts", CPSD_ACT_LIST, CPSD_ROUTE_LIST, cpsd_ppts_dest, cpsd_ppts_list, false},
     {CPSD_GET, "/cps/{dest}/ppts/{id}", CPSD_ACT_FETCH, CPSD_ROUTE_FETCH, cpsd_ppts_dest, cpsd_ppts_fetch, false},
     {CPSD_DELETE, "/cps/{dest}/ppts/{id}", CPSD_ACT_DELETE, CPSD_ROUTE_DELETE, cpsd_ppts_dest, cpsd_ppts_delete, false},
@@ -67,7 +70,8 @@ static bool matches(const char *pattern, struct stir_view path, struct stir_view
             return false;
         }
         if (w.len && w.ptr[0] == '{') {
-            if (p.len == 0) {
+            bool with_asterisk = w.ptr[w.len - 1] == '*';
+            if (p.len == 0 || (with_asterisk && (p.len == 1 || p.ptr[p.len - 1] != '*'))) {
                 return false;
             }
             segments[n++] = p;

@@ -5,7 +5,7 @@
 
 /*
  * The interface as a table: method, path, who may, handler. A pattern is compared segment by segment; {x} stands for
- * one non-empty segment.
+ * one non-empty segment, {x}* for one that ends with an asterisk.
  */
 struct cpsd_route {
     enum cpsd_method method;

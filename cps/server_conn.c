@@ -210,6 +210,16 @@ static void after_answer(struct cpsd_conn *conn)
     answered(conn);
 }
 
+/* The next part of a stream, when there is room for it. */
+static void stream_written(struct cpsd_conn *conn)
+{
+    if (lws_partial_buffered(conn->wsi)) {
+        lws_callback_on_writable(conn->wsi);
+    } else if (conn->request->drained) {
+        conn->request->drained(conn->request);
+    }
+}
+
 /* libwebsockets has handed on what it kept. */
 static void written(struct cpsd_conn *conn)
 {
@@ -219,6 +229,8 @@ static void written(struct cpsd_conn *conn)
         lws_callback_on_writable(conn->wsi);
     } else if (conn->state == CPSD_CONN_FLUSHING) {
         answered(conn);
+    } else if (conn->request && conn->request->streaming) {
+        stream_written(conn);
     }
 }
 
@@ -233,7 +245,9 @@ static void answer(struct cpsd_request *request, const struct cpsd_response *res
     if (service->config->log_access) {
         cpsd_access_log(worker, request, response->status, us);
     }
-    if (conn) {
+    if (conn && request->streaming) {
+        conn->keep_alive = false;
+    } else if (conn) {
         conn->keep_alive &= !worker->stopping;
         begin_output(worker);
         cpsd_http_format(&worker->out, response, date_now(worker), conn->keep_alive, conn->head_only);
@@ -246,6 +260,40 @@ static void answer(struct cpsd_request *request, const struct cpsd_response *res
         after_answer(conn);
     }
 }
+
+static void stream_send(struct cpsd_request *request, struct stir_view octets)
+{
+    struct cpsd_conn *conn = request->answer_arg;
+    if (conn && !conn->dead) {
+        begin_output(conn->worker);
+        stir_buf_put(&conn->worker->out, octets.ptr, octets.len);
+        write_output(conn);
+        if (!conn->dead && lws_partial_buffered(conn->wsi)) {
+            lws_callback_on_writable(conn->wsi);
+        }
+    }
+}
+
+static void stream_begin(struct cpsd_request *request, const struct cpsd_response *head)
+{
+    struct cpsd_conn *conn = request->answer_arg;
+    struct cpsd_response response = *head;
+    response.stream = true;
+    request->streaming = true;
+    if (conn && !conn->dead) {
+        begin_output(conn->worker);
+        cpsd_http_format(&conn->worker->out, &response, date_now(conn->worker), false, false);
+        write_output(conn);
+    }
+}
+
+static bool stream_blocked(const struct cpsd_request *request)
+{
+    const struct cpsd_conn *conn = request->answer_arg;
+    return conn && !conn->dead && lws_partial_buffered(conn->wsi);
+}
+
+static const struct cpsd_stream stream = {.begin = stream_begin, .send = stream_send, .blocked = stream_blocked};
 
 /* The certificate that the client showed, and, where an edge says it, the client's address. NULL: it showed none. */
 static struct cpsd_client_cert *cert_of(struct cpsd_conn *conn, struct cpsd_request *request)
@@ -285,6 +333,7 @@ static void start_request(struct cpsd_conn *conn, const char *octets)
     request->client_cert = cert_of(conn, request);
     request->service = &worker->service;
     request->started_ns = uv_hrtime();
+    request->stream = &stream;
     request->answer = answer;
     request->answer_arg = conn;
     conn->keep_alive = http->keep_alive;
