@@ -15,6 +15,13 @@ class Mismatch(AssertionError):
     pass
 
 
+def is_of(part, segment):
+    """{x} stands for any segment that is there, {x}* for one that ends with an asterisk."""
+    if not part.startswith("{"):
+        return part == segment
+    return bool(segment) and (not part.endswith("*") or (len(segment) > 1 and segment.endswith("*")))
+
+
 class Description:
     def __init__(self):
         with open(PATH) as file:
@@ -43,7 +50,7 @@ class Description:
         for path in self.document["paths"]:
             parts = path.split("/")
             if len(parts) == len(segments) and all(
-                segment if part.startswith("{") else part == segment for part, segment in zip(parts[1:], segments[1:])
+                is_of(part, segment) for part, segment in zip(parts[1:], segments[1:])
             ):
                 return path
         return None

@@ -24,6 +24,8 @@ TARGETS = {
     "fetch": ("GET", f"/cps/{DEST}/ppts/{NO_ID}"),
     "remove": ("DELETE", f"/cps/{DEST}/ppts/{NO_ID}"),
     "report": ("POST", f"/cps/{DEST}/ppts/{NO_ID}/report"),
+    "feed": ("GET", f"/feed/{SPC}"),
+    "listByPrefix": ("GET", "/cps/1999*/ppts"),
     "atisPublish": ("POST", f"/passports/{DEST}/{ORIG}"),
     "atisRetrieve": ("GET", f"/passports/{DEST}/{ORIG}"),
     "atisPublishTo": ("POST", f"/passports/{SPC}/{DEST}/{ORIG}"),
@@ -46,11 +48,13 @@ class OpenApi(Case):
         cls.description = Description()
         cls.provider, cls.other = Provider(cls.dir, SPC), Provider(cls.dir, "5678")
         cls.redis = cls.class_redis()
+        with open(f"{cls.dir}/numbers.csv", "w") as out:
+            out.write(f"1999,{SPC}\n")
         cls.server = cls.class_cpsd(
             store__url=cls.redis.url, store__box_limit=2, store__timeout_ms=500 * SLOW, server__list_max_entries=1,
             server__request_timeout_s=1, server__max_head_bytes=8192, server__max_wait_s=1,
             server__public_url="https://localhost", trust__roots=cls.provider.root, policy__delete="token", policy__publish="token", policy__report="token",
-            dummies__mode="empty",
+            dummies__mode="empty", feeds__enabled="yes", numbers__table=f"{cls.dir}/numbers.csv",
         )  # fmt: skip
 
     def ask(self, name, status, body=None, fields=(), query="", target=None, method=None, server=None):
@@ -207,6 +211,24 @@ class OpenApi(Case):
         self.ask("keysGet", 304, fields={"If-None-Match": answer.get("ETag")})
         self.ask("keysGet", 400, target="/keys/im%3Aalice%40example.com")
 
+    def test_3_feeds(self):
+        def holder():
+            return self.provider.fields("retrieve", f"spc:{SPC}")
+        for _ in range(2):
+            one = envelope()
+            self.ask("publish", 201, one, self.provider.fields("publish", "19995550100", None, [one]),
+                     target="/cps/19995550100/ppts")  # fmt: skip
+        self.ask("listByPrefix", 401)
+        self.ask("feed", 401)
+        self.assertIn("next", self.ask("listByPrefix", 200, fields=holder()).get("Link"))
+        self.ask("listByPrefix", 400, fields=holder(), query="?after=x")
+        self.ask("listByPrefix", 400, target="/cps/1*/ppts")
+        self.ask("listByPrefix", 404, target="/cps/1888*/ppts")
+        self.ask("feed", 200, method="HEAD", fields=holder())
+        self.ask("feed", 400, fields={"Last-Event-ID": "x", **holder()})
+        server = self.cpsd(name="without", trust__roots=self.provider.root, policy__feed="open")
+        self.ask("feed", 404, server=server)
+
     def test_3_others(self):
         for name in OPEN:
             self.ask(name, 200)
@@ -219,9 +241,11 @@ class OpenApi(Case):
 
     def test_3_limits(self):
         server = self.cpsd(trust__roots=self.provider.root, limits__read_by_address=1, limits__publish_by_destination=1,
-                           limits__burst_s=1, auth__audience="localhost")  # fmt: skip
-        for name in ("publish", "list", "fetch", "atisRetrieve", "atisRetrieveFor", "keysGet"):
+                           limits__burst_s=1, auth__audience="localhost", feeds__enabled="yes", policy__feed="open",
+                           numbers__table=f"{self.dir}/numbers.csv")  # fmt: skip
+        for name in ("publish", "list", "fetch", "feed", "listByPrefix", "atisRetrieve", "atisRetrieveFor", "keysGet"):
             method, path = TARGETS[name]
+            method = "HEAD" if name == "feed" else method  # which would not end
             with self.subTest(name):
                 for _ in range(20):  # a slow machine gives the bucket time to fill
                     fields = self.provider.fields("retrieve", DEST, ORIG) if "atis" in name else {}
@@ -237,6 +261,7 @@ class OpenApi(Case):
         some = [envelope()]
         self.ask("publish", 503, some[0], self.provider.fields("publish", DEST, None, some))
         self.ask("list", 503)
+        self.ask("listByPrefix", 503, fields=self.provider.fields("retrieve", f"spc:{SPC}"))
         self.ask("fetch", 503)
         self.ask("remove", 503, fields=self.provider.fields("delete", DEST))
         self.ask("report", 503, b"", fields=self.provider.fields("report", DEST))
