@@ -35,7 +35,7 @@ rules() {
 ^common/	-	^(sys/socket\.h|sys/un\.h|netdb\.h|poll\.h|sys/(poll|epoll|select|eventfd)\.h)	common/ has no sockets
 ^(common|cps|client)/	^cps/store_redis[^/]*\.[ch]$	^hiredis	only the Redis store includes hiredis
 ^(common|cps|client)/	^cps/(server|conn)[^/]*\.[ch]$	^libwebsockets	only the server includes libwebsockets
-^(common|cps|client)/	^(client/lib/transport|cps/fetch)[^/]*\.[ch]$	^curl/	only libcps' transport and the fetcher include curl
+^(common|cps|client)/	^(client/lib/transport|cps/fetch|client/ctl/admin)[^/]*\.[ch]$	^curl/	only libcps' transport, the fetcher and cpsctl's way to an admin listener include curl
 ^(common|cps|client)/	^client/lib/[^/]*sqlite[^/]*\.[ch]$	^sqlite3	only the replay memory and the spool include SQLite
 RULES
 }

@@ -75,3 +75,12 @@ enum ctl_exit ctl_admin_get(struct ctl *ctl, const char *path, struct stir_buf *
     stir_buf_free(&body);
     return code;
 }
+
+bool ctl_admin_segment(struct stir_buf *out, const char *text)
+{
+    char *escaped = curl_easy_escape(NULL, text, 0);
+    stir_buf_puts(out, escaped ? escaped : "");
+    bool good = escaped && stir_buf_state(out) == STIR_OK;
+    curl_free(escaped);
+    return good;
+}

@@ -3,7 +3,6 @@
 #include "client/ctl/date.h"
 #include "client/ctl/groups.h"
 
-#include <curl/curl.h>
 #include <string.h>
 
 /* What waits for a destination, as the operator sees it: through the admin listener, without dummies and contents. */
@@ -17,11 +16,8 @@ static const struct ctl_group group = CTL_GROUP("The server", options);
 
 static enum ctl_exit box_path(struct ctl *ctl, struct stir_buf *path)
 {
-    char *dest = curl_easy_escape(NULL, ctl->args.operand, 0);
-    stir_buf_printf(path, "/boxes/%s", dest ? dest : "");
-    bool good = dest && stir_buf_state(path) == STIR_OK;
-    curl_free(dest);
-    return good ? CTL_GOOD : ctl_no_memory(ctl);
+    stir_buf_puts(path, "/boxes/");
+    return ctl_admin_segment(path, ctl->args.operand) ? CTL_GOOD : ctl_no_memory(ctl);
 }
 
 static void put_moment(struct stir_buf *out, const json_t *envelope, const char *member)
