@@ -95,6 +95,7 @@ struct gw_config {
     bool sign_with_chain;
     /* [verify] */
     int64_t verify_wait_ms;
+    int64_t verify_grace_ms;
     char *verify_deliver; /* lists of verdicts; a verdict in none of them is tagged */
     char *verify_tag;
     char *verify_reject;

@@ -9,7 +9,6 @@
 /* What the files of the filter share. All of it belongs to the loop's thread. */
 
 enum {
-    GW_GRACE_MS = 200,      /* what a verdict may take beyond wait_ms: a box is read when the wait is over */
     GW_STOP_MS = 1500,      /* at a stop, what is undecided is decided within it */
     GW_CLOSE_MS = 2000,     /* and what is being published then still may */
     GW_REPEAT_MS = 300000,  /* how long it is remembered that a message lost its connection */

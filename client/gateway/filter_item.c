@@ -150,7 +150,7 @@ struct gw_op *gw_item_op(struct gw_item *item, size_t dest)
 static uint64_t patience(const struct gw_item *item)
 {
     const struct gw_policy *policy = item->policy;
-    uint64_t ms = item->verify ? (uint64_t)policy->verify.wait_ms + GW_GRACE_MS : policy->sign.timeout_ms;
+    uint64_t ms = item->verify ? (uint64_t)policy->verify.wait_ms + policy->verify.grace_ms : policy->sign.timeout_ms;
     return item->core->stopping && ms > GW_STOP_MS ? GW_STOP_MS : ms;
 }
 

@@ -65,6 +65,7 @@ static void read_values(struct gw_policy *out, const struct gw_config *config)
     bool spools = config->spool_file[0] && config->sign_on_failure == GW_FORWARD;
     out->sign.spooling = spools ? CPS_SPOOL_ON_FAILURE : CPS_SPOOL_NEVER;
     out->verify.wait_ms = (uint32_t)config->verify_wait_ms;
+    out->verify.grace_ms = (uint32_t)config->verify_grace_ms;
     out->verify.reject_status = config->status.verify_reject;
     out->verify.verdict_tag = config->tag.verdict;
     out->verify.signer_tag = config->tag.signer;

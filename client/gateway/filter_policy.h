@@ -51,7 +51,7 @@ struct gw_policy {
         bool find; /* keys of destinations that have none in recipients */
     } sign;
     struct {
-        uint32_t wait_ms;
+        uint32_t wait_ms, grace_ms;
         enum gw_treatment treatments[STIR_VERDICT_COUNT];
         uint32_t reject_status;
         uint16_t verdict_tag;

@@ -80,7 +80,7 @@ class SmppCase(Case):
         return self.sidecar("verifier", peer_port, **self.with_cps(**{
             f"{way}__action": "verify", "trust__roots": os.path.join(self.pki, "root.pem"),
             "trust__x5u_dir": os.path.join(self.pki, "certs"), "keys__dir": self.path("private"),
-            "verify__wait_ms": 500 * SLOW, **keys}))  # fmt: skip
+            "verify__wait_ms": 500 * SLOW, "verify__grace_ms": 5000 * SLOW, **keys}))  # fmt: skip
 
     def chain(self, signer=None, verifier=None):
         self.b = self.verifier(self.smsc.port, **(verifier or {}))

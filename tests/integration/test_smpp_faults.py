@@ -83,7 +83,7 @@ class Away(SmppCase):
 
     def test_verifier_with_a_hanging_cps(self):
         """A message is held for wait_ms and the grace, whatever the CPS does."""
-        b = self.verifier(self.smsc.port, verify__wait_ms=300, **self.deaf())
+        b = self.verifier(self.smsc.port, verify__wait_ms=300, verify__grace_ms=200, **self.deaf())
         esme = self.esme(b.port)
         start = time.monotonic()
         sent = [esme.put(smpp_pdu.SUBMIT, smpp_pdu.message(ALICE, fresh(), TEXT)) for _ in range(20)]
@@ -94,7 +94,8 @@ class Away(SmppCase):
 
     def test_more_than_may_be_under_way(self):
         """Two operations at a time, each of them slow: the others wait their turn, until their time is over."""
-        b = self.verifier(self.smsc.port, verify__wait_ms=500, cps__max_in_flight=2, **self.deaf())
+        b = self.verifier(self.smsc.port, verify__wait_ms=500, verify__grace_ms=200, cps__max_in_flight=2,
+                          **self.deaf())  # fmt: skip
         esme = self.esme(b.port)
         sent = [esme.put(smpp_pdu.SUBMIT, smpp_pdu.message(ALICE, fresh(), TEXT)) for _ in range(50)]
         until(lambda: b.metrics()["operations"] == 2, 10 * SLOW, "two operations")
