@@ -80,7 +80,7 @@ static enum cps_code sign_as(const char *tenant, const char *orig, struct cps_er
 {
     bool consistent;
     enum cps_code code = try_signing(tenant, orig, &consistent, err);
-    UNIT_CHECK(consistent, "%s as %s: %s", orig, tenant, cps_error_name(code));
+    UNIT_CHECK(consistent, "%s as %s: %s", orig ? orig : "nobody", tenant, cps_error_name(code));
     return code;
 }
 
