@@ -10,7 +10,7 @@ extern const struct ctl_group ctl_group_cps;     /* cps, ca, tls-cert, tls-key, 
 extern const struct ctl_group ctl_group_trust;
 extern const struct ctl_group ctl_group_roots; /* of ctl_group_trust what is needed for key records */
 extern const struct ctl_group ctl_group_finding;
-    /* keys and CPSs of destinations */          /* trust, crl, x5u-*, max-age, ... */
+/* keys and CPSs of destinations */              /* trust, crl, x5u-*, max-age, ... */
 extern const struct ctl_group ctl_group_numbers; /* country-code, ... */
 
 #define CTL_AT(field) .offset = offsetof(struct ctl_args, field)

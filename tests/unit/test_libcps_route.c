@@ -213,15 +213,15 @@ static void test_number_table(void)
 
 static void test_bad_urls(void)
 {
-    static const char *const urls[] = {"",
-                                       ",",
-                                       "http://127.0.0.1",
-                                       "https://a.example.com,http://b.example.com",
-                                       "https://a.example.com,x",
-                                       "https://user@a.example.com",
-                                       "https://a.example.com/?q",
-                                       "https://1,https://2,https://3,https://4,https://5,https://6,https://7,https://"
-                                       "8,https://9"};
+    static const char *const urls[] = {
+        "",
+        ",",
+        "http://127.0.0.1",
+        "https://a.example.com,http://b.example.com",
+        "https://a.example.com,x",
+        "https://user@a.example.com",
+        "https://a.example.com/?q",
+        "https://1,https://2,https://3,https://4,https://5,https://6,https://7,https://8,https://9"};
     for (size_t i = 0; i < sizeof(urls) / sizeof(urls[0]); i++) {
         struct cps_options options = {.size = sizeof(options), .cps_url = urls[i]};
         struct cps_error err = {0};
