@@ -86,7 +86,7 @@ static void test_failover_and_back(void)
     keys_set(&a, &a.any_status, 503);
     int64_t begun = cps_monotonic_ms();
     PUBLISHES(CPS_OK);
-    CU_ASSERT_TRUE(cps_monotonic_ms() - begun < 500); /* at once */
+    CU_ASSERT_TRUE(cps_monotonic_ms() - begun < 950); /* at once, not when the I/O thread looks around by itself */
     CU_ASSERT_EQUAL(POSTS(a), 1);
     CU_ASSERT_EQUAL(POSTS(b), 1);
     CU_ASSERT_TRUE(cps_route_left_alone_ms(world.cps->route, 0) > 0);
@@ -124,15 +124,15 @@ static void test_dead_and_mute(void)
     keys_cps_start(&a, &world, "a.pem"); /* at another port: nobody knows */
     end();
 
-    begin_with((struct cps_options){.request_timeout_ms = 1000}, NULL);
-    atomic_store(&a.delay_ms, 3000);
+    begin_with((struct cps_options){.request_timeout_ms = 3000}, NULL);
+    atomic_store(&a.delay_ms, 6000);
     int64_t begun = cps_monotonic_ms();
     PUBLISHES(CPS_OK);
-    CU_ASSERT_TRUE(cps_monotonic_ms() - begun < 1000);
+    CU_ASSERT_TRUE(cps_monotonic_ms() - begun < 3000);
     CU_ASSERT_EQUAL(POSTS(b), 1);
     begun = cps_monotonic_ms();
     PUBLISHES(CPS_OK);
-    CU_ASSERT_TRUE(cps_monotonic_ms() - begun < 400);
+    CU_ASSERT_TRUE(cps_monotonic_ms() - begun < 1400);
     end();
 
     (void)snprintf(urls, sizeof(urls), "https://127.0.0.1:1|https://127.0.0.1:2");
