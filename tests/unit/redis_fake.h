@@ -26,7 +26,8 @@ struct redis_fake {
 #define FAKE_SHA "$40\r\n0123456789abcdef0123456789abcdef01234567\r\n"
 /* and what it says of its settings */
 #define FAKE_ROLE "*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n-NOPERM no\r\n*0\r\n-ERR unknown command\r\n"
-#define FAKE_GREETING FAKE_ROLE FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA
+#define FAKE_GREETING                                                                                                  \
+    FAKE_ROLE FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA
 
 /* Reads what comes; false at the end or when it is to stop. */
 static inline bool fake_read(const struct redis_fake *fake, int fd, char *text, size_t size, size_t *n)
@@ -53,7 +54,8 @@ static inline bool fake_send(int fd, const char *text, size_t n)
 /* The greeting's last request is the last script, which ends like this. */
 static inline bool fake_greeted(const char *text)
 {
-    static const char end[] = "+ 1))\n" "return {0, now}\n\r\n";
+    static const char end[] = "+ 1))\n"
+                              "return {0, now}\n\r\n";
     return strstr(text, end) != NULL;
 }
 
