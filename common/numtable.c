@@ -13,6 +13,8 @@
  * shorter prefix that it lies in.
  */
 #define NO_PARENT UINT32_MAX
+#define STARTS 65536     /* what four digits are: 16 bits of a key */
+#define SMALL_TABLE 4096 /* rows */
 #define ROWS_MAX (UINT32_MAX / 64)
 
 struct row {
@@ -25,6 +27,8 @@ struct stir_numtable {
     uint64_t *keys;
     struct row *rows;
     size_t count;
+    uint32_t *starts; /* by a key's first four digits, where such keys start, so that a search stays in the caches;
+                         NULL: the table is small */
     int refs;
 };
 
@@ -215,6 +219,24 @@ static int by_key(const void *a, const void *b)
     return x->number < y->number ? -1 : x->number > y->number;
 }
 
+static enum stir_code fill_starts(struct stir_numtable *table, struct stir_error *err)
+{
+    table->starts = malloc((STARTS + 1) * sizeof(*table->starts));
+    if (!table->starts) {
+        return stir_fail(err, STIR_E_NOMEM, "number table");
+    }
+    size_t next = 0;
+    for (size_t i = 0; i < table->count; i++) {
+        while (next <= table->keys[i] >> 48) {
+            table->starts[next++] = (uint32_t)i;
+        }
+    }
+    while (next <= STARTS) {
+        table->starts[next++] = (uint32_t)table->count;
+    }
+    return STIR_OK;
+}
+
 /* From sorted lines. */
 static enum stir_code fill(struct stir_numtable *table, const struct lines *all, struct stir_error *err)
 {
@@ -237,7 +259,7 @@ static enum stir_code fill(struct stir_numtable *table, const struct lines *all,
         inside = (uint32_t)i;
     }
     table->count = all->count;
-    return STIR_OK;
+    return table->count < SMALL_TABLE ? STIR_OK : fill_starts(table, err);
 }
 
 /* Takes text over, also when it fails; a NUL stands behind its n octets. */
@@ -308,6 +330,7 @@ void stir_numtable_unref(struct stir_numtable *table)
         free(table->text);
         free(table->keys);
         free(table->rows);
+        free(table->starts);
         free(table);
     }
 }
@@ -317,7 +340,9 @@ void stir_numtable_unref(struct stir_numtable *table)
 /* The last key that is not greater; NO_PARENT if all are. */
 static uint32_t last_not_behind(const struct stir_numtable *table, uint64_t key)
 {
-    size_t low = 0, n = table->count;
+    const uint32_t *starts = table->starts ? &table->starts[key >> 48] : NULL;
+    size_t low = starts ? starts[0] : 0;
+    size_t n = starts ? starts[1] - low : table->count;
     while (n > 0) {
         size_t half = n / 2;
         bool right = table->keys[low + half] <= key;

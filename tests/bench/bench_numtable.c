@@ -1,5 +1,6 @@
 /*
- * The number table: a million rows read, and looked up in with numbers that nobody asked for before.
+ * The number table: a million rows read, and looked up in with numbers that nobody asked for before. In processor time,
+ * so that a busy machine tells the same.
  *
  *     bench_numtable [--json]
  */
@@ -15,10 +16,10 @@
 #define FINDS 2000000u
 #define NUMBERS 65536u
 
-static double now_s(void)
+static double cpu_s(void)
 {
     struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
@@ -45,23 +46,23 @@ int main(int argc, char **argv)
     struct stir_numtable *table = NULL;
     unsigned long found = 0;
     make_rows(&csv);
-    double start = now_s();
+    double start = cpu_s();
     if (stir_numtable_parse(&table, csv.ptr, csv.len, &err) != STIR_OK) {
         fprintf(stderr, "bench_numtable: %s\n", err.text);
         stir_buf_free(&csv);
         return 1;
     }
-    double load_s = now_s() - start;
+    double load_s = cpu_s() - start;
     for (unsigned i = 0; i < NUMBERS; i++) {
         unsigned n = (unsigned)((i * UINT64_C(2654435761)) % ROWS);
         (void)snprintf(numbers[i], sizeof(numbers[i]), "1%05u%04u0", n / 16, n * 7919 % 10000);
     }
-    start = now_s();
+    start = cpu_s();
     for (unsigned i = 0; i < FINDS; i++) {
         struct stir_numtable_row row;
         found += stir_numtable_find(table, numbers[i % NUMBERS], &row) && row.spc[0];
     }
-    double find_ns = (now_s() - start) / FINDS * 1e9;
+    double find_ns = (cpu_s() - start) / FINDS * 1e9;
     printf(json ? "{\"rows\":%zu,\"load_s\":%.3f,\"find_ns\":%.0f,\"found\":%.2f}\n"
                 : "number table: %zu rows in %.3f s, a look-up %.0f ns, %.2f of them found\n",
            stir_numtable_rows(table), load_s, find_ns, (double)found / FINDS);

@@ -71,6 +71,29 @@ static void test_longest_prefix(void)
     stir_numtable_unref(table);
 }
 
+/* Each number of six digits of which the prefixes have any. */
+static void check_against_scan(const struct stir_numtable *table, char (*prefixes)[8], size_t count)
+{
+    for (unsigned tn = 0; tn < 4096; tn++) {
+        char text[8];
+        const char *best = NULL;
+        for (int i = 0; i < 6; i++) {
+            text[i] = (char)('0' + (tn >> (2 * i)) % 4);
+        }
+        text[6] = '\0';
+        for (size_t i = 0; i < count; i++) {
+            size_t n = strlen(prefixes[i]);
+            if (strncmp(prefixes[i], text, n) == 0 && (!best || n > strlen(best))) {
+                best = prefixes[i];
+            }
+        }
+        struct stir_numtable_row row = {0};
+        bool found = stir_numtable_find(table, text, &row);
+        UNIT_CHECK(found == (best != NULL) && (!found || strcmp(row.spc + 1, best) == 0), "%s: %s, expected %s", text,
+                   found ? row.spc : "none", best ? best : "none");
+    }
+}
+
 /* Against the plain way, on prefixes that lie in one another. */
 static void test_against_scan(void)
 {
@@ -97,24 +120,15 @@ static void test_against_scan(void)
     }
     struct stir_numtable *table = parse(csv.ptr);
     UNIT_NEED(table);
-    for (unsigned tn = 0; tn < 4096; tn++) {
-        char text[8];
-        const char *best = NULL;
-        for (int i = 0; i < 6; i++) {
-            text[i] = (char)('0' + (tn >> (2 * i)) % 4);
-        }
-        text[6] = '\0';
-        for (size_t i = 0; i < count; i++) {
-            size_t n = strlen(prefixes[i]);
-            if (strncmp(prefixes[i], text, n) == 0 && (!best || n > strlen(best))) {
-                best = prefixes[i];
-            }
-        }
-        struct stir_numtable_row row = {0};
-        bool found = stir_numtable_find(table, text, &row);
-        UNIT_CHECK(found == (best != NULL) && (!found || strcmp(row.spc + 1, best) == 0), "%s: %s, expected %s", text,
-                   found ? row.spc : "none", best ? best : "none");
+    check_against_scan(table, prefixes, count);
+    stir_numtable_unref(table);
+    /* the same among many others, which do not lie in the way but are looked past */
+    for (unsigned i = 0; i < 6000; i++) {
+        stir_buf_printf(&csv, "%u%05u,other\n", 4 + i % 6, i);
     }
+    table = parse(csv.ptr);
+    UNIT_NEED(table);
+    check_against_scan(table, prefixes, count);
     stir_numtable_unref(table);
     stir_buf_free(&csv);
 }
