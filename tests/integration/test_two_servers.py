@@ -6,7 +6,7 @@ import time
 import unittest
 
 from envelope import envelope, envelope_id
-from harness import SLOW
+from harness import CPSD, HOME, SLOW, Case, Redis, run
 from test_token_auth import Tokens
 from wire import until
 
@@ -117,6 +117,67 @@ class TwoServers(TokenCase):
         self.assertEqual(one.request("DELETE", location).status, 404)
         self.assertEqual(one.publish(dest, text).status, 200)
         self.assertNotIn(envelope_id(text), other.request("GET", f"/cps/{dest}/ppts").body.decode())
+
+
+class Settings(Case):
+    """deploy/redis/: what is there is enough, and what a server lacks is said."""
+
+    def test_user(self):
+        with open(os.path.join(HOME, "deploy", "redis", "cps.acl")) as lines:
+            rules = lines.read()
+        path = os.path.join(self.temp(), "cps.acl")
+        with open(path, "w") as out:
+            out.write(rules + "user default off\n")
+        redis = Redis.__new__(Redis)
+        redis.answers = lambda: os.path.exists(redis.socket)  # it takes no PING from strangers
+        redis.__init__(self.temp(), True, ["--aclfile", path])
+        self.addCleanup(redis.kill)
+        url = redis.url.replace("//", "//cps:change-this-password@")
+        keys = {"store__url": url, "dummies__mode": "empty", "policy__delete": "open"}
+        one, other = self.cpsd(**keys), self.cpsd(**keys)
+        until(lambda: min(s.metrics()["cpsd_store_connections"] for s in (one, other)) >= 2, 10 * SLOW, "connected")
+        dest, text = "12157776000", envelope()
+        with other.connect() as waiting:
+            waiting.send(f"GET /cps/{dest}/ppts HTTP/1.1\r\nHost: x\r\nPrefer: wait=20\r\n\r\n".encode())
+            time.sleep(0.3 * SLOW)
+            location = one.publish(dest, text).get("Location")
+            started = time.monotonic()
+            self.assertIn(envelope_id(text), waiting.response().body.decode())
+            self.assertWithin(started, 2, "waking")
+        self.assertEqual(other.request("GET", location).status, 200)
+        self.assertEqual(other.request("DELETE", location).status, 204)
+        for server in (one, other):
+            self.assertNotIn("refuses", server.log())
+
+    def test_advice(self):
+        rows = (
+            ("local", "local.conf", (), None),
+            ("replicas:1", "replicas.conf", (), None),
+            ("local", "local.conf", ("--appendonly", "no"), "appendonly is not yes"),
+            ("local", "local.conf", ("--maxmemory-policy", "allkeys-lru"), "maxmemory-policy is not noeviction"),
+            ("replicas:2", "replicas.conf", (), "min-replicas-to-write is less than 2"),
+        )
+        for durability, name, options, said in rows:
+            with self.subTest(durability=durability, options=options):
+                redis = Redis(self.temp(), options=["--include", os.path.join(HOME, "deploy", "redis", name), *options])
+                self.addCleanup(redis.kill)
+                server = self.cpsd(store__url=redis.url, store__durability=durability, server__workers=1)
+                until(lambda: server.admin_request("/ready").status == 200, 10 * SLOW, "ready")
+                ready = server.admin_request("/ready").json().get("store")
+                if said:
+                    self.assertIn(said, ready)
+                    self.assertIn(said, server.log())
+                else:
+                    self.assertIsNone(ready)
+                server.stop()
+                redis.kill()
+
+    def test_durability_is_checked(self):
+        for value in ("", "replicas", "replicas:", "replicas:0", "replicas:17", "replicas:1x", "replicas:-1", "none"):
+            done = run(CPSD, "-t", "-o", f"store.durability={value}", "-o", "server.listen=", "-o",
+                       "server.listen_plain=127.0.0.1:0", status=None)  # fmt: skip
+            self.assertNotEqual(done.returncode, 0, value)
+            self.assertIn(b"durability", done.stderr, value)
 
 
 if __name__ == "__main__":
