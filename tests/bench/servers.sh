@@ -55,6 +55,7 @@ start_redis() { # NAME [SETTING...]
 }
 
 start_cpsd() { # NAME WORKERS REDIS [OPTION...]
+    rm -f "$dir/$1.log" # what one before it said
     "$programs/cps/cpsd" -o server.listen=127.0.0.1:0 -o server.admin= -o server.certificate="$dir/cert.pem" \
         -o server.private_key="$dir/key.pem" -o server.workers="$2" -o store.url="redis+unix://$dir/$3.sock" \
         -o policy.publish=open -o policy.list=open -o policy.fetch=open -o dummies.mode=empty "${@:4}" \
@@ -98,6 +99,7 @@ start_webdis() { # NAME REDIS
 }
 
 start_floor() { # NAME THREADS
+    rm -f "$dir/$1.log"
     "$programs/tests/bench_floor" --certificate "$dir/cert.pem" --key "$dir/key.pem" --threads "$2" >"$dir/$1.log" &
     pid[$1]=$!
     port[$1]=$(until_said "$dir/$1.log" 'listening on https://127.0.0.1:\([0-9]*\)') || fail "no bench_floor"
