@@ -174,9 +174,11 @@ class Strange(Case):
         self.call("CONFIG", "SET", "maxmemory", "1")
         for _ in range(3):
             self.assertProblem(self.server.publish("12", envelope()), 503)
+        self.assertProblem(self.server.request("GET", "/health"), 503)  # it still reads, but can it publish
         self.assertEqual(self.server.request("GET", f"/cps/12/ppts/{envelope_id(body)}").body.decode(), body)
         self.call("CONFIG", "SET", "maxmemory", "0")
         until(lambda: self.server.publish("12", envelope()).status == 201, 2 * SLOW, "cpsd stores again")
+        self.assertEqual(self.server.request("GET", "/health").status, 200)
         self.assertIn("OOM", self.server.log())
 
     def test_scripts_are_lost(self):
