@@ -76,8 +76,9 @@ class Check(Case):
             ("[store]\nurl = postgres://x\n", "URL", "redis"),
             ("[store]\nurl = memory:x\n", "memory:"),
             ("[store]\nurl = rediss://x\n", "rediss", "TLS"),
-            ("[store]\nurl = redis+cluster://x\n", "redis+cluster"),
-            ("[store]\nurl = redis+sentinel://x\n", "redis+sentinel"),
+            ("[store]\nurl = redis+cluster://\n", "URL", "host"),
+            ("[store]\nurl = redis+cluster://x/3\n", "URL", "no databases"),
+            ("[store]\nurl = redis+sentinel://x\n", "URL", "/name"),
             ("[store]\nurl = redis://127.0.0.1:99999\n", "URL"),
         ]:
             with self.subTest(text):
