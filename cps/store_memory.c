@@ -1,4 +1,5 @@
 #include "cps/store_internal.h"
+#include "cps/store_memory_found.h"
 #include "cps/store_shard.h"
 
 #include <stdio.h>
@@ -17,7 +18,6 @@
 #define EXPIRE_A_SWEEP 256   /* and a sweep, a shard */
 #define EXPIRE_IN_NEED 65536 /* and a put that finds the memory used up */
 #define SWEEP_MS 250
-#define FEW 32 /* entries of a result without an allocation */
 
 struct memory_backend {
     struct cpsd_backend base;
@@ -141,7 +141,7 @@ struct act {
     const struct stir_identity *box;
     const struct cpsd_op_args *args;
     struct cpsd_blob *blob; /* put, keep: what is brought; NULL once the shard has it */
-    struct found *found;
+    struct cpsd_found *found;
     struct cpsd_store_result result; /* now_us is set */
 };
 
@@ -252,74 +252,6 @@ static void memory_put(struct act *act)
 
 /* list, get, look: entries hold references while the completion reads them. */
 
-struct found {
-    struct cpsd_entry few[FEW], *entries;
-    struct cpsd_blob *few_blobs[FEW], **blobs;
-    size_t count, cap, octets;
-    bool failed;
-};
-
-static void found_init(struct found *found)
-{
-    found->entries = found->few;
-    found->blobs = found->few_blobs;
-    found->count = 0;
-    found->cap = FEW;
-    found->octets = 0;
-    found->failed = false;
-}
-
-static void found_free(struct found *found)
-{
-    for (size_t i = 0; i < found->count; i++) {
-        cpsd_blob_unref(found->blobs[i]);
-    }
-    if (found->entries != found->few) {
-        free(found->entries);
-    }
-    if (found->blobs != found->few_blobs) {
-        free(found->blobs);
-    }
-}
-
-static void *grown(const void *few, void *now, size_t size, size_t count)
-{
-    void *grown = realloc(now == few ? NULL : now, 2 * count * size);
-    if (grown && now == few) {
-        memcpy(grown, few, count * size);
-    }
-    return grown;
-}
-
-static bool found_grow(struct found *found)
-{
-    struct cpsd_entry *entries = grown(found->few, found->entries, sizeof(struct cpsd_entry), found->cap);
-    if (entries) {
-        found->entries = entries;
-    }
-    struct cpsd_blob **blobs = grown(found->few_blobs, found->blobs, sizeof(struct cpsd_blob *), found->cap);
-    if (blobs) {
-        found->blobs = blobs;
-    }
-    found->failed = !entries || !blobs;
-    found->cap *= 2;
-    return !found->failed;
-}
-
-static void found_add(struct found *found, const struct cpsd_item *item)
-{
-    if (found->count == found->cap && !found_grow(found)) {
-        return;
-    }
-    struct cpsd_entry *entry = &found->entries[found->count];
-    memcpy(entry->id, item->id, sizeof(entry->id));
-    entry->arrival_us = item->arrival_us;
-    entry->expires_us = item->expires_us;
-    entry->envelope = stir_view(item->blob->data, item->blob->len);
-    found->blobs[found->count++] = cpsd_blob_ref(item->blob);
-    found->octets += item->blob->len;
-}
-
 /* The first that arrived later; readers come back for what is new, so from the end. */
 static struct cpsd_item *first_after(const struct cpsd_box *box, int64_t after_us)
 {
@@ -334,7 +266,8 @@ static struct cpsd_item *first_after(const struct cpsd_box *box, int64_t after_u
 }
 
 /* Returns whether the limits cut it. */
-static bool list_locked(struct found *found, const struct cpsd_box *box, const struct cpsd_op_args *args, int64_t now)
+static bool list_locked(struct cpsd_found *found, const struct cpsd_box *box, const struct cpsd_op_args *args,
+                        int64_t now)
 {
     struct cpsd_item *item = box ? first_after(box, args->after_us) : NULL;
     for (; item && !found->failed; item = item->next) {
@@ -345,7 +278,7 @@ static bool list_locked(struct found *found, const struct cpsd_box *box, const s
             (found->count && (found->octets >= args->octets || args->octets - found->octets < item->blob->len))) {
             return true;
         }
-        found_add(found, item);
+        cpsd_found_add(found, item);
     }
     return false;
 }
@@ -369,7 +302,7 @@ static void memory_get(struct act *act)
     struct cpsd_item *item = find_living(act, act->box, act->args->id);
     act->result.code = item ? STIR_OK : STIR_E_NOT_FOUND;
     if (item) {
-        found_add(act->found, item);
+        cpsd_found_add(act->found, item);
     }
 }
 
@@ -418,7 +351,7 @@ static void memory_look(struct act *act)
     struct cpsd_item *item = find_living(act, &name, record_id);
     act->result.code = item ? STIR_OK : STIR_E_NOT_FOUND;
     if (item) {
-        found_add(act->found, item);
+        cpsd_found_add(act->found, item);
         act->found->entries[0].arrival_us = 0;
     }
 }
@@ -477,14 +410,14 @@ static void run_locked(struct memory_store *store, struct act *act, enum cpsd_op
 static void memory_run(struct cpsd_store *store, const struct cpsd_op *op, const struct cpsd_op_args *args)
 {
     struct memory_backend *memory = (struct memory_backend *)store->backend;
-    struct found found;
+    struct cpsd_found found;
     struct act act = {.memory = memory, .box = &op->box, .args = args, .found = &found};
     bool brings = op->kind == CPSD_OP_PUT || op->kind == CPSD_OP_KEEP;
     if (brings && !(act.blob = cpsd_blob_new(args->envelope))) {
         cpsd_op_fail(store, op, STIR_E_NOMEM);
         return;
     }
-    found_init(&found);
+    cpsd_found_init(&found);
     act.hash = box_hash(memory, &op->box);
     act.shard = lock_shard(memory, shard_of(act.hash));
     run_locked((struct memory_store *)store, &act, op->kind);
@@ -496,7 +429,7 @@ static void memory_run(struct cpsd_store *store, const struct cpsd_op *op, const
         act.result.count = found.count;
     }
     cpsd_op_complete(store, op, &act.result);
-    found_free(&found);
+    cpsd_found_free(&found);
     cpsd_blob_unref(act.blob);
 }
 
