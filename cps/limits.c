@@ -61,12 +61,12 @@ void cpsd_limits_fields(struct cpsd_response *response, char room[CPSD_LIMITS_RO
     if (!least) {
         return;
     }
+    int64_t per_s = least->per_s > 0 ? least->per_s : 1;
     left = left < 0 ? 0 : left < least->burst ? left : least->burst;
     char *limit = room, *remaining = room + CPSD_LIMITS_ROOM / 3, *reset = remaining + CPSD_LIMITS_ROOM / 3;
     (void)snprintf(limit, CPSD_LIMITS_ROOM / 3, "%u", least->burst);
     (void)snprintf(remaining, CPSD_LIMITS_ROOM / 3, "%lld", (long long)left);
-    (void)snprintf(reset, CPSD_LIMITS_ROOM / 3, "%lld",
-                   (long long)((least->burst - left + least->per_s - 1) / least->per_s));
+    (void)snprintf(reset, CPSD_LIMITS_ROOM / 3, "%lld", (long long)((least->burst - left + per_s - 1) / per_s));
     cpsd_response_field(response, "RateLimit-Limit", limit);
     cpsd_response_field(response, "RateLimit-Remaining", remaining);
     cpsd_response_field(response, "RateLimit-Reset", reset);
