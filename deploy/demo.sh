@@ -146,7 +146,7 @@ genuine=$verdict
 
 step "A forged one to $carol: \"$forged_text\", signed by somebody whose certificate does not cover $alice"
 forge=(--key pki/carrier.key --cert pki/carrier.pem --x5u "$x5u/carrier.pem" --to recipients/default.pub
-    --orig $alice --dest $carol --text "$forged_text" --allow-spc)
+    --orig "$alice" --dest "$carol" --text "$forged_text" --allow-spc)
 refused=$(cpsctl send "${forge[@]}" 2>&1) && die 'an envelope was taken from nobody'
 echo "without a credential: $refused"
 forged_sent=$(cpsctl send "${forge[@]}" --auth-cert pki/carrier.pem --auth-key pki/carrier.key)

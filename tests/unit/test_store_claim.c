@@ -215,7 +215,7 @@ static void race(struct harness *h)
         calls += o[i].result.code == STIR_E_REPLAYED;
     }
     UNIT_CHECK(won == 1 && calls == 15, "%d won, %d were refused", won, calls);
-    CU_ASSERT_EQUAL(harness_list(h, DEST, 0, ALL).result.count, won);
+    CU_ASSERT_EQUAL(harness_list(h, DEST, 0, ALL).result.count, (size_t)won);
 }
 
 static const struct cpsd_store_config *small_boxes(void)
