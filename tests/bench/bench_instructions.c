@@ -180,7 +180,7 @@ static void open_sealed(unsigned n)
 {
     struct stir_error err = {0};
     struct stir_opened opened;
-    struct stir_passport *passport;
+    struct stir_passport *passport = NULL;
     (void)n;
     need(stir_envelope_open(&opened, sealed.ptr, sealed.len, recipient, &err) == STIR_OK &&
              stir_passport_parse(&passport, opened.passport.ptr, opened.passport.len, NULL, &err) == STIR_OK &&
