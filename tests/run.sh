@@ -2,7 +2,8 @@
 # Runs everything that must pass, from a clean clone on: tests/run.sh [--preset dev|asan|tsan|clang] [--only PATTERN]
 #
 # A stage is one line, "ok|FAIL name seconds"; what it printed is in build/test-logs/. The last line is
-# "N passed, N failed" and counts test cases: those of CUnit and unittest, and each other stage as one.
+# "N passed, N failed" and counts test cases: those of CUnit and unittest, and each other stage as one. Unit tests run
+# two at a time.
 #   --preset NAME   only what belongs to one build; without it dev has all stages, clang is built, asan and tsan run
 #                   the unit, fuzz and integration tests again
 #   --only PATTERN  only stages whose name matches the regular expression, and the builds that they need
@@ -38,10 +39,10 @@ passed=0
 failed=0
 skipped=0
 broken=()
-child=
+running=()
 
 interrupted() {
-    [[ -z $child ]] || kill -TERM "$child" 2>/dev/null
+    ((${#running[@]} == 0)) || kill -TERM "${running[@]}" 2>/dev/null
     echo "interrupted" >&2
     exit 130
 }
@@ -90,9 +91,10 @@ sanitize() {
     [[ ! -e tests/tsan.supp ]] || TSAN_OPTIONS+=":suppressions=$home/tests/tsan.supp"
 }
 
-# stage KIND NAME COMMAND...: runs it, prints its line, counts its cases. KIND: cunit, unittest, script.
-stage() {
-    local kind=$1 name=$2 status=0 start=$EPOCHREALTIME seconds log reports
+# begin KIND NAME COMMAND...: starts a stage. KIND: cunit, unittest, script. What is begun is ended in the same order.
+begun=()
+begin() {
+    local kind=$1 name=$2 log reports
     shift 2
     log=$logs/${name//\//-}.log
     reports=$logs/${name//\//-}.reports
@@ -102,9 +104,19 @@ stage() {
         sanitize "$reports"
         exec timeout -k 10 "$STAGE_LIMIT_S" "$@"
     ) >"$log" 2>&1 </dev/null &
-    child=$!
+    begun+=("$! $kind $name $EPOCHREALTIME")
+}
+
+# Waits for the stage that was begun first, prints its line, counts its cases; false if it failed.
+end() {
+    local child kind name start status=0 seconds log reports
+    read -r child kind name start <<<"${begun[0]}"
+    begun=("${begun[@]:1}")
+    log=$logs/${name//\//-}.log
+    reports=$logs/${name//\//-}.reports
+    running=("$child" "${begun[@]%% *}")
     wait "$child" 2>/dev/null || status=$?
-    child=
+    running=("${begun[@]%% *}")
     ((status != 124)) || echo "stopped after $STAGE_LIMIT_S seconds" >>"$log"
     if compgen -G "$reports/*" >/dev/null; then
         status=99
@@ -118,8 +130,27 @@ stage() {
     fi
     echo "FAIL $name $seconds"
     broken+=("$name")
-    tail -n 60 "$log" | sed 's/^/    | /'
+    tail -n 60 "$log" | cut -c1-400 | sed 's/^/    | /'
     return 1
+}
+
+end_all() {
+    while ((${#begun[@]})); do
+        end
+    done
+}
+
+# A stage by itself.
+stage() {
+    end_all
+    begin "$@"
+    end
+}
+
+# A stage beside another one: unit tests wait more than they work, and open no ports that others could want.
+stage_beside() {
+    ((${#begun[@]} < 2)) || end
+    begin "$@"
 }
 
 
@@ -195,8 +226,12 @@ run_preset() {
     stage script "$preset/build" bash -c "build $preset" || return 0
     for line in "${plan[@]}"; do
         # shellcheck disable=SC2086 # words are what it is made of
-        stage $line
+        case $line in
+            cunit*) stage_beside $line ;;
+            *) stage $line ;;
+        esac
     done
+    end_all
 }
 
 shopt -s nullglob

@@ -1,4 +1,5 @@
 """cpsctl without a server: inspect."""
+# presets: dev asan
 import hashlib
 import json
 import os

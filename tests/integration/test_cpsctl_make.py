@@ -1,4 +1,5 @@
 """cpsctl without a server: pki and keygen."""
+# presets: dev asan
 import json
 import os
 import shutil

@@ -1,4 +1,5 @@
 """cpsctl without a server: sign, encrypt and decrypt."""
+# presets: dev asan
 import hashlib
 import json
 import os

@@ -1,4 +1,5 @@
 """cpsctl without a server: the command line, help, output that nobody takes, a CPS that is not there."""
+# presets: dev asan
 import json
 import os
 import socket

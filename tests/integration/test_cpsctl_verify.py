@@ -1,4 +1,5 @@
 """cpsctl without a server: verify."""
+# presets: dev asan
 import os
 import time
 import unittest

@@ -1,4 +1,5 @@
 """Dummies (RFC 8816 section 6.2): no list is ever empty, and an observer cannot tell a dummy from an envelope."""
+# presets: dev asan
 import collections
 import os
 import time

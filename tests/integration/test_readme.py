@@ -1,5 +1,6 @@
 """The README: its tour's commands in order, as a reader would type them, and what it says that they print; its
 configurations, tables and links."""
+# presets: dev asan
 import os
 import re
 import shutil

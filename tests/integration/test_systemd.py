@@ -1,4 +1,5 @@
 """What cpsd tells systemd, and the sockets that it takes from it."""
+# presets: dev asan
 import os
 import re
 import signal
