@@ -129,7 +129,8 @@ class Feed(CallersCase):
                 sent.append(one)
                 if i == 500:
                     early = self.server.resident_kb()
-        self.assertLess(self.server.resident_kb() - early, 6000)
+        if SLOW == 1:  # sanitizers keep what was freed
+            self.assertLess(self.server.resident_kb() - early, 6000)
         self.assertEqual([stream.event()[1]["ppt"] for _ in sent], sent)
         self.server.stop()
 
