@@ -231,8 +231,8 @@ void cpsd_fetcher_free(struct cpsd_fetcher *fetcher)
     if (fetcher) {
         uv_mutex_lock(&fetcher->lock);
         fetcher->stopping = true;
+        (void)curl_multi_wakeup(fetcher->multi); /* under the lock: the thread frees it once it has seen stopping */
         uv_mutex_unlock(&fetcher->lock);
-        (void)curl_multi_wakeup(fetcher->multi);
         (void)uv_thread_join(&fetcher->thread);
         uv_mutex_destroy(&fetcher->lock);
         free(fetcher);

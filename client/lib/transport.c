@@ -469,9 +469,11 @@ void cps_transport_free(struct cps_transport *transport)
     pthread_mutex_lock(&transport->lock);
     bool running = transport->running;
     transport->stopping = true;
+    if (running) {
+        (void)curl_multi_wakeup(transport->multi); /* under the lock: the thread frees it once it has seen stopping */
+    }
     pthread_mutex_unlock(&transport->lock);
     if (running) {
-        (void)curl_multi_wakeup(transport->multi);
         (void)pthread_join(transport->thread, NULL);
     }
     (void)curl_multi_cleanup(transport->multi); /* if the thread never ran */
