@@ -129,7 +129,7 @@ static enum cpsd_certs_found ask(struct asker *asker, const char *url, int64_t n
 }
 
 /* Gets a chain as a request does: asks again when it was told to. */
-static void gets(const char *what, const char *path, int64_t now, enum stir_code code, const char *text)
+static void answers(const char *what, const char *path, int64_t now, enum stir_code code, const char *text)
 {
     char url[256];
     struct asker asker = {0};
@@ -158,9 +158,9 @@ static void test_once(void)
 {
     struct cpsd_certs_stats stats;
     begin();
-    gets("first", "/a.pem", CERTS_NOW, STIR_OK, NULL);
+    answers("first", "/a.pem", CERTS_NOW, STIR_OK, NULL);
     for (int i = 0; i < 5; i++) {
-        gets("again", "/a.pem", CERTS_NOW + i, STIR_OK, NULL);
+        answers("again", "/a.pem", CERTS_NOW + i, STIR_OK, NULL);
     }
     CU_ASSERT_EQUAL(requests(), 1);
     cpsd_certs_stats(world.certs, &stats);
@@ -176,25 +176,25 @@ static void test_verdicts(void)
 {
     struct cpsd_certs_stats stats;
     begin();
-    gets("first", "/a.pem", CERTS_NOW, STIR_OK, NULL);
-    gets("a minute later", "/a.pem", CERTS_NOW + 61, STIR_OK, NULL);
+    answers("first", "/a.pem", CERTS_NOW, STIR_OK, NULL);
+    answers("a minute later", "/a.pem", CERTS_NOW + 61, STIR_OK, NULL);
     cpsd_certs_stats(world.certs, &stats);
     CU_ASSERT_EQUAL(stats.verifications, 2);
     world.trusted.generation = 2;
-    gets("another generation", "/a.pem", CERTS_NOW + 61, STIR_OK, NULL);
+    answers("another generation", "/a.pem", CERTS_NOW + 61, STIR_OK, NULL);
     cpsd_certs_stats(world.certs, &stats);
     CU_ASSERT_EQUAL(stats.verifications, 3);
     struct stir_trust *trust = world.trusted.trust;
     world.trusted.trust = NULL;
-    gets("nothing is trusted, as it was told", "/a.pem", CERTS_NOW + 61, STIR_OK, NULL);
+    answers("nothing is trusted, as it was told", "/a.pem", CERTS_NOW + 61, STIR_OK, NULL);
     world.trusted.generation = 3;
-    gets("nothing is trusted", "/a.pem", CERTS_NOW + 61, STIR_E_CERT_UNTRUSTED, NULL);
-    gets("remembered", "/a.pem", CERTS_NOW + 61, STIR_E_CERT_UNTRUSTED, NULL);
+    answers("nothing is trusted", "/a.pem", CERTS_NOW + 61, STIR_E_CERT_UNTRUSTED, NULL);
+    answers("remembered", "/a.pem", CERTS_NOW + 61, STIR_E_CERT_UNTRUSTED, NULL);
     cpsd_certs_stats(world.certs, &stats);
     CU_ASSERT_EQUAL(stats.verifications, 4);
     world.trusted.trust = trust;
     world.trusted.generation = 4;
-    gets("trusted again", "/a.pem", CERTS_NOW + 61, STIR_OK, NULL);
+    answers("trusted again", "/a.pem", CERTS_NOW + 61, STIR_OK, NULL);
     CU_ASSERT_EQUAL(requests(), 1);
     end();
 }
@@ -206,10 +206,10 @@ static void test_end_of_validity(void)
     world.chain.len = 0;
     certs_pem(&world.chain, make_leaf("spc:1234", CERTS_NOW + 20));
     pthread_mutex_unlock(&world.lock);
-    gets("first", "/a.pem", CERTS_NOW, STIR_OK, NULL);
-    gets("still", "/a.pem", CERTS_NOW + 20, STIR_OK, NULL);
+    answers("first", "/a.pem", CERTS_NOW, STIR_OK, NULL);
+    answers("still", "/a.pem", CERTS_NOW + 20, STIR_OK, NULL);
     CU_ASSERT_EQUAL(requests(), 1);
-    gets("over", "/a.pem", CERTS_NOW + 21, STIR_E_CERT_TIME, NULL);
+    answers("over", "/a.pem", CERTS_NOW + 21, STIR_E_CERT_TIME, NULL);
     CU_ASSERT_EQUAL(requests(), 2);
     end();
 }
@@ -218,20 +218,20 @@ static void test_keeping(void)
 {
     begin();
     (void)snprintf(world.more, sizeof(world.more), "Cache-Control: max-age=100\r\nAge: 10\r\n");
-    gets("fetched", "/a.pem", CERTS_NOW, STIR_OK, NULL);
-    gets("kept", "/a.pem", CERTS_NOW + 90, STIR_OK, NULL);
+    answers("fetched", "/a.pem", CERTS_NOW, STIR_OK, NULL);
+    answers("kept", "/a.pem", CERTS_NOW + 90, STIR_OK, NULL);
     CU_ASSERT_EQUAL(requests(), 1);
-    gets("over", "/a.pem", CERTS_NOW + 91, STIR_OK, NULL);
+    answers("over", "/a.pem", CERTS_NOW + 91, STIR_OK, NULL);
     CU_ASSERT_EQUAL(requests(), 2);
     (void)snprintf(world.more, sizeof(world.more), "Cache-Control: max-age=999999\r\n");
-    gets("for ever", "/b.pem", CERTS_NOW, STIR_OK, NULL);
-    gets("for a day", "/b.pem", CERTS_NOW + 86400, STIR_OK, NULL);
+    answers("for ever", "/b.pem", CERTS_NOW, STIR_OK, NULL);
+    answers("for a day", "/b.pem", CERTS_NOW + 86400, STIR_OK, NULL);
     CU_ASSERT_EQUAL(requests(), 3);
-    gets("and no more", "/b.pem", CERTS_NOW + 86401, STIR_OK, NULL);
+    answers("and no more", "/b.pem", CERTS_NOW + 86401, STIR_OK, NULL);
     CU_ASSERT_EQUAL(requests(), 4);
     (void)snprintf(world.more, sizeof(world.more), "Cache-Control: no-store\r\n");
-    gets("not to be kept", "/c.pem", CERTS_NOW, STIR_OK, NULL);
-    gets("not to be kept", "/c.pem", CERTS_NOW + 6, STIR_OK, NULL);
+    answers("not to be kept", "/c.pem", CERTS_NOW, STIR_OK, NULL);
+    answers("not to be kept", "/c.pem", CERTS_NOW + 6, STIR_OK, NULL);
     CU_ASSERT_EQUAL(requests(), 6);
     end();
 }
@@ -240,31 +240,31 @@ static void test_failures(void)
 {
     begin();
     world.status = 503;
-    gets("away", "/a.pem", CERTS_NOW, STIR_E_X5U_FETCH, "x5u: the server answered 503");
-    gets("not asked again", "/a.pem", CERTS_NOW + 30, STIR_E_X5U_FETCH, "x5u: the server answered 503");
+    answers("away", "/a.pem", CERTS_NOW, STIR_E_X5U_FETCH, "x5u: the server answered 503");
+    answers("not asked again", "/a.pem", CERTS_NOW + 30, STIR_E_X5U_FETCH, "x5u: the server answered 503");
     CU_ASSERT_EQUAL(requests(), 1);
     world.status = 200;
-    gets("asked again", "/a.pem", CERTS_NOW + 31, STIR_OK, NULL);
+    answers("asked again", "/a.pem", CERTS_NOW + 31, STIR_OK, NULL);
     CU_ASSERT_EQUAL(requests(), 2);
     /* a host that is away for a while does not take its certificates with it, up to a day */
     world.status = 503;
-    gets("stale", "/a.pem", CERTS_NOW + 400, STIR_OK, NULL);
+    answers("stale", "/a.pem", CERTS_NOW + 400, STIR_OK, NULL);
     CU_ASSERT_EQUAL(requests(), 3);
-    gets("stale, not asked again", "/a.pem", CERTS_NOW + 430, STIR_OK, NULL);
+    answers("stale, not asked again", "/a.pem", CERTS_NOW + 430, STIR_OK, NULL);
     CU_ASSERT_EQUAL(requests(), 3);
-    gets("too stale", "/a.pem", CERTS_NOW + 31 + 86400, STIR_E_X5U_FETCH, NULL);
+    answers("too stale", "/a.pem", CERTS_NOW + 31 + 86400, STIR_E_X5U_FETCH, NULL);
     world.status = 200;
     world.nothing = true;
-    gets("nothing", "/n.pem", CERTS_NOW, STIR_E_CERT, "x5u: no certificate in it");
+    answers("nothing", "/n.pem", CERTS_NOW, STIR_E_CERT, "x5u: no certificate in it");
     world.rules.allow_private = false;
-    gets("loopback", "/l.pem", CERTS_NOW, STIR_E_X5U, "x5u: the host's address is not one of the public Internet");
+    answers("loopback", "/l.pem", CERTS_NOW, STIR_E_X5U, "x5u: the host's address is not one of the public Internet");
     world.rules.allow_private = true;
     world.rules.timeout_ms = 100;
     atomic_store(&world.delay_ms, 3000);
-    gets("slow", "/s.pem", CERTS_NOW, STIR_E_X5U_FETCH, "x5u: no complete answer in time");
+    answers("slow", "/s.pem", CERTS_NOW, STIR_E_X5U_FETCH, "x5u: no complete answer in time");
     world.rules.fetch = false;
-    gets("switched off", "/o.pem", CERTS_NOW, STIR_E_X5U_FETCH,
-         "x5u: certificates are not fetched, and the directory lacks this one");
+    answers("switched off", "/o.pem", CERTS_NOW, STIR_E_X5U_FETCH,
+            "x5u: certificates are not fetched, and the directory lacks this one");
     end();
 }
 
@@ -274,26 +274,26 @@ static void test_bounds(void)
     char path[32];
     struct cpsd_certs_stats stats;
     begin_with(4);
-    gets("good", "/good.pem", CERTS_NOW, STIR_OK, NULL);
+    answers("good", "/good.pem", CERTS_NOW, STIR_OK, NULL);
     world.status = 404;
     for (int i = 0; i < 20; i++) {
         (void)snprintf(path, sizeof(path), "/bad%d.pem", i);
-        gets("bad", path, CERTS_NOW, STIR_E_X5U_FETCH, NULL);
+        answers("bad", path, CERTS_NOW, STIR_E_X5U_FETCH, NULL);
     }
-    gets("good", "/good.pem", CERTS_NOW, STIR_OK, NULL);
+    answers("good", "/good.pem", CERTS_NOW, STIR_OK, NULL);
     CU_ASSERT_EQUAL(requests(), 21);
     cpsd_certs_stats(world.certs, &stats);
     CU_ASSERT_EQUAL(stats.held, 5);
     world.status = 200;
     for (int i = 0; i < 6; i++) {
         (void)snprintf(path, sizeof(path), "/more%d.pem", i);
-        gets("more", path, CERTS_NOW, STIR_OK, NULL);
+        answers("more", path, CERTS_NOW, STIR_OK, NULL);
     }
     cpsd_certs_stats(world.certs, &stats);
     CU_ASSERT(stats.held <= 8);
-    gets("the newest stay", "/more3.pem", CERTS_NOW, STIR_OK, NULL);
+    answers("the newest stay", "/more3.pem", CERTS_NOW, STIR_OK, NULL);
     CU_ASSERT_EQUAL(requests(), 27);
-    gets("the oldest went", "/good.pem", CERTS_NOW, STIR_OK, NULL);
+    answers("the oldest went", "/good.pem", CERTS_NOW, STIR_OK, NULL);
     CU_ASSERT_EQUAL(requests(), 28);
     end();
 }
@@ -381,15 +381,15 @@ static void test_directory(void)
     UNIT_OK(stir_write_file(path, world.chain.ptr, world.chain.len, 0600, NULL));
     UNIT_OK(cpsd_certs_load_dir(world.certs, dir, &count, &err));
     CU_ASSERT_EQUAL(count, 1);
-    gets("in the directory", "/x/a.pem", CERTS_NOW, STIR_OK, NULL);
-    gets("for long", "/x/a.pem", CERTS_NOW + 86400 * 30, STIR_OK, NULL);
+    answers("in the directory", "/x/a.pem", CERTS_NOW, STIR_OK, NULL);
+    answers("for long", "/x/a.pem", CERTS_NOW + 86400 * 30, STIR_OK, NULL);
     CU_ASSERT_EQUAL(requests(), 0);
     UNIT_OK(stir_write_file(path, "x", 1, 0600, NULL));
     CU_ASSERT_EQUAL(cpsd_certs_load_dir(world.certs, dir, &count, &err), STIR_E_CERT);
     UNIT_CHECK(strncmp(err.text, path, strlen(path)) == 0, "%s", err.text);
-    gets("as before", "/x/a.pem", CERTS_NOW, STIR_OK, NULL);
+    answers("as before", "/x/a.pem", CERTS_NOW, STIR_OK, NULL);
     UNIT_OK(cpsd_certs_load_dir(world.certs, "", NULL, &err));
-    gets("over the network now", "/x/a.pem", CERTS_NOW, STIR_OK, NULL);
+    answers("over the network now", "/x/a.pem", CERTS_NOW, STIR_OK, NULL);
     CU_ASSERT_EQUAL(requests(), 1);
     CU_ASSERT_EQUAL(cpsd_certs_load_dir(world.certs, "/tmp/there/is/none", NULL, &err), STIR_E_IO);
     (void)remove(path);
