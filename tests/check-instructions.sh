@@ -27,16 +27,15 @@ trap 'rm -rf "$scratch"' EXIT
 # The sum of what each object's functions executed themselves; a call's line counts for the callee.
 counts() { # FILE: own all
     awk '
-        /^ob=/ { match($0, /\([0-9]+\)/); id = substr($0, RSTART, RLENGTH)
-                 if (length($0) > RSTART + RLENGTH) names[id] = substr($0, RSTART + RLENGTH + 1)
-                 own = names[id] ~ /bench_instructions$/; next }
+        /^ob=/ { own = $0 ~ /bench_instructions$/; next }
         /^calls=/ { skip = 1; next }
         /^[0-9+*-]/ { if (skip) { skip = 0; next } total += $2; if (own) mine += $2 }
         END { printf "%.0f %.0f\n", mine, total }' "$1"
 }
 
 run() { # THING COUNT
-    valgrind --tool=callgrind --compress-pos=no --callgrind-out-file="$scratch/$1.$2" "$program" "$1" "$2" \
+    # Whole names, not references to the place that named an object first, which may be a caller's line.
+    valgrind --tool=callgrind --compress-strings=no --compress-pos=no --callgrind-out-file="$scratch/$1.$2" "$program" "$1" "$2" \
         >"$scratch/$1.$2.log" 2>&1 || { cat "$scratch/$1.$2.log" >&2; exit 1; }
     counts "$scratch/$1.$2"
 }
@@ -71,7 +70,7 @@ same=false
 awk -v same=$same '
     function judge(what, before, now) {
         grown = before ? (now / before - 1) * 100 : 0
-        bad += (grown > 10 || !before)
+        bad += (grown > 10 || !before || !now)
         printf "%-20s %9d %9d %+7.1f%%%s\n", what, before, now, grown, (grown > 10 ? "  too much" : "")
     }
     $1 ~ /^#/ { next }
