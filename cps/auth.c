@@ -2,6 +2,7 @@
 
 #include "common/json.h"
 #include "cps/auth_internal.h"
+#include "cps/ppts.h"
 #include "cps/problem.h"
 
 #include <stdlib.h>
@@ -106,24 +107,12 @@ static enum stir_code check_claims(const struct cpsd_request *request, const str
 
 /* ---- the body ---- */
 
-/* What tools leave behind an envelope. */
-static struct stir_view without_line_end(struct stir_view body)
-{
-    if (body.len && body.ptr[body.len - 1] == '\n') {
-        body.len--;
-    }
-    if (body.len && body.ptr[body.len - 1] == '\r') {
-        body.len--;
-    }
-    return body;
-}
-
 /* The canonical text of the body's `passports`; of an envelope, the array that has it. */
 static void put_array(struct stir_buf *out, const struct cpsd_route *route, struct stir_view body)
 {
     json_t *root = NULL;
     if (route->action == CPSD_ACT_PUBLISH) {
-        body = without_line_end(body);
+        body = cpsd_ppts_envelope(body);
         stir_buf_puts(out, "[");
         stir_json_quote(out, body.ptr, body.len);
         stir_buf_puts(out, "]");

@@ -129,8 +129,7 @@ static bool read_ttl(struct cpsd_request *request, int64_t *ttl_ms)
     return true;
 }
 
-/* The line end that text tools leave behind an envelope is not a part of it. */
-static struct stir_view without_line_end(struct stir_view body)
+struct stir_view cpsd_ppts_envelope(struct stir_view body)
 {
     if (body.len && body.ptr[body.len - 1] == '\n') {
         body.len--;
@@ -145,7 +144,7 @@ void cpsd_ppts_publish(struct cpsd_request *request)
 {
     struct publish_state *state = (void *)request->state;
     struct stir_error err = {0};
-    struct stir_view envelope = without_line_end(request->body);
+    struct stir_view envelope = cpsd_ppts_envelope(request->body);
     int64_t ttl_ms = 0;
     if (!read_ttl(request, &ttl_ms)) {
         return;

@@ -23,3 +23,6 @@ void cpsd_ppts_fetch(struct cpsd_request *request);
 
 /* DELETE /cps/{dest}/ppts/{id}: takes it out, once. 204, 404. */
 void cpsd_ppts_delete(struct cpsd_request *request);
+
+/* The envelope in a publish's body: the line end that text tools leave behind it is not a part of it. */
+struct stir_view cpsd_ppts_envelope(struct stir_view body);
