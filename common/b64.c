@@ -1,10 +1,14 @@
 #include "common/b64.h"
 
+#include "common/b64_vector.h"
+
 #include <stdbool.h>
 #include <string.h>
 
-static const char alphabet_std[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-static const char alphabet_url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+static const char alphabets[][64] = {
+    [STIR_B64_STD] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
+    [STIR_B64_URL] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_",
+};
 
 /*
  * What a character is worth at each of the four places of a group, ready to be put together with |, and a flag of that
@@ -26,14 +30,17 @@ static const char alphabet_url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqr
         ['2'] = V(p, 54), ['3'] = V(p, 55), ['4'] = V(p, 56), ['5'] = V(p, 57), ['6'] = V(p, 58), ['7'] = V(p, 59),    \
         ['8'] = V(p, 60), ['9'] = V(p, 61), [n62] = V(p, 62), [n63] = V(p, 63)                                         \
     }
-typedef const uint32_t values_table[4][256];
-static values_table values_std = {VALUES(0, '+', '/'), VALUES(1, '+', '/'), VALUES(2, '+', '/'), VALUES(3, '+', '/')};
-static values_table values_url = {VALUES(0, '-', '_'), VALUES(1, '-', '_'), VALUES(2, '-', '_'), VALUES(3, '-', '_')};
+static const uint32_t all_values[][4][256] = {
+    [STIR_B64_STD] = {VALUES(0, '+', '/'), VALUES(1, '+', '/'), VALUES(2, '+', '/'), VALUES(3, '+', '/')},
+    [STIR_B64_URL] = {VALUES(0, '-', '_'), VALUES(1, '-', '_'), VALUES(2, '-', '_'), VALUES(3, '-', '_')},
+};
 
-static size_t encode(char *out, const uint8_t *in, size_t n, const char *alphabet, bool pad)
+static size_t encode(char *out, const uint8_t *in, size_t n, enum stir_b64_alphabet which, bool pad)
 {
-    char *to = out;
-    for (; n >= 3; n -= 3, in += 3) {
+    const char *alphabet = alphabets[which];
+    size_t bulk = stir_b64_vector_encode(out, in, n, which);
+    char *to = out + bulk / 3 * 4;
+    for (in += bulk, n -= bulk; n >= 3; n -= 3, in += 3) {
         uint32_t v = (uint32_t)in[0] << 16 | (uint32_t)in[1] << 8 | in[2];
         *to++ = alphabet[v >> 18];
         *to++ = alphabet[v >> 12 & 63];
@@ -58,17 +65,17 @@ static size_t encode(char *out, const uint8_t *in, size_t n, const char *alphabe
 
 size_t stir_b64url_encode(char *out, const void *data, size_t n)
 {
-    return encode(out, data, n, alphabet_url, false);
+    return encode(out, data, n, STIR_B64_URL, false);
 }
 
 size_t stir_b64_encode(char *out, const void *data, size_t n)
 {
-    return encode(out, data, n, alphabet_std, true);
+    return encode(out, data, n, STIR_B64_STD, true);
 }
 
 /* The last 2 or 3 characters, of a group that is not full; the bits beyond the octets must be zero. Returns FLAGS or
  * less. */
-static uint32_t decode_tail(uint8_t *out, const uint8_t *in, size_t rest, values_table values)
+static uint32_t decode_tail(uint8_t *out, const uint8_t *in, size_t rest, const uint32_t values[4][256])
 {
     uint32_t v = values[0][in[0]] | values[1][in[1]] | values[3]['A'];
     v |= rest == 3 ? values[2][in[2]] : values[2]['A'];
@@ -81,8 +88,10 @@ static uint32_t decode_tail(uint8_t *out, const uint8_t *in, size_t rest, values
 }
 
 /* Characters without padding. */
-static enum stir_code decode(uint8_t *out, size_t cap, size_t *len, const uint8_t *in, size_t n, values_table values)
+static enum stir_code decode(uint8_t *out, size_t cap, size_t *len, const uint8_t *in, size_t n,
+                             enum stir_b64_alphabet alphabet)
 {
+    const uint32_t(*values)[256] = all_values[alphabet];
     size_t groups = n / 4;
     size_t rest = n % 4;
     size_t octets = groups * 3 + (rest ? rest - 1 : 0);
@@ -93,8 +102,10 @@ static enum stir_code decode(uint8_t *out, size_t cap, size_t *len, const uint8_
     if (octets > cap) {
         return STIR_E_TOO_BIG;
     }
-    uint32_t valid = FLAGS;
-    for (; groups > 0; groups--, in += 4, out += 3) {
+    bool bulk_valid = true;
+    size_t bulk = stir_b64_vector_decode(out, in, n, alphabet, &bulk_valid);
+    uint32_t valid = bulk_valid ? FLAGS : 0;
+    for (groups -= bulk / 4, in += bulk, out += bulk / 4 * 3; groups > 0; groups--, in += 4, out += 3) {
         uint32_t v = values[0][in[0]] | values[1][in[1]] | values[2][in[2]] | values[3][in[3]];
         valid &= v;
         out[0] = (uint8_t)(v >> 16);
@@ -113,7 +124,7 @@ static enum stir_code decode(uint8_t *out, size_t cap, size_t *len, const uint8_
 
 enum stir_code stir_b64url_decode(uint8_t *out, size_t cap, size_t *len, const char *text, size_t n)
 {
-    return decode(out, cap, len, (const uint8_t *)text, n, values_url);
+    return decode(out, cap, len, (const uint8_t *)text, n, STIR_B64_URL);
 }
 
 enum stir_code stir_b64_decode(uint8_t *out, size_t cap, size_t *len, const char *text, size_t n)
@@ -125,7 +136,7 @@ enum stir_code stir_b64_decode(uint8_t *out, size_t cap, size_t *len, const char
     for (unsigned pad = 0; pad < 2 && n > 0 && text[n - 1] == '='; pad++) {
         n--;
     }
-    return decode(out, cap, len, (const uint8_t *)text, n, values_std);
+    return decode(out, cap, len, (const uint8_t *)text, n, STIR_B64_STD);
 }
 
 enum stir_code stir_b64url_decode_exact(uint8_t *out, size_t len, const char *text, size_t n)

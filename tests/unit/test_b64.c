@@ -112,46 +112,93 @@ static void test_refusals(void)
     }
 }
 
-/* Every octet in every place of a group: accepted exactly if it is in the alphabet. */
-static void test_alphabet(void)
+/* Every octet in every place of a text, whose groups are not all dealt with in the same way: accepted exactly if it is
+ * in the alphabet. */
+static void check_alphabet(size_t n)
 {
     const char *both = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
     for (int c = 0; c < 256; c++) {
         bool common = c != 0 && strchr(both, c) != NULL;
-        for (size_t place = 0; place < 4; place++) {
-            char text[4] = {'A', 'A', 'A', 'A'};
-            uint8_t out[3];
+        for (size_t place = 0; place < n; place++) {
+            char text[64];
+            uint8_t out[48];
             size_t len = 0;
+            memset(text, 'A', n);
             text[place] = (char)c;
-            bool url = stir_b64url_decode(out, sizeof(out), &len, text, 4) == STIR_OK;
-            UNIT_CHECK(url == (common || c == '-' || c == '_'), "base64url: octet %02x", (unsigned)c);
-            bool std = stir_b64_decode(out, sizeof(out), &len, text, 4) == STIR_OK;
-            bool padding = c == '=' && place == 3;
-            UNIT_CHECK(std == (common || c == '+' || c == '/' || padding), "base64: octet %02x", (unsigned)c);
+            bool url = stir_b64url_decode(out, n / 4 * 3, &len, text, n) == STIR_OK;
+            UNIT_CHECK(url == (common || c == '-' || c == '_'), "base64url: octet %02x at %zu", (unsigned)c, place);
+            bool std = stir_b64_decode(out, n / 4 * 3, &len, text, n) == STIR_OK;
+            bool padding = c == '=' && place == n - 1;
+            UNIT_CHECK(std == (common || c == '+' || c == '/' || padding), "base64: octet %02x at %zu", (unsigned)c,
+                       place);
         }
     }
 }
 
+static void test_alphabet(void)
+{
+    check_alphabet(4);
+    check_alphabet(64);
+}
+
+/* A long text is what its groups are, one by one: 0 to 63 in each place, in both alphabets, written out here anew. */
+static void test_groups(void)
+{
+    static const char url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    uint8_t octets[3 * 64 * 4], back[sizeof(octets)];
+    char want[4 * 64 * 4], got[sizeof(want)];
+    for (unsigned i = 0; i < 256; i++) {
+        const unsigned value[4] = {i % 64, (i + 21) % 64, (5 * i + 3) % 64, 63 - i % 64};
+        unsigned v = value[0] << 18 | value[1] << 12 | value[2] << 6 | value[3];
+        for (unsigned place = 0; place < 4; place++) {
+            want[(size_t)4 * i + place] = url[value[place]];
+        }
+        for (unsigned j = 0; j < 3; j++) {
+            octets[(size_t)3 * i + j] = (uint8_t)(v >> (16 - 8 * j));
+        }
+    }
+    size_t len = 0;
+    CU_ASSERT_EQUAL(stir_b64url_encode(got, octets, sizeof(octets)), sizeof(want));
+    CU_ASSERT(memcmp(got, want, sizeof(want)) == 0);
+    UNIT_OK(stir_b64url_decode(back, sizeof(back), &len, want, sizeof(want)));
+    CU_ASSERT(len == sizeof(octets) && memcmp(back, octets, len) == 0);
+    for (size_t i = 0; i < sizeof(want); i++) {
+        want[i] = want[i] == '-' ? '+' : want[i] == '_' ? '/' : want[i];
+    }
+    CU_ASSERT_EQUAL(stir_b64_encode(got, octets, sizeof(octets)), sizeof(want));
+    CU_ASSERT(memcmp(got, want, sizeof(want)) == 0);
+    memset(back, 0, sizeof(back));
+    UNIT_OK(stir_b64_decode(back, sizeof(back), &len, want, sizeof(want)));
+    CU_ASSERT(len == sizeof(octets) && memcmp(back, octets, len) == 0);
+}
+
 /* Whatever is in the octets, what was encoded is decoded; and no other text decodes to it. */
+typedef size_t encode_fn(char *out, const void *data, size_t n);
+
+/* All rooms are exact, so that a sanitizer sees what is beyond. */
+static void check_round_trip(encode_fn *encode, size_t chars, decode_fn *decode, size_t n)
+{
+    uint8_t *octets = malloc(n ? n : 1), *back = malloc(n ? n : 1);
+    char *text = malloc(chars ? chars : 1);
+    size_t len = 0;
+    for (size_t i = 0; i < n; i++) {
+        octets[i] = (uint8_t)random();
+    }
+    CU_ASSERT_EQUAL(encode(text, octets, n), chars);
+    CU_ASSERT(n <= stir_b64_decoded_max(chars));
+    UNIT_OK(decode(back, n, &len, text, chars));
+    CU_ASSERT(len == n && memcmp(back, octets, n) == 0);
+    free(octets);
+    free(back);
+    free(text);
+}
+
 static void test_round_trips(void)
 {
-    uint8_t octets[67];
     srandom(1);
-    for (size_t n = 0; n <= sizeof(octets); n++) {
-        for (size_t i = 0; i < n; i++) {
-            octets[i] = (uint8_t)random();
-        }
-        char text[128];
-        uint8_t back[sizeof(octets)];
-        size_t len = 0;
-        size_t chars = stir_b64url_encode(text, octets, n);
-        CU_ASSERT(n <= stir_b64_decoded_max(chars));
-        UNIT_OK(stir_b64url_decode(back, n, &len, text, chars));
-        CU_ASSERT(len == n && memcmp(back, octets, n) == 0);
-        chars = stir_b64_encode(text, octets, n);
-        CU_ASSERT(n <= stir_b64_decoded_max(chars));
-        UNIT_OK(stir_b64_decode(back, n, &len, text, chars));
-        CU_ASSERT(len == n && memcmp(back, octets, n) == 0);
+    for (size_t n = 0; n <= 67; n++) {
+        check_round_trip(stir_b64url_encode, stir_b64url_len(n), stir_b64url_decode, n);
+        check_round_trip(stir_b64_encode, stir_b64_len(n), stir_b64_decode, n);
     }
 }
 
@@ -174,5 +221,5 @@ static void test_room(void)
 }
 
 UNIT_MAIN("b64", {"RFC 4648 section 10", test_vectors}, {"what is no base64", test_refusals},
-          {"each octet in each place", test_alphabet}, {"round trips of every length", test_round_trips},
-          {"room for the octets", test_room})
+          {"each octet in each place", test_alphabet}, {"each value in each place", test_groups},
+          {"round trips of every length", test_round_trips}, {"room for the octets", test_room})
