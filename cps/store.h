@@ -48,12 +48,12 @@ struct cpsd_entry {
 };
 
 struct cpsd_store_result {
-    enum stir_code code;    /* STIR_OK, STIR_E_BOX_FULL, STIR_E_NOT_FOUND, STIR_E_REFUSED (keep), STIR_E_TOO_BIG (keep),
-                               STIR_E_REPLAYED (the claim), STIR_E_UNAVAILABLE, STIR_E_NOMEM */
-    int64_t now_us;         /* the store's clock; set with STIR_OK, STIR_E_NOT_FOUND, _BOX_FULL and _REFUSED */
-    bool existed;           /* put: the same envelope was there already, or was consumed before: nothing was added;
-                               keep: the same text was there */
-    bool more;              /* list: the limits cut it; go on from the last entry's arrival_us */
+    enum stir_code code; /* STIR_OK, STIR_E_BOX_FULL, STIR_E_NOT_FOUND, STIR_E_REFUSED (keep), STIR_E_TOO_BIG (keep),
+                            STIR_E_REPLAYED (the claim), STIR_E_UNAVAILABLE, STIR_E_NOMEM */
+    int64_t now_us;      /* the store's clock; set with STIR_OK (put: or 0), STIR_E_NOT_FOUND, _BOX_FULL and _REFUSED */
+    bool existed;        /* put: the same envelope was there already, or was consumed before: nothing was added;
+                            keep: the same text was there */
+    bool more;           /* list: the limits cut it; go on from the last entry's arrival_us */
     int64_t retry_after_ms; /* with STIR_E_BOX_FULL: when the first place falls free; with STIR_E_UNAVAILABLE: a guess;
                                at least 1 */
     unsigned limited;       /* with STIR_E_BOX_FULL: which bucket lacks tokens, from 1; 0: the box itself is full */

@@ -2,7 +2,6 @@
 #include "cps/store_redis_command.h"
 #include "cps/store_redis_internal.h"
 #include "cps/store_redis_row.h"
-#include "cps/store_redis_short.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -103,6 +102,11 @@ static size_t put_key(char *out, const char *prefix, const struct stir_identity 
     return n;
 }
 
+size_t redis_put_key(char *out, const struct stir_identity *box)
+{
+    return put_key(out, "cps:", box);
+}
+
 /* A bucket's key: the box's own lies in its slot. */
 static void add_bucket_keys(struct arguments *args, const struct stir_identity *box, const struct cpsd_spend *spend)
 {
@@ -152,10 +156,11 @@ static void add_list(struct arguments *args, const struct cpsd_op_args *what)
     add_number(args, 2, (int64_t)(what->octets < LIST_OCTETS_MAX ? what->octets : LIST_OCTETS_MAX));
 }
 
-static void add_put(struct arguments *args, const struct cpsd_op_args *what, unsigned box_limit, const char *publish)
+/* form: what the envelope has already; NULL: it is as it came. */
+static void add_put(struct arguments *args, const struct cpsd_op_args *what, const char *form, unsigned box_limit,
+                    const char *publish)
 {
-    const char *form;
-    struct stir_view row = cpsd_redis_row_of(args->row, &form, what->envelope);
+    struct stir_view row = form ? what->envelope : cpsd_redis_row_of(args->row, &form, what->envelope);
     add_octets(args, row.ptr, row.len);
     add_number(args, 0, what->ttl_ms);
     add_number(args, 1, (int64_t)box_limit);
@@ -164,7 +169,7 @@ static void add_put(struct arguments *args, const struct cpsd_op_args *what, uns
 }
 
 static void build(struct arguments *args, const struct redis_store *store, const struct cpsd_op *op,
-                  const struct cpsd_op_args *what)
+                  const struct cpsd_op_args *what, const char *form)
 {
     static const enum cpsd_redis_script scripts[CPSD_OP_KINDS] = {
         [CPSD_OP_PUT] = CPSD_REDIS_PUT,       [CPSD_OP_LIST] = CPSD_REDIS_LIST, [CPSD_OP_GET] = CPSD_REDIS_GET,
@@ -184,7 +189,8 @@ static void build(struct arguments *args, const struct redis_store *store, const
         add_octets(args, what->id, CPSD_ID_OCTETS);
     }
     if (op->kind == CPSD_OP_PUT) {
-        add_put(args, what, store->base.backend->config.box_limit, redis_is_cluster(store) ? "SPUBLISH" : "PUBLISH");
+        add_put(args, what, form, store->base.backend->config.box_limit,
+                redis_is_cluster(store) ? "SPUBLISH" : "PUBLISH");
         if (limited) {
             add_bucket_numbers(args, what->spend);
         }
@@ -214,8 +220,8 @@ static bool is_write(enum cpsd_op_kind kind)
     return kind != CPSD_OP_LIST && kind != CPSD_OP_GET && kind != CPSD_OP_LOOK;
 }
 
-static struct redis_op *op_new(struct redis_store *store, const struct cpsd_op *op, const struct cpsd_redis_arg *key,
-                               size_t size)
+struct redis_op *redis_op_new(struct redis_store *store, const struct cpsd_op *op, struct cpsd_redis_arg key,
+                              size_t size)
 {
     struct redis_op *made = malloc(sizeof(*made) + size);
     if (!made) {
@@ -224,7 +230,7 @@ static struct redis_op *op_new(struct redis_store *store, const struct cpsd_op *
     }
     *made = (struct redis_op){.store = store, .op = *op};
     made->deadline_ns = op->started_ns + UINT64_C(1000000) * store->base.backend->config.timeout_ms;
-    made->slot = redis_is_cluster(store) ? cpsd_redis_slot(key->ptr, key->len) : 0;
+    made->slot = redis_is_cluster(store) ? cpsd_redis_slot(key.ptr, key.len) : 0;
     made->request = (struct cpsd_redis_request){
         .due_ns = made->deadline_ns,
         .command = made->command,
@@ -275,11 +281,11 @@ static bool split_spend(struct split *split, struct redis_store *store, const st
 }
 
 static void run_script(struct redis_store *store, const struct cpsd_op *op, const struct cpsd_op_args *what,
-                       const struct split *split)
+                       const char *form, const struct split *split)
 {
     struct arguments args;
-    build(&args, store, op, what);
-    struct redis_op *made = op_new(store, op, &args.list[KEY_AT], cpsd_redis_command_size(args.list, args.count));
+    build(&args, store, op, what, form);
+    struct redis_op *made = redis_op_new(store, op, args.list[KEY_AT], cpsd_redis_command_size(args.list, args.count));
     if (made) {
         made->claims = what->claim != NULL;
         made->writes = is_write(op->kind);
@@ -293,31 +299,13 @@ static void run_script(struct redis_store *store, const struct cpsd_op *op, cons
 
 void redis_run_script(struct redis_store *store, const struct cpsd_op *op, const struct cpsd_op_args *what)
 {
-    run_script(store, op, what, NULL);
+    run_script(store, op, what, NULL, NULL);
 }
 
-/* Where the time is refused, the second answer is no box either, and the script will say why. */
-bool redis_on_time(struct cpsd_redis_request *request, const redisReply *reply)
+void redis_run_put(struct redis_store *store, const struct cpsd_op *op, const struct cpsd_op_args *what,
+                   const char *form)
 {
-    struct redis_op *op = (struct redis_op *)request;
-    op->now_us = cpsd_redis_short_time(reply);
-    return op->now_us || reply->type == REDIS_REPLY_ERROR;
-}
-
-static void run_short(struct redis_store *store, const struct cpsd_op *op, const struct cpsd_op_args *what)
-{
-    char room[STIR_IDENTITY_MAX + 8];
-    struct cpsd_redis_arg key = {room, put_key(room, "cps:", &op->box)};
-    struct redis_op *made = op_new(store, op, &key, cpsd_redis_short_size(key));
-    if (made) {
-        made->is_short = true;
-        made->repeatable = true;
-        made->count = what->count;
-        made->octets = what->octets;
-        made->request.first = redis_on_time;
-        made->request.len = cpsd_redis_short_write(made->command, key);
-        redis_send(made);
-    }
+    run_script(store, op, what, form, NULL);
 }
 
 static void owe_here(struct redis_store *store, const struct cpsd_op *op, const struct cpsd_spend *spend)
@@ -332,17 +320,17 @@ static void redis_run(struct cpsd_store *base, const struct cpsd_op *op, const s
     struct redis_store *store = (struct redis_store *)base;
     if (!store->patient && !redis_node_ready(&store->only)) {
         cpsd_op_fail(base, op, STIR_E_UNAVAILABLE);
-    } else if (op->kind == CPSD_OP_LIST && what->after_us == 0 && !what->claim) {
-        run_short(store, op, what);
+    } else if (redis_run_plain(store, op, what)) {
+        return;
     } else if (op->kind == CPSD_OP_OWE && redis_is_cluster(store)) {
         owe_here(store, op, what->spend);
     } else if (what->spend && redis_is_cluster(store)) {
         struct split split;
         if (split_spend(&split, store, op, what)) {
-            run_script(store, op, &split.what, &split);
+            run_script(store, op, &split.what, NULL, &split);
         }
     } else {
-        run_script(store, op, what, NULL);
+        redis_run_script(store, op, what);
     }
 }
 

@@ -1,6 +1,5 @@
 #include "cps/store_redis_internal.h"
 #include "cps/store_redis_row.h"
-#include "cps/store_redis_short.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -93,7 +92,7 @@ static bool is_list(const redisReply *reply, size_t *octets)
     return true;
 }
 
-static void complete_list(struct redis_op *op, redisReply *const *rows, size_t octets, struct cpsd_store_result *result)
+void redis_complete_list(struct redis_op *op, redisReply *const *rows, size_t octets, struct cpsd_store_result *result)
 {
     struct cpsd_entry few[16], *entries = result->count > 16 ? malloc(result->count * sizeof(*entries)) : few;
     char *room = text_room(op->store, octets);
@@ -122,31 +121,7 @@ static bool take_list(struct redis_op *op, const redisReply *reply)
                                        .now_us = reply->element[0]->integer,
                                        .more = reply->element[1]->integer != 0,
                                        .count = rows->elements};
-    complete_list(op, rows->element, octets, &result);
-    return true;
-}
-
-/* The time is a little less than what TIME said: what arrives next arrives later. */
-static bool take_short(struct redis_op *op, const redisReply *reply)
-{
-    struct cpsd_redis_short box;
-    size_t octets = 0;
-    if (!cpsd_redis_short_read(&box, reply, op->now_us, op->count, op->octets)) {
-        return false;
-    }
-    if (!box.whole || !op->now_us) {
-        struct cpsd_op_args what = {.count = op->count, .octets = op->octets};
-        redis_run_script(op->store, &op->op, &what);
-        return true;
-    }
-    for (size_t i = 0; i < box.count; i++) {
-        octets += cpsd_redis_row_text(box.rows[i]);
-    }
-    struct cpsd_store_result result = {.code = STIR_OK,
-                                       .now_us = op->now_us - 1 > box.last_us ? op->now_us - 1 : box.last_us,
-                                       .more = box.more,
-                                       .count = box.count};
-    complete_list(op, box.rows, octets, &result);
+    redis_complete_list(op, rows->element, octets, &result);
     return true;
 }
 
@@ -235,8 +210,8 @@ bool redis_take_answer(struct redis_op *op, const redisReply *reply)
         cpsd_op_fail(&op->store->base, &op->op, STIR_E_REPLAYED);
         return true;
     }
-    if (op->is_short) {
-        return take_short(op, reply);
+    if (op->way != REDIS_BY_SCRIPT) {
+        return redis_plain_answer(op, reply);
     }
     return reply->type == REDIS_REPLY_ARRAY && takes[op->op.kind](op, reply);
 }

@@ -105,10 +105,9 @@ static void on_replied(void *owner, const redisReply *reply)
         give_up(conn, "an answer that nobody asked for");
         return;
     }
-    if (request->first) {
-        bool (*first)(struct cpsd_redis_request * request, const redisReply *reply) = request->first;
-        request->first = NULL;
-        if (!first(request, reply)) {
+    if (request->firsts) {
+        request->firsts--;
+        if (!request->first(request, reply)) {
             give_up(conn, "an answer that makes no sense");
         }
         return;

@@ -18,11 +18,12 @@ struct cpsd_redis_request {
     uint64_t due_ns; /* uv_hrtime of the last moment for an answer */
     const char *command;
     size_t len;
-    /* For a command that holds two: called with the first answer, if it comes; false if it makes no sense. NULL: there
-     * is one. */
+    /* For a command that holds several: how many answers come before the last, and what is called with each that comes,
+     * `firsts` having become what is still to come before the last; false if it makes no sense. */
+    unsigned firsts;
     bool (*first)(struct cpsd_redis_request *request, const redisReply *reply);
-    /* Called once: with the answer, or with NULL when the connection was lost, and the request is the owner's again.
-     * Returns false for an answer that makes no sense: then it was as if not called; NULL follows. */
+    /* Called once: with the last answer, or with NULL when the connection was lost, and the request is the owner's
+     * again. Returns false for an answer that makes no sense: then it was as if not called; NULL follows. */
     bool (*answered)(struct cpsd_redis_request *request, const redisReply *reply);
 };
 

@@ -2,15 +2,17 @@
 
 #include "common/buf.h"
 #include "cps/store_internal.h"
+#include "cps/store_redis_command.h"
 #include "cps/store_redis_conn.h"
 #include "cps/store_redis_place.h"
 #include "cps/store_redis_slot.h"
 
 /*
- * The Redis store's parts and who calls whom, from the top: store_redis (operations as requests), _answer (answers as
- * results), _route (which server; redirections, second attempts), then _cluster and _sentinel (where the servers are),
- * _node (a server's connections), _durable (until replicas have it), _sub (arrivals that other processes put there),
- * _check (whether the server is set as it should be). One store a worker: everything here is on the worker's loop.
+ * The Redis store's parts and who calls whom, from the top: store_redis (operations as requests), _plain (those that
+ * need no script), _answer (answers as results), _route (which server; redirections, second attempts), then _cluster
+ * and _sentinel (where the servers are), _node (a server's connections), _durable (until replicas have it), _sub
+ * (arrivals that other processes put there), _check (whether the server is set as it should be). One store a worker:
+ * everything here is on the worker's loop.
  */
 struct redis_store;
 struct redis_node;
@@ -24,8 +26,12 @@ enum {
 #define REDIS_LACK_MAX 16
 #define REDIS_LACK_TEXT 320
 
+#define REDIS_KNOWN 65536
 struct redis_backend {
     struct cpsd_backend base;
+    /* See _plain. */
+    _Atomic uint64_t known[REDIS_KNOWN]; /* boxes that had something in them when one more came */
+    _Atomic uint32_t met, tried;         /* how often of late; puts into boxes that are not known */
     struct cpsd_redis_place place;
     char sha[CPSD_REDIS_SCRIPTS][CPSD_REDIS_SHA_TEXT + 1];
     struct cpsd_buckets *buckets; /* of a cluster, see store_redis.c */
@@ -46,9 +52,17 @@ struct redis_op {
     struct redis_store *store;
     struct redis_node *node; /* that it was sent to */
     struct cpsd_op op;
-    bool is_short;        /* a list of a box that is taken for a short one */
-    int64_t now_us;       /* then: what TIME said */
-    size_t count, octets; /* and the limits */
+    enum {
+        REDIS_BY_SCRIPT,
+        REDIS_SHORT, /* a list of a box that is taken for a short one */
+        REDIS_FRESH, /* a put into a box that is taken for one that is not there */
+    } way;
+    unsigned firsts;         /* short, fresh: answers before the last */
+    int64_t now_us;          /* short: what TIME said */
+    int64_t expires_ms;      /* and when the box expires */
+    size_t count, octets;    /* and the limits */
+    struct stir_view record; /* fresh: within the command */
+    bool lacks;              /* fresh: the server does not know how, or may not */
     unsigned slot;
     uint64_t deadline_ns; /* no attempt is made after it */
     bool claims;
@@ -96,6 +110,7 @@ struct redis_node {
     struct redis_durable durable; /* opened where replicas have to confirm */
     struct redis_sub_conn sub;
     unsigned open; /* connections that have not reported closed */
+    bool lacks;    /* this server cannot make or read fresh boxes */
     bool leaving;  /* closed, and freed with its last connection */
     bool embedded; /* a part of the store */
     bool wanted;   /* while a map is applied */
@@ -170,11 +185,26 @@ void redis_log_refusal(struct redis_store *store, const struct redis_node *node,
 
 /* _top */
 void redis_run_script(struct redis_store *store, const struct cpsd_op *op, const struct cpsd_op_args *what);
-bool redis_on_time(struct cpsd_redis_request *request, const redisReply *reply);
+/* As redis_run_script, of a put whose envelope has the form already that rows have. */
+void redis_run_put(struct redis_store *store, const struct cpsd_op *op, const struct cpsd_op_args *what,
+                   const char *form);
+size_t redis_put_key(char *out, const struct stir_identity *box); /* at most REDIS_KEY_MAX octets, no NUL */
+#define REDIS_KEY_MAX (STIR_IDENTITY_MAX + 8)
+/* Room for that many octets of a command; NULL: no memory, and the operation is completed. */
+struct redis_op *redis_op_new(struct redis_store *store, const struct cpsd_op *op, struct cpsd_redis_arg key,
+                              size_t size);
+
+/* _plain */
+bool redis_run_plain(struct redis_store *store, const struct cpsd_op *op, const struct cpsd_op_args *what);
+void redis_plain_begin(struct redis_op *op);                           /* before an attempt */
+void redis_plain_again(struct redis_op *op);                           /* by the script; frees the op */
+bool redis_plain_answer(struct redis_op *op, const redisReply *reply); /* as redis_take_answer */
 
 /* _answer: false if the answer makes no sense. Else the operation is complete, or, with op->confirm, op->result is set
  */
 bool redis_take_answer(struct redis_op *op, const redisReply *reply);
+/* Rows that have been found to be some, as the result's entries. */
+void redis_complete_list(struct redis_op *op, redisReply *const *rows, size_t octets, struct cpsd_store_result *result);
 
 /* _node */
 void redis_node_open(struct redis_node *node, struct redis_store *store);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define READ_OCTETS 65536
+#define SEND_EVERY 4 /* requests: while the rest of a turn's are read, Redis begins with these */
 #define KEEPALIVE_S 30
 
 struct cpsd_redis_link {
@@ -24,7 +25,8 @@ struct cpsd_redis_link {
     struct stir_buf out;     /* collects */
     struct stir_buf writing; /* is being sent, from `sent` on */
     size_t sent;
-    bool busy; /* with `writing` */
+    unsigned queued; /* requests in `out` */
+    bool busy;       /* with `writing` */
     bool connected, lost, closing, secret;
     unsigned handles;
     redisReader *reader;
@@ -108,6 +110,11 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 
 /* Writing. */
 
+static bool can_send(const struct cpsd_redis_link *link)
+{
+    return !link->closing && !link->lost && !link->busy && link->connected && link->out.len;
+}
+
 static void send_some(struct cpsd_redis_link *link);
 
 static void all_sent(struct cpsd_redis_link *link)
@@ -143,12 +150,13 @@ static void send_rest(struct cpsd_redis_link *link)
 /* One buffer collects while the other is sent. */
 static void send_some(struct cpsd_redis_link *link)
 {
-    if (link->closing || link->lost || link->busy || !link->connected || !link->out.len) {
+    if (!can_send(link)) {
         return;
     }
     struct stir_buf swap = link->writing;
     link->writing = link->out;
     link->out = swap;
+    link->queued = 0;
     link->busy = true;
     uv_buf_t all = uv_buf_init(link->writing.ptr, (unsigned)link->writing.len);
     int n = uv_try_write(&link->to.stream, &all, 1);
@@ -161,6 +169,22 @@ static void send_some(struct cpsd_redis_link *link)
         all_sent(link);
     } else {
         send_rest(link);
+    }
+}
+
+/* In the middle of a turn. Whoever queues does not expect to lose the link over it: what does not go out now, or goes
+ * wrong, is left to on_flush. */
+static void send_early(struct cpsd_redis_link *link)
+{
+    uv_buf_t all = uv_buf_init(link->out.ptr, (unsigned)link->out.len);
+    if (!can_send(link)) {
+        return;
+    }
+    int n = uv_try_write(&link->to.stream, &all, 1);
+    if (n > 0) {
+        link->out.len -= (size_t)n;
+        memmove(link->out.ptr, link->out.ptr + n, link->out.len);
+        link->queued = 0;
     }
 }
 
@@ -183,6 +207,9 @@ bool cpsd_redis_link_write(struct cpsd_redis_link *link, const void *data, size_
     if (link->out.failed) {
         link->out.failed = false;
         return false;
+    }
+    if (++link->queued >= SEND_EVERY && !link->secret) {
+        send_early(link);
     }
     if (link->connected && !link->closing) {
         (void)uv_idle_start(&link->flush, on_flush);

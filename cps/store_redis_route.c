@@ -86,7 +86,7 @@ void redis_send(struct redis_op *op)
 void redis_route(struct redis_op *op)
 {
     uint64_t now = uv_hrtime();
-    op->request.first = op->is_short ? redis_on_time : NULL;
+    redis_plain_begin(op);
     op->request.due_ns = op->deadline_ns > now + PATIENCE_MS * MS ? op->deadline_ns : now + PATIENCE_MS * MS;
     if (now >= op->deadline_ns) {
         redis_op_end(op, STIR_E_UNAVAILABLE);
@@ -141,10 +141,8 @@ static bool on_asked(struct cpsd_redis_request *request, const redisReply *reply
 /* MOVED and ASK. */
 static void redirect(struct redis_op *op, const redisReply *reply)
 {
-    if (op->is_short) { /* two commands, and ASKING is good for one */
-        struct cpsd_op_args what = {.count = op->count, .octets = op->octets};
-        redis_run_script(op->store, &op->op, &what);
-        free(op);
+    if (op->way != REDIS_BY_SCRIPT) { /* several commands, and ASKING is good for one */
+        redis_plain_again(op);
         return;
     }
     static const char asking[] = "*1\r\n$6\r\nASKING\r\n";
@@ -173,6 +171,10 @@ static bool take_error(struct redis_op *op, const redisReply *reply)
 {
     struct redis_store *store = op->store;
     struct redis_node *node = op->node;
+    if (op->way == REDIS_FRESH) { /* the script will be told why */
+        redis_plain_again(op);
+        return true;
+    }
     if (cpsd_redis_error_is(reply, "NOSCRIPT") && reload(op)) {
         return true;
     }

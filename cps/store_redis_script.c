@@ -15,6 +15,10 @@
  *   t1... what was consumed: expires_us, id
  *   <id>  16 octets: "E", arrival_us, expires_us and the row it was put in, or, consumed, "T", expires_us
  *
+ * A box that got one envelope only, as most do, need not have had a script for it (store_redis_fresh.h): then m is all
+ * that it has, and the envelope is in it. Its expiry is the key's, and its arrival what lies a life before that; put
+ * and remove write such a box anew, as above.
+ *
  * Times are Redis' own, 7 octets each. Fields cannot be mistaken: numbers stay below 16 digits. Numbers go to commands
  * as text: Redis prints them as if they were fractions, which takes longer than many a command.
  *
@@ -57,6 +61,21 @@
     "  if #m > 34 then pause, thead, ttail, a, b, low = unp('>I7I5I5I5I5I7', m, 35) end\n" \
     "end\n" \
     "local function row(i) return text('%d', i < b - a and a + i or head + i - b + a) end\n"
+
+/* What m and the key say of a box that was made without a script. The key's expiry has whole milliseconds, rounded down
+ * when it came; a little too late is no harm: what is told, and what comes next, is later still. */
+#define FRESH_TIMES \
+    "  local ms, life = call('PEXPIRETIME', key), unp('>I5', m, 2)\n" \
+    "  if ms < 0 then ms = math.ceil(now / 1000) + life end\n" \
+    "  local arrival, expires = (ms - life) * 1000 + 999, ms * 1000\n" \
+    "  local when = pack('>I7I7', arrival, expires)\n"
+
+/* Writes it anew. */
+#define FRESH_ANEW \
+    "  local record = m\n" \
+    "  m = pack('>I5I5I3I7I7I7', 1, 1, 1, arrival, expires, expires)\n" \
+    "  call('HSET', key, sub(record, 7, 22), 'E' .. when .. '1', '1', when .. sub(record, 7), 'm', m)\n" \
+    "  call('PEXPIREAT', key, text('%d', ms))\n"
 
 /* Makes m anew. */
 #define WRITE \
@@ -173,6 +192,11 @@
     "local id, limit = ARGV[1], tonumber(ARGV[4])\n" \
     "local got = call('HMGET', key, 'm', id)\n" \
     "local m, old = got[1], got[2]\n" \
+    "if m and sub(m, 1, 1) == 'F' then\n" \
+    "  if sub(m, 7, 22) == id then return {1, now, 0, 0, left} end\n" \
+    FRESH_TIMES \
+    FRESH_ANEW \
+    "end\n" \
     READ \
     "if m then\n" \
     "  if old then\n" \
@@ -231,6 +255,10 @@ static const char list[] =
     "local got = after > 0 and {call('HGET', key, 'm')} or\n"
     "  call('HMGET', key, 'm', '1', '2', '3', '4', '5', '6', '7', '8')\n"
     "local m = got[1]\n"
+    "if m and sub(m, 1, 1) == 'F' then\n"
+    FRESH_TIMES
+    "  return {math.max(now, arrival), 0, arrival > after and {when .. sub(m, 7)} or {}}\n"
+    "end\n"
     READ
     FIND
     "local out, size, more, skipped, rows = {}, 0, 0, 0, b - a + tail - head + 1\n"
@@ -272,6 +300,10 @@ static const char get[] =
     CLAIM
     "local got = call('HMGET', key, 'm', ARGV[1])\n"
     "local m, v = got[1], got[2]\n"
+    "if m and sub(m, 1, 1) == 'F' and sub(m, 7, 22) == ARGV[1] then\n"
+    FRESH_TIMES
+    "  return {math.max(now, arrival), when .. sub(m, 7)}\n"
+    "end\n"
     "if not v or sub(v, 1, 1) ~= 'E' or unp('>I7', v, 9) <= now then return {now} end\n"
     READ
     FIND
@@ -285,6 +317,12 @@ static const char take[] =
     "local id = ARGV[1]\n"
     "local got = call('HMGET', key, 'm', id)\n"
     "local m, item = got[1], got[2]\n"
+    "if m and sub(m, 1, 1) == 'F' and sub(m, 7, 22) == id then\n"
+    FRESH_TIMES
+    "  call('HDEL', key, 'm')\n"
+    FRESH_ANEW
+    "  item = 'E' .. when .. '1'\n"
+    "end\n"
     "if not item or sub(item, 1, 1) ~= 'E' or unp('>I7', item, 9) <= now then\n"
     CLAIM_TAKE
     "  return {0, now}\n"

@@ -1,5 +1,6 @@
 #include "cps/store_redis_short.h"
 
+#include "cps/store_redis_fresh.h"
 #include "cps/store_redis_row.h"
 #include "cps/store_redis_script.h"
 
@@ -9,8 +10,16 @@
 
 static const struct cpsd_redis_arg time_command[] = {{"TIME", 4}};
 
+/* PEXPIRETIME key */
+static size_t expiry_command(struct cpsd_redis_arg args[2], struct cpsd_redis_arg key)
+{
+    args[0] = (struct cpsd_redis_arg){"PEXPIRETIME", 11};
+    args[1] = key;
+    return 2;
+}
+
 /* HMGET key m 1 ... 8 */
-static size_t second(struct cpsd_redis_arg args[3 + CPSD_REDIS_SHORT], struct cpsd_redis_arg key)
+static size_t rows_command(struct cpsd_redis_arg args[3 + CPSD_REDIS_SHORT], struct cpsd_redis_arg key)
 {
     static const char digits[] = "12345678";
     _Static_assert(sizeof(digits) - 1 == CPSD_REDIS_SHORT, "a digit for each row");
@@ -26,14 +35,19 @@ static size_t second(struct cpsd_redis_arg args[3 + CPSD_REDIS_SHORT], struct cp
 size_t cpsd_redis_short_size(struct cpsd_redis_arg key)
 {
     struct cpsd_redis_arg args[3 + CPSD_REDIS_SHORT];
-    return cpsd_redis_command_size(time_command, 1) + cpsd_redis_command_size(args, second(args, key));
+    size_t size = cpsd_redis_command_size(time_command, 1);
+    size += cpsd_redis_command_size(args, expiry_command(args, key));
+    return size + cpsd_redis_command_size(args, rows_command(args, key));
 }
 
-size_t cpsd_redis_short_write(char *out, struct cpsd_redis_arg key)
+size_t cpsd_redis_short_write(char *out, struct cpsd_redis_arg key, bool expiry)
 {
     struct cpsd_redis_arg args[3 + CPSD_REDIS_SHORT];
     size_t n = cpsd_redis_command_write(out, time_command, 1);
-    return n + cpsd_redis_command_write(out + n, args, second(args, key));
+    if (expiry) {
+        n += cpsd_redis_command_write(out + n, args, expiry_command(args, key));
+    }
+    return n + cpsd_redis_command_write(out + n, args, rows_command(args, key));
 }
 
 static bool read_digits(int64_t *out, const redisReply *reply)
@@ -99,8 +113,41 @@ static int64_t expires_us(const redisReply *row)
     return number(row->str + CPSD_REDIS_TIME_OCTETS, CPSD_REDIS_TIME_OCTETS);
 }
 
-bool cpsd_redis_short_read(struct cpsd_redis_short *out, const redisReply *reply, int64_t now_us, size_t count,
-                           size_t octets)
+/* The next living row; false where the limits cut it off. */
+static bool take_row(struct cpsd_redis_short *out, redisReply *row, const struct cpsd_redis_short_limits *limits,
+                     size_t *size)
+{
+    if (expires_us(row) <= limits->now_us) {
+        return true;
+    }
+    *size += cpsd_redis_row_text(row);
+    if (out->count == limits->count || (out->count && *size > limits->octets)) {
+        return false;
+    }
+    out->rows[out->count++] = row;
+    return true;
+}
+
+static bool is_fresh(const redisReply *m)
+{
+    return m->type == REDIS_REPLY_STRING && m->len && m->str[0] == CPSD_REDIS_FRESH;
+}
+
+static void read_fresh(struct cpsd_redis_short *out, char *room, const redisReply *m,
+                       const struct cpsd_redis_short_limits *limits)
+{
+    size_t size = 0;
+    out->whole = m->len <= CPSD_REDIS_FRESH_HEAD + STIR_JWE_MAX &&
+                 cpsd_redis_fresh_row(&out->fresh, room, m, limits->expires_ms) &&
+                 cpsd_redis_row_is(&out->fresh, &size);
+    if (out->whole) {
+        out->last_us = number(room, CPSD_REDIS_TIME_OCTETS);
+        (void)take_row(out, &out->fresh, limits, &size);
+    }
+}
+
+bool cpsd_redis_short_read(struct cpsd_redis_short *out, char *room, const redisReply *reply,
+                           const struct cpsd_redis_short_limits *limits)
 {
     struct bounds bounds = {.head = 1};
     size_t size = 0;
@@ -108,25 +155,19 @@ bool cpsd_redis_short_read(struct cpsd_redis_short *out, const redisReply *reply
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 1 + CPSD_REDIS_SHORT) {
         return false;
     }
-    out->whole = reply->element[0]->type == REDIS_REPLY_NIL ||
-                 (read_bounds(&bounds, reply->element[0]) && bounds.tail <= CPSD_REDIS_SHORT && !bounds.gap);
+    const redisReply *m = reply->element[0];
+    if (is_fresh(m)) {
+        read_fresh(out, room, m, limits);
+        return true;
+    }
+    out->whole =
+        m->type == REDIS_REPLY_NIL || (read_bounds(&bounds, m) && bounds.tail <= CPSD_REDIS_SHORT && !bounds.gap);
     out->last_us = bounds.last_us;
     for (int64_t i = bounds.head; out->whole && !out->more && i <= bounds.tail; i++) {
         redisReply *row = reply->element[i];
-        if (is_gone(row)) {
-            continue;
-        }
-        if (!cpsd_redis_row_is(row, &(size_t){0})) {
-            out->whole = false;
-            break;
-        }
-        if (expires_us(row) <= now_us) {
-            continue;
-        }
-        size += cpsd_redis_row_text(row);
-        out->more = out->count == count || (out->count && size > octets);
-        if (!out->more) {
-            out->rows[out->count++] = row;
+        if (!is_gone(row)) {
+            out->whole = cpsd_redis_row_is(row, &(size_t){0});
+            out->more = out->whole && !take_row(out, row, limits, &size);
         }
     }
     return true;

@@ -391,21 +391,36 @@ class RedisUnix(Boxes, Case):
             ciphertext = body.split(".")[3]  # is kept without its base64url
             self.assertTrue(base64.urlsafe_b64decode(ciphertext + "=" * (-len(ciphertext) % 4)) in content)
 
+    def commands(self, requests):
+        """The names of Redis' commands while cpsd serves them; all are answered with 200 or 201."""
+        with self.server.connect() as connection, self.database.client() as monitor:
+            monitor.call("MONITOR")
+            for method, target, sent in requests:
+                self.assertIn(connection.request(method, target, sent).status, (200, 201))
+            with self.database.client() as client:
+                client.call("ECHO", "over")
+            seen = iter(lambda: self.command_of(monitor.reply()), "echo")
+            return [name for name in seen if name != "ping"]  # a subscriber's sign of life
+
     def test_one_round_trip_a_request(self):
         dest = self.number()
         body = self.put(self.server, dest)
-        path = f"/cps/{dest}/ppts/{envelope_id(body)}"
-        for method, target, sent in [("POST", f"/cps/{dest}/ppts", body), ("GET", f"/cps/{dest}/ppts", None),
-                                     ("GET", path, None)]:  # fmt: skip
-            with self.server.connect() as connection, self.database.client() as monitor:
-                monitor.call("MONITOR")
-                for _ in range(10):
-                    self.assertEqual(connection.request(method, target, sent).status, 200)
-                with self.database.client() as client:
-                    client.call("ECHO", "over")
-                seen = list(iter(lambda: self.command_of(monitor.reply()), "echo"))
-            # TIME travels with the command behind it
-            self.assertEqual(len([name for name in seen if name and name != "time"]), 10, seen)
+        self.put(self.server, dest)  # from now on cpsd knows that there is a box
+        box = f"/cps/{dest}/ppts"
+        for request in [("POST", box, body), ("GET", box, None), ("GET", f"{box}/{envelope_id(body)}", None)]:
+            seen = self.commands([request] * 10)
+            # these travel with the command behind them
+            plain = [name for name in seen if name and name not in ("time", "pexpiretime")]
+            self.assertEqual(len(plain), 10, seen)
+
+    def test_no_script_for_a_new_box(self):
+        """The first envelope for a number, and looking for it; the second one finds that there is a box."""
+        made = ["multi", "hsetnx", "pexpire", "publish", "exec"]
+        boxes = [f"/cps/{self.number()}/ppts" for _ in range(5)]
+        self.assertEqual(self.commands([("POST", box, envelope()) for box in boxes]), made * 5)
+        self.assertEqual(self.commands([("GET", box, None) for box in boxes]), ["time", "pexpiretime", "hmget"] * 5)
+        seen = self.commands([("POST", boxes[0], envelope())] * 2)
+        self.assertEqual([name for name in seen if name], [*made, "evalsha", "evalsha"])
 
     def command_of(self, line):
         """'1763762400.1 [0 unix:/x] "EVALSHA" ...' -> "evalsha"; None for what a script did inside Redis."""

@@ -72,7 +72,8 @@ class Operator(Case):
         route = seen["routes"]["publish"]
         self.assertGreater(route["2xx"], 0)
         self.assertGreater(route["4xx"], 0)
-        self.assertAlmostEqual(route["per_s"], route["2xx"] + route["4xx"], delta=0.001)
+        # counters go on while they are read: one request may be in one of them and not yet in the other
+        self.assertAlmostEqual(route["per_s"], route["2xx"] + route["4xx"], delta=2.001 / seen["seconds"])
         self.assertGreater(route["p99_ms"], 0)
         self.assertGreaterEqual(route["p99_ms"], route["p50_ms"])
         self.assertGreaterEqual(seen["connections"], 1)

@@ -17,6 +17,7 @@ struct redis_fake {
     const char *greeting; /* NULL: a good one */
     const char *answer;   /* to each request */
     size_t answer_len;
+    bool fresh;   /* also to a put that needs no script; else that one hears that there is a box already */
     bool hang_up; /* after an answer */
     int listener, stop[2];
     pthread_t thread;
@@ -69,9 +70,14 @@ static inline void fake_serve(const struct redis_fake *fake, int fd)
             return;
         }
     }
+    static const char there[] = "+OK\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n*3\r\n:0\r\n:0\r\n:0\r\n";
     bool on = fake_send(fd, greeting, strlen(greeting));
     for (n = 0; on && fake_read(fake, fd, text, sizeof(text), &n);) {
-        if (memmem(text, n, "EVALSHA", 7) || memmem(text, n, "HMGET", 5)) {
+        bool made = memmem(text, n, "EXEC\r\n", 6) != NULL;
+        if (made && !fake->fresh) {
+            on = fake_send(fd, there, sizeof(there) - 1);
+            n = 0;
+        } else if (made || memmem(text, n, "EVALSHA", 7) || memmem(text, n, "HMGET", 5)) {
             on = fake_send(fd, fake->answer, fake->answer_len) && !fake->hang_up;
             n = 0;
         }

@@ -45,9 +45,13 @@ enum { IDS = 1500, STEPS = 1500, ROUNDS = 8, SHORT_MS = 1200 };
 struct pair {
     struct harness memory, redis;
     uint64_t random;
-    uint64_t times[2][IDS * ROUNDS * 2]; /* cursors that were seen, the same one of both */
-    size_t seen;
+    struct {
+        uint64_t times[2][IDS * ROUNDS * 2]; /* cursors that were seen, the same one of both stores */
+        size_t seen;
+    } of[2]; /* each box */
 };
+
+static const char *const boxes[] = {BOX, "im:a@example.com"};
 
 static unsigned chance(struct pair *p, unsigned below)
 {
@@ -55,26 +59,30 @@ static unsigned chance(struct pair *p, unsigned below)
     return (unsigned)(p->random >> 33) % below;
 }
 
-static void same_list(struct pair *p, const char *box, size_t cursor, size_t count, size_t octets)
+static void same_list(struct pair *p, size_t which, size_t cursor, size_t count, size_t octets)
 {
-    struct outcome a = harness_list(&p->memory, box, cursor ? (int64_t)p->times[0][cursor - 1] : 0, count, octets);
-    struct outcome b = harness_list(&p->redis, box, cursor ? (int64_t)p->times[1][cursor - 1] : 0, count, octets);
+    uint64_t(*times)[IDS * ROUNDS * 2] = p->of[which].times;
+    size_t *seen = &p->of[which].seen;
+    struct outcome a =
+        harness_list(&p->memory, boxes[which], cursor ? (int64_t)times[0][cursor - 1] : 0, count, octets);
+    struct outcome b = harness_list(&p->redis, boxes[which], cursor ? (int64_t)times[1][cursor - 1] : 0, count, octets);
     CU_ASSERT_EQUAL(a.result.code, b.result.code);
     UNIT_CHECK(a.result.count == b.result.count, "%zu in memory, %zu in Redis", a.result.count, b.result.count);
     UNIT_CHECK(a.result.more == b.result.more, "more: %d in memory, %d in Redis", a.result.more, b.result.more);
     for (size_t i = 0; i < a.result.count && i < b.result.count && i < HARNESS_ENTRIES; i++) {
         UNIT_CHECK(memcmp(a.entries[i].id, b.entries[i].id, CPSD_ID_OCTETS) == 0, "entry %zu", i);
         UNIT_STR(a.text[i], b.text[i], "envelope");
-        if (p->seen < IDS * ROUNDS) {
-            p->times[0][p->seen] = (uint64_t)a.entries[i].arrival_us;
-            p->times[1][p->seen++] = (uint64_t)b.entries[i].arrival_us;
+        if (*seen < IDS * ROUNDS) {
+            times[0][*seen] = (uint64_t)a.entries[i].arrival_us;
+            times[1][(*seen)++] = (uint64_t)b.entries[i].arrival_us;
         }
     }
 }
 
 /* puts: how many of a hundred are */
-static void step(struct pair *p, const char *box, unsigned puts)
+static void step(struct pair *p, size_t which, unsigned puts)
 {
+    const char *box = boxes[which];
     unsigned id = chance(p, IDS);
     unsigned what = chance(p, 100);
     char text[32];
@@ -93,14 +101,14 @@ static void step(struct pair *p, const char *box, unsigned puts)
         UNIT_CHECK(a.result.code == b.result.code, "id %u there", id);
         UNIT_STR(a.text[0], b.text[0], "envelope");
     } else {
-        same_list(p, box, p->seen ? chance(p, (unsigned)p->seen + 1) : 0, 1 + chance(p, 40), 1 + chance(p, 400));
+        size_t seen = p->of[which].seen;
+        same_list(p, which, seen ? chance(p, (unsigned)seen + 1) : 0, 1 + chance(p, 40), 1 + chance(p, 400));
     }
 }
 
 static void same_history(void)
 {
     static struct pair pair;
-    static const char *const boxes[] = {BOX, "im:a@example.com"};
     static const unsigned puts[] = {80, 50, 20, 45};
     struct pair *p = &pair;
     p->random = 20240229;
@@ -109,11 +117,11 @@ static void same_history(void)
     }
     for (int round = 0; round < ROUNDS; round++) {
         for (int i = 0; i < STEPS; i++) {
-            step(p, boxes[chance(p, 8) == 0], puts[round % 4]);
+            step(p, chance(p, 8) == 0, puts[round % 4]);
         }
         (void)harness_run(&p->memory, SHORT_MS + 10, NULL);
-        same_list(p, boxes[0], 0, HARNESS_ENTRIES, 1 << 20);
-        same_list(p, boxes[1], 0, HARNESS_ENTRIES, 1 << 20);
+        same_list(p, 0, 0, HARNESS_ENTRIES, 1 << 20);
+        same_list(p, 1, 0, HARNESS_ENTRIES, 1 << 20);
     }
     UNIT_CHECK(redis_number(&server, "HLEN " KEY) < 4 * IDS, "%ld fields", redis_number(&server, "HLEN " KEY));
     harness_close(&p->memory);

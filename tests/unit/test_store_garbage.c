@@ -21,6 +21,7 @@ static enum stir_code one(struct harness *h, char op)
 {
     switch (op) {
     case 'p':
+    case 'f': /* into a box that may not be there */
         return harness_put(h, DEST, 1, "x", 1000).result.code;
     case 's': /* a box that may be short */
         return harness_list(h, DEST, 0, 10, 1000).result.code;
@@ -40,6 +41,10 @@ static enum stir_code one(struct harness *h, char op)
 #define SIXTY "0123456789abcdefghijklmnopqrst0123456789abcdefghijklmnopqrst"
 
 #define CLOCK "*2\r\n$10\r\n1763762400\r\n$6\r\n123456\r\n"
+#define AGES CLOCK ":-2\r\n"            /* and no expiry */
+#define SOON CLOCK ":1763762410000\r\n" /* expires in ten seconds */
+#define RECORD(life) "F" life ID "E"
+#define QUEUED "+OK\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n"
 #define NILS "$-1\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n"
 
 /* For answers with NUL inside. */
@@ -62,7 +67,10 @@ static const struct answer {
     ROW('l', "*3\r\n:1000\r\n:0\r\n*0\r\n", STIR_OK, true),
     ROW('l', "*3\r\n:1000\r\n:0\r\n*1\r\n$33\r\n" HEAD "xy\r\n", STIR_OK, true),
     ROW('l', "*3\r\n:1000\r\n:0\r\n*1\r\n$93\r\n" PACKED "\1" SIXTY "u\r\n", STIR_OK, true),
-    ROW('s', CLOCK "*9\r\n" NILS "$-1\r\n$-1\r\n", STIR_OK, true),
+    ROW('s', AGES "*9\r\n" NILS "$-1\r\n$-1\r\n", STIR_OK, true),
+    ROW('s', SOON "*9\r\n$25\r\n" RECORD("\0\0\0\100\0") "xy\r\n" NILS "$-1\r\n", STIR_OK, true),
+    ROW('f', QUEUED "*3\r\n:1\r\n:1\r\n:0\r\n", STIR_OK, true),
+    ROW('f', QUEUED "*3\r\n:1\r\n:1\r\n-NOPERM no\r\n", STIR_OK, true),
     ROW('g', "*1\r\n:1000\r\n", STIR_E_NOT_FOUND, true),
     ROW('g', "*2\r\n:1000\r\n$31\r\n" HEAD "\r\n", STIR_OK, true),
     ROW('g', "*2\r\n:1000\r\n$93\r\n" PACKED "\1" SIXTY "u\r\n", STIR_OK, true),
@@ -112,12 +120,22 @@ static const struct answer {
     ROW('l', "*3\r\n:1000\r\n:0\r\n*1\r\n$92\r\n" PACKED "\1" SIXTY "\r\n", STIR_E_UNAVAILABLE, false),
     ROW('g', "*2\r\n:1000\r\n$93\r\n" PACKED "\2" SIXTY "u\r\n", STIR_E_UNAVAILABLE, false),
     ROW('g', "*2\r\n:1000\r\n$93\r\n" PACKED "\3" SIXTY "u\r\n", STIR_E_UNAVAILABLE, false),
-    ROW('s', CLOCK "*0\r\n", STIR_E_UNAVAILABLE, false),
-    ROW('s', CLOCK "*8\r\n" NILS "$-1\r\n", STIR_E_UNAVAILABLE, false),
-    ROW('s', CLOCK "*10\r\n" NILS "$-1\r\n$-1\r\n$-1\r\n", STIR_E_UNAVAILABLE, false),
-    ROW('s', CLOCK "+OK\r\n", STIR_E_UNAVAILABLE, false),
-    ROW('s', CLOCK "-ERR no\r\n", STIR_E_UNAVAILABLE, true),
-    ROW('s', "-ERR no\r\n-ERR no\r\n", STIR_E_UNAVAILABLE, true),
+    ROW('s', AGES "*0\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('s', AGES "*8\r\n" NILS "$-1\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('s', AGES "*10\r\n" NILS "$-1\r\n$-1\r\n$-1\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('s', AGES "+OK\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('s', AGES "-ERR no\r\n", STIR_E_UNAVAILABLE, true),
+    ROW('s', "-ERR no\r\n-ERR no\r\n-ERR no\r\n", STIR_E_UNAVAILABLE, true),
+    ROW('s', CLOCK "$1\r\n1\r\n*9\r\n" NILS "$-1\r\n$-1\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('f', QUEUED "*3\r\n:1\r\n:0\r\n:0\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('f', QUEUED "*3\r\n:2\r\n:2\r\n:0\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('f', QUEUED "*3\r\n$1\r\n1\r\n:1\r\n:0\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('f', QUEUED "*2\r\n:1\r\n:1\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('f', QUEUED "*-1\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('f', QUEUED ":1\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('f', "+OK\r\n:1\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('f', "*0\r\n", STIR_E_UNAVAILABLE, false),
+    ROW('f', QUEUED, STIR_E_UNAVAILABLE, false),
     ROW('s', "*1\r\n$10\r\n1763762400\r\n*9\r\n" NILS "$-1\r\n$-1\r\n", STIR_E_UNAVAILABLE, false),
     ROW('s', "*2\r\n$10\r\n1763762400\r\n$7\r\n1000000\r\n*9\r\n", STIR_E_UNAVAILABLE, false),
     ROW('s', "*2\r\n$10\r\n176376240x\r\n$1\r\n1\r\n*9\r\n", STIR_E_UNAVAILABLE, false),
@@ -158,7 +176,7 @@ static const struct answer {
 
 static void check_answer(const struct answer *row, bool hang_up)
 {
-    struct redis_fake fake = {.answer = row->text, .answer_len = row->len, .hang_up = hang_up};
+    struct redis_fake fake = {.answer = row->text, .answer_len = row->len, .fresh = row->op == 'f', .hang_up = hang_up};
     struct cpsd_store_stats stats;
     struct harness h;
     char url[128], label[128];
