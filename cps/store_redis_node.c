@@ -12,7 +12,6 @@ static void on_up(void *owner)
     cpsd_count(&store->base.counters.connections_up, 1);
     cpsd_count(&store->base.counters.reconnects, store->was_up);
     store->was_up = true;
-    node->lacks = false;
     redis_check(node);
 }
 

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /*
  * Where a request goes, and what becomes of it there. Behind a cluster or Sentinels another server may take over: what
@@ -172,6 +173,7 @@ static bool take_error(struct redis_op *op, const redisReply *reply)
     struct redis_store *store = op->store;
     struct redis_node *node = op->node;
     if (op->way == REDIS_FRESH) { /* the script will be told why */
+        op->lacks |= !cpsd_redis_error_is(reply, "EXECABORT") || strstr(reply->str, "NOPERM");
         redis_plain_again(op);
         return true;
     }
