@@ -70,12 +70,11 @@
     "  local arrival, expires = (ms - life) * 1000 + 999, ms * 1000\n" \
     "  local when = pack('>I7I7', arrival, expires)\n"
 
-/* Writes it anew. */
+/* Writes it anew. Its expiry stays the key's; to set the same again could delete it, since time goes on meanwhile. */
 #define FRESH_ANEW \
     "  local record = m\n" \
     "  m = pack('>I5I5I3I7I7I7', 1, 1, 1, arrival, expires, expires)\n" \
-    "  call('HSET', key, sub(record, 7, 22), 'E' .. when .. '1', '1', when .. sub(record, 7), 'm', m)\n" \
-    "  call('PEXPIREAT', key, text('%d', ms))\n"
+    "  call('HSET', key, sub(record, 7, 22), 'E' .. when .. '1', '1', when .. sub(record, 7), 'm', m)\n"
 
 /* Makes m anew. */
 #define WRITE \
@@ -317,11 +316,12 @@ static const char take[] =
     "local id = ARGV[1]\n"
     "local got = call('HMGET', key, 'm', id)\n"
     "local m, item = got[1], got[2]\n"
+    "local ends\n"
     "if m and sub(m, 1, 1) == 'F' and sub(m, 7, 22) == id then\n"
     FRESH_TIMES
-    "  call('HDEL', key, 'm')\n"
+    "  call('HDEL', key, 'm')\n" /* and the key with it */
     FRESH_ANEW
-    "  item = 'E' .. when .. '1'\n"
+    "  item, ends = 'E' .. when .. '1', ms\n"
     "end\n"
     "if not item or sub(item, 1, 1) ~= 'E' or unp('>I7', item, 9) <= now then\n"
     CLAIM_TAKE
@@ -341,6 +341,7 @@ static const char take[] =
     COMPACT
     WRITE
     "call('HSET', key, 'm', m)\n"
+    "if ends then call('PEXPIREAT', key, text('%d', ends)) end\n"
     "return {1, now}\n";
 
 static const char once[] =

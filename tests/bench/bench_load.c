@@ -136,6 +136,7 @@ static void make_tls(struct load *load)
     }
     SSL_CTX_set_verify(load->ctx, SSL_VERIFY_PEER, NULL);
     SSL_CTX_set_mode(load->ctx, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_read_ahead(load->ctx, 1); /* one system call for a record, not two */
 }
 
 /* ---- requests and answers ---- */

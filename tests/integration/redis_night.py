@@ -110,6 +110,7 @@ def find(server, acknowledged):
 def cluster_events(farm, rest, long):
     """(what is done, how) in turn."""
     victim = farm.servers[0]
+    held = [slot for slot in range(0, 16384, 1000) if farm.owner(slot) is victim]
     key = "cps:{12150000000}"
 
     def kill():
@@ -117,6 +118,9 @@ def cluster_events(farm, rest, long):
         time.sleep(rest)
 
     def taken_over():
+        # until they have noticed, they say that all is well; and a primary that is back before that has what was in its
+        # file, not what its replica has
+        until(lambda: all(farm.owner(slot) is not victim for slot in held), 60, "its slots are somebody else's")
         others = [server for server in farm.servers if server is not victim]
         until(lambda: all(farm.info(server)["cluster_state"] == "ok" for server in others), 60, "another takes over")
         time.sleep(rest)
