@@ -446,7 +446,7 @@ static bool set(struct load_options *o, const char *name, const char *value)
     } else if (strcmp(name, "--base") == 0) {
         good = number(value, 1, UINT64_C(100000000000000), &o->base);
     } else if (strcmp(name, "--boxes") == 0) {
-        good = number(value, 1, 100000000, &o->boxes);
+        good = number(value, 1, 1000000000, &o->boxes);
     } else if (strcmp(name, "--first") == 0) {
         good = number(value, 0, UINT64_C(1) << 60, &o->first);
     } else if (strcmp(name, "--count") == 0) {

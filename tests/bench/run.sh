@@ -50,8 +50,9 @@ mkdir -p "$dir"
 OCTETS=1000 # of an envelope
 CONNECTIONS=32
 PUBLISH_BASE=12000000000 ONE_BASE=13000000000 FOUR_BASE=14000000000 GROW_BASE=15000000000 MEMORY_BASE=16000000000
-STEP=10000000 # numbers of requests that one run has to itself: no two publish the same
-WHATS=(publish retrieve-1 retrieve-4)
+AGAIN_BASE=17000000000
+STEP=2000000 # numbers of requests that one run has to itself: no two publish the same
+WHATS=(publish publish-again retrieve-1 retrieve-4)
 
 # shellcheck source=tests/bench/servers.sh
 . "$here/servers.sh"
@@ -74,10 +75,12 @@ load() {
     "$programs/tests/bench_load" "$2" "${to[@]}" --octets $OCTETS --connections $CONNECTIONS "${@:3}"
 }
 
-# arguments_of WHAT: what one run is asked to do.
+# arguments_of WHAT: what one run is asked to do. publish: each to a number that has nothing yet, as most messages in
+# life; publish-again: to the same 50,000 numbers in turn, more than one a second to each.
 arguments_of() {
     case $1 in
-        publish) echo "publish --base $PUBLISH_BASE --boxes 50000" ;;
+        publish) echo "publish --base $PUBLISH_BASE --boxes 1000000000" ;;
+        publish-again) echo "publish --base $AGAIN_BASE --boxes 50000" ;;
         retrieve-1) echo "retrieve --base $ONE_BASE --boxes $boxes" ;;
         retrieve-4) echo "retrieve --base $FOUR_BASE --boxes $boxes" ;;
     esac
