@@ -24,30 +24,38 @@ static bool network_name(char out[CPSD_BUCKET_NAME], const struct in6_addr *addr
     return true;
 }
 
-static void add(struct cpsd_spend *spend, const char *name, int64_t per_s, int64_t burst_s, unsigned cost)
+static struct cpsd_bucket bucket_of(int64_t per_s, int64_t burst_s)
 {
-    struct cpsd_bucket *bucket = &spend->bucket[spend->count++];
     int64_t burst = per_s * burst_s;
-    *bucket =
-        (struct cpsd_bucket){.per_s = (uint32_t)per_s, .burst = (uint32_t)(burst < UINT32_MAX ? burst : UINT32_MAX)};
-    bucket->cost = cost < bucket->burst ? cost : bucket->burst; /* what is more than it ever holds would never pass */
-    memcpy(bucket->name, name, strnlen(name, sizeof(bucket->name) - 1) + 1);
+    return (struct cpsd_bucket){.per_s = (uint32_t)per_s, .burst = (uint32_t)(burst < UINT32_MAX ? burst : UINT32_MAX)};
+}
+
+struct cpsd_bucket cpsd_limits_of_spc(const struct cpsd_config *config, struct stir_view spc)
+{
+    struct cpsd_bucket bucket = bucket_of(config->publish_by_spc, config->burst_s);
+    (void)snprintf(bucket.name, sizeof(bucket.name), "spc:%.*s", (int)spc.len, spc.ptr);
+    return bucket;
+}
+
+static void add(struct cpsd_spend *spend, struct cpsd_bucket bucket, unsigned cost)
+{
+    bucket.cost = cost < bucket.burst ? cost : bucket.burst; /* what is more than it ever holds would never pass */
+    spend->bucket[spend->count++] = bucket;
 }
 
 void cpsd_limits_publish(struct cpsd_spend *out, const struct cpsd_request *request, unsigned cost)
 {
     const struct cpsd_config *config = request->service->config;
-    char name[CPSD_BUCKET_NAME];
+    struct cpsd_bucket network = bucket_of(config->publish_by_address, config->burst_s);
     out->count = 0;
     if (config->publish_by_spc && request->caller.spc[0]) {
-        (void)snprintf(name, sizeof(name), "spc:%s", request->caller.spc);
-        add(out, name, config->publish_by_spc, config->burst_s, cost);
+        add(out, cpsd_limits_of_spc(config, stir_view_str(request->caller.spc)), cost);
     }
-    if (config->publish_by_address && network_name(name, &request->caller.address)) {
-        add(out, name, config->publish_by_address, config->burst_s, cost);
+    if (config->publish_by_address && network_name(network.name, &request->caller.address)) {
+        add(out, network, cost);
     }
     if (config->publish_by_destination) {
-        add(out, "", config->publish_by_destination, config->burst_s, cost);
+        add(out, bucket_of(config->publish_by_destination, config->burst_s), cost); /* has the box's own name: none */
     }
 }
 
@@ -103,12 +111,12 @@ void cpsd_limits_refuse(struct cpsd_request *request, const struct cpsd_spend *s
 bool cpsd_limits_read(struct cpsd_request *request)
 {
     const struct cpsd_config *config = request->service->config;
-    char name[CPSD_BUCKET_NAME];
+    struct cpsd_bucket network = bucket_of(config->read_by_address, config->burst_s);
     struct cpsd_spend spend = {.count = 0};
-    if (!config->read_by_address || !network_name(name, &request->caller.address)) {
+    if (!config->read_by_address || !network_name(network.name, &request->caller.address)) {
         return true;
     }
-    add(&spend, name, config->read_by_address, config->burst_s, 1);
+    add(&spend, network, 1);
     struct cpsd_spent spent = cpsd_buckets_spend(request->service->reads, &spend, "", (int64_t)(uv_hrtime() / 1000));
     if (spent.refused) {
         cpsd_limits_refuse(request, &spend, spent.which, spent.wait_us / 1000 + 1);

@@ -12,6 +12,9 @@
  * IPv6 /64) and of the destination's box, as far as the configuration has them. */
 void cpsd_limits_publish(struct cpsd_spend *out, const struct cpsd_request *request, unsigned cost);
 
+/* The bucket of a service provider code, of no cost yet. */
+struct cpsd_bucket cpsd_limits_of_spc(const struct cpsd_config *config, struct stir_view spc);
+
 /* Adds RateLimit-Limit, -Remaining and -Reset (draft-ietf-httpapi-ratelimit-headers) to an answer; `room` holds their
  * texts until it was sent. Nothing where no bucket is in use. */
 #define CPSD_LIMITS_ROOM 72

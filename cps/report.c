@@ -1,5 +1,6 @@
 #include "cps/report.h"
 
+#include "cps/limits.h"
 #include "cps/ppts_common.h"
 #include "cps/problem.h"
 
@@ -76,12 +77,8 @@ static void publisher_found(void *arg, const struct cpsd_store_result *result)
         accept_report(request);
         return;
     }
-    struct stir_view spc = result->entries[0].envelope;
-    int64_t burst = config->publish_by_spc * config->burst_s;
-    struct cpsd_bucket bucket = {.per_s = (uint32_t)config->publish_by_spc,
-                                 .burst = (uint32_t)(burst < UINT32_MAX ? burst : UINT32_MAX),
-                                 .cost = (uint32_t)config->report_cost};
-    (void)snprintf(bucket.name, sizeof(bucket.name), "spc:%.*s", (int)spc.len, spc.ptr);
+    struct cpsd_bucket bucket = cpsd_limits_of_spc(config, result->entries[0].envelope);
+    bucket.cost = (uint32_t)config->report_cost;
     stir_log_plain(request->service->log, STIR_LOG_NOTICE, "report: an envelope that %s published is bogus",
                    bucket.name);
     cpsd_store_owe(request->service->store, &bucket, paid, request);

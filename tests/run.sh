@@ -2,8 +2,8 @@
 # Runs everything that must pass, from a clean clone on: tests/run.sh [--preset dev|asan|tsan|clang] [--only PATTERN]
 #
 # A stage is one line, "ok|FAIL name seconds"; what it printed is in build/test-logs/. The last line is
-# "N passed, N failed" and counts test cases: those of CUnit and unittest, and each other stage as one. Unit tests run
-# two at a time.
+# "N passed, N failed" and counts test cases: those of CUnit and unittest, and each other stage as one. Unit and
+# integration tests run two at a time, but for those with a line "# alone: WHY".
 #   --preset NAME   only what belongs to one build; without it dev has all stages, clang is built, asan and tsan run
 #                   the unit, fuzz and integration tests again
 #   --only PATTERN  only stages whose name matches the regular expression, and the builds that they need
@@ -91,8 +91,8 @@ sanitize() {
     [[ ! -e tests/tsan.supp ]] || TSAN_OPTIONS+=":suppressions=$home/tests/tsan.supp"
 }
 
-# begin KIND NAME COMMAND...: starts a stage. KIND: cunit, unittest, script. What is begun is ended in the same order.
-begun=()
+# begin KIND NAME COMMAND...: starts a stage. KIND: cunit, unittest, script.
+declare -A begun=() # by process: kind, name, when
 begin() {
     local kind=$1 name=$2 log reports
     shift 2
@@ -104,19 +104,19 @@ begin() {
         sanitize "$reports"
         exec timeout -k 10 "$STAGE_LIMIT_S" "$@"
     ) >"$log" 2>&1 </dev/null &
-    begun+=("$! $kind $name $EPOCHREALTIME")
+    begun[$!]="$kind $name $EPOCHREALTIME"
 }
 
-# Waits for the stage that was begun first, prints its line, counts its cases; false if it failed.
+# Waits until a stage that was begun is over, prints its line, counts its cases; false if it failed.
 end() {
     local child kind name start status=0 seconds log reports
-    read -r child kind name start <<<"${begun[0]}"
-    begun=("${begun[@]:1}")
+    running=("${!begun[@]}")
+    wait -n -p child "${running[@]}" 2>/dev/null || status=$?
+    read -r kind name start <<<"${begun[$child]}"
+    unset "begun[$child]"
+    running=("${!begun[@]}")
     log=$logs/${name//\//-}.log
     reports=$logs/${name//\//-}.reports
-    running=("$child" "${begun[@]%% *}")
-    wait "$child" 2>/dev/null || status=$?
-    running=("${begun[@]%% *}")
     ((status != 124)) || echo "stopped after $STAGE_LIMIT_S seconds" >>"$log"
     if compgen -G "$reports/*" >/dev/null; then
         status=99
@@ -147,12 +147,11 @@ stage() {
     end
 }
 
-# A stage beside another one: unit tests wait more than they work, and open no ports that others could want.
+# A stage beside another one: most tests wait more than they work.
 stage_beside() {
     ((${#begun[@]} < 2)) || end
     begin "$@"
 }
-
 
 finish() {
     ((skipped == 0)) || echo "$skipped skipped"
@@ -176,6 +175,15 @@ runs_with() {
     local presets
     presets=$(sed -n 's/^# presets: *//p' "$1" | head -n 1)
     [[ " ${presets:-dev asan tsan} " == *" $2 "* ]]
+}
+
+# How an integration test is run: what measures time, or memory, or takes both processors, is by itself.
+beside() { # NAME
+    if grep -q '^# alone: ' "tests/integration/${1##*/}.py"; then
+        echo stage
+    else
+        echo stage_beside
+    fi
 }
 
 # The names of a preset's stages, in order, each with its kind and command: "kind name command...".
@@ -228,6 +236,7 @@ run_preset() {
         # shellcheck disable=SC2086 # words are what it is made of
         case $line in
             cunit*) stage_beside $line ;;
+            unittest*) "$(beside "$(cut -d' ' -f2 <<<"$line")")" $line ;;
             *) stage $line ;;
         esac
     done

@@ -1,4 +1,5 @@
 """Two sidecars and a CPS with much under way at once, as much of it as possible on other threads."""
+# alone: takes both processors
 import unittest
 
 import smpp_pdu
