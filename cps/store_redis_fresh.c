@@ -50,12 +50,14 @@ struct commands {
 };
 
 /* The record is the first command's last argument. */
-static void compose(struct commands *out, struct cpsd_redis_arg key, int64_t ttl_ms, struct cpsd_redis_arg record)
+static void compose(struct commands *out, struct cpsd_redis_arg key, int64_t ttl_ms, struct cpsd_redis_arg record,
+                    const char *publish)
 {
     *out = (struct commands){
-        .args = {{{"HSETNX", 6}, key, {"m", 1}, record}, {{"PEXPIRE", 7}, key, {0}, {"NX", 2}}, {{"PUBLISH", 7}, key}},
+        .args = {{{"HSETNX", 6}, key, {"m", 1}, record}, {{"PEXPIRE", 7}, key, {0}, {"NX", 2}}, {{0}, key}},
         .counts = {4, 4, 3},
     };
+    out->args[2][0] = cpsd_redis_arg_text(publish);
     out->args[1][2] = cpsd_redis_arg_number(out->digits, ttl_ms);
 }
 
@@ -63,7 +65,7 @@ size_t cpsd_redis_fresh_size(struct cpsd_redis_arg key, struct cpsd_redis_arg re
 {
     struct commands commands;
     size_t size = sizeof(begin) + sizeof(end);
-    compose(&commands, key, INT64_MAX, record);
+    compose(&commands, key, INT64_MAX, record, "SPUBLISH");
     for (size_t i = 0; i < COMMANDS; i++) {
         size += cpsd_redis_command_size(commands.args[i], commands.counts[i]);
     }
@@ -71,11 +73,11 @@ size_t cpsd_redis_fresh_size(struct cpsd_redis_arg key, struct cpsd_redis_arg re
 }
 
 size_t cpsd_redis_fresh_write(char *out, size_t *record_at, struct cpsd_redis_arg key, int64_t ttl_ms,
-                              struct cpsd_redis_arg record)
+                              struct cpsd_redis_arg record, const char *publish)
 {
     struct commands commands;
     size_t n = sizeof(begin) - 1;
-    compose(&commands, key, ttl_ms, record);
+    compose(&commands, key, ttl_ms, record, publish);
     memcpy(out, begin, n);
     for (size_t i = 0; i < COMMANDS; i++) {
         n += cpsd_redis_command_write(out + n, commands.args[i], commands.counts[i]);

@@ -15,7 +15,7 @@
  * it has in one field; where there is a box already it does nothing, and the script has to be asked. How a box looks is
  * described beside the scripts.
  *
- *     MULTI; HSETNX box m record; PEXPIRE box life NX; PUBLISH box ""; EXEC
+ *     MULTI; HSETNX box m record; PEXPIRE box life NX; PUBLISH box ""; EXEC        (SPUBLISH in a cluster)
  *
  * PEXPIRE's NX, and PEXPIRETIME, with which such a box is read, came with Redis 7.0.
  *
@@ -47,10 +47,10 @@ void cpsd_redis_fresh_record(uint8_t *out, const struct cpsd_redis_fresh *fresh)
 /* What a record says; false if it is none. Points into it. */
 bool cpsd_redis_fresh_parse(struct cpsd_redis_fresh *out, struct stir_view record);
 
-/* The commands; *record_at is where in them the record lies. */
+/* The commands; *record_at is where in them the record lies. publish: PUBLISH or SPUBLISH. */
 size_t cpsd_redis_fresh_size(struct cpsd_redis_arg key, struct cpsd_redis_arg record);
 size_t cpsd_redis_fresh_write(char *out, size_t *record_at, struct cpsd_redis_arg key, int64_t ttl_ms,
-                              struct cpsd_redis_arg record);
+                              struct cpsd_redis_arg record, const char *publish);
 
 /* Reads EXEC's answer: 1 made; 0 not, as where there is a box already; -1 it makes no sense. */
 int cpsd_redis_fresh_made(const redisReply *reply);

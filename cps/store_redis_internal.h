@@ -110,7 +110,6 @@ struct redis_node {
     struct redis_durable durable; /* opened where replicas have to confirm */
     struct redis_sub_conn sub;
     unsigned open; /* connections that have not reported closed */
-    bool lacks;    /* this server cannot make or read fresh boxes */
     bool leaving;  /* closed, and freed with its last connection */
     bool embedded; /* a part of the store */
     bool wanted;   /* while a map is applied */
@@ -154,6 +153,7 @@ struct redis_store {
     struct redis_sub sub;
     unsigned parts; /* handles, nodes and the scout: what has not reported closed */
     bool was_up;
+    bool lacks;           /* servers here cannot make or read fresh boxes: none is asked to again */
     uint64_t said_ns;     /* when an error answer was last logged */
     struct stir_buf text; /* of envelopes that came packed, for the length of a completion */
     void (*closed)(struct cpsd_store *store);

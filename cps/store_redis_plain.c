@@ -65,17 +65,11 @@ static bool is_worth_trying(struct redis_backend *redis)
 
 /* ---- asking ---- */
 
-/* Fresh boxes are for a server that all have: in a cluster an answer may be that another one has the box now. */
-static bool has_fresh(const struct redis_store *store)
-{
-    return !redis_is_cluster(store) && !store->only.lacks;
-}
-
 static bool run_short(struct redis_store *store, const struct cpsd_op *op, const struct cpsd_op_args *what)
 {
     char room[REDIS_KEY_MAX];
     struct cpsd_redis_arg key = {room, redis_put_key(room, &op->box)};
-    bool expiry = has_fresh(store);
+    bool expiry = !store->lacks;
     struct redis_op *made = redis_op_new(store, op, key, cpsd_redis_short_size(key));
     if (made) {
         made->way = REDIS_SHORT;
@@ -110,6 +104,7 @@ static bool run_fresh(struct redis_store *store, const struct cpsd_op *op, const
     }
     cpsd_redis_fresh_record(record, &fresh);
     struct cpsd_redis_arg key = {room, redis_put_key(room, &op->box)};
+    const char *publish = redis_is_cluster(store) && !store->sub.plain ? "SPUBLISH" : "PUBLISH";
     struct cpsd_redis_arg whole = {record, cpsd_redis_fresh_len(fresh.envelope)};
     struct redis_op *made = redis_op_new(store, op, key, cpsd_redis_fresh_size(key, whole));
     if (made) {
@@ -118,7 +113,7 @@ static bool run_fresh(struct redis_store *store, const struct cpsd_op *op, const
         made->writes = true;
         made->repeatable = true;
         made->firsts = CPSD_REDIS_FRESH_ANSWERS;
-        made->request.len = cpsd_redis_fresh_write(made->command, &at, key, what->ttl_ms, whole);
+        made->request.len = cpsd_redis_fresh_write(made->command, &at, key, what->ttl_ms, whole, publish);
         made->record = stir_view(made->command + at, whole.len);
         redis_plain_begin(made);
         redis_send(made);
@@ -134,11 +129,17 @@ bool redis_run_plain(struct redis_store *store, const struct cpsd_op *op, const 
     if (op->kind == CPSD_OP_LIST && what->after_us == 0) {
         return run_short(store, op, what);
     }
-    return op->kind == CPSD_OP_PUT && has_fresh(store) && what->ttl_ms <= CPSD_REDIS_FRESH_LIFE_MAX &&
+    return op->kind == CPSD_OP_PUT && !store->lacks && what->ttl_ms <= CPSD_REDIS_FRESH_LIFE_MAX &&
            run_fresh(store, op, what);
 }
 
 /* ---- the answers before the last ---- */
+
+/* In a cluster an error may be that the box is elsewhere, too. */
+static bool is_lack(const redisReply *reply)
+{
+    return cpsd_redis_error_is(reply, "ERR") || cpsd_redis_error_is(reply, "NOPERM");
+}
 
 /* Where the time is refused, the box will be, too, and the script will say why. */
 static bool on_short_first(struct redis_op *op, const redisReply *reply)
@@ -148,14 +149,14 @@ static bool on_short_first(struct redis_op *op, const redisReply *reply)
         return op->now_us || reply->type == REDIS_REPLY_ERROR;
     }
     op->expires_ms = reply->type == REDIS_REPLY_INTEGER ? reply->integer : 0;
-    op->node->lacks |= reply->type == REDIS_REPLY_ERROR;
+    op->store->lacks |= is_lack(reply);
     return reply->type == REDIS_REPLY_INTEGER || reply->type == REDIS_REPLY_ERROR;
 }
 
 /* Commands that are only queued. Which of them is refused does not matter: none was done. */
 static bool on_fresh_first(struct redis_op *op, const redisReply *reply)
 {
-    op->lacks |= cpsd_redis_error_is(reply, "ERR") || cpsd_redis_error_is(reply, "NOPERM");
+    op->lacks |= is_lack(reply);
     return reply->type == REDIS_REPLY_STATUS || reply->type == REDIS_REPLY_ERROR || op->lacks;
 }
 
@@ -183,7 +184,7 @@ static void again(struct redis_op *op)
     } else if (cpsd_redis_fresh_parse(&fresh, op->record)) {
         const char form[] = {fresh.form, '\0'};
         struct cpsd_op_args what = {.id = fresh.id, .envelope = fresh.envelope, .ttl_ms = fresh.ttl_ms};
-        op->node->lacks |= op->lacks;
+        op->store->lacks |= op->lacks;
         redis_run_put(op->store, &op->op, &what, form);
     }
 }

@@ -2,6 +2,7 @@
 lost, and readers at other servers are woken. tests/fault/redis.sh does the same for longer."""
 # presets: dev
 # alone: a dozen servers, and who notices in time that one is away
+import binascii
 import time
 import unittest
 
@@ -43,7 +44,8 @@ class Together(Case):
         cls.addClassCleanup(cls.farm.stop)
 
     def setUp(self):
-        self.one, self.other = (self.cpsd(store__url=self.farm.url, dummies__mode="empty") for _ in range(2))
+        settings = {"store__url": self.farm.url, "dummies__mode": "empty", "policy__delete": "open"}
+        self.one, self.other = (self.cpsd(**settings) for _ in range(2))
 
     def waits(self, dest):
         connection = self.other.connect()
@@ -109,6 +111,42 @@ class Together(Case):
         listed = self.other.request("GET", f"/cps/{dest}/ppts").body.decode()
         for text in before + during:
             self.assertIn(envelope_id(text), listed)
+
+    def test_boxes_of_one_while_their_slot_moves(self):
+        """These are made without a script, at whichever node they belong to by then."""
+        slot = self.farm.slot("cps:{12158880003}")
+        names = (f"1215889{i:05d}" for i in range(100000))
+        same = [name for name in names if binascii.crc_hqx(name.encode(), 0) % 16384 == slot][:3]
+        boxes = dict(zip(["12158880003", *same], [envelope() for _ in range(4)], strict=True))
+        published = []
+
+        def publish(count):
+            for dest in list(boxes)[len(published) : len(published) + count]:
+                self.assertEqual(self.one.publish(dest, boxes[dest]).status, 201)
+                published.append(dest)
+
+        def check():
+            for server in self.one, self.other:
+                for dest in published:
+                    listed = server.request("GET", f"/cps/{dest}/ppts").body.decode()
+                    self.assertIn(envelope_id(boxes[dest]), listed)
+                    path = f"/cps/{dest}/ppts/{envelope_id(boxes[dest])}"
+                    self.assertEqual(server.request("GET", path).body.decode(), boxes[dest])
+
+        def between():
+            publish(2)
+            check()
+
+        publish(1)
+        source = self.farm.owner(slot)
+        self.farm.move(slot, next(s for s in self.farm.servers if s is not source), between)
+        publish(1)
+        check()
+        for dest in published:
+            path = f"/cps/{dest}/ppts/{envelope_id(boxes[dest])}"
+            self.assertEqual([self.one.request("DELETE", path).status for _ in range(2)], [204, 404])
+        statistics = b"".join(server.call("INFO", "commandstats") for server in self.farm.servers)
+        self.assertIn(b"cmdstat_hsetnx", statistics)
 
 
 if __name__ == "__main__":
