@@ -17,7 +17,8 @@
  *
  * A box that got one envelope only, as most do, need not have had a script for it (store_redis_fresh.h): then m is all
  * that it has, and the envelope is in it. Its expiry is the key's, and its arrival what lies a life before that; put
- * and remove write such a box anew, as above.
+ * and remove write such a box anew, as above. Redis keeps a key for the whole of its last millisecond: what is in it
+ * then has expired.
  *
  * Times are Redis' own, 7 octets each. Fields cannot be mistaken: numbers stay below 16 digits. Numbers go to commands
  * as text: Redis prints them as if they were fractions, which takes longer than many a command.
@@ -192,8 +193,8 @@
     "local got = call('HMGET', key, 'm', id)\n" \
     "local m, old = got[1], got[2]\n" \
     "if m and sub(m, 1, 1) == 'F' then\n" \
-    "  if sub(m, 7, 22) == id then return {1, now, 0, 0, left} end\n" \
     FRESH_TIMES \
+    "  if sub(m, 7, 22) == id and expires > now then return {1, now, 0, 0, left} end\n" \
     FRESH_ANEW \
     "end\n" \
     READ \
@@ -256,7 +257,7 @@ static const char list[] =
     "local m = got[1]\n"
     "if m and sub(m, 1, 1) == 'F' then\n"
     FRESH_TIMES
-    "  return {math.max(now, arrival), 0, arrival > after and {when .. sub(m, 7)} or {}}\n"
+    "  return {math.max(now, arrival), 0, arrival > after and expires > now and {when .. sub(m, 7)} or {}}\n"
     "end\n"
     READ
     FIND
@@ -301,7 +302,7 @@ static const char get[] =
     "local m, v = got[1], got[2]\n"
     "if m and sub(m, 1, 1) == 'F' and sub(m, 7, 22) == ARGV[1] then\n"
     FRESH_TIMES
-    "  return {math.max(now, arrival), when .. sub(m, 7)}\n"
+    "  return {math.max(now, arrival), expires > now and when .. sub(m, 7) or nil}\n"
     "end\n"
     "if not v or sub(v, 1, 1) ~= 'E' or unp('>I7', v, 9) <= now then return {now} end\n"
     READ
@@ -319,9 +320,11 @@ static const char take[] =
     "local ends\n"
     "if m and sub(m, 1, 1) == 'F' and sub(m, 7, 22) == id then\n"
     FRESH_TIMES
-    "  call('HDEL', key, 'm')\n" /* and the key with it */
+    "  if expires > now then\n"
+    "    call('HDEL', key, 'm')\n" /* and the key with it */
     FRESH_ANEW
-    "  item, ends = 'E' .. when .. '1', ms\n"
+    "    item, ends = 'E' .. when .. '1', ms\n"
+    "  end\n"
     "end\n"
     "if not item or sub(item, 1, 1) ~= 'E' or unp('>I7', item, 9) <= now then\n"
     CLAIM_TAKE

@@ -3,6 +3,8 @@
 #include "tests/unit/redis_server.h"
 #include "tests/unit/store_harness.h"
 
+#include <time.h>
+
 /*
  * Boxes that were made without a script: what they look like, how each operation finds them, what becomes of them when
  * another envelope comes, and servers that cannot make them, or may not.
@@ -145,6 +147,44 @@ static void expires(void)
     put(&h, BOX, 1, "a", false);
     check_list(&h, 0, "a");
     harness_close(&h);
+}
+
+/* Redis keeps a key for the whole millisecond in which it expires. Which that is. */
+static long wait_for_last_ms(void)
+{
+    struct timespec now;
+    long until_ms = redis_number(&server, "PEXPIRETIME " KEY);
+    do {
+        (void)clock_gettime(CLOCK_REALTIME, &now);
+    } while (now.tv_sec * 1000 + now.tv_nsec / 1000000 < until_ms);
+    return until_ms;
+}
+
+/* What comes in that millisecond finds nothing, and leaves nothing behind that stays for ever. */
+static void too_late(void)
+{
+    enum { TIMES = 40, LIFE_MS = 30 };
+    unsigned met = 0;
+    for (int i = 0; i < TIMES; i++) {
+        struct harness h;
+        if (!open_redis(&h)) {
+            return;
+        }
+        put(&h, BOX, 2, "b", false); /* the scripts are there */
+        CU_ASSERT(redis_says(&server, "DEL " KEY, ":1"));
+        UNIT_CODE(harness_put(&h, BOX, 1, "a", LIFE_MS).result.code, STIR_OK, "put");
+        long until_ms = wait_for_last_ms();
+        struct outcome late = i % 4 == 0   ? harness_remove(&h, BOX, 1)
+                              : i % 4 == 1 ? harness_get(&h, BOX, 1)
+                              : i % 4 == 2 ? harness_list(&h, BOX, 1, ALL)
+                                           : harness_put(&h, BOX, 1, "a", LIFE_MS);
+        UNIT_CODE(late.result.code, i % 4 < 2 ? STIR_E_NOT_FOUND : STIR_OK, "too late");
+        CU_ASSERT(late.result.count == 0 && !late.result.existed);
+        met += late.result.now_us && late.result.now_us < (until_ms + 1) * 1000;
+        UNIT_CHECK(redis_number(&server, "PTTL " KEY) != -1, "time %d: the box stays for ever", i);
+        harness_close(&h);
+    }
+    UNIT_CHECK(met > 0, "in %d times the millisecond was not met", TIMES);
 }
 
 /* Random histories of many short boxes, told to both stores. */
@@ -322,5 +362,5 @@ static void rows(void)
 }
 
 UNIT_MAIN("store_fresh", {"read by all", read_by_all}, {"one more", one_more}, {"consumed", consumed},
-          {"expires", expires}, {"both stores tell the same histories", same_histories}, {"not allowed", not_allowed},
-          {"not tried in vain", not_tried_in_vain}, {"records", records}, {"rows", rows})
+          {"expires", expires}, {"too late", too_late}, {"both stores tell the same histories", same_histories},
+          {"not allowed", not_allowed}, {"not tried in vain", not_tried_in_vain}, {"records", records}, {"rows", rows})
