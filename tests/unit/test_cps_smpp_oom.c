@@ -1,59 +1,11 @@
 #include "client/cps_smpp.h"
 #include "tests/unit/cps_smpp_peer.h"
+#include "tests/unit/oom.h"
 
 /*
  * Every allocation fails in turn: nothing leaks, every token that was taken comes back once, and a message that is
  * called fit is whole.
  */
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t n);
-char *__real_strdup(const char *text);
-char *__real_strndup(const char *text, size_t n);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t n);
-char *__wrap_strdup(const char *text);
-char *__wrap_strndup(const char *text, size_t n);
-
-static bool armed;
-static unsigned long left;
-static bool failed;
-
-static bool fails(void)
-{
-    if (!armed || left--) {
-        return false;
-    }
-    failed = true;
-    armed = false; /* one failure a run */
-    return true;
-}
-
-void *__wrap_malloc(size_t n)
-{
-    return fails() ? NULL : __real_malloc(n);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-    return fails() ? NULL : __real_calloc(n, size);
-}
-
-void *__wrap_realloc(void *p, size_t n)
-{
-    return fails() ? NULL : __real_realloc(p, n);
-}
-
-char *__wrap_strdup(const char *text)
-{
-    return fails() ? NULL : __real_strdup(text);
-}
-
-char *__wrap_strndup(const char *text, size_t n)
-{
-    return fails() ? NULL : __real_strndup(text, n);
-}
 
 enum { PARTS = 3, PART = 120 };
 
@@ -98,7 +50,7 @@ static enum cps_code take_part(struct cps_smpp *peer, unsigned number)
     if (code == CPS_OK) {
         take_result(&result, number);
     } else {
-        UNIT_CHECK(failed && code == CPS_E_NOMEM && result.total == 77, "%s", cps_error_name(code));
+        UNIT_CHECK(oom_failed() && code == CPS_E_NOMEM && result.total == 77, "%s", cps_error_name(code));
     }
     return code;
 }
@@ -109,7 +61,7 @@ static void run(const struct cps_smpp_options *options)
     struct cps_smpp_result result;
     enum cps_code code = cps_smpp_new(&peer, cps, options, NULL);
     if (code != CPS_OK) {
-        UNIT_CHECK(failed && !peer && code == CPS_E_NOMEM, "%s", cps_error_name(code));
+        UNIT_CHECK(oom_failed() && !peer && code == CPS_E_NOMEM, "%s", cps_error_name(code));
         return;
     }
     for (unsigned number = 1; number <= PARTS; number++) {
@@ -124,7 +76,7 @@ static void run(const struct cps_smpp_options *options)
             come_back(result.given_up, result.given_up_count);
             cps_smpp_result_clear(&result);
         } else {
-            UNIT_CHECK(failed && code == CPS_E_NOMEM, "expire: %s", cps_error_name(code));
+            UNIT_CHECK(oom_failed() && code == CPS_E_NOMEM, "expire: %s", cps_error_name(code));
         }
     }
     for (unsigned number = 1; number <= PARTS; number++) {
@@ -139,12 +91,9 @@ static void sweep(struct cps_smpp_options options, unsigned coding, unsigned lon
     cps = peer_cps((struct cps_options){0});
     data_coding = coding;
     for (unsigned long n = 0;; n++) {
-        left = n;
-        failed = false;
-        armed = true;
+        oom_begin(n);
         run(&options);
-        armed = false;
-        if (!failed) {
+        if (!oom_end()) {
             UNIT_CHECK(n >= at_least, "only %lu allocations", n);
             break;
         }

@@ -1,56 +1,9 @@
 #include "client/gateway/filter.h"
 #include "tests/unit/filter_rig.h"
+#include "tests/unit/oom.h"
 
-/* Every allocation of the loop's thread fails in turn: nothing leaks, and every message is sent on or answered. */
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t n);
-char *__real_strdup(const char *text);
-char *__real_strndup(const char *text, size_t n);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t n);
-char *__wrap_strdup(const char *text);
-char *__wrap_strndup(const char *text, size_t n);
-
-static _Thread_local bool armed; /* libcps's and libuv's threads have tests of their own */
-static bool failed;
-static unsigned long left;
-
-static bool fails(void)
-{
-    if (!armed || left--) {
-        return false;
-    }
-    armed = false; /* one failure a run */
-    failed = true;
-    return true;
-}
-
-void *__wrap_malloc(size_t n)
-{
-    return fails() ? NULL : __real_malloc(n);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-    return fails() ? NULL : __real_calloc(n, size);
-}
-
-void *__wrap_realloc(void *p, size_t n)
-{
-    return fails() ? NULL : __real_realloc(p, n);
-}
-
-char *__wrap_strdup(const char *text)
-{
-    return fails() ? NULL : __real_strdup(text);
-}
-
-char *__wrap_strndup(const char *text, size_t n)
-{
-    return fails() ? NULL : __real_strndup(text, n);
-}
+/* Every allocation of the loop's thread fails in turn (libcps's and libuv's threads have tests of their own): nothing
+ * leaks, and every message is sent on or answered. */
 
 static struct filter_rig rig;
 static bool wanted; /* the filter's calls are to fail */
@@ -59,9 +12,9 @@ static struct gw_filter inner;
 /* Only the filter's own allocations fail, not those of the relay and of the rig around it. */
 #define ARMED(call)                                                                                                    \
     do {                                                                                                               \
-        armed = wanted && !failed;                                                                                     \
+        oom_resume(wanted);                                                                                            \
         call;                                                                                                          \
-        armed = false;                                                                                                 \
+        (void)oom_pause();                                                                                             \
     } while (0)
 
 static void offer(void *arg, struct gw_held *held)
@@ -77,10 +30,9 @@ static void abandoned(void *arg, struct gw_held *held)
 /* In the filter, decisions allocate in the relay, which has a sweep of its own. */
 static void disarmed_write(void *arg, enum gw_leg leg, const void *data, size_t n)
 {
-    bool was = armed;
-    armed = false;
+    bool armed = oom_pause();
     rig_write(arg, leg, data, n);
-    armed = was && !failed;
+    oom_resume(armed);
 }
 
 static void begin(void)
@@ -139,8 +91,8 @@ static bool run(const char *const *options, unsigned long at)
     rig.filter.offer = offer;
     rig.filter.abandoned = abandoned;
     wanted = true;
-    failed = false;
-    left = at;
+    oom_begin(at);
+    (void)oom_pause();
     play();
     wanted = false;
     rig.filter = inner;
@@ -150,7 +102,7 @@ static bool run(const char *const *options, unsigned long at)
     UNIT_CHECK(sent + answered == MESSAGES, "allocation %lu: %u sent, %u answered", at, sent, answered);
     UNIT_CHECK(answered <= 1, "allocation %lu: %u answered", at, answered);
     filter_close(&rig);
-    return failed;
+    return oom_end();
 }
 
 static void sweep(const char *const *options)
@@ -182,25 +134,19 @@ static void test_make(void)
     static const char *const options[] = {"submit.action=sign", "deliver.action=verify", NULL};
     CU_ASSERT_EQUAL_FATAL(uv_loop_init(&rig.loop), 0);
     filter_configure(&rig, options);
-    for (failed = true; failed; at++) {
+    for (bool failed = true; failed; at++) {
         struct gw_filter filter = {0};
         struct stir_error err = {0};
-        failed = false;
-        left = at;
-        armed = true;
+        oom_begin(at);
         enum stir_code code = gw_filter_make(&filter, &rig.config, &rig.loop, &rig.log, &err);
-        armed = false;
-        UNIT_CHECK((code == STIR_OK) == !failed || code == STIR_OK, "allocation %lu: %s", at, err.text);
+        failed = oom_end();
+        UNIT_CHECK(code == STIR_OK || failed, "allocation %lu: %s", at, err.text);
         UNIT_CHECK(code == STIR_OK || !filter.arg, "allocation %lu: untouched", at);
         if (code == STIR_OK) {
-            bool before = failed;
-            failed = false;
-            left = at;
-            armed = true;
+            oom_begin(at);
             code = filter.reload(filter.arg, &rig.config, &err);
-            armed = false;
-            UNIT_CHECK(code == STIR_OK || failed, "allocation %lu: reload: %s", at, err.text);
-            failed |= before;
+            failed |= oom_end();
+            UNIT_CHECK(code == STIR_OK || oom_failed(), "allocation %lu: reload: %s", at, err.text);
             filter.close(filter.arg);
         }
         (void)uv_run(&rig.loop, UV_RUN_DEFAULT);

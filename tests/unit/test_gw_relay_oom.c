@@ -1,53 +1,19 @@
 #include "client/gateway/relay.h"
+#include "tests/unit/oom.h"
 #include "tests/unit/relay_rig.h"
 
 /* Every allocation fails in turn: nothing leaks, and no message is taken for sent that is not. */
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t n);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t n);
-
-static bool armed, failed;
-static unsigned long left;
-
-static bool fails(void)
-{
-    if (!armed || left--) {
-        return false;
-    }
-    armed = false; /* one failure a run */
-    failed = true;
-    return true;
-}
-
-void *__wrap_malloc(size_t n)
-{
-    return fails() ? NULL : __real_malloc(n);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-    return fails() ? NULL : __real_calloc(n, size);
-}
-
-void *__wrap_realloc(void *p, size_t n)
-{
-    return fails() ? NULL : __real_realloc(p, n);
-}
 
 /* The relay's allocations only: the rig's own do not fail. */
 static void input(struct rig *rig, enum gw_leg leg, const struct rig_pdu *pdu)
 {
-    bool was = armed;
-    armed = false;
+    bool armed = oom_pause();
     char *octets = malloc(pdu->len);
     if (!octets) {
         abort();
     }
     memcpy(octets, pdu->octets, pdu->len);
-    armed = was && !failed;
+    oom_resume(armed);
     size_t half = pdu->len / 2;
     gw_relay_input(rig->relay, leg, octets, half, rig->now);
     gw_relay_input(rig->relay, leg, octets + half, pdu->len - half, rig->now);
@@ -56,10 +22,9 @@ static void input(struct rig *rig, enum gw_leg leg, const struct rig_pdu *pdu)
 
 static void quiet_write(void *arg, enum gw_leg leg, const void *data, size_t n)
 {
-    bool was = armed;
-    armed = false;
+    bool armed = oom_pause();
     rig_write(arg, leg, data, n);
-    armed = was && !failed;
+    oom_resume(armed);
 }
 
 static void quiet_event(void *arg)
@@ -145,9 +110,7 @@ static void test_sweep(void)
         rig.relay = NULL;
         rig.filter.abandoned = quiet_abandoned;
         rig.options.offers[GW_ESME] = true;
-        armed = true;
-        failed = false;
-        left = at;
+        oom_begin(at);
         enum stir_code code = gw_relay_new(&rig.relay, &rig.options, &quiet_ops, &rig, "192.0.2.1", 1, rig.now);
         if (code == STIR_OK) {
             play(&rig);
@@ -155,7 +118,7 @@ static void test_sweep(void)
             UNIT_CODE(code, STIR_E_NOMEM, "gw_relay_new");
             UNIT_CHECK(!rig.relay, "untouched");
         }
-        armed = false;
+        bool failed = oom_end();
         bool closed = code != STIR_OK || gw_relay_state(rig.relay) == GW_CLOSED;
         unsigned sent = count(&rig.out[GW_PEER], SMPP_SUBMIT_SM);
         unsigned answered = count(&rig.out[GW_ESME], SMPP_SUBMIT_SM | SMPP_RESP);

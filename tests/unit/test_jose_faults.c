@@ -1,93 +1,12 @@
 #include "common/envelope.h"
 #include "common/jws.h"
 #include "tests/unit/jose.h"
-
-#include <errno.h>
-#include <openssl/crypto.h>
+#include "tests/unit/oom_libs.h"
 
 /*
  * Every allocation in turn fails, our own, jansson's and OpenSSL's: no crash, no output on failure, and above all no
  * bad signature or altered envelope that passes because a check could not be made.
  */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define OWN_MALLOC 0
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define OWN_MALLOC 0
-#endif
-#endif
-#ifndef OWN_MALLOC
-#define OWN_MALLOC 1
-#endif
-
-static long countdown = -1; /* allocations that still succeed; negative: all of them */
-static bool failed;
-
-static bool fails_now(void)
-{
-    if (countdown < 0 || countdown-- > 0) {
-        return false;
-    }
-    countdown = -1;
-    failed = true;
-    errno = ENOMEM;
-    return true;
-}
-
-#if OWN_MALLOC
-extern void *__libc_malloc(size_t size);
-extern void *__libc_calloc(size_t n, size_t size);
-extern void *__libc_realloc(void *ptr, size_t size);
-
-void *malloc(size_t size)
-{
-    return fails_now() ? NULL : __libc_malloc(size);
-}
-
-void *calloc(size_t n, size_t size)
-{
-    return fails_now() ? NULL : __libc_calloc(n, size);
-}
-
-void *realloc(void *ptr, size_t size)
-{
-    return fails_now() ? NULL : __libc_realloc(ptr, size);
-}
-
-#else
-/* The sanitizer's malloc stays, so that it sees what leaks; OpenSSL's and jansson's allocations fail. */
-static void *crypto_malloc(size_t size, const char *file, int line)
-{
-    (void)file;
-    (void)line;
-    return fails_now() ? NULL : malloc(size);
-}
-
-static void *crypto_realloc(void *ptr, size_t size, const char *file, int line)
-{
-    (void)file;
-    (void)line;
-    return fails_now() ? NULL : realloc(ptr, size);
-}
-
-static void crypto_free(void *ptr, const char *file, int line)
-{
-    (void)file;
-    (void)line;
-    free(ptr);
-}
-
-static void *json_malloc(size_t size)
-{
-    return fails_now() ? NULL : malloc(size);
-}
-
-__attribute__((constructor)) static void take_over(void)
-{
-    (void)CRYPTO_set_mem_functions(crypto_malloc, crypto_realloc, crypto_free);
-    json_set_alloc_funcs(json_malloc, free);
-}
-#endif
 
 #define TOKEN "aaa.bbb.ccc"
 #define A3_KEY                                                                                                         \
@@ -139,7 +58,7 @@ static enum stir_code do_sign(struct scene *s, unsigned curve)
     (void)curve;
     enum stir_code code =
         stir_jws_sign(&token, &len, stir_view_str("{\"alg\":\"ES256\"}"), stir_view_str("{}"), s->signer, NULL);
-    countdown = -1;
+    (void)oom_pause();
     UNIT_CHECK((code == STIR_OK) == (token != NULL), "output on failure");
     if (token) {
         UNIT_CODE(verify(token, s->signer), STIR_OK, "what was signed all the same");
@@ -171,7 +90,7 @@ static enum stir_code do_seal(struct scene *s, unsigned curve)
     static const struct stir_view chain[] = {{"\x30\x00", 2}};
     struct stir_buf out = {0};
     enum stir_code code = stir_envelope_seal(&out, TOKEN, strlen(TOKEN), chain, 1, s->recipients[curve], NULL);
-    countdown = -1;
+    (void)oom_pause();
     UNIT_CHECK((code == STIR_OK) == (out.len > 0), "output on failure");
     if (out.len > 0) {
         UNIT_CODE(open_one(&out, s->recipients[curve]), STIR_OK, "what was sealed all the same");
@@ -267,16 +186,15 @@ static void sweep(const char *label, enum stir_code (*run)(struct scene *, unsig
     for (unsigned curve = 0; curve < 2; curve++) {
         UNIT_CODE(run(&scene, curve), STIR_OK, label); /* what is made once only is made now */
         unsigned long failures = 0;
-        for (long n = 0; n < 100000; n++) {
-            failed = false;
-            countdown = n;
+        for (unsigned long n = 0; n < 100000; n++) {
+            oom_begin(n);
             enum stir_code code = run(&scene, curve);
-            countdown = -1;
+            bool failed = oom_end();
             failures += code != STIR_OK;
             if (refusal) {
                 UNIT_CODE(code, STIR_OK, label);
             }
-            if (!UNIT_CHECK(ERR_peek_error() == 0, "%s: allocation %ld left an error in the queue", label, n)) {
+            if (!UNIT_CHECK(ERR_peek_error() == 0, "%s: allocation %lu left an error in the queue", label, n)) {
                 ERR_clear_error();
             }
             if (!failed) {
@@ -324,11 +242,9 @@ static void test_check(void)
     struct scene scene;
     prepare(&scene);
     UNIT_OK(do_check(&scene, STIR_CURVE_X25519));
-    countdown = 0; /* what a server does for every X25519 envelope takes no allocation at all */
-    failed = false;
+    oom_begin(0); /* what a server does for every X25519 envelope takes no allocation at all */
     UNIT_OK(do_check(&scene, STIR_CURVE_X25519));
-    UNIT_CHECK(!failed, "an allocation");
-    countdown = -1;
+    UNIT_CHECK(!oom_end(), "an allocation");
     release(&scene);
 }
 

@@ -1,93 +1,14 @@
 #include "client/cps.h"
 #include "tests/unit/cps_world.h"
 #include "tests/unit/fake_cps.h"
+#include "tests/unit/oom_libs.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 
 /*
  * Every allocation of this thread fails in turn: nothing crashes or leaks, outputs stay as they were, and above all
  * nothing passes that should not. The library's, common/'s, jansson's and OpenSSL's allocations count.
  */
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t n);
-char *__real_strdup(const char *text);
-char *__real_strndup(const char *text, size_t n);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t n);
-char *__wrap_strdup(const char *text);
-char *__wrap_strndup(const char *text, size_t n);
-
-static _Thread_local bool armed;
-static _Thread_local unsigned long left;
-static _Thread_local bool failed;
-static _Thread_local bool without_openssl; /* its allocations do not count */
-
-static bool fails(void)
-{
-    if (!armed || left--) {
-        return false;
-    }
-    failed = true;
-    armed = false; /* one failure a run */
-    return true;
-}
-
-void *__wrap_malloc(size_t n)
-{
-    return fails() ? NULL : __real_malloc(n);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-    return fails() ? NULL : __real_calloc(n, size);
-}
-
-void *__wrap_realloc(void *p, size_t n)
-{
-    return fails() ? NULL : __real_realloc(p, n);
-}
-
-char *__wrap_strdup(const char *text)
-{
-    return fails() ? NULL : __real_strdup(text);
-}
-
-char *__wrap_strndup(const char *text, size_t n)
-{
-    return fails() ? NULL : __real_strndup(text, n);
-}
-
-static void *openssl_malloc(size_t n, const char *file, int line)
-{
-    (void)file;
-    (void)line;
-    return !without_openssl && fails() ? NULL : __real_malloc(n);
-}
-
-static void *openssl_realloc(void *p, size_t n, const char *file, int line)
-{
-    (void)file;
-    (void)line;
-    return !without_openssl && fails() ? NULL : __real_realloc(p, n);
-}
-
-static void openssl_free(void *p, const char *file, int line)
-{
-    (void)file;
-    (void)line;
-    free(p);
-}
-
-__attribute__((constructor)) static void take_allocators(void)
-{
-    json_set_alloc_funcs(__wrap_malloc, free);
-    if (CRYPTO_set_mem_functions(openssl_malloc, openssl_realloc, openssl_free) != 1) {
-        abort();
-    }
-}
 
 static struct world world;
 static struct fake_cps fake;
@@ -97,12 +18,9 @@ static struct fake_cps fake;
 static void sweep(const char *what, void (*run)(bool failed_once), unsigned long stride, unsigned long at_least)
 {
     for (unsigned long n = 0;; n += stride) {
-        left = n;
-        failed = false;
-        armed = true;
+        oom_begin(n);
         run(false);
-        armed = false;
-        if (!failed) {
+        if (!oom_end()) {
             UNIT_CHECK(n >= at_least, "%s: only %lu allocations", what, n);
             return;
         }
@@ -122,11 +40,11 @@ static void sign_and_seal(bool failed_once)
     const struct cps_key *to[] = {world.box_public};
     enum cps_code code = cps_sign(world.cps, world.signer, &message, &token, &len, &err);
     if (code != CPS_OK) {
-        UNIT_CHECK(failed && !failed_once && !token && len == 7, "sign: %s", err.text);
+        UNIT_CHECK(oom_failed() && !failed_once && !token && len == 7, "sign: %s", err.text);
         return;
     }
     code = cps_seal(world.cps, token, len, world.signer, to, 1, &sealed, &err);
-    UNIT_CHECK(code == CPS_OK || (failed && !failed_once && !sealed.items), "seal: %s", err.text);
+    UNIT_CHECK(code == CPS_OK || (oom_failed() && !failed_once && !sealed.items), "seal: %s", err.text);
     cps_envelopes_clear(&sealed);
     cps_text_free(token);
 }
@@ -152,18 +70,18 @@ static void verify(bool failed_once)
     const struct cps_key *with[] = {world.box_private};
     enum cps_code code = cps_new(&cps, &world.options, &err);
     if (code != CPS_OK) {
-        UNIT_CHECK(failed && !failed_once && !cps, "new: %s", err.text);
+        UNIT_CHECK(oom_failed() && !failed_once && !cps, "new: %s", err.text);
         return;
     }
     code = cps_verify_passport(cps, forged, strlen(forged), NULL, 0, &message, &result);
     UNIT_CHECK(code != CPS_OK && result.verdict != CPS_PASSED, "forged: %s", cps_error_name(code));
     cps_result_clear(&result);
     code = cps_open(cps, sealed_good.items[0].text, sealed_good.items[0].len, with, 1, &opened, &err);
-    UNIT_CHECK(code == CPS_OK || (failed && !failed_once && !opened.passport), "open: %s", err.text);
+    UNIT_CHECK(code == CPS_OK || (oom_failed() && !failed_once && !opened.passport), "open: %s", err.text);
     if (code == CPS_OK) {
         code = cps_verify_passport(cps, opened.passport, opened.passport_len, opened.x5c, opened.x5c_count, &message,
                                    &result);
-        UNIT_CHECK(code == CPS_OK || (failed && !failed_once && result.verdict != CPS_PASSED), "good: %s",
+        UNIT_CHECK(code == CPS_OK || (oom_failed() && !failed_once && result.verdict != CPS_PASSED), "good: %s",
                    result.error.text);
         cps_result_clear(&result);
     }
@@ -181,9 +99,9 @@ static void test_verify(void)
                          "{\"dest\":{\"tn\":[\"12155551313\"]},\"iat\":1700000000,\"orig\":{\"tn\":\"12155551212\"}}",
                          certs_key());
     CODE_IS(cps_seal(world.cps, good, strlen(good), world.signer, to, 1, &sealed_good, &err), CPS_OK, err);
-    without_openssl = true;
+    oom_spares_openssl = true;
     sweep("verify", verify, 1, 100);
-    without_openssl = false;
+    oom_spares_openssl = false;
     sweep("verify, OpenSSL too", verify, 7, 1000);
     cps_envelopes_clear(&sealed_good);
     cps_text_free(good);
@@ -205,7 +123,7 @@ static void receive(bool failed_once)
     UNIT_CHECK(code != CPS_OK && result.verdict != CPS_PASSED, "another text: %s", cps_error_name(code));
     cps_result_clear(&result);
     code = cps_receive(cps, &message, with, 1, 0, &result);
-    UNIT_CHECK(code == CPS_OK || (failed && !failed_once), "receive: %s", result.error.text);
+    UNIT_CHECK(code == CPS_OK || (oom_failed() && !failed_once), "receive: %s", result.error.text);
     cps_result_clear(&result);
     cps_free(cps);
 }
@@ -214,9 +132,9 @@ static void test_receive(void)
 {
     fake_begin(&fake, &world, (struct cps_options){0});
     fake_publish(&fake, &world, "Hello", 0);
-    without_openssl = true;
+    oom_spares_openssl = true;
     sweep("receive", receive, 1, 100);
-    without_openssl = false;
+    oom_spares_openssl = false;
     fake_end(&fake, &world);
 }
 
@@ -236,7 +154,7 @@ static void claim(bool failed_once)
         return;
     }
     enum cps_code code = cps_receive(cps, &message, with, 1, 0, &result);
-    UNIT_CHECK(code == CPS_OK || (failed && !failed_once), "receive: %s", result.error.text);
+    UNIT_CHECK(code == CPS_OK || (oom_failed() && !failed_once), "receive: %s", result.error.text);
     UNIT_CHECK(code != CPS_OK || fake.removed[0], "it passed, and is in its box still");
     cps_result_clear(&result);
     cps_free(cps);
@@ -246,9 +164,9 @@ static void test_claim(void)
 {
     fake_begin(&fake, &world, (struct cps_options){0});
     fake_publish(&fake, &world, "Hello", 0);
-    without_openssl = true;
+    oom_spares_openssl = true;
     sweep("claim", claim, 1, 100);
-    without_openssl = false;
+    oom_spares_openssl = false;
     fake_end(&fake, &world);
 }
 
@@ -270,11 +188,11 @@ static void tenants(bool failed_once)
     struct cps_error err = {0};
     char *token = NULL;
     if (cps_tenants_new(&table, &options, &err) != CPS_OK) {
-        UNIT_CHECK(failed && !failed_once && !table, "new: %s", err.text);
+        UNIT_CHECK(oom_failed() && !failed_once && !table, "new: %s", err.text);
         return;
     }
     enum cps_code code = cps_tenants_put(table, &tenant, &err);
-    UNIT_CHECK(code == CPS_OK || (failed && !failed_once), "put: %s", err.text);
+    UNIT_CHECK(code == CPS_OK || (oom_failed() && !failed_once), "put: %s", err.text);
     UNIT_CHECK(cps_tenants_count(table) == (code == CPS_OK), "whole or not at all");
     message.orig = "12165551212";
     code = cps_sign_as(world.cps, table, "bob", &message, &token, NULL, &err);
@@ -285,9 +203,9 @@ static void tenants(bool failed_once)
 static void test_tenants(void)
 {
     world_begin(&world, NULL);
-    without_openssl = true; /* OpenSSL 3.0 reads keys through a null pointer without memory */
+    oom_spares_openssl = true; /* OpenSSL 3.0 reads keys through a null pointer without memory */
     sweep("tenants", tenants, 1, 10);
-    without_openssl = false;
+    oom_spares_openssl = false;
     world_end(&world);
 }
 

@@ -1,4 +1,5 @@
 #include "client/cps.h"
+#include "tests/unit/oom.h"
 #include "tests/unit/spool_world.h"
 
 #include <stdlib.h>
@@ -7,59 +8,17 @@
  * Allocations fail, one a run, on whatever thread comes to it: the caller's, the spool's, the I/O thread's; the
  * library's own and SQLite's. What was said to be in the spool is there afterwards, what was said not to be is not.
  */
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t n);
-char *__real_strdup(const char *text);
-char *__real_strndup(const char *text, size_t n);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t n);
-char *__wrap_strdup(const char *text);
-char *__wrap_strndup(const char *text, size_t n);
-
-static atomic_long left = -1; /* allocations until one fails; negative: none does */
-
-static bool fails(void)
-{
-    return atomic_load(&left) >= 0 && atomic_fetch_sub(&left, 1) == 0;
-}
-
-void *__wrap_malloc(size_t n)
-{
-    return fails() ? NULL : __real_malloc(n);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-    return fails() ? NULL : __real_calloc(n, size);
-}
-
-void *__wrap_realloc(void *p, size_t n)
-{
-    return fails() ? NULL : __real_realloc(p, n);
-}
-
-char *__wrap_strdup(const char *text)
-{
-    return fails() ? NULL : __real_strdup(text);
-}
-
-char *__wrap_strndup(const char *text, size_t n)
-{
-    return fails() ? NULL : __real_strndup(text, n);
-}
 
 static sqlite3_mem_methods plain;
 
 static void *sqlite_malloc(int n)
 {
-    return fails() ? NULL : plain.xMalloc(n);
+    return oom_fails() ? NULL : plain.xMalloc(n);
 }
 
 static void *sqlite_realloc(void *p, int n)
 {
-    return fails() ? NULL : plain.xRealloc(p, n);
+    return oom_fails() ? NULL : plain.xRealloc(p, n);
 }
 
 __attribute__((constructor)) static void take_allocator(void)
@@ -125,9 +84,9 @@ static void test_lives(void)
         (void)snprintf(name, sizeof(name), "%s-shm", spool.file);
         (void)unlink(name);
         atomic_store(&acknowledged, 0);
-        atomic_store(&left, n);
+        oom_begin_anywhere(n);
         live();
-        whole += atomic_exchange(&left, -1) >= 0;
+        whole += !oom_end_anywhere();
         struct cps *cps = spool_handle(&spool);
         UNIT_CHECK(spool_stats(cps).queued == atomic_load(&acknowledged), "allocation %ld: %u acknowledged, %u there",
                    n, atomic_load(&acknowledged), (unsigned)spool_stats(cps).queued);
