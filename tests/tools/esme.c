@@ -11,14 +11,10 @@
  * answered without an error, 3 if something was refused, 1 if the connection failed.
  */
 #include "client/smpp/pdu_write.h"
-#include "tests/tools/smpp/load.h"
-#include "tests/tools/smpp/sms.h"
+#include "tests/tools/smpp/options.h"
 
-#include <getopt.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/prctl.h>
 
 enum { CONNECTIONS_MAX = 512, ANSWER_S = 30 };
@@ -29,11 +25,8 @@ struct esme {
     struct pollfd polls[CONNECTIONS_MAX];
     unsigned connections;
     const char *system_id, *password, *bind;
-    struct sms sms;
-    struct load load;
-    double seconds, listen_s;
-    uint16_t port;
-    int pid;
+    struct options options;
+    double listen_s;
     uint32_t sequence;
     unsigned unanswered;
     unsigned refused;
@@ -64,7 +57,7 @@ static void take(struct esme *esme, struct wire *wire, const char *octets, size_
 {
     struct smpp_header header = smpp_header_read(octets);
     struct smpp_pdu pdu;
-    bool load = esme->load.window > 0;
+    bool load = esme->options.load.window > 0;
     if (smpp_command_is_response(header.command)) {
         if (!load) {
             show_answer(esme, &header, octets, n);
@@ -92,8 +85,7 @@ static void wait_for(struct esme *esme, uint64_t ns)
     for (unsigned i = 0; i < esme->connections; i++) {
         esme->polls[i] = (struct pollfd){.fd = esme->wires[i].fd, .events = wire_events(&esme->wires[i])};
     }
-    struct timespec t = {.tv_sec = (time_t)(ns / 1000000000), .tv_nsec = (long)(ns % 1000000000)};
-    (void)ppoll(esme->polls, esme->connections, &t, NULL);
+    (void)wire_wait(esme->polls, esme->connections, ns);
 }
 
 static void bind_one(struct esme *esme, struct wire *wire)
@@ -146,14 +138,14 @@ static bool turn_load(struct esme *esme, unsigned i)
 
 static void run_load(struct esme *esme)
 {
-    double cpu_s = load_cpu_s(esme->pid);
-    uint64_t end = esme->seconds > 0 ? now_ns() + (uint64_t)(esme->seconds * 1e9) : UINT64_MAX;
+    double cpu_s = load_cpu_s(esme->options.pid);
+    uint64_t end = options_end_ns(&esme->options);
     unsigned done = 0;
     (void)prctl(PR_SET_TIMERSLACK, 1000);
     for (unsigned i = 0; i < esme->connections; i++) {
-        esme->loads[i] = esme->load;
-        esme->loads[i].count = esme->load.count / esme->connections;
-        esme->loads[i].rate = esme->load.rate / esme->connections;
+        esme->loads[i] = esme->options.load;
+        esme->loads[i].count = esme->options.load.count / esme->connections;
+        esme->loads[i].rate = esme->options.load.rate / esme->connections;
         load_begin(&esme->loads[i]);
     }
     while (done < esme->connections) {
@@ -161,7 +153,7 @@ static void run_load(struct esme *esme)
         done = 0;
         for (unsigned i = 0; i < esme->connections; i++) {
             if (!turn_load(esme, i)) {
-                load_print(esme->loads, esme->connections, esme->pid, cpu_s);
+                load_print(esme->loads, esme->connections, esme->options.pid, cpu_s);
                 die("the connection has ended");
             }
             uint64_t due = load_due_ns(&esme->loads[i]);
@@ -171,7 +163,7 @@ static void run_load(struct esme *esme)
         }
         wait_for(esme, wait);
     }
-    load_print(esme->loads, esme->connections, esme->pid, cpu_s);
+    load_print(esme->loads, esme->connections, esme->options.pid, cpu_s);
     for (unsigned i = 0; i < esme->connections; i++) {
         esme->refused += esme->loads[i].refused > 0;
         load_clear(&esme->loads[i]);
@@ -187,8 +179,8 @@ static void run_messages(struct esme *esme)
     size_t n = 0;
     uint64_t until = now_ns() + UINT64_C(1000000000) * ANSWER_S;
     uint64_t listen_until = now_ns() + (uint64_t)(esme->listen_s * 1e9);
-    if (esme->sms.text) {
-        esme->unanswered = sms_put(wire, &esme->sms, &esme->sequence);
+    if (esme->options.sms.text) {
+        esme->unanswered = sms_put(wire, &esme->options.sms, &esme->sequence);
     }
     while ((esme->unanswered && now_ns() < until) || now_ns() < listen_until) {
         if (!wire_flush(wire)) {
@@ -234,68 +226,17 @@ static void unbind(struct esme *esme)
 
 /* ---- options ---- */
 
-static const struct option options[] = {
-    {"port", required_argument, NULL, 'p'},     {"system-id", required_argument, NULL, 'i'},
-    {"password", required_argument, NULL, 'w'}, {"bind", required_argument, NULL, 'b'},
-    {"text", required_argument, NULL, 't'},     {"from", required_argument, NULL, 'f'},
-    {"to", required_argument, NULL, 'd'},       {"tlv", required_argument, NULL, 'v'},
-    {"receipt", no_argument, NULL, 'r'},        {"reference", required_argument, NULL, 'e'},
-    {"count", required_argument, NULL, 'n'},    {"seconds", required_argument, NULL, 's'},
-    {"window", required_argument, NULL, 'W'},   {"octets", required_argument, NULL, 'o'},
-    {"pairs", required_argument, NULL, 'P'},    {"rate", required_argument, NULL, 'R'},
-    {"pid", required_argument, NULL, 'k'},      {"connections", required_argument, NULL, 'c'},
-    {"listen", required_argument, NULL, 'l'},   {NULL, 0, NULL, 0},
+static const struct option own[] = {
+    {"system-id", required_argument, NULL, 'i'}, {"password", required_argument, NULL, 'w'},
+    {"bind", required_argument, NULL, 'b'},      {"receipt", no_argument, NULL, 'r'},
+    {"reference", required_argument, NULL, 'e'}, {"connections", required_argument, NULL, 'c'},
+    {"listen", required_argument, NULL, 'l'},    {NULL, 0, NULL, 0},
 };
 
-static unsigned number(const char *text, unsigned max)
+static bool set(void *arg, int option, const char *value)
 {
-    char *end = NULL;
-    unsigned long value = strtoul(text, &end, 10);
-    if (*text < '0' || *text > '9' || *end || value > max) {
-        die("esme: %s: not a number up to %u", text, max);
-    }
-    return (unsigned)value;
-}
-
-static void set_load(struct esme *esme, int option, const char *value)
-{
-    struct load *load = &esme->load;
+    struct esme *esme = arg;
     switch (option) {
-    case 'n':
-        load->count = number(value, UINT32_MAX);
-        break;
-    case 's':
-        esme->seconds = strtod(value, NULL);
-        break;
-    case 'W':
-        load->window = number(value, 1 << 20);
-        break;
-    case 'o':
-        load->octets = number(value, 254);
-        break;
-    case 'P':
-        load->pairs = number(value, 9999999);
-        break;
-    case 'R':
-        load->rate = strtod(value, NULL);
-        break;
-    case 'k':
-        esme->pid = (int)number(value, INT32_MAX);
-        break;
-    case 'c':
-        esme->connections = number(value, CONNECTIONS_MAX);
-        break;
-    default:
-        die("usage: see the beginning of tests/tools/esme.c");
-    }
-}
-
-static void set(struct esme *esme, int option, const char *value)
-{
-    switch (option) {
-    case 'p':
-        esme->port = (uint16_t)number(value, 65535);
-        break;
     case 'i':
         esme->system_id = value;
         break;
@@ -305,54 +246,44 @@ static void set(struct esme *esme, int option, const char *value)
     case 'b':
         esme->bind = value;
         break;
-    case 't':
-        esme->sms.text = value;
-        break;
-    case 'f':
-        esme->sms.from = value;
-        break;
-    case 'd':
-        esme->sms.to = value;
-        break;
-    case 'v':
-        esme->sms.tlvs = value;
-        break;
     case 'r':
-        esme->sms.receipt = true;
+        esme->options.sms.receipt = true;
         break;
     case 'e':
-        esme->sms.reference = (uint8_t)number(value, 255);
+        esme->options.sms.reference = (uint8_t)options_number(value, UINT8_MAX);
+        break;
+    case 'c':
+        esme->connections = options_number(value, CONNECTIONS_MAX);
         break;
     case 'l':
         esme->listen_s = strtod(value, NULL);
         break;
     default:
-        set_load(esme, option, value);
+        return false;
     }
+    return true;
 }
 
 int main(int argc, char **argv)
 {
-    static struct esme esme = {.connections = 1,
-                               .system_id = "esme",
-                               .password = "secret",
-                               .bind = "transceiver",
-                               .sms = {.command = SMPP_SUBMIT_SM, .from = "+12155551212", .to = "+12155551213"},
-                               .load = {.command = SMPP_SUBMIT_SM, .octets = 100, .pairs = 1000},
-                               .sequence = 2};
-    for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        set(&esme, option, optarg);
+    static struct esme esme = {
+        .connections = 1,
+        .system_id = "esme",
+        .password = "secret",
+        .bind = "transceiver",
+        .options = {.sms = {.command = SMPP_SUBMIT_SM, .from = "+12155551212", .to = "+12155551213"},
+                    .load = {.command = SMPP_SUBMIT_SM, .octets = 100, .pairs = 1000}},
+        .sequence = 2,
+    };
+    options_read(&esme.options, argc, argv, own, set, &esme);
+    if (esme.options.port == 0 || esme.connections == 0) {
+        options_usage();
     }
-    if (optind != argc || esme.port == 0 || esme.load.pairs == 0 || esme.connections == 0) {
-        die("usage: see the beginning of tests/tools/esme.c");
-    }
-    bool load = esme.load.count || esme.seconds > 0;
-    esme.load.window = load && !esme.load.window ? 100 : load ? esme.load.window : 0;
     for (unsigned i = 0; i < esme.connections; i++) {
-        wire_connect(&esme.wires[i], esme.port);
+        wire_connect(&esme.wires[i], esme.options.port);
         bind_one(&esme, &esme.wires[i]);
     }
-    if (load) {
+    if (esme.options.load.window) {
         run_load(&esme);
     } else {
         run_messages(&esme);

@@ -10,16 +10,10 @@
  * delivers that message to each that binds to receive, with --count or --seconds a load of messages, and tells about it
  * in a line of JSON. --delay holds answers to messages back. On SIGTERM it tells what it has had, and ends.
  */
-#include "client/smpp/pdu_write.h"
-#include "tests/tools/smpp/load.h"
-#include "tests/tools/smpp/sms.h"
+#include "tests/tools/smpp/options.h"
 
-#include <getopt.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/prctl.h>
 
 enum { CONNECTIONS_MAX = 2048, DELAYED_MAX = 65536 };
@@ -45,14 +39,10 @@ struct smsc {
     struct delayed delayed[DELAYED_MAX];
     unsigned delayed_first, delayed_count;
     int listener;
-    uint16_t port;
     bool show;
     uint32_t status, refuse_each, bind_status, delay_ms;
-    struct sms sms;
-    struct load load;
-    double seconds;
+    struct options options;
     uint64_t end_ns, generation;
-    int pid;
     double cpu_s;
     uint32_t sequence;
     unsigned long long binds, messages, answers;
@@ -70,8 +60,7 @@ static void on_term(int signum)
 
 static void answer_message(struct smsc *smsc, struct conn *conn, const struct smpp_header *request)
 {
-    char octets[64], id[16];
-    size_t n = 0;
+    char id[16];
     (void)snprintf(id, sizeof(id), "%llx", ++smsc->answers);
     bool refused = smsc->status != SMPP_ROK && (smsc->refuse_each == 0 || smsc->answers % smsc->refuse_each == 0);
     struct smpp_pdu resp = {.header = {.command = request->command | SMPP_RESP,
@@ -79,10 +68,7 @@ static void answer_message(struct smsc *smsc, struct conn *conn, const struct sm
                                        .sequence = request->sequence},
                             .no_body = refused,
                             .message_id = stir_view_str(id)};
-    if (smpp_pdu_write(octets, sizeof(octets), &n, &resp) != STIR_OK) {
-        die("no answer can be made");
-    }
-    wire_put(&conn->wire, octets, n);
+    wire_put_pdu(&conn->wire, &resp);
 }
 
 static void answer_later(struct smsc *smsc, unsigned at, const struct smpp_header *request)
@@ -112,31 +98,26 @@ static void answer_due(struct smsc *smsc)
 
 static void begin_to_deliver(struct smsc *smsc, struct conn *conn)
 {
-    if (smsc->sms.text) {
-        (void)sms_put(&conn->wire, &smsc->sms, &smsc->sequence);
+    if (smsc->options.sms.text) {
+        (void)sms_put(&conn->wire, &smsc->options.sms, &smsc->sequence);
     }
-    if (smsc->load.window) {
-        conn->load = smsc->load;
+    if (smsc->options.load.window) {
+        conn->load = smsc->options.load;
         conn->loading = true;
-        smsc->cpu_s = load_cpu_s(smsc->pid);
-        smsc->end_ns = smsc->seconds > 0 ? now_ns() + (uint64_t)(smsc->seconds * 1e9) : UINT64_MAX;
+        smsc->cpu_s = load_cpu_s(smsc->options.pid);
+        smsc->end_ns = options_end_ns(&smsc->options);
         load_begin(&conn->load);
     }
 }
 
 static void answer_bind(struct smsc *smsc, struct conn *conn, const struct smpp_header *request)
 {
-    char octets[64];
-    size_t n = 0;
     struct smpp_pdu resp = {.header = {.command = request->command | SMPP_RESP,
                                        .status = smsc->bind_status,
                                        .sequence = request->sequence},
                             .no_body = smsc->bind_status != SMPP_ROK,
                             .system_id = stir_view_str("smsc")};
-    if (smpp_pdu_write(octets, sizeof(octets), &n, &resp) != STIR_OK) {
-        die("no answer can be made");
-    }
-    wire_put(&conn->wire, octets, n);
+    wire_put_pdu(&conn->wire, &resp);
     smsc->binds++;
     if (smsc->bind_status == SMPP_ROK && request->command != SMPP_BIND_TRANSMITTER) {
         begin_to_deliver(smsc, conn);
@@ -184,7 +165,7 @@ static void take(struct smsc *smsc, unsigned at, const char *octets, size_t n)
         break;
     default:
         if (conn->loading && load_take(&conn->load, &header) && load_done(&conn->load)) {
-            load_print(&conn->load, 1, smsc->pid, smsc->cpu_s);
+            load_print(&conn->load, 1, smsc->options.pid, smsc->cpu_s);
             load_clear(&conn->load);
             conn->loading = false;
         } else if (smpp_command_has_response(header.command)) {
@@ -243,7 +224,7 @@ static uint64_t next_due(const struct smsc *smsc)
         uint64_t due = smsc->delayed[smsc->delayed_first].due_ns;
         wait = due <= now ? 0 : due - now < wait ? due - now : wait;
     }
-    for (unsigned i = 0; smsc->load.window && i < CONNECTIONS_MAX; i++) {
+    for (unsigned i = 0; smsc->options.load.window && i < CONNECTIONS_MAX; i++) {
         if (smsc->conns[i].loading) {
             uint64_t due = load_due_ns(&smsc->conns[i].load);
             wait = due < wait ? due : wait;
@@ -264,9 +245,7 @@ static void run(struct smsc *smsc)
                 smsc->at[count++] = i;
             }
         }
-        uint64_t wait = next_due(smsc);
-        struct timespec t = {.tv_sec = (time_t)(wait / 1000000000), .tv_nsec = (long)(wait % 1000000000)};
-        if (ppoll(smsc->polls, count, &t, NULL) < 0) {
+        if (!wire_wait(smsc->polls, count, next_due(smsc))) {
             continue;
         }
         answer_due(smsc);
@@ -281,114 +260,53 @@ static void run(struct smsc *smsc)
 
 /* ---- options ---- */
 
-static const struct option options[] = {
-    {"port", required_argument, NULL, 'p'},        {"show", no_argument, NULL, 'S'},
-    {"status", required_argument, NULL, 'u'},      {"refuse-each", required_argument, NULL, 'e'},
-    {"bind-status", required_argument, NULL, 'b'}, {"delay", required_argument, NULL, 'y'},
-    {"text", required_argument, NULL, 't'},        {"from", required_argument, NULL, 'f'},
-    {"to", required_argument, NULL, 'd'},          {"tlv", required_argument, NULL, 'v'},
-    {"count", required_argument, NULL, 'n'},       {"seconds", required_argument, NULL, 's'},
-    {"window", required_argument, NULL, 'W'},      {"octets", required_argument, NULL, 'o'},
-    {"pairs", required_argument, NULL, 'P'},       {"rate", required_argument, NULL, 'R'},
-    {"pid", required_argument, NULL, 'k'},         {NULL, 0, NULL, 0},
+static const struct option own[] = {
+    {"show", no_argument, NULL, 'S'},
+    {"status", required_argument, NULL, 'u'},
+    {"refuse-each", required_argument, NULL, 'e'},
+    {"bind-status", required_argument, NULL, 'b'},
+    {"delay", required_argument, NULL, 'y'},
+    {NULL, 0, NULL, 0},
 };
 
-static unsigned number(const char *text, unsigned max)
+static bool set(void *arg, int option, const char *value)
 {
-    char *end = NULL;
-    unsigned long value = strtoul(text, &end, 0);
-    if (*text < '0' || *text > '9' || *end || value > max) {
-        die("smsc: %s: not a number up to %u", text, max);
-    }
-    return (unsigned)value;
-}
-
-static void set_load(struct smsc *smsc, int option, const char *value)
-{
-    struct load *load = &smsc->load;
+    struct smsc *smsc = arg;
     switch (option) {
-    case 'n':
-        load->count = number(value, UINT32_MAX);
-        break;
-    case 's':
-        smsc->seconds = strtod(value, NULL);
-        break;
-    case 'W':
-        load->window = number(value, 1 << 20);
-        break;
-    case 'o':
-        load->octets = number(value, 254);
-        break;
-    case 'P':
-        load->pairs = number(value, 9999999);
-        break;
-    case 'R':
-        load->rate = strtod(value, NULL);
-        break;
-    case 'k':
-        smsc->pid = (int)number(value, INT32_MAX);
-        break;
-    default:
-        die("usage: see the beginning of tests/tools/smsc.c");
-    }
-}
-
-static void set(struct smsc *smsc, int option, const char *value)
-{
-    switch (option) {
-    case 'p':
-        smsc->port = (uint16_t)number(value, 65535);
-        break;
     case 'S':
         smsc->show = true;
         break;
     case 'u':
-        smsc->status = number(value, UINT32_MAX);
+        smsc->status = options_number(value, UINT32_MAX);
         break;
     case 'e':
-        smsc->refuse_each = number(value, UINT32_MAX);
+        smsc->refuse_each = options_number(value, UINT32_MAX);
         break;
     case 'b':
-        smsc->bind_status = number(value, UINT32_MAX);
+        smsc->bind_status = options_number(value, UINT32_MAX);
         break;
     case 'y':
-        smsc->delay_ms = number(value, 3600000);
-        break;
-    case 't':
-        smsc->sms.text = value;
-        break;
-    case 'f':
-        smsc->sms.from = value;
-        break;
-    case 'd':
-        smsc->sms.to = value;
-        break;
-    case 'v':
-        smsc->sms.tlvs = value;
+        smsc->delay_ms = options_number(value, 3600000);
         break;
     default:
-        set_load(smsc, option, value);
+        return false;
     }
+    return true;
 }
 
 int main(int argc, char **argv)
 {
-    static struct smsc smsc = {.sms = {.command = SMPP_DELIVER_SM, .from = "+12155551213", .to = "+12155551212"},
-                               .load = {.command = SMPP_DELIVER_SM, .octets = 100, .pairs = 1000},
-                               .sequence = 1};
-    for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        set(&smsc, option, optarg);
-    }
-    if (optind != argc || smsc.load.pairs == 0) {
-        die("usage: see the beginning of tests/tools/smsc.c");
-    }
-    bool load = smsc.load.count || smsc.seconds > 0;
-    smsc.load.window = load && !smsc.load.window ? 100 : load ? smsc.load.window : 0;
+    static struct smsc smsc = {
+        .options = {.sms = {.command = SMPP_DELIVER_SM, .from = "+12155551213", .to = "+12155551212"},
+                    .load = {.command = SMPP_DELIVER_SM, .octets = 100, .pairs = 1000}},
+        .sequence = 1,
+    };
+    options_read(&smsc.options, argc, argv, own, set, &smsc);
     struct sigaction action = {.sa_handler = on_term};
     (void)sigaction(SIGTERM, &action, NULL);
     (void)prctl(PR_SET_TIMERSLACK, 1000);
-    smsc.listener = wire_listen(&smsc.port);
-    printf("listening on 127.0.0.1:%u\n", smsc.port);
+    smsc.listener = wire_listen(&smsc.options.port);
+    printf("listening on 127.0.0.1:%u\n", smsc.options.port);
     (void)fflush(stdout);
     run(&smsc);
     printf("{\"binds\":%llu,\"messages\":%llu}\n", smsc.binds, smsc.messages);

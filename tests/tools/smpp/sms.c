@@ -1,6 +1,5 @@
 #include "tests/tools/smpp/sms.h"
 
-#include "client/smpp/pdu_write.h"
 #include "client/smpp/text.h"
 #include "client/smpp/tlv.h"
 #include "client/smpp/udh.h"
@@ -11,17 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PDU_MAX = 65536, UDH_LEN = 6, TEXT_MAX = 255 * 134 };
-
-static void put(struct wire *wire, const struct smpp_pdu *pdu)
-{
-    static char octets[PDU_MAX];
-    size_t n = 0;
-    if (smpp_pdu_write(octets, sizeof(octets), &n, pdu) != STIR_OK) {
-        die("this makes no PDU");
-    }
-    wire_put(wire, octets, n);
-}
+enum { UDH_LEN = 6, TEXT_MAX = 255 * 134 };
 
 void sms_put_bind(struct wire *wire, const char *kind, const char *system_id, const char *password, uint32_t sequence)
 {
@@ -32,7 +21,7 @@ void sms_put_bind(struct wire *wire, const char *kind, const char *system_id, co
                            .system_id = stir_view_str(system_id),
                            .password = stir_view_str(password),
                            .interface_version = 0x34};
-    put(wire, &pdu);
+    wire_put_pdu(wire, &pdu);
 }
 
 /* ---- making ---- */
@@ -127,7 +116,7 @@ unsigned sms_put(struct wire *wire, const struct sms *sms, uint32_t *sequence)
             .short_message = stir_view((const char *)segment, head + n),
             .tlvs = stir_view((const char *)tlvs, tlv_len),
         };
-        put(wire, &pdu);
+        wire_put_pdu(wire, &pdu);
     }
     stir_buf_free(&octets);
     return (unsigned)count;

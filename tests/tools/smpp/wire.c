@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
-#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PIECE = 262144, LIMIT = 1 << 20 };
+enum { PIECE = 262144, LIMIT = 1 << 20, PDU_MAX = 65536 };
 
 void die(const char *fmt, ...)
 {
@@ -103,6 +102,16 @@ void wire_put(struct wire *wire, const void *pdu, size_t n)
     }
 }
 
+void wire_put_pdu(struct wire *wire, const struct smpp_pdu *pdu)
+{
+    static char octets[PDU_MAX];
+    size_t n = 0;
+    if (smpp_pdu_write(octets, sizeof(octets), &n, pdu) != STIR_OK) {
+        die("this makes no PDU");
+    }
+    wire_put(wire, octets, n);
+}
+
 void wire_put_header(struct wire *wire, uint32_t command, uint32_t status, uint32_t sequence)
 {
     char octets[SMPP_HEADER_LEN];
@@ -157,4 +166,10 @@ bool wire_next(struct wire *wire, const char **pdu, size_t *n)
 short wire_events(const struct wire *wire)
 {
     return (short)(POLLIN | (wire->out_at < wire->out.len ? POLLOUT : 0));
+}
+
+bool wire_wait(struct pollfd *polls, nfds_t count, uint64_t ns)
+{
+    struct timespec t = {.tv_sec = (time_t)(ns / 1000000000), .tv_nsec = (long)(ns % 1000000000)};
+    return ppoll(polls, count, &t, NULL) >= 0;
 }

@@ -3,6 +3,7 @@
 #include "client/smpp/pdu.h"
 #include "common/buf.h"
 
+#include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -27,6 +28,7 @@ void wire_close(struct wire *wire);
 
 /* Appends a PDU; wire_flush sends what the system takes now. */
 void wire_put(struct wire *wire, const void *pdu, size_t n);
+void wire_put_pdu(struct wire *wire, const struct smpp_pdu *pdu);
 void wire_put_header(struct wire *wire, uint32_t command, uint32_t status, uint32_t sequence);
 bool wire_flush(struct wire *wire);
 
@@ -38,3 +40,6 @@ bool wire_next(struct wire *wire, const char **pdu, size_t *n);
 
 /* What poll() is to wait for. */
 short wire_events(const struct wire *wire);
+
+/* poll() for at most so long; false if a signal came. */
+bool wire_wait(struct pollfd *polls, nfds_t count, uint64_t ns);
