@@ -17,8 +17,10 @@ struct redis_fake {
     const char *greeting; /* NULL: a good one */
     const char *answer;   /* to each request */
     size_t answer_len;
-    bool fresh;   /* also to a put that needs no script; else that one hears that there is a box already */
-    bool hang_up; /* after an answer */
+    bool fresh;              /* also to a put that needs no script; else that one hears that there is a box already */
+    bool hang_up;            /* after an answer */
+    const char *exec;        /* NULL, or what is answered to such a put instead */
+    _Atomic unsigned *execs; /* NULL, or where such puts are counted */
     int listener, stop[2];
     pthread_t thread;
     char dir[32], path[64];
@@ -71,11 +73,13 @@ static inline void fake_serve(const struct redis_fake *fake, int fd)
         }
     }
     static const char there[] = "+OK\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n*3\r\n:0\r\n:0\r\n:0\r\n";
+    const char *exec = fake->exec ? fake->exec : there;
     bool on = fake_send(fd, greeting, strlen(greeting));
     for (n = 0; on && fake_read(fake, fd, text, sizeof(text), &n);) {
         bool made = memmem(text, n, "EXEC\r\n", 6) != NULL;
         if (made && !fake->fresh) {
-            on = fake_send(fd, there, sizeof(there) - 1);
+            on = fake_send(fd, exec, strlen(exec));
+            *(fake->execs ? fake->execs : &(_Atomic unsigned){0}) += 1;
             n = 0;
         } else if (made || memmem(text, n, "EVALSHA", 7) || memmem(text, n, "HMGET", 5)) {
             on = fake_send(fd, fake->answer, fake->answer_len) && !fake->hang_up;

@@ -220,6 +220,53 @@ static void cut_off(void)
     check_answer(&answers[4], true);
 }
 
+/* The same of the five answers to a put that needs no script. */
+static void cut_off_fresh(void)
+{
+    static const struct answer whole = ROW('f', QUEUED "*3\r\n:1\r\n:1\r\n:0\r\n", STIR_OK, true);
+    struct answer row = whole;
+    for (size_t n = 0; n < whole.len; n += 4) {
+        row.len = n;
+        row.code = STIR_E_UNAVAILABLE;
+        check_answer(&row, true);
+    }
+    check_answer(&whole, true);
+}
+
+/* What EXEC is refused with: the script does it, and only where it can never be otherwise is EXEC not tried again. */
+static void refused_exec(void)
+{
+    static const struct {
+        const char *said;
+        unsigned execs;
+    } rows[] = {
+        {"-EXECABORT Transaction discarded because of previous errors.\r\n", 2},
+        {"-EXECABORT Transaction discarded because of: NOPERM no\r\n", 1},
+        {"-NOPERM no\r\n", 1},
+        {"-ERR EXEC without MULTI\r\n", 1},
+        {"-MOVED 1 127.0.0.1:1\r\n", 2}, /* the slot left between two commands */
+        {"-TRYAGAIN Multiple keys request during rehashing of slot\r\n", 2},
+        {"-CLUSTERDOWN The cluster is down\r\n", 2},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        _Atomic unsigned execs = 0;
+        char url[128], exec[256];
+        struct harness h;
+        (void)snprintf(exec, sizeof(exec), QUEUED "%s", rows[i].said);
+        static const char good[] = "*5\r\n:0\r\n:1000\r\n:0\r\n:0\r\n:-1\r\n";
+        struct redis_fake fake = {.answer = good, .answer_len = sizeof(good) - 1, .exec = exec, .execs = &execs};
+        fake_start(&fake);
+        struct cpsd_store_config config = fake_config(&fake, url, sizeof(url));
+        if (harness_open(&h, &config)) {
+            UNIT_CODE(harness_put(&h, DEST, 1, "x", 1000).result.code, STIR_OK, rows[i].said);
+            UNIT_CODE(harness_put(&h, "7", 1, "x", 1000).result.code, STIR_OK, rows[i].said);
+            UNIT_CHECK(execs == rows[i].execs, "%s: tried %u times", rows[i].said, (unsigned)execs);
+            harness_close(&h);
+        }
+        fake_stop(&fake);
+    }
+}
+
 /* Answers of the greeting that are not taken: the store is never ready, and says why. */
 static void bad_greetings(void)
 {
@@ -269,4 +316,5 @@ static void bad_greetings(void)
     }
 }
 
-UNIT_MAIN("store_garbage", {"nonsense", nonsense}, {"cut off", cut_off}, {"greetings", bad_greetings})
+UNIT_MAIN("store_garbage", {"a put without a script that is cut off", cut_off_fresh}, {"EXEC refused", refused_exec},
+          {"nonsense", nonsense}, {"cut off", cut_off}, {"greetings", bad_greetings})
