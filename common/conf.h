@@ -43,6 +43,23 @@ enum stir_code stir_conf_load(void *conf, const struct stir_conf_key *table, siz
 enum stir_code stir_conf_set(void *conf, const struct stir_conf_key *table, size_t count, const char *key,
                              const char *value, struct stir_error *err) STIR_MUST_CHECK;
 
+/* Keys given on the command line, "section.key=value", on top of the file; also when it is read again. */
+#define STIR_CONF_OVERRIDES_MAX 128
+struct stir_conf_overrides {
+    const char *text[STIR_CONF_OVERRIDES_MAX]; /* not owned */
+    size_t count;
+};
+
+/* Checks what concerns more than one key, and may set fields that are no keys. */
+typedef enum stir_code stir_conf_checker(void *conf, struct stir_error *err);
+
+/* Defaults, then the file at `path` (may be NULL), then overrides (may be NULL), then `check` (may be NULL), before
+ * whose error text the path is put. The struct must be zeroed before. STIR_E_CONFIG, STIR_E_IO, STIR_E_NOMEM; then its
+ * strings are cleared, and the rest of it means nothing. */
+enum stir_code stir_conf_read(void *conf, const struct stir_conf_key *table, size_t count, const char *path,
+                              const struct stir_conf_overrides *overrides, stir_conf_checker *check,
+                              struct stir_error *err) STIR_MUST_CHECK;
+
 void stir_conf_clear(void *conf, const struct stir_conf_key *table, size_t count);
 
 /* Appends the sample file: each key commented out at its default, with its text, unit and bounds above it. */

@@ -1,5 +1,6 @@
 #include "cps/config.h"
 
+#include "common/conf_table.h"
 #include "cps/passports_body.h"
 #include "cps/store.h"
 
@@ -20,31 +21,6 @@ static const char *const crl_policies[] = {
     [STIR_CRL_IF_PRESENT] = "if-present", [STIR_CRL_REQUIRED] = "required", NULL};
 
 #define AT(field) offsetof(struct cpsd_config, field)
-#define INT_KEY(section_, name_, field, default_, min_, max_, reload, text_)                                           \
-    {                                                                                                                  \
-        .section = section_, .name = name_, .type = STIR_CONF_INT, .offset = AT(field), .default_value = default_,     \
-        .min = (min_), .max = (max_), .reloadable = (reload), .text = text_                                            \
-    }
-#define STRING_KEY(section_, name_, field, default_, min_, reload, text_)                                              \
-    {                                                                                                                  \
-        .section = section_, .name = name_, .type = STIR_CONF_STRING, .offset = AT(field), .default_value = default_,  \
-        .min = (min_), .max = 4096, .reloadable = (reload), .text = text_                                              \
-    }
-#define LIST_KEY(section_, name_, field, default_, reload, text_)                                                      \
-    {                                                                                                                  \
-        .section = section_, .name = name_, .type = STIR_CONF_LIST, .offset = AT(field), .default_value = default_,    \
-        .max = 4096, .reloadable = (reload), .text = text_                                                             \
-    }
-#define ENUM_KEY(section_, name_, field, default_, choices_, reload, text_)                                            \
-    {                                                                                                                  \
-        .section = section_, .name = name_, .type = STIR_CONF_ENUM, .offset = AT(field), .default_value = default_,    \
-        .choices = choices_, .reloadable = (reload), .text = text_                                                     \
-    }
-#define BOOL_KEY(section_, name_, field, default_, reload, text_)                                                      \
-    {                                                                                                                  \
-        .section = section_, .name = name_, .type = STIR_CONF_BOOL, .offset = AT(field), .default_value = default_,    \
-        .reloadable = (reload), .text = text_                                                                          \
-    }
 #define POLICY_KEY(action, key_, default_, text_)                                                                      \
     ENUM_KEY("policy", key_, policy[CPSD_ACT_##action], default_, cpsd_policy_names, true, text_ "."),
 
@@ -237,18 +213,7 @@ const struct stir_conf_key cpsd_config_table[] = {
             "live."),
     INT_KEY("atis", "queue_max", atis_queue_max, "1000", 1, 1000000, true,
             "Deliveries to peers that wait or are under way in each worker; beyond it they are dropped and counted."),
-    STRING_KEY("numbers", "country_code", country_code, "", 0, true,
-               "Put before national numbers in paths, digits. Empty: numbers are international already."),
-    STRING_KEY("numbers", "national_prefix", national_prefix, "", 0, true,
-               "Dropped before the country code is put, as 0 in many countries. Used with country_code."),
-    STRING_KEY("numbers", "international_prefix", international_prefix, "", 0, true,
-               "What stands for + in numbers that are dialled, as 00 or 011."),
-    INT_KEY("numbers", "national_digits", national_digits, "0", 0, STIR_TN_MAX, true,
-            "With country_code: numbers of so many digits are national ones (10 in North America). 0: only those with "
-            "national_prefix are."),
-    INT_KEY("numbers", "max_digits", max_digits, "15", 3, STIR_TN_MAX, true, "The longest number that is accepted."),
-    INT_KEY("numbers", "short_code_digits", short_code_digits, "6", 0, STIR_TN_MAX, true,
-            "Numbers of up to so many digits are short codes and stay as they are."),
+    NUMBERING_KEYS(numbering, "in paths"),
     ENUM_KEY("log", "level", log_level, "notice", stir_log_levels, true,
              "The most verbose records that are written: error, warning, notice, info, debug."),
     ENUM_KEY("log", "format", log_format, "text", stir_log_formats, true,
@@ -261,22 +226,6 @@ const struct stir_conf_key cpsd_config_table[] = {
              "Write destinations in clear in the access log instead of as a keyed hash."),
 };
 const size_t cpsd_config_count = sizeof(cpsd_config_table) / sizeof(cpsd_config_table[0]);
-
-static bool all_digits(const char *text, size_t max)
-{
-    size_t n = strspn(text, "0123456789");
-    return text[n] == '\0' && n <= max;
-}
-
-static enum stir_code check_numbers(const struct cpsd_config *config, struct stir_error *err)
-{
-    if (!all_digits(config->country_code, 7) || !all_digits(config->national_prefix, 7) ||
-        !all_digits(config->international_prefix, 7)) {
-        return stir_fail(err, STIR_E_CONFIG,
-                         "[numbers] country_code, national_prefix and international_prefix are up to 7 digits");
-    }
-    return STIR_OK;
-}
 
 unsigned cpsd_config_replicas(const struct cpsd_config *config)
 {
@@ -291,8 +240,9 @@ unsigned cpsd_config_replicas(const struct cpsd_config *config)
     return replicas >= 1 && replicas <= CPSD_REPLICAS_MAX ? (unsigned)replicas : UINT_MAX;
 }
 
-static enum stir_code check(const struct cpsd_config *config, struct stir_error *err)
+static enum stir_code check(void *conf, struct stir_error *err)
 {
+    const struct cpsd_config *config = conf;
     if (cpsd_config_replicas(config) == UINT_MAX) {
         return stir_fail(err, STIR_E_CONFIG, "[store] durability is local, or replicas:N with N from 1 to %d",
                          CPSD_REPLICAS_MAX);
@@ -311,65 +261,21 @@ static enum stir_code check(const struct cpsd_config *config, struct stir_error 
     if (config->client_certificates != CPSD_ASK_NO && !config->trust_roots[0]) {
         return stir_fail(err, STIR_E_CONFIG, "[server] client_certificates needs [trust] roots to judge them by");
     }
-    return check_numbers(config, err);
+    return stir_conf_numbering_check(&config->numbering, err);
 }
 
-static enum stir_code override(struct cpsd_config *config, const char *text, struct stir_error *err)
-{
-    char key[128];
-    const char *equals = strchr(text, '=');
-    if (!equals || (size_t)(equals - text) >= sizeof(key)) {
-        return stir_fail(err, STIR_E_CONFIG, "-o %s: not section.key=value", text);
-    }
-    memcpy(key, text, (size_t)(equals - text));
-    key[equals - text] = '\0';
-    return stir_conf_set(config, cpsd_config_table, cpsd_config_count, key, equals + 1, err);
-}
-
-enum stir_code cpsd_config_load(struct cpsd_config *out, const char *path, const struct cpsd_overrides *overrides,
+enum stir_code cpsd_config_load(struct cpsd_config *out, const char *path, const struct stir_conf_overrides *overrides,
                                 struct stir_error *err)
 {
     struct cpsd_config config = {0};
-    enum stir_code code = stir_conf_defaults(&config, cpsd_config_table, cpsd_config_count, err);
-    if (code == STIR_OK && path) {
-        code = stir_conf_load(&config, cpsd_config_table, cpsd_config_count, path, err);
-    }
-    for (size_t i = 0; code == STIR_OK && overrides && i < overrides->count; i++) {
-        code = override(&config, overrides->text[i], err);
-    }
+    enum stir_code code = stir_conf_read(&config, cpsd_config_table, cpsd_config_count, path, overrides, check, err);
     if (code == STIR_OK) {
-        code = check(&config, err);
-        if (code != STIR_OK && path) {
-            code = stir_fail_prefix(err, code, "%s", path);
-        }
+        *out = config;
     }
-    if (code != STIR_OK) {
-        cpsd_config_clear(&config);
-        return code;
-    }
-    *out = config;
-    return STIR_OK;
+    return code;
 }
 
 void cpsd_config_clear(struct cpsd_config *config)
 {
     stir_conf_clear(config, cpsd_config_table, cpsd_config_count);
-}
-
-static void copy_digits(char out[8], const char *text)
-{
-    size_t n = strnlen(text, 7);
-    memcpy(out, text, n);
-    out[n] = '\0';
-}
-
-void cpsd_config_numbering(const struct cpsd_config *config, struct stir_numbering *out)
-{
-    *out = (struct stir_numbering){.max_digits = (unsigned)config->max_digits,
-                                   .min_digits = 2,
-                                   .national_digits = (unsigned)config->national_digits,
-                                   .short_code_digits = (unsigned)config->short_code_digits};
-    copy_digits(out->country_code, config->country_code);
-    copy_digits(out->national_prefix, config->national_prefix);
-    copy_digits(out->international_prefix, config->international_prefix);
 }

@@ -1,8 +1,8 @@
 #pragma once
 
 #include "common/conf.h"
+#include "common/conf_numbering.h"
 #include "common/log.h"
-#include "common/tn.h"
 #include "common/trust.h"
 #include "cps/policy.h"
 
@@ -111,12 +111,7 @@ struct cpsd_config {
     int64_t keys_skew_s;
     /* [numbers] */
     char *numbers_table; /* "" or a file, see common/numtable.h */
-    char *country_code;
-    char *national_prefix;
-    char *international_prefix;
-    int64_t national_digits;
-    int64_t max_digits;
-    int64_t short_code_digits;
+    struct stir_conf_numbering numbering;
     /* [log] */
     int log_level;
     int log_format;
@@ -130,19 +125,9 @@ extern const size_t cpsd_config_count;
 /* [store] durability: how many replicas have to confirm, 0 for local; UINT_MAX if it is neither. */
 unsigned cpsd_config_replicas(const struct cpsd_config *config);
 
-/* Keys given on the command line, "section.key=value", on top of the file; also when it is read again. */
-#define CPSD_OVERRIDES_MAX 64
-struct cpsd_overrides {
-    const char *text[CPSD_OVERRIDES_MAX];
-    size_t count;
-};
-
 /* Reads `path` (NULL: defaults only), then overrides (may be NULL), and checks what concerns more than one key (a
  * listener needs a certificate, the default life is within the longest). STIR_E_CONFIG, STIR_E_IO. *out is filled on
  * success only; clear it with cpsd_config_clear. */
-enum stir_code cpsd_config_load(struct cpsd_config *out, const char *path, const struct cpsd_overrides *overrides,
+enum stir_code cpsd_config_load(struct cpsd_config *out, const char *path, const struct stir_conf_overrides *overrides,
                                 struct stir_error *err) STIR_MUST_CHECK;
 void cpsd_config_clear(struct cpsd_config *config);
-
-/* The numbering that destinations in paths are read with. */
-void cpsd_config_numbering(const struct cpsd_config *config, struct stir_numbering *out);

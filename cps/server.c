@@ -18,7 +18,7 @@ struct server {
     struct stir_log log;       /* the main thread's; its level follows reloads */
     struct stir_log store_log; /* read by all threads, so it stays as it is */
     const char *path;
-    const struct cpsd_overrides *overrides;
+    const struct stir_conf_overrides *overrides;
     struct cpsd_setup *setup;
     struct cpsd_backend *backend;
     struct cpsd_fetcher *fetcher;
@@ -416,8 +416,8 @@ static void quiet(int level, const char *line)
     (void)level, (void)line;
 }
 
-enum stir_code cpsd_server_run(struct cpsd_config *config, const char *path, const struct cpsd_overrides *overrides,
-                               struct stir_error *err)
+enum stir_code cpsd_server_run(struct cpsd_config *config, const char *path,
+                               const struct stir_conf_overrides *overrides, struct stir_error *err)
 {
     struct server server = {.path = path, .overrides = overrides};
     cpsd_log_setup(&server.log, config);

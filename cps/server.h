@@ -12,8 +12,8 @@
  * log what an operator has to know. STIR_E_CONFIG, STIR_E_IO, STIR_E_KEY, STIR_E_CERT, STIR_E_NOMEM if it could not
  * start.
  */
-enum stir_code cpsd_server_run(struct cpsd_config *config, const char *path, const struct cpsd_overrides *overrides,
-                               struct stir_error *err) STIR_MUST_CHECK;
+enum stir_code cpsd_server_run(struct cpsd_config *config, const char *path,
+                               const struct stir_conf_overrides *overrides, struct stir_error *err) STIR_MUST_CHECK;
 
 /* What `cpsd -t` does beyond reading the file: certificate and key fit, addresses and the store's URL are understood,
  * the dummies' secret can be read. */

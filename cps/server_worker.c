@@ -39,7 +39,7 @@ static enum stir_code use_setup(struct cpsd_worker *worker, struct cpsd_setup *s
     use_trusted(worker, setup->trusted);
     worker->service.auth = setup->auth;
     cpsd_republisher_use(worker->service.republisher, setup->peers);
-    cpsd_config_numbering(&setup->config, &worker->service.numbering);
+    stir_conf_numbering(&setup->config.numbering, &worker->service.numbering);
     cpsd_log_setup(&worker->log, &setup->config);
     cpsd_setup_unref(worker->setup);
     worker->setup = cpsd_setup_ref(setup);

@@ -2,6 +2,7 @@
 
 #include "client/smpp/command.h"
 #include "client/smpp/tlv.h"
+#include "common/conf_table.h"
 #include "common/verdict.h"
 
 #include <errno.h>
@@ -24,31 +25,6 @@ static const char *const replays[] = {
     [GW_REPLAY_MEMORY] = "memory", [GW_REPLAY_SQLITE] = "sqlite", [GW_REPLAY_NONE] = "none", NULL};
 
 #define AT(field) offsetof(struct gw_config, field)
-#define INT_KEY(section_, name_, field, default_, min_, max_, reload, text_)                                           \
-    {                                                                                                                  \
-        .section = section_, .name = name_, .type = STIR_CONF_INT, .offset = AT(field), .default_value = default_,     \
-        .min = (min_), .max = (max_), .reloadable = (reload), .text = text_                                            \
-    }
-#define STRING_KEY(section_, name_, field, default_, min_, reload, text_)                                              \
-    {                                                                                                                  \
-        .section = section_, .name = name_, .type = STIR_CONF_STRING, .offset = AT(field), .default_value = default_,  \
-        .min = (min_), .max = 4096, .reloadable = (reload), .text = text_                                              \
-    }
-#define LIST_KEY(section_, name_, field, default_, reload, text_)                                                      \
-    {                                                                                                                  \
-        .section = section_, .name = name_, .type = STIR_CONF_LIST, .offset = AT(field), .default_value = default_,    \
-        .max = 4096, .reloadable = (reload), .text = text_                                                             \
-    }
-#define ENUM_KEY(section_, name_, field, default_, choices_, reload, text_)                                            \
-    {                                                                                                                  \
-        .section = section_, .name = name_, .type = STIR_CONF_ENUM, .offset = AT(field), .default_value = default_,    \
-        .choices = choices_, .reloadable = (reload), .text = text_                                                     \
-    }
-#define BOOL_KEY(section_, name_, field, default_, reload, text_)                                                      \
-    {                                                                                                                  \
-        .section = section_, .name = name_, .type = STIR_CONF_BOOL, .offset = AT(field), .default_value = default_,    \
-        .reloadable = (reload), .text = text_                                                                          \
-    }
 
 const struct stir_conf_key gw_config_table[] = {
     LIST_KEY("listen", "address", listen_address, "127.0.0.1:2775", false,
@@ -168,19 +144,7 @@ const struct stir_conf_key gw_config_table[] = {
             "The same in octets."),
     INT_KEY("join", "messages", join_messages, "20000", 1, 100000000, true, "The same for all together."),
     INT_KEY("join", "bytes", join_bytes, "67108864", 65536, INT64_C(1) << 40, true, "The same for all in octets."),
-    STRING_KEY("numbers", "country_code", country_code, "", 0, true,
-               "Put before national numbers (TON 2, or unknown ones that look national), digits. Empty: numbers are "
-               "international already."),
-    STRING_KEY("numbers", "national_prefix", national_prefix, "", 0, true,
-               "Dropped before the country code is put, as 0 in many countries. Used with country_code."),
-    STRING_KEY("numbers", "international_prefix", international_prefix, "", 0, true,
-               "What stands for + in numbers that are dialled, as 00 or 011."),
-    INT_KEY("numbers", "national_digits", national_digits, "0", 0, STIR_TN_MAX, true,
-            "With country_code: numbers of so many digits are national ones (10 in North America). 0: only those with "
-            "national_prefix are."),
-    INT_KEY("numbers", "max_digits", max_digits, "15", 3, STIR_TN_MAX, true, "The longest number that is accepted."),
-    INT_KEY("numbers", "short_code_digits", short_code_digits, "6", 0, STIR_TN_MAX, true,
-            "Numbers of up to so many digits are short codes and stay as they are."),
+    NUMBERING_KEYS(numbering, "(TON 2, or unknown ones that look national)"),
     STRING_KEY(
         "numbers", "table", numbers_table, "", 0, true,
         "Whose numbers are, and at which CPS: a file with lines prefix,spc[,cps_url], the longest prefix counts; "
@@ -200,8 +164,7 @@ const struct stir_conf_key gw_config_table[] = {
                "A client certificate for the CPS, PEM, with private_key. Empty: none."),
     STRING_KEY("cps", "private_key", cps_private_key, "", 0, true, "The private key that belongs to it, PEM."),
     STRING_KEY(
-        "cps",
-        "auth_certificate", cps_auth_certificate, "", 0, true,
+        "cps", "auth_certificate", cps_auth_certificate, "", 0, true,
         "An STI certificate, PEM, leaf first, that vouches for us to the CPS: each request carries a bearer token "
         "of its own (ATIS-1000105). A CPS asks for one wherever its policy is not open. Empty: none."),
     STRING_KEY("cps", "auth_private_key", cps_auth_private_key, "", 0, true,
@@ -336,12 +299,6 @@ static enum stir_code read_numbers(struct gw_config *config, struct stir_error *
     return code;
 }
 
-static bool all_digits(const char *text, size_t max)
-{
-    size_t n = strspn(text, "0123456789");
-    return text[n] == '\0' && n <= max;
-}
-
 /* Keys that go together, and what one asks of another. */
 static enum stir_code check_pairs(const struct gw_config *config, struct stir_error *err)
 {
@@ -366,16 +323,13 @@ static enum stir_code check_pairs(const struct gw_config *config, struct stir_er
         {config->held_bytes <= config->held_bytes_total, "[limits] held_bytes is over held_bytes_total"},
         {config->alphanumeric == GW_ALPHANUMERIC_UNSIGNED || config->alphanumeric_domain[0],
          "[sender] alphanumeric = domain needs alphanumeric_domain"},
-        {all_digits(config->country_code, 7) && all_digits(config->national_prefix, 7) &&
-             all_digits(config->international_prefix, 7),
-         "[numbers] country_code, national_prefix and international_prefix are up to 7 digits"},
     };
     for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
         if (!rules[i].good) {
             return stir_fail(err, STIR_E_CONFIG, "%s", rules[i].text);
         }
     }
-    return STIR_OK;
+    return stir_conf_numbering_check(&config->numbering, err);
 }
 
 static bool is_verdict(const char *name)
@@ -411,8 +365,9 @@ static enum stir_code check_verdicts(const struct gw_config *config, struct stir
     return code;
 }
 
-static enum stir_code check(struct gw_config *config, struct stir_error *err)
+static enum stir_code check(void *conf, struct stir_error *err)
 {
+    struct gw_config *config = conf;
     enum stir_code code = check_pairs(config, err);
     if (code == STIR_OK) {
         code = read_numbers(config, err);
@@ -422,62 +377,18 @@ static enum stir_code check(struct gw_config *config, struct stir_error *err)
 
 /* ---- loading ---- */
 
-static enum stir_code override(struct gw_config *config, const char *text, struct stir_error *err)
-{
-    char key[128];
-    const char *equals = strchr(text, '=');
-    if (!equals || (size_t)(equals - text) >= sizeof(key)) {
-        return stir_fail(err, STIR_E_CONFIG, "-o %s: not section.key=value", text);
-    }
-    memcpy(key, text, (size_t)(equals - text));
-    key[equals - text] = '\0';
-    return stir_conf_set(config, gw_config_table, gw_config_count, key, equals + 1, err);
-}
-
-enum stir_code gw_config_load(struct gw_config *out, const char *path, const struct gw_overrides *overrides,
+enum stir_code gw_config_load(struct gw_config *out, const char *path, const struct stir_conf_overrides *overrides,
                               struct stir_error *err)
 {
     struct gw_config config = {0};
-    enum stir_code code = stir_conf_defaults(&config, gw_config_table, gw_config_count, err);
-    if (code == STIR_OK && path) {
-        code = stir_conf_load(&config, gw_config_table, gw_config_count, path, err);
-    }
-    for (size_t i = 0; code == STIR_OK && overrides && i < overrides->count; i++) {
-        code = override(&config, overrides->text[i], err);
-    }
+    enum stir_code code = stir_conf_read(&config, gw_config_table, gw_config_count, path, overrides, check, err);
     if (code == STIR_OK) {
-        code = check(&config, err);
-        if (code != STIR_OK && path) {
-            code = stir_fail_prefix(err, code, "%s", path);
-        }
+        *out = config;
     }
-    if (code != STIR_OK) {
-        gw_config_clear(&config);
-        return code;
-    }
-    *out = config;
-    return STIR_OK;
+    return code;
 }
 
 void gw_config_clear(struct gw_config *config)
 {
     stir_conf_clear(config, gw_config_table, gw_config_count);
-}
-
-static void copy_digits(char out[8], const char *text)
-{
-    size_t n = strnlen(text, 7);
-    memcpy(out, text, n);
-    out[n] = '\0';
-}
-
-void gw_config_numbering(const struct gw_config *config, struct stir_numbering *out)
-{
-    *out = (struct stir_numbering){.max_digits = (unsigned)config->max_digits,
-                                   .min_digits = 2,
-                                   .national_digits = (unsigned)config->national_digits,
-                                   .short_code_digits = (unsigned)config->short_code_digits};
-    copy_digits(out->country_code, config->country_code);
-    copy_digits(out->national_prefix, config->national_prefix);
-    copy_digits(out->international_prefix, config->international_prefix);
 }

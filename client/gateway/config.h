@@ -1,8 +1,8 @@
 #pragma once
 
 #include "common/conf.h"
+#include "common/conf_numbering.h"
 #include "common/log.h"
-#include "common/tn.h"
 
 /*
  * The configuration of cps-smpp: one typed table (config.c) that parses, checks, documents. Field names are the keys'
@@ -114,12 +114,7 @@ struct gw_config {
     int64_t join_messages;
     int64_t join_bytes;
     /* [numbers] */
-    char *country_code;
-    char *national_prefix;
-    char *international_prefix;
-    int64_t national_digits;
-    int64_t max_digits;
-    int64_t short_code_digits;
+    struct stir_conf_numbering numbering;
     /* [cps] */
     char *cps_url;
     bool cps_route_by_record;
@@ -187,18 +182,8 @@ struct gw_config {
 extern const struct stir_conf_key gw_config_table[];
 extern const size_t gw_config_count;
 
-/* Keys given on the command line, "section.key=value", on top of the file; also when it is read again. */
-#define GW_OVERRIDES_MAX 128
-struct gw_overrides {
-    const char *text[GW_OVERRIDES_MAX];
-    size_t count;
-};
-
 /* Reads `path` (NULL: defaults only), then overrides (may be NULL), and checks what concerns more than one key.
  * STIR_E_CONFIG, STIR_E_IO. *out is filled on success only; clear it with gw_config_clear. */
-enum stir_code gw_config_load(struct gw_config *out, const char *path, const struct gw_overrides *overrides,
+enum stir_code gw_config_load(struct gw_config *out, const char *path, const struct stir_conf_overrides *overrides,
                               struct stir_error *err) STIR_MUST_CHECK;
 void gw_config_clear(struct gw_config *config);
-
-/* The numbering that addresses are read with. */
-void gw_config_numbering(const struct gw_config *config, struct stir_numbering *out);

@@ -50,7 +50,7 @@ static void read_values(struct gw_policy *out, const struct gw_config *config)
 {
     read_way(&out->ways[GW_ESME], &config->submit);
     read_way(&out->ways[GW_PEER], &config->deliver);
-    gw_config_numbering(config, &out->addressing.numbering);
+    stir_conf_numbering(&config->numbering, &out->addressing.numbering);
     read_join(&out->join, config);
     out->strict = config->join_strict;
     out->operations_max = (size_t)config->cps_max_in_flight;

@@ -129,7 +129,7 @@ static void set_options(struct cps_options *out, const struct gw_config *config)
         .replay_file = text_or_null(config->trust_replay_file),
         .replay_max = bounded(config->trust_replay_max),
         /* what it is given is canonical already: no country code, or it would be put twice */
-        .tn_max_digits = bounded(config->max_digits),
+        .tn_max_digits = bounded(config->numbering.max_digits),
         .numbers_file = text_or_null(config->numbers_table),
         .route_by_record = config->cps_route_by_record,
         .record_allow_private = config->cps_record_allow_private,

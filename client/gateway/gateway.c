@@ -278,7 +278,7 @@ static enum stir_code start(struct gw_gateway *gateway, gw_filter_maker *make, s
     return code == STIR_OK ? listen_all(gateway, err) : code;
 }
 
-enum stir_code gw_gateway_run(struct gw_config *config, const char *path, const struct gw_overrides *overrides,
+enum stir_code gw_gateway_run(struct gw_config *config, const char *path, const struct stir_conf_overrides *overrides,
                               gw_filter_maker *make, struct stir_error *err)
 {
     struct gw_gateway *gateway = calloc(1, sizeof(*gateway));

@@ -19,7 +19,7 @@ typedef enum stir_code gw_filter_maker(struct gw_filter *out, const struct gw_co
 
 /* What runs: config is taken over; path and overrides are read again on SIGHUP; make may be NULL if every action is
  * `pass`. Returns after SIGTERM or SIGINT, or if it cannot start. */
-enum stir_code gw_gateway_run(struct gw_config *config, const char *path, const struct gw_overrides *overrides,
+enum stir_code gw_gateway_run(struct gw_config *config, const char *path, const struct stir_conf_overrides *overrides,
                               gw_filter_maker *make, struct stir_error *err) STIR_MUST_CHECK;
 
 /* What is checked without running: addresses, networks, certificates. config is taken over. */

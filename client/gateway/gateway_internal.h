@@ -32,7 +32,7 @@ struct gw_gateway {
     struct gw_setup *setup;
     struct stir_log log;
     const char *path;
-    const struct gw_overrides *overrides;
+    const struct stir_conf_overrides *overrides;
     uv_loop_t loop;
     uv_signal_t term, interrupt, hangup;
     uv_timer_t tick;

@@ -44,7 +44,7 @@ static void open_service(void)
 {
     static const uint8_t secret[CPSD_DUMMY_SECRET] = {5};
     struct stir_error err = {0};
-    struct cpsd_overrides overrides = {.text = {"listen=", "listen_plain=127.0.0.1:0"}, .count = 2};
+    struct stir_conf_overrides overrides = {.text = {"listen=", "listen_plain=127.0.0.1:0"}, .count = 2};
     struct cpsd_store_config store = {.url = "memory:",
                                       .box_limit = 1000,
                                       .memory_limit_bytes = 64 << 20,
@@ -55,7 +55,7 @@ static void open_service(void)
     (void)uv_loop_init(&loop);
     service = (struct cpsd_service){
         .config = &config, .metrics = &metrics, .all_metrics = all_metrics, .worker_count = 1, .loop = &loop};
-    cpsd_config_numbering(&config, &service.numbering);
+    stir_conf_numbering(&config.numbering, &service.numbering);
     need(cpsd_backend_new(&service.backend, &store, &err) == STIR_OK &&
              cpsd_store_attach(&service.store, service.backend, &loop, &err) == STIR_OK &&
              cpsd_dummies_new(&service.dummies, secret, &config, &err) == STIR_OK,

@@ -36,7 +36,7 @@ struct filter_cps {
 struct filter_rig {
     char dir[64];
     char own[24][192]; /* overrides that belong to the rig */
-    struct gw_overrides overrides;
+    struct stir_conf_overrides overrides;
     struct gw_config config;
     struct stir_log log;
     uv_loop_t loop;

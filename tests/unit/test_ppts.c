@@ -109,7 +109,8 @@ static void setup(void)
 {
     static const uint8_t secret[CPSD_DUMMY_SECRET] = {5};
     struct stir_error err = {0};
-    struct cpsd_overrides overrides = {.text = {"listen=", "listen_plain=127.0.0.1:0", "max_wait_s=2"}, .count = 3};
+    struct stir_conf_overrides overrides = {.text = {"listen=", "listen_plain=127.0.0.1:0", "max_wait_s=2"},
+                                            .count = 3};
     UNIT_OK(cpsd_config_load(&config, NULL, &overrides, &err));
     config.policy[CPSD_ACT_PUBLISH] = CPSD_POLICY_OPEN;
     struct cpsd_store_config store = {
@@ -118,7 +119,7 @@ static void setup(void)
     (void)uv_loop_init(&loop);
     service = (struct cpsd_service){
         .config = &config, .metrics = &metrics, .all_metrics = all_metrics, .worker_count = 1, .loop = &loop};
-    cpsd_config_numbering(&config, &service.numbering);
+    stir_conf_numbering(&config.numbering, &service.numbering);
     UNIT_OK(cpsd_backend_new(&service.backend, &store, &err));
     UNIT_OK(cpsd_store_attach(&service.store, service.backend, &loop, &err));
     UNIT_OK(cpsd_dummies_new(&service.dummies, secret, &config, &err));
