@@ -87,7 +87,7 @@ static const struct decoding decodings[] = {
                                     ALWAYS | THREE | FIVE | SEVEN},      /* / O o */
                       .distance = {0, 63 - '/', 62 - '+', 52 - '0', -'A', -'A', 26 - 'a', 26 - 'a'},
                       .odd = '/',
-                      .turn = 2 ^ 1},
+                      .turn = 3 /* 2 to 1 */},
     [STIR_B64_URL] = {.not_lower = {ALWAYS | TWO | LETTERS, ALWAYS | TWO, ALWAYS | TWO, ALWAYS | TWO, ALWAYS | TWO,
                                     ALWAYS | TWO, ALWAYS | TWO, ALWAYS | TWO, ALWAYS | TWO, ALWAYS | TWO,
                                     ALWAYS | TWO | THREE,                /* J Z j z */
@@ -98,7 +98,7 @@ static const struct decoding decodings[] = {
                                     ALWAYS | TWO | THREE | SEVEN},       /* _ O o */
                       .distance = {0, 0, 62 - '-', 52 - '0', -'A', -'A', 26 - 'a', 26 - 'a', 63 - '_'},
                       .odd = '_',
-                      .turn = 5 ^ 8},
+                      .turn = 13 /* 5 to 8 */},
 };
 
 /* Sixteen values of six bits as twelve octets, and nothing behind them. */

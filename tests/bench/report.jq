@@ -27,6 +27,7 @@ def compared:
   machine: $machine[0],
   top: ($top | compared),
   paced: ($paced | compared),
+  h2load: [$h2load | group_by(.server)[] | {server: .[0].server, per_s: (map(.per_s) | median | round)}],
   tokens: ($tokens | {
     per_s: (map(.per_s) | median | round), p99_us: (map(.p99_us) | median),
     server_cpu_us: (map(.cpu_us[0]) | median | round_to(100)),

@@ -147,6 +147,22 @@ measure_http() {
     done
 }
 
+# A second opinion of the load generator: h2load asks for one box of one again and again.
+measure_h2load() {
+    local round server
+    for ((round = 1; round <= rounds; round++)); do
+        for server in nginx cpsd-1 cpsd-2; do
+            echo $server
+        done | in_order $round h2load_one $round
+    done
+}
+
+h2load_one() { # ROUND SERVER
+    h2load --h1 -t 1 -c $CONNECTIONS -D 1 "https://127.0.0.1:${port[$2]}/cps/$ONE_BASE/ppts" >"$dir/h2load.$2.$1" 2>&1
+    sed -n 's/^finished in .*, \([0-9.]*\) req\/s.*/\1/p' "$dir/h2load.$2.$1" |
+        jq -c --argjson round "$1" --arg server "$2" '{$round, $server, per_s: .}' >>"$dir/h2load"
+}
+
 # ---- memory: Redis' for each envelope in a box of its own, and cpsd's before and after ----
 
 measure_memory() { # BOXES SETTING...
@@ -241,6 +257,7 @@ for what in "${WHATS[@]}"; do
     answer[$what]=$(load cpsd-1 "${arguments[@]}" --first $first --seconds 0.2 | jq '.answer_octets | round')
 done
 measure_http
+measure_h2load
 measure_tokens $tokens
 measure_busy
 : >"$dir/growth"
@@ -262,7 +279,7 @@ jq -n --arg cpu "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)" 
     --argjson connections $CONNECTIONS --argjson octets $OCTETS \
     '$ARGS.named' >"$dir/machine"
 inputs=()
-for name in machine top paced tokens growth crypto cjose numbers busy memory filled; do
+for name in machine top paced h2load tokens growth crypto cjose numbers busy memory filled; do
     inputs+=(--slurpfile "$name" "$dir/$name")
 done
 jq -n "${inputs[@]}" -f "$here/report.jq" >"$out/bench.json"

@@ -34,6 +34,8 @@ def line($what; $value; $least; $aim; $more):
  "\(.what | left(14))\(.server | names | left(22))\(.rate | right(8))\(.p50_us | ms | right(8))\(.p90_us | ms | right(8))\(.p99_us | ms | right(8))\(.p999_us | ms | right(9))\(.p99_ratio | right(11))\(.server_cpu_us | right(11))"),
 "Requests by chance at 60% of nginx's most; a latency counts from when a request was due.",
 "",
+"h2load, a second opinion, retrieving one box of one: \([.h2load[] | "\(.server) \(.per_s)/s"] | join(", "))",
+"",
 (.tokens | "publish, each with a bearer token of its own, \($m.cores) workers: \(.per_s)/s, p99 \(.p99_us | ms) ms, server \(.server_cpu_us) us, with Redis and load \(.all_cpu_us) us",
            "openssl speed ecdsap256 verify: \(.verify_per_s)/s on the same cores, \(.verify_cpu_us) us of processor time"),
 "",

@@ -499,9 +499,9 @@ static void test_queue(void)
     struct cps_error err = {0};
     struct timespec start;
     struct timespec now;
-    begin_with((struct cps_options){.max_connections = 1, .request_timeout_ms = 300});
+    begin_with((struct cps_options){.max_connections = 1, .request_timeout_ms = 1000});
     seen.calls = 0;
-    atomic_store(&script.delay_ms, 1000);
+    atomic_store(&script.delay_ms, 3000);
     will_answer(201, NULL, "");
     (void)clock_gettime(CLOCK_MONOTONIC, &start);
     for (int i = 0; i < 20; i++) {
@@ -509,8 +509,8 @@ static void test_queue(void)
     }
     wait_for_calls(20);
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    CU_ASSERT_EQUAL(seen.code, CPS_E_TIMEOUT);
-    UNIT_CHECK(now.tv_sec - start.tv_sec <= 2, "took %ld s", (long)(now.tv_sec - start.tv_sec));
+    UNIT_CHECK(seen.code == CPS_E_TIMEOUT, "the last one ends with %d", (int)seen.code);
+    UNIT_CHECK(now.tv_sec - start.tv_sec <= 3, "took %ld s", (long)(now.tv_sec - start.tv_sec));
     end();
 }
 
