@@ -240,40 +240,29 @@ class Tap:
             sink.shutdown(socket.SHUT_WR)
 
 
-class Cpsd(Process):
-    """A cpsd on free ports. `keys` are configuration keys: store__ttl_default_s=2. `under` is a command that runs it."""
+class Daemon(Process):
+    """cpsd or cps-smpp, ready, with a directory of its own. `keys` are configuration keys: {"store__ttl_default_s": 2},
+    or with a dot. `under` is a command that runs it."""
 
-    def __init__(self, directory, name="cpsd", certificate=None, under=(), **keys):
-        self.directory = os.path.join(directory, name)
+    program = None
+
+    def __init__(self, directory, name, keys, under=()):
+        self.directory, self.keys, self.terminated = os.path.join(directory, name), keys, False
+        self.name = os.path.basename(self.program)
         os.makedirs(self.directory, exist_ok=True)
-        self.ca, self.key = certificate or make_certificate(self.directory, "server")
-        self.config = os.path.join(self.directory, "cpsd.conf")
-        self.terminated = False
-        self.keys = {
-            "server.listen": "127.0.0.1:0",
-            "server.admin": "127.0.0.1:0",
-            "server.certificate": self.ca,
-            "server.private_key": self.key,
-            "server.workers": 2,
-            "policy.publish": "open",
-            **{k.replace("__", "."): v for k, v in keys.items()},
-        }
+        self.config = os.path.join(self.directory, self.name + ".conf")
         self.write_config()
-        super().__init__([*under, CPSD, "-c", self.config], os.path.join(self.directory, "log"))
+        super().__init__([*under, self.program, "-c", self.config], os.path.join(self.directory, "log"))
         try:
-            until(self._ready, 20 * SLOW, "cpsd is ready")
+            until(self._ready, 20 * SLOW, name + " is ready")
         except AssertionError:
             self.kill()
             raise
-        self.address = self._listening(r"listening on https://")
-        self.admin = self._listening(r"admin on http://")
-        self.tls = wire.tls_context(self.ca)
-        self.url = "https://localhost:%d" % self.address[1]
 
     def write_config(self):
         sections = {}
         for name, value in self.keys.items():
-            section, key = name.split(".")
+            section, key = name.replace("__", ".").split(".")
             sections.setdefault(section, []).append(f"{key} = {value}\n")
         with open(self.config + ".new", "w") as out:
             for section, lines in sections.items():
@@ -281,13 +270,69 @@ class Cpsd(Process):
         os.replace(self.config + ".new", self.config)
 
     def _ready(self):
-        if not self.running():
-            raise AssertionError(f"cpsd ended with {self.process.returncode}:\n{self.log()}")
+        assert self.running(), f"{self.name} ended with {self.process.returncode}:\n{self.log()}"
         return "ready:" in self.log()
 
     def _listening(self, words):
-        found = re.search(words + r"([0-9.]+):(\d+)", self.log())
-        return (found[1], int(found[2])) if found else None
+        """The address and port that it said it listens on, if it did."""
+        found = re.search(words + r"([0-9.]*)\S*:(\d+)", self.log())
+        return (found[1], int(found[2])) if found else (None, None)
+
+    def reload(self, **keys):
+        """Writes the configuration anew, sends SIGHUP and returns what was logged of it."""
+        self.keys.update(keys)
+        self.write_config()
+        seen = len(self.log())
+        self.signal(signal.SIGHUP)
+        end = re.compile(r"reload: (configuration and certificates? (is|are) in use|nothing is changed)")
+        until(lambda: end.search(self.log()[seen:]), 20 * SLOW, self.name + " has reloaded")
+        return self.log()[seen:]
+
+    def resident_kb(self):
+        with open(f"/proc/{self.pid}/status") as status:
+            return int(re.search(r"VmRSS:\s+(\d+)", status.read())[1])
+
+    def terminate(self):
+        """SIGTERM, once: a second one would end it on the spot."""
+        if not self.terminated:
+            self.terminated = True
+            self.signal(signal.SIGTERM)
+
+    def stop(self, seconds=30):
+        """SIGTERM; it must end with 0 and must have said nothing that a sanitizer or an assertion says."""
+        if self.running():
+            self.terminate()
+        status = self.wait(seconds * SLOW)
+        noise = NOISE.search(self.log())
+        assert status == 0 and not noise, f"{self.name} ended with {status}:\n{self.log()[-8000:]}"
+
+
+class Cpsd(Daemon):
+    """A cpsd on free ports. `keys` are configuration keys: store__ttl_default_s=2. `under` is a command that runs it."""
+
+    program = CPSD
+
+    def __init__(self, directory, name="cpsd", certificate=None, under=(), **keys):
+        own = os.path.join(directory, name)
+        os.makedirs(own, exist_ok=True)
+        self.ca, self.key = certificate or make_certificate(own, "server")
+        defaults = {
+            "server.listen": "127.0.0.1:0",
+            "server.admin": "127.0.0.1:0",
+            "server.certificate": self.ca,
+            "server.private_key": self.key,
+            "server.workers": 2,
+            "policy.publish": "open",
+        }
+        super().__init__(directory, name, defaults | self._dotted(keys), under)
+        self.address = self._listening(r"listening on https://")
+        self.admin = self._listening(r"admin on http://")
+        self.tls = wire.tls_context(self.ca)
+        self.url = "https://localhost:%d" % self.address[1]
+
+    @staticmethod
+    def _dotted(keys):
+        return {name.replace("__", "."): value for name, value in keys.items()}
 
     def connect(self, **options):
         return Wire(self.address, self.tls, **options)
@@ -310,37 +355,12 @@ class Cpsd(Process):
         return {name: float(value) for name, value in lines}
 
     def reload(self, **keys):
-        """Writes the configuration anew, sends SIGHUP and returns what cpsd logged of it."""
-        self.keys.update({k.replace("__", "."): v for k, v in keys.items()})
-        self.write_config()
-        seen = len(self.log())
-        self.signal(signal.SIGHUP)
-        end = re.compile(r"reload: (configuration and certificate are in use|nothing is changed)")
-        until(lambda: end.search(self.log()[seen:]), 10 * SLOW, "cpsd has reloaded")
-        return self.log()[seen:]
-
-    def resident_kb(self):
-        with open(f"/proc/{self.pid}/status") as status:
-            return int(re.search(r"VmRSS:\s+(\d+)", status.read())[1])
+        return super().reload(**self._dotted(keys))
 
     def cpu_seconds(self):
         with open(f"/proc/{self.pid}/stat") as stat:
             numbers = stat.read().rsplit(")", 1)[1].split()
         return (int(numbers[11]) + int(numbers[12])) / os.sysconf("SC_CLK_TCK")
-
-    def terminate(self):
-        """SIGTERM, once: a second one would end it on the spot."""
-        if not self.terminated:
-            self.terminated = True
-            self.signal(signal.SIGTERM)
-
-    def stop(self, seconds=30):
-        """SIGTERM; it must end with 0 and must have said nothing that a sanitizer or an assertion says."""
-        if self.running():
-            self.terminate()
-        status = self.wait(seconds)
-        noise = NOISE.search(self.log())
-        assert status == 0 and not noise, f"cpsd ended with {status}:\n{self.log()[-8000:]}"
 
 
 class Case(unittest.TestCase):

@@ -1,8 +1,6 @@
 """SMPP for tests: PDUs octet by octet, an ESME's socket, an SMSC that does only what a test says, and the sidecar."""
 import contextlib
 import os
-import re
-import signal
 import socket
 import struct
 import threading
@@ -11,8 +9,7 @@ import urllib.error
 import urllib.request
 
 import harness
-from harness import BUILD, NOISE, SANITIZED, SLOW, Process
-from wire import until
+from harness import BUILD, SANITIZED, SLOW, Daemon
 
 SIDECAR = os.path.join(BUILD, "client", "cps-smpp")
 ESME = os.path.join(BUILD, "tests", "esme")
@@ -167,43 +164,16 @@ class Answering(Listener):
             leg.close()
 
 
-class Sidecar(Process):
+class Sidecar(Daemon):
     """cps-smpp on free ports, before a peer's port. `keys` are configuration keys: timeouts__bind_s=1."""
 
+    program = SIDECAR
+
     def __init__(self, directory, peer_port, name="sidecar", **keys):
-        self.directory = os.path.join(directory, name)
-        os.makedirs(self.directory, exist_ok=True)
-        self.config = os.path.join(self.directory, "cps-smpp.conf")
-        self.terminated = False
-        self.keys = {"listen__address": "127.0.0.1:0", "peer__address": f"127.0.0.1:{peer_port}",
-                     "admin__address": "127.0.0.1:0", "log__level": "info", **keys}  # fmt: skip
-        self.write_config()
-        super().__init__([SIDECAR, "-c", self.config], os.path.join(self.directory, "log"))
-        try:
-            until(self._ready, 20 * SLOW, "cps-smpp is ready")
-        except AssertionError:
-            self.kill()
-            raise
-        self.port = self._listening(r"listening on smpps?://")
-        self.admin = self._listening(r"admin on http://")
-
-    def write_config(self):
-        sections = {}
-        for name, value in self.keys.items():
-            section, key = name.split("__")
-            sections.setdefault(section, []).append(f"{key} = {value}\n")
-        with open(self.config + ".new", "w") as out:
-            for section, lines in sections.items():
-                out.write(f"[{section}]\n" + "".join(lines))
-        os.replace(self.config + ".new", self.config)
-
-    def _ready(self):
-        assert self.running(), f"cps-smpp ended with {self.process.returncode}:\n{self.log()}"
-        return "ready:" in self.log()
-
-    def _listening(self, words):
-        found = re.search(words + r"\S*:(\d+)", self.log())
-        return int(found[1]) if found else None
+        super().__init__(directory, name, {"listen__address": "127.0.0.1:0", "peer__address": f"127.0.0.1:{peer_port}",
+                                           "admin__address": "127.0.0.1:0", "log__level": "info", **keys})  # fmt: skip
+        self.port = self._listening(r"listening on smpps?://")[1]
+        self.admin = self._listening(r"admin on http://")[1]
 
     def connect(self, context=None, name="localhost", receive_buffer=None):
         sock = socket.socket()
@@ -237,33 +207,6 @@ class Sidecar(Process):
     def metrics(self):
         lines = [line.rsplit(" ", 1) for line in self.get("/metrics")[1].splitlines() if line and line[0] != "#"]
         return {name.removeprefix("cps_smpp_"): float(value) for name, value in lines}
-
-    def reload(self, **keys):
-        """Writes the configuration anew, sends SIGHUP and returns what was logged of it."""
-        self.keys.update(keys)
-        self.write_config()
-        seen = len(self.log())
-        self.signal(signal.SIGHUP)
-        end = re.compile(r"reload: (configuration and certificates are in use|nothing is changed)")
-        until(lambda: end.search(self.log()[seen:]), 10 * SLOW, "cps-smpp has reloaded")
-        return self.log()[seen:]
-
-    def resident_kb(self):
-        with open(f"/proc/{self.pid}/status") as status:
-            return int(re.search(r"VmRSS:\s+(\d+)", status.read())[1])
-
-    def terminate(self):
-        """SIGTERM, once: a second one would end it on the spot."""
-        if not self.terminated:
-            self.terminated = True
-            self.signal(signal.SIGTERM)
-
-    def stop(self, seconds=30):
-        if self.running():
-            self.terminate()
-        status = self.wait(seconds * SLOW)
-        noise = NOISE.search(self.log())
-        assert status == 0 and not noise, f"cps-smpp ended with {status}:\n{self.log()[-8000:]}"
 
 
 class Case(harness.Case):

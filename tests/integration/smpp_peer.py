@@ -2,14 +2,12 @@
 import contextlib
 import json
 import os
-import re
-import signal
 import socket
 import struct
 import threading
 
 import smpp_pdu
-from harness import BUILD, NOISE, SLOW, Process, free_port
+from harness import BUILD, SLOW, Daemon, free_port
 from smpp_pdu import Fields, Pdu, pdu
 from wire import until
 
@@ -146,39 +144,19 @@ class SmscConn(Conn):
         self.send(pdu(smpp_pdu.DELIVER, 0, self.sequence, smpp_pdu.message(src, dst, octets, **more)))
 
 
-class Sidecar(Process):
+class Sidecar(Daemon):
     """A cps-smpp in front of a port. `keys` are configuration keys: submit__action="sign"."""
 
+    program = SIDECAR
+
     def __init__(self, directory, name, peer_port, **keys):
-        self.terminated = self.killed = False
-        self.directory = os.path.join(directory, name)
-        os.makedirs(self.directory, exist_ok=True)
-        self.judged_path = os.path.join(self.directory, "judged")
-        self.config = os.path.join(self.directory, "cps-smpp.conf")
-        self.keys = {"listen__address": "127.0.0.1:0", "peer__address": f"127.0.0.1:{peer_port}",
-                     "admin__address": f"127.0.0.1:{free_port()}", "log__numbers": "yes",
-                     "log__judged": self.judged_path, "timeouts__drain_s": 20, **keys}  # fmt: skip
-        self.write_config()
-        super().__init__([SIDECAR, "-c", self.config], os.path.join(self.directory, "log"))
-        try:
-            until(self._ready, 20 * SLOW, name + " is ready")
-        except AssertionError:
-            self.kill()
-            raise
-        self.port = int(re.search(r"listening on \S*127\.0\.0\.1:(\d+)", self.log())[1])
-
-    def write_config(self):
-        sections = {}
-        for name, value in self.keys.items():
-            section, key = name.split("__")
-            sections.setdefault(section, []).append(f"{key} = {value}\n")
-        with open(self.config, "w") as out:
-            for section, lines in sections.items():
-                out.write(f"[{section}]\n" + "".join(lines))
-
-    def _ready(self):
-        assert self.running(), "cps-smpp: " + self.log()
-        return " ready: " in self.log()
+        self.killed = False
+        self.judged_path = os.path.join(directory, name, "judged")
+        super().__init__(directory, name, {"listen__address": "127.0.0.1:0", "peer__address": f"127.0.0.1:{peer_port}",
+                                           "admin__address": f"127.0.0.1:{free_port()}", "log__numbers": "yes",
+                                           "log__judged": self.judged_path, "timeouts__drain_s": 20,
+                                           **keys})  # fmt: skip
+        self.port = self._listening(r"listening on \S*//")[1]
 
     def judged(self, count=0):
         """The record of judged messages, once it has so many lines."""
@@ -201,20 +179,9 @@ class Sidecar(Process):
         return {name.removeprefix("cps_smpp_"): float(value) for name, value in lines}
 
     def reload(self, good=True, **keys):
-        """Writes the configuration anew, sends SIGHUP and returns what was logged of it."""
-        self.keys.update(keys)
-        self.write_config()
-        seen = len(self.log())
-        self.signal(signal.SIGHUP)
-        end = re.compile("reload: configuration and" if good else "reload: nothing is changed")
-        until(lambda: end.search(self.log()[seen:]), 20 * SLOW, "cps-smpp has reloaded")
-        return self.log()[seen:]
-
-    def terminate(self):
-        """SIGTERM, once: a second one would end it on the spot."""
-        if not self.terminated:
-            self.terminated = True
-            self.signal(signal.SIGTERM)
+        said = super().reload(**keys)
+        assert ("reload: nothing is changed" in said) != good, said
+        return said
 
     def kill_now(self):
         """SIGKILL, on purpose."""
@@ -222,9 +189,5 @@ class Sidecar(Process):
         self.kill()
 
     def stop(self, seconds=40):
-        if self.killed:
-            return
-        self.terminate()
-        status = self.wait(seconds * SLOW)
-        noise = NOISE.search(self.log())
-        assert status == 0 and not noise, f"cps-smpp ended with {status}:\n{self.log()[-8000:]}"
+        if not self.killed:
+            super().stop(seconds)
