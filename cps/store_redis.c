@@ -280,6 +280,16 @@ static bool split_spend(struct split *split, struct redis_store *store, const st
     return !spent.refused;
 }
 
+/* After a plain attempt the script has half of a request's time at least: an answer that comes late costs the
+ * connection with all that is pending on it. */
+static void give_time(struct redis_op *op)
+{
+    uint64_t least = uv_hrtime() + UINT64_C(500000) * op->store->base.backend->config.timeout_ms;
+    if (op->deadline_ns < least) {
+        op->deadline_ns = op->request.due_ns = least;
+    }
+}
+
 static void run_script(struct redis_store *store, const struct cpsd_op *op, const struct cpsd_op_args *what,
                        const char *form, const struct split *split)
 {
@@ -293,6 +303,7 @@ static void run_script(struct redis_store *store, const struct cpsd_op *op, cons
         made->limited_as = split ? split->own_as : 0;
         made->left = split ? split->left : -1;
         made->request.len = cpsd_redis_command_write(made->command, args.list, args.count);
+        give_time(made);
         redis_send(made);
     }
 }

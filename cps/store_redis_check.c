@@ -55,6 +55,7 @@ void redis_check(struct redis_node *node)
     if (!cpsd_redis_conn_up(&node->conn)) {
         return;
     }
+    node->store->lacks |= !settings->has_expiry;
     lacks |= settings->evicts ? REDIS_LACKS_NOEVICTION : 0;
     lacks |= settings->forgets ? REDIS_LACKS_AOF : 0;
     lacks |=

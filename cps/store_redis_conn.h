@@ -55,6 +55,7 @@ struct cpsd_redis_settings {
     bool forgets; /* appendonly is no */
     bool has_min_replicas;
     unsigned min_replicas; /* min-replicas-to-write */
+    bool has_expiry;       /* it knows PEXPIRETIME */
 };
 
 struct cpsd_redis_conn {

@@ -96,6 +96,13 @@ static bool accept_setting(struct greeting *greeting, const redisReply *reply)
     return true;
 }
 
+/* Redis 7.0 and later, and users who may; the error may also be that a cluster has this key elsewhere. */
+static bool accept_expiry(struct greeting *greeting, const redisReply *reply)
+{
+    greeting->conn->settings.has_expiry = !cpsd_redis_error_is(reply, "ERR") && !cpsd_redis_error_is(reply, "NOPERM");
+    return true;
+}
+
 static bool accept_script(struct greeting *greeting, const redisReply *reply)
 {
     (void)greeting;
@@ -188,6 +195,13 @@ static bool say_settings(struct cpsd_redis_conn *conn)
     return said;
 }
 
+static bool say_expiry(struct cpsd_redis_conn *conn)
+{
+    static const struct greeting how = {.name = "to be asked", .accept = accept_expiry};
+    struct cpsd_redis_arg args[] = {cpsd_redis_arg_text("PEXPIRETIME"), cpsd_redis_arg_text("cps:{}")};
+    return say(conn, &how, args, 2);
+}
+
 static bool say_scripts(struct cpsd_redis_conn *conn)
 {
     static const struct greeting how = {.name = "the scripts", .accept = accept_script};
@@ -219,7 +233,8 @@ bool cpsd_redis_greet(struct cpsd_redis_conn *conn)
     if (conn->config->use != CPSD_REDIS_FOR_REQUESTS) {
         return say_auth(conn) && say_ping(conn);
     }
-    return say_auth(conn) && say_select(conn) && say_role(conn) && say_settings(conn) && say_scripts(conn);
+    return say_auth(conn) && say_select(conn) && say_role(conn) && say_settings(conn) && say_expiry(conn) &&
+           say_scripts(conn);
 }
 
 bool cpsd_redis_conn_reload(struct cpsd_redis_conn *conn)

@@ -177,14 +177,11 @@ static void send_some(struct cpsd_redis_link *link)
 static void send_early(struct cpsd_redis_link *link)
 {
     uv_buf_t all = uv_buf_init(link->out.ptr, (unsigned)link->out.len);
-    if (!can_send(link)) {
-        return;
-    }
-    int n = uv_try_write(&link->to.stream, &all, 1);
+    link->queued = 0;
+    int n = can_send(link) ? uv_try_write(&link->to.stream, &all, 1) : 0;
     if (n > 0) {
         link->out.len -= (size_t)n;
         memmove(link->out.ptr, link->out.ptr + n, link->out.len);
-        link->queued = 0;
     }
 }
 

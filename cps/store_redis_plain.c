@@ -135,12 +135,6 @@ bool redis_run_plain(struct redis_store *store, const struct cpsd_op *op, const 
 
 /* ---- the answers before the last ---- */
 
-/* In a cluster an error may be that the box is elsewhere, too. */
-static bool is_lack(const redisReply *reply)
-{
-    return cpsd_redis_error_is(reply, "ERR") || cpsd_redis_error_is(reply, "NOPERM");
-}
-
 /* Where the time is refused, the box will be, too, and the script will say why. */
 static bool on_short_first(struct redis_op *op, const redisReply *reply)
 {
@@ -149,14 +143,13 @@ static bool on_short_first(struct redis_op *op, const redisReply *reply)
         return op->now_us || reply->type == REDIS_REPLY_ERROR;
     }
     op->expires_ms = reply->type == REDIS_REPLY_INTEGER ? reply->integer : 0;
-    op->store->lacks |= is_lack(reply);
     return reply->type == REDIS_REPLY_INTEGER || reply->type == REDIS_REPLY_ERROR;
 }
 
 /* Commands that are only queued. Which of them is refused does not matter: none was done. */
 static bool on_fresh_first(struct redis_op *op, const redisReply *reply)
 {
-    op->lacks |= is_lack(reply);
+    op->lacks |= cpsd_redis_error_is(reply, "ERR") || cpsd_redis_error_is(reply, "NOPERM");
     return reply->type == REDIS_REPLY_STATUS || reply->type == REDIS_REPLY_ERROR || op->lacks;
 }
 

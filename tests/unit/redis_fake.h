@@ -28,7 +28,7 @@ struct redis_fake {
 
 #define FAKE_SHA "$40\r\n0123456789abcdef0123456789abcdef01234567\r\n"
 /* and what it says of its settings */
-#define FAKE_ROLE "*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n-NOPERM no\r\n*0\r\n-ERR unknown command\r\n"
+#define FAKE_ROLE "*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n-NOPERM no\r\n*0\r\n-ERR unknown command\r\n:-2\r\n"
 #define FAKE_GREETING                                                                                                  \
     FAKE_ROLE FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA
 
