@@ -128,8 +128,19 @@ rate_of() { # WHAT: 60% of nginx's median
         | .[length / 2 | floor] * 0.6 | floor' "$dir/top"
 }
 
+# The boxes that are retrieved from. What was published before is gone: else the faster a server was, the more its Redis
+# would have to expire while latency is measured.
+fill_all() {
+    local name
+    for name in nginx webdis cpsd-1 cpsd-2; do
+        redis-cli -s "$dir/${redis_of[$name]}.sock" flushall >/dev/null
+        fill $name >>"$dir/filled"
+    done
+}
+
 measure_http() {
     local round what server
+    fill_all
     for ((round = 1; round <= rounds; round++)); do
         for what in "${WHATS[@]}"; do
             for server in nginx cpsd-1 cpsd-2 floor; do
@@ -138,6 +149,7 @@ measure_http() {
             [[ $what == retrieve-4 ]] || echo "webdis $what"
         done | in_order $round top $round
     done
+    fill_all
     for ((round = 1; round <= rounds; round++)); do
         for what in "${WHATS[@]}"; do
             for server in nginx cpsd-1 cpsd-2; do
@@ -235,22 +247,20 @@ measure_growth() {
 started=$SECONDS
 load_before=$(cut -d' ' -f1 /proc/loadavg)
 make_certificate
-for name in redis redis-nginx redis-webdis; do
+for name in redis redis-2 redis-nginx redis-webdis; do
     start_redis $name
 done
 start_nginx nginx
 start_webdis webdis redis-webdis
 start_cpsd cpsd-1 1 redis
-start_cpsd cpsd-2 2 redis
+start_cpsd cpsd-2 2 redis-2
 start_floor floor 2
-declare -A redis_of=([nginx]=redis-nginx [webdis]=redis-webdis [cpsd-1]=redis [cpsd-2]=redis) answer
+declare -A redis_of=([nginx]=redis-nginx [webdis]=redis-webdis [cpsd-1]=redis [cpsd-2]=redis-2) answer
 
 "$programs/tests/bench_crypto" --seconds $crypto_s --json >"$dir/crypto"
 "$programs/tests/bench_cjose" --seconds $cjose_s >"$dir/cjose"
 "$programs/tests/bench_numtable" --json >"$dir/numbers"
-for name in nginx webdis cpsd-1; do
-    fill $name >>"$dir/filled"
-done
+fill cpsd-1 >>"$dir/filled"
 for what in "${WHATS[@]}"; do
     read -ra arguments < <(arguments_of "$what")
     first=$((first + STEP))
