@@ -65,9 +65,11 @@ static inline void harness_done(void *arg, const struct cpsd_store_result *resul
     o->result.entries = o->entries;
 }
 
+/* A timer that is over before the loop runs is called before it waits: without this it would wait for ever. */
 static inline void harness_stop(uv_timer_t *timer)
 {
     *(bool *)timer->data = true;
+    uv_stop(timer->loop);
 }
 
 /* Runs the loop for so long, or until *until is not 0. Returns the milliseconds it took. */
