@@ -79,8 +79,8 @@ load() {
 # life; publish-again: to the same 50,000 numbers in turn, more than one a second to each.
 arguments_of() {
     case $1 in
-        publish) echo "publish --base $PUBLISH_BASE --boxes 1000000000" ;;
-        publish-again) echo "publish --base $AGAIN_BASE --boxes 50000" ;;
+        publish) echo "publish --base $PUBLISH_BASE --boxes 1000000000 --ttl 60" ;;
+        publish-again) echo "publish --base $AGAIN_BASE --boxes 50000 --ttl 60" ;;
         retrieve-1) echo "retrieve --base $ONE_BASE --boxes $boxes" ;;
         retrieve-4) echo "retrieve --base $FOUR_BASE --boxes $boxes" ;;
     esac
@@ -102,7 +102,8 @@ fill() { # SERVER
     load "$1" publish --base $FOUR_BASE --boxes "$boxes" --count $((4 * boxes)) --ttl 3600
 }
 
-# in_order ROUND COMMAND...: the command with each of the lines of standard input, every other round backwards.
+# in_order ROUND COMMAND...: the command with each of the lines of standard input, every other round backwards. Not
+# behind a pipe: it would count the numbers of requests in a process of its own, and the next round have the same again.
 in_order() {
     local lines i at
     mapfile -t lines
@@ -147,7 +148,8 @@ measure_http() {
                 echo "$server $what"
             done
             [[ $what == retrieve-4 ]] || echo "webdis $what"
-        done | in_order $round top $round
+        done >"$dir/plan"
+        in_order $round top $round <"$dir/plan"
     done
     fill_all
     for ((round = 1; round <= rounds; round++)); do
@@ -155,7 +157,8 @@ measure_http() {
             for server in nginx cpsd-1 cpsd-2; do
                 echo "$server $what $(rate_of "$what")"
             done
-        done | in_order $round at_rate $round
+        done >"$dir/plan"
+        in_order $round at_rate $round <"$dir/plan"
     done
 }
 
@@ -163,9 +166,8 @@ measure_http() {
 measure_h2load() {
     local round server
     for ((round = 1; round <= rounds; round++)); do
-        for server in nginx cpsd-1 cpsd-2; do
-            echo $server
-        done | in_order $round h2load_one $round
+        printf '%s\n' nginx cpsd-1 cpsd-2 >"$dir/plan"
+        in_order $round h2load_one $round <"$dir/plan"
     done
 }
 
