@@ -62,7 +62,6 @@ struct redis_op {
     int64_t expires_ms;      /* and when the box expires */
     size_t count, octets;    /* and the limits */
     struct stir_view record; /* fresh: within the command */
-    bool lacks;              /* fresh: the server does not know how, or may not */
     unsigned slot;
     uint64_t deadline_ns; /* no attempt is made after it */
     bool claims;

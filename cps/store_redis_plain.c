@@ -149,8 +149,9 @@ static bool on_short_first(struct redis_op *op, const redisReply *reply)
 /* Commands that are only queued. Which of them is refused does not matter: none was done. */
 static bool on_fresh_first(struct redis_op *op, const redisReply *reply)
 {
-    op->lacks |= cpsd_redis_error_is(reply, "ERR") || cpsd_redis_error_is(reply, "NOPERM");
-    return reply->type == REDIS_REPLY_STATUS || reply->type == REDIS_REPLY_ERROR || op->lacks;
+    bool *lacks = &op->store->lacks;
+    *lacks |= cpsd_redis_error_is(reply, "ERR") || cpsd_redis_error_is(reply, "NOPERM");
+    return reply->type == REDIS_REPLY_STATUS || reply->type == REDIS_REPLY_ERROR || *lacks;
 }
 
 static bool on_first(struct cpsd_redis_request *request, const redisReply *reply)
@@ -177,7 +178,6 @@ static void again(struct redis_op *op)
     } else if (cpsd_redis_fresh_parse(&fresh, op->record)) {
         const char form[] = {fresh.form, '\0'};
         struct cpsd_op_args what = {.id = fresh.id, .envelope = fresh.envelope, .ttl_ms = fresh.ttl_ms};
-        op->store->lacks |= op->lacks;
         redis_run_put(op->store, &op->op, &what, form);
     }
 }

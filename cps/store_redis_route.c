@@ -173,7 +173,7 @@ static bool take_error(struct redis_op *op, const redisReply *reply)
     struct redis_store *store = op->store;
     struct redis_node *node = op->node;
     if (op->way == REDIS_FRESH) { /* the script will be told why; MOVED and the like may come to EXEC alone, too */
-        op->lacks |= cpsd_redis_error_is(reply, "ERR") || strstr(reply->str, "NOPERM");
+        store->lacks |= cpsd_redis_error_is(reply, "ERR") || strstr(reply->str, "NOPERM");
         redis_plain_again(op);
         return true;
     }
