@@ -49,6 +49,9 @@
  *         return verdict;
  *     }
  *
+ * `esme` was made with CPS_SMPP_FROM_ESME, `smsc` with CPS_SMPP_FROM_SMSC: only the latter's receipts are receipts. A
+ * gateway that marks messages with a verdict of its own first removes such marks from everything that it receives.
+ *
  * on_submit forwards every segment at once and publishes when the last has passed. A gateway that holds segments gives
  * each PDU as the token of its call and forwards what comes back in `segments`, in order; what comes back in `given_up`
  * and what cps_smpp_expire returns goes on without a verdict.
@@ -65,26 +68,34 @@ extern "C" {
 /* ---- A peer ------------------------------------------------------------------------------------------------------ */
 
 enum cps_smpp_alphabet {
-    CPS_SMPP_GSM7, /* GSM 03.38: the default */
-    CPS_SMPP_LATIN1,
-    CPS_SMPP_ASCII,
-    CPS_SMPP_UTF8,
+    CPS_SMPP_USUAL = 0,  /* GSM 03.38 for data_coding 0, ASCII for data_coding 1 */
+    CPS_SMPP_GSM7 = 1,   /* GSM 03.38, one septet an octet unless they are packed */
+    CPS_SMPP_LATIN1 = 2, /* with Windows-1252's characters at 0x80 to 0x9f */
+    CPS_SMPP_ASCII = 3,
+    CPS_SMPP_UTF8 = 4
 };
 
-/* How one peer writes messages; nothing in a PDU says it. Zero or NULL means the default. Copied by cps_smpp_new. */
+/* Which side a peer is on. The command of a PDU does not say it, as data_sm goes both ways. */
+enum cps_smpp_side {
+    CPS_SMPP_FROM_ESME = 1, /* a peer that submits messages: what it sends is never a delivery receipt */
+    CPS_SMPP_FROM_SMSC = 2  /* a peer that delivers messages and receipts */
+};
+
+/* Who a peer is and how it writes messages; nothing in a PDU says it. Zero or NULL means the default, but `from` must
+ * be set. Copied by cps_smpp_new. */
 struct cps_smpp_options {
-    size_t size;                     /* sizeof(struct cps_smpp_options) */
-    enum cps_smpp_alphabet alphabet; /* what data_coding 0 means */
-    bool packed;                     /* GSM septets come packed, eight in seven octets */
-    bool national_ton;               /* type_of_number 2 is heeded: the country code goes in front. Otherwise such a
-                                        number is read as one of unknown type, since senders mark any so */
-    const char *alphanumeric_domain; /* an alphanumeric sender "Bank" is sip:bank@<this>; NULL: it is no identity, and
-                                        its messages are not signed */
-    uint32_t max_pdu_octets;         /* 65,536: a longer PDU is malformed; 16..16,777,216 */
-    uint32_t join_messages;          /* 20,000 whose segments are not all there, */
-    uint32_t join_segments;          /* 60,000 segments of them, */
-    uint32_t join_octets;            /* 67,108,864 octets of memory for them: what is over is not joined */
-    uint32_t join_timeout_ms;        /* 10,000 from a message's first segment */
+    size_t size;                       /* sizeof(struct cps_smpp_options) */
+    enum cps_smpp_side from;           /* which side this peer is on; has no default */
+    enum cps_smpp_alphabet alphabet;   /* what data_coding 0 means */
+    enum cps_smpp_alphabet alphabet_1; /* what data_coding 1 means: npm smpp sends GSM 03.38 */
+    bool packed;                       /* GSM septets come packed, eight in seven octets */
+    const char *alphanumeric_domain;   /* an alphanumeric sender "Bank" is sip:bank@<this>; NULL: it is no identity, and
+                                          its messages are not signed */
+    uint32_t max_pdu_octets;           /* 65,536: a longer PDU is malformed; 16..16,777,216 */
+    uint32_t join_messages;            /* 20,000 whose segments are not all there, */
+    uint32_t join_segments;            /* 60,000 segments of them, */
+    uint32_t join_octets;              /* 67,108,864 octets of memory for them: what is over is not joined */
+    uint32_t join_timeout_ms;          /* 10,000 from a message's last segment that came */
 };
 
 /*
@@ -107,14 +118,17 @@ CPS_API void cps_smpp_free(struct cps_smpp *peer);
 enum cps_smpp_kind {
     CPS_SMPP_OTHER = 0,      /* no message: another command, a response, an unknown one */
     CPS_SMPP_MESSAGE = 1,    /* a whole message: this PDU, or this and the segments before it */
-    CPS_SMPP_WAITS = 2,      /* a segment, kept; others are still to come. given_up, if any: an older message under the
-                                same reference, which can no longer be completed */
+    CPS_SMPP_WAITS = 2,      /* a segment, kept; others are still to come */
     CPS_SMPP_DUPLICATE = 3,  /* a segment that is kept already, sent again. Its token takes the place of the older one,
                                 which is in given_up */
     CPS_SMPP_LOOSE = 4,      /* a segment that is not joined: it goes on by itself. reason says why; given_up, if any:
                                 what was kept of its message until now */
     CPS_SMPP_INCOMPLETE = 5, /* cps_smpp_expire: a message whose time has ended. given_up: the segments that came */
-    CPS_SMPP_RECEIPT = 6,    /* a delivery receipt or an intermediate notification: never signed, never verified */
+    CPS_SMPP_RECEIPT = 6,    /* a delivery receipt or an intermediate notification: never signed, never verified. Only
+                                of a peer with CPS_SMPP_FROM_SMSC (SMPP 3.4 section 5.2.12): by esm_class, or by the
+                                TLVs receipted_message_id and message_state. From an ESME it is a message */
+    CPS_SMPP_REPLACE = 8,    /* replace_sm or broadcast_sm: a text without a destination, which no PASSporT can vouch
+                                for. Answer it with `answer` and `command_status`, or it passes unsigned and unjudged */
     CPS_SMPP_MALFORMED = 7   /* cannot be read. Answer it with `answer` and `command_status`, or let the other side do
                                 so: it may still be passed on, without a verdict */
 };
@@ -125,17 +139,20 @@ enum cps_smpp_reason {
     CPS_SMPP_FIT = 1,               /* it may: only of a CPS_SMPP_MESSAGE */
     CPS_SMPP_UNFINISHED = 2,        /* segments of it are not here */
     CPS_SMPP_UNREADABLE = 3,        /* the PDU is malformed */
-    CPS_SMPP_AMBIGUOUS = 4,         /* it says two things, short_message and message_payload or places by two ways: what
-                                       one receiver shows, another does not */
+    CPS_SMPP_AMBIGUOUS = 4,         /* it says two things, by short_message and message_payload, or by two numberings of
+                                       its segments: what one receiver shows, another does not */
     CPS_SMPP_CANNED = 5,            /* its text is kept at the SMSC (sm_default_msg_id) */
     CPS_SMPP_ALPHANUMERIC = 6,      /* from an alphanumeric sender, and there is no alphanumeric_domain */
     CPS_SMPP_BAD_ORIG = 7,          /* source_addr is no telephone number */
     CPS_SMPP_BAD_DEST = 8,          /* destination_addr, or one of them, is no telephone number */
     CPS_SMPP_DISTRIBUTION_LIST = 9, /* to a list that the SMSC keeps: whom it reaches is not known */
-    CPS_SMPP_MANY_DESTS = 10,       /* to more destinations than a PASSporT may name (64) */
+    CPS_SMPP_MANY_DESTS = 10,       /* to more destinations than a PASSporT may name (255) */
     CPS_SMPP_CODING = 11,           /* in an alphabet that this machine's iconv does not know */
     CPS_SMPP_OVER = 12,             /* not joined: over a limit of the peer's, or out of memory */
-    CPS_SMPP_NO_MEMORY = 13         /* all there, but no memory for the text */
+    CPS_SMPP_NO_MEMORY = 13,        /* all there, but no memory for the text */
+    CPS_SMPP_CONTESTED = 14         /* not joined: two messages with its addresses, reference and total are open, and
+                                       nobody knows to which of them a segment belongs. Neither is signed or verified,
+                                       nor is what follows under that reference until join_timeout_ms have passed */
 };
 
 /* The names ("CPS_SMPP_ALPHANUMERIC"), the fixed text of a reason, and the specification's name of a command_status
@@ -151,6 +168,27 @@ enum cps_smpp_content {
     CPS_SMPP_OCTETS = 1,     /* binary: as they came, without user data headers */
     CPS_SMPP_BROKEN_TEXT = 2 /* no text in the alphabet that data_coding names: as CPS_SMPP_OCTETS */
 };
+
+/*
+ * Networks and senders write one text in different ways. A message is signed as it was sent, decoded: a byte order mark
+ * decides the byte order and is not part of the text, nor is the septet (CR or zeros) that fills up packed GSM text;
+ * nothing else is changed. That is message.body. Where something in a PDU can be read in another way, message.readings
+ * holds what it is then, and cps_receive and cps_verify_passport accept a PASSporT of one of these, too. The list,
+ * version CPS_SMPP_READINGS_VERSION, is fixed; a change gets a new version:
+ *
+ *   name      the text
+ *   mark      with the byte order mark (UCS-2, UTF-8) as its first character, U+FEFF
+ *   no-nul    without U+0000 at its end, or half of one in UCS-2
+ *   fill      with the septet that may fill up packed GSM text
+ *   cedilla   with 0x09 of GSM text as a small c-cedilla for the capital one, or the other way round
+ *   nfc       in Unicode normalization form C
+ *   nfd       in Unicode normalization form D
+ *
+ * A reading that is the body or one before it in the list is left out, and so is one of more than 65,536 octets; most
+ * messages have none. Each differs from the body in one of these ways, not in several. cps_result.reading names the one
+ * that fitted. What changes letters, as other quotation marks or a "?" do, is no reading of the text.
+ */
+#define CPS_SMPP_READINGS_VERSION 1
 
 /* How segments of a message refer to each other. */
 enum cps_smpp_ref {
@@ -195,15 +233,15 @@ struct cps_smpp_result {
 
     uint32_t command_id; /* of the PDU, 0 if it is shorter than a header */
     uint32_t sequence_number;
-    uint32_t answer;         /* CPS_SMPP_MALFORMED: the command_id of what it is to be answered with (generic_nack where
-                                the command has no response); 0: nothing, it is itself a response */
+    uint32_t answer;         /* CPS_SMPP_MALFORMED, CPS_SMPP_REPLACE: the command_id of what it is to be answered with
+                                (generic_nack where         the command has no response); 0: nothing, it is itself a response */
     uint32_t command_status; /* and its command_status */
     char text[128];          /* one line for a person why it is not fit; holds nothing of addresses or text */
 
     void *owned; /* private */
 };
 
-/* Overwrites the body. */
+/* Overwrites the body and its readings. */
 CPS_API void cps_smpp_result_clear(struct cps_smpp_result *result);
 
 /* ---- Taking PDUs ------------------------------------------------------------------------------------------------- */
@@ -214,8 +252,12 @@ CPS_API void cps_smpp_result_clear(struct cps_smpp_result *result);
  * NULL pointer) and CPS_E_NOMEM leave everything as it was, and the same PDU may be given again. out is cleared with
  * cps_smpp_result_clear.
  *
- * A message is known by its addresses, reference, total and data_coding. A segment that places itself where none can be
- * (4 of 3) is a message by itself, as it is to handsets. replace_sm and broadcast_sm are CPS_SMPP_OTHER.
+ * A message is known by its addresses, reference and total; its segments may have different data_codings. The user
+ * data header decides about a segment's place: SAR TLVs count where it has none. A segment that places itself where
+ * none can be (4 of 3) is a message by itself, as it is to handsets.
+ *
+ * A PDU whose mandatory fields can be read is taken by what could be read: a stray octet or a damaged TLV at its end
+ * does not matter, unless it begins as a message_payload (CPS_SMPP_AMBIGUOUS).
  */
 CPS_API enum cps_code cps_smpp_take(struct cps_smpp *peer, const void *pdu, size_t len, uint64_t now_ms, void *token,
                                     struct cps_smpp_result *out, struct cps_error *err) CPS_MUST_CHECK;
@@ -225,7 +267,7 @@ CPS_API enum cps_code cps_smpp_take(struct cps_smpp *peer, const void *pdu, size
 CPS_API enum cps_code cps_smpp_expire(struct cps_smpp *peer, uint64_t now_ms, struct cps_smpp_result *out,
                                       struct cps_error *err) CPS_MUST_CHECK;
 
-/* In how many ms cps_smpp_expire has something to give up; 0: now; UINT64_MAX: nothing is kept. */
+/* In how many ms cps_smpp_expire is to be called next; 0: now; UINT64_MAX: nothing is kept. */
 CPS_API uint64_t cps_smpp_next_ms(const struct cps_smpp *peer, uint64_t now_ms);
 
 #ifdef __cplusplus

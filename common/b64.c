@@ -38,6 +38,9 @@ static const uint32_t all_values[][4][256] = {
 static size_t encode(char *out, const uint8_t *in, size_t n, enum stir_b64_alphabet which, bool pad)
 {
     const char *alphabet = alphabets[which];
+    if (n == 0) {
+        return 0; /* in may be NULL, and NULL + 0 is undefined */
+    }
     size_t bulk = stir_b64_vector_encode(out, in, n, which);
     char *to = out + bulk / 3 * 4;
     for (in += bulk, n -= bulk; n >= 3; n -= 3, in += 3) {
@@ -101,6 +104,9 @@ static enum stir_code decode(uint8_t *out, size_t cap, size_t *len, const uint8_
     }
     if (octets > cap) {
         return STIR_E_TOO_BIG;
+    }
+    if (n == 0) {
+        return STIR_OK; /* in and out may be NULL, and NULL + 0 is undefined */
     }
     bool bulk_valid = true;
     size_t bulk = stir_b64_vector_decode(out, in, n, alphabet, &bulk_valid);

@@ -14,7 +14,7 @@ static struct stir_view name_text(const ASN1_IA5STRING *name)
     return stir_view((const char *)ASN1_STRING_get0_data(name), (size_t)ASN1_STRING_length(name));
 }
 
-/* The host of a canonical SIP-like URI: behind the user, before port, parameters and headers. */
+/* The domain of a canonical URI of one of these schemes: after the user, before port, parameters and headers. */
 static struct stir_view uri_host(const char *uri)
 {
     static const char *const schemes[] = {"sip:", "sips:", "im:", "pres:"};
@@ -29,51 +29,113 @@ static struct stir_view uri_host(const char *uri)
     return stir_view("", 0);
 }
 
-static bool name_covers(const GENERAL_NAME *name, const struct stir_identity *id)
+static bool host_equal(struct stir_view a, struct stir_view b)
 {
-    if (name->type == GEN_URI) {
-        struct stir_view text = name_text(name->d.uniformResourceIdentifier);
-        struct stir_identity theirs;
-        return text.len > 0 && stir_identity_parse(&theirs, text.ptr, text.len, NULL, NULL) == STIR_OK &&
-               stir_identity_equal(&theirs, id);
+    return a.len > 0 && a.len == b.len && strncasecmp(a.ptr, b.ptr, a.len) == 0;
+}
+
+/* The domain that a subjectAltName of type URI stands for: "sip:" and a host, without a user (RFC 5922 section 7.1 step
+ * 2). Empty if it stands for none. */
+static struct stir_view sip_domain(const GENERAL_NAME *name)
+{
+    if (name->type != GEN_URI) {
+        return stir_view("", 0);
     }
-    if (name->type == GEN_DNS) {
-        struct stir_view text = name_text(name->d.dNSName);
-        struct stir_view host = uri_host(id->text);
-        return text.len > 0 && text.len == host.len && strncasecmp(text.ptr, host.ptr, host.len) == 0;
+    struct stir_view text = name_text(name->d.uniformResourceIdentifier);
+    if (text.len < 5 || strncasecmp(text.ptr, "sip:", 4) != 0 || memchr(text.ptr, '@', text.len)) {
+        return stir_view("", 0);
     }
-    return false;
+    struct stir_view host = stir_view(text.ptr + 4, text.len - 4);
+    for (size_t i = 0; i < host.len; i++) {
+        if (strchr(":;?/", host.ptr[i])) {
+            host.len = i;
+        }
+    }
+    return host;
+}
+
+/* The name is the whole identity. */
+static bool is_identity(const GENERAL_NAME *name, const struct stir_identity *id)
+{
+    struct stir_identity theirs;
+    if (name->type != GEN_URI) {
+        return false;
+    }
+    struct stir_view text = name_text(name->d.uniformResourceIdentifier);
+    return text.len > 0 && stir_identity_parse_canonical(&theirs, text.ptr, text.len, 0, NULL) == STIR_OK &&
+           stir_identity_equal(&theirs, id);
+}
+
+/* dNSNames count only where no URI names a SIP domain, and never with a wildcard (RFC 5922 sections 7.1 and 7.2). */
+static bool names_cover(const GENERAL_NAMES *names, const struct stir_identity *id)
+{
+    struct stir_view host = uri_host(id->text);
+    bool by_uri = false, by_dns = false, any_domain = false;
+    for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
+        const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
+        struct stir_view domain = sip_domain(name);
+        any_domain |= domain.len > 0;
+        by_uri |= is_identity(name, id) || host_equal(domain, host);
+        by_dns |= name->type == GEN_DNS && host_equal(name_text(name->d.dNSName), host);
+    }
+    return by_uri || (by_dns && !any_domain);
 }
 
 static bool alt_names_cover(const X509 *leaf, const struct stir_identity *id)
 {
     ERR_clear_error();
     GENERAL_NAMES *names = X509_get_ext_d2i(leaf, NID_subject_alt_name, NULL, NULL);
-    bool covers = false;
-    for (int i = 0; !covers && i < sk_GENERAL_NAME_num(names); i++) {
-        covers = name_covers(sk_GENERAL_NAME_value(names, i), id);
-    }
+    bool covers = names_cover(names, id);
     GENERAL_NAMES_free(names);
     ERR_clear_error();
     return covers;
 }
 
-enum stir_code stir_chain_covers(const struct stir_chain *chain, const struct stir_identity *id, bool allow_spc,
-                                 bool *by_spc, struct stir_error *err)
+static bool spc_covers(const struct stir_tnauth *list, const char *tn, const struct stir_authority *authority)
 {
-    bool covers = false;
+    if (!authority) {
+        return false;
+    }
+    return authority->numbers ? stir_tnauth_holds_tn(list, authority->numbers, tn)
+                              : authority->allow_spc && stir_tnauth_any_spc(list);
+}
+
+static enum stir_code fail_number(const struct stir_chain *chain, const char *tn,
+                                  const struct stir_authority *authority, struct stir_error *err)
+{
+    struct stir_x509_name subject = stir_x509_subject(chain->certs[0]);
+    struct stir_numtable_row row;
+    if (!stir_tnauth_any_spc(&chain->tnauth)) {
+        return stir_fail(err, STIR_E_CERT_SCOPE, "%s: %s", subject.text,
+                         chain->tnauth.count ? "the number is not in its TNAuthList"
+                                             : "the certificate has no TNAuthList, so it speaks for no number");
+    }
+    if (!authority || !authority->numbers) {
+        return stir_fail(err, STIR_E_CERT_SCOPE,
+                         "%s: its TNAuthList names a provider and not the number; a number table would tell whether "
+                         "the number belongs to that provider",
+                         subject.text);
+    }
+    if (!stir_numtable_find(authority->numbers, tn, &row)) {
+        return stir_fail(err, STIR_E_CERT_SCOPE, "%s: the number is in no line of the number table", subject.text);
+    }
+    return stir_fail(err, STIR_E_CERT_SCOPE, "%s: the number belongs to provider %s", subject.text, row.spc);
+}
+
+enum stir_code stir_chain_covers(const struct stir_chain *chain, const struct stir_identity *id,
+                                 const struct stir_authority *authority, bool *by_spc, struct stir_error *err)
+{
     bool spc = false;
     if (id->kind == STIR_IDENTITY_URI) {
-        covers = alt_names_cover(chain->certs[0], id);
-    } else if (stir_tnauth_has_tn(&chain->tnauth, id->text)) {
-        covers = true;
-    } else if (allow_spc && stir_tnauth_any_spc(&chain->tnauth)) {
-        covers = spc = true;
-    }
-    if (!covers) {
-        return stir_fail(err, STIR_E_CERT_SCOPE, "%s: %s", stir_x509_subject(chain->certs[0]).text,
-                         id->kind == STIR_IDENTITY_URI ? "no subjectAltName is the URI or its host"
-                                                       : "the number is not in its TNAuthList");
+        if (!alt_names_cover(chain->certs[0], id)) {
+            return stir_fail(err, STIR_E_CERT_SCOPE, "%s: no subjectAltName is the URI or its domain",
+                             stir_x509_subject(chain->certs[0]).text);
+        }
+    } else if (!stir_tnauth_has_tn(&chain->tnauth, id->text)) {
+        spc = spc_covers(&chain->tnauth, id->text, authority);
+        if (!spc) {
+            return fail_number(chain, id->text, authority, err);
+        }
     }
     if (by_spc) {
         *by_spc = spc;

@@ -4,12 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-static enum stir_code check_row(const struct stir_conf_key *table, size_t i, struct stir_error *err)
+static enum stir_code check_row(const struct stir_conf_key *table, size_t count, size_t i, struct stir_error *err)
 {
     const struct stir_conf_key *key = &table[i];
-    bool is_text = key->type == STIR_CONF_STRING || key->type == STIR_CONF_LIST;
+    bool is_text = stir_conf_is_text(key);
     if (!key->section || !key->name || !key->text || (!is_text && !key->default_value)) {
         return stir_fail(err, STIR_E_CONFIG, "row %zu of the table lacks a section, name, default or text", i);
+    }
+    if (key->type == STIR_CONF_RENAMED && stir_conf_target(table, count, key) == key) {
+        return stir_fail(err, STIR_E_CONFIG, "%s.%s: its new name is not in the table", key->section, key->name);
     }
     if (key->type == STIR_CONF_ENUM && !key->choices) {
         return stir_fail(err, STIR_E_CONFIG, "%s.%s: has no choices", key->section, key->name);
@@ -41,7 +44,7 @@ enum stir_code stir_conf_defaults(void *conf, const struct stir_conf_key *table,
     }
     enum stir_code code = STIR_OK;
     for (size_t i = 0; i < count && code == STIR_OK; i++) {
-        code = check_row(table, i, err);
+        code = check_row(table, count, i, err);
         if (code == STIR_OK) {
             code = read_checked(&values[i], &table[i], table[i].default_value ? table[i].default_value : "", err);
         }
@@ -82,8 +85,11 @@ static const struct stir_conf_key *find_given(const struct stir_conf_key *table,
         if (is_named(&table[i], given)) {
             return &table[i];
         }
-        if (strcmp(table[i].name, given) != 0) {
+        if (strcmp(table[i].name, given) != 0 || (found && table[i].type == STIR_CONF_RENAMED)) {
             continue;
+        }
+        if (found && found->type == STIR_CONF_RENAMED) {
+            found = NULL; /* a name in use goes before an old one */
         }
         if (found) {
             (void)stir_fail(err, STIR_E_CONFIG, "\"%s\" is in several sections; say %s.%s or %s.%s", given,
@@ -95,6 +101,20 @@ static const struct stir_conf_key *find_given(const struct stir_conf_key *table,
     return found ? found : fail_given(table, count, given, err);
 }
 
+static enum stir_code set_one(void *conf, const struct stir_conf_key *key, const char *value, struct stir_error *err)
+{
+    struct stir_conf_value *one = calloc(1, sizeof(*one));
+    if (!one) {
+        return stir_fail(err, STIR_E_NOMEM, "out of memory");
+    }
+    enum stir_code code = read_checked(one, key, value, err);
+    if (code == STIR_OK) {
+        stir_conf_store(conf, key, 1, one);
+    }
+    stir_conf_values_free(one, 1);
+    return code;
+}
+
 enum stir_code stir_conf_set(void *conf, const struct stir_conf_key *table, size_t count, const char *key,
                              const char *value, struct stir_error *err)
 {
@@ -102,14 +122,9 @@ enum stir_code stir_conf_set(void *conf, const struct stir_conf_key *table, size
     if (!found) {
         return STIR_E_CONFIG;
     }
-    struct stir_conf_value *one = calloc(1, sizeof(*one));
-    if (!one) {
-        return stir_fail(err, STIR_E_NOMEM, "out of memory");
+    enum stir_code code = STIR_OK;
+    if (found->type == STIR_CONF_RENAMED) {
+        code = set_one(conf, found, STIR_CONF_GIVEN, err);
     }
-    enum stir_code code = read_checked(one, found, value, err);
-    if (code == STIR_OK) {
-        stir_conf_store(conf, found, 1, one);
-    }
-    stir_conf_values_free(one, 1);
-    return code;
+    return code == STIR_OK ? set_one(conf, stir_conf_target(table, count, found), value, err) : code;
 }

@@ -1,5 +1,6 @@
 #include "common/conf_value.h"
 
+#include <limits.h>
 #include <string.h>
 
 #define NAME_MAX_LEN 48 /* of a name that is compared with others to find what was meant */
@@ -13,6 +14,14 @@ const struct stir_conf_key *stir_conf_find(const struct stir_conf_key *table, si
         }
     }
     return NULL;
+}
+
+const struct stir_conf_key *stir_conf_target(const struct stir_conf_key *table, size_t count,
+                                             const struct stir_conf_key *key)
+{
+    const struct stir_conf_key *target =
+        key->type == STIR_CONF_RENAMED ? stir_conf_find(table, count, key->choices[0], key->choices[1]) : NULL;
+    return target ? target : key;
 }
 
 static size_t min3(size_t a, size_t b, size_t c)
@@ -118,4 +127,57 @@ enum stir_code stir_conf_fail_unknown(const struct stir_conf_key *table, size_t 
     }
     return stir_fail(err, STIR_E_CONFIG, "unknown key \"%.48s\" here; perhaps \"%s\" of section [%s]", name, key->name,
                      key->section);
+}
+
+/* The length of what of a text's beginning is this path; 0: it begins with something else. */
+static size_t begins_with(const char *text, const char *path)
+{
+    size_t n = strlen(path);
+    return n > 1 && path[0] == '/' && strncmp(text, path, n) == 0 && strchr(":/ ", text[n]) ? n : 0;
+}
+
+static size_t longest_of(const char *text, const char *list)
+{
+    char path[PATH_MAX];
+    size_t pos = 0, longest = 0;
+    while (stir_conf_next(list, &pos, path, sizeof(path))) {
+        size_t n = begins_with(text, path);
+        longest = n > longest ? n : longest;
+    }
+    return longest;
+}
+
+/* Where a sentence names a path: at its beginning, or behind the name of an option of libcps. */
+static const char *path_in(const char *text)
+{
+    size_t word = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_");
+    return word && strncmp(text + word, ": /", 3) == 0 ? text + word + 2 : text;
+}
+
+static size_t length_in(const char *text, const void *conf, const struct stir_conf_key *key)
+{
+    const char *value = *(char *const *)((const char *)conf + key->offset);
+    return key->type == STIR_CONF_LIST ? longest_of(text, value) : begins_with(text, value);
+}
+
+void stir_conf_name_key(struct stir_error *err, const void *conf, const struct stir_conf_key *table, size_t count)
+{
+    if (!err) {
+        return;
+    }
+    const char *text = path_in(err->text);
+    const struct stir_conf_key *named = NULL;
+    size_t longest = 0;
+    for (size_t i = 0; i < count; i++) {
+        bool is_text = table[i].type == STIR_CONF_STRING || table[i].type == STIR_CONF_LIST;
+        size_t n = is_text ? length_in(text, conf, &table[i]) : 0;
+        if (n > longest) {
+            longest = n;
+            named = &table[i];
+        }
+    }
+    if (named) {
+        memmove(err->text, text, strlen(text) + 1);
+        (void)stir_fail_prefix(err, err->code, "[%s] %s", named->section, named->name);
+    }
 }

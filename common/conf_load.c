@@ -2,6 +2,7 @@
 
 #include <ini.h>
 #include <openssl/crypto.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,7 +10,8 @@
 
 /*
  * inih reads lines through us, which is how we know their numbers, and how lines that it would cut without a word
- * (its buffer is 200 octets in Debian's build), NULs and text behind a section's name are noticed.
+ * (its buffer is 200 octets in Debian's build), NULs and text after a section's name are noticed. A line with a fault
+ * is recorded and left out, so that all faults of a file are found.
  */
 struct loader {
     const struct stir_conf_key *table;
@@ -19,15 +21,17 @@ struct loader {
     unsigned line;          /* number of the last line read */
     bool indented;          /* it began with white space ... */
     bool after_key;         /* ... and a key stood before it in this section: inih makes it part of that key's value */
-    unsigned failed_line;   /* 0: no failure so far */
-    enum stir_code code;
+    bool lost;              /* a line with a fault began a section: its keys are not looked at */
+    char unknown[64];       /* the last section that was reported as unknown */
+    const char *path;       /* for the text of faults */
+    struct stir_faults *faults;
     struct stir_error err;
 };
 
-static void fail_line(struct loader *loader, enum stir_code code)
+/* Records what loader->err says of a line. */
+static void fail_line(struct loader *loader, unsigned line, enum stir_code code)
 {
-    loader->failed_line = loader->line;
-    loader->code = code;
+    stir_faults_add(loader->faults, code, "%s:%u: %s", loader->path, line, loader->err.text);
 }
 
 /* A section's name may only be followed by a comment. */
@@ -53,37 +57,54 @@ static bool has_control_character(const char *line, const char *end)
     return false;
 }
 
-/* Looks at a line before inih gets it. True for a comment, which is not handed on. */
+/* True for "[section]", "key = value" and an empty line. inih tells of the first other line only. */
+static bool is_well_formed(const char *text, const char *end)
+{
+    while (end > text && strchr(" \t\r\n", end[-1])) {
+        end--;
+    }
+    size_t n = (size_t)(end - text);
+    return n == 0 || (*text == '[' ? memchr(text, ']', n) != NULL : memchr(text, '=', n) || memchr(text, ':', n));
+}
+
+/* Looks at a line before inih gets it. True for a comment or a line with a fault, which are not handed on. */
 static bool inspect_line(struct loader *loader, const char *line, const char *end, size_t room)
 {
-    const char *text = line;
+    bool marked = loader->line == 1 && end - line >= 3 && memcmp(line, "\xef\xbb\xbf", 3) == 0;
+    const char *text = marked ? line + 3 : line; /* an editor's byte order mark */
     while (text < end && (*text == ' ' || *text == '\t')) {
         text++;
     }
     if (text < end && (*text == ';' || *text == '#')) {
         return true;
     }
-    loader->indented = text > line;
-    bool section = text < end && *text == '[' && !(loader->indented && loader->after_key);
+    loader->indented = text > line && !marked;
+    bool continues = loader->indented && loader->after_key;
+    bool section = text < end && *text == '[' && !continues;
+    enum stir_code code = STIR_OK;
     if (has_control_character(line, end)) {
-        fail_line(loader, stir_fail(&loader->err, STIR_E_CONFIG, "a control character"));
+        code = stir_fail(&loader->err, STIR_E_CONFIG, "the line has a control character");
     } else if ((size_t)(end - line) > room) {
-        fail_line(loader, stir_fail(&loader->err, STIR_E_CONFIG,
-                                    "longer than %zu octets; a list may go on in an "
-                                    "indented line",
-                                    room - 1));
+        code = stir_fail(&loader->err, STIR_E_CONFIG,
+                         "the line is longer than %zu octets; a list may continue in an indented line", room - 1);
+    } else if (!continues && !is_well_formed(text, end)) {
+        code = stir_fail(&loader->err, STIR_E_CONFIG, "neither [section] nor key = value");
     } else if (section && has_junk_after_section(text, end)) {
-        fail_line(loader, stir_fail(&loader->err, STIR_E_CONFIG, "text behind the name of a section"));
+        code = stir_fail(&loader->err, STIR_E_CONFIG, "unexpected text after the section name");
     }
     loader->after_key = loader->after_key && !section;
-    return false;
+    loader->lost = section ? code != STIR_OK : loader->lost;
+    if (code != STIR_OK) {
+        fail_line(loader, loader->line, code);
+    }
+    return code != STIR_OK;
 }
 
 /* inih's reader: as fgets. */
 static char *read_line(char *out, int size, void *arg)
 {
     struct loader *loader = arg;
-    if (loader->failed_line || loader->next == loader->end || size < 2) {
+    if (loader->next == loader->end || size < 2) {
         return NULL;
     }
     const char *line = loader->next;
@@ -92,9 +113,6 @@ static char *read_line(char *out, int size, void *arg)
     loader->next = end;
     loader->line++;
     size_t len = inspect_line(loader, line, end, (size_t)size - 1) ? 0 : (size_t)(end - line);
-    if (loader->failed_line) {
-        return NULL;
-    }
     memcpy(out, line, len);
     out[len] = '\0';
     return out;
@@ -104,6 +122,11 @@ static enum stir_code take_value(struct loader *loader, size_t i, const char *te
 {
     const struct stir_conf_key *key = &loader->table[i];
     struct stir_conf_value *value = &loader->values[i];
+    if (key->type == STIR_CONF_RENAMED) {
+        enum stir_code code = stir_conf_read_value(value, key, STIR_CONF_GIVEN, &loader->err);
+        const struct stir_conf_key *target = stir_conf_target(loader->table, loader->count, key);
+        return code == STIR_OK ? take_value(loader, (size_t)(target - loader->table), text) : code;
+    }
     if (value->given && key->type != STIR_CONF_LIST) {
         return stir_fail(&loader->err, STIR_E_CONFIG, "%s: is already given in line %u", key->name, value->line);
     }
@@ -132,9 +155,13 @@ static bool looks_like_key(const struct loader *loader, const char *section, con
 static enum stir_code take_continuation(struct loader *loader, size_t i, const char *section, const char *text)
 {
     const struct stir_conf_key *key = &loader->table[i];
-    if (key->type != STIR_CONF_LIST || looks_like_key(loader, section, text)) {
-        return stir_fail(&loader->err, STIR_E_CONFIG, "an indented line goes on with the list above it, and %s",
-                         key->type == STIR_CONF_LIST ? "this one looks like a key" : "there is none");
+    bool list = stir_conf_target(loader->table, loader->count, key)->type == STIR_CONF_LIST;
+    if (!list) {
+        return stir_fail(&loader->err, STIR_E_CONFIG, "indented continuation line without a list to continue");
+    }
+    if (looks_like_key(loader, section, text)) {
+        return stir_fail(&loader->err, STIR_E_CONFIG,
+                         "indented line continues the list above it, but looks like a key: remove the indentation");
     }
     char *copy = strdup(text);
     if (!copy) {
@@ -151,15 +178,28 @@ static enum stir_code take_continuation(struct loader *loader, size_t i, const c
     return code;
 }
 
-/* inih's handler: 1 to go on. */
+/* A section that is unknown is reported once, not for each of its keys. */
+static bool is_reported(struct loader *loader, const char *section)
+{
+    for (size_t i = 0; i < loader->count; i++) {
+        if (strcmp(loader->table[i].section, section) == 0) {
+            return false;
+        }
+    }
+    bool again = *section && strcmp(loader->unknown, section) == 0;
+    (void)snprintf(loader->unknown, sizeof(loader->unknown), "%s", section);
+    return again;
+}
+
+/* inih's handler: 1 to continue. */
 static int take_pair(void *arg, const char *section, const char *name, const char *text)
 {
     struct loader *loader = arg;
-    if (loader->failed_line) {
-        return 0;
-    }
     const struct stir_conf_key *key = stir_conf_find(loader->table, loader->count, section, name);
     enum stir_code code = STIR_E_CONFIG;
+    if (loader->lost || (!key && is_reported(loader, section))) {
+        return 1;
+    }
     if (!key) {
         code = stir_conf_fail_unknown(loader->table, loader->count, section, name, &loader->err);
     } else if (loader->indented && loader->after_key) {
@@ -169,8 +209,7 @@ static int take_pair(void *arg, const char *section, const char *name, const cha
     }
     loader->after_key = true;
     if (code != STIR_OK) {
-        fail_line(loader, code);
-        return 0;
+        fail_line(loader, loader->line, code);
     }
     return 1;
 }
@@ -178,11 +217,11 @@ static int take_pair(void *arg, const char *section, const char *name, const cha
 /* What can be said about a value only when the whole file is read. */
 static void check_values(struct loader *loader)
 {
-    for (size_t i = 0; i < loader->count && !loader->failed_line; i++) {
+    for (size_t i = 0; i < loader->count; i++) {
         enum stir_code code = stir_conf_check_value(&loader->values[i], &loader->table[i], &loader->err);
         if (code != STIR_OK) {
-            loader->line = loader->values[i].line;
-            fail_line(loader, stir_fail_prefix(&loader->err, code, "%s", loader->table[i].name));
+            code = stir_fail_prefix(&loader->err, code, "%s", loader->table[i].name);
+            fail_line(loader, loader->values[i].line, code);
         }
     }
 }
@@ -194,44 +233,47 @@ static const char *path_end(const char *path)
     return n > 100 ? path + n - 100 : path;
 }
 
-static enum stir_code parse(struct loader *loader, const char *path, struct stir_error *err)
+static void parse(struct loader *loader)
 {
     int line = ini_parse_stream(read_line, loader, take_pair, loader);
     if (line < 0) {
-        return stir_fail(err, STIR_E_NOMEM, "out of memory");
-    }
-    if (line > 0 && (!loader->failed_line || (unsigned)line < loader->failed_line)) {
-        return stir_fail(err, STIR_E_CONFIG, "%s:%d: neither [section] nor key = value", path_end(path), line);
+        stir_faults_add(loader->faults, STIR_E_NOMEM, "out of memory");
+    } else if (line > 0) {
+        stir_faults_add(loader->faults, STIR_E_CONFIG, "%s:%d: neither [section] nor key = value", loader->path, line);
     }
     check_values(loader);
-    if (loader->failed_line) {
-        return stir_fail(err, loader->code, "%s:%u: %s", path_end(path), loader->failed_line, loader->err.text);
+}
+
+void stir_conf_load_all(void *conf, const struct stir_conf_key *table, size_t count, const char *path,
+                        struct stir_faults *faults)
+{
+    struct loader loader = {.table = table, .count = count, .path = path_end(path), .faults = faults};
+    struct stir_buf file = {0};
+    size_t before = faults->count;
+    enum stir_code code = stir_read_file(&file, path, FILE_MAX_BYTES, &loader.err);
+    loader.values = calloc(count ? count : 1, sizeof(*loader.values));
+    if (code == STIR_OK && !loader.values) {
+        code = stir_fail(&loader.err, STIR_E_NOMEM, "out of memory");
     }
-    return STIR_OK;
+    stir_faults_take(faults, code, &loader.err);
+    if (code == STIR_OK) {
+        loader.next = file.ptr;
+        loader.end = file.ptr ? file.ptr + file.len : file.ptr;
+        parse(&loader);
+    }
+    if (faults->count == before) {
+        stir_conf_store(conf, table, count, loader.values);
+    }
+    stir_conf_values_free(loader.values, count);
+    stir_buf_cleanse(&file);
 }
 
 enum stir_code stir_conf_load(void *conf, const struct stir_conf_key *table, size_t count, const char *path,
                               struct stir_error *err)
 {
-    struct loader loader = {.table = table, .count = count};
-    struct stir_buf file = {0};
-    enum stir_code code = stir_read_file(&file, path, FILE_MAX_BYTES, err);
-    if (code != STIR_OK) {
-        goto done;
-    }
-    loader.values = calloc(count ? count : 1, sizeof(*loader.values));
-    if (!loader.values) {
-        code = stir_fail(err, STIR_E_NOMEM, "out of memory");
-        goto done;
-    }
-    loader.next = file.ptr;
-    loader.end = file.ptr ? file.ptr + file.len : file.ptr;
-    code = parse(&loader, path, err);
-    if (code == STIR_OK) {
-        stir_conf_store(conf, table, count, loader.values);
-    }
-done:
-    stir_conf_values_free(loader.values, count);
-    stir_buf_cleanse(&file);
+    struct stir_faults faults = {0};
+    stir_conf_load_all(conf, table, count, path, &faults);
+    enum stir_code code = stir_faults_code(&faults, err);
+    stir_faults_clear(&faults);
     return code;
 }

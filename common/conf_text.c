@@ -1,6 +1,7 @@
 #include "common/conf_value.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #define WIDTH 100      /* of the sample's comments */
@@ -31,21 +32,6 @@ static void put_comment(struct stir_buf *out, const char *text)
     }
 }
 
-static const char *unit_of(const char *name)
-{
-    static const struct {
-        const char *suffix, *unit;
-    } units[] = {{"_ms", " milliseconds"}, {"_s", " seconds"}, {"_h", " hours"}, {"_bytes", " octets"}};
-    size_t n = strlen(name);
-    for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++) {
-        size_t suffix = strlen(units[i].suffix);
-        if (n > suffix && strcmp(name + n - suffix, units[i].suffix) == 0) {
-            return units[i].unit;
-        }
-    }
-    return "";
-}
-
 static void put_choices(struct stir_buf *out, const char *const *choices)
 {
     stir_buf_puts(out, "One of ");
@@ -60,7 +46,7 @@ static void put_bounds(struct stir_buf *out, const struct stir_conf_key *key)
     struct stir_buf line = {0};
     switch (key->type) {
     case STIR_CONF_INT:
-        stir_buf_printf(&line, "%" PRId64 " to %" PRId64 "%s", key->min, key->max, unit_of(key->name));
+        stir_buf_printf(&line, "%" PRId64 " to %" PRId64 "%s", key->min, key->max, stir_conf_unit(key->name));
         break;
     case STIR_CONF_BOOL:
         stir_buf_puts(&line, "yes or no");
@@ -68,6 +54,8 @@ static void put_bounds(struct stir_buf *out, const struct stir_conf_key *key)
     case STIR_CONF_ENUM:
         put_choices(&line, key->choices);
         break;
+    case STIR_CONF_OBSOLETE:
+    case STIR_CONF_RENAMED:
     case STIR_CONF_STRING:
         stir_buf_puts(&line, key->min > 0 ? "Text, not empty" : "Text, or nothing");
         break;
@@ -107,6 +95,9 @@ void stir_conf_sample(struct stir_buf *out, const struct stir_conf_key *table, s
     for (size_t i = 0; i < count; i++) {
         const struct stir_conf_key *key = &table[i];
         const char *value = key->default_value ? key->default_value : "";
+        if (key->type == STIR_CONF_OBSOLETE || key->type == STIR_CONF_RENAMED) {
+            continue;
+        }
         if (strcmp(section, key->section) != 0) {
             section = key->section;
             stir_buf_printf(out, "%s[%s]\n", out->len ? "\n" : "", section);
@@ -131,6 +122,8 @@ static bool is_same(const void *a, const void *b, enum stir_conf_type type)
         return *(const bool *)a == *(const bool *)b;
     case STIR_CONF_ENUM:
         return *(const int *)a == *(const int *)b;
+    case STIR_CONF_OBSOLETE:
+    case STIR_CONF_RENAMED:
     case STIR_CONF_STRING:
     case STIR_CONF_LIST:
         break;
@@ -145,9 +138,32 @@ void stir_conf_diff(const void *a, const void *b, const struct stir_conf_key *ta
 {
     for (size_t i = 0; i < count; i++) {
         const struct stir_conf_key *key = &table[i];
-        if (!is_same(stir_conf_field(a, key), stir_conf_field(b, key), key->type)) {
+        if (key->type != STIR_CONF_RENAMED && !is_same(stir_conf_field(a, key), stir_conf_field(b, key), key->type)) {
             changed(arg, key);
         }
+    }
+}
+
+void stir_conf_outdated(const void *conf, const struct stir_conf_key *table, size_t count,
+                        void (*say)(void *arg, const char *text), void *arg)
+{
+    char text[512];
+    for (size_t i = 0; i < count; i++) {
+        const struct stir_conf_key *key = &table[i];
+        bool renamed = key->type == STIR_CONF_RENAMED;
+        const char *const *given = renamed || key->type == STIR_CONF_OBSOLETE ? stir_conf_field(conf, key) : NULL;
+        if (!given || !*given || !**given) {
+            continue;
+        }
+        if (renamed) {
+            (void)snprintf(text, sizeof(text),
+                           "[%s] %s is now called [%s] %s: rename it, the next release refuses the old name",
+                           key->section, key->name, key->choices[0], key->choices[1]);
+        } else {
+            (void)snprintf(text, sizeof(text), "[%s] %s has no effect any more: %s", key->section, key->name,
+                           key->text);
+        }
+        say(arg, text);
     }
 }
 

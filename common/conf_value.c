@@ -1,6 +1,5 @@
 #include "common/conf_value.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <openssl/crypto.h>
 #include <stdlib.h>
@@ -35,13 +34,12 @@ static const char *shown(char out[41], const char *text)
 static enum stir_code read_int(int64_t *out, const struct stir_conf_key *key, const char *text, struct stir_error *err)
 {
     char quote[41];
-    const char *digits = text + (*text == '-');
-    char *end = NULL;
-    errno = 0;
-    long long number = *digits >= '0' && *digits <= '9' ? strtoll(text, &end, 10) : 0;
-    if (!end || *end || errno || number < key->min || number > key->max) {
-        return stir_fail(err, STIR_E_CONFIG, "must be a whole number from %" PRId64 " to %" PRId64 ", not \"%s\"",
-                         key->min, key->max, shown(quote, text));
+    int64_t number = 0;
+    if (!stir_conf_read_amount(&number, key->name, text) || number < key->min || number > key->max) {
+        const char *units = stir_conf_units(key->name);
+        return stir_fail(err, STIR_E_CONFIG, "must be a whole number from %" PRId64 " to %" PRId64 "%s%s%s, not \"%s\"",
+                         key->min, key->max, stir_conf_unit(key->name), *units ? ", or with a unit: " : "", units,
+                         shown(quote, text));
     }
     *out = number;
     return STIR_OK;
@@ -152,6 +150,8 @@ enum stir_code stir_conf_read_value(struct stir_conf_value *value, const struct 
     case STIR_CONF_ENUM:
         code = read_enum(&value->number, key, text, err);
         break;
+    case STIR_CONF_OBSOLETE:
+    case STIR_CONF_RENAMED:
     case STIR_CONF_STRING:
         code = read_string(&value->text, text, err);
         break;
@@ -168,7 +168,7 @@ enum stir_code stir_conf_read_value(struct stir_conf_value *value, const struct 
 enum stir_code stir_conf_check_value(const struct stir_conf_value *value, const struct stir_conf_key *key,
                                      struct stir_error *err)
 {
-    bool is_text = key->type == STIR_CONF_STRING || key->type == STIR_CONF_LIST;
+    bool is_text = stir_conf_is_text(key);
     if (value->given && is_text && key->min > 0 && !*value->text) {
         return stir_fail(err, STIR_E_CONFIG, "must not be empty");
     }
@@ -187,6 +187,8 @@ static void store_one(void *field, enum stir_conf_type type, struct stir_conf_va
     case STIR_CONF_ENUM:
         *(int *)field = (int)value->number;
         break;
+    case STIR_CONF_OBSOLETE:
+    case STIR_CONF_RENAMED:
     case STIR_CONF_STRING:
     case STIR_CONF_LIST:
         free_text(*(char **)field);
@@ -216,7 +218,7 @@ void stir_conf_values_free(struct stir_conf_value *values, size_t count)
 void stir_conf_clear(void *conf, const struct stir_conf_key *table, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (table[i].type == STIR_CONF_STRING || table[i].type == STIR_CONF_LIST) {
+        if (stir_conf_is_text(&table[i])) {
             char **field = stir_conf_field(conf, &table[i]);
             free_text(*field);
             *field = NULL;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "common/conf.h"
+#include "common/faults.h"
 
 /*
  * What the files behind common/conf.h share: a value that has been read and checked but not yet stored, so that a file
@@ -28,6 +29,23 @@ void stir_conf_store(void *conf, const struct stir_conf_key *table, size_t count
 /* NULL-safe: frees an array of values and their texts, overwriting these. */
 void stir_conf_values_free(struct stir_conf_value *values, size_t count);
 
+/* What the field of a key that was renamed holds if a file or an option gave the old name. */
+#define STIR_CONF_GIVEN "given"
+
+/* Returns the key that a renamed one stands for; any other key stands for itself. */
+const struct stir_conf_key *stir_conf_target(const struct stir_conf_key *table, size_t count,
+                                             const struct stir_conf_key *key);
+
+/* Reads text as a number in the unit of a key with this name (common/conf_unit.c): digits, and perhaps another unit of
+ * its kind, such as 16k for octets and 10m for seconds. Returns false if it is not a whole number of the key's unit. */
+bool stir_conf_read_amount(int64_t *out, const char *name, const char *text);
+
+/* Returns " seconds" or the like for a key with this name; "" without a unit. */
+const char *stir_conf_unit(const char *name);
+
+/* Returns which units a value of a key with this name may have, as "ms, s, m, h, d"; "" if none. */
+const char *stir_conf_units(const char *name);
+
 /* NULL when the table has no such key. */
 const struct stir_conf_key *stir_conf_find(const struct stir_conf_key *table, size_t count, const char *section,
                                            const char *name);
@@ -35,6 +53,13 @@ const struct stir_conf_key *stir_conf_find(const struct stir_conf_key *table, si
 /* Fails with STIR_E_CONFIG, naming what was perhaps meant. section NULL: any section. */
 enum stir_code stir_conf_fail_unknown(const struct stir_conf_key *table, size_t count, const char *section,
                                       const char *name, struct stir_error *err);
+
+/* True if the key's field is a char *. */
+static inline bool stir_conf_is_text(const struct stir_conf_key *key)
+{
+    return key->type == STIR_CONF_STRING || key->type == STIR_CONF_OBSOLETE || key->type == STIR_CONF_RENAMED ||
+           key->type == STIR_CONF_LIST;
+}
 
 /* The field of a key within a configuration. */
 static inline void *stir_conf_field(const void *conf, const struct stir_conf_key *key)

@@ -108,8 +108,9 @@ static enum stir_code crl_read(struct stir_crl *crl, const void *der, size_t n, 
     if (code != STIR_OK) {
         return code;
     }
-    if (!stir_x509_is_ecdsa(X509_CRL_get_signature_nid(crl->crl))) {
-        return stir_fail(err, STIR_E_CRL, "signed otherwise than with ECDSA and SHA-2");
+    if (!stir_x509_signature_allowed(X509_CRL_get_signature_nid(crl->crl))) {
+        return stir_fail(err, STIR_E_CRL, "signed with %s, which is neither ECDSA nor RSA PKCS #1 v1.5 with SHA-2",
+                         OBJ_nid2sn(X509_CRL_get_signature_nid(crl->crl)));
     }
     if (stir_x509_time(&crl->current_until, X509_CRL_get0_nextUpdate(crl->crl), NULL) != STIR_OK) {
         return stir_fail(err, STIR_E_CRL, "no nextUpdate");
@@ -146,6 +147,9 @@ enum stir_code stir_crl_verify(const struct stir_crl *crl, X509 *issuer, struct 
     ERR_clear_error();
     if (!(X509_get_key_usage(issuer) & KU_CRL_SIGN)) {
         return stir_fail(err, STIR_E_CRL, "%s: the certificate may not sign revocation lists", name.text);
+    }
+    if (stir_x509_check_issuer_key(issuer, err) != STIR_OK) {
+        return stir_fail_prefix(err, STIR_E_CRL, "%s", name.text);
     }
     if (X509_CRL_verify(crl->crl, X509_get0_pubkey(issuer)) != 1) {
         return stir_fail_openssl(err, STIR_E_CRL, "the revocation list of %s: the signature does not verify",

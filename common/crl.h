@@ -22,7 +22,8 @@ struct stir_crl {
 };
 
 /* Reads one DER list. STIR_E_CRL for what is malformed or cannot be obeyed as it is meant: a delta list, one for some
- * reasons only, a critical extension that is not known, no nextUpdate, a signature other than ECDSA with SHA-2. */
+ * reasons only, a critical extension that is not known, no nextUpdate, a signature other than
+ * stir_x509_signature_allowed. */
 enum stir_code stir_crl_parse(struct stir_crl *out, const void *der, size_t n, struct stir_error *err) STIR_MUST_CHECK;
 void stir_crl_clear(struct stir_crl *crl);
 

@@ -55,6 +55,34 @@ static size_t plain_len(size_t n, const struct stir_view *x5c, size_t count)
     return len;
 }
 
+size_t stir_envelope_padded(size_t n)
+{
+    size_t len = 512;
+    while (len < n && len < STIR_ENVELOPE_LENGTH_MAX) {
+        len *= 2;
+    }
+    return n <= len ? len : 0;
+}
+
+enum stir_code stir_envelope_check_form(const struct stir_jwe_info *info, struct stir_error *err)
+{
+    if (info->a128gcm) {
+        return stir_fail(err, STIR_E_JWE, "the header has enc A128GCM; use A256GCM");
+    }
+    if (!info->own_header) {
+        return stir_fail(
+            err, STIR_E_JWE,
+            "the header has another spelling than all others; write its members in the order alg, cty, enc, "
+            "epk, those of epk in the order crv, kty, x, y, without spaces or escapes");
+    }
+    if (stir_envelope_padded(info->ciphertext_len) != info->ciphertext_len) {
+        return stir_fail(err, STIR_E_JWE,
+                         "the plaintext has %zu octets; pad it with spaces to " STIR_ENVELOPE_LENGTHS " octets",
+                         info->ciphertext_len);
+    }
+    return STIR_OK;
+}
+
 static char *put(char *p, const char *text, size_t n)
 {
     memcpy(p, text, n);
@@ -106,9 +134,11 @@ enum stir_code stir_envelope_seal(struct stir_buf *out, const char *passport, si
         return code;
     }
     size_t len = plain_len(n, x5c_der, x5c_count);
-    size_t padded = (len + STIR_JWE_PAD - 1) / STIR_JWE_PAD * STIR_JWE_PAD;
-    if (!len || padded > STIR_JWE_MAX) {
-        return stir_fail(err, STIR_E_TOO_BIG, "the PASSporT and its certificates fit in no envelope");
+    size_t padded = stir_envelope_padded(len);
+    if (!len || !padded) {
+        return stir_fail(err, STIR_E_TOO_BIG,
+                         "the PASSporT and its certificates do not fit into the %d octets of an envelope",
+                         STIR_ENVELOPE_LENGTH_MAX);
     }
     char *p = stir_buf_extend(&plain, padded);
     if (!p) {
@@ -126,51 +156,47 @@ static enum stir_code refuse(struct stir_error *err, const char *why)
     return stir_fail(err, STIR_E_PLAINTEXT, "the plaintext: %s", why);
 }
 
-/* Decodes the certificates one behind the other. */
-static enum stir_code decode_x5c(struct stir_opened *opened, uint8_t *der, size_t room, const json_t *x5c,
-                                 struct stir_error *err)
+/* Decodes the certificates one after the other. False: x5c is not an array of certificates in strict base64. */
+static bool decode_x5c(struct stir_opened *opened, uint8_t *der, size_t room, const json_t *x5c)
 {
-    for (size_t i = 0; i < json_array_size(x5c); i++) {
+    size_t count = json_array_size(x5c);
+    if (count < 1 || count > STIR_X5C_MAX) {
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
         const json_t *item = json_array_get(x5c, i);
         size_t len;
         if (!json_is_string(item) ||
             stir_b64_decode(der, room, &len, json_string_value(item), json_string_length(item)) != STIR_OK || !len) {
-            return refuse(err, "x5c has an entry that is not a certificate in strict base64");
+            return false;
         }
         opened->x5c[i] = stir_view((const char *)der, len);
         der += len;
         room -= len;
     }
-    opened->x5c_count = json_array_size(x5c);
-    return STIR_OK;
+    return true;
 }
 
 static enum stir_code read_members(struct stir_opened *opened, json_t *root, size_t text_len, struct stir_error *err)
 {
     const json_t *passport = json_object_get(root, "passport");
-    const json_t *x5c = json_object_get(root, "x5c");
-    if (!json_is_string(passport) || !json_is_array(x5c) || json_object_size(root) != 2) {
-        return refuse(err, "the members are passport and x5c, and nothing else");
+    if (!json_is_string(passport)) {
+        return refuse(err, "passport is missing, or is not a string");
     }
     if (!looks_like_token(json_string_value(passport), json_string_length(passport))) {
         return refuse(err, "passport is not a token in full form");
-    }
-    if (json_array_size(x5c) < 1 || json_array_size(x5c) > STIR_X5C_MAX) {
-        return refuse(err, "x5c has no certificate, or too many");
     }
     /* base64 text is always longer than what it stands for */
     struct owned *owned = malloc(sizeof(*owned) + text_len);
     if (!owned) {
         return stir_fail(err, STIR_E_NOMEM, "out of memory");
     }
-    enum stir_code code = decode_x5c(opened, owned->der, text_len, x5c, err);
-    if (code != STIR_OK) {
-        free(owned);
-        return code;
-    }
     owned->root = root;
     opened->owned = owned;
     opened->passport = stir_view(json_string_value(passport), json_string_length(passport));
+    /* a chain that cannot be used leaves the PASSporT's own x5u */
+    const json_t *x5c = json_object_get(root, "x5c");
+    opened->x5c_count = decode_x5c(opened, owned->der, text_len, x5c) ? json_array_size(x5c) : 0;
     return STIR_OK;
 }
 

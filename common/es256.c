@@ -114,6 +114,19 @@ enum stir_code stir_es256_sign(uint8_t sig[STIR_ES256_SIG], EVP_PKEY *key, const
     return code;
 }
 
+/* Turns the result of an OpenSSL function that verifies (1, 0 for a wrong signature, or less for an error) into a code.
+ * With 0, OpenSSL 3.5 queues "provider signature failure", which would tell the reader nothing new. */
+static enum stir_code verify_result(int result, struct stir_error *err)
+{
+    if (result == 1) {
+        return STIR_OK;
+    }
+    if (result == 0) {
+        ERR_clear_error();
+    }
+    return stir_fail_openssl(err, STIR_E_SIGNATURE, "the signature does not verify with this key");
+}
+
 enum stir_code stir_es256_verify(const uint8_t sig[STIR_ES256_SIG], EVP_PKEY *key, const void *data, size_t n,
                                  struct stir_error *err)
 {
@@ -130,8 +143,8 @@ enum stir_code stir_es256_verify(const uint8_t sig[STIR_ES256_SIG], EVP_PKEY *ke
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
     if (!ctx || EVP_DigestVerifyInit(ctx, NULL, EVP_sha256(), NULL, key) != 1) {
         code = stir_fail_openssl(err, STIR_E_CRYPTO, "verifying could not start");
-    } else if (EVP_DigestVerify(ctx, der, len, data, n) != 1) {
-        code = stir_fail_openssl(err, STIR_E_SIGNATURE, "the signature does not verify with this key");
+    } else {
+        code = verify_result(EVP_DigestVerify(ctx, der, len, data, n), err);
     }
     EVP_MD_CTX_free(ctx);
     ERR_clear_error();
@@ -168,8 +181,8 @@ enum stir_code stir_es256_verify_ready(const uint8_t sig[STIR_ES256_SIG], const 
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_dup(ready);
     if (!ctx || EVP_Digest(data, n, digest, NULL, EVP_sha256(), NULL) != 1) {
         code = stir_fail_openssl(err, STIR_E_CRYPTO, "verifying could not start");
-    } else if (EVP_PKEY_verify(ctx, der, len, digest, sizeof(digest)) != 1) {
-        code = stir_fail_openssl(err, STIR_E_SIGNATURE, "the signature does not verify with this key");
+    } else {
+        code = verify_result(EVP_PKEY_verify(ctx, der, len, digest, sizeof(digest)), err);
     }
     EVP_PKEY_CTX_free(ctx);
     ERR_clear_error();

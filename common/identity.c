@@ -112,11 +112,18 @@ static enum stir_code finish(struct stir_identity *out, const struct writer *fro
     return STIR_OK;
 }
 
-static enum stir_code parse_tn(struct stir_identity *out, struct stir_view text, const struct stir_numbering *numbering,
+/* Which kind of numbers is read (common/tn.h). */
+struct reading {
+    const struct stir_numbering *numbering; /* of the user; NULL: numbers are canonical */
+    unsigned max_digits;                    /* of canonical ones */
+};
+
+static enum stir_code parse_tn(struct stir_identity *out, struct stir_view text, const struct reading *how,
                                struct stir_error *err)
 {
     struct stir_tn tn;
-    enum stir_code code = stir_tn_parse(&tn, text.ptr, text.len, numbering, err);
+    enum stir_code code = how->numbering ? stir_tn_parse_user(&tn, text.ptr, text.len, how->numbering, err)
+                                         : stir_tn_parse_canonical(&tn, text.ptr, text.len, how->max_digits, err);
     if (code == STIR_OK) {
         memset(out, 0, sizeof(*out));
         out->kind = STIR_IDENTITY_TN;
@@ -152,8 +159,8 @@ static bool find_param(struct stir_view params, const char *name, struct stir_vi
 }
 
 /* The number of a tel: URI or of a telephone-subscriber in a sip: URI, with the parameters behind it (RFC 3966). */
-static enum stir_code parse_subscriber(struct stir_identity *out, struct stir_view text,
-                                       const struct stir_numbering *numbering, struct stir_error *err)
+static enum stir_code parse_subscriber(struct stir_identity *out, struct stir_view text, const struct reading *how,
+                                       struct stir_error *err)
 {
     char plain[STIR_IDENTITY_MAX];
     size_t len = 0;
@@ -166,13 +173,13 @@ static enum stir_code parse_subscriber(struct stir_identity *out, struct stir_vi
     struct stir_view context;
     bool global = memchr(number.ptr, '+', number.len) != NULL;
     if (!global && find_param(params, "phone-context", &context)) {
-        const char *country = numbering ? numbering->country_code : "";
+        const char *country = how->numbering ? how->numbering->country_code : "";
         if (country[0] == '\0' || context.len < 2 || context.ptr[0] != '+' ||
             !stir_view_is(stir_view(context.ptr + 1, context.len - 1), country)) {
             return stir_fail(err, STIR_E_URI, "a number that is local to a phone-context");
         }
     }
-    return parse_tn(out, number, numbering, err);
+    return parse_tn(out, number, how, err);
 }
 
 /* host, IPv4 or [IPv6], and a port that is dropped (RFC 3261 section 25.1). */
@@ -210,7 +217,7 @@ static bool names_a_phone(struct stir_view user, struct stir_view params)
 }
 
 static enum stir_code parse_sip(struct stir_identity *out, const char *scheme, struct stir_view rest,
-                                const struct stir_numbering *numbering, struct stir_error *err)
+                                const struct reading *how, struct stir_error *err)
 {
     struct stir_view after;
     struct stir_view userinfo = cut(rest, "@", &after);
@@ -229,7 +236,7 @@ static enum stir_code parse_sip(struct stir_identity *out, const char *scheme, s
         return stir_fail(err, STIR_E_URI, "a SIP URI without a proper host");
     }
     params = cut(params, "?", &ignored);
-    if (names_a_phone(user, params) && parse_subscriber(out, user, numbering, NULL) == STIR_OK) {
+    if (names_a_phone(user, params) && parse_subscriber(out, user, how, NULL) == STIR_OK) {
         return STIR_OK;
     }
     struct writer to = {.id.kind = STIR_IDENTITY_URI};
@@ -317,8 +324,8 @@ static bool scheme_is(struct stir_view scheme, const char *name)
     return scheme.len == strlen(name) && strncasecmp(scheme.ptr, name, scheme.len) == 0;
 }
 
-enum stir_code stir_identity_parse(struct stir_identity *out, const char *text, size_t n,
-                                   const struct stir_numbering *numbering, struct stir_error *err)
+static enum stir_code parse(struct stir_identity *out, const char *text, size_t n, const struct reading *how,
+                            struct stir_error *err)
 {
     if (n > TEXT_MAX) {
         return stir_fail(err, STIR_E_TOO_BIG, "an identity of more than %d octets", TEXT_MAX);
@@ -326,7 +333,7 @@ enum stir_code stir_identity_parse(struct stir_identity *out, const char *text, 
     struct stir_view uri = bare(stir_view(text, n));
     size_t len = scheme_len(uri);
     if (len == 0) {
-        return parse_tn(out, uri, numbering, err);
+        return parse_tn(out, uri, how, err);
     }
     struct stir_view scheme = stir_view(uri.ptr, len);
     struct stir_view rest = stir_view(uri.ptr + len + 1, uri.len - len - 1);
@@ -336,19 +343,33 @@ enum stir_code stir_identity_parse(struct stir_identity *out, const char *text, 
         return code;
     }
     if (tel) {
-        return parse_subscriber(out, rest, numbering, err);
+        return parse_subscriber(out, rest, how, err);
     }
     if (scheme_is(scheme, "sip")) {
-        return parse_sip(out, "sip:", rest, numbering, err);
+        return parse_sip(out, "sip:", rest, how, err);
     }
     if (scheme_is(scheme, "sips")) {
-        return parse_sip(out, "sips:", rest, numbering, err);
+        return parse_sip(out, "sips:", rest, how, err);
     }
     return parse_other(out, scheme, rest, err);
 }
 
-enum stir_code stir_identity_from_path(struct stir_identity *out, const char *segment, size_t n,
-                                       const struct stir_numbering *numbering, struct stir_error *err)
+enum stir_code stir_identity_parse_canonical(struct stir_identity *out, const char *text, size_t n, unsigned max_digits,
+                                             struct stir_error *err)
+{
+    const struct reading how = {.max_digits = max_digits};
+    return parse(out, text, n, &how, err);
+}
+
+enum stir_code stir_identity_parse_user(struct stir_identity *out, const char *text, size_t n,
+                                        const struct stir_numbering *numbering, struct stir_error *err)
+{
+    const struct reading how = {.numbering = numbering};
+    return parse(out, text, n, &how, err);
+}
+
+enum stir_code stir_identity_from_path(struct stir_identity *out, const char *segment, size_t n, unsigned max_digits,
+                                       struct stir_error *err)
 {
     char text[TEXT_MAX] = {0};
     size_t len = 0;
@@ -359,7 +380,7 @@ enum stir_code stir_identity_from_path(struct stir_identity *out, const char *se
         }
     }
     enum stir_code code = decode(text, sizeof(text), &len, stir_view(segment, n), err);
-    return code == STIR_OK ? stir_identity_parse(out, text, len, numbering, err) : code;
+    return code == STIR_OK ? stir_identity_parse_canonical(out, text, len, max_digits, err) : code;
 }
 
 size_t stir_identity_to_path(char *out, const struct stir_identity *id)

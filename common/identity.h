@@ -20,23 +20,27 @@ struct stir_identity {
 };
 
 /*
- * Takes a TN in any visual form, tel:, sip:, sips: or another absolute URI (im:, pres:, urn:), in angle brackets behind
- * a display name or bare.
+ * Both read a TN in any visual form, tel:, sip:, sips: or another absolute URI (im:, pres:, urn:), in angle brackets
+ * after a display name or bare. They differ in how they read the TN (common/tn.h):
+ * stir_identity_parse_canonical reads what stands in claims, tokens, paths and records; max_digits 0 means 15.
+ * stir_identity_parse_user reads what a person or a device wrote, with their numbering, which is not NULL.
  * - tel: gives the TN; so does sip: or sips: with user=phone or with a user part that starts with '+', unless that user
- *   is no number after all (RFC 8224 sections 8.1 and 8.3). A number that is local to a phone-context is one only where
- *   the context is the country code of numbering.
+ *   is no number after all (RFC 8224 sections 8.1 and 8.3). A number that is local to a phone-context is one only for
+ *   _user, where the context is the country code of the numbering.
  * - Other sip: URIs are normalized (RFC 8224 section 8.5): user@host, all lower case, no password, port, parameters or
  *   headers; escapes of unreserved characters decoded (RFC 3986 section 6.2.2).
  * - Other URIs: scheme, host and a URN's namespace lower case, the same escapes decoded, no fragment.
  * STIR_E_TN, STIR_E_URI, STIR_E_TOO_BIG. err does not show the text.
  */
-enum stir_code stir_identity_parse(struct stir_identity *out, const char *text, size_t n,
-                                   const struct stir_numbering *numbering, struct stir_error *err) STIR_MUST_CHECK;
+enum stir_code stir_identity_parse_canonical(struct stir_identity *out, const char *text, size_t n, unsigned max_digits,
+                                             struct stir_error *err) STIR_MUST_CHECK;
+enum stir_code stir_identity_parse_user(struct stir_identity *out, const char *text, size_t n,
+                                        const struct stir_numbering *numbering, struct stir_error *err) STIR_MUST_CHECK;
 
-/* As stir_identity_parse, from one segment of an HTTP path: percent-decodes first (RFC 3986 section 2.1). Bad escapes,
- * %00 and other controls are STIR_E_URI. */
-enum stir_code stir_identity_from_path(struct stir_identity *out, const char *segment, size_t n,
-                                       const struct stir_numbering *numbering, struct stir_error *err) STIR_MUST_CHECK;
+/* As stir_identity_parse_canonical, from one segment of an HTTP path: percent-decodes first (RFC 3986 section 2.1). Bad
+ * escapes, %00 and other controls are STIR_E_URI. */
+enum stir_code stir_identity_from_path(struct stir_identity *out, const char *segment, size_t n, unsigned max_digits,
+                                       struct stir_error *err) STIR_MUST_CHECK;
 
 /* Writes the canonical text percent-encoded as one path segment (unreserved characters stay) and returns its length;
  * out holds 3 * STIR_IDENTITY_MAX + 1 and is NUL-terminated. */

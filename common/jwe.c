@@ -108,6 +108,7 @@ enum stir_code stir_jwe_check(struct stir_jwe_info *info, const char *jwe, size_
     if (code == STIR_OK && info) {
         *info = (struct stir_jwe_info){.curve = parts.header.epk.curve,
                                        .a128gcm = parts.header.a128gcm,
+                                       .own_header = parts.header.own,
                                        .ciphertext_len = decoded_len(parts.ciphertext_text.len)};
     }
     return code;

@@ -11,7 +11,6 @@
  * look alike; A128GCM is accepted when opening. Thread-safe; keys may be shared between threads.
  */
 #define STIR_JWE_MAX 16384
-#define STIR_JWE_PAD 256 /* plaintext is a multiple of so many octets */
 #define STIR_GCM_IV 12
 #define STIR_GCM_TAG 16
 
@@ -19,6 +18,7 @@
 struct stir_jwe_info {
     enum stir_curve curve;
     bool a128gcm;
+    bool own_header;       /* the header is, octet for octet, what stir_jwe_encrypt writes for this epk */
     size_t ciphertext_len; /* octets */
 };
 

@@ -57,7 +57,7 @@ static bool coordinate(const char **p, uint8_t out[STIR_COORDINATE])
 /* True if it is our own text; false says nothing but that the slow way must look. */
 static bool read_template(struct stir_jwe_header *out, const char *json, size_t n)
 {
-    struct stir_jwe_header header = {0};
+    struct stir_jwe_header header = {.own = true};
     const char *p = json;
     bool good = false;
     if (n == LENGTH_X25519) {

@@ -13,6 +13,7 @@
 struct stir_jwe_header {
     struct stir_point epk; /* checked: a point of its curve */
     bool a128gcm;
+    bool own; /* the very text that stir_jwe_header_write writes */
 };
 
 /* Writes the header in base64url, no NUL; returns its length. */

@@ -89,6 +89,33 @@ static enum stir_code parse_pair(EVP_PKEY **out, const struct stir_point *point,
     return code;
 }
 
+static bool text_is(const json_t *value, const char *text)
+{
+    return json_is_string(value) && strcmp(json_string_value(value), text) == 0;
+}
+
+/* RFC 7517 section 4.3. WebCrypto writes an empty list for a public key that agreements are made with: it says nothing
+ * then. */
+static bool ops_allow(const json_t *ops, const char *one, const char *other)
+{
+    for (size_t i = 0; i < json_array_size(ops); i++) {
+        if (text_is(json_array_get(ops, i), one) || text_is(json_array_get(ops, i), other)) {
+            return true;
+        }
+    }
+    return !ops || (json_is_array(ops) && json_array_size(ops) == 0);
+}
+
+bool stir_jwk_is_for(const json_t *jwk, enum stir_key_use use)
+{
+    bool encrypt = use == STIR_KEY_ENCRYPT;
+    const json_t *said = json_object_get(jwk, "use");
+    const json_t *alg = json_object_get(jwk, "alg");
+    return (!said || text_is(said, encrypt ? "enc" : "sig")) && (!alg || text_is(alg, encrypt ? "ECDH-ES" : "ES256")) &&
+           ops_allow(json_object_get(jwk, "key_ops"), encrypt ? "deriveKey" : "sign",
+                     encrypt ? "deriveBits" : "verify");
+}
+
 enum stir_code stir_jwk_parse(EVP_PKEY **out, const json_t *jwk, bool want_private, struct stir_error *err)
 {
     struct stir_point point;

@@ -1,5 +1,6 @@
 #include "common/buf.h"
 #include "common/json.h"
+#include "common/key_engine.h"
 #include "common/point.h"
 
 #include <openssl/core_names.h>
@@ -176,8 +177,62 @@ static enum stir_code load_store(EVP_PKEY **out, const char *uri, const struct s
     return code;
 }
 
-/* A JWK, or the first usable key of a JWK Set. */
-static enum stir_code load_jwk(EVP_PKEY **out, const struct stir_buf *file, bool want_private, struct stir_error *err)
+/* Keys that are asked for, and those that were found. */
+struct loading {
+    bool want_private;
+    enum stir_key_use use;
+    bool first; /* one key is enough */
+    EVP_PKEY **keys;
+    size_t cap, count;
+};
+
+static bool has_key(const struct loading *loading, const EVP_PKEY *key)
+{
+    for (size_t i = 0; i < loading->count; i++) {
+        if (stir_key_same_public(loading->keys[i], key)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum stir_code add_jwk(struct loading *loading, const json_t *jwk, struct stir_error *err)
+{
+    EVP_PKEY *key = NULL;
+    if (!stir_jwk_is_for(jwk, loading->use)) {
+        return stir_fail(err, STIR_E_KEY, "the JWK is not for %s, as its use, key_ops or alg says",
+                         loading->use == STIR_KEY_ENCRYPT ? "encrypting" : "signing");
+    }
+    enum stir_code code = stir_jwk_parse(&key, jwk, loading->want_private, err);
+    if (code != STIR_OK) {
+        return code;
+    }
+    if (has_key(loading, key)) {
+        EVP_PKEY_free(key);
+    } else if (loading->count == loading->cap) {
+        EVP_PKEY_free(key);
+        return stir_fail(err, STIR_E_TOO_BIG, "the JWK Set has more than %zu keys", loading->cap);
+    } else {
+        loading->keys[loading->count++] = key;
+    }
+    return STIR_OK;
+}
+
+/* RFC 7517 section 5: what is not understood, or not usable, is left out; err says why the last one was. */
+static enum stir_code add_jwk_set(struct loading *loading, const json_t *keys, struct stir_error *err)
+{
+    enum stir_code code = stir_fail(err, STIR_E_KEY, "the JWK Set has no key");
+    for (size_t i = 0; i < json_array_size(keys) && !(loading->first && loading->count); i++) {
+        code = add_jwk(loading, json_array_get(keys, i), err);
+        if (code == STIR_E_NOMEM || code == STIR_E_TOO_BIG) {
+            return code;
+        }
+    }
+    return loading->count ? STIR_OK : code;
+}
+
+/* A JWK, or a JWK Set. */
+static enum stir_code load_jwk(struct loading *loading, const struct stir_buf *file, struct stir_error *err)
 {
     json_t *root = NULL;
     enum stir_code code = stir_json_parse_object(&root, file->ptr, file->len, "the key", err);
@@ -185,19 +240,21 @@ static enum stir_code load_jwk(EVP_PKEY **out, const struct stir_buf *file, bool
         return code == STIR_E_NOMEM ? code : stir_fail_prefix(err, STIR_E_KEY, "a JWK file");
     }
     const json_t *keys = json_object_get(root, "keys");
-    if (!keys) {
-        code = stir_jwk_parse(out, root, want_private, err);
-    } else {
-        code = stir_fail(err, STIR_E_KEY, "the JWK Set has no key");
-    }
-    for (size_t i = 0; keys && code != STIR_OK && i < json_array_size(keys); i++) {
-        code = stir_jwk_parse(out, json_array_get(keys, i), want_private, err);
-    }
+    code = keys ? add_jwk_set(loading, keys, err) : add_jwk(loading, root, err);
     json_decref(root);
+    return code == STIR_E_TOO_BIG ? STIR_E_KEY : code;
+}
+
+/* Other formats do not say what a key is for. */
+static enum stir_code load_other(struct loading *loading, const char *uri, const struct stir_buf *file,
+                                 struct stir_error *err)
+{
+    enum stir_code code = load_store(&loading->keys[0], uri, file, loading->want_private, err);
+    loading->count = code == STIR_OK;
     return code;
 }
 
-static enum stir_code load_file(EVP_PKEY **out, const char *path, bool want_private, struct stir_error *err)
+static enum stir_code load_file(struct loading *loading, const char *path, struct stir_error *err)
 {
     struct stir_buf file = {0};
     enum stir_code code = stir_read_file(&file, path, KEY_FILE_MAX, err);
@@ -209,9 +266,9 @@ static enum stir_code load_file(EVP_PKEY **out, const char *path, bool want_priv
         if (blank == file.len) {
             code = stir_fail(err, STIR_E_KEY, "the file is empty");
         } else if (file.ptr[blank] == '{') {
-            code = load_jwk(out, &file, want_private, err);
+            code = load_jwk(loading, &file, err);
         } else {
-            code = load_store(out, NULL, &file, want_private, err);
+            code = load_other(loading, NULL, &file, err);
         }
         if (code != STIR_OK) {
             (void)stir_fail_prefix(err, code, "%s", path);
@@ -228,16 +285,55 @@ static bool is_store_uri(const char *uri)
     return scheme > 0 && uri[scheme] == ':' && access(uri, F_OK) != 0;
 }
 
-enum stir_code stir_key_load(EVP_PKEY **out, const char *uri, bool want_private, struct stir_error *err)
+static enum stir_code load_uri(struct loading *loading, const char *uri, struct stir_error *err)
+{
+    enum stir_code code = load_other(loading, uri, NULL, err);
+    if (code != STIR_OK && strncmp(uri, "pkcs11:", 7) == 0) {
+        EVP_PKEY *key = NULL;
+        enum stir_curve curve;
+        code = stir_key_from_engine(&key, uri, loading->want_private, err);
+        if (code == STIR_OK && (code = stir_key_curve(&curve, key, err)) != STIR_OK) {
+            EVP_PKEY_free(key);
+        } else if (code == STIR_OK) {
+            loading->keys[loading->count++] = key;
+        }
+    }
+    return code == STIR_OK ? code : stir_fail_prefix(err, code, "key store"); /* a URI may hold a PIN */
+}
+
+static enum stir_code load(struct loading *loading, const char *uri, struct stir_error *err)
 {
     if (strncmp(uri, "file:", 5) == 0 && access(uri, F_OK) != 0) {
-        return load_file(out, uri + 5, want_private, err); /* "///path" is a path too */
+        return load_file(loading, uri + 5, err); /* "///path" is a path too */
     }
-    if (!is_store_uri(uri)) {
-        return load_file(out, uri, want_private, err);
+    return is_store_uri(uri) ? load_uri(loading, uri, err) : load_file(loading, uri, err);
+}
+
+enum stir_code stir_key_load(EVP_PKEY **out, const char *uri, bool want_private, enum stir_key_use use,
+                             struct stir_error *err)
+{
+    EVP_PKEY *key = NULL;
+    struct loading loading = {.want_private = want_private, .use = use, .first = true, .keys = &key, .cap = 1};
+    enum stir_code code = load(&loading, uri, err);
+    if (code == STIR_OK) {
+        *out = key;
     }
-    enum stir_code code = load_store(out, uri, NULL, want_private, err);
-    return code == STIR_OK ? code : stir_fail_prefix(err, code, "key store"); /* a URI may hold a PIN */
+    return code;
+}
+
+enum stir_code stir_keys_load(EVP_PKEY **out, size_t cap, size_t *count, const char *uri, bool want_private,
+                              enum stir_key_use use, struct stir_error *err)
+{
+    struct loading loading = {.want_private = want_private, .use = use, .keys = out, .cap = cap};
+    enum stir_code code = load(&loading, uri, err);
+    if (code == STIR_OK) {
+        *count = loading.count;
+        return STIR_OK;
+    }
+    for (size_t i = 0; i < loading.count; i++) {
+        EVP_PKEY_free(out[i]);
+    }
+    return code;
 }
 
 enum stir_code stir_key_to_pem(char **out, const EVP_PKEY *key, bool with_private, struct stir_error *err)

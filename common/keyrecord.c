@@ -205,39 +205,56 @@ static enum stir_code read_key_times(struct stir_keyrecord_key *key, const json_
     return code;
 }
 
-/* What else a JWK may say of itself (RFC 7517 section 4) must not speak against encrypting to it. */
-static bool is_for_encrypting(const json_t *jwk)
+/* Appends a key, the i-th of the array. RFC 7517 section 5: a key of a kind that is not understood, that lacks members
+ * or has values out of range, is left out (STIR_E_KEY, err says why), and so is one that is not for encrypting. What
+ * was appended is freed with the record, also on failure. */
+static enum stir_code add_key(struct stir_keyrecord *record, size_t i, const json_t *jwk, struct stir_error *err)
 {
-    const json_t *use = json_object_get(jwk, "use");
-    const json_t *alg = json_object_get(jwk, "alg");
-    return (!use || (json_is_string(use) && strcmp(json_string_value(use), "enc") == 0)) &&
-           (!alg || (json_is_string(alg) && strcmp(json_string_value(alg), "ECDH-ES") == 0));
-}
-
-/* The caller frees keys[i].pkey, also on failure. */
-static enum stir_code read_key(struct stir_keyrecord *record, size_t i, const json_t *jwk, struct stir_error *err)
-{
-    struct stir_keyrecord_key *key = &record->keys[i];
-    if (json_object_get(jwk, "d")) {
-        return stir_fail(err, STIR_E_KEY, "the key record: key %zu is a private key", i + 1);
-    }
-    if (!is_for_encrypting(jwk)) {
+    EVP_PKEY *pkey = NULL;
+    if (!stir_jwk_is_for(jwk, STIR_KEY_ENCRYPT)) {
         return stir_fail(err, STIR_E_KEY, "the key record: key %zu is for something else than encrypting", i + 1);
     }
-    enum stir_code code = stir_jwk_parse(&key->pkey, jwk, false, err);
-    if (code == STIR_OK) {
-        record->key_count = i + 1;
-        code = stir_jwk_thumbprint(key->thumbprint, key->pkey, err);
-    }
+    enum stir_code code = stir_jwk_parse(&pkey, jwk, false, err);
     if (code != STIR_OK) {
+        code = code == STIR_E_NOMEM || code == STIR_E_CRYPTO ? code : STIR_E_KEY;
         return stir_fail_prefix(err, code, "the key record: key %zu", i + 1);
     }
-    for (size_t j = 0; j < i; j++) {
-        if (strcmp(record->keys[j].thumbprint, key->thumbprint) == 0) {
+    if (record->key_count == STIR_KEYRECORD_KEYS) {
+        EVP_PKEY_free(pkey);
+        return refuse(err, "keys", "has more than 8 keys that can be used");
+    }
+    struct stir_keyrecord_key *key = &record->keys[record->key_count++];
+    key->pkey = pkey;
+    code = stir_jwk_thumbprint(key->thumbprint, pkey, err);
+    if (code != STIR_OK) {
+        return stir_fail_prefix(err, code == STIR_E_KEY ? STIR_E_CRYPTO : code, "the key record: key %zu", i + 1);
+    }
+    return STIR_OK;
+}
+
+/* What is wrong with a key that is understood makes the whole record unusable. */
+static enum stir_code check_key(struct stir_keyrecord *record, size_t i, const json_t *jwk, struct stir_error *err)
+{
+    struct stir_keyrecord_key *key = &record->keys[record->key_count - 1];
+    for (const struct stir_keyrecord_key *other = record->keys; other < key; other++) {
+        if (strcmp(other->thumbprint, key->thumbprint) == 0) {
             return stir_fail(err, STIR_E_KEY, "the key record: key %zu is there twice", i + 1);
         }
     }
     return read_key_times(key, jwk, err);
+}
+
+static enum stir_code read_key(struct stir_keyrecord *record, size_t i, const json_t *jwk, struct stir_error *err)
+{
+    size_t before = record->key_count;
+    if (json_object_get(jwk, "d")) {
+        return stir_fail(err, STIR_E_KEY, "the key record: key %zu is a private key", i + 1);
+    }
+    enum stir_code code = add_key(record, i, jwk, err);
+    if (code == STIR_OK) {
+        return check_key(record, i, jwk, err);
+    }
+    return code == STIR_E_KEY && record->key_count == before ? STIR_OK : code;
 }
 
 static enum stir_code read_keys(struct stir_keyrecord *record, struct stir_error *err)
@@ -245,13 +262,14 @@ static enum stir_code read_keys(struct stir_keyrecord *record, struct stir_error
     const json_t *keys = json_object_get(record->jws.payload, "keys");
     size_t count = json_array_size(keys);
     enum stir_code code = STIR_OK;
-    if (!json_is_array(keys) || count < 1 || count > STIR_KEYRECORD_KEYS) {
-        return refuse(err, "keys", "is not an array of 1 to 8 keys");
+    if (!json_is_array(keys) || count < 1 || count > STIR_KEYRECORD_KEYS_LISTED) {
+        return refuse(err, "keys", "is not an array of 1 to 32 keys");
     }
     for (size_t i = 0; code == STIR_OK && i < count; i++) {
         code = read_key(record, i, json_array_get(keys, i), err);
     }
-    return code;
+    /* none can be used: err has the last one's fault */
+    return code == STIR_OK && record->key_count == 0 ? STIR_E_KEY : code;
 }
 
 /* ---- all of it ---- */

@@ -17,18 +17,20 @@
  *   iss   an SPC or number of the signing certificate's TNAuthList: who speaks
  *   spc   service provider codes that the record is for; may be missing if tn is there
  *   tn    numbers, "12155551212", and ranges, "12155551000+100" (first number and how many), likewise
- *   keys  1 to 8 public JWKs, P-256 or X25519, each another key. Each may have "nbf" and "exp" (seconds since the
- * epoch): it is to be used from nbf on and before exp, and without them as long as the record. To rotate keys, a record
- *         lists the old and the new one with times that overlap; a sender encrypts to each key that is current
- *   cps   optional: https URL of the CPS where the destination reads; several with commas between, in order of
- * preference iat   when it was issued: of two records the one with the greater iat counts exp   when it ends, at most
- * STIR_KEYRECORD_LIFE_S after iat
+ *   keys  public JWKs, 1 to 8 of them P-256 or X25519 and for encrypting, each another key. Others are left out
+ *         (RFC 7517 section 5), so that a destination can publish a new kind of key beside the old. Each may have "nbf"
+ * and "exp" (seconds since the epoch): it is to be used from nbf on and before exp, and without them as long as the
+ * record. To rotate keys, a record lists the old and the new one with times that overlap; a sender encrypts to each key
+ * that is current cps   optional: https URL of the CPS where the destination reads; several with commas between, in
+ * order of preference iat   when it was issued: of two records the one with the greater iat counts exp   when it ends,
+ * at most STIR_KEYRECORD_LIFE_S after iat
  *
  * A reader trusts nobody who hands it out: stir_keyrecord_check and the chain to a trusted root, as of now, decide.
  */
 #define STIR_KEYRECORD_MAX 65536 /* octets of the compact form */
 #define STIR_KEYRECORD_KEYS 8
-#define STIR_KEYRECORD_ENTRIES 1024 /* in spc and tn together */
+#define STIR_KEYRECORD_KEYS_LISTED 32 /* with those that are left out */
+#define STIR_KEYRECORD_ENTRIES 1024   /* in spc and tn together */
 #define STIR_KEYRECORD_LIFE_S INT64_C(31622400)
 #define STIR_KEYRECORD_TYP "cps-keys+jwt"
 #define STIR_KEYRECORD_CPS_MAX 2048 /* octets of cps */
@@ -60,9 +62,8 @@ struct stir_keyrecord {
 
 /*
  * Reads a record: strict on structure, any order of members, unknown ones allowed. Nothing is verified. STIR_E_TOO_BIG,
- * what stir_jws_parse returns; STIR_E_JWS for a header or claim that is missing or not as above, STIR_E_KEY for a key
- * that cannot be used, is private, is there twice or is for something else than encrypting. *out is freed with
- * stir_keyrecord_free, untouched on failure.
+ * what stir_jws_parse returns; STIR_E_JWS for a header or claim that is missing or not as above, STIR_E_KEY if no key
+ * can be used, or one is private or is there twice. *out is freed with stir_keyrecord_free, untouched on failure.
  */
 enum stir_code stir_keyrecord_parse(struct stir_keyrecord **out, const char *token, size_t n,
                                     struct stir_error *err) STIR_MUST_CHECK;

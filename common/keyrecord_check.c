@@ -41,7 +41,7 @@ static bool covers_all(const struct stir_tnauth *authority, const struct stir_tn
         struct stir_tnauth want = {0};
         bool good = pick(&have, authority, codes) && pick(&want, claims, codes);
         *nomem = !good;
-        covered = good && (want.count == 0 || stir_tnauth_covers(&have, &want));
+        covered = good && (want.count == 0 || stir_tnauth_covers(&have, &want, NULL));
         free(have.entries);
         free(want.entries);
     }

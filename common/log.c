@@ -1,5 +1,7 @@
 #include "common/log.h"
 
+#include "common/log_writer.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -187,20 +189,14 @@ bool stir_log_enabled(const struct stir_log *log, enum stir_log_level level)
     return log && level >= STIR_LOG_ERROR && level <= STIR_LOG_DEBUG && level <= log->level;
 }
 
-void stir_log(const struct stir_log *log, enum stir_log_level level, const struct stir_log_field *fields, size_t count,
-              const char *fmt, ...)
+static void log_record(const struct stir_log *log, enum stir_log_level level, const struct stir_log_field *fields,
+                       size_t count, const char *fmt, va_list args)
 {
-    if (!stir_log_enabled(log, level)) {
-        return;
-    }
     int saved = errno;
     bool json = log->format == STIR_LOG_JSON;
     struct record record = {.len = 0};
     char message[RECORD_MAX];
-    va_list args;
-    va_start(args, fmt);
     (void)vsnprintf(message, sizeof(message), fmt, args);
-    va_end(args);
     put_head(&record, log, level);
     /* a message that could pass for a field is put in quotes */
     put_value(&record, message, json, json || strpbrk(message, "=\""));
@@ -210,7 +206,34 @@ void stir_log(const struct stir_log *log, enum stir_log_level level, const struc
         }
     }
     put_tail(&record, json ? "}\n" : "\n");
-    while (write(log->fd, record.text, record.len) < 0 && errno == EINTR) {
+    if (log->writer) {
+        stir_log_writer_put(log->writer, record.text, record.len);
+    } else {
+        while (write(log->fd, record.text, record.len) < 0 && errno == EINTR) {
+        }
     }
     errno = saved;
+}
+
+void stir_log(const struct stir_log *log, enum stir_log_level level, const struct stir_log_field *fields, size_t count,
+              const char *fmt, ...)
+{
+    va_list args;
+    if (stir_log_enabled(log, level)) {
+        va_start(args, fmt);
+        log_record(log, level, fields, count, fmt, args);
+        va_end(args);
+    }
+}
+
+void stir_log_limited(const struct stir_log *log, const char *kind, enum stir_log_level level,
+                      const struct stir_log_field *fields, size_t count, const char *fmt, ...)
+{
+    va_list args;
+    if (stir_log_enabled(log, level) &&
+        (!log->writer || stir_log_writer_allows(log->writer, log, kind, log->alike_per_s))) {
+        va_start(args, fmt);
+        log_record(log, level, fields, count, fmt, args);
+        va_end(args);
+    }
 }

@@ -6,7 +6,8 @@
 #include <stdbool.h>
 
 /*
- * One record is one line, written with one write(2), so that threads do not mix. A log is a value that its owner passes
+ * One record is one line, written with one write(2), so that threads do not mix, or given to a writer in the background
+ * (common/log_writer.h). A log is a value that its owner passes
  * on: common/ has no globals. Thread-safe once made.
  */
 enum stir_log_level {
@@ -23,10 +24,14 @@ enum stir_log_format {
     STIR_LOG_JOURNAL, /* <5>message key=value: journald reads level and adds the time */
 };
 
+struct stir_log_writer;
+
 struct stir_log {
     int fd;                    /* 2 as a rule; not closed by anybody here */
     enum stir_log_level level; /* the most verbose that is written */
     enum stir_log_format format;
+    struct stir_log_writer *writer; /* writes to fd in its own thread; NULL: stir_log writes, and waits for fd */
+    unsigned alike_per_s;           /* of stir_log_limited; 0: no limit */
 };
 
 /* A key and its value, text already fit for a log (numbers of subscribers hashed by the caller). */
@@ -39,6 +44,11 @@ struct stir_log_field {
  * second line or field; a record longer than 4,096 octets is cut. log NULL is silence. */
 void stir_log(const struct stir_log *log, enum stir_log_level level, const struct stir_log_field *fields, size_t count,
               const char *fmt, ...) STIR_PRINTF(5, 6);
+
+/* The same for what strangers can cause at will: of one `kind`, told by its first 47 octets, log->alike_per_s records
+ * are written in a second; then one record says how many were left out. Without a writer there is no limit. */
+void stir_log_limited(const struct stir_log *log, const char *kind, enum stir_log_level level,
+                      const struct stir_log_field *fields, size_t count, const char *fmt, ...) STIR_PRINTF(6, 7);
 
 /* Without fields. */
 #define stir_log_plain(log, level, ...) stir_log((log), (level), NULL, 0, __VA_ARGS__)

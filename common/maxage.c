@@ -1,6 +1,7 @@
 #include "common/maxage.h"
 
 #include <stdbool.h>
+#include <string.h>
 #include <strings.h>
 
 #define NUMBER_MAX 100000000 /* what a number of seconds is cut to */
@@ -44,4 +45,17 @@ int64_t stir_max_age(const char *text, size_t n, int64_t age)
         i = end + 1;
     }
     return seconds < 0 ? -1 : (seconds > age ? seconds - age : 0);
+}
+
+void stir_content_type(char *out, size_t cap, const char *value)
+{
+    size_t n = strcspn(value, "; \t");
+    out[0] = '\0';
+    if (n >= cap) {
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        out[i] = (char)(value[i] >= 'A' && value[i] <= 'Z' ? value[i] + ('a' - 'A') : value[i]);
+    }
+    out[n] = '\0';
 }

@@ -7,5 +7,8 @@
  * for no-store, no-cache and nonsense, -1 if it does not say. Thread-safe. */
 int64_t stir_max_age(const char *cache_control, size_t n, int64_t age);
 
+/* Writes the media type of a Content-Type, without parameters and in lower case; "" if it does not fit. */
+void stir_content_type(char *out, size_t cap, const char *value);
+
 /* A header's number of seconds: digits only, cut to 100,000,000; -1 for anything else. */
 int64_t stir_header_seconds(const char *text, size_t n);

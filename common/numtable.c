@@ -4,7 +4,8 @@
 #include "common/tnauth.h"
 #include "common/view.h"
 
-#include <stdint.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /*
@@ -352,19 +353,88 @@ static uint32_t last_not_behind(const struct stir_numtable *table, uint64_t key)
     return low ? (uint32_t)(low - 1) : NO_PARENT;
 }
 
+/* From the last key that is not greater to the longest prefix; NO_PARENT: none. */
+static uint32_t longest_prefix(const struct stir_numtable *table, uint32_t at, uint64_t key)
+{
+    while (at != NO_PARENT && !is_prefix(table->keys[at], key)) {
+        at = table->rows[at].parent;
+    }
+    return at;
+}
+
+static void show_row(struct stir_numtable_row *row, const struct stir_numtable *table, uint32_t at)
+{
+    const struct row *found = &table->rows[at];
+    *row = (struct stir_numtable_row){.spc = table->text + found->spc,
+                                      .cps_url = found->url ? table->text + found->url : NULL};
+}
+
 bool stir_numtable_find(const struct stir_numtable *table, const char *tn, struct stir_numtable_row *row)
 {
     uint64_t key = key_of(tn, STIR_NUMTABLE_PREFIX_MAX);
-    uint32_t at = last_not_behind(table, key);
-    while (at != NO_PARENT && !is_prefix(table->keys[at], key)) {
-        at = table->rows[at].parent;
+    uint32_t at = longest_prefix(table, last_not_behind(table, key), key);
+    if (at == NO_PARENT) {
+        return false;
+    }
+    show_row(row, table, at);
+    return true;
+}
+
+/* ---- runs of numbers ---- */
+
+static unsigned key_code(uint64_t key, unsigned i)
+{
+    return i < STIR_NUMTABLE_PREFIX_MAX ? (unsigned)(key >> (60 - 4 * i)) & 15 : 0;
+}
+
+/* Returns the first number of `digits` digits that does not sort before the key; 10^digits if all do. */
+static uint64_t first_not_before(uint64_t key, unsigned digits)
+{
+    uint64_t number = 0;
+    bool up = false; /* the key is not reached by its first digits: by the next number only */
+    for (unsigned i = 0; i < digits; i++) {
+        unsigned code = up ? 0 : key_code(key, i);
+        if (code > 10) { /* '*' and '#' sort after the digits */
+            up = true;
+            number++;
+            code = 0;
+        }
+        number = number * 10 + (code ? code - 1 : 0);
+    }
+    return number + (!up && key_code(key, digits) != 0);
+}
+
+/* Returns the last number of `digits` digits that begins with the key, which is a prefix of one of them. */
+static uint64_t last_with_prefix(uint64_t key, unsigned digits)
+{
+    uint64_t number = 0;
+    for (unsigned i = 0; i < digits; i++) {
+        unsigned code = key_code(key, i);
+        number = number * 10 + (code ? code - 1 : 9);
+    }
+    return number;
+}
+
+bool stir_numtable_find_run(const struct stir_numtable *table, uint64_t first, unsigned digits,
+                            struct stir_numtable_row *row, uint64_t *last)
+{
+    char text[24];
+    (void)snprintf(text, sizeof(text), "%0*" PRIu64, (int)digits, first);
+    uint64_t key = key_of(text, strlen(text));
+    uint32_t before = last_not_behind(table, key);
+    uint32_t at = longest_prefix(table, before, key);
+    size_t next = before == NO_PARENT ? 0 : (size_t)before + 1;
+    *last = at == NO_PARENT ? last_with_prefix(0, digits) : last_with_prefix(table->keys[at], digits);
+    if (digits > STIR_NUMTABLE_PREFIX_MAX) {
+        *last = first; /* a key does not hold all of the number */
+    } else if (next < table->count) {
+        uint64_t start = first_not_before(table->keys[next], digits);
+        *last = start <= *last ? start - 1 : *last;
     }
     if (at == NO_PARENT) {
         return false;
     }
-    const struct row *found = &table->rows[at];
-    *row = (struct stir_numtable_row){.spc = table->text + found->spc,
-                                      .cps_url = found->url ? table->text + found->url : NULL};
+    show_row(row, table, at);
     return true;
 }
 

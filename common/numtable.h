@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /*
  * The number table: which provider (SPC) holds a number, and at which CPS it is reached. Immutable once it is built,
@@ -12,7 +13,7 @@
  * Text, one row a line: `prefix,spc[,cps_url]`
  * - prefix: the first digits of the numbers, canonical (0-9, '*', '#'; a '+' before them is dropped), 1 to
  *   STIR_NUMTABLE_PREFIX_MAX of them; the longest prefix of a number is the row that counts. One cannot start with '#';
- * - spc: 1 to 15 characters of those that a TNAuthList has;
+ * - spc: 1 to 15 characters of those that a TNAuthList has, compared without case (stir_spc_equal);
  * - cps_url: https://..., up to STIR_NUMTABLE_URL_MAX characters; may be left out.
  * White space around a field, empty lines and lines that start with '#' are passed over; a line may end with CR LF.
  * Quotes are not taken.
@@ -42,5 +43,12 @@ void stir_numtable_unref(struct stir_numtable *table); /* NULL is fine */
 /* The row of the longest prefix of a canonical number; false if there is none. What *row points to lives as long as the
  * table. Thread-safe. */
 bool stir_numtable_find(const struct stir_numtable *table, const char *tn, struct stir_numtable_row *row);
+
+/* Finds the row of a number as stir_numtable_find does, and how far it applies: all numbers of as many digits from
+ * first to *last have the same row, or none. first has up to `digits` digits, 1 to 18, and stands for a number with
+ * leading zeros. Repeated with *last + 1 it goes through a range in a number of steps that the table's rows bound,
+ * however many numbers the range has. Returns false if the numbers have no row; *last is set then too. Thread-safe. */
+bool stir_numtable_find_run(const struct stir_numtable *table, uint64_t first, unsigned digits,
+                            struct stir_numtable_row *row, uint64_t *last);
 
 size_t stir_numtable_rows(const struct stir_numtable *table);

@@ -12,7 +12,7 @@
  * unsupported (STIR_E_PPT on use), not malformed.
  */
 #define STIR_PASSPORT_MAX 8192          /* octets of the compact form, made and read */
-#define STIR_PASSPORT_DESTS 64          /* identities in dest */
+#define STIR_PASSPORT_DESTS 255         /* identities in dest: as many as an SMPP submit_multi has (5.2.25) */
 #define STIR_IAT_MAX ((int64_t)1 << 53) /* beyond it JSON numbers are not exact everywhere */
 
 enum stir_ppt {
@@ -54,11 +54,16 @@ struct stir_passport {
     enum stir_ppt ppt;
     const char *ppt_name; /* NULL for baseline */
     const char *x5u;      /* NULL if the header has none */
+    const json_t *x5c;    /* NULL if the header has none; not looked into */
     int64_t iat;
+    int64_t exp; /* not valid from this second on (RFC 7519 section 4.1.4); 0: the claim is absent */
+    int64_t nbf; /* not valid before this second (RFC 7519 section 4.1.5); 0: the claim is absent */
     struct stir_identity orig;
     struct stir_identity *dest;
     size_t dest_count;
-    const char *msgi; /* set for "msg" only: other types' msgi is ignored (RFC 9475 section 3.2) */
+    const char *msgi;   /* set for "msg" only: other types' msgi is ignored (RFC 9475 section 3.2) */
+    const char *attest; /* "shaken": the attestation level as it stands there (RFC 8588 section 4); NULL for other types
+                           and if it is not a string */
 };
 
 /* True for an https URL with a host, without white space or controls, of at most 2048 octets: what may stand in x5u.
@@ -67,13 +72,16 @@ bool stir_x5u_is_https(const char *url);
 
 /*
  * Reads a PASSporT: strict on structure, any key order, unknown claims allowed. `typ` must be passport, x5u an https
- * URL if present; iat an integer in 0..2^53 (RFC 8225 section 9: no fraction, no exponent); orig exactly one identity,
- * dest 1..STIR_PASSPORT_DESTS; the claims that the type demands are there. Separators and '+' in TNs are dropped; of
- * numbering (NULL: default) only the lengths count, as claims are in global form already. Nothing is verified.
- * STIR_E_PASSPORT and what stir_jws_parse returns. *out is freed with stir_passport_free, untouched on failure.
+ * URL if present; iat an integer in 0..2^53 (RFC 8225 section 9: no fraction, no exponent); exp and nbf, if present,
+ * NumericDates (RFC 7519 section 2: fractions are allowed); orig exactly one identity, dest 1..STIR_PASSPORT_DESTS
+ * strings; the claims that the type demands are there. A string in dest that is no number or usable URI is left out, as
+ * long as another one is readable: it can only be somebody else's. TNs are canonical (RFC 8225 section 5.2.1.1):
+ * separators and '+' are dropped, nothing else is changed. max_digits: the longest TN; 0 means 15. Nothing is verified.
+ * STIR_E_PASSPORT, STIR_E_X5U (not https) and what stir_jws_parse returns. *out is freed with stir_passport_free,
+ * untouched on failure.
  */
-enum stir_code stir_passport_parse(struct stir_passport **out, const char *token, size_t n,
-                                   const struct stir_numbering *numbering, struct stir_error *err) STIR_MUST_CHECK;
+enum stir_code stir_passport_parse(struct stir_passport **out, const char *token, size_t n, unsigned max_digits,
+                                   struct stir_error *err) STIR_MUST_CHECK;
 void stir_passport_free(struct stir_passport *passport);
 
 /* True if the type is one that a verifier here understands. */
@@ -82,8 +90,9 @@ bool stir_passport_supported(const struct stir_passport *passport);
 /* True if id is one of the destinations. */
 bool stir_passport_has_dest(const struct stir_passport *passport, const struct stir_identity *id);
 
-/* Freshness (RFC 8224 section 6.2 step 4; RFC 9475 section 3.2): STIR_E_STALE if iat is more than max_age_s before now,
- * STIR_E_FUTURE if it is more than skew_s after. Both in seconds, no overflow for any iat. */
+/* Checks freshness (RFC 8224 section 6.2 step 4; RFC 9475 section 3.2): STIR_E_STALE if iat is more than max_age_s
+ * before now or if exp has been reached, STIR_E_FUTURE if iat or nbf is more than skew_s after now. All in seconds, no
+ * overflow for any iat. */
 enum stir_code stir_passport_fresh(const struct stir_passport *passport, int64_t now, int64_t max_age_s, int64_t skew_s,
                                    struct stir_error *err) STIR_MUST_CHECK;
 

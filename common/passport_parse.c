@@ -59,21 +59,23 @@ static enum stir_code read_header(struct stir_passport *passport, struct stir_er
     if (strcmp(typ, "passport") != 0) {
         return stir_fail(err, STIR_E_PASSPORT, "typ is not passport");
     }
+    passport->x5c = json_object_get(header, "x5c");
     if (json_object_get(header, "x5u")) {
         code = stir_json_string(&passport->x5u, header, "x5u", err);
         if (code != STIR_OK) {
             return as_passport(err, code);
         }
         if (!stir_x5u_is_https(passport->x5u)) {
-            return stir_fail(err, STIR_E_PASSPORT, "x5u is not an https URL");
+            return stir_fail(err, STIR_E_X5U, "x5u is not an https URL");
         }
     }
     return read_ppt(passport, err);
 }
 
-/* One identity of a claim. A uri that is a telephone number after all (sip:+1...;user=phone) is that number. */
+/* Reads one identity of a claim, which is canonical already (RFC 8225 section 5.2.1.1). A uri that is a telephone
+ * number after all (sip:+1...;user=phone) is that number. */
 static enum stir_code read_identity(struct stir_identity *out, const json_t *value, enum stir_identity_kind kind,
-                                    const struct stir_numbering *numbering, const char *claim, struct stir_error *err)
+                                    unsigned max_digits, const char *claim, struct stir_error *err)
 {
     const char *text = json_string_value(value);
     const char *member = kind == STIR_IDENTITY_TN ? "tn" : "uri";
@@ -84,7 +86,7 @@ static enum stir_code read_identity(struct stir_identity *out, const json_t *val
     if (has_scheme != (kind == STIR_IDENTITY_URI) || strchr(text, '<')) {
         return stir_fail(err, STIR_E_PASSPORT, "%s: %s holds something else", claim, member);
     }
-    enum stir_code code = stir_identity_parse(out, text, json_string_length(value), numbering, err);
+    enum stir_code code = stir_identity_parse_canonical(out, text, json_string_length(value), max_digits, err);
     if (code != STIR_OK) {
         code = as_passport(err, code);
         return stir_fail_prefix(err, code, "%s: %s", claim, member);
@@ -92,8 +94,7 @@ static enum stir_code read_identity(struct stir_identity *out, const json_t *val
     return STIR_OK;
 }
 
-static enum stir_code read_orig(struct stir_passport *passport, const struct stir_numbering *numbering,
-                                struct stir_error *err)
+static enum stir_code read_orig(struct stir_passport *passport, unsigned max_digits, struct stir_error *err)
 {
     const json_t *orig = json_object_get(passport->jws.payload, "orig");
     if (!json_is_object(orig)) {
@@ -104,31 +105,33 @@ static enum stir_code read_orig(struct stir_passport *passport, const struct sti
     if (json_object_size(orig) != 1 || (!tn && !uri)) {
         return stir_fail(err, STIR_E_PASSPORT, "orig does not hold exactly one tn or uri");
     }
-    return read_identity(&passport->orig, tn ? tn : uri, tn ? STIR_IDENTITY_TN : STIR_IDENTITY_URI, numbering, "orig",
+    return read_identity(&passport->orig, tn ? tn : uri, tn ? STIR_IDENTITY_TN : STIR_IDENTITY_URI, max_digits, "orig",
                          err);
 }
 
-/* Appends the identities of dest's tn or uri array; there is room for all of them. */
+/* Appends the identities of dest's tn or uri array; there is room for all of them. One that cannot be canonicalized is
+ * left out, and err says why: it names another destination than any that a verifier asks for. */
 static enum stir_code read_dests(struct stir_passport *passport, const json_t *array, enum stir_identity_kind kind,
-                                 const struct stir_numbering *numbering, struct stir_error *err)
+                                 unsigned max_digits, struct stir_error *err)
 {
-    enum stir_code code = STIR_OK;
-    for (size_t i = 0; i < json_array_size(array) && code == STIR_OK; i++) {
-        code = read_identity(&passport->dest[passport->dest_count], json_array_get(array, i), kind, numbering, "dest",
-                             err);
+    for (size_t i = 0; i < json_array_size(array); i++) {
+        const json_t *item = json_array_get(array, i);
+        enum stir_code code = read_identity(&passport->dest[passport->dest_count], item, kind, max_digits, "dest", err);
+        if (code == STIR_E_NOMEM || (code != STIR_OK && !json_is_string(item))) {
+            return code;
+        }
         passport->dest_count += code == STIR_OK;
     }
-    return code;
+    return STIR_OK;
 }
 
-/* A member of dest that is there is an array with something in it. */
+/* A member of dest is an array. RFC 8225 section 5.2.1 does not say that it has something in it. */
 static bool is_dest_array(const json_t *array)
 {
-    return !array || json_array_size(array) > 0;
+    return !array || json_is_array(array);
 }
 
-static enum stir_code read_dest(struct stir_passport *passport, const struct stir_numbering *numbering,
-                                struct stir_error *err)
+static enum stir_code read_dest(struct stir_passport *passport, unsigned max_digits, struct stir_error *err)
 {
     const json_t *dest = json_object_get(passport->jws.payload, "dest");
     if (!json_is_object(dest)) {
@@ -147,8 +150,12 @@ static enum stir_code read_dest(struct stir_passport *passport, const struct sti
     if (!passport->dest) {
         return stir_fail(err, STIR_E_NOMEM, "%s", stir_strerror(STIR_E_NOMEM));
     }
-    enum stir_code code = read_dests(passport, tns, STIR_IDENTITY_TN, numbering, err);
-    return code == STIR_OK ? read_dests(passport, uris, STIR_IDENTITY_URI, numbering, err) : code;
+    enum stir_code code = read_dests(passport, tns, STIR_IDENTITY_TN, max_digits, err);
+    if (code == STIR_OK) {
+        code = read_dests(passport, uris, STIR_IDENTITY_URI, max_digits, err);
+    }
+    /* no entry is readable: err has the last one's fault */
+    return code == STIR_OK && passport->dest_count == 0 ? STIR_E_PASSPORT : code;
 }
 
 static enum stir_code read_iat(struct stir_passport *passport, struct stir_error *err)
@@ -161,6 +168,19 @@ static enum stir_code read_iat(struct stir_passport *passport, struct stir_error
         return stir_fail(err, STIR_E_PASSPORT, "iat is outside 0..2^53");
     }
     return STIR_OK;
+}
+
+/* Reads exp or nbf, which any JWT may have (RFC 7519 section 4.1). A date of 0 or before is kept as 1, because 0
+ * means that the claim is absent. */
+static enum stir_code read_date(int64_t *out, const struct stir_passport *passport, const char *name,
+                                struct stir_error *err)
+{
+    if (!json_object_get(passport->jws.payload, name)) {
+        return STIR_OK;
+    }
+    enum stir_code code = stir_json_date(out, passport->jws.payload, name, err);
+    *out = *out ? *out : 1;
+    return as_passport(err, code);
 }
 
 static enum stir_code read_type_claims(struct stir_passport *passport, struct stir_error *err)
@@ -182,25 +202,14 @@ static enum stir_code read_type_claims(struct stir_passport *passport, struct st
         }
         passport->msgi = json_string_value(msgi);
     }
+    if (passport->ppt == STIR_PPT_SHAKEN) {
+        passport->attest = json_string_value(json_object_get(payload, "attest"));
+    }
     return STIR_OK;
 }
 
-/* A claim is canonical already (RFC 8225 section 5.2.1.1): it may have separators, but it is never a national number
- * of the reader's country. */
-static struct stir_numbering for_claims(const struct stir_numbering *numbering)
+static enum stir_code read_all(struct stir_passport *passport, unsigned max_digits, struct stir_error *err)
 {
-    struct stir_numbering claims = STIR_NUMBERING_DEFAULT;
-    if (numbering) {
-        claims.max_digits = numbering->max_digits;
-        claims.min_digits = numbering->min_digits;
-    }
-    return claims;
-}
-
-static enum stir_code read_all(struct stir_passport *passport, const struct stir_numbering *numbering,
-                               struct stir_error *err)
-{
-    const struct stir_numbering claims = for_claims(numbering);
     enum stir_code code = stir_jws_parse(&passport->jws, passport->token, passport->token_len, err);
     if (code == STIR_OK) {
         code = read_header(passport, err);
@@ -209,16 +218,22 @@ static enum stir_code read_all(struct stir_passport *passport, const struct stir
         code = read_iat(passport, err);
     }
     if (code == STIR_OK) {
-        code = read_orig(passport, &claims, err);
+        code = read_date(&passport->exp, passport, "exp", err);
     }
     if (code == STIR_OK) {
-        code = read_dest(passport, &claims, err);
+        code = read_date(&passport->nbf, passport, "nbf", err);
+    }
+    if (code == STIR_OK) {
+        code = read_orig(passport, max_digits, err);
+    }
+    if (code == STIR_OK) {
+        code = read_dest(passport, max_digits, err);
     }
     return code == STIR_OK ? read_type_claims(passport, err) : code;
 }
 
-enum stir_code stir_passport_parse(struct stir_passport **out, const char *token, size_t n,
-                                   const struct stir_numbering *numbering, struct stir_error *err)
+enum stir_code stir_passport_parse(struct stir_passport **out, const char *token, size_t n, unsigned max_digits,
+                                   struct stir_error *err)
 {
     if (n > STIR_PASSPORT_MAX) {
         return stir_fail(err, STIR_E_TOO_BIG, "the PASSporT has %zu octets, %d are allowed", n, STIR_PASSPORT_MAX);
@@ -236,7 +251,7 @@ enum stir_code stir_passport_parse(struct stir_passport **out, const char *token
     copy[n] = '\0';
     passport->token = copy;
     passport->token_len = n;
-    enum stir_code code = read_all(passport, numbering, err);
+    enum stir_code code = read_all(passport, max_digits, err);
     if (code != STIR_OK) {
         stir_passport_free(passport);
         return code;
@@ -280,6 +295,12 @@ enum stir_code stir_passport_fresh(const struct stir_passport *passport, int64_t
     }
     if (overflow || (age < 0 && age < -skew_s)) {
         return stir_fail(err, STIR_E_FUTURE, "iat is more than %lld s ahead", (long long)skew_s);
+    }
+    if (passport->exp && now >= passport->exp) {
+        return stir_fail(err, STIR_E_STALE, "its exp has passed: the signer wants it no longer used");
+    }
+    if (passport->nbf && __builtin_sub_overflow(passport->nbf, now, &age) == 0 && age > skew_s) {
+        return stir_fail(err, STIR_E_FUTURE, "its nbf is more than %lld s ahead", (long long)skew_s);
     }
     return STIR_OK;
 }

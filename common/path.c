@@ -4,6 +4,7 @@
 
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
+#include <stdlib.h>
 
 #define YEAR_9999 INT64_C(253402300799) /* its last second: certificates know no later time */
 
@@ -65,19 +66,19 @@ static enum stir_code verify_fail(X509_STORE_CTX *ctx, struct stir_error *err)
 
 /* ---- algorithms ---- */
 
-/* A root is trusted as it is; what it and those below it sign is ECDSA. */
+/* The trust file vouches for the root's own signature; all others are checked (RFC 8226 section 4). */
 static enum stir_code algorithms_check(STACK_OF(X509) * path, struct stir_error *err)
 {
     for (int i = 0; i + 1 < sk_X509_num(path); i++) {
         X509 *cert = sk_X509_value(path, i);
         X509 *issuer = sk_X509_value(path, i + 1);
-        if (!stir_x509_is_ecdsa(X509_get_signature_nid(cert))) {
-            return stir_fail(err, STIR_E_CERT_UNTRUSTED, "%s: signed otherwise than with ECDSA and SHA-2",
-                             stir_x509_subject(cert).text);
+        if (!stir_x509_signature_allowed(X509_get_signature_nid(cert))) {
+            return stir_fail(err, STIR_E_CERT_UNTRUSTED,
+                             "%s: signed with %s, which is neither ECDSA nor RSA PKCS #1 v1.5 with SHA-2",
+                             stir_x509_subject(cert).text, OBJ_nid2sn(X509_get_signature_nid(cert)));
         }
-        if (!stir_x509_key_issues(X509_get0_pubkey(issuer))) {
-            return stir_fail(err, STIR_E_CERT_UNTRUSTED, "%s: the key is not on P-256 or P-384",
-                             stir_x509_subject(issuer).text);
+        if (stir_x509_check_issuer_key(issuer, err) != STIR_OK) {
+            return stir_fail_prefix(err, STIR_E_CERT_UNTRUSTED, "%s", stir_x509_subject(issuer).text);
         }
     }
     return STIR_OK;
@@ -126,27 +127,62 @@ enum stir_code stir_path_check_leaf(STACK_OF(X509) * path, struct stir_error *er
     return STIR_OK;
 }
 
-/* True if the certificate has its TNAuthList elsewhere (RFC 8226 section 10.1). */
-static bool is_by_reference(const X509 *cert)
+/* The place of a certificate in the chain; -1: it is from the trust file. OpenSSL may have taken an equal copy. */
+static int place_in_chain(const struct stir_chain *chain, const X509 *cert)
 {
-    AUTHORITY_INFO_ACCESS *access = X509_get_ext_d2i(cert, NID_info_access, NULL, NULL);
-    bool found = false;
-    for (int i = 0; !found && i < sk_ACCESS_DESCRIPTION_num(access); i++) {
-        found = stir_oid_is(sk_ACCESS_DESCRIPTION_value(access, i)->method, STIR_OID_TN_LIST);
+    for (size_t i = 0; i < chain->count; i++) {
+        if (X509_cmp(chain->certs[i], cert) == 0) {
+            return (int)i;
+        }
     }
-    AUTHORITY_INFO_ACCESS_free(access);
-    ERR_clear_error();
-    return found;
+    return -1;
+}
+
+int stir_path_missing_list(STACK_OF(X509) * path, const struct stir_chain *chain)
+{
+    for (int i = 0; stir_chain_lacks_lists(chain) && i < sk_X509_num(path); i++) {
+        int place = place_in_chain(chain, sk_X509_value(path, i));
+        if (place >= 0 && chain->list_urls[place]) {
+            return place;
+        }
+    }
+    return -1;
+}
+
+/* The TNAuthList of an authority: its own, or the one that was fetched for it (RFC 8226 section 10.1).
+ * STIR_E_NOT_FOUND: it has none, and narrows nothing. */
+static enum stir_code authority_list(struct stir_tnauth *out, X509 *authority, const struct stir_chain *chain,
+                                     struct stir_error *err)
+{
+    enum stir_code code = stir_tnauth_of(out, authority, err);
+    if (code != STIR_E_NOT_FOUND) {
+        return code == STIR_OK ? code : stir_fail_prefix(err, code, "%s", stir_x509_subject(authority).text);
+    }
+    int place = place_in_chain(chain, authority);
+    if (place > 0 && (chain->lists[place].count || chain->lists[place].skipped)) {
+        return stir_tnauth_copy(out, &chain->lists[place], err);
+    }
+    char *url = stir_x509_tn_list_url(authority);
+    if (url) {
+        code = stir_fail(err, STIR_E_CERT_SCOPE, "%s: its TNAuthList is elsewhere (%s) and was not fetched%s",
+                         stir_x509_subject(authority).text, url,
+                         place < 0 ? ": that of a certificate in the trust file never is" : "");
+    }
+    free(url);
+    return code;
 }
 
 static enum stir_code covers_check(const struct stir_tnauth *list, X509 *parent, const struct stir_tnauth *below,
-                                   X509 *child, struct stir_error *err)
+                                   X509 *child, const struct stir_numtable *numbers, struct stir_error *err)
 {
-    if (stir_tnauth_covers(list, below)) {
+    if (stir_tnauth_covers(list, below, numbers)) {
         return STIR_OK;
     }
-    return stir_fail(err, STIR_E_CERT_SCOPE, "the TNAuthList of %s does not cover that of %s",
-                     stir_x509_subject(parent).text, stir_x509_subject(child).text);
+    return stir_fail(err, STIR_E_CERT_SCOPE, "the TNAuthList of %s does not cover that of %s%s",
+                     stir_x509_subject(parent).text, stir_x509_subject(child).text,
+                     numbers && stir_tnauth_any_spc(list)
+                         ? " (the number table decides which numbers belong to a provider)"
+                         : "");
 }
 
 static enum stir_code link_check(X509 *parent, X509 *child, struct stir_error *err)
@@ -158,27 +194,22 @@ static enum stir_code link_check(X509 *parent, X509 *child, struct stir_error *e
                      stir_x509_subject(child).text);
 }
 
-enum stir_code stir_path_check_scope(STACK_OF(X509) * path, const struct stir_tnauth *tnauth, struct stir_error *err)
+enum stir_code stir_path_check_scope(STACK_OF(X509) * path, const struct stir_chain *chain,
+                                     const struct stir_numtable *numbers, struct stir_error *err)
 {
     struct stir_tnauth held = {0};
-    const struct stir_tnauth *below = tnauth;
+    const struct stir_tnauth *below = &chain->tnauth;
     int child = 0;
     enum stir_code code = STIR_OK;
     for (int i = 1; code == STIR_OK && i < sk_X509_num(path); i++) {
         X509 *parent = sk_X509_value(path, i);
         struct stir_tnauth list = {0};
-        code = stir_tnauth_of(&list, parent, err);
-        if (code == STIR_E_NOT_FOUND) {
-            code = is_by_reference(parent) ? stir_fail(err, STIR_E_CERT_SCOPE, "%s: a TNAuthList by reference",
-                                                       stir_x509_subject(parent).text)
-                                           : STIR_OK;
+        code = authority_list(&list, parent, chain, err);
+        if (code != STIR_OK) {
+            code = code == STIR_E_NOT_FOUND ? STIR_OK : code;
             continue;
         }
-        if (code != STIR_OK) {
-            (void)stir_fail_prefix(err, code, "%s", stir_x509_subject(parent).text);
-            break;
-        }
-        code = covers_check(&list, parent, below, sk_X509_value(path, child), err);
+        code = covers_check(&list, parent, below, sk_X509_value(path, child), numbers, err);
         if (code == STIR_OK && child == i - 1) {
             code = link_check(parent, sk_X509_value(path, child), err);
         }

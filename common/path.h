@@ -1,6 +1,6 @@
 #pragma once
 
-#include "common/tnauth.h"
+#include "common/cert.h"
 
 #include <openssl/x509.h>
 #include <openssl/x509_vfy.h>
@@ -19,7 +19,13 @@ enum stir_code stir_path_build(STACK_OF(X509) * *out, X509_STORE *store, X509 *l
  * includes digitalSignature. STIR_E_CERT. */
 enum stir_code stir_path_check_leaf(STACK_OF(X509) * path, struct stir_error *err) STIR_MUST_CHECK;
 
-/* Each TNAuthList covers the next one below it; tnauth is the leaf's. STIR_E_CERT_SCOPE; STIR_E_CERT for a malformed
- * list, or a delegate certificate that does not name its parent by key identifier (RFC 9060 section 4). */
-enum stir_code stir_path_check_scope(STACK_OF(X509) * path, const struct stir_tnauth *tnauth,
-                                     struct stir_error *err) STIR_MUST_CHECK;
+/* Returns the place in the chain of the first certificate of the path, from the leaf up, whose TNAuthList is elsewhere
+ * and was not added to the chain; otherwise -1. */
+int stir_path_missing_list(STACK_OF(X509) * path, const struct stir_chain *chain);
+
+/* Checks that each TNAuthList covers the next one below it; those that were fetched are the chain's. With a number
+ * table (NULL: no table) an SPC covers the numbers that the table gives to it, otherwise all. STIR_E_CERT_SCOPE,
+ * also for an authority whose list is elsewhere and was not fetched; STIR_E_CERT for a malformed list, or a delegate
+ * certificate that does not name its parent by key identifier (RFC 9060 section 4). */
+enum stir_code stir_path_check_scope(STACK_OF(X509) * path, const struct stir_chain *chain,
+                                     const struct stir_numtable *numbers, struct stir_error *err) STIR_MUST_CHECK;

@@ -127,6 +127,32 @@ static bool tls_add(X509 *cert, const struct stir_cert_spec *spec)
     return ext_text(cert, NID_ext_key_usage, spec->dns_names ? server : "clientAuth");
 }
 
+static bool uri_put(GENERAL_NAMES *names, const char *uri)
+{
+    GENERAL_NAME *name = GENERAL_NAME_new();
+    ASN1_IA5STRING *text = ASN1_IA5STRING_new();
+    if (!name || !text || !ASN1_STRING_set(text, uri, -1) || !sk_GENERAL_NAME_push(names, name)) {
+        ASN1_IA5STRING_free(text);
+        GENERAL_NAME_free(name);
+        return false;
+    }
+    GENERAL_NAME_set0_value(name, GEN_URI, text);
+    return true;
+}
+
+/* The URIs that the certificate speaks for (RFC 8224 section 8.4). */
+static bool uris_add(X509 *cert, const char *const *uris)
+{
+    GENERAL_NAMES *names = GENERAL_NAMES_new();
+    bool done = names != NULL;
+    for (; done && *uris; uris++) {
+        done = uri_put(names, *uris);
+    }
+    done = done && X509_add1_ext_i2d(cert, NID_subject_alt_name, names, 0, 0) == 1;
+    GENERAL_NAMES_free(names);
+    return done;
+}
+
 /* STIR's own extensions: non-critical, as RFC 8226 sections 8 and 9 say. */
 static enum stir_code stir_add(X509 *cert, const struct stir_cert_spec *spec, struct stir_error *err)
 {
@@ -195,7 +221,9 @@ enum stir_code stir_cert_make(X509 **out, const struct stir_cert_spec *spec, str
         code = stir_fail_openssl(err, STIR_E_INVAL, "the names \"%s\"", spec->dns_names ? spec->dns_names : "");
         goto out;
     }
-    code = stir_add(cert, spec, err);
+    code = spec->uris && !uris_add(cert, spec->uris)
+               ? stir_fail_openssl(err, STIR_E_CRYPTO, "the URIs in the certificate %s", spec->common_name)
+               : stir_add(cert, spec, err);
     if (code != STIR_OK) {
         goto out;
     }

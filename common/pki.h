@@ -24,6 +24,7 @@ struct stir_cert_spec {
     const struct stir_tnauth *tnauth; /* NULL: no extension */
     const struct stir_claims *claims; /* NULL: no extension */
     bool claims_enhanced;             /* RFC 9118's form */
+    const char *const *uris;          /* NULL or URIs for the subjectAltName, NULL at the end; not with dns_names */
     const char *dns_names;            /* NULL or "DNS:cps.example.com,IP:127.0.0.1": a TLS server certificate */
     bool tls_client;                  /* extendedKeyUsage clientAuth (serverAuth is set with dns_names) */
     bool crl_issuer;                  /* keyUsage cRLSign alone: signs indirect revocation lists */

@@ -3,10 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define DEFAULT_MAX_DIGITS 15
+#define LEAST_DIGITS 2            /* short codes are numbers, a single digit is a slip */
 #define RAW_MAX (STIR_TN_MAX + 8) /* with an international prefix still on it */
-
-static const struct stir_numbering default_numbering = STIR_NUMBERING_DEFAULT;
 
 /* Digits, '*' and '#' as they were given, and whether a '+' stood before them. */
 struct raw {
@@ -26,6 +24,18 @@ static bool is_separator(char c)
     return c == ' ' || c == '-' || c == '.' || c == '(' || c == ')';
 }
 
+/* "(0)" after other digits, as in "+44 (0)20 7123 4567": a digit that is dialled from within the country only. A reader
+ * cannot tell in general whether it belongs to the number, and with it the number is somebody else's. */
+static bool is_optional_zero(const char *text, size_t n)
+{
+    size_t i = 1;
+    size_t zeros = 0;
+    for (; i < n && (text[i] == ' ' || text[i] == '0'); i++) {
+        zeros += text[i] == '0';
+    }
+    return text[0] == '(' && zeros == 1 && i < n && text[i] == ')';
+}
+
 static enum stir_code collect(struct raw *out, const char *text, size_t n, struct stir_error *err)
 {
     for (size_t i = 0; i < n; i++) {
@@ -38,6 +48,10 @@ static enum stir_code collect(struct raw *out, const char *text, size_t n, struc
             out->services |= !is_digit(c);
         } else if (c == '+' && out->len == 0 && !out->global) {
             out->global = true;
+        } else if (out->len > 0 && is_optional_zero(text + i, n - i)) {
+            return stir_fail(err, STIR_E_TN,
+                             "a telephone number with \"(0)\" in the middle: leave out the 0, which is dialled from "
+                             "within the country only");
         } else if (!is_separator(c)) {
             return stir_fail(err, STIR_E_TN, "character %zu is no part of a telephone number", i + 1);
         }
@@ -52,8 +66,8 @@ static size_t starts_with(const struct raw *raw, const char *prefix)
     return len < raw->len && memcmp(raw->digits, prefix, len) == 0 ? len : 0;
 }
 
-/* Whether the country code is to be put before the number, and how many leading digits go first. What is no national
- * number is taken for a global one without its '+': that is how PASSporTs and paths carry them. */
+/* Tells whether the country code is to be put before the number, and how many leading digits are dropped first. A
+ * number that is not national is taken for a global one without its '+'. */
 static bool is_national(const struct raw *raw, const struct stir_numbering *numbering, size_t *drop)
 {
     size_t prefix = starts_with(raw, numbering->national_prefix);
@@ -84,6 +98,7 @@ static const char *globalize(struct raw *raw, const struct stir_numbering *numbe
     size_t drop = starts_with(raw, numbering->international_prefix);
     if (drop > 0) {
         drop_front(raw, drop);
+        raw->global = true;
         return "";
     }
     if (numbering->country_code[0] == '\0' || !is_national(raw, numbering, &drop)) {
@@ -93,28 +108,47 @@ static const char *globalize(struct raw *raw, const struct stir_numbering *numbe
     return numbering->country_code;
 }
 
-enum stir_code stir_tn_parse(struct stir_tn *out, const char *text, size_t n, const struct stir_numbering *numbering,
+/* Puts the country code before the digits that are left, and checks what they are then. */
+static enum stir_code finish(struct stir_tn *out, const struct raw *raw, const char *country, size_t least, size_t most,
                              struct stir_error *err)
 {
+    if (raw->global && raw->digits[0] == '0') {
+        return stir_fail(err, STIR_E_TN,
+                         "a telephone number with 0 after the + or the international prefix: no country code begins "
+                         "with 0; write + and the country code, as in +44");
+    }
+    size_t country_len = strlen(country);
+    size_t len = country_len + raw->len;
+    most = most == 0 ? STIR_TN_E164 : most < STIR_TN_MAX ? most : STIR_TN_MAX;
+    if (len < least || len > most) {
+        return stir_fail(err, STIR_E_TN, "a telephone number of %zu digits, where %zu to %zu are allowed", len,
+                         least ? least : 1, most);
+    }
+    memset(out, 0, sizeof(*out));
+    memcpy(out->digits, country, country_len);
+    memcpy(out->digits + country_len, raw->digits, raw->len);
+    out->len = (unsigned)len;
+    return STIR_OK;
+}
+
+enum stir_code stir_tn_parse_canonical(struct stir_tn *out, const char *text, size_t n, unsigned max_digits,
+                                       struct stir_error *err)
+{
     struct raw raw = {0};
-    numbering = numbering ? numbering : &default_numbering;
+    enum stir_code code = collect(&raw, text, n, err);
+    return code == STIR_OK ? finish(out, &raw, "", LEAST_DIGITS, max_digits, err) : code;
+}
+
+enum stir_code stir_tn_parse_user(struct stir_tn *out, const char *text, size_t n,
+                                  const struct stir_numbering *numbering, struct stir_error *err)
+{
+    struct raw raw = {0};
     enum stir_code code = collect(&raw, text, n, err);
     if (code != STIR_OK) {
         return code;
     }
     const char *country = globalize(&raw, numbering);
-    size_t country_len = strlen(country);
-    size_t len = country_len + raw.len;
-    size_t max = numbering->max_digits ? numbering->max_digits : DEFAULT_MAX_DIGITS;
-    if (len < numbering->min_digits || len > max || len > STIR_TN_MAX) {
-        return stir_fail(err, STIR_E_TN, "a telephone number of %zu digits, where %u to %zu are allowed", len,
-                         numbering->min_digits ? numbering->min_digits : 1, max < STIR_TN_MAX ? max : STIR_TN_MAX);
-    }
-    memset(out, 0, sizeof(*out));
-    memcpy(out->digits, country, country_len);
-    memcpy(out->digits + country_len, raw.digits, raw.len);
-    out->len = (unsigned)len;
-    return STIR_OK;
+    return finish(out, &raw, country, numbering->min_digits, numbering->max_digits, err);
 }
 
 bool stir_tn_is_canonical(const char *text, size_t n, unsigned max_digits)

@@ -104,6 +104,21 @@ static enum stir_code list_add(struct stir_tnauth *list, size_t *cap, enum stir_
     return STIR_OK;
 }
 
+enum stir_code stir_tnauth_copy(struct stir_tnauth *out, const struct stir_tnauth *list, struct stir_error *err)
+{
+    out->count = 0;
+    out->skipped = list->skipped;
+    out->entries = list->count ? calloc(list->count, sizeof(*out->entries)) : NULL;
+    if (list->count && !out->entries) {
+        return stir_fail(err, STIR_E_NOMEM, "the TNAuthList");
+    }
+    if (list->count) {
+        memcpy(out->entries, list->entries, list->count * sizeof(*out->entries));
+    }
+    out->count = list->count;
+    return STIR_OK;
+}
+
 void stir_tnauth_clear(struct stir_tnauth *list)
 {
     free(list->entries);
@@ -125,6 +140,9 @@ static enum stir_code entry_parse(struct stir_tnauth *list, size_t *cap, struct 
         struct stir_der range = stir_der_enter(&choice, STIR_DER_SEQUENCE);
         value = stir_der_string(&range, STIR_DER_IA5);
         count = stir_der_uint(&range);
+        while (stir_der_more(&range)) { /* extensions of a later version */
+            (void)stir_der_enter(&range, (uint8_t)stir_der_peek(&range));
+        }
         stir_der_leave(&choice, &range);
     } else {
         value = stir_der_string(&choice, STIR_DER_IA5);
@@ -132,6 +150,10 @@ static enum stir_code entry_parse(struct stir_tnauth *list, size_t *cap, struct 
     stir_der_leave(in, &choice);
     if (in->failed) {
         return STIR_E_CERT;
+    }
+    if (tag == TAG_SPC && !is_spc(value.ptr, value.len)) {
+        list->skipped++;
+        return STIR_OK;
     }
     enum stir_tnauth_kind kind = tag == TAG_SPC     ? STIR_TNAUTH_SPC
                                  : tag == TAG_RANGE ? STIR_TNAUTH_RANGE
@@ -150,7 +172,7 @@ enum stir_code stir_tnauth_parse(struct stir_tnauth *out, const uint8_t *der, si
         code = entry_parse(&list, &cap, &entries);
     }
     if (code != STIR_OK) {
-        size_t at = list.count + 1;
+        size_t at = list.count + list.skipped + 1;
         stir_tnauth_clear(&list);
         if (code == STIR_E_NOMEM) {
             return stir_fail(err, code, "the TNAuthList");

@@ -23,6 +23,27 @@ static bool interval_of(struct interval *out, const char *number, uint64_t count
     return true;
 }
 
+static char spc_char(char c)
+{
+    return (char)(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
+}
+
+bool stir_spc_equal(const char *a, const char *b)
+{
+    while (*a && spc_char(*a) == spc_char(*b)) {
+        a++;
+        b++;
+    }
+    return spc_char(*a) == spc_char(*b);
+}
+
+void stir_spc_normalize(char *text)
+{
+    for (; *text; text++) {
+        *text = spc_char(*text);
+    }
+}
+
 bool stir_tnauth_has_tn(const struct stir_tnauth *list, const char *tn)
 {
     struct interval number = {0};
@@ -44,7 +65,7 @@ bool stir_tnauth_has_tn(const struct stir_tnauth *list, const char *tn)
 bool stir_tnauth_has_spc(const struct stir_tnauth *list, const char *spc)
 {
     for (size_t i = 0; i < list->count; i++) {
-        if (list->entries[i].kind == STIR_TNAUTH_SPC && strcmp(list->entries[i].value, spc) == 0) {
+        if (list->entries[i].kind == STIR_TNAUTH_SPC && stir_spc_equal(list->entries[i].value, spc)) {
             return true;
         }
     }
@@ -95,25 +116,50 @@ static size_t intervals_gather(struct interval *out, const struct stir_tnauth *l
     return merged;
 }
 
-/* Both are sorted alike and do not overlap within themselves. */
-static bool intervals_cover(const struct interval *parent, size_t parents, const struct interval *child,
-                            size_t children)
+/* A parent's numbers: its own series, and those that the table gives to its SPCs. */
+struct holding {
+    const struct interval *series; /* sorted, and they do not touch */
+    size_t count;
+    size_t at; /* the series before it end before what is asked for */
+    const struct stir_tnauth *list;
+    const struct stir_numtable *numbers; /* NULL: the series are all */
+};
+
+/* Finds whether the parent has a number with this many digits, and up to which *last the answer is the same at least.
+ * Asked for numbers in ascending order. */
+static bool holding_has(struct holding *parent, size_t digits, uint64_t first, uint64_t *last)
 {
-    size_t at = 0;
+    struct stir_numtable_row row;
+    while (parent->at < parent->count &&
+           (parent->series[parent->at].digits < digits ||
+            (parent->series[parent->at].digits == digits && parent->series[parent->at].last < first))) {
+        parent->at++;
+    }
+    if (parent->at < parent->count && parent->series[parent->at].digits == digits &&
+        parent->series[parent->at].first <= first) {
+        *last = parent->series[parent->at].last;
+        return true;
+    }
+    return parent->numbers && stir_numtable_find_run(parent->numbers, first, (unsigned)digits, &row, last) &&
+           stir_tnauth_has_spc(parent->list, row.spc);
+}
+
+/* Both are sorted alike and do not overlap within themselves. */
+static bool intervals_cover(struct holding *parent, const struct interval *child, size_t children)
+{
     for (size_t i = 0; i < children; i++) {
-        while (at < parents && (parent[at].digits < child[i].digits ||
-                                (parent[at].digits == child[i].digits && parent[at].last < child[i].first))) {
-            at++;
-        }
-        if (at == parents || parent[at].digits != child[i].digits || parent[at].first > child[i].first ||
-            parent[at].last < child[i].last) {
-            return false;
+        uint64_t last = 0;
+        for (uint64_t first = child[i].first; first <= child[i].last; first = last + 1) {
+            if (!holding_has(parent, child[i].digits, first, &last)) {
+                return false;
+            }
         }
     }
     return true;
 }
 
-static bool numbers_cover(const struct stir_tnauth *parent, const struct stir_tnauth *child)
+static bool numbers_cover(const struct stir_tnauth *parent, const struct stir_tnauth *child,
+                          const struct stir_numtable *numbers)
 {
     struct interval *series = calloc(parent->count + child->count + 1, sizeof(*series));
     if (!series) {
@@ -121,24 +167,33 @@ static bool numbers_cover(const struct stir_tnauth *parent, const struct stir_tn
     }
     size_t parents = intervals_gather(series, parent);
     size_t children = intervals_gather(series + parent->count, child);
-    bool covers = intervals_cover(series, parents, series + parent->count, children);
+    struct holding holding = {.series = series, .count = parents, .list = parent, .numbers = numbers};
+    bool covers = intervals_cover(&holding, series + parent->count, children);
     free(series);
     return covers;
 }
 
-bool stir_tnauth_covers(const struct stir_tnauth *parent, const struct stir_tnauth *child)
+bool stir_tnauth_holds_tn(const struct stir_tnauth *list, const struct stir_numtable *numbers, const char *tn)
 {
-    bool provider = stir_tnauth_any_spc(parent);
+    struct stir_numtable_row row;
+    return stir_numtable_find(numbers, tn, &row) && stir_tnauth_has_spc(list, row.spc);
+}
+
+bool stir_tnauth_covers(const struct stir_tnauth *parent, const struct stir_tnauth *child,
+                        const struct stir_numtable *numbers)
+{
+    bool all = !numbers && stir_tnauth_any_spc(parent);
     for (size_t i = 0; i < child->count; i++) {
         const struct stir_tnauth_entry *entry = &child->entries[i];
         struct interval series;
         if (entry->kind == STIR_TNAUTH_SPC && !stir_tnauth_has_spc(parent, entry->value)) {
             return false;
         }
-        if (entry->kind == STIR_TNAUTH_ONE && !provider && !interval_of(&series, entry->value, 1) &&
-            !stir_tnauth_has_tn(parent, entry->value)) {
+        if (entry->kind == STIR_TNAUTH_ONE && !all && !interval_of(&series, entry->value, 1) &&
+            !stir_tnauth_has_tn(parent, entry->value) &&
+            !(numbers && stir_tnauth_holds_tn(parent, numbers, entry->value))) {
             return false;
         }
     }
-    return provider || numbers_cover(parent, child);
+    return all || numbers_cover(parent, child, numbers);
 }

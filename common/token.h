@@ -59,8 +59,8 @@ enum stir_code stir_token_uuid(char out[STIR_TOKEN_UUID], struct stir_error *err
 /*
  * The `passports` claim. _array: "sha256-" and base64 of the SHA-256 of the canonical (RFC 8785) text of the body's
  * `passports` array: what deployed servers demand. _envelope: the same of the array that has one envelope in it, for a
- * body that is that envelope. _body: base64url of the SHA-256 of the whole body, as newer drafts have it, for every
- * other body. out is NUL-terminated. STIR_E_CRYPTO, STIR_E_NOMEM.
+ * body that is that envelope. _body: base64url of the SHA-256 of the whole body, for every other body; a JSON object is
+ * given in its canonical form (draft-wendt-stir-vesper-oob). out is NUL-terminated. STIR_E_CRYPTO, STIR_E_NOMEM.
  */
 #define STIR_TOKEN_DIGEST STIR_MSGI_MAX
 enum stir_code stir_token_digest_array(char out[STIR_TOKEN_DIGEST], struct stir_view canonical,
@@ -80,7 +80,7 @@ struct stir_token {
     const char *passports; /* NULL where the token has none */
     const char *x5u;       /* exactly one of x5u and x5c is set */
     const json_t *x5c;
-    int64_t iat;
+    int64_t iat;      /* a fraction of a second is cut off iat and nbf, and exp is rounded up */
     int64_t exp, nbf; /* -1 where the token has none */
     struct stir_identity orig, dest;
     bool has_orig, has_dest;
@@ -88,12 +88,12 @@ struct stir_token {
 
 /*
  * Reads a token: what stir_jws_parse demands; typ "JWT" if there is one; one of x5u and x5c; the claims' types; of dest
- * exactly one. orig and dest are {"tn": ..} or {"uri": ..}, a string or an array of one, brought to canonical form with
- * `numbering` (NULL: default), the same that the path is read with. STIR_E_JWS and what stir_jws_parse returns;
- * err has no claim's content. *out is cleared with stir_token_clear; untouched on failure.
+ * exactly one. orig and dest are {"tn": ..} or {"uri": ..}, a string or an array of one, canonical as those
+ * of a path: separators and '+' are dropped. max_digits: the longest TN; 0 means 15. STIR_E_JWS and what stir_jws_parse
+ * returns; err has no claim's content. *out is cleared with stir_token_clear; untouched on failure.
  */
-enum stir_code stir_token_parse(struct stir_token *out, const char *text, size_t n,
-                                const struct stir_numbering *numbering, struct stir_error *err) STIR_MUST_CHECK;
+enum stir_code stir_token_parse(struct stir_token *out, const char *text, size_t n, unsigned max_digits,
+                                struct stir_error *err) STIR_MUST_CHECK;
 void stir_token_clear(struct stir_token *token); /* fine for a zeroed one */
 
 /* What a request demands of its token. */
@@ -121,8 +121,9 @@ struct stir_token_expect {
 enum stir_code stir_token_check(const struct stir_token *token, const struct stir_token_expect *expect,
                                 struct stir_error *err) STIR_MUST_CHECK;
 
-/* The last of stir_token_check by itself: `passports` is the digest of this body. canonical: the text of its
- * `passports` array, len 0 if it has none. STIR_E_MSGI_MISMATCH. */
+/* The last of stir_token_check by itself: `passports` is the digest of this body, in one of three forms: of the
+ * `passports` array (canonical: its RFC 8785 text, len 0 if the body has none), of the body as it was sent, or of the
+ * RFC 8785 form of a body that is a JSON object. STIR_E_MSGI_MISMATCH, STIR_E_NOMEM, STIR_E_CRYPTO. */
 enum stir_code stir_token_check_body(const struct stir_token *token, struct stir_view body, struct stir_view canonical,
                                      struct stir_error *err) STIR_MUST_CHECK;
 

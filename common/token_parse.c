@@ -50,19 +50,19 @@ static enum stir_code read_text(const char **out, const json_t *claims, const ch
     return STIR_OK;
 }
 
-static enum stir_code read_time(int64_t *out, const json_t *claims, const char *name, bool demanded,
+/* A NumericDate (RFC 7519 section 2): seconds since the epoch, perhaps with a fraction. `up` rounds it to the next
+ * second instead of the second before, so that an exp is not shortened. */
+static enum stir_code read_time(int64_t *out, const json_t *claims, const char *name, bool demanded, bool up,
                                 struct stir_error *err)
 {
     const json_t *value = json_object_get(claims, name);
     if (!value && !demanded) {
         return STIR_OK;
     }
-    int64_t seconds = json_is_integer(value) ? (int64_t)json_integer_value(value) : -1;
-    if (seconds < 0 || seconds > STIR_IAT_MAX) {
+    if (!stir_json_time(value, up, out)) {
         return stir_fail(err, STIR_E_JWS, "the token's %s is %s", name,
-                         value ? "not a whole number of seconds" : "missing");
+                         value ? "not a number of seconds since 1970" : "missing");
     }
-    *out = seconds;
     return STIR_OK;
 }
 
@@ -99,7 +99,7 @@ static const json_t *only_name(const json_t *claim, enum stir_identity_kind *kin
 }
 
 static enum stir_code read_identity(struct stir_identity *out, bool *has, const json_t *claims, const char *name,
-                                    const struct stir_numbering *numbering, struct stir_error *err)
+                                    unsigned max_digits, struct stir_error *err)
 {
     const json_t *claim = json_object_get(claims, name);
     if (!claim) {
@@ -111,7 +111,7 @@ static enum stir_code read_identity(struct stir_identity *out, bool *has, const 
     if (!text || (strpbrk(text, ":<") != NULL) != (kind == STIR_IDENTITY_URI)) {
         return stir_fail(err, STIR_E_JWS, "the token's %s does not hold exactly one tn or uri", name);
     }
-    if (stir_identity_parse(out, text, json_string_length(value), numbering, err) != STIR_OK) {
+    if (stir_identity_parse_canonical(out, text, json_string_length(value), max_digits, err) != STIR_OK) {
         return stir_fail_prefix(err, STIR_E_JWS, "the token's %s", name);
     }
     *has = true;
@@ -128,8 +128,7 @@ static enum stir_code check_aud_type(const json_t *claims, struct stir_error *er
     return good ? STIR_OK : refuse(err, aud ? "aud is not a string" : "aud is missing");
 }
 
-static enum stir_code read_claims(struct stir_token *token, const struct stir_numbering *numbering,
-                                  struct stir_error *err)
+static enum stir_code read_claims(struct stir_token *token, unsigned max_digits, struct stir_error *err)
 {
     const json_t *claims = token->jws.payload;
     enum stir_code code = read_action(token, claims, err);
@@ -149,20 +148,20 @@ static enum stir_code read_claims(struct stir_token *token, const struct stir_nu
         code = read_text(texts[i].at, claims, texts[i].name, texts[i].max, texts[i].demanded, err);
     }
     code = code == STIR_OK ? check_aud_type(claims, err) : code;
-    code = code == STIR_OK ? read_time(&token->iat, claims, "iat", true, err) : code;
-    code = code == STIR_OK ? read_time(&token->exp, claims, "exp", false, err) : code;
-    code = code == STIR_OK ? read_time(&token->nbf, claims, "nbf", false, err) : code;
+    code = code == STIR_OK ? read_time(&token->iat, claims, "iat", true, false, err) : code;
+    code = code == STIR_OK ? read_time(&token->exp, claims, "exp", false, true, err) : code;
+    code = code == STIR_OK ? read_time(&token->nbf, claims, "nbf", false, false, err) : code;
     if (code == STIR_OK) {
-        code = read_identity(&token->orig, &token->has_orig, claims, "orig", numbering, err);
+        code = read_identity(&token->orig, &token->has_orig, claims, "orig", max_digits, err);
     }
     if (code == STIR_OK) {
-        code = read_identity(&token->dest, &token->has_dest, claims, "dest", numbering, err);
+        code = read_identity(&token->dest, &token->has_dest, claims, "dest", max_digits, err);
     }
     return code;
 }
 
-enum stir_code stir_token_parse(struct stir_token *out, const char *text, size_t n,
-                                const struct stir_numbering *numbering, struct stir_error *err)
+enum stir_code stir_token_parse(struct stir_token *out, const char *text, size_t n, unsigned max_digits,
+                                struct stir_error *err)
 {
     struct stir_token token = {.exp = -1, .nbf = -1};
     enum stir_code code = stir_jws_parse(&token.jws, text, n, err);
@@ -171,7 +170,7 @@ enum stir_code stir_token_parse(struct stir_token *out, const char *text, size_t
     }
     code = read_header(&token, err);
     if (code == STIR_OK) {
-        code = read_claims(&token, numbering, err);
+        code = read_claims(&token, max_digits, err);
     }
     if (code != STIR_OK) {
         stir_token_clear(&token);
@@ -254,7 +253,7 @@ static enum stir_code check_path(const struct stir_token *token, const struct st
     if (expect->dest && !stir_identity_equal(expect->dest, &token->dest)) {
         return stir_fail(err, STIR_E_DEST_MISMATCH, "the token's dest is not the path's");
     }
-    if (expect->spc && strcmp(expect->spc, stir_token_provider(token)) != 0) {
+    if (expect->spc && !stir_spc_equal(expect->spc, stir_token_provider(token))) {
         return stir_fail(err, STIR_E_FORBIDDEN, "the token's SPC is not the path's");
     }
     return STIR_OK;
@@ -270,23 +269,58 @@ const char *stir_token_provider(const struct stir_token *token)
     return token->spc ? token->spc : token->sub ? token->sub : token->iss;
 }
 
+static enum stir_code body_has_digest(bool *is, const struct stir_token *token, struct stir_view body,
+                                      struct stir_error *err)
+{
+    char digest[STIR_TOKEN_DIGEST];
+    size_t n = strlen(token->passports);
+    enum stir_code code = stir_token_digest_body(digest, body, err);
+    *is = code == STIR_OK && n == strlen(digest) && CRYPTO_memcmp(digest, token->passports, n) == 0;
+    return code;
+}
+
+/* The digest of the body as it was sent, or of its canonical form (RFC 8785): the sender of a JSON object computes it
+ * before a library writes the object with spaces or with its members in another order. */
+static enum stir_code check_whole_body(bool *good, const struct stir_token *token, struct stir_view body,
+                                       struct stir_error *err)
+{
+    json_t *object = NULL;
+    struct stir_buf canonical = {0};
+    enum stir_code code = body_has_digest(good, token, body, err);
+    if (code != STIR_OK || *good) {
+        return code;
+    }
+    code = stir_json_parse_object(&object, body.ptr, body.len, "the body", NULL);
+    if (code != STIR_OK) { /* not JSON: it has no other form */
+        return code == STIR_E_NOMEM ? stir_fail(err, code, "the digest of the body") : STIR_OK;
+    }
+    stir_jcs(&canonical, object);
+    json_decref(object);
+    code = stir_buf_state(&canonical);
+    if (code == STIR_OK) {
+        code = body_has_digest(good, token, stir_view(canonical.ptr, canonical.len), err);
+    } else {
+        code = code == STIR_E_NOMEM ? stir_fail(err, code, "the digest of the body") : STIR_OK;
+    }
+    stir_buf_free(&canonical);
+    return code;
+}
+
 enum stir_code stir_token_check_body(const struct stir_token *token, struct stir_view body, struct stir_view canonical,
                                      struct stir_error *err)
 {
-    char digest[STIR_TOKEN_DIGEST];
     if (!token->passports) {
         return stir_fail(err, STIR_E_MSGI_MISMATCH, "the token has no passports, the digest of the body");
     }
-    size_t n = strlen(token->passports);
     bool good = false;
     if (stir_token_wants_array(token)) {
-        good = canonical.len && stir_msgi_check(token->passports, n, canonical.ptr, canonical.len, NULL) == STIR_OK;
+        good = canonical.len && stir_msgi_check(token->passports, strlen(token->passports), canonical.ptr,
+                                                canonical.len, NULL) == STIR_OK;
     } else {
-        enum stir_code code = stir_token_digest_body(digest, body, err);
+        enum stir_code code = check_whole_body(&good, token, body, err);
         if (code != STIR_OK) {
             return code;
         }
-        good = n == strlen(digest) && CRYPTO_memcmp(digest, token->passports, n) == 0;
     }
     return good ? STIR_OK
                 : stir_fail(err, STIR_E_MSGI_MISMATCH, "the token's passports is not the digest of this body");

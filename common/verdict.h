@@ -13,15 +13,15 @@
     X(STIR_PASSED, "passed", 0)                                                                                        \
     X(STIR_REPLAYED, "replayed", 0)                                                                                    \
     X(STIR_MSGI_MISMATCH, "msgi-mismatch", 438)                                                                        \
-    X(STIR_DEST_MISMATCH, "dest-mismatch", 0)                                                                          \
+    X(STIR_DEST_MISMATCH, "dest-mismatch", 438)                                                                        \
     X(STIR_BAD_SIGNATURE, "bad-signature", 438)                                                                        \
     X(STIR_STALE, "stale", 403)                                                                                        \
     X(STIR_NOT_AUTHORIZED, "not-authorized", 437)                                                                      \
     X(STIR_CERTIFICATE_UNREACHABLE, "certificate-unreachable", 436)                                                    \
     X(STIR_UNTRUSTED_CERTIFICATE, "untrusted-certificate", 437)                                                        \
     X(STIR_BAD_CERTIFICATE, "bad-certificate", 437)                                                                    \
-    X(STIR_ORIG_MISMATCH, "orig-mismatch", 0)                                                                          \
-    X(STIR_UNSUPPORTED, "unsupported", 0)                                                                              \
+    X(STIR_ORIG_MISMATCH, "orig-mismatch", 438)                                                                        \
+    X(STIR_UNSUPPORTED, "unsupported", 428)                                                                            \
     X(STIR_MALFORMED, "malformed", 438)                                                                                \
     X(STIR_NO_PASSPORT, "no-passport", 428)                                                                            \
     X(STIR_TIMEOUT, "timeout", 0)                                                                                      \

@@ -26,6 +26,11 @@ bool stir_oid_is(const ASN1_OBJECT *object, struct stir_view oid);
 enum stir_code stir_x509_ext(struct stir_view *out, const X509 *cert, struct stir_view oid,
                              struct stir_error *err) STIR_MUST_CHECK;
 
+/* Returns the URL of the certificate's TNAuthList by reference (RFC 8226 section 10.1: an authorityInfoAccess with
+ * id-ad-stirTNList), which the caller frees; NULL if it has none, or out of memory. Whether it may be fetched is not
+ * judged. */
+char *stir_x509_tn_list_url(const X509 *cert);
+
 /* A name on one line, for people: other than printable ASCII is escaped, too long is cut. */
 struct stir_x509_name {
     char text[128];
@@ -39,8 +44,14 @@ enum stir_code stir_x509_time(int64_t *out, const ASN1_TIME *time, struct stir_e
 /* True for an EC key on this named curve ("P-256", "P-384"); explicit parameters are no named curve. */
 bool stir_x509_key_is(const EVP_PKEY *key, const char *curve);
 
-/* True for a key on P-256 or P-384, as issuers may have. */
-bool stir_x509_key_issues(const EVP_PKEY *key);
+/* True if the certificate's EC point is written as RFC 5480 section 2.2 allows: compressed or uncompressed, not hybrid.
+ * Other keys than EC have no point, which is fine. */
+bool stir_x509_point_form_good(const X509 *cert);
 
-/* True for the signature algorithms ECDSA with SHA-256, SHA-384 or SHA-512. */
-bool stir_x509_is_ecdsa(int nid);
+/* Checks that a certificate's key may sign certificates and revocation lists: ECDSA on the named curves P-256, P-384
+ * and P-521, or RSA of 2048 to 8192 bits (RFC 8226 section 4). STIR_E_CERT says what the key is instead. */
+enum stir_code stir_x509_check_issuer_key(const X509 *cert, struct stir_error *err) STIR_MUST_CHECK;
+
+/* Returns true for the signature algorithms of certificates and revocation lists: ECDSA, or RSA PKCS #1 v1.5 (RFC 8226
+ * section 4), with SHA-256, SHA-384 or SHA-512. RSASSA-PSS is not accepted. */
+bool stir_x509_signature_allowed(int nid);

@@ -18,12 +18,22 @@ static size_t count_of(const json_t *x5c)
     return count;
 }
 
-static enum stir_code check(const json_t *x5c, size_t *octets, struct stir_error *err)
+static enum stir_code check_count(const json_t *x5c, struct stir_error *err)
 {
     size_t count = count_of(x5c);
     if (count < 1 || count > STIR_CHAIN_MAX) {
         return stir_fail(err, STIR_E_CERT, "x5c is not an array of 1 to %d certificates", STIR_CHAIN_MAX);
     }
+    return STIR_OK;
+}
+
+static enum stir_code check(const json_t *x5c, size_t *octets, struct stir_error *err)
+{
+    enum stir_code code = check_count(x5c, err);
+    if (code != STIR_OK) {
+        return code;
+    }
+    size_t count = json_array_size(x5c);
     *octets = 0;
     for (size_t i = 0; i < count; i++) {
         *octets += stir_b64_decoded_max(json_string_length(json_array_get(x5c, i)));
@@ -42,7 +52,7 @@ enum stir_code stir_x5c_parse(struct stir_chain **out, const json_t *x5c, struct
     if (code != STIR_OK) {
         return code;
     }
-    uint8_t *der = malloc(room);
+    uint8_t *der = malloc(room + 1); /* of empty texts there would be none */
     if (!der) {
         return stir_fail(err, STIR_E_NOMEM, "x5c");
     }
@@ -89,6 +99,22 @@ enum stir_code stir_x5c_digest(uint8_t out[32], const json_t *x5c, struct stir_e
     }
     memcpy(out, digest, sizeof(digest));
     return STIR_OK;
+}
+
+enum stir_code stir_x5c_digests(uint8_t out[STIR_CHAIN_MAX][32], size_t *count, const json_t *x5c,
+                                struct stir_error *err)
+{
+    enum stir_code code = check_count(x5c, err);
+    size_t n = json_array_size(x5c);
+    for (size_t i = 0; code == STIR_OK && i < n; i++) {
+        const json_t *item = json_array_get(x5c, i);
+        ERR_clear_error();
+        if (EVP_Digest(json_string_value(item), json_string_length(item), out[i], NULL, EVP_sha256(), NULL) != 1) {
+            code = stir_fail_openssl(err, STIR_E_CRYPTO, "x5c: SHA-256 failed");
+        }
+    }
+    *count = code == STIR_OK ? n : 0;
+    return code;
 }
 
 void stir_x5c_put(struct stir_buf *out, const struct stir_view *der, size_t count)

@@ -18,5 +18,10 @@ enum stir_code stir_x5c_parse(struct stir_chain **out, const json_t *x5c, struct
  * not an array of strings, STIR_E_CRYPTO. */
 enum stir_code stir_x5c_digest(uint8_t out[32], const json_t *x5c, struct stir_error *err) STIR_MUST_CHECK;
 
+/* SHA-256 of each string, in order. STIR_E_CERT for anything else than an array of 1 to STIR_CHAIN_MAX strings,
+ * STIR_E_CRYPTO. */
+enum stir_code stir_x5c_digests(uint8_t out[STIR_CHAIN_MAX][32], size_t *count, const json_t *x5c,
+                                struct stir_error *err) STIR_MUST_CHECK;
+
 /* Appends the JSON array of DER certificates. */
 void stir_x5c_put(struct stir_buf *out, const struct stir_view *der, size_t count);

@@ -111,7 +111,7 @@ enum stir_code stir_x5u_read_dir(struct stir_buf *out, const char *dir, const ch
     if (n < 0 || (size_t)n >= sizeof(path)) {
         return stir_fail(err, STIR_E_X5U_FETCH, "x5u: the path in %s is too long", dir);
     }
-    out->limit = STIR_CHAIN_OCTETS;
-    enum stir_code code = stir_read_file(out, path, STIR_CHAIN_OCTETS, err);
+    out->limit = STIR_CHAIN_FILE_OCTETS;
+    enum stir_code code = stir_read_file(out, path, STIR_CHAIN_FILE_OCTETS, err);
     return code == STIR_OK ? STIR_OK : stir_fail_prefix(err, code == STIR_E_NOMEM ? code : STIR_E_X5U_FETCH, "x5u");
 }

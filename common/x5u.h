@@ -22,7 +22,7 @@ enum stir_code stir_x5u_check(const struct stir_x5u_rules *rules, const char *ur
                               struct stir_error *err) STIR_MUST_CHECK;
 
 /* Reads what the directory has for a URL that was checked: the file named by the SHA-256 of the URL in hexadecimal and
- * ".pem", or else by the last segment of its path. At most STIR_CHAIN_OCTETS. STIR_E_X5U_FETCH, STIR_E_NOMEM. */
+ * ".pem", or else by the last segment of its path. At most STIR_CHAIN_FILE_OCTETS. STIR_E_X5U_FETCH, STIR_E_NOMEM. */
 enum stir_code stir_x5u_read_dir(struct stir_buf *out, const char *dir, const char *url,
                                  struct stir_error *err) STIR_MUST_CHECK;
 

@@ -1,12 +1,21 @@
 #include "cps/admin.h"
 
+#include "common/log_writer.h"
+
 #include "common/json.h"
+#include "common/process_metrics.h"
 #include "cps/certs.h"
 #include "cps/problem.h"
+#include "cps/trust_status.h"
 
 #include <stdio.h>
+#include <string.h>
+#include <time.h>
 
 #define HEALTH_LIFE_MS 1000
+#define HEALTH_OCTETS 4096 /* of the record that is written: a store with less room refuses ordinary envelopes */
+
+static const struct stir_identity health_name = {.kind = STIR_IDENTITY_URI, .len = 7, .text = "/health"};
 
 static void answer_ok(struct cpsd_request *request)
 {
@@ -22,20 +31,12 @@ static void away(struct cpsd_request *request)
                  NULL);
 }
 
-static void asked(void *arg, const struct cpsd_store_result *result)
-{
-    if (result->code == STIR_OK) {
-        answer_ok(arg);
-    } else {
-        away(arg);
-    }
-}
-
-/* With what the store's servers are not set to, as far as they told: reason to look, none to send nobody here. */
+/* Adds what the store's servers are not set to, as far as they told, and lists of trust that were never loaded or have
+ * expired: a reason to look, not a reason to send requests elsewhere. */
 static void answer_ready(struct cpsd_request *request)
 {
     char advice[1024];
-    struct stir_buf body = {.limit = 8192};
+    struct stir_buf body = {.limit = 131072}, lists = {.limit = 65536};
     struct cpsd_response response = {.status = 200, .content_type = "application/json"};
     cpsd_backend_advice(request->service->backend, advice, sizeof(advice));
     stir_buf_puts(&body, "{\"status\":200,\"message\":\"OK\"");
@@ -43,6 +44,12 @@ static void answer_ready(struct cpsd_request *request)
         stir_buf_puts(&body, ",\"store\":");
         stir_json_quote(&body, advice, strlen(advice));
     }
+    cpsd_trust_status_advise(&lists, request->service->trust_status, (int64_t)time(NULL));
+    if (lists.len) {
+        stir_buf_puts(&body, ",\"trust\":");
+        stir_json_quote(&body, lists.ptr, lists.len);
+    }
+    stir_buf_free(&lists);
     stir_buf_puts(&body, "}");
     response.body = stir_view(body.ptr, body.len);
     cpsd_response_field(&response, "Cache-Control", "no-store");
@@ -50,25 +57,60 @@ static void answer_ready(struct cpsd_request *request)
     stir_buf_free(&body);
 }
 
-static void asked_ready(void *arg, const struct cpsd_store_result *result)
+/* What the question was about. */
+struct health_state {
+    void (*answer)(struct cpsd_request *request);
+};
+CPSD_STATE_FITS(struct health_state);
+
+static void dropped(void *arg, const struct cpsd_store_result *result)
 {
+    struct cpsd_request *request = arg;
+    const struct health_state *state = (const void *)request->state;
+    (void)result; /* otherwise it expires */
+    state->answer(request);
+}
+
+static void written(void *arg, const struct cpsd_store_result *result)
+{
+    struct cpsd_request *request = arg;
     if (result->code == STIR_OK) {
-        answer_ready(arg);
+        cpsd_store_drop(request->service->store, &health_name, NULL, dropped, request);
+    } else {
+        away(request);
+    }
+}
+
+/* A connection that is up proves little, and a replica or a server whose memory is used up still reads: a record is
+ * written. It is taken away again at once: otherwise it would be the room that the next one finds in a full store. */
+static void ask_for_writing(struct cpsd_request *request, void (*answer)(struct cpsd_request *request))
+{
+    char text[HEALTH_OCTETS];
+    int n = snprintf(text, sizeof(text), "%llu", (unsigned long long)uv_hrtime());
+    memset(text + n, ' ', sizeof(text) - (size_t)n);
+    ((struct health_state *)(void *)request->state)->answer = answer;
+    if (cpsd_store_ready(request->service->store)) {
+        cpsd_store_keep(request->service->store, &health_name, stir_view(text, sizeof(text)), HEALTH_LIFE_MS, 0, NULL,
+                        written, request);
+    } else {
+        away(request);
+    }
+}
+
+static void looked(void *arg, const struct cpsd_store_result *result)
+{
+    if (result->code == STIR_OK || result->code == STIR_E_NOT_FOUND) {
+        answer_ok(arg);
     } else {
         away(arg);
     }
 }
 
-/* A connection that is up proves little, and a replica or a server whose memory is used up still reads: a record that
- * nobody wants is written and, because its text is looked at first, read. */
-static void ask(struct cpsd_request *request, cpsd_store_done *done)
+/* Lists, fetches and deletes work while the store is full: a server that can do these should still get them. */
+static void ask_for_reading(struct cpsd_request *request)
 {
-    static const struct stir_identity name = {.kind = STIR_IDENTITY_URI, .len = 7, .text = "/health"};
-    char text[24];
-    int n = snprintf(text, sizeof(text), "%llu", (unsigned long long)uv_hrtime());
     if (cpsd_store_ready(request->service->store)) {
-        cpsd_store_keep(request->service->store, &name, stir_view(text, (size_t)n), HEALTH_LIFE_MS, 0, NULL, done,
-                        request);
+        cpsd_store_look(request->service->store, &health_name, NULL, looked, request);
     } else {
         away(request);
     }
@@ -76,7 +118,15 @@ static void ask(struct cpsd_request *request, cpsd_store_done *done)
 
 void cpsd_admin_health(struct cpsd_request *request)
 {
-    ask(request, asked);
+    struct stir_view use = stir_view_str("write");
+    (void)cpsd_http_query(request->query, "for", &use);
+    if (stir_view_is(use, "read")) {
+        ask_for_reading(request);
+    } else if (stir_view_is(use, "write")) {
+        ask_for_writing(request, answer_ok);
+    } else {
+        cpsd_problem(request, 400, "the query is not understood", "for is read or write", 0, NULL);
+    }
 }
 
 void cpsd_admin_ready(struct cpsd_request *request)
@@ -85,7 +135,7 @@ void cpsd_admin_ready(struct cpsd_request *request)
         cpsd_problem(request, 503, stir_strerror(STIR_E_UNAVAILABLE), "the server is being stopped", 1, NULL);
         return;
     }
-    ask(request, asked_ready);
+    ask_for_writing(request, answer_ready);
 }
 
 void cpsd_admin_metrics(struct cpsd_request *request)
@@ -100,6 +150,12 @@ void cpsd_admin_metrics(struct cpsd_request *request)
         cpsd_certs_stats(service->certs, &certs);
         cpsd_metrics_render_certs(&text, &certs);
     }
+    cpsd_trust_status_render(&text, service->trust_status);
+    const struct stir_certificate_end own = {"listen", service->certificate_end};
+    stir_certificate_metrics(&text, "cpsd", &own, 1);
+    stir_process_metrics(&text, "cpsd", service->reloads);
+    cpsd_metrics_render_log(&text, stir_log_writer_dropped(service->log->writer),
+                            stir_log_writer_left_out(service->log->writer));
     if (stir_buf_state(&text) != STIR_OK) {
         cpsd_problem(request, 503, stir_strerror(STIR_E_NOMEM), NULL, 1, NULL);
     } else {

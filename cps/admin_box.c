@@ -14,8 +14,11 @@ static void put_entry(struct stir_buf *body, const struct cpsd_entry *entry)
 {
     char id[CPSD_ID_TEXT];
     cpsd_ppts_id_text(id, entry->id);
-    stir_buf_printf(body, "{\"id\":\"%.*s\",\"arrived_us\":%" PRId64 ",\"expires_us\":%" PRId64 ",\"octets\":%zu}",
-                    (int)sizeof(id), id, entry->arrival_us, entry->expires_us, entry->envelope.len);
+    stir_buf_printf(body,
+                    "{\"id\":\"%.*s\",\"arrived_us\":%" PRId64 ",\"expires_us\":%" PRId64
+                    ",\"octets\":%zu,\"taken\":%s}",
+                    (int)sizeof(id), id, entry->arrival_us, entry->expires_us, entry->envelope.len,
+                    entry->taken ? "true" : "false");
 }
 
 static void listed(void *arg, const struct cpsd_store_result *result)

@@ -10,8 +10,6 @@
 #include <strings.h>
 #include <time.h>
 
-#define WAITS_MAX 3 /* for a certificate that is gone again each time it has come */
-
 static int64_t now_s(void)
 {
     struct timespec now;
@@ -70,12 +68,23 @@ static enum stir_token_action action_of(const struct stir_token *token, enum cps
     }
 }
 
+/* Returns the code of "spc:CODE", NULL for every other identity. */
+static const char *spc_in(const struct stir_identity *id)
+{
+    static const char scheme[] = "spc:";
+    return strncmp(id->text, scheme, sizeof(scheme) - 1) == 0 ? id->text + sizeof(scheme) - 1 : NULL;
+}
+
 /* A provider's own place, as of its key record: the token names it by its SPC, perhaps in dest as well. */
 static const char *provider_of(const struct cpsd_request *request)
 {
-    static const char scheme[] = "spc:";
-    bool is = request->has_dest && strncmp(request->dest.text, scheme, sizeof(scheme) - 1) == 0;
-    return is ? request->dest.text + sizeof(scheme) - 1 : NULL;
+    return request->has_dest ? spc_in(&request->dest) : NULL;
+}
+
+static bool names_provider(const struct stir_identity *dest, const char *provider)
+{
+    const char *spc = spc_in(dest);
+    return spc && stir_spc_equal(spc, provider);
 }
 
 static enum stir_code check_claims(const struct cpsd_request *request, const struct stir_token *token,
@@ -92,7 +101,7 @@ static enum stir_code check_claims(const struct cpsd_request *request, const str
                                        .orig = request->has_orig ? &request->orig : NULL,
                                        .dest = request->has_dest ? &request->dest : NULL,
                                        .spc = provider};
-    if (provider && !token->has_dest) {
+    if (provider && (!token->has_dest || names_provider(&token->dest, provider))) {
         expect.dest = NULL;
     }
     if (request->spc[0] && expect.action == STIR_TOKEN_RETRIEVE) {
@@ -146,12 +155,14 @@ static enum stir_code check_body(const struct cpsd_request *request, const struc
 
 /* ---- the certificate ---- */
 
-/* iss is always the certificate's. On a publish for a provider, spc may name that provider: it is the path's, then. */
+/* iss is always the certificate's. On a publish for another provider and on a partner's retrieve, spc may name the
+ * provider of the path instead; passports.c decides whether this caller may retrieve from it (ATIS-1000105). */
 static enum stir_code check_scope(const struct cpsd_request *request, const struct stir_token *token,
                                   const struct stir_chain *chain, struct stir_error *err)
 {
     struct stir_token named = *token;
-    bool for_another = token->action == STIR_TOKEN_PUBLISH && token->spc && strcmp(token->spc, request->spc) == 0;
+    bool publishes_or_retrieves = token->action == STIR_TOKEN_PUBLISH || token->action == STIR_TOKEN_RETRIEVE;
+    bool for_another = publishes_or_retrieves && token->spc && stir_spc_equal(token->spc, request->spc);
     if (for_another) {
         named.spc = NULL;
     }
@@ -182,26 +193,27 @@ static void admit(struct cpsd_request *request, struct stir_chain *chain)
 {
     struct cpsd_auth *auth = request->auth;
     const struct cpsd_auth_rules *rules = request->service->auth;
-    struct stir_error err = {0};
-    if (verify(request, chain, &err) != STIR_OK) {
-        cpsd_auth_refuse(request, &err);
-        return;
-    }
     request->claim.ttl_ms = stir_token_window_ms(&auth->token, now_s(), rules->max_age_s, rules->skew_s);
     request->has_claim = true;
     request->token = &auth->token;
+    cpsd_certs_prove(request->service->certs, chain, auth->token.x5u, auth->token.x5c, &auth->wait);
+    cpsd_limits_give_back_chain(&auth->limit, request);
     cpsd_caller_set(&request->caller, CPSD_TOKEN, chain, acts_as(&auth->token, chain));
     cpsd_count(&request->service->metrics->tokens_accepted, 1);
     auth->next(request);
 }
 
-static void resolve(struct cpsd_request *request);
+static bool may_work(struct cpsd_certs_wait *wait)
+{
+    struct cpsd_auth *auth = (struct cpsd_auth *)wait;
+    return cpsd_limits_chain(&auth->limit, auth->request, auth->token.iss ? auth->token.iss : "");
+}
 
 static void arrived(struct cpsd_notice *notice)
 {
     struct cpsd_auth *auth = (struct cpsd_auth *)notice;
     auth->request->hurry = NULL;
-    resolve(auth->request);
+    auth->resolve(auth->request);
 }
 
 /* The client is gone, or the server is being stopped. */
@@ -219,7 +231,7 @@ static void wait_for_it(struct cpsd_request *request)
     struct stir_error err = {0};
     if (request->service->draining) {
         (void)stir_fail(&err, STIR_E_UNAVAILABLE, "the server is stopping");
-    } else if (++auth->waits > WAITS_MAX) {
+    } else if (++auth->waits > CPSD_CERTS_WAITS_MAX) {
         (void)stir_fail(&err, STIR_E_UNAVAILABLE, "x5u: too many certificates are asked for");
     } else if (auth->waits == 1 && !cpsd_auth_own_views(auth)) {
         (void)stir_fail(&err, STIR_E_NOMEM, "x5u");
@@ -232,33 +244,103 @@ static void wait_for_it(struct cpsd_request *request)
     }
 }
 
-/* Gets the chain, verified; the rest follows when it is there. */
-static void resolve(struct cpsd_request *request)
+static enum cpsd_certs_found find_chain(const struct cpsd_request *request, struct stir_chain **chain,
+                                        struct stir_error *err)
 {
     const struct cpsd_service *service = request->service;
     struct cpsd_auth *auth = request->auth;
     const struct stir_token *token = &auth->token;
+    if (token->x5u) {
+        return cpsd_certs_get(service->certs, chain, token->x5u, service->trusted, now_s(), &service->auth->certs,
+                              &auth->wait, err);
+    }
+    return cpsd_certs_get_x5c(service->certs, chain, token->x5c, service->trusted, now_s(), &service->auth->certs,
+                              &auth->wait, err);
+}
+
+static void resolve(struct cpsd_request *request);
+
+/* Verifies the token with a chain. If it fails, the certificate at x5u may have been changed since it was cached. */
+static enum cpsd_certs_found check_with(struct cpsd_request *request, struct stir_chain *chain, struct stir_error *err)
+{
+    const struct cpsd_service *service = request->service;
+    struct cpsd_auth *auth = request->auth;
+    if (verify(request, chain, err) == STIR_OK) {
+        admit(request, chain);
+        return CPSD_CERTS_FOUND;
+    }
+    enum cpsd_certs_found found = cpsd_certs_renew(service->certs, chain, auth->token.x5u, service->trusted, now_s(),
+                                                   &service->auth->certs, &auth->wait, err);
+    if (found == CPSD_CERTS_FOUND) {
+        resolve(request);
+    }
+    return found;
+}
+
+/* Gets the chain, verified; the rest follows when it is there. */
+static void resolve(struct cpsd_request *request)
+{
     struct stir_chain *chain = NULL;
     struct stir_error err = {0};
-    enum cpsd_certs_found found =
-        token->x5u ? cpsd_certs_get(service->certs, &chain, token->x5u, service->trusted, now_s(),
-                                    &service->auth->certs, &auth->wait, &err)
-                   : cpsd_certs_get_x5c(service->certs, &chain, token->x5c, service->trusted, now_s(), &err);
-    switch (found) {
-    case CPSD_CERTS_FOUND:
-        admit(request, chain);
-        stir_chain_unref(chain);
-        break;
-    case CPSD_CERTS_FAILED:
+    enum cpsd_certs_found found = find_chain(request, &chain, &err);
+    if (found == CPSD_CERTS_FOUND) {
+        found = check_with(request, chain, &err);
+    }
+    stir_chain_unref(chain);
+    if (found == CPSD_CERTS_FAILED && cpsd_limits_chain_refused(&request->auth->limit, &err)) {
+        cpsd_limits_refuse_chain(request, &request->auth->limit);
+    } else if (found == CPSD_CERTS_FAILED) {
         cpsd_auth_refuse(request, &err);
-        break;
-    case CPSD_CERTS_LATER:
+    } else if (found == CPSD_CERTS_LATER) {
         wait_for_it(request);
-        break;
+    }
+}
+
+/* ---- a client certificate whose TNAuthList is elsewhere ---- */
+
+/* The client has shown in its TLS handshake that it has the key. */
+static void resolve_list(struct cpsd_request *request)
+{
+    const struct cpsd_service *service = request->service;
+    struct cpsd_auth *auth = request->auth;
+    struct stir_chain *chain = NULL;
+    struct stir_error err = {0};
+    enum cpsd_certs_found found = cpsd_certs_with_list(service->certs, &chain, request->caller.chain, service->trusted,
+                                                       now_s(), &service->auth->certs, &auth->wait, &err);
+    if (found == CPSD_CERTS_FOUND) {
+        cpsd_certs_prove(service->certs, chain, NULL, NULL, &auth->wait);
+        cpsd_limits_give_back_chain(&auth->limit, request);
+        cpsd_caller_set(&request->caller, CPSD_TLS, chain, NULL);
+        stir_chain_unref(chain);
+        auth->next(request);
+    } else if (found == CPSD_CERTS_LATER) {
+        wait_for_it(request);
+    } else if (cpsd_limits_chain_refused(&auth->limit, &err)) {
+        cpsd_limits_refuse_chain(request, &auth->limit);
+    } else {
+        cpsd_caller_clear(&request->caller);
+        (void)stir_fail_prefix(&err, err.code, "the client certificate");
+        cpsd_problem_error(request, &err);
     }
 }
 
 /* ---- the beginning ---- */
+
+static struct cpsd_auth *auth_new(struct cpsd_request *request, void (*next)(struct cpsd_request *request),
+                                  void (*resolver)(struct cpsd_request *request))
+{
+    struct cpsd_auth *auth = calloc(1, sizeof(*auth));
+    if (auth) {
+        auth->request = request;
+        auth->next = next;
+        auth->resolve = resolver;
+        auth->wait.notice.arrived = arrived;
+        auth->wait.port = request->service->port;
+        auth->wait.may_work = may_work;
+        request->auth = auth;
+    }
+    return auth;
+}
 
 static enum stir_code begin(struct cpsd_request *request, const struct cpsd_route *route,
                             void (*next)(struct cpsd_request *request), struct stir_error *err)
@@ -267,16 +349,12 @@ static enum stir_code begin(struct cpsd_request *request, const struct cpsd_rout
     if (!text.len) {
         return stir_fail(err, STIR_E_UNAUTHORIZED, "the Authorization field is not \"Bearer\" and a token");
     }
-    struct cpsd_auth *auth = calloc(1, sizeof(*auth));
+    struct cpsd_auth *auth = auth_new(request, next, resolve);
     if (!auth) {
         return stir_fail(err, STIR_E_NOMEM, "a token");
     }
-    auth->request = request;
-    auth->next = next;
-    auth->wait.notice.arrived = arrived;
-    auth->wait.port = request->service->port;
-    request->auth = auth;
-    enum stir_code code = stir_token_parse(&auth->token, text.ptr, text.len, &request->service->numbering, err);
+    enum stir_code code =
+        stir_token_parse(&auth->token, text.ptr, text.len, (unsigned)request->service->config->numbers_max_digits, err);
     if (code != STIR_OK) {
         return code;
     }
@@ -292,12 +370,27 @@ static enum stir_code begin(struct cpsd_request *request, const struct cpsd_rout
     return code;
 }
 
+static void begin_list(struct cpsd_request *request, void (*next)(struct cpsd_request *request))
+{
+    struct stir_error err = {0};
+    if (!request->service->auth || !request->service->certs) {
+        (void)stir_fail(&err, STIR_E_CERT, "the client certificate: its TNAuthList is not fetched here");
+        cpsd_problem_error(request, &err);
+    } else if (!auth_new(request, next, resolve_list)) {
+        (void)stir_fail(&err, STIR_E_NOMEM, "the client certificate");
+        cpsd_problem_error(request, &err);
+    } else {
+        resolve_list(request);
+    }
+}
+
 void cpsd_authenticate(struct cpsd_request *request, const struct cpsd_route *route,
                        void (*next)(struct cpsd_request *request))
 {
     struct stir_error err = {0};
     if (!request->fields[CPSD_AUTHORIZATION].len) {
-        next(request);
+        bool elsewhere = request->caller.chain && request->caller.chain->list_urls[0];
+        elsewhere ? begin_list(request, next) : next(request);
     } else if (begin(request, route, next, &err) != STIR_OK) {
         cpsd_auth_refuse(request, &err);
     } else {

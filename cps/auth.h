@@ -6,7 +6,8 @@
 /*
  * Finds out who asks. Calls next(request) with request->caller set, at once or later on the same loop, or answers 401
  * (the credential is no good), 403 (it is good for something else) or 503 itself. A request without an Authorization
- * field goes on at once, with the caller that its connection has.
+ * field goes on at once, with the caller that its connection has, unless that is known by a client certificate whose
+ * TNAuthList is elsewhere (RFC 8226 section 10.1): it is fetched first.
  *
  * A bearer token (ATIS-1000096, ATIS-1000105; common/token.h) is checked in this order, cheap first: structure, times,
  * aud, action, orig, dest and SPC against the path, the digest of the body, the rules for x5u, the certificate chain to

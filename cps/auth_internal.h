@@ -2,16 +2,19 @@
 
 #include "common/token.h"
 #include "cps/auth.h"
+#include "cps/limits.h"
 
 /* Shared by cps/auth*.c and by nobody else. */
 struct cpsd_auth {
     struct cpsd_certs_wait wait; /* first: a notice is its wait is its auth */
     struct cpsd_request *request;
     void (*next)(struct cpsd_request *request);
+    void (*resolve)(struct cpsd_request *request); /* once a certificate is there */
     struct stir_token token;
     bool parsed;
     unsigned waits; /* for certificates, so far */
-    char *copy;     /* what the request's views point to, once it had to wait */
+    struct cpsd_chain_limit limit;
+    char *copy; /* what the request's views point to, once it had to wait */
 };
 
 /* Copies what the request's views, and the token's, point to. False: out of memory. */

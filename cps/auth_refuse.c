@@ -8,14 +8,14 @@
 
 /* ---- what is told to the client ---- */
 
-/* Good for something else: 403. No good: 401. Not to be judged now: 503. */
+/* Good for something else: 403. No good: 401. Cannot be judged now, as when the certificate's host is away: 503. */
 static int status_of(enum stir_code code)
 {
     switch (cpsd_status_of(code)) {
     case 403:
         return 403;
     case 503:
-        return code == STIR_E_NOMEM || code == STIR_E_UNAVAILABLE ? 503 : 401;
+        return 503;
     default:
         return 401;
     }
@@ -53,6 +53,8 @@ static enum cpsd_token_refused reason_of(enum stir_code code)
         {STIR_E_MSGI_MISMATCH, CPSD_TOKEN_DIGEST},
         {STIR_E_X5U, CPSD_TOKEN_X5U},
         {STIR_E_X5U_FETCH, CPSD_TOKEN_FETCH},
+        {STIR_E_CONNECT, CPSD_TOKEN_FETCH},
+        {STIR_E_TIMEOUT, CPSD_TOKEN_FETCH},
         {STIR_E_CERT, CPSD_TOKEN_CERT},
         {STIR_E_KEY, CPSD_TOKEN_CERT},
         {STIR_E_CERT_TIME, CPSD_TOKEN_CERT},
@@ -99,7 +101,17 @@ static void audit(const struct cpsd_request *request, const struct stir_error *e
         {"iss", shown_iss(auth)},
         {"x5u_host", host[0] ? host : NULL},
     };
-    stir_log(request->service->log, STIR_LOG_NOTICE, fields, sizeof(fields) / sizeof(fields[0]), "credential refused");
+    stir_log_limited(request->service->log, "credential refused", STIR_LOG_NOTICE, fields,
+                     sizeof(fields) / sizeof(fields[0]), "credential refused");
+}
+
+/* Seconds for Retry-After: a failed fetch is remembered for negative_s, so an earlier attempt gets the same answer. */
+static unsigned retry_after(const struct cpsd_request *request, int status, enum stir_code code)
+{
+    if (status != 503) {
+        return 0;
+    }
+    return cpsd_certs_host_is_away(code) ? (unsigned)request->service->auth->certs.negative_s : 1;
 }
 
 void cpsd_auth_refuse(struct cpsd_request *request, const struct stir_error *err)
@@ -111,7 +123,7 @@ void cpsd_auth_refuse(struct cpsd_request *request, const struct stir_error *err
     const char *title = stir_strerror(status == 403   ? STIR_E_FORBIDDEN
                                       : status == 503 ? STIR_E_UNAVAILABLE
                                                       : STIR_E_UNAUTHORIZED);
-    cpsd_problem_challenge(request, status, title, err->text, status == 503 ? 1 : 0,
+    cpsd_problem_challenge(request, status, title, err->text, retry_after(request, status, err->code),
                            challenge_of(challenge, sizeof(challenge), status, err->text));
 }
 

@@ -111,6 +111,7 @@ enum stir_code cpsd_auth_rules_new(struct cpsd_auth_rules **out, const struct cp
                                              .timeout_ms = (unsigned)config->auth_x5u_timeout_ms,
                                              .allow_private = config->auth_x5u_allow_private,
                                              .fetch = config->auth_x5u_fetch,
+                                             .urls = &rules->x5u,
                                              .keep_s = config->auth_x5u_keep_s,
                                              .keep_max_s = config->auth_x5u_keep_max_s,
                                              .negative_s = config->auth_x5u_negative_s};

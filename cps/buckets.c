@@ -133,6 +133,20 @@ struct cpsd_spent cpsd_buckets_spend(struct cpsd_buckets *buckets, const struct 
     return spent;
 }
 
+void cpsd_buckets_give_back(struct cpsd_buckets *buckets, const struct cpsd_spend *spend, const char *scope,
+                            int64_t now_us)
+{
+    (void)pthread_mutex_lock(&buckets->lock);
+    for (size_t i = 0; i < spend->count; i++) {
+        const struct cpsd_bucket *bucket = &spend->bucket[i];
+        struct node *node = find(buckets, bucket->name[0] ? "" : scope, bucket->name, now_us);
+        if (node) {
+            node->full_us = later(now_us, node->full_us - cpsd_bucket_token_us(bucket) * bucket->cost);
+        }
+    }
+    (void)pthread_mutex_unlock(&buckets->lock);
+}
+
 void cpsd_buckets_owe(struct cpsd_buckets *buckets, const struct cpsd_bucket *bucket, int64_t now_us)
 {
     int64_t token_us = cpsd_bucket_token_us(bucket);

@@ -9,11 +9,12 @@
  * algorithm: a bucket is one moment, the one at which it will be full again). The same arithmetic is in Redis' script
  * (store_redis_script.c) for buckets that several servers share.
  */
-#define CPSD_BUCKETS_MAX 3
+#define CPSD_BUCKETS_MAX 4
 #define CPSD_BUCKET_NAME 80
+#define CPSD_BUCKET_DEST "dest:"
 
 struct cpsd_bucket {
-    char name[CPSD_BUCKET_NAME]; /* "spc:1234", "net:192.0.2.1", "" for the box's own */
+    char name[CPSD_BUCKET_NAME]; /* "spc:1234", "pair:...", "net:192.0.2.1", "dest:12155551212"; "" for the box's own */
     uint32_t per_s;              /* 1 or more */
     uint32_t burst;              /* 1 or more */
     uint32_t cost;               /* tokens, 1 .. burst */
@@ -43,6 +44,11 @@ void cpsd_buckets_free(struct cpsd_buckets *buckets);
  * has none ("" elsewhere). */
 struct cpsd_spent cpsd_buckets_spend(struct cpsd_buckets *buckets, const struct cpsd_spend *spend, const char *scope,
                                      int64_t now_us);
+
+/* Gives back what cpsd_buckets_spend took with the same arguments, where it was let through. No bucket gets fuller than
+ * full. */
+void cpsd_buckets_give_back(struct cpsd_buckets *buckets, const struct cpsd_spend *spend, const char *scope,
+                            int64_t now_us);
 
 /* Takes bucket->cost tokens from a bucket of that name whether it has them or not; it is short of them for at most
  * CPSD_DEBT_US. */

@@ -37,14 +37,13 @@ void cpsd_caller_set(struct cpsd_caller *caller, enum cpsd_caller_kind kind, str
     caller->chain = stir_chain_ref(chain);
     memcpy(caller->spc, code, n);
     caller->spc[n] = '\0';
+    stir_spc_normalize(caller->spc);
     stir_chain_unref(old);
 }
 
 static bool holds_tn(const struct stir_tnauth *list, const char *tn, const struct stir_numtable *table)
 {
-    struct stir_numtable_row row;
-    return stir_tnauth_has_tn(list, tn) ||
-           (table && stir_numtable_find(table, tn, &row) && stir_tnauth_has_spc(list, row.spc));
+    return stir_tnauth_has_tn(list, tn) || (table && stir_tnauth_holds_tn(list, table, tn));
 }
 
 bool cpsd_caller_holds(const struct cpsd_caller *caller, const struct stir_identity *dest,
@@ -61,5 +60,5 @@ bool cpsd_caller_holds(const struct cpsd_caller *caller, const struct stir_ident
     if (strncmp(dest->text, spc_scheme, sizeof(spc_scheme) - 1) == 0) {
         return stir_tnauth_has_spc(list, dest->text + sizeof(spc_scheme) - 1);
     }
-    return stir_chain_covers(caller->chain, dest, false, NULL, NULL) == STIR_OK;
+    return stir_chain_covers(caller->chain, dest, NULL, NULL, NULL) == STIR_OK;
 }

@@ -20,7 +20,7 @@ struct cpsd_caller {
     enum cpsd_caller_kind kind;
     struct in6_addr address;    /* IPv4 mapped; all zero on a unix socket without an edge's word */
     struct stir_chain *chain;   /* verified; its tnauth is the authority; one reference; NULL for the first two kinds */
-    char spc[STIR_SPC_MAX + 1]; /* acts as this provider; "" if its certificate names none */
+    char spc[STIR_SPC_MAX + 1]; /* acts as this provider, upper case; "" if its certificate names none */
 };
 
 /* Drops the reference; the caller is CPSD_ANYBODY afterwards, from the same address. */

@@ -1,35 +1,17 @@
 #include "cps/certs.h"
 
-#include "common/x5c.h"
-#include "cps/certs_table.h"
+#include "cps/certs_internal.h"
 
+#include <openssl/evp.h>
+#include <openssl/x509.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define JUDGED_S 60      /* a verdict: ends of validity, stale lists and the like show within it */
-#define CONDEMNED_S 10   /* a bad one */
-#define LEAST_KEEP_S 5   /* whatever the server says: those who waited have to get at it */
-#define X5C_KEEP_S 86400 /* what a token brought with it */
-
-struct cpsd_certs {
-    struct cpsd_fetcher *fetcher;
-    uv_mutex_t lock; /* of everything below */
-    struct cpsd_certs_table table;
-    struct cpsd_certs_dir dir;
-    struct cpsd_certs_stats stats;
-};
-
-/* A fetch under way; its entry stays meanwhile. */
-struct fetch {
-    struct cpsd_certs *certs;
-    struct cpsd_certs_entry *entry;
-    struct cpsd_trusted *trusted; /* that of who came first: mostly that of the others, too */
-    int64_t now;
-    int64_t keep_s, keep_max_s, negative_s;
-};
+#define JUDGED_S 60 /* a verdict: ends of validity, stale lists and the like show within it */
+#define RENEW_S 10  /* a URL is asked again for a chain that is cached at most once in this time */
 
 enum stir_code cpsd_certs_new(struct cpsd_certs **out, struct cpsd_fetcher *fetcher, size_t entries,
-                              struct stir_error *err)
+                              const struct stir_log *log, struct stir_error *err)
 {
     struct cpsd_certs *certs = calloc(1, sizeof(*certs));
     if (!certs || !cpsd_certs_table_init(&certs->table, entries) || uv_mutex_init(&certs->lock) < 0) {
@@ -40,6 +22,7 @@ enum stir_code cpsd_certs_new(struct cpsd_certs **out, struct cpsd_fetcher *fetc
         return stir_fail(err, STIR_E_NOMEM, "the cache of certificates");
     }
     certs->fetcher = fetcher;
+    certs->log = log;
     *out = certs;
     return STIR_OK;
 }
@@ -87,16 +70,41 @@ static int64_t least(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* Under the lock. */
-static void judge(struct cpsd_certs *certs, struct cpsd_certs_entry *entry, const struct cpsd_trusted *trusted,
-                  int64_t now, enum stir_code code, const struct stir_error *error)
+/* SHA-256 over those of the certificates that were used. */
+static enum stir_code identify(uint8_t id[CPSD_CERTS_ID], const struct stir_chain *chain,
+                               const struct stir_chain_used *used, struct stir_error *err)
 {
+    uint8_t digests[STIR_CHAIN_MAX][EVP_MAX_MD_SIZE] = {{0}};
+    bool good = true;
+    for (size_t i = 0; good && i < used->count; i++) {
+        good = X509_digest(chain->certs[used->index[i]], EVP_sha256(), digests[i], NULL) == 1;
+    }
+    good = good && EVP_Digest(digests, sizeof(digests), id, NULL, EVP_sha256(), NULL) == 1;
+    return good ? STIR_OK : stir_fail_openssl(err, STIR_E_CRYPTO, "SHA-256 failed");
+}
+
+void cpsd_certs_try(struct cpsd_certs_verdict *out, const struct cpsd_trusted *trusted, const struct stir_chain *chain,
+                    int64_t now)
+{
+    *out = (struct cpsd_certs_verdict){.code = STIR_OK, .used = {.lacks = -1}};
+    out->code = cpsd_trusted_verify_path(trusted, chain, now, &out->used, &out->error);
+    if (out->code == STIR_OK) {
+        out->code = identify(out->id, chain, &out->used, &out->error);
+    }
+}
+
+void cpsd_certs_judge(struct cpsd_certs *certs, struct cpsd_certs_entry *entry, const struct cpsd_trusted *trusted,
+                      int64_t now, const struct cpsd_certs_verdict *verdict)
+{
+    bool good = verdict->code == STIR_OK;
     entry->generation = trusted ? trusted->generation : 0;
-    entry->error = *error;
-    entry->error.code = code;
-    entry->judged_until = code == STIR_OK ? least(now + JUDGED_S, entry->chain->not_after) : now + CONDEMNED_S;
+    entry->error = verdict->error;
+    entry->error.code = verdict->code;
+    entry->judged_until = good ? least(now + JUDGED_S, entry->chain->not_after) : now + CPSD_CERTS_CONDEMNED_S;
+    entry->used = verdict->used;
     certs->stats.verifications++;
-    cpsd_certs_table_move(&certs->table, entry, code == STIR_OK ? CPSD_CERTS_GOOD : CPSD_CERTS_OTHERS);
+    cpsd_certs_table_identify(&certs->table, entry, verdict->id);
+    cpsd_certs_table_move(&certs->table, entry, good ? entry->list : CPSD_CERTS_OTHERS);
 }
 
 static bool is_judged(const struct cpsd_certs_entry *entry, const struct cpsd_trusted *trusted, int64_t now)
@@ -104,9 +112,31 @@ static bool is_judged(const struct cpsd_certs_entry *entry, const struct cpsd_tr
     return entry->generation != 0 && trusted && entry->generation == trusted->generation && now <= entry->judged_until;
 }
 
-static enum cpsd_certs_found give(struct stir_chain **out, const struct cpsd_certs_entry *entry, struct stir_error *err)
+bool cpsd_certs_may_work(const struct cpsd_certs_entry *entry, const struct cpsd_certs_ask *ask, struct stir_error *err)
 {
+    struct cpsd_certs_wait *wait = ask->wait;
+    if ((entry && entry->list == CPSD_CERTS_GOOD) || !wait->may_work || wait->may_work(wait)) {
+        return true;
+    }
+    (void)stir_fail(err, STIR_E_UNAVAILABLE, "more certificates that are not known as good than the limit allows");
+    return false;
+}
+
+enum cpsd_certs_found cpsd_certs_look(struct cpsd_certs *certs, const struct cpsd_certs_entry *entry,
+                                      struct stir_chain **out, struct stir_chain **unjudged,
+                                      const struct cpsd_certs_ask *ask, struct stir_error *err)
+{
+    ask->wait->unproved |= entry->list != CPSD_CERTS_GOOD;
+    if (entry->state == CPSD_CERTS_READY && !is_judged(entry, ask->trusted, ask->now)) {
+        if (!cpsd_certs_may_work(entry, ask, err)) {
+            return CPSD_CERTS_FAILED;
+        }
+        *unjudged = stir_chain_ref(entry->chain);
+        return CPSD_CERTS_LATER;
+    }
+    certs->stats.hits++;
     if (entry->error.code == STIR_OK) {
+        ask->wait->lacks = entry->used.lacks;
         *out = stir_chain_ref(entry->chain);
         return CPSD_CERTS_FOUND;
     }
@@ -116,162 +146,31 @@ static enum cpsd_certs_found give(struct stir_chain **out, const struct cpsd_cer
     return CPSD_CERTS_FAILED;
 }
 
-/* A chain that has no verdict: outside the lock it gets one. Takes over the reference. */
-static enum cpsd_certs_found verify(struct cpsd_certs *certs, struct stir_chain **out, struct stir_chain *chain,
-                                    const void *key, size_t n, const struct cpsd_trusted *trusted, int64_t now,
-                                    struct stir_error *err)
+enum cpsd_certs_found cpsd_certs_verify(struct cpsd_certs *certs, struct stir_chain **out, struct stir_chain *chain,
+                                        struct stir_view key, const struct cpsd_certs_ask *ask, struct stir_error *err)
 {
-    struct stir_error error = {0};
-    enum stir_code code = cpsd_trusted_verify(trusted, chain, now, &error);
+    struct cpsd_certs_verdict verdict;
+    cpsd_certs_try(&verdict, ask->trusted, chain, ask->now);
     uv_mutex_lock(&certs->lock);
-    struct cpsd_certs_entry *entry = cpsd_certs_table_find(&certs->table, key, n);
+    struct cpsd_certs_entry *entry = cpsd_certs_table_find(&certs->table, key.ptr, key.len);
     if (entry && entry->state == CPSD_CERTS_READY && entry->chain == chain) {
-        judge(certs, entry, trusted, now, code, &error);
+        cpsd_certs_judge(certs, entry, ask->trusted, ask->now, &verdict);
     }
     uv_mutex_unlock(&certs->lock);
-    if (code == STIR_OK) {
+    if (verdict.code == STIR_OK) {
+        ask->wait->lacks = verdict.used.lacks;
         *out = chain;
         return CPSD_CERTS_FOUND;
     }
     stir_chain_unref(chain);
     if (err) {
-        *err = error;
-        err->code = code;
+        *err = verdict.error;
+        err->code = verdict.code;
     }
     return CPSD_CERTS_FAILED;
 }
 
-/* ---- what comes in ---- */
-
-/* Under the lock: everybody who waits is told. */
-static void wake(struct cpsd_certs_entry *entry)
-{
-    while (entry->waits) {
-        struct cpsd_certs_wait *wait = entry->waits;
-        entry->waits = wait->next;
-        if (wait->next) {
-            wait->next->link = &entry->waits;
-        }
-        wait->link = NULL;
-        cpsd_port_send(wait->port, &wait->notice);
-    }
-}
-
-static void put_chain(struct cpsd_certs_entry *entry, struct stir_chain *chain, int64_t now, int64_t seconds)
-{
-    stir_chain_unref(entry->chain);
-    entry->chain = chain;
-    entry->state = CPSD_CERTS_READY;
-    entry->generation = 0;
-    entry->fetched_at = now;
-    entry->until = now + seconds;
-    if (chain->not_after > now) {
-        entry->until = least(entry->until, chain->not_after);
-    }
-    if (entry->until < now + LEAST_KEEP_S) {
-        entry->until = now + LEAST_KEEP_S;
-    }
-}
-
-/* A host that is away for a while does not take its certificates with it: revocation lists say what is revoked. */
-static void put_failure(struct cpsd_certs *certs, struct cpsd_certs_entry *entry, const struct fetch *fetch,
-                        const struct stir_error *error)
-{
-    certs->stats.failures++;
-    entry->until = fetch->now + (fetch->negative_s > LEAST_KEEP_S ? fetch->negative_s : LEAST_KEEP_S);
-    if (entry->chain && error->code == STIR_E_X5U_FETCH && entry->fetched_at + fetch->keep_max_s > fetch->now) {
-        entry->state = CPSD_CERTS_READY;
-        return;
-    }
-    stir_chain_unref(entry->chain);
-    entry->chain = NULL;
-    entry->state = CPSD_CERTS_BAD;
-    entry->error = *error;
-    cpsd_certs_table_move(&certs->table, entry, CPSD_CERTS_OTHERS);
-}
-
-static enum stir_code read_answer(struct stir_chain **out, const struct cpsd_fetch_result *result,
-                                  struct stir_error *err)
-{
-    enum stir_code code = result->error.code;
-    if (code == STIR_OK && result->status != 200) {
-        return stir_fail(err, STIR_E_X5U_FETCH, "x5u: the server answered %d", result->status);
-    }
-    if (code != STIR_OK) {
-        bool kept = code == STIR_E_X5U || code == STIR_E_NOMEM || code == STIR_E_UNAVAILABLE;
-        return stir_fail(err, kept ? code : STIR_E_X5U_FETCH, "x5u: %s", result->error.text);
-    }
-    code = stir_chain_parse(out, result->body.ptr, result->body.len, err);
-    return code == STIR_OK ? code : stir_fail_prefix(err, code == STIR_E_NOMEM ? code : STIR_E_CERT, "x5u");
-}
-
-/* On the fetcher's thread. */
-static void fetched(void *arg, const struct cpsd_fetch_result *result)
-{
-    struct fetch *fetch = arg;
-    struct cpsd_certs *certs = fetch->certs;
-    struct stir_chain *chain = NULL;
-    struct stir_error error = {0}, verdict = {0};
-    enum stir_code code = read_answer(&chain, result, &error);
-    enum stir_code judged = code == STIR_OK ? cpsd_trusted_verify(fetch->trusted, chain, fetch->now, &verdict) : code;
-    int64_t seconds = result->max_age_s >= 0 ? least(result->max_age_s, fetch->keep_max_s) : fetch->keep_s;
-    uv_mutex_lock(&certs->lock);
-    if (code == STIR_OK) {
-        put_chain(fetch->entry, chain, fetch->now, seconds);
-        judge(certs, fetch->entry, fetch->trusted, fetch->now, judged, &verdict);
-    } else {
-        put_failure(certs, fetch->entry, fetch, &error);
-    }
-    wake(fetch->entry);
-    uv_mutex_unlock(&certs->lock);
-    cpsd_trusted_unref(fetch->trusted);
-    free(fetch);
-}
-
 /* ---- getting ---- */
-
-/* Begins a fetch into an entry, a new one or one whose time is over. Under the lock. */
-static enum stir_code begin_fetch(struct cpsd_certs *certs, struct cpsd_certs_entry **entry, const char *url,
-                                  const struct cpsd_trusted *trusted, int64_t now, const struct cpsd_certs_rules *rules,
-                                  struct stir_error *err)
-{
-    if (!rules->fetch) {
-        return stir_fail(err, STIR_E_X5U_FETCH, "x5u: certificates are not fetched, and the directory lacks this one");
-    }
-    struct fetch *fetch = calloc(1, sizeof(*fetch));
-    struct cpsd_certs_entry *into = *entry;
-    if (fetch && !into) {
-        into = cpsd_certs_table_add(&certs->table, url, strlen(url));
-    }
-    if (!fetch || !into) {
-        free(fetch);
-        return stir_fail(err, STIR_E_NOMEM, "a certificate");
-    }
-    *fetch = (struct fetch){.certs = certs,
-                            .entry = into,
-                            .trusted = cpsd_trusted_ref((struct cpsd_trusted *)(uintptr_t)trusted),
-                            .now = now,
-                            .keep_s = rules->keep_s,
-                            .keep_max_s = rules->keep_max_s,
-                            .negative_s = rules->negative_s};
-    const struct cpsd_fetch_request request = {
-        .url = url,
-        .fields = {"Accept: application/pem-certificate-chain, application/pkix-cert;q=0.8, */*;q=0.5"},
-        .max_bytes = STIR_CHAIN_OCTETS,
-        .timeout_ms = rules->timeout_ms,
-        .public_only = !rules->allow_private,
-        .ca_file = rules->ca_file};
-    enum stir_code code = cpsd_fetch(NULL, certs->fetcher, NULL, &request, fetched, fetch, err);
-    if (code != STIR_OK) {
-        cpsd_trusted_unref(fetch->trusted);
-        free(fetch);
-        return code;
-    }
-    into->state = CPSD_CERTS_FETCHING;
-    certs->stats.fetches++;
-    *entry = into;
-    return STIR_OK;
-}
 
 static void add_wait(struct cpsd_certs_entry *entry, struct cpsd_certs_wait *wait)
 {
@@ -283,34 +182,198 @@ static void add_wait(struct cpsd_certs_entry *entry, struct cpsd_certs_wait *wai
     entry->waits = wait;
 }
 
-/* What the directory has for a URL comes into the cache; NULL: nothing. Under the lock. */
-static struct cpsd_certs_entry *from_dir(struct cpsd_certs *certs, struct cpsd_certs_entry *entry, const char *url,
-                                         int64_t now)
+/* A chain that the directory has, or the wanted one with a TNAuthList that the directory has, as a new reference. NULL:
+ * it has none, or one that cannot be read. */
+static struct stir_chain *find_in_dir(const struct cpsd_certs_dir *dir, const struct cpsd_certs_wanted *wanted)
 {
-    struct stir_chain *chain = cpsd_certs_dir_find(&certs->dir, url);
+    struct stir_chain *chain = NULL;
+    const struct cpsd_certs_file *file = cpsd_certs_dir_find(dir, wanted->url);
+    if (file && !wanted->list_of && file->chain) {
+        return stir_chain_ref(file->chain);
+    }
+    if (file && wanted->list_of && !file->chain &&
+        stir_chain_with_list(&chain, wanted->list_of, wanted->list_index, file->list.ptr, file->list.len, NULL) ==
+            STIR_OK) {
+        return chain;
+    }
+    return NULL;
+}
+
+/* What the directory has for a URL comes into the cache; NULL: nothing. Under the lock. */
+static struct cpsd_certs_entry *from_dir(struct cpsd_certs *certs, struct cpsd_certs_entry *entry,
+                                         const struct cpsd_certs_wanted *wanted, int64_t now)
+{
+    struct stir_chain *chain = find_in_dir(&certs->dir, wanted);
     if (!chain) {
         return NULL;
     }
-    entry = entry ? entry : cpsd_certs_table_add(&certs->table, url, strlen(url));
+    entry = entry ? entry : cpsd_certs_table_add(&certs->table, wanted->key.ptr, wanted->key.len);
     if (entry) {
-        put_chain(entry, stir_chain_ref(chain), now, 0);
+        cpsd_certs_put_chain(certs, entry, chain, now, 0, 0);
         entry->until = INT64_MAX; /* until the directory is read again */
         entry->from_dir = true;
+    } else {
+        stir_chain_unref(chain);
     }
     return entry;
 }
 
-/* What an entry amounts to. CPSD_CERTS_LATER with *unjudged set: its chain needs a verdict. Under the lock. */
-static enum cpsd_certs_found look(struct cpsd_certs *certs, const struct cpsd_certs_entry *entry,
-                                  struct stir_chain **out, struct stir_chain **unjudged,
-                                  const struct cpsd_trusted *trusted, int64_t now, struct stir_error *err)
+/* What the cache has under a key, or a fetch of it. */
+static enum cpsd_certs_found get(struct cpsd_certs *certs, struct stir_chain **out,
+                                 const struct cpsd_certs_wanted *wanted, const struct cpsd_certs_ask *ask,
+                                 struct stir_error *err)
 {
-    if (entry->state == CPSD_CERTS_READY && !is_judged(entry, trusted, now)) {
-        *unjudged = stir_chain_ref(entry->chain);
+    struct stir_view key = wanted->key;
+    struct stir_chain *unjudged = NULL;
+    struct cpsd_certs_wait *wait = ask->wait;
+    enum cpsd_certs_found found = CPSD_CERTS_LATER;
+    uv_mutex_lock(&certs->lock);
+    struct cpsd_certs_entry *entry = cpsd_certs_table_find(&certs->table, key.ptr, key.len);
+    if (!wait->since) {
+        wait->since = ++certs->moments;
+    }
+    bool kept = entry && (!entry->once_from || wait->since < entry->once_from);
+    bool usable = kept && entry->state != CPSD_CERTS_FETCHING && ask->now <= entry->until;
+    bool coming = entry && !usable && cpsd_certs_is_awaited(entry);
+    struct cpsd_certs_entry *good = usable ? entry : NULL;
+    if (!coming && !good) {
+        good = from_dir(certs, entry, wanted, ask->now);
+    }
+    if (good) {
+        found = cpsd_certs_look(certs, good, out, &unjudged, ask, err);
+    } else if (!coming && (!cpsd_certs_may_work(entry, ask, err) ||
+                           cpsd_certs_fetch(certs, &entry, wanted, ask, err) != STIR_OK)) {
+        found = CPSD_CERTS_FAILED;
+    } else {
+        add_wait(entry, wait);
+    }
+    uv_mutex_unlock(&certs->lock);
+    return unjudged ? cpsd_certs_verify(certs, out, unjudged, key, ask, err) : found;
+}
+
+/* What a chain with the TNAuthList of certificate i is known by. */
+struct list_key {
+    uint8_t octets[1 + STIR_CHAIN_LIST_KEY];
+};
+
+static bool key_of_list(struct list_key *key, const struct stir_chain *chain, size_t i)
+{
+    key->octets[0] = '@';
+    return stir_chain_list_key(key->octets + 1, chain, i);
+}
+
+/* The chain with one more TNAuthList: that of certificate i. */
+static enum cpsd_certs_found get_list(struct cpsd_certs *certs, struct stir_chain **out, struct stir_chain *chain,
+                                      size_t i, const struct cpsd_certs_ask *ask, struct stir_error *err)
+{
+    static const struct stir_x5u_rules usual = {.port_count = 0};
+    struct list_key key;
+    if (!key_of_list(&key, chain, i)) {
+        (void)stir_fail_openssl(err, STIR_E_CRYPTO, "SHA-256 failed");
+        return CPSD_CERTS_FAILED;
+    }
+    if (stir_x5u_check(ask->rules->urls ? ask->rules->urls : &usual, chain->list_urls[i], err) != STIR_OK) {
+        (void)stir_fail_prefix(err, STIR_E_X5U, "TNAuthList");
+        return CPSD_CERTS_FAILED;
+    }
+    const struct cpsd_certs_wanted wanted = {.key = stir_view((const char *)key.octets, sizeof(key.octets)),
+                                             .url = chain->list_urls[i],
+                                             .list_of = chain,
+                                             .list_index = i};
+    return get(certs, out, &wanted, ask, err);
+}
+
+enum cpsd_certs_found cpsd_certs_complete(struct cpsd_certs *certs, struct stir_chain **out, struct stir_chain *chain,
+                                          const struct cpsd_certs_ask *ask, struct stir_error *err)
+{
+    enum cpsd_certs_found found = CPSD_CERTS_FOUND;
+    /* As a rule each round adds one list. */
+    for (size_t i = 0; found == CPSD_CERTS_FOUND && ask->wait->lacks >= 0; i++) {
+        struct stir_chain *more = NULL;
+        size_t lacks = (size_t)ask->wait->lacks;
+        if (i == STIR_CHAIN_MAX) {
+            (void)stir_fail(err, STIR_E_UNAVAILABLE, "TNAuthList: the certificates were judged anew meanwhile");
+            found = CPSD_CERTS_FAILED;
+        } else {
+            found = get_list(certs, &more, chain, lacks, ask, err);
+        }
+        stir_chain_unref(chain);
+        chain = more;
+    }
+    if (found == CPSD_CERTS_FOUND) {
+        *out = chain;
+    }
+    return found;
+}
+
+/* ---- renewing ---- */
+
+/* True for faults that a later chain at the same URL may not have. */
+static bool is_of_chain(enum stir_code code)
+{
+    return code == STIR_E_SIGNATURE || code == STIR_E_KEY || (code >= STIR_E_CERT && code <= STIR_E_CERT_CONSTRAINT);
+}
+
+/* Finds out what is known of a later chain than `tried` (NULL: than one that was not trusted). *again: nothing, and the
+ * URL may be asked. Under the lock. */
+static enum cpsd_certs_found look_for_later(const struct cpsd_certs_entry *entry, const struct stir_chain *tried,
+                                            int64_t now, bool *again, struct stir_error *failure)
+{
+    *again = false;
+    if (!entry || entry->from_dir) {
+        return CPSD_CERTS_FAILED; /* it made room for others, or whoever runs the server reads the directory again */
+    }
+    if (cpsd_certs_is_awaited(entry)) {
         return CPSD_CERTS_LATER;
     }
-    certs->stats.hits++;
-    return give(out, entry, err);
+    if (entry->state == CPSD_CERTS_BAD || (tried && !cpsd_certs_is_same(entry->chain, tried))) {
+        return CPSD_CERTS_FOUND; /* cpsd_certs_get tells */
+    }
+    *again = now < entry->asked || now - entry->asked >= RENEW_S;
+    *failure = entry->renewal;
+    return CPSD_CERTS_FAILED;
+}
+
+static enum cpsd_certs_found renew(struct cpsd_certs *certs, const struct stir_chain *tried, const char *url,
+                                   const struct cpsd_certs_ask *ask, struct stir_error *failure)
+{
+    const struct cpsd_certs_wanted wanted = {.key = stir_view_str(url), .url = url, .renew = true};
+    bool again;
+    *failure = (struct stir_error){0};
+    if (!ask->rules->fetch) {
+        return CPSD_CERTS_FAILED;
+    }
+    uv_mutex_lock(&certs->lock);
+    struct cpsd_certs_entry *entry = cpsd_certs_table_find(&certs->table, url, strlen(url));
+    enum cpsd_certs_found found = look_for_later(entry, tried, ask->now, &again, failure);
+    if (again && cpsd_certs_may_work(entry, ask, NULL) &&
+        cpsd_certs_fetch(certs, &entry, &wanted, ask, failure) == STIR_OK) {
+        found = CPSD_CERTS_LATER;
+    }
+    if (found == CPSD_CERTS_LATER) {
+        add_wait(entry, ask->wait);
+    }
+    uv_mutex_unlock(&certs->lock);
+    return found;
+}
+
+enum cpsd_certs_found cpsd_certs_renew(struct cpsd_certs *certs, const struct stir_chain *tried, const char *url,
+                                       const struct cpsd_trusted *trusted, int64_t now,
+                                       const struct cpsd_certs_rules *rules, struct cpsd_certs_wait *wait,
+                                       struct stir_error *err)
+{
+    struct stir_error failure = {0};
+    const struct cpsd_certs_ask ask = {.trusted = trusted, .now = now, .rules = rules, .wait = wait};
+    if (!url || !is_of_chain(err->code)) {
+        return CPSD_CERTS_FAILED;
+    }
+    enum cpsd_certs_found found = renew(certs, tried, url, &ask, &failure);
+    if (found == CPSD_CERTS_FAILED && failure.code != STIR_OK) {
+        /* Nobody knows what the certificate is now. */
+        (void)stir_fail(err, failure.code, "not verified with the certificate that was cached; the current one: %s",
+                        failure.text);
+    }
+    return found;
 }
 
 enum cpsd_certs_found cpsd_certs_get(struct cpsd_certs *certs, struct stir_chain **out, const char *url,
@@ -318,25 +381,20 @@ enum cpsd_certs_found cpsd_certs_get(struct cpsd_certs *certs, struct stir_chain
                                      const struct cpsd_certs_rules *rules, struct cpsd_certs_wait *wait,
                                      struct stir_error *err)
 {
-    size_t n = strlen(url);
-    struct stir_chain *unjudged = NULL;
-    enum cpsd_certs_found found = CPSD_CERTS_LATER;
-    uv_mutex_lock(&certs->lock);
-    struct cpsd_certs_entry *entry = cpsd_certs_table_find(&certs->table, url, n);
-    bool coming = entry && entry->state == CPSD_CERTS_FETCHING;
-    struct cpsd_certs_entry *good = entry && !coming && now <= entry->until ? entry : NULL;
-    if (!coming && !good) {
-        good = from_dir(certs, entry, url, now);
+    struct stir_chain *chain = NULL;
+    struct stir_error cause = {0}, failure = {0};
+    const struct cpsd_certs_ask ask = {.trusted = trusted, .now = now, .rules = rules, .wait = wait};
+    const struct cpsd_certs_wanted wanted = {.key = stir_view_str(url), .url = url};
+    wait->unproved = false;
+    enum cpsd_certs_found found = get(certs, &chain, &wanted, &ask, &cause);
+    if (found == CPSD_CERTS_FAILED && is_of_chain(cause.code) &&
+        renew(certs, NULL, url, &ask, &failure) == CPSD_CERTS_LATER) {
+        return CPSD_CERTS_LATER; /* a certificate that was revoked, say, has been replaced at its URL */
     }
-    if (good) {
-        found = look(certs, good, out, &unjudged, trusted, now, err);
-    } else if (!coming && begin_fetch(certs, &entry, url, trusted, now, rules, err) != STIR_OK) {
-        found = CPSD_CERTS_FAILED;
-    } else {
-        add_wait(entry, wait);
+    if (found == CPSD_CERTS_FAILED && err) {
+        *err = cause;
     }
-    uv_mutex_unlock(&certs->lock);
-    return unjudged ? verify(certs, out, unjudged, url, n, trusted, now, err) : found;
+    return found == CPSD_CERTS_FOUND ? cpsd_certs_complete(certs, out, chain, &ask, err) : found;
 }
 
 void cpsd_certs_leave(struct cpsd_certs *certs, struct cpsd_certs_wait *wait)
@@ -354,58 +412,51 @@ void cpsd_certs_leave(struct cpsd_certs *certs, struct cpsd_certs_wait *wait)
     uv_mutex_unlock(&certs->lock);
 }
 
-/* Reads what the token brought and puts it under its key, with an error if it cannot be read. */
-static struct stir_chain *keep_x5c(struct cpsd_certs *certs, const void *key, size_t n, const json_t *x5c, int64_t now,
-                                   struct stir_error *err)
+enum cpsd_certs_found cpsd_certs_with_list(struct cpsd_certs *certs, struct stir_chain **out, struct stir_chain *chain,
+                                           const struct cpsd_trusted *trusted, int64_t now,
+                                           const struct cpsd_certs_rules *rules, struct cpsd_certs_wait *wait,
+                                           struct stir_error *err)
 {
-    struct stir_chain *chain = NULL;
-    struct stir_error error = {0};
-    enum stir_code code = stir_x5c_parse(&chain, x5c, &error);
-    uv_mutex_lock(&certs->lock);
-    struct cpsd_certs_entry *entry = cpsd_certs_table_find(&certs->table, key, n);
-    entry = entry ? entry : cpsd_certs_table_add(&certs->table, key, n);
-    if (entry && chain) {
-        put_chain(entry, stir_chain_ref(chain), now, X5C_KEEP_S);
-    } else if (entry) {
-        entry->error = error;
-        entry->error.code = code;
-        entry->until = now + CONDEMNED_S;
-    }
-    uv_mutex_unlock(&certs->lock);
-    if (!chain && err) {
-        *err = error;
-    }
-    return chain;
+    const struct cpsd_certs_ask ask = {.trusted = trusted, .now = now, .rules = rules, .wait = wait};
+    wait->unproved = false;
+    wait->lacks = chain->list_urls[0] ? 0 : -1; /* the leaf's comes first; the answer tells which comes next */
+    return cpsd_certs_complete(certs, out, stir_chain_ref(chain), &ask, err);
 }
 
-enum cpsd_certs_found cpsd_certs_get_x5c(struct cpsd_certs *certs, struct stir_chain **out, const json_t *x5c,
-                                         const struct cpsd_trusted *trusted, int64_t now, struct stir_error *err)
+/* What was fetched to complete the chain is known as good, too. Under the lock. */
+static void prove_lists(struct cpsd_certs *certs, const struct stir_chain *chain)
 {
-    uint8_t key[1 + 32] = {'#'};
-    struct stir_chain *unjudged = NULL;
-    enum cpsd_certs_found found = CPSD_CERTS_LATER;
-    if (stir_x5c_digest(key + 1, x5c, err) != STIR_OK) {
-        return CPSD_CERTS_FAILED;
+    struct list_key key;
+    for (size_t i = 0; i < chain->count; i++) {
+        bool may_have_been_added = i == 0 || chain->lists[i].count || chain->lists[i].skipped;
+        if (may_have_been_added && key_of_list(&key, chain, i)) {
+            cpsd_certs_prove_entry(certs, cpsd_certs_table_find(&certs->table, key.octets, sizeof(key.octets)), chain);
+        }
+    }
+}
+
+void cpsd_certs_prove(struct cpsd_certs *certs, const struct stir_chain *chain, const char *url, const json_t *x5c,
+                      const struct cpsd_certs_wait *wait)
+{
+    if (!wait->unproved) {
+        return;
     }
     uv_mutex_lock(&certs->lock);
-    struct cpsd_certs_entry *entry = cpsd_certs_table_find(&certs->table, key, sizeof(key));
-    if (entry && now <= entry->until) {
-        found = look(certs, entry, out, &unjudged, trusted, now, err);
+    prove_lists(certs, chain);
+    if (url) {
+        cpsd_certs_prove_entry(certs, cpsd_certs_table_find(&certs->table, url, strlen(url)), chain);
     }
     uv_mutex_unlock(&certs->lock);
-    if (found != CPSD_CERTS_LATER) {
-        return found;
+    if (!url) {
+        cpsd_certs_prove_x5c(certs, chain, x5c);
     }
-    if (!unjudged) {
-        unjudged = keep_x5c(certs, key, sizeof(key), x5c, now, err);
-    }
-    return unjudged ? verify(certs, out, unjudged, key, sizeof(key), trusted, now, err) : CPSD_CERTS_FAILED;
 }
 
 void cpsd_certs_stats(struct cpsd_certs *certs, struct cpsd_certs_stats *out)
 {
     uv_mutex_lock(&certs->lock);
     *out = certs->stats;
-    out->held = certs->table.count[CPSD_CERTS_GOOD] + certs->table.count[CPSD_CERTS_OTHERS];
+    out->good = certs->table.count[CPSD_CERTS_GOOD];
+    out->held = out->good + certs->table.count[CPSD_CERTS_OTHERS];
     uv_mutex_unlock(&certs->lock);
 }

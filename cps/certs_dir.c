@@ -16,15 +16,41 @@ void cpsd_certs_dir_clear(struct cpsd_certs_dir *dir)
     for (size_t i = 0; i < dir->count; i++) {
         free(dir->files[i].name);
         stir_chain_unref(dir->files[i].chain);
+        stir_buf_free(&dir->files[i].list);
     }
     free(dir->files);
     *dir = (struct cpsd_certs_dir){0};
 }
 
+/* True for a TNAuthList (RFC 8226 section 10.1) as a host would serve it. No certificate can be read as one. */
+static bool is_tn_list(const struct stir_buf *der)
+{
+    struct stir_tnauth list = {0};
+    bool is_list = stir_tnauth_parse(&list, (const uint8_t *)(der->ptr ? der->ptr : ""), der->len, NULL) == STIR_OK;
+    stir_tnauth_clear(&list);
+    return is_list;
+}
+
+/* Reads a file that stands for what a host serves: a certificate chain, or a TNAuthList. */
+static enum stir_code read_file(struct cpsd_certs_file *out, const char *path, struct stir_error *err)
+{
+    struct stir_buf text = {.limit = STIR_CHAIN_FILE_OCTETS};
+    enum stir_code code = stir_read_file(&text, path, STIR_CHAIN_FILE_OCTETS, err);
+    if (code == STIR_OK && is_tn_list(&text)) {
+        out->list = text;
+        return STIR_OK;
+    }
+    if (code == STIR_OK) {
+        code = stir_chain_parse(&out->chain, text.ptr ? text.ptr : "", text.len, err);
+        code = code == STIR_OK ? code : stir_fail_prefix(err, code, "%s", path);
+    }
+    stir_buf_free(&text);
+    return code;
+}
+
 static enum stir_code add_file(struct cpsd_certs_dir *dir, const char *path, const char *name, struct stir_error *err)
 {
-    struct stir_buf text = {.limit = STIR_CHAIN_OCTETS};
-    struct stir_chain *chain = NULL;
+    struct cpsd_certs_file file = {.name = NULL};
     if (dir->count == FILES_MAX) {
         return stir_fail(err, STIR_E_TOO_BIG, "more than %d files", FILES_MAX);
     }
@@ -33,21 +59,13 @@ static enum stir_code add_file(struct cpsd_certs_dir *dir, const char *path, con
         return stir_fail(err, STIR_E_NOMEM, "certificates");
     }
     dir->files = more;
-    enum stir_code code = stir_read_file(&text, path, STIR_CHAIN_OCTETS, err);
-    if (code == STIR_OK) {
-        code = stir_chain_parse(&chain, text.ptr ? text.ptr : "", text.len, err);
-        code = code == STIR_OK ? code : stir_fail_prefix(err, code, "%s", path);
+    enum stir_code code = read_file(&file, path, err);
+    if (code != STIR_OK) {
+        return code;
     }
-    stir_buf_free(&text);
-    char *copy = code == STIR_OK ? strdup(name) : NULL;
-    if (code == STIR_OK && !copy) {
-        stir_chain_unref(chain);
-        code = stir_fail(err, STIR_E_NOMEM, "certificates");
-    }
-    if (code == STIR_OK) {
-        dir->files[dir->count++] = (struct cpsd_certs_file){.name = copy, .chain = chain};
-    }
-    return code;
+    file.name = strdup(name);
+    dir->files[dir->count++] = file;
+    return file.name ? STIR_OK : stir_fail(err, STIR_E_NOMEM, "certificates");
 }
 
 static int compare_files(const void *a, const void *b)
@@ -90,7 +108,7 @@ enum stir_code cpsd_certs_dir_read(struct cpsd_certs_dir *out, const char *path,
     return STIR_OK;
 }
 
-struct stir_chain *cpsd_certs_dir_find(const struct cpsd_certs_dir *dir, const char *url)
+const struct cpsd_certs_file *cpsd_certs_dir_find(const struct cpsd_certs_dir *dir, const char *url)
 {
     char hashed[STIR_X5U_HASHED_NAME], plain[256];
     const struct cpsd_certs_file *file = NULL;
@@ -100,5 +118,5 @@ struct stir_chain *cpsd_certs_dir_find(const struct cpsd_certs_dir *dir, const c
     if (dir->count && !file && stir_x5u_plain_name(plain, sizeof(plain), url)) {
         file = bsearch(plain, dir->files, dir->count, sizeof(*dir->files), compare_name);
     }
-    return file ? file->chain : NULL;
+    return file;
 }

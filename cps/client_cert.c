@@ -48,7 +48,11 @@ static enum stir_code read_chain(struct stir_chain **out, const unsigned char *d
             return stir_fail(err, STIR_E_CERT, "not a certificate");
         }
     }
-    return stir_chain_from_der(out, certs, count, err);
+    enum stir_code code = stir_chain_from_der(out, certs, count, err);
+    if (code == STIR_OK) {
+        (*out)->from = STIR_CHAIN_FILE;
+    }
+    return code;
 }
 
 /* An extendedKeyUsage, where there is one, has to allow for clients. */
@@ -72,12 +76,21 @@ void cpsd_client_cert_read(struct cpsd_client_cert *shown, const void *der, size
     }
 }
 
+/* The verdict was made with this trust, and is not too old. */
+static bool is_judged(const struct cpsd_client_cert *shown, const struct cpsd_trusted *trusted, int64_t now)
+{
+    return trusted && shown->generation && shown->generation == trusted->generation && now < shown->judged_until;
+}
+
+bool cpsd_client_cert_is_good(const struct cpsd_client_cert *shown, const struct cpsd_trusted *trusted, int64_t now)
+{
+    return shown->chain && shown->refused.code == STIR_OK && is_judged(shown, trusted, now);
+}
+
 enum stir_code cpsd_client_cert_judge(struct cpsd_client_cert *shown, const struct cpsd_trusted *trusted, int64_t now,
                                       struct cpsd_caller *caller, struct stir_error *err)
 {
-    uint64_t generation = trusted ? trusted->generation : 0;
-    bool known = shown->generation == generation && generation && now < shown->judged_until;
-    if (shown->chain && !known) {
+    if (shown->chain && !is_judged(shown, trusted, now)) {
         struct stir_error reason = {0};
         enum stir_code code = cpsd_trusted_verify(trusted, shown->chain, now, &reason);
         if (code == STIR_OK) {
@@ -86,7 +99,7 @@ enum stir_code cpsd_client_cert_judge(struct cpsd_client_cert *shown, const stru
             (void)stir_fail_prefix(&reason, code, "the client certificate");
         }
         shown->refused = reason;
-        shown->generation = generation;
+        shown->generation = trusted ? trusted->generation : 0;
         shown->judged_until = now + (code == STIR_OK ? REMEMBER_GOOD_S : REMEMBER_BAD_S);
     }
     if (shown->refused.code != STIR_OK || !shown->chain) {

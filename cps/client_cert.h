@@ -30,8 +30,13 @@ static inline bool cpsd_client_cert_is_there(const struct cpsd_client_cert *show
 
 void cpsd_client_cert_clear(struct cpsd_client_cert *shown);
 
-/* Makes the caller CPSD_TLS if the certificate is good now (seconds since the epoch); else STIR_E_CERT,
- * STIR_E_CERT_UNTRUSTED, STIR_E_CERT_TIME, STIR_E_CERT_REVOKED, STIR_E_CERT_SCOPE, STIR_E_CRL, and the caller stays as
- * it is. trusted may be NULL: nothing is good then. */
+/* True if the certificate was judged good with this trust and the verdict still holds: cpsd_client_cert_judge costs
+ * nothing then. trusted may be NULL. */
+bool cpsd_client_cert_is_good(const struct cpsd_client_cert *shown, const struct cpsd_trusted *trusted, int64_t now);
+
+/* Makes the caller CPSD_TLS if the certificate is good now (seconds since the epoch). If its TNAuthList is elsewhere,
+ * the caller speaks for nobody until cpsd_authenticate has fetched it. Else STIR_E_CERT, STIR_E_CERT_UNTRUSTED,
+ * STIR_E_CERT_TIME, STIR_E_CERT_REVOKED, STIR_E_CERT_SCOPE, STIR_E_CRL, and the caller stays as it is. trusted may be
+ * NULL: nothing is good then. */
 enum stir_code cpsd_client_cert_judge(struct cpsd_client_cert *shown, const struct cpsd_trusted *trusted, int64_t now,
                                       struct cpsd_caller *caller, struct stir_error *err) STIR_MUST_CHECK;

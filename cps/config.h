@@ -1,7 +1,6 @@
 #pragma once
 
 #include "common/conf.h"
-#include "common/conf_numbering.h"
 #include "common/log.h"
 #include "common/trust.h"
 #include "cps/policy.h"
@@ -12,6 +11,12 @@
 enum cpsd_dummy_mode {
     CPSD_DUMMIES_STEADY,
     CPSD_DUMMIES_EMPTY,
+};
+
+enum cpsd_dummy_strict {
+    CPSD_STRICT_AUTO,
+    CPSD_STRICT_YES,
+    CPSD_STRICT_NO,
 };
 
 enum cpsd_atis_accept {
@@ -29,7 +34,6 @@ struct cpsd_config {
     /* [server] */
     char *listen;            /* address:port, TLS */
     char *listen_plain;      /* address:port or unix:/path, without TLS: for an edge in front */
-    char *admin;             /* address:port or unix:/path; "" switches it off */
     char *certificate;       /* PEM chain */
     char *private_key;       /* PEM */
     int client_certificates; /* enum cpsd_ask_certificates, on listen */
@@ -37,6 +41,8 @@ struct cpsd_config {
     char *public_url;        /* "" or https://cps.example.com: in front of paths in Link */
     int64_t workers;         /* 0: one a CPU */
     int64_t max_connections;
+    int64_t max_handshakes; /* of a worker */
+    int64_t handshake_timeout_s;
     int64_t idle_timeout_s;
     int64_t request_timeout_s;
     int64_t drain_timeout_s;
@@ -45,6 +51,9 @@ struct cpsd_config {
     int64_t max_wait_s;
     int64_t list_max_entries;
     int64_t list_max_bytes;
+    int64_t max_output_bytes; /* of a worker */
+    /* [admin] */
+    char *admin_listen; /* address:port or unix:/path; "" switches it off */
     /* [store] */
     char *store_url;
     char *store_durability; /* see cpsd_config_replicas */
@@ -58,16 +67,22 @@ struct cpsd_config {
     int64_t publish_by_address;
     int64_t publish_by_destination;
     int64_t read_by_address;
+    int64_t chains_by_address;
     int64_t burst_s;
     int64_t connections_by_address;
+    int64_t handshakes_by_address;
     int64_t report_cost;
+    int64_t box_share; /* percent */
+    int64_t feed_limit;
     /* [feeds] */
     bool feeds;
+    int64_t feed_life_s;
     int64_t prefix_min;
     /* [dummies] */
     int dummies_mode; /* enum cpsd_dummy_mode */
     char *dummies_secret_file;
     char *dummies_sizes;
+    int dummies_strict; /* enum cpsd_dummy_strict; see cpsd_config_strict */
     /* [policy] */
     int policy[CPSD_ACTION_COUNT]; /* enum cpsd_policy by action */
     /* [auth] */
@@ -86,10 +101,17 @@ struct cpsd_config {
     int64_t auth_x5u_keep_max_s;
     int64_t auth_x5u_negative_s;
     /* [trust] */
-    char *trust_roots;           /* PEM file */
-    char *trust_crl_files;       /* list */
-    char *trust_crl_issuer_file; /* PEM file */
-    char *trust_crl_urls;        /* list, https */
+    char *trust_roots;             /* PEM file */
+    char *trust_list_files;        /* list */
+    char *trust_list_urls;         /* list, https */
+    char *trust_list_signer_roots; /* PEM file */
+    char *trust_list_state_dir;    /* "": nothing is kept */
+    int64_t trust_list_refresh_s;
+    int64_t trust_list_grace_s;
+    char *trust_crl_files;        /* list */
+    char *trust_crl_issuer_file;  /* PEM file */
+    char *trust_crl_signer_roots; /* PEM file */
+    char *trust_crl_urls;         /* list, https */
     int64_t trust_crl_refresh_s;
     char *trust_crl_ca_file; /* PEM file for their servers */
     int trust_crl_policy;    /* enum stir_crl_policy */
@@ -97,6 +119,7 @@ struct cpsd_config {
     int atis_accept; /* enum cpsd_atis_accept */
     int64_t atis_retention_s;
     int64_t atis_retention_max_s;
+    char *atis_partners; /* list of SPCs, or "*" */
     int64_t atis_max_passports;
     int64_t atis_idempotency_s;
     char *atis_peers;       /* list of https URLs */
@@ -109,12 +132,18 @@ struct cpsd_config {
     /* [keys] */
     int64_t keys_max_age_s;
     int64_t keys_skew_s;
+    bool keys_allow_readable;
     /* [numbers] */
     char *numbers_table; /* "" or a file, see common/numtable.h */
-    struct stir_conf_numbering numbering;
+    int64_t numbers_max_digits;
+    int64_t numbers_short_code_digits;
+    char *numbers_obsolete[4]; /* keys that do nothing any more */
+    char *old_admin;           /* old name of a key: stir_conf_outdated */
     /* [log] */
+    char *log_file; /* "": standard error */
     int log_level;
     int log_format;
+    int64_t log_alike_per_s;
     bool log_access;
     bool log_numbers;
 };
@@ -124,6 +153,9 @@ extern const size_t cpsd_config_count;
 
 /* [store] durability: how many replicas have to confirm, 0 for local; UINT_MAX if it is neither. */
 unsigned cpsd_config_replicas(const struct cpsd_config *config);
+
+/* [dummies] strict: whether an envelope that can be told from a dummy is refused. */
+bool cpsd_config_strict(const struct cpsd_config *config);
 
 /* Reads `path` (NULL: defaults only), then overrides (may be NULL), and checks what concerns more than one key (a
  * listener needs a certificate, the default life is within the longest). STIR_E_CONFIG, STIR_E_IO. *out is filled on

@@ -1,7 +1,7 @@
 #include "cps/dummy.h"
 
 #include "common/buf.h"
-#include "common/jwe.h"
+#include "common/envelope.h"
 
 #include <openssl/crypto.h>
 #include <openssl/err.h>
@@ -67,9 +67,15 @@ static enum stir_code read_sizes(struct cpsd_dummies *dummies, const char *list,
     while (stir_conf_next(list, &pos, item, sizeof(item))) {
         char *end = NULL;
         unsigned long size = strtoul(item, &end, 10);
-        if (*end || size == 0 || size % STIR_JWE_PAD != 0 || size > 8192 || dummies->size_count == SIZES_MAX) {
-            return stir_fail(err, STIR_E_CONFIG, "[dummies] sizes: \"%s\" is not a multiple of %d up to 8192", item,
-                             STIR_JWE_PAD);
+        if (*end || size == 0 || stir_envelope_padded(size) != size) {
+            return stir_fail(
+                err, STIR_E_CONFIG,
+                "[dummies] sizes: \"%s\" is not a length that an envelope has; write " STIR_ENVELOPE_LENGTHS
+                " without commas in the numbers",
+                item);
+        }
+        if (dummies->size_count == SIZES_MAX) {
+            return stir_fail(err, STIR_E_CONFIG, "[dummies] sizes: more than %d sizes", SIZES_MAX);
         }
         dummies->sizes[dummies->size_count++] = size;
         largest = size > largest ? size : largest;

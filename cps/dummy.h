@@ -23,8 +23,8 @@ struct cpsd_dummies;
 enum stir_code cpsd_dummy_secret(uint8_t secret[CPSD_DUMMY_SECRET], const struct cpsd_config *config,
                                  struct stir_error *err) STIR_MUST_CHECK;
 
-/* A worker's maker with its cache; not thread-safe. STIR_E_CONFIG for a size that is no multiple of 256, STIR_E_NOMEM.
- */
+/* A worker's maker with its cache; not thread-safe. STIR_E_CONFIG for a size that is not an allowed length
+ * (common/envelope.h), STIR_E_NOMEM. */
 enum stir_code cpsd_dummies_new(struct cpsd_dummies **out, const uint8_t secret[CPSD_DUMMY_SECRET],
                                 const struct cpsd_config *config, struct stir_error *err) STIR_MUST_CHECK;
 void cpsd_dummies_free(struct cpsd_dummies *dummies);

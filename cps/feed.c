@@ -7,8 +7,8 @@
 #include "cps/passports_box.h"
 #include "cps/ppts_common.h"
 #include "cps/problem.h"
+#include "cps/routes.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,11 +23,12 @@ struct feed_state {
     uv_timer_t timer;
     struct stir_identity box;
     int64_t after_us;
+    uint64_t began_ms;
     unsigned blocked_s;
     bool listing, arrived, hurried;
 };
 
-static_assert(sizeof(struct feed_state) <= sizeof(((struct cpsd_request *)NULL)->state), "a feed's state fits");
+CPSD_STATE_FITS(struct feed_state);
 
 static void read_on(struct cpsd_request *request);
 
@@ -45,6 +46,7 @@ void cpsd_feed_box(struct stir_identity *out, const char *spc)
     memcpy(out->text + sizeof(prefix) - 1, spc, n);
     out->len = (unsigned)(sizeof(prefix) - 1 + n);
     out->text[out->len] = '\0';
+    stir_spc_normalize(out->text + sizeof(prefix) - 1);
 }
 
 bool cpsd_feed_entry(const struct cpsd_entry *entry, struct stir_view *dest, struct stir_view *envelope)
@@ -86,6 +88,7 @@ static void finish(struct cpsd_request *request)
 {
     struct feed_state *state = state_of(request);
     request->hurry = NULL;
+    request->judge = NULL;
     request->drained = NULL;
     cpsd_store_unwait(&state->wait);
     cpsd_uncount(&request->service->metrics->feeds);
@@ -98,6 +101,16 @@ static void on_hurry(struct cpsd_request *request)
     request->hurry = NULL;
     state->hurried = true;
     if (!state->listing) {
+        finish(request);
+    }
+}
+
+static void on_judge(struct cpsd_request *request)
+{
+    struct feed_state *state = state_of(request);
+    if (state->listing) {
+        state->arrived = true; /* reads on at once afterwards, and judges then */
+    } else if (!cpsd_request_still_allowed(request)) {
         finish(request);
     }
 }
@@ -199,13 +212,18 @@ static void listed(void *arg, const struct cpsd_store_result *result)
 static void read_on(struct cpsd_request *request)
 {
     struct feed_state *state = state_of(request);
+    uint64_t life_ms = (uint64_t)request->service->config->feed_life_s * 1000;
+    if (uv_now(request->service->loop) - state->began_ms >= life_ms || !cpsd_request_still_allowed(request)) {
+        finish(request); /* a client that still may comes back with Last-Event-ID */
+        return;
+    }
     cpsd_store_unwait(&state->wait);
     cpsd_store_wait(request->service->store, &state->wait, &state->box, on_arrival, request);
     (void)uv_timer_stop(&state->timer);
     state->listing = true;
     state->arrived = false;
-    cpsd_store_list(request->service->store, &state->box, state->after_us, AT_ONCE, AT_ONCE_OCTETS,
-                    cpsd_request_claim(request), listed, request);
+    cpsd_store_list(request->service->store, &state->box, state->after_us, AT_ONCE, AT_ONCE_OCTETS, NULL, listed,
+                    request);
 }
 
 /* ---- the beginning ---- */
@@ -235,26 +253,58 @@ bool cpsd_feed_after(struct cpsd_request *request, struct stir_view event, int64
     return true;
 }
 
-void cpsd_feed(struct cpsd_request *request)
+static void begin(struct cpsd_request *request)
 {
     struct feed_state *state = state_of(request);
     struct cpsd_response head = {.status = 200, .content_type = "text/event-stream"};
     cpsd_response_field(&head, "Cache-Control", "no-store");
+    if (request->method == CPSD_HEAD || !request->stream || state->hurried || request->service->draining) {
+        cpsd_respond(request, &head);
+        return;
+    }
+    request->hurry = on_hurry;
+    request->judge = on_judge;
+    request->waiting = true;
+    (void)uv_timer_init(request->service->loop, &state->timer);
+    state->timer.data = request;
+    state->began_ms = uv_now(request->service->loop);
+    request->drained = on_drained;
+    cpsd_count(&request->service->metrics->feeds, 1);
+    request->stream->begin(request, &head);
+    read_on(request);
+}
+
+/* The token is used up before anything is sent: one that was used before opens no feed. */
+static void admitted(void *arg, const struct cpsd_store_result *result)
+{
+    struct cpsd_request *request = arg;
+    state_of(request)->listing = false;
+    request->hurry = NULL;
+    if (result->code == STIR_OK) {
+        begin(request);
+    } else {
+        cpsd_ppts_store_problem(request, result);
+    }
+}
+
+void cpsd_feed(struct cpsd_request *request)
+{
+    struct feed_state *state = state_of(request);
     if (!request->service->config->feeds) {
         cpsd_problem(request, 404, stir_strerror(STIR_E_NOT_FOUND), "this server has no feeds ([feeds] enabled)", 0,
                      NULL);
-    } else if (!cpsd_feed_after(request, request->fields[CPSD_LAST_EVENT_ID], &state->after_us)) {
         return;
-    } else if (request->method == CPSD_HEAD || !request->stream || request->service->draining) {
-        cpsd_respond(request, &head);
-    } else {
-        cpsd_feed_box(&state->box, request->dest.text + strlen("spc:"));
-        (void)uv_timer_init(request->service->loop, &state->timer);
-        state->timer.data = request;
+    }
+    if (!cpsd_feed_after(request, request->fields[CPSD_LAST_EVENT_ID], &state->after_us)) {
+        return;
+    }
+    cpsd_feed_box(&state->box, request->dest.text + strlen("spc:"));
+    const struct cpsd_claim *claim = cpsd_request_claim(request);
+    if (claim) {
+        state->listing = true; /* on_hurry leaves the answer to `admitted` */
         request->hurry = on_hurry;
-        request->drained = on_drained;
-        cpsd_count(&request->service->metrics->feeds, 1);
-        request->stream->begin(request, &head);
-        read_on(request);
+        cpsd_store_once(request->service->store, claim, admitted, request);
+    } else {
+        begin(request);
     }
 }

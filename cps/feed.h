@@ -8,8 +8,9 @@
  * ([numbers] table) gives it, as a stream of server-sent events, or by prefix.
  *
  * A feed is a box of its own beside the destinations' boxes, filled by POST /cps/{dest}/ppts after the envelope was
- * stored: where it is full, or the store goes away in between, the envelope is missing there and nowhere else. Its
- * entries live as long as the envelopes. It has no dummies: only its provider may read it.
+ * stored: where the store goes away in between, the envelope is missing there and nowhere else. It holds [limits]
+ * feed_limit entries: the oldest make room, and are counted. Its entries live as long as the envelopes, or until those
+ * are deleted. It has no dummies: only its provider may read it.
  */
 
 /* {spc} of GET /feed/{spc}, into the request's dest, as "spc:CODE". */
@@ -34,3 +35,7 @@ struct cpsd_feeding *cpsd_feeding_begin(const struct cpsd_request *request, cons
 
 /* Puts it into the feed (stored) or forgets it; frees it. */
 void cpsd_feeding_end(struct cpsd_feeding *feeding, bool stored);
+
+/* Takes envelopes of the request's destination out of its provider's feed, beside the request's own way: nobody waits
+ * for it. ids: CPSD_ID_OCTETS each. */
+void cpsd_feed_forget(const struct cpsd_request *request, struct stir_view ids);

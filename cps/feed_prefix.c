@@ -5,7 +5,6 @@
 #include "cps/ppts_common.h"
 #include "cps/problem.h"
 
-#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,7 +14,7 @@ struct prefix_state {
     int64_t after_us;
 };
 
-static_assert(sizeof(struct prefix_state) <= sizeof(((struct cpsd_request *)NULL)->state), "its state fits");
+CPSD_STATE_FITS(struct prefix_state);
 
 /* The digits before the asterisk. False: answered 400. */
 static bool read_prefix(struct cpsd_request *request, char out[STIR_TN_MAX + 1])

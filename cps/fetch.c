@@ -1,26 +1,21 @@
 #include "cps/fetch.h"
 
-#include "cps/fetch_internal.h"
+#include "cps/fetch_queue.h"
 
 #include <signal.h>
 #include <stdlib.h>
 
-#define WAITING_TIMES 16 /* as many may wait as run at once, times this */
 #define POLL_MS 1000
-#define CROWDED_POLL_MS 50 /* while some wait whose time may end */
 
 struct cpsd_fetcher {
     CURLM *multi;
     uv_thread_t thread;
-    unsigned at_once;
     uv_mutex_t lock;
     /* under the lock */
-    struct cpsd_fetch *queue, **queue_end;
-    unsigned queued;
+    struct cpsd_fetch_queues queues;
     bool stopping;
     /* the thread's own */
     struct cpsd_fetch *active;
-    unsigned active_count;
 };
 
 static void free_fetch(struct cpsd_fetch *fetch)
@@ -45,6 +40,9 @@ static void finish(struct cpsd_fetch *fetch)
     uv_mutex_lock(&fetcher->lock);
     bool abandoned = fetch->abandoned;
     fetch->finished = true;
+    if (fetch->host) {
+        cpsd_fetch_queues_done(&fetcher->queues, fetch);
+    }
     if (!abandoned && fetch->port) {
         cpsd_port_send(fetch->port, &fetch->notice);
         fetch = NULL; /* the loop's now */
@@ -64,7 +62,6 @@ static void unlink_active(struct cpsd_fetch *fetch)
     if (fetch->next) {
         fetch->next->link = fetch->link;
     }
-    fetch->fetcher->active_count--;
 }
 
 static void stop_active(struct cpsd_fetch *fetch, enum stir_code code)
@@ -77,16 +74,8 @@ static void stop_active(struct cpsd_fetch *fetch, enum stir_code code)
 
 static void launch(struct cpsd_fetcher *fetcher, struct cpsd_fetch *fetch)
 {
-    uint64_t now = uv_hrtime();
-    long left_ms = fetch->deadline_ns > now ? (long)((fetch->deadline_ns - now) / 1000000) : 0;
-    if (left_ms < 1) {
-        (void)stir_fail(&fetch->result.error, STIR_E_TIMEOUT, "no complete answer in time");
-        finish(fetch);
-        return;
-    }
     fetch->easy = curl_easy_init();
-    if (!fetch->easy || !cpsd_curl_prepare(fetch, left_ms) ||
-        curl_multi_add_handle(fetcher->multi, fetch->easy) != CURLM_OK) {
+    if (!fetch->easy || !cpsd_curl_prepare(fetch) || curl_multi_add_handle(fetcher->multi, fetch->easy) != CURLM_OK) {
         (void)stir_fail(&fetch->result.error, STIR_E_NOMEM, "a fetch");
         finish(fetch);
         return;
@@ -97,22 +86,17 @@ static void launch(struct cpsd_fetcher *fetcher, struct cpsd_fetch *fetch)
         fetch->next->link = &fetch->next;
     }
     fetcher->active = fetch;
-    fetcher->active_count++;
 }
 
-/* The first of the queue that has to go: there is room for it, or its time is over. */
-static struct cpsd_fetch *take_queued(struct cpsd_fetcher *fetcher, bool *stopping)
+/* The next of those that wait: to be started, or too late. */
+static struct cpsd_fetch *take_queued(struct cpsd_fetcher *fetcher, bool *stopping, enum cpsd_fetch_turn *turn)
 {
     uv_mutex_lock(&fetcher->lock);
     *stopping = fetcher->stopping;
-    struct cpsd_fetch *fetch = fetcher->queue;
-    if (fetch && (*stopping || fetch->abandoned || fetcher->active_count < fetcher->at_once ||
-                  fetch->deadline_ns <= uv_hrtime())) {
-        fetcher->queue = fetch->next;
-        fetcher->queue_end = fetch->next ? fetcher->queue_end : &fetcher->queue;
-        fetcher->queued--;
-    } else {
-        fetch = NULL;
+    struct cpsd_fetch *fetch =
+        cpsd_fetch_queues_take(&fetcher->queues, fetcher->stopping ? UINT64_MAX : uv_hrtime(), turn);
+    if (fetch) {
+        fetch->waiting = false;
     }
     uv_mutex_unlock(&fetcher->lock);
     return fetch;
@@ -136,9 +120,11 @@ static void stop_abandoned(struct cpsd_fetcher *fetcher, bool all)
     }
 }
 
-static void reap(struct cpsd_fetcher *fetcher)
+/* True if a transfer has ended: another may have its turn now. */
+static bool reap(struct cpsd_fetcher *fetcher)
 {
     int left;
+    bool ended = false;
     for (CURLMsg *message; (message = curl_multi_info_read(fetcher->multi, &left));) {
         if (message->msg != CURLMSG_DONE) {
             continue;
@@ -151,22 +137,39 @@ static void reap(struct cpsd_fetcher *fetcher)
         unlink_active(fetch);
         cpsd_curl_conclude(fetch, result);
         finish(fetch);
+        ended = true;
     }
+    return ended;
 }
 
 /* True if the thread is to end. */
 static bool take_all(struct cpsd_fetcher *fetcher)
 {
     bool stopping = false;
-    for (struct cpsd_fetch *fetch; (fetch = take_queued(fetcher, &stopping));) {
+    enum cpsd_fetch_turn turn;
+    for (struct cpsd_fetch *fetch; (fetch = take_queued(fetcher, &stopping, &turn));) {
         if (stopping) {
             (void)stir_fail(&fetch->result.error, STIR_E_UNAVAILABLE, "the server is stopping");
+            finish(fetch);
+        } else if (turn == CPSD_FETCH_LATE) {
+            (void)stir_fail(&fetch->result.error, STIR_E_UNAVAILABLE,
+                            "it had no turn within %u ms: too much is fetched", fetch->timeout_ms);
             finish(fetch);
         } else {
             launch(fetcher, fetch);
         }
     }
     return stopping;
+}
+
+/* How long the thread may sleep: until the next of those that wait is late, at most. */
+static int sleep_ms(struct cpsd_fetcher *fetcher)
+{
+    uv_mutex_lock(&fetcher->lock);
+    uint64_t next = cpsd_fetch_queues_next_ns(&fetcher->queues), now = uv_hrtime();
+    uv_mutex_unlock(&fetcher->lock);
+    uint64_t left_ms = next > now ? (next - now) / 1000000 + 1 : 0;
+    return left_ms < POLL_MS ? (int)left_ms : POLL_MS;
 }
 
 static void thread_main(void *arg)
@@ -176,9 +179,9 @@ static void thread_main(void *arg)
     while (!take_all(fetcher)) {
         stop_abandoned(fetcher, false);
         (void)curl_multi_perform(fetcher->multi, &running);
-        reap(fetcher);
-        bool crowded = fetcher->active_count >= fetcher->at_once;
-        (void)curl_multi_poll(fetcher->multi, NULL, 0, crowded ? CROWDED_POLL_MS : POLL_MS, NULL);
+        if (!reap(fetcher)) {
+            (void)curl_multi_poll(fetcher->multi, NULL, 0, sleep_ms(fetcher), NULL);
+        }
     }
     stop_abandoned(fetcher, true);
     (void)take_all(fetcher); /* what completions have begun meanwhile */
@@ -212,8 +215,7 @@ enum stir_code cpsd_fetcher_new(struct cpsd_fetcher **out, unsigned at_once, str
         goto fail;
     }
     fetcher->multi = multi;
-    fetcher->at_once = at_once;
-    fetcher->queue_end = &fetcher->queue;
+    cpsd_fetch_queues_init(&fetcher->queues, at_once);
     if (start_thread(fetcher) < 0) {
         uv_mutex_destroy(&fetcher->lock);
         goto fail;
@@ -250,15 +252,14 @@ static void arrived(struct cpsd_notice *notice)
 static enum stir_code enqueue(struct cpsd_fetcher *fetcher, struct cpsd_fetch *fetch, struct stir_error *err)
 {
     uv_mutex_lock(&fetcher->lock);
-    bool room = !fetcher->stopping && fetcher->queued < fetcher->at_once * WAITING_TIMES;
-    if (room) {
-        *fetcher->queue_end = fetch;
-        fetcher->queue_end = &fetch->next;
-        fetcher->queued++;
+    enum stir_code code = fetcher->stopping ? stir_fail(err, STIR_E_UNAVAILABLE, "the server is stopping")
+                                            : cpsd_fetch_queues_add(&fetcher->queues, fetch, err);
+    if (code == STIR_OK) {
+        fetch->waiting = true;
         (void)curl_multi_wakeup(fetcher->multi);
     }
     uv_mutex_unlock(&fetcher->lock);
-    return room ? STIR_OK : stir_fail(err, STIR_E_UNAVAILABLE, "too much is being fetched already");
+    return code;
 }
 
 enum stir_code cpsd_fetch(struct cpsd_fetch **out, struct cpsd_fetcher *fetcher, struct cpsd_port *port,
@@ -279,8 +280,11 @@ enum stir_code cpsd_fetch(struct cpsd_fetch **out, struct cpsd_fetcher *fetcher,
     fetch->arg = arg;
     fetch->max_bytes = request->max_bytes;
     fetch->public_only = request->public_only;
-    fetch->deadline_ns = uv_hrtime() + (uint64_t)request->timeout_ms * 1000000;
+    fetch->queue = request->queue;
+    fetch->timeout_ms = request->timeout_ms;
+    fetch->late_ns = uv_hrtime() + (uint64_t)request->timeout_ms * 1000000;
     fetch->result.max_age_s = -1;
+    fetch->result.content_type = fetch->content_type;
     if (out) {
         *out = fetch; /* before it can complete on another thread */
     }
@@ -298,9 +302,12 @@ void cpsd_fetch_cancel(struct cpsd_fetch *fetch)
 {
     struct cpsd_fetcher *fetcher = fetch->fetcher;
     uv_mutex_lock(&fetcher->lock);
-    bool ours = fetch->finished && cpsd_port_recall(fetch->port, &fetch->notice);
-    fetch->abandoned = true;
+    bool ours = fetch->waiting || (fetch->finished && cpsd_port_recall(fetch->port, &fetch->notice));
+    if (fetch->waiting) {
+        cpsd_fetch_queues_remove(&fetcher->queues, fetch);
+    }
     if (!ours) {
+        fetch->abandoned = true;
         (void)curl_multi_wakeup(fetcher->multi);
     }
     uv_mutex_unlock(&fetcher->lock);

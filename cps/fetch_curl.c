@@ -2,6 +2,7 @@
 
 #include "common/address.h"
 #include "common/maxage.h"
+#include "common/tls.h"
 
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -101,11 +102,11 @@ static bool set_request(const struct cpsd_fetch *fetch, CURL *easy)
 }
 
 /* What an answer may be, and where it goes. */
-static bool set_limits(struct cpsd_fetch *fetch, CURL *easy, long time_left_ms)
+static bool set_limits(struct cpsd_fetch *fetch, CURL *easy)
 {
     fetch->in.limit = fetch->max_bytes;
-    bool good = curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, time_left_ms) == CURLE_OK;
-    good &= curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, time_left_ms) == CURLE_OK;
+    bool good = curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)fetch->timeout_ms) == CURLE_OK;
+    good &= curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)fetch->timeout_ms) == CURLE_OK;
     good &= curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)fetch->max_bytes) == CURLE_OK;
     good &= curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body) == CURLE_OK;
     good &= curl_easy_setopt(easy, CURLOPT_WRITEDATA, fetch) == CURLE_OK;
@@ -122,6 +123,7 @@ static bool set_security(struct cpsd_fetch *fetch, CURL *easy)
     good &= curl_easy_setopt(easy, CURLOPT_PROXY, "") == CURLE_OK;
     good &= curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) == CURLE_OK;
     good &= curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) == CURLE_OK;
+    good &= curl_easy_setopt(easy, CURLOPT_SSL_EC_CURVES, stir_tls_groups()) == CURLE_OK;
     good &= curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L) == CURLE_OK;
     good &= curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L) == CURLE_OK;
     good &= curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK;
@@ -141,10 +143,9 @@ static bool set_security(struct cpsd_fetch *fetch, CURL *easy)
     return good;
 }
 
-bool cpsd_curl_prepare(struct cpsd_fetch *fetch, long time_left_ms)
+bool cpsd_curl_prepare(struct cpsd_fetch *fetch)
 {
-    return set_request(fetch, fetch->easy) && set_limits(fetch, fetch->easy, time_left_ms) &&
-           set_security(fetch, fetch->easy);
+    return set_request(fetch, fetch->easy) && set_limits(fetch, fetch->easy) && set_security(fetch, fetch->easy);
 }
 
 static enum stir_code code_of(CURLcode result)
@@ -156,14 +157,11 @@ static enum stir_code code_of(CURLcode result)
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CERTPROBLEM:
     case CURLE_SSL_CIPHER:
-    case CURLE_SSL_CACERT_BADFILE:
     case CURLE_SSL_ISSUER_ERROR:
     case CURLE_USE_SSL_FAILED:
         return STIR_E_TLS;
     case CURLE_WEIRD_SERVER_REPLY:
     case CURLE_UNSUPPORTED_PROTOCOL:
-    case CURLE_PARTIAL_FILE:
-    case CURLE_GOT_NOTHING:
     case CURLE_BAD_CONTENT_ENCODING:
     case CURLE_HTTP_RETURNED_ERROR:
         return STIR_E_PROTOCOL;
@@ -180,7 +178,7 @@ static void conclude_failure(struct cpsd_fetch *fetch, CURLcode result)
     if (fetch->refused) {
         (void)stir_fail(err, STIR_E_X5U, "the host's address is not one of the public Internet");
     } else if (result == CURLE_OPERATION_TIMEDOUT) {
-        (void)stir_fail(err, STIR_E_TIMEOUT, "no complete answer in time");
+        (void)stir_fail(err, STIR_E_TIMEOUT, "no complete answer in time: %s", fetch->curl_said);
     } else if (result == CURLE_WRITE_ERROR || result == CURLE_FILESIZE_EXCEEDED) {
         (void)stir_fail(err, STIR_E_TOO_BIG, "the answer is larger than %zu octets", fetch->max_bytes);
     } else {
@@ -219,6 +217,10 @@ static int64_t max_age_of(CURL *easy)
 
 void cpsd_curl_conclude(struct cpsd_fetch *fetch, CURLcode result)
 {
+    curl_off_t connect_us = 0, ready_us = 0; /* the former is 0 on a connection that is used again */
+    (void)curl_easy_getinfo(fetch->easy, CURLINFO_CONNECT_TIME_T, &connect_us);
+    (void)curl_easy_getinfo(fetch->easy, CURLINFO_PRETRANSFER_TIME_T, &ready_us);
+    fetch->result.connected = connect_us > 0 || ready_us > 0;
     if (result != CURLE_OK) {
         conclude_failure(fetch, result);
         return;
@@ -228,6 +230,10 @@ void cpsd_curl_conclude(struct cpsd_fetch *fetch, CURLcode result)
     int64_t retry = seconds_of(fetch->easy, "Retry-After");
     fetch->result.status = (int)status;
     fetch->result.body = stir_view(fetch->in.ptr ? fetch->in.ptr : "", fetch->in.len);
+    struct curl_header *type;
+    if (curl_easy_header(fetch->easy, "Content-Type", 0, CURLH_HEADER, -1, &type) == CURLHE_OK) {
+        stir_content_type(fetch->content_type, sizeof(fetch->content_type), type->value);
+    }
     fetch->result.max_age_s = max_age_of(fetch->easy);
     fetch->result.retry_after_s = retry > 0 ? retry : 0;
 }

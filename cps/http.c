@@ -68,7 +68,48 @@ static struct cpsd_slice slice(const char *buf, const char *p, size_t len)
     return (struct cpsd_slice){.off = (uint16_t)(p - buf), .len = (uint16_t)len};
 }
 
-/* "https://host/path" is allowed in a request to an origin server too (RFC 9112 section 3.2.2). */
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static bool is_hex(char c)
+{
+    return is_digit(c) || (c >= 'A' && c <= 'F') || (c >= 'a' && c <= 'f');
+}
+
+/* True for "host", "host:port", "[IPv6]:port" (RFC 9110 section 7.2, RFC 3986 section 3.2.2). An empty host is one. */
+static bool is_host(const char *p, const char *end)
+{
+    static const char marks[] = "-._~!$&'()*+,;=";
+    if (p < end && *p == '[') {
+        const char *close = memchr(p, ']', (size_t)(end - p));
+        for (p++; close && p < close && (is_hex(*p) || *p == ':' || *p == '.'); p++) {
+        }
+        if (!close || p != close || close[-1] == '[') {
+            return false;
+        }
+        p = close + 1;
+    } else {
+        for (; p < end && *p != ':'; p++) {
+            bool letter = (*p >= 'A' && *p <= 'Z') || (*p >= 'a' && *p <= 'z');
+            if (*p == '%' && end - p > 2 && is_hex(p[1]) && is_hex(p[2])) {
+                p += 2;
+            } else if (!letter && !is_digit(*p) && (*p == '\0' || !strchr(marks, *p))) {
+                return false;
+            }
+        }
+    }
+    if (p < end && *p++ != ':') {
+        return false;
+    }
+    while (p < end && is_digit(*p)) {
+        p++;
+    }
+    return p == end;
+}
+
+/* "https://host/path" is allowed in a request to an origin server too (RFC 9112 section 3.2.2). NULL: not a host. */
 static const char *skip_authority(const char *p, const char *end)
 {
     static const char *const schemes[] = {"https://", "http://"};
@@ -76,7 +117,8 @@ static const char *skip_authority(const char *p, const char *end)
         size_t n = strlen(schemes[i]);
         if ((size_t)(end - p) > n && strncasecmp(p, schemes[i], n) == 0) {
             const char *slash = memchr(p + n, '/', (size_t)(end - p) - n);
-            return slash ? slash : end;
+            const char *host_end = slash ? slash : end;
+            return host_end > p + n && is_host(p + n, host_end) ? host_end : NULL;
         }
     }
     return p;
@@ -85,7 +127,7 @@ static const char *skip_authority(const char *p, const char *end)
 static bool parse_target(struct cpsd_http *http, const char *buf, const char *p, const char *end)
 {
     p = skip_authority(p, end);
-    if (p == end || *p != '/') {
+    if (!p || p == end || *p != '/') {
         return false;
     }
     const char *mark = memchr(p, '?', (size_t)(end - p));
@@ -99,16 +141,10 @@ static bool parse_target(struct cpsd_http *http, const char *buf, const char *p,
 static const char not_a_request_line[] = "the request line is not \"METHOD /path HTTP/1.1\"";
 static const char only_http1[] = "only HTTP/1.1 and HTTP/1.0 are spoken here";
 
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
 static bool parse_version(struct cpsd_http *http, struct stir_view version)
 {
-    if (stir_view_is(version, "HTTP/1.1")) {
-        http->keep_alive = true;
-    } else if (!stir_view_is(version, "HTTP/1.0")) {
+    http->http_1_0 = stir_view_is(version, "HTTP/1.0");
+    if (!http->http_1_0 && !stir_view_is(version, "HTTP/1.1")) {
         bool other = version.len == 8 && memcmp(version.ptr, "HTTP/", 5) == 0 && is_digit(version.ptr[5]) &&
                      version.ptr[6] == '.' && is_digit(version.ptr[7]);
         (void)bad(http, other ? 505 : 400, other ? only_http1 : not_a_request_line);
@@ -148,9 +184,11 @@ static bool field_is(struct stir_view name, const char *lower)
     return name.len == strlen(lower) && strncasecmp(name.ptr, lower, name.len) == 0;
 }
 
-/* What decides where a request ends; each of them at most once. */
+/* What decides where a request and its connection end. */
 struct framing {
     bool length_seen, encoding_seen, host_seen;
+    bool close_seen, keep_alive_seen; /* in Connection, on any of its lines */
+    size_t joined;                    /* octets of list fields with several lines, once they are joined */
 };
 
 static bool parse_length(struct cpsd_http *http, struct framing *framing, struct stir_view value,
@@ -170,10 +208,39 @@ static bool parse_length(struct cpsd_http *http, struct framing *framing, struct
     return true;
 }
 
-static bool once(size_t field)
+/* Fields whose value is a list may have several lines, others may not (RFC 9110 section 5.3). HAProxy gives
+ * Client-Cert-Chain on one line; it would be long to join. */
+static bool is_list(size_t field)
 {
-    return field == CPSD_HOST || field == CPSD_CONTENT_TYPE || field == CPSD_AUTHORIZATION ||
-           field == CPSD_CLIENT_CERT || field == CPSD_CLIENT_CERT_CHAIN;
+    return field == CPSD_ACCEPT || field == CPSD_PREFER || field == CPSD_IF_NONE_MATCH || field == CPSD_FORWARDED ||
+           field == CPSD_X_FORWARDED_FOR;
+}
+
+/* Notes a line of a field that is read here. */
+static bool parse_known(struct cpsd_http *http, const char *buf, struct framing *framing, size_t field,
+                        struct stir_view value)
+{
+    if (field == CPSD_HOST && !is_host(value.ptr, value.ptr + value.len)) {
+        (void)bad(http, 400, "Host is not a host name or address with an optional port");
+        return false;
+    }
+    if (http->fields[field].off && !is_list(field)) {
+        (void)bad(http, 400, "a header field that holds a single value is given more than once");
+        return false;
+    }
+    if (http->fields[field].off) {
+        /* the first line counts when the second one comes */
+        framing->joined += http->repeated & 1u << field ? 0 : http->fields[field].len;
+        framing->joined += value.len + 2;
+        http->repeated |= 1u << field;
+    }
+    if (framing->joined > CPSD_HTTP_JOINED) {
+        (void)bad(http, 431, "the lines of a header field are longer together than this server takes");
+        return false;
+    }
+    http->fields[field] = slice(buf, value.ptr, value.len);
+    framing->host_seen |= field == CPSD_HOST;
+    return true;
 }
 
 static bool parse_field(struct cpsd_http *http, const char *buf, struct framing *framing, struct stir_view name,
@@ -188,14 +255,11 @@ static bool parse_field(struct cpsd_http *http, const char *buf, struct framing 
         return true;
     }
     if (field_is(name, "connection")) {
-        if (cpsd_http_item(value, "close", &item)) {
-            http->keep_alive = false;
-        } else if (cpsd_http_item(value, "keep-alive", &item)) {
-            http->keep_alive = true;
-        }
+        framing->close_seen |= cpsd_http_item(value, "close", &item);
+        framing->keep_alive_seen |= cpsd_http_item(value, "keep-alive", &item);
         return true;
     }
-    if (field_is(name, "expect")) {
+    if (field_is(name, "expect") && !http->http_1_0) { /* RFC 9110 section 10.1.1: ignored in HTTP/1.0 */
         if (!field_is(value, "100-continue")) {
             (void)bad(http, 417, "the only expectation that can be met is 100-continue");
             return false;
@@ -204,16 +268,9 @@ static bool parse_field(struct cpsd_http *http, const char *buf, struct framing 
         return true;
     }
     for (size_t i = 0; i < CPSD_FIELD_COUNT; i++) {
-        if (!field_is(name, known_fields[i])) {
-            continue;
+        if (field_is(name, known_fields[i])) {
+            return parse_known(http, buf, framing, i, value);
         }
-        if (http->fields[i].off && once(i)) {
-            (void)bad(http, 400, "Host, Content-Type, Authorization and Client-Cert may be given only once");
-            return false;
-        }
-        http->fields[i] = slice(buf, value.ptr, value.len);
-        framing->host_seen |= i == CPSD_HOST;
-        return true;
     }
     return true;
 }
@@ -271,6 +328,7 @@ static enum cpsd_http_state parse_head(struct cpsd_http *http, const char *buf, 
                                        const struct cpsd_http_limits *limits)
 {
     struct framing framing = {0};
+    http->start = (uint16_t)start;
     if (!parse_lines(http, &framing, buf, start, limits)) {
         return CPSD_HTTP_BAD;
     }
@@ -280,12 +338,13 @@ static enum cpsd_http_state parse_head(struct cpsd_http *http, const char *buf, 
     if (framing.encoding_seen) {
         return bad(http, 411, "send the body with Content-Length: chunked bodies are not taken");
     }
-    if (!framing.host_seen) {
+    if (!framing.host_seen && !http->http_1_0) {
         return bad(http, 400, "the Host field is missing");
     }
     if (!framing.length_seen && (http->method == CPSD_POST || http->method == CPSD_PUT)) {
         return bad(http, 411, "send the body with Content-Length");
     }
+    http->keep_alive = !framing.close_seen && (!http->http_1_0 || framing.keep_alive_seen);
     return http->state = CPSD_HTTP_BODY;
 }
 
@@ -319,6 +378,34 @@ enum cpsd_http_state cpsd_http_feed(struct cpsd_http *http, const char *buf, siz
         http->state = CPSD_HTTP_READY;
     }
     return http->state;
+}
+
+static const char *find(const char *p, const char *end, char c);
+static struct stir_view trim(const char *p, const char *end);
+
+size_t cpsd_http_join(const struct cpsd_http *http, const char *buf, enum cpsd_field field, char *room)
+{
+    const char *p = buf + http->start, *end = buf + http->head_len - 2;
+    size_t len = 0;
+    for (const char *next; p < end; p = next) {
+        const char *cr = find(p, end, '\r'), *colon = find(p, cr, ':');
+        next = cr + 2;
+        /* the request line is no field: a method has no colon, and its target comes after a space */
+        if (colon == cr || !field_is(stir_view(p, (size_t)(colon - p)), known_fields[field])) {
+            continue;
+        }
+        struct stir_view value = trim(colon + 1, cr);
+        if (len + value.len + 2 > CPSD_HTTP_JOINED) {
+            break; /* parse_known has refused such a request */
+        }
+        if (len) {
+            memcpy(room + len, ", ", 2);
+            len += 2;
+        }
+        memcpy(room + len, value.ptr, value.len);
+        len += value.len;
+    }
+    return len;
 }
 
 static struct stir_view trim(const char *p, const char *end)
@@ -403,6 +490,19 @@ bool cpsd_http_number(struct stir_view text, uint64_t max, uint64_t *out)
     }
     *out = n;
     return true;
+}
+
+bool cpsd_http_number_up_to(struct stir_view text, uint64_t max, uint64_t *out)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (!is_digit(text.ptr[i])) {
+            return false;
+        }
+    }
+    if (text.len && !cpsd_http_number(text, max, out)) {
+        *out = max;
+    }
+    return text.len != 0;
 }
 
 const char *cpsd_method_name(enum cpsd_method method)

@@ -63,8 +63,11 @@ struct cpsd_http {
     uint32_t head_len; /* with the empty line, and with an empty line before the request */
     uint32_t body_len; /* Content-Length */
     enum cpsd_method method;
-    struct cpsd_slice path, query; /* of the request's target, without '?' */
-    struct cpsd_slice fields[CPSD_FIELD_COUNT];
+    struct cpsd_slice path, query;              /* of the request's target, without '?' */
+    struct cpsd_slice fields[CPSD_FIELD_COUNT]; /* of a field with several lines the last one: see `repeated` */
+    uint32_t repeated; /* bit 1 << field: the field has several lines, which cpsd_http_join joins */
+    uint16_t start;    /* of the request line */
+    bool http_1_0;
     bool keep_alive;
     bool expect_continue; /* the client waits for "100 Continue" before it sends the body */
     int status;           /* with CPSD_HTTP_BAD */
@@ -77,6 +80,15 @@ struct cpsd_http {
  */
 enum cpsd_http_state cpsd_http_feed(struct cpsd_http *http, const char *buf, size_t len,
                                     const struct cpsd_http_limits *limits);
+
+/*
+ * Joins the lines of a list field, which may be given on several lines (RFC 9110 section 5.3): "a", "b" become "a, b".
+ * `http` is a request in state CPSD_HTTP_READY, `buf` its octets, `field` one whose bit in http->repeated is set.
+ * `room` takes the text and is at least CPSD_HTTP_JOINED octets long, which the lines of all such fields together do
+ * not exceed. Returns the text's length.
+ */
+#define CPSD_HTTP_JOINED 2048
+size_t cpsd_http_join(const struct cpsd_http *http, const char *buf, enum cpsd_field field, char *room);
 
 static inline struct stir_view cpsd_http_view(const char *buf, struct cpsd_slice slice)
 {
@@ -93,6 +105,9 @@ bool cpsd_http_query(struct stir_view query, const char *name, struct stir_view 
 
 /* A decimal number without sign, white space or leading '+', at most max. False if it is anything else. */
 bool cpsd_http_number(struct stir_view text, uint64_t max, uint64_t *out);
+
+/* The same, but a larger number counts as `max`, whatever its length. False: not a number. */
+bool cpsd_http_number_up_to(struct stir_view text, uint64_t max, uint64_t *out);
 
 /* What is answered. Views and strings are read during the call that takes the response. */
 #define CPSD_RESPONSE_FIELDS 6

@@ -2,6 +2,7 @@
 
 #include "common/siphash.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +21,7 @@ struct cpsd_hub {
 
 static void link_wait(struct cpsd_wait **head, struct cpsd_wait *wait)
 {
+    assert(!wait->link); /* it is in one list at most */
     wait->next = *head;
     wait->link = head;
     if (wait->next) {

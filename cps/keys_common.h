@@ -9,5 +9,8 @@
 /* "spc:CODE" as the name of a provider's record. */
 void cpsd_keys_name_spc(struct stir_identity *out, const char *spc);
 
-/* The entity tag of a record's text, with quotes. */
+/* Writes the name of the record of a range under a number that is in it. */
+void cpsd_keys_name_block(struct stir_identity *out, const struct stir_identity *tn);
+
+/* The entity tag of an answer's text, with quotes. */
 void cpsd_keys_etag(char out[CPSD_KEYS_ETAG], struct stir_view text);

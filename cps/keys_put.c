@@ -1,33 +1,42 @@
 /* Key records as they are taken. */
 #include "common/keyrecord.h"
+#include "common/x5c.h"
 #include "cps/auth_rules.h"
 #include "cps/certs.h"
 #include "cps/keys.h"
 #include "cps/keys_common.h"
+#include "cps/limits.h"
 #include "cps/ppts_common.h"
 #include "cps/problem.h"
 
 #include <strings.h>
 #include <time.h>
 
-#define WAITS_MAX 8 /* what was fetched for somebody else may be gone again before we look */
-
 struct put_state {
     struct cpsd_certs_wait wait; /* first */
     struct cpsd_request *request;
     struct stir_keyrecord *record;
+    json_t *x5c; /* the record's, for the cache; NULL with x5u */
     unsigned waits;
+    struct cpsd_chain_limit limit;
 };
+CPSD_STATE_FITS(struct put_state);
 
 static struct put_state *state_of(struct cpsd_request *request)
 {
     return (void *)request->state;
 }
 
+static void let_go(struct put_state *state)
+{
+    stir_keyrecord_free(state->record);
+    json_decref(state->x5c);
+}
+
 /* Answers; nothing of the record is kept. */
 static void refuse(struct cpsd_request *request, int status, const struct stir_error *err)
 {
-    stir_keyrecord_free(state_of(request)->record);
+    let_go(state_of(request));
     if (status == 401) {
         status = 403; /* the record's credentials are not the caller's */
     }
@@ -72,17 +81,35 @@ static void kept(void *arg, const struct cpsd_store_result *result)
         cpsd_keys_etag(etag, stir_view(record->token, record->token_len));
         cpsd_response_field(&response, "Location", location);
         cpsd_response_field(&response, "ETag", etag);
-        stir_keyrecord_free(state_of(request)->record);
+        let_go(state_of(request));
         cpsd_respond(request, &response);
         return;
     }
-    stir_keyrecord_free(state_of(request)->record);
+    let_go(state_of(request));
     cpsd_ppts_store_problem(request, result);
+}
+
+/* The name to keep the record under: one that names the number does not take the place of one for its range. */
+static void name_kept(struct stir_identity *out, const struct cpsd_request *request,
+                      const struct stir_keyrecord *record)
+{
+    *out = request->dest;
+    if (request->dest.kind != STIR_IDENTITY_TN) {
+        return;
+    }
+    for (size_t i = 0; i < record->claims.count; i++) {
+        const struct stir_tnauth_entry *entry = &record->claims.entries[i];
+        if (entry->kind == STIR_TNAUTH_ONE && strcmp(entry->value, request->dest.text) == 0) {
+            return;
+        }
+    }
+    cpsd_keys_name_block(out, &request->dest);
 }
 
 static void keep(struct cpsd_request *request)
 {
     const struct stir_keyrecord *record = state_of(request)->record;
+    struct stir_identity name;
     struct timespec now;
     (void)clock_gettime(CLOCK_REALTIME, &now);
     int64_t left_ms = (record->exp - (int64_t)now.tv_sec) * 1000 - now.tv_nsec / 1000000;
@@ -92,52 +119,61 @@ static void keep(struct cpsd_request *request)
         refuse(request, 422, &err);
         return;
     }
-    cpsd_store_keep(request->service->store, &request->dest, stir_view(record->token, record->token_len), left_ms,
-                    record->iat, cpsd_request_claim(request), kept, request);
+    name_kept(&name, request, record);
+    cpsd_store_keep(request->service->store, &name, stir_view(record->token, record->token_len), left_ms, record->iat,
+                    cpsd_request_claim(request), kept, request);
 }
 
-/* With the chain that signed it, which is verified where there are roots. */
-static void judge(struct cpsd_request *request, const struct stir_chain *chain)
+/* Checks the record with the chain that signed it. */
+static enum stir_code check(const struct cpsd_request *request, const struct stir_chain *chain, struct stir_error *err)
 {
-    const struct cpsd_trusted *trusted = request->service->trusted;
-    const struct stir_keyrecord *record = state_of(request)->record;
-    struct stir_error err = {0};
-    int64_t now = (int64_t)time(NULL);
-    enum stir_code code = STIR_OK;
-    if (trusted && trusted->trust) {
-        code = cpsd_trusted_verify(trusted, chain, now, &err);
-    }
-    if (code == STIR_OK) {
-        code = stir_keyrecord_check(record, chain, now, request->service->config->keys_skew_s, &err);
-    }
-    if (code == STIR_OK) {
-        keep(request);
+    const struct stir_keyrecord *record = ((const struct put_state *)(const void *)request->state)->record;
+    return stir_keyrecord_check(record, chain, (int64_t)time(NULL), request->service->config->keys_skew_s, err);
+}
+
+static void refuse_record(struct cpsd_request *request, const struct stir_error *err)
+{
+    struct put_state *state = state_of(request);
+    bool untimely = err->code == STIR_E_STALE || err->code == STIR_E_FUTURE;
+    if (cpsd_limits_chain_refused(&state->limit, err)) {
+        let_go(state);
+        cpsd_limits_refuse_chain(request, &state->limit);
     } else {
-        refuse(request, code == STIR_E_STALE || code == STIR_E_FUTURE ? 422 : cpsd_status_of(code), &err);
+        refuse(request, untimely ? 422 : cpsd_status_of(err->code), err);
     }
 }
 
 /* ---- the chain ---- */
 
-static void judge_by_x5c(struct cpsd_request *request)
+/* Without roots there is nobody to trust, and nothing is fetched: readers verify by themselves. */
+static void judge_without_roots(struct cpsd_request *request)
 {
     struct stir_chain *chain = NULL;
     struct stir_error err = {0};
-    if (stir_keyrecord_chain(&chain, state_of(request)->record, &err) == STIR_OK) {
-        judge(request, chain);
-    } else {
+    const struct stir_keyrecord *record = state_of(request)->record;
+    if (record->x5c_count && stir_keyrecord_chain(&chain, record, &err) != STIR_OK) {
         refuse(request, err.code == STIR_E_NOMEM ? 503 : 422, &err);
+    } else if (chain && check(request, chain, &err) != STIR_OK) {
+        refuse_record(request, &err);
+    } else {
+        keep(request);
     }
     stir_chain_unref(chain);
 }
 
-static void judge_by_x5u(struct cpsd_request *request);
+static void judge(struct cpsd_request *request);
+
+static bool may_work(struct cpsd_certs_wait *wait)
+{
+    struct put_state *state = (struct put_state *)(void *)wait;
+    return cpsd_limits_chain(&state->limit, state->request, state->record->iss);
+}
 
 static void arrived(struct cpsd_notice *notice)
 {
     struct put_state *state = (struct put_state *)notice;
     state->request->hurry = NULL;
-    judge_by_x5u(state->request);
+    judge(state->request);
 }
 
 /* The client is gone, or the server is being stopped. */
@@ -150,47 +186,103 @@ static void hurry(struct cpsd_request *request)
     refuse(request, 503, &err);
 }
 
-/* What the record needs is in it, or in the request's state: nothing of the connection's buffer is kept. */
-static void judge_by_x5u(struct cpsd_request *request)
+/* True if the record's certificate is being fetched and the request can wait for it. */
+static bool can_wait(struct cpsd_request *request)
 {
     const struct cpsd_service *service = request->service;
     struct put_state *state = state_of(request);
-    struct stir_chain *chain = NULL;
-    struct stir_error err = {0};
-    enum cpsd_certs_found found = stir_x5u_check(&service->auth->x5u, state->record->x5u, &err) != STIR_OK
-                                      ? CPSD_CERTS_FAILED
-                                      : cpsd_certs_get(service->certs, &chain, state->record->x5u, service->trusted,
-                                                       (int64_t)time(NULL), &service->auth->certs, &state->wait, &err);
-    if (found == CPSD_CERTS_LATER) {
-        if (!service->draining && ++state->waits <= WAITS_MAX) {
-            request->hurry = hurry;
-            return;
-        }
+    if (service->draining || ++state->waits > CPSD_CERTS_WAITS_MAX) {
         cpsd_certs_leave(service->certs, &state->wait);
-        (void)stir_fail(&err, STIR_E_UNAVAILABLE, "x5u: too many certificates are asked for");
+        return false;
     }
-    if (found == CPSD_CERTS_FOUND) {
-        judge(request, chain);
-    } else {
-        refuse(request, cpsd_status_of(err.code), &err);
-    }
-    stir_chain_unref(chain);
+    request->hurry = hurry;
+    return true;
 }
 
-/* Without roots there is nobody to trust, and nothing is fetched: readers verify by themselves. */
-static void find_chain(struct cpsd_request *request)
+/* Checks the record with a chain. If it fails, the certificate at x5u may have been changed since it was cached. */
+static enum cpsd_certs_found check_or_renew(struct cpsd_request *request, struct stir_chain *chain,
+                                            struct stir_error *err)
 {
     const struct cpsd_service *service = request->service;
     struct put_state *state = state_of(request);
-    if (state->record->x5c_count) {
-        judge_by_x5c(request);
-    } else if (!service->trusted || !service->trusted->trust || !service->certs || !service->auth) {
+    if (check(request, chain, err) == STIR_OK) {
+        cpsd_certs_prove(service->certs, chain, state->record->x5u, state->x5c, &state->wait);
+        cpsd_limits_give_back_chain(&state->limit, request);
+        cpsd_limits_give_back(request);
         keep(request);
+        return CPSD_CERTS_FOUND;
+    }
+    enum cpsd_certs_found found = cpsd_certs_renew(service->certs, chain, state->record->x5u, service->trusted,
+                                                   (int64_t)time(NULL), &service->auth->certs, &state->wait, err);
+    if (found == CPSD_CERTS_FOUND) {
+        judge(request);
+    }
+    return found;
+}
+
+static enum cpsd_certs_found find_chain(struct cpsd_request *request, struct stir_chain **chain, struct stir_error *err)
+{
+    const struct cpsd_service *service = request->service;
+    struct put_state *state = state_of(request);
+    int64_t now = (int64_t)time(NULL);
+    if (state->x5c) {
+        return cpsd_certs_get_x5c(service->certs, chain, state->x5c, service->trusted, now, &service->auth->certs,
+                                  &state->wait, err);
+    }
+    if (stir_x5u_check(&service->auth->x5u, state->record->x5u, err) != STIR_OK) {
+        return CPSD_CERTS_FAILED;
+    }
+    return cpsd_certs_get(service->certs, chain, state->record->x5u, service->trusted, now, &service->auth->certs,
+                          &state->wait, err);
+}
+
+/* What the record needs is in it, or in the request's state: nothing of the connection's buffer is kept. */
+static void judge(struct cpsd_request *request)
+{
+    struct stir_chain *chain = NULL;
+    struct stir_error err = {0};
+    enum cpsd_certs_found found = find_chain(request, &chain, &err);
+    if (found == CPSD_CERTS_FOUND) {
+        found = check_or_renew(request, chain, &err);
+    }
+    stir_chain_unref(chain);
+    if (found == CPSD_CERTS_LATER && !can_wait(request)) {
+        (void)stir_fail(&err, STIR_E_UNAVAILABLE, "too many certificates are asked for");
+        found = CPSD_CERTS_FAILED;
+    }
+    if (found == CPSD_CERTS_FAILED) {
+        refuse_record(request, &err);
+    }
+}
+
+/* The record's x5c as the cache takes it. */
+static enum stir_code read_x5c(struct put_state *state, struct stir_error *err)
+{
+    struct stir_buf text = {0};
+    if (!state->record->x5c_count) {
+        return STIR_OK;
+    }
+    stir_x5c_put(&text, state->record->x5c, state->record->x5c_count);
+    state->x5c = stir_buf_state(&text) == STIR_OK ? json_loadb(text.ptr, text.len, 0, NULL) : NULL;
+    stir_buf_free(&text);
+    return state->x5c ? STIR_OK : stir_fail(err, STIR_E_NOMEM, "x5c");
+}
+
+static void begin(struct cpsd_request *request)
+{
+    const struct cpsd_service *service = request->service;
+    struct put_state *state = state_of(request);
+    struct stir_error err = {0};
+    if (!service->trusted || !service->trusted->trust || !service->certs || !service->auth) {
+        judge_without_roots(request);
+    } else if (read_x5c(state, &err) != STIR_OK) {
+        refuse(request, 503, &err);
     } else {
         state->request = request;
         state->wait.notice.arrived = arrived;
         state->wait.port = service->port;
-        judge_by_x5u(request);
+        state->wait.may_work = may_work;
+        judge(request);
     }
 }
 
@@ -214,5 +306,5 @@ void cpsd_keys_put(struct cpsd_request *request)
         refuse(request, code == STIR_E_TOO_BIG ? 413 : code == STIR_E_NOMEM ? 503 : 422, &err);
         return;
     }
-    find_chain(request);
+    begin(request);
 }

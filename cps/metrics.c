@@ -7,7 +7,9 @@ static const char *const route_names[CPSD_ROUTE_COUNT] = {
     [CPSD_ROUTE_LIST] = "list",
     [CPSD_ROUTE_FETCH] = "fetch",
     [CPSD_ROUTE_DELETE] = "delete",
+    [CPSD_ROUTE_EMPTY] = "empty",
     [CPSD_ROUTE_REPORT] = "report",
+    [CPSD_ROUTE_REPORTS] = "reports",
     [CPSD_ROUTE_FEED] = "feed",
     [CPSD_ROUTE_PREFIX] = "prefix",
     [CPSD_ROUTE_ATIS_PUBLISH] = "atis_publish",
@@ -136,6 +138,10 @@ static void render_latency(struct stir_buf *out, struct cpsd_metrics *const *wor
 
 static void render_tokens(struct stir_buf *out, struct cpsd_metrics *const *workers, size_t count)
 {
+    single(out, "cpsd_credentials_unchecked_total", "counter",
+           "Requests answered 429 before their credential was checked: over read_by_address, publish_by_address or "
+           "chains_by_address.",
+           SUM(unchecked));
     single(out, "cpsd_tokens_accepted_total", "counter", "Bearer tokens accepted.", SUM(tokens_accepted));
     header(out, "cpsd_tokens_refused_total", "counter", "Bearer tokens refused, by reason.");
     for (size_t i = 0; i < CPSD_TOKEN_REFUSED_COUNT; i++) {
@@ -157,6 +163,17 @@ static void render_republish(struct stir_buf *out, struct cpsd_metrics *const *w
            SUM(republish_pending));
 }
 
+static void render_full(struct stir_buf *out, const struct cpsd_store_stats *store)
+{
+    static const char *const reasons[CPSD_FULL_COUNT] = {
+        [CPSD_FULL_BOX] = "box", [CPSD_FULL_SHARE] = "share", [CPSD_FULL_TAKEN] = "taken"};
+    header(out, "cpsd_full_total", "counter",
+           "Envelopes refused for want of room: in the box, in the publisher's share of it, or among those taken.");
+    for (size_t i = 0; i < CPSD_FULL_COUNT; i++) {
+        stir_buf_printf(out, "cpsd_full_total{reason=\"%s\"} %" PRIu64 "\n", reasons[i], store->full[i]);
+    }
+}
+
 static void render_store(struct stir_buf *out, const struct cpsd_store_stats *store)
 {
     const char *name = "cpsd_store_operation_seconds";
@@ -172,10 +189,19 @@ static void render_store(struct stir_buf *out, const struct cpsd_store_stats *st
                     (double)store->latency_sum_us / 1e6, name, total);
     single(out, "cpsd_store_failures_total", "counter", "Store operations that failed.", store->failures);
     single(out, "cpsd_store_reconnects_total", "counter", "Connections to the store made anew.", store->reconnects);
-    single(out, "cpsd_store_connections", "gauge", "Connections to the store that are up.", store->connections_up);
+    single(out, "cpsd_store_connections", "gauge",
+           "Connections to the store that are up; with memory: the workers, which are never without it.",
+           store->connections_up);
     single(out, "cpsd_stored_total", "counter", "Envelopes stored.", store->stored);
     single(out, "cpsd_consumed_total", "counter", "Envelopes taken out by their holder.", store->consumed);
     single(out, "cpsd_expired_total", "counter", "Expired envelopes that were cleared away.", store->expired_seen);
+    single(out, "cpsd_emptied_total", "counter", "Envelopes taken out by holders who emptied their boxes.",
+           store->emptied);
+    single(out, "cpsd_feed_dropped_total", "counter", "Oldest entries of full feeds that made room for new ones.",
+           store->dropped);
+    render_full(out, store);
+    single(out, "cpsd_taken", "gauge",
+           "Envelopes that were taken out and are remembered until they expire (memory store only).", store->taken);
     single(out, "cpsd_held", "gauge", "Envelopes held now (memory store only).", store->held);
     single(out, "cpsd_held_bytes", "gauge", "Octets held now (memory store only).", store->held_octets);
 }
@@ -187,8 +213,18 @@ void cpsd_metrics_render(struct stir_buf *out, struct cpsd_metrics *const *worke
     render_latency(out, workers, count);
     single(out, "cpsd_connections", "gauge", "Connections open now.", SUM(connections));
     single(out, "cpsd_connections_total", "counter", "Connections accepted.", SUM(connections_total));
-    single(out, "cpsd_connections_refused_total", "counter", "Connections closed at once: over max_connections.",
-           SUM(connections_refused));
+    single(out, "cpsd_connections_refused_total", "counter",
+           "Connections closed at once: over max_connections or connections_by_address.", SUM(connections_refused));
+    single(out, "cpsd_handshakes", "gauge", "TLS handshakes in progress now.", SUM(handshakes));
+    single(out, "cpsd_handshakes_ended_total", "counter",
+           "TLS handshakes that cpsd ended: over max_handshakes, handshakes_by_address or handshake_timeout_s.",
+           SUM(handshakes_ended));
+    single(out, "cpsd_output_bytes", "gauge", "Octets of answers that clients have not taken yet.", SUM(output));
+    single(out, "cpsd_output_ended_total", "counter",
+           "Connections closed because clients took too little of their answers: over max_output_bytes.",
+           SUM(output_ended));
+    single(out, "cpsd_accept_pauses_total", "counter",
+           "Pauses in accepting connections: the process had no file descriptor left.", SUM(accept_pauses));
     single(out, "cpsd_timeouts_total", "counter", "Connections closed because a request did not come to its end.",
            SUM(timeouts));
     single(out, "cpsd_waiters", "gauge", "Requests that wait for an arrival now.", SUM(waiters));
@@ -197,10 +233,9 @@ void cpsd_metrics_render(struct stir_buf *out, struct cpsd_metrics *const *worke
     render_tokens(out, workers, count);
     render_republish(out, workers, count);
     single(out, "cpsd_feeds", "gauge", "Feeds that are being served now.", SUM(feeds));
-    single(
-        out, "cpsd_feed_missed_total", "counter",
-        "Envelopes that were stored but did not come into their provider's feed: it was full, or the store went away.",
-        SUM(feed_missed));
+    single(out, "cpsd_feed_missed_total", "counter",
+           "Envelopes that were stored but did not come into their provider's feed: the store went away.",
+           SUM(feed_missed));
     header(out, "cpsd_reports_total", "counter", "Reports of bogus envelopes, by whether their publisher is known.");
     stir_buf_printf(out,
                     "cpsd_reports_total{publisher=\"known\"} %" PRIu64 "\n"
@@ -218,4 +253,14 @@ void cpsd_metrics_render_certs(struct stir_buf *out, const struct cpsd_certs_sta
     single(out, "cpsd_certificate_verifications_total", "counter", "Certificate chains verified.",
            certs->verifications);
     single(out, "cpsd_certificates", "gauge", "Certificate chains and failures remembered now.", certs->held);
+    single(out, "cpsd_certificates_good", "gauge",
+           "Of these, chains that a signature has verified with; nothing else pushes them out.", certs->good);
+}
+
+void cpsd_metrics_render_log(struct stir_buf *out, uint64_t dropped, uint64_t left_out)
+{
+    single(out, "cpsd_log_dropped_total", "counter", "Log lines dropped because the log's reader or disk was too slow.",
+           dropped);
+    single(out, "cpsd_log_left_out_total", "counter", "Log lines left out because there were too many of their kind.",
+           left_out);
 }

@@ -14,7 +14,9 @@ enum cpsd_route_id {
     CPSD_ROUTE_LIST,
     CPSD_ROUTE_FETCH,
     CPSD_ROUTE_DELETE,
+    CPSD_ROUTE_EMPTY,
     CPSD_ROUTE_REPORT,
+    CPSD_ROUTE_REPORTS,
     CPSD_ROUTE_FEED,
     CPSD_ROUTE_PREFIX,
     CPSD_ROUTE_ATIS_PUBLISH, /* both shapes of the path, republish too */
@@ -71,6 +73,11 @@ struct cpsd_metrics {
     _Atomic uint64_t connections;         /* open now */
     _Atomic uint64_t connections_total;   /* since start */
     _Atomic uint64_t connections_refused; /* over the limit */
+    _Atomic uint64_t handshakes;          /* in progress now */
+    _Atomic uint64_t handshakes_ended;    /* refused or ended: too many in progress, or too slow */
+    _Atomic uint64_t output;              /* octets that clients have not taken, as the last tick found it */
+    _Atomic uint64_t output_ended;        /* connections closed: over max_output_bytes */
+    _Atomic uint64_t accept_pauses;       /* there were no descriptors for new connections */
     _Atomic uint64_t timeouts;            /* connections closed for want of octets */
     _Atomic uint64_t waiters;             /* requests that wait for an arrival now */
     _Atomic uint64_t dummies;             /* served in lists and fetches */
@@ -79,6 +86,7 @@ struct cpsd_metrics {
     _Atomic uint64_t reports_known;       /* of bogus envelopes, counted against their publisher */
     _Atomic uint64_t reports_unknown;     /* the same, of publishers that are not known */
     _Atomic uint64_t envelopes;           /* real ones served */
+    _Atomic uint64_t unchecked;           /* requests refused before their credential was checked: over a limit */
     _Atomic uint64_t tokens_accepted;
     _Atomic uint64_t tokens_refused[CPSD_TOKEN_REFUSED_COUNT];
     _Atomic uint64_t republished[CPSD_REPUBLISH_OUTCOMES];
@@ -107,5 +115,9 @@ void cpsd_metrics_render(struct stir_buf *out, struct cpsd_metrics *const *worke
 struct cpsd_certs_stats {
     uint64_t hits, fetches, failures, verifications;
     uint64_t held; /* chains and remembered failures now */
+    uint64_t good; /* of these, chains that a signature has verified with */
 };
 void cpsd_metrics_render_certs(struct stir_buf *out, const struct cpsd_certs_stats *certs);
+
+/* Appends what the log's writer counts, for the process. */
+void cpsd_metrics_render_log(struct stir_buf *out, uint64_t dropped, uint64_t left_out);

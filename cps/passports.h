@@ -4,8 +4,9 @@
 
 /*
  * The ATIS interface: PASSporTs by destination and originator. `/passports/{dest}/{orig}` is ATIS-1000096: kept for as
- * long as the local policy says. `/passports/{spc}/{dest}/{orig}` is ATIS-1000105: kept until the token's exp,
- * retrieved by the provider with that code only.
+ * long as the local policy says. `/passports/{spc}/{dest}/{orig}` is ATIS-1000105: kept until the token's exp. What the
+ * provider with that code published itself is retrieved by it and by [atis] partners, what another one published there
+ * by that provider alone.
  */
 
 /* Reads the path's {spc}, {dest} and {orig} into the request; false: answered 400. The routes' dest. */

@@ -38,6 +38,7 @@ enum stir_code cpsd_passports_spc(char *out, struct stir_view segment, struct st
     }
     memcpy(out, spc, n);
     out[n] = '\0';
+    stir_spc_normalize(out);
     return STIR_OK;
 }
 
@@ -67,6 +68,16 @@ void cpsd_passports_box(struct stir_identity *out, const char *spc, const struct
     memcpy(out->text, "/passports#", 11);
     out->len = 11 + (unsigned)stir_b64url_encode(out->text + 11, digest, sizeof(digest));
     out->text[out->len] = '\0';
+}
+
+void cpsd_passports_id_set_own(uint8_t id[CPSD_ID_OCTETS], bool own)
+{
+    id[CPSD_ID_OCTETS - 1] = (uint8_t)((id[CPSD_ID_OCTETS - 1] & 0xfe) | (own ? 1 : 0));
+}
+
+bool cpsd_passports_id_is_own(const uint8_t id[CPSD_ID_OCTETS])
+{
+    return (id[CPSD_ID_OCTETS - 1] & 1) != 0;
 }
 
 int64_t cpsd_passports_ttl_ms(const struct cpsd_passports_life *life)

@@ -4,6 +4,7 @@
 #include "common/identity.h"
 #include "common/tnauth.h"
 #include "common/view.h"
+#include "cps/store.h"
 
 #include <stdint.h>
 
@@ -12,7 +13,8 @@
  */
 
 /* Reads a service provider code from a path's segment, percent-decoded: 1 to STIR_SPC_MAX visible characters but the
- * comma, which no certificate's has. out holds STIR_SPC_MAX + 1. STIR_E_URI. */
+ * comma, which no certificate's has. Writes it in upper case, because "554a" and "554A" are one provider. out holds
+ * STIR_SPC_MAX + 1. STIR_E_URI. */
 enum stir_code cpsd_passports_spc(char *out, struct stir_view segment, struct stir_error *err) STIR_MUST_CHECK;
 
 /* Writes it percent-encoded, as one segment of a path; out holds 3 * STIR_SPC_MAX + 1. */
@@ -23,6 +25,14 @@ void cpsd_passports_spc_segment(char *out, const char *spc);
  * starts with a slash, so nobody reaches such a box through /cps/{dest}. spc "" is the path without one. */
 void cpsd_passports_box(struct stir_identity *out, const char *spc, const struct stir_identity *dest,
                         const struct stir_identity *orig);
+
+/*
+ * The id of a PASSporT below a provider's code: the first octets of SHA-256 over its text, the last bit of which says
+ * whether that provider published it itself. What it published itself is for its partners too, what another provider
+ * published below its code is not.
+ */
+void cpsd_passports_id_set_own(uint8_t id[CPSD_ID_OCTETS], bool own);
+bool cpsd_passports_id_is_own(const uint8_t id[CPSD_ID_OCTETS]);
 
 /* What decides how long PASSporTs are kept, in seconds. */
 struct cpsd_passports_life {

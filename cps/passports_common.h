@@ -11,4 +11,4 @@ static inline bool cpsd_passports_has_spc(const struct cpsd_request *request)
 }
 
 /* Answers for a store that failed: 401 (the token was used before), 429, 503. */
-void cpsd_passports_store_problem(struct cpsd_request *request, enum stir_code code, int64_t retry_after_ms);
+void cpsd_passports_store_problem(struct cpsd_request *request, const struct cpsd_store_result *result);

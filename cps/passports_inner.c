@@ -4,11 +4,10 @@
 #include "common/x5u.h"
 #include "cps/auth_rules.h"
 #include "cps/certs.h"
+#include "cps/limits.h"
 
 #include <stdlib.h>
 #include <time.h>
-
-#define WAITS_MAX 3 /* for a certificate that is gone again each time it has come */
 
 struct inner {
     struct cpsd_certs_wait wait; /* first */
@@ -17,6 +16,7 @@ struct inner {
     bool parsed;
     int64_t ttl_ms;
     unsigned waits; /* for certificates, so far */
+    struct cpsd_chain_limit limit;
     cpsd_passports_inner_done *done;
     void *arg;
 };
@@ -111,14 +111,22 @@ static void on_hurry(struct cpsd_request *request)
     finish(inner, stir_fail(&err, STIR_E_UNAVAILABLE, "the certificate was not there in time"), &err);
 }
 
+static bool may_work(struct cpsd_certs_wait *wait)
+{
+    struct inner *inner = (struct inner *)(void *)wait;
+    return cpsd_limits_chain(&inner->limit, inner->request, inner->token.iss);
+}
+
 static enum cpsd_certs_found find_chain(struct inner *inner, struct stir_chain **chain, struct stir_error *err)
 {
     const struct cpsd_service *service = inner->request->service;
-    if (!inner->token.x5u) {
-        return cpsd_certs_get_x5c(service->certs, chain, inner->token.x5c, service->trusted, time(NULL), err);
-    }
     inner->wait.notice.arrived = chain_arrived;
     inner->wait.port = service->port;
+    inner->wait.may_work = may_work;
+    if (!inner->token.x5u) {
+        return cpsd_certs_get_x5c(service->certs, chain, inner->token.x5c, service->trusted, time(NULL),
+                                  &service->auth->certs, &inner->wait, err);
+    }
     return cpsd_certs_get(service->certs, chain, inner->token.x5u, service->trusted, time(NULL), &service->auth->certs,
                           &inner->wait, err);
 }
@@ -130,31 +138,45 @@ static enum stir_code check_signature(const struct inner *inner, const struct st
     return code == STIR_OK ? stir_token_verify_signature(&inner->token, chain->key, err) : code;
 }
 
+/* Checks the token with a chain. If it fails, the certificate at x5u may have been changed since it was cached:
+ * CPSD_CERTS_FOUND with an err->code is another one to try. */
+static enum cpsd_certs_found check_or_renew(struct inner *inner, const struct stir_chain *chain, struct stir_error *err)
+{
+    const struct cpsd_service *service = inner->request->service;
+    if (check_signature(inner, chain, err) == STIR_OK) {
+        cpsd_certs_prove(service->certs, chain, inner->token.x5u, inner->token.x5c, &inner->wait);
+        cpsd_limits_give_back_chain(&inner->limit, inner->request);
+        return CPSD_CERTS_FOUND;
+    }
+    return cpsd_certs_renew(service->certs, chain, inner->token.x5u, service->trusted, time(NULL),
+                            &service->auth->certs, &inner->wait, err);
+}
+
 static void ask_for_chain(struct inner *inner)
 {
     struct cpsd_request *request = inner->request;
-    struct stir_chain *chain = NULL;
+    enum cpsd_certs_found found = CPSD_CERTS_FOUND;
     struct stir_error err = {0};
-    enum stir_code code = STIR_E_UNAUTHORIZED;
-    switch (find_chain(inner, &chain, &err)) {
-    case CPSD_CERTS_LATER:
-        if (++inner->waits <= WAITS_MAX && !request->service->draining) {
+    for (unsigned tries = 0; tries < 2; tries++) {
+        struct stir_chain *chain = NULL;
+        err = (struct stir_error){0};
+        found = find_chain(inner, &chain, &err);
+        found = found == CPSD_CERTS_FOUND ? check_or_renew(inner, chain, &err) : found;
+        stir_chain_unref(chain);
+        if (found != CPSD_CERTS_FOUND || err.code == STIR_OK) {
+            break;
+        }
+    }
+    if (found == CPSD_CERTS_LATER) {
+        if (++inner->waits <= CPSD_CERTS_WAITS_MAX && !request->service->draining) {
             *(struct inner **)(void *)request->state = inner;
             request->hurry = on_hurry;
             return;
         }
         cpsd_certs_leave(request->service->certs, &inner->wait);
-        code = stir_fail(&err, STIR_E_UNAVAILABLE, "x5u: the certificate is not there yet");
-        break;
-    case CPSD_CERTS_FOUND:
-        code = check_signature(inner, chain, &err);
-        break;
-    case CPSD_CERTS_FAILED:
-        code = err.code;
-        break;
+        (void)stir_fail(&err, STIR_E_UNAVAILABLE, "x5u: the certificate is not there yet");
     }
-    stir_chain_unref(chain);
-    finish(inner, code, &err);
+    finish(inner, err.code, &err);
 }
 
 static enum stir_code begin(struct inner *inner, const struct cpsd_passports_body *body, struct stir_error *err)
@@ -163,7 +185,8 @@ static enum stir_code begin(struct inner *inner, const struct cpsd_passports_bod
     if (!body->token.ptr) {
         return stir_fail(err, STIR_E_INVAL, "a republish has the original publish token as the body's token");
     }
-    enum stir_code code = stir_token_parse(&inner->token, body->token.ptr, body->token.len, &service->numbering, err);
+    enum stir_code code = stir_token_parse(&inner->token, body->token.ptr, body->token.len,
+                                           (unsigned)service->config->numbers_max_digits, err);
     inner->parsed = code == STIR_OK;
     code = code == STIR_OK ? check_claims(inner, body, err) : code;
     code = code == STIR_OK ? check_life(inner, err) : code;

@@ -1,3 +1,4 @@
+#include "common/b64.h"
 #include "cps/idempotency.h"
 #include "cps/limits.h"
 #include "cps/passports.h"
@@ -6,12 +7,17 @@
 #include "cps/passports_common.h"
 #include "cps/passports_inner.h"
 #include "cps/problem.h"
+#include "cps/publisher.h"
 #include "cps/republish.h"
 
 #include <openssl/sha.h>
+#include <openssl/x509.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
 #include <time.h>
+
+#define CALLER_TEXT 64
 
 /*
  * A publish, step by step: the body is read; a republish's original token is verified; an Idempotency-Key is looked up;
@@ -31,9 +37,9 @@ struct publication {
     bool is_new;       /* something of it was not there before */
     size_t next;       /* the PASSporT that is put next */
     struct cpsd_spend spend;
-    enum stir_code failed;
-    unsigned limited;
-    int64_t retry_after_ms;
+    uint8_t publisher[CPSD_PUBLISHER_MAX];
+    size_t publisher_len;
+    struct cpsd_store_result failed; /* without entries */
 };
 
 static void put_next(struct publication *publication);
@@ -74,15 +80,13 @@ static void succeed(struct publication *publication)
 static void answer_failure(struct publication *publication)
 {
     struct cpsd_request *request = publication->request;
-    enum stir_code code = publication->failed;
-    int64_t retry_after_ms = publication->retry_after_ms;
-    unsigned limited = publication->limited;
+    struct cpsd_store_result failed = publication->failed;
     struct cpsd_spend spend = publication->spend;
     publication_free(publication);
-    if (limited) {
-        cpsd_limits_refuse(request, &spend, limited, retry_after_ms);
+    if (failed.limited) {
+        cpsd_limits_refuse(request, &spend, failed.limited, failed.retry_after_ms);
     } else {
-        cpsd_passports_store_problem(request, code, retry_after_ms);
+        cpsd_passports_store_problem(request, &failed);
     }
 }
 
@@ -94,9 +98,7 @@ static void forgot(void *arg, const struct cpsd_store_result *result)
 
 static void store_failed(struct publication *publication, const struct cpsd_store_result *result)
 {
-    publication->failed = result->code;
-    publication->limited = result->limited;
-    publication->retry_after_ms = result->retry_after_ms;
+    publication->failed = *result;
     if (publication->keeps_record) {
         cpsd_idempotency_forget(&publication->check, forgot, publication);
     } else {
@@ -121,20 +123,60 @@ static void stored(void *arg, const struct cpsd_store_result *result)
     }
 }
 
+/* The provider of the path is the publisher, by its certificate. */
+static bool is_own(const struct cpsd_request *request)
+{
+    const struct cpsd_caller *caller = &request->caller;
+    return cpsd_caller_authenticated(caller) && caller->chain &&
+           stir_tnauth_has_spc(&caller->chain->tnauth, request->spc);
+}
+
 static void put_next(struct publication *publication)
 {
     uint8_t digest[SHA256_DIGEST_LENGTH];
     struct stir_view text = publication->body.passports[publication->next];
     SHA256((const unsigned char *)text.ptr, text.len, digest);
-    if (publication->next == 0) { /* for all of them */
-        cpsd_limits_publish(&publication->spend, publication->request, (unsigned)publication->body.count);
+    if (cpsd_passports_has_spc(publication->request)) {
+        cpsd_passports_id_set_own(digest, is_own(publication->request));
     }
-    cpsd_store_put_limited(publication->request->service->store, &publication->box, digest, text, publication->ttl_ms,
-                           publication->next == 0 ? &publication->spend : NULL,
-                           cpsd_request_claim(publication->request), stored, publication);
+    struct stir_view publisher = stir_view((const char *)publication->publisher, publication->publisher_len);
+    if (publication->next == 0) { /* for all of them */
+        cpsd_limits_publish(&publication->spend, publication->request, publisher, (unsigned)publication->body.count);
+    }
+    const struct cpsd_put put = {
+        .id = digest,
+        .envelope = text,
+        .ttl_ms = publication->ttl_ms,
+        .publisher = publisher,
+        .spend = publication->next == 0 ? &publication->spend : NULL,
+        .claim = cpsd_request_claim(publication->request),
+    };
+    cpsd_store_publish(publication->request->service->store, &publication->box, &put, stored, publication);
 }
 
 /* ---- Idempotency-Key ---- */
+
+static void used_token(void *arg, const struct cpsd_store_result *result)
+{
+    struct publication *publication = arg;
+    if (result->code == STIR_OK) {
+        succeed(publication);
+    } else {
+        store_failed(publication, result);
+    }
+}
+
+/* Nothing is left to put: the token is used up all the same. */
+static void use_token(struct publication *publication)
+{
+    struct cpsd_request *request = publication->request;
+    const struct cpsd_claim *claim = cpsd_request_claim(request);
+    if (claim) {
+        cpsd_store_once(request->service->store, claim, used_token, publication);
+    } else {
+        succeed(publication);
+    }
+}
 
 static void key_known(void *arg, enum cpsd_idempotency outcome, int64_t left_ms)
 {
@@ -149,7 +191,7 @@ static void key_known(void *arg, enum cpsd_idempotency outcome, int64_t left_ms)
         if (left_ms > 0) {
             put_next(publication);
         } else {
-            succeed(publication);
+            use_token(publication);
         }
         return;
     case CPSD_IDEMPOTENCY_OTHER:
@@ -162,16 +204,38 @@ static void key_known(void *arg, enum cpsd_idempotency outcome, int64_t left_ms)
     fail(publication, 503, stir_strerror(STIR_E_UNAVAILABLE), "the store did not answer in time or is away");
 }
 
+/* Whose Idempotency-Keys they are: the provider's; without one those of the certificate, or else of the address. */
+static bool name_caller(char out[CALLER_TEXT], const struct cpsd_caller *caller)
+{
+    uint8_t digest[EVP_MAX_MD_SIZE];
+    unsigned len = 0;
+    if (caller->spc[0]) {
+        (void)snprintf(out, CALLER_TEXT, "spc:%s", caller->spc);
+        return true;
+    }
+    bool by_cert = caller->chain && caller->chain->certs[0];
+    if (by_cert && X509_digest(caller->chain->certs[0], EVP_sha256(), digest, &len) != 1) {
+        return false;
+    }
+    size_t n = by_cert ? len : sizeof(caller->address);
+    memcpy(out, by_cert ? "crt:" : "net:", 4);
+    out[4 + stir_b64url_encode(out + 4, by_cert ? digest : caller->address.s6_addr, n)] = '\0';
+    return true;
+}
+
 static void ask_for_key(struct publication *publication)
 {
     struct cpsd_request *request = publication->request;
+    char caller[CALLER_TEXT];
+    if (!name_caller(caller, &request->caller)) {
+        fail(publication, 503, stir_strerror(STIR_E_NOMEM), NULL);
+        return;
+    }
     int64_t life_ms = request->service->config->atis_idempotency_s * 1000;
-    cpsd_idempotency_begin(&publication->check, request->service->store, stir_view_str(publication->key),
-                           request->caller.spc, &publication->box, publication->raw, life_ms, publication->ttl_ms,
-                           key_known, publication);
+    cpsd_idempotency_begin(&publication->check, request->service->store, stir_view_str(publication->key), caller,
+                           &publication->box, publication->raw, life_ms, publication->ttl_ms, key_known, publication);
 }
 
-/* The token is used up by what is stored, in the box that it is for. */
 static void store(struct publication *publication)
 {
     if (publication->key) {
@@ -337,6 +401,12 @@ void cpsd_passports_publish(struct cpsd_request *request)
         return;
     }
     publication->request = request;
+    struct stir_view publisher;
+    if (cpsd_publisher_of(&publisher, publication->publisher, &request->caller) != STIR_OK) {
+        fail(publication, 503, stir_strerror(STIR_E_NOMEM), NULL);
+        return;
+    }
+    publication->publisher_len = publisher.len;
     cpsd_passports_box(&publication->box, request->spc, &request->dest, &request->orig);
     if (!read_body(publication) || !read_life(publication) || !keep_key(publication) || !keep_token(publication)) {
         return;

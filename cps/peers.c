@@ -114,12 +114,13 @@ static enum stir_code read_credential(struct cpsd_peers *peers, const struct cps
     if (config->atis_x5u[0] && !stir_x5u_is_https(config->atis_x5u)) {
         return stir_fail(err, STIR_E_CONFIG, "[atis] x5u is not an https URL");
     }
-    enum stir_code code = stir_key_load(&peers->key, config->atis_private_key, true, err);
+    enum stir_code code = stir_key_load(&peers->key, config->atis_private_key, true, STIR_KEY_SIGN, err);
     if (code == STIR_OK) {
-        code = stir_read_file(&pem, config->atis_certificate, STIR_CHAIN_OCTETS, err);
+        code = stir_read_file(&pem, config->atis_certificate, STIR_CHAIN_FILE_OCTETS, err);
     }
     if (code == STIR_OK) {
         code = stir_chain_parse(&chain, pem.ptr, pem.len, err);
+        code = code == STIR_OK ? stir_chain_check_own(chain, err) : code;
         if (code != STIR_OK) {
             (void)stir_fail_prefix(err, code, "%s", config->atis_certificate);
         }

@@ -18,6 +18,7 @@
     X(FETCH, "fetch", "open", "Who may fetch one envelope (GET /cps/{dest}/ppts/{id})")                                \
     X(DELETE, "delete", "holder", "Who may take an envelope out (DELETE /cps/{dest}/ppts/{id})")                       \
     X(REPORT, "report", "holder", "Who may report a bogus envelope (POST /cps/{dest}/ppts/{id}/report)")               \
+    X(REPORTS, "reports", "token", "Who may see the reports of what they published themselves (GET /cps/reports)")     \
     X(WAIT, "wait", "open", "Who may wait for what comes into a box (Prefer: wait), who may also list it")             \
     X(FEED, "feed", "holder",                                                                                          \
       "Who may have all that comes for a provider's numbers (GET /feed/{spc}, GET /cps/{prefix}*/ppts), if [feeds] "   \

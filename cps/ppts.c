@@ -1,13 +1,13 @@
 #include "cps/ppts.h"
 
 #include "common/b64.h"
-#include "common/jwe.h"
+#include "common/envelope.h"
 #include "cps/auth.h"
 #include "cps/feed.h"
 #include "cps/limits.h"
 #include "cps/ppts_common.h"
 #include "cps/problem.h"
-#include "cps/report.h"
+#include "cps/publisher.h"
 
 #include <openssl/sha.h>
 #include <strings.h>
@@ -16,7 +16,7 @@ bool cpsd_ppts_dest(struct cpsd_request *request)
 {
     struct stir_error err = {0};
     enum stir_code code = stir_identity_from_path(&request->dest, request->segment[0].ptr, request->segment[0].len,
-                                                  &request->service->numbering, &err);
+                                                  (unsigned)request->service->config->numbers_max_digits, &err);
     if (code != STIR_OK) {
         cpsd_problem(request, 400, "the path does not name a destination", err.text, 0, NULL);
         return false;
@@ -58,7 +58,7 @@ void cpsd_ppts_store_problem(struct cpsd_request *request, const struct cpsd_sto
     }
     int64_t retry_s = (result->retry_after_ms + 999) / 1000;
     unsigned retry = retry_s < 1 ? 1 : retry_s > 3600 ? 3600 : (unsigned)retry_s;
-    const char *detail = result->code == STIR_E_BOX_FULL      ? "envelopes must expire or be taken out first"
+    const char *detail = result->code == STIR_E_BOX_FULL      ? cpsd_limits_full_detail(result->full)
                          : result->code == STIR_E_UNAVAILABLE ? "the store did not answer in time or is away"
                                                               : NULL;
     int status = cpsd_status_of(result->code);
@@ -73,6 +73,7 @@ struct publish_state {
     struct cpsd_spend spend;
     struct cpsd_feeding *feeding;
 };
+CPSD_STATE_FITS(struct publish_state);
 
 static void published(void *arg, const struct cpsd_store_result *result)
 {
@@ -120,7 +121,7 @@ static bool read_ttl(struct cpsd_request *request, int64_t *ttl_ms)
     struct stir_view text;
     uint64_t seconds = (uint64_t)config->ttl_default_s;
     if (cpsd_http_query(request->query, "ttl", &text) &&
-        (!cpsd_http_number(text, UINT32_MAX, &seconds) || seconds == 0)) {
+        (!cpsd_http_number_up_to(text, (uint64_t)config->ttl_max_s, &seconds) || seconds == 0)) {
         cpsd_problem(request, 400, "the query is not understood", "ttl is a number of seconds from 1 up", 0, NULL);
         return false;
     }
@@ -140,10 +141,40 @@ struct stir_view cpsd_ppts_envelope(struct stir_view body)
     return body;
 }
 
+/* Once in the life of the process: every publisher could fill the log otherwise. */
+static void warn_of_form(const struct cpsd_request *request, const struct stir_error *why)
+{
+    if (!atomic_flag_test_and_set(request->service->form_warned)) {
+        stir_log_plain(request->service->log, STIR_LOG_WARNING,
+                       "publish: stored an envelope that can be told from a dummy: %s ([dummies] strict = yes refuses "
+                       "such envelopes; this is logged once)",
+                       why->text);
+    }
+}
+
+/* False: answered 413 or 422. */
+static bool check_envelope(struct cpsd_request *request, struct stir_view envelope)
+{
+    struct stir_error err = {0};
+    struct stir_jwe_info info;
+    if (stir_jwe_check(&info, envelope.ptr, envelope.len, &err) != STIR_OK) {
+        cpsd_problem(request, err.code == STIR_E_TOO_BIG ? 413 : 422, stir_strerror(STIR_E_JWE), err.text, 0, NULL);
+        return false;
+    }
+    if (stir_envelope_check_form(&info, &err) == STIR_OK) {
+        return true;
+    }
+    if (cpsd_config_strict(request->service->config)) {
+        cpsd_problem(request, 422, "the envelope can be told from others", err.text, 0, NULL);
+        return false;
+    }
+    warn_of_form(request, &err);
+    return true;
+}
+
 void cpsd_ppts_publish(struct cpsd_request *request)
 {
     struct publish_state *state = (void *)request->state;
-    struct stir_error err = {0};
     struct stir_view envelope = cpsd_ppts_envelope(request->body);
     int64_t ttl_ms = 0;
     if (!read_ttl(request, &ttl_ms)) {
@@ -154,26 +185,29 @@ void cpsd_ppts_publish(struct cpsd_request *request)
                      NULL);
         return;
     }
-    if (stir_jwe_check(NULL, envelope.ptr, envelope.len, &err) != STIR_OK) {
-        int status = err.code == STIR_E_TOO_BIG ? 413 : 422;
-        cpsd_problem(request, status, stir_strerror(STIR_E_JWE), err.text, 0, NULL);
+    if (!check_envelope(request, envelope)) {
         return;
     }
-    uint8_t digest[SHA256_DIGEST_LENGTH];
+    uint8_t digest[SHA256_DIGEST_LENGTH], publisher[CPSD_PUBLISHER_MAX];
+    struct cpsd_put put = {.id = state->id, .envelope = envelope, .ttl_ms = ttl_ms, .spend = &state->spend};
+    if (cpsd_publisher_of(&put.publisher, publisher, &request->caller) != STIR_OK) {
+        cpsd_problem(request, 503, stir_strerror(STIR_E_NOMEM), NULL, 1, NULL);
+        return;
+    }
     SHA256((const unsigned char *)envelope.ptr, envelope.len, digest);
     memcpy(state->id, digest, CPSD_ID_OCTETS);
-    cpsd_limits_publish(&state->spend, request, 1);
-    cpsd_report_remember(request, state->id, ttl_ms);
+    cpsd_limits_publish(&state->spend, request, put.publisher, 1);
     state->feeding = cpsd_feeding_begin(request, state->id, envelope, ttl_ms);
-    cpsd_store_put_limited(request->service->store, &request->dest, state->id, envelope, ttl_ms, &state->spend,
-                           cpsd_request_claim(request), published, request);
+    put.claim = cpsd_request_claim(request);
+    cpsd_store_publish(request->service->store, &request->dest, &put, published, request);
 }
 
 /* ---- fetch ---- */
 
-struct fetch_state {
+struct fetch_state { /* of a DELETE, too */
     uint8_t id[CPSD_ID_OCTETS];
 };
+CPSD_STATE_FITS(struct fetch_state);
 
 static void answer_envelope(struct cpsd_request *request, struct stir_view envelope)
 {
@@ -230,18 +264,27 @@ void cpsd_ppts_fetch(struct cpsd_request *request)
 static void deleted(void *arg, const struct cpsd_store_result *result)
 {
     struct cpsd_request *request = arg;
+    if (result->code == STIR_E_NOT_FOUND && result->existed) {
+        cpsd_problem(request, 410, "the envelope was taken", "who took it has used its PASSporT, or will", 0, NULL);
+        return;
+    }
     if (result->code != STIR_OK) {
         cpsd_ppts_store_problem(request, result);
         return;
     }
+    const struct fetch_state *state = (const void *)request->state;
     struct cpsd_response response = {.status = 204};
+    cpsd_feed_forget(request, stir_view((const char *)state->id, sizeof(state->id)));
     cpsd_respond(request, &response);
 }
 
 void cpsd_ppts_delete(struct cpsd_request *request)
 {
-    uint8_t id[CPSD_ID_OCTETS];
-    if (cpsd_ppts_id(request, id)) {
-        cpsd_store_remove(request->service->store, &request->dest, id, cpsd_request_claim(request), deleted, request);
+    struct fetch_state *state = (void *)request->state;
+    struct stir_view value;
+    bool remember = cpsd_http_query(request->query, "claim", &value) && stir_view_is(value, "yes");
+    if (cpsd_ppts_id(request, state->id)) {
+        cpsd_store_remove(request->service->store, &request->dest, state->id, remember, cpsd_request_claim(request),
+                          deleted, request);
     }
 }

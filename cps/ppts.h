@@ -21,8 +21,13 @@ void cpsd_ppts_list(struct cpsd_request *request);
 /* GET /cps/{dest}/ppts/{id}: one envelope, a dummy like any other. */
 void cpsd_ppts_fetch(struct cpsd_request *request);
 
-/* DELETE /cps/{dest}/ppts/{id}: takes it out, once. 204, 404. */
+/* DELETE /cps/{dest}/ppts/{id}: takes it out, once. 204; 410 if it was taken before; 404 if it is not there: with
+ * ?claim=yes it counts as taken from then on. */
 void cpsd_ppts_delete(struct cpsd_request *request);
+
+/* DELETE /cps/{dest}/ppts: takes out all that is in the box. 204. For the holder of the destination only, whatever the
+ * policy of deleting is. */
+void cpsd_ppts_empty(struct cpsd_request *request);
 
 /* The envelope in a publish's body: the line end that text tools leave behind it is not a part of it. */
 struct stir_view cpsd_ppts_envelope(struct stir_view body);

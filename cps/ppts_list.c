@@ -2,8 +2,8 @@
 #include "cps/ppts.h"
 #include "cps/ppts_common.h"
 #include "cps/problem.h"
+#include "cps/routes.h"
 
-#include <assert.h>
 #include <stdio.h>
 
 /*
@@ -25,15 +25,17 @@ struct list_state {
     int64_t after_us;    /* ?after=, 0 if none */
     int64_t baseline_us; /* waiting ends when something arrived after this */
     uint64_t wait_s, deadline_ms;
+    uint64_t due_ms;     /* when it has to list again, if nothing arrives before */
     enum stir_code code; /* of the last list */
     bool more;
     char cursor[CPSD_CURSOR_TEXT + 1];
     struct stir_buf body;
 };
 
-static_assert(sizeof(struct list_state) <= sizeof(((struct cpsd_request *)NULL)->state), "a list's state fits");
+CPSD_STATE_FITS(struct list_state);
 
 static void list_again(struct cpsd_request *request);
+static void on_timer(uv_timer_t *timer);
 
 static struct list_state *state_of(struct cpsd_request *request)
 {
@@ -46,7 +48,8 @@ struct renderer {
     struct stir_buf *out;
     const struct cpsd_request *request;
     bool json, any;
-    int64_t last_us;
+    bool holder; /* is told what was taken, and since when envelopes are here */
+    int64_t last_us, now_us;
 };
 
 static void render_entry(struct renderer *r, const struct cpsd_entry *entry)
@@ -62,13 +65,20 @@ static void render_entry(struct renderer *r, const struct cpsd_entry *entry)
         stir_buf_put(r->out, id, sizeof(id));
         stir_buf_puts(r->out, "\",\"ppt\":\"");
         stir_buf_put(r->out, entry->envelope.ptr, entry->envelope.len);
-        stir_buf_puts(r->out, "\"}");
+        stir_buf_puts(r->out, "\"");
+        if (r->holder) {
+            int64_t age_us = r->now_us - entry->arrival_us;
+            stir_buf_puts(r->out, entry->taken ? ",\"taken\":true" : "");
+            stir_buf_printf(r->out, ",\"age_ms\":%lld", (long long)(age_us > 0 ? age_us / 1000 : 0));
+        }
+        stir_buf_puts(r->out, "}");
     } else {
         stir_buf_put(r->out, "<", 1);
         cpsd_ppts_box_path(r->out, &r->request->dest);
         stir_buf_put(r->out, "/", 1);
         stir_buf_put(r->out, id, sizeof(id));
         stir_buf_puts(r->out, ">;type=\"application/passport\"");
+        stir_buf_puts(r->out, r->holder && entry->taken ? ";taken" : "");
     }
     r->any = true;
     r->last_us = entry->arrival_us;
@@ -106,7 +116,12 @@ static void render(struct cpsd_request *request, const struct cpsd_store_result 
     struct list_state *state = state_of(request);
     struct cpsd_entry dummies[CPSD_DUMMIES_MAX];
     size_t dummy_count = dummies_for(request, result, dummies);
-    struct renderer r = {.out = &state->body, .request = request, .json = state->json, .last_us = state->after_us};
+    struct renderer r = {.out = &state->body,
+                         .request = request,
+                         .json = state->json,
+                         .holder = state->without_dummies,
+                         .last_us = state->after_us,
+                         .now_us = result->now_us};
     state->body.len = 0;
     if (r.json) {
         stir_buf_puts(r.out, "{\"ppts\":[");
@@ -170,15 +185,48 @@ static void timer_closed(uv_handle_t *handle)
     answer(handle->data);
 }
 
+static void leave(struct cpsd_request *request)
+{
+    struct list_state *state = state_of(request);
+    request->hurry = NULL;
+    request->judge = NULL;
+    if (state->wait_s) {
+        cpsd_store_unwait(&state->wait);
+    }
+    if (state->timer_made) {
+        cpsd_uncount(&request->service->metrics->waiters);
+    }
+}
+
+static void say_revoked(struct cpsd_request *request)
+{
+    cpsd_problem(request, 401, "the credential is not valid any more",
+                 "the certificate has been revoked or has ended, or the policy has changed, while the request waited",
+                 0, NULL);
+}
+
+static void revoked_timer_closed(uv_handle_t *handle)
+{
+    say_revoked(handle->data);
+}
+
+/* Ends the waiting of a caller who may not have the list any more. */
+static void finish_revoked(struct cpsd_request *request)
+{
+    struct list_state *state = state_of(request);
+    leave(request);
+    if (state->timer_made) {
+        uv_close((uv_handle_t *)&state->timer, revoked_timer_closed);
+    } else {
+        say_revoked(request);
+    }
+}
+
 /* Ends the waiting, if there is one, and answers. */
 static void finish(struct cpsd_request *request)
 {
     struct list_state *state = state_of(request);
-    request->hurry = NULL;
-    if (state->wait_s) {
-        cpsd_store_unwait(&state->wait);
-        cpsd_uncount(&request->service->metrics->waiters);
-    }
+    leave(request);
     if (state->timer_made) {
         uv_close((uv_handle_t *)&state->timer, timer_closed);
     } else {
@@ -188,9 +236,38 @@ static void finish(struct cpsd_request *request)
 
 /* ---- waiting ---- */
 
+/* Sleeps until the list is due; a caller with a credential is judged again meanwhile. */
+static void sleep_on(struct cpsd_request *request)
+{
+    struct list_state *state = state_of(request);
+    uint64_t now_ms = uv_now(request->service->loop);
+    uint64_t ms = state->due_ms > now_ms ? state->due_ms - now_ms : 0;
+    if (cpsd_caller_authenticated(&request->caller) && ms > CPSD_JUDGE_AGAIN_MS) {
+        ms = CPSD_JUDGE_AGAIN_MS;
+    }
+    (void)uv_timer_start(&state->timer, on_timer, ms, 0);
+}
+
 static void on_timer(uv_timer_t *timer)
 {
-    list_again(timer->data);
+    struct cpsd_request *request = timer->data;
+    if (uv_now(request->service->loop) >= state_of(request)->due_ms) {
+        list_again(request);
+    } else if (cpsd_request_still_allowed(request)) {
+        sleep_on(request);
+    } else {
+        finish_revoked(request);
+    }
+}
+
+static void on_judge(struct cpsd_request *request)
+{
+    struct list_state *state = state_of(request);
+    if (state->listing) {
+        state->arrived = true; /* lists once more, and is judged then */
+    } else if (!cpsd_request_still_allowed(request)) {
+        finish_revoked(request);
+    }
 }
 
 static void on_arrival(void *arg)
@@ -216,7 +293,7 @@ static void on_hurry(struct cpsd_request *request)
 
 /* Sleeps until something arrives, the next dummy is due, or the time is over. A dummy's arrival wakes as a real one's
  * does: otherwise the waiting would tell which is which. */
-static void sleep_on(struct cpsd_request *request, int64_t now_us)
+static void wait_for_arrival(struct cpsd_request *request, int64_t now_us)
 {
     struct list_state *state = state_of(request);
     uv_loop_t *loop = request->service->loop;
@@ -230,8 +307,10 @@ static void sleep_on(struct cpsd_request *request, int64_t now_us)
         (void)uv_timer_init(loop, &state->timer);
         state->timer.data = request;
         state->timer_made = true;
+        cpsd_count(&request->service->metrics->waiters, 1);
     }
-    (void)uv_timer_start(&state->timer, on_timer, ms, 0);
+    state->due_ms = now_ms + ms;
+    sleep_on(request);
 }
 
 static bool anything_new(struct cpsd_request *request, const struct cpsd_store_result *result)
@@ -270,7 +349,7 @@ static void listed(void *arg, const struct cpsd_store_result *result)
         if (state->arrived) {
             list_again(request);
         } else {
-            sleep_on(request, result->now_us);
+            wait_for_arrival(request, result->now_us);
         }
         return;
     }
@@ -285,6 +364,10 @@ static void list_again(struct cpsd_request *request)
 {
     struct list_state *state = state_of(request);
     const struct cpsd_config *config = request->service->config;
+    if (!cpsd_request_still_allowed(request)) {
+        finish_revoked(request);
+        return;
+    }
     state->arrived = false;
     state->listing = true;
     if (state->timer_made) {
@@ -312,8 +395,7 @@ static void read_wait(struct cpsd_request *request)
     struct stir_view text;
     uint64_t longest = (uint64_t)request->service->config->max_wait_s;
     if (cpsd_http_item(request->fields[CPSD_PREFER], "wait", &text) &&
-        cpsd_http_number(text, UINT32_MAX, &state->wait_s)) {
-        state->wait_s = state->wait_s < longest ? state->wait_s : longest;
+        cpsd_http_number_up_to(text, longest, &state->wait_s)) {
         state->deadline_ms = uv_now(request->service->loop) + state->wait_s * 1000;
     }
 }
@@ -330,8 +412,9 @@ void cpsd_ppts_list(struct cpsd_request *request)
     state->without_dummies = cpsd_ppts_without_dummies(request);
     read_wait(request);
     if (state->wait_s) {
-        cpsd_count(&request->service->metrics->waiters, 1);
         request->hurry = on_hurry;
+        request->judge = on_judge;
+        request->waiting = true;
     }
     list_again(request);
 }

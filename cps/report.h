@@ -4,13 +4,17 @@
 
 /*
  * Reports of bogus PASSporTs. Nobody but the holder of a destination can read what comes for it, so nobody else can
- * tell that a publisher fills its box with what is of no use (RFC 8816 section 7.5). A report counts against the
- * publisher where one is known: [limits] report_cost tokens of its bucket.
+ * tell that a publisher fills its box with what is of no use (RFC 8816 section 7.5).
+ *
+ * A report costs its publisher [limits] report_cost envelopes of what it may send to this holder, and nothing of what
+ * it may send to others: a holder that reports genuine envelopes stops what comes for its own numbers. A publisher can
+ * see the reports of its envelopes.
  */
 
-/* POST /cps/{dest}/ppts/{id}/report: 204, also the second time, which counts for nothing; 404. */
+/* POST /cps/{dest}/ppts/{id}/report, ?reason=: 204, also the second time, which counts for nothing; 400, 404. */
 void cpsd_report(struct cpsd_request *request);
 
-/* Remembers for an envelope's life who published it, beside the request's own way: nobody waits for it, and where it
- * fails, a report of that envelope is of an unknown publisher. Nothing where reports cost nothing. */
-void cpsd_report_remember(struct cpsd_request *request, const uint8_t id[CPSD_ID_OCTETS], int64_t ttl_ms);
+/* GET /cps/reports, ?after=: 200 with the last reports of the caller's envelopes, oldest first: as many as
+ * CPSD_REPORTS_KEPT, as long as [store] ttl_max_s. 401 for a caller without a verified credential. */
+#define CPSD_REPORTS_KEPT 1000
+void cpsd_reports(struct cpsd_request *request);

@@ -182,7 +182,8 @@ static enum stir_code begin_request(struct delivery *delivery, struct stir_error
         code = stir_fail(err, STIR_E_NOMEM, "a request to a peer");
     }
     if (code == STIR_OK) {
-        struct cpsd_fetch_request request = {.url = url.ptr,
+        struct cpsd_fetch_request request = {.queue = CPSD_FETCH_PEERS,
+                                             .url = url.ptr,
                                              .fields = {"Content-Type: application/json", authorization.ptr},
                                              .body = stir_view(spread->body.ptr, spread->body.len),
                                              .max_bytes = ANSWER_OCTETS,

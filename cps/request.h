@@ -10,6 +10,7 @@
 #include "cps/store.h"
 #include "cps/trusted.h"
 
+#include <stdatomic.h>
 #include <stddef.h>
 
 /*
@@ -24,11 +25,12 @@ struct cpsd_auth_rules;
 struct cpsd_certs;
 struct cpsd_port;
 struct cpsd_crowd;
+struct stir_reloads;
+struct cpsd_trust_status;
 
 /* What a worker's handlers work with. Owned by the worker; used on its loop only. */
 struct cpsd_service {
-    const struct cpsd_config *config; /* the current one; replaced between requests on reload */
-    struct stir_numbering numbering;
+    const struct cpsd_config *config;   /* the current one; replaced between requests on reload */
     const struct cpsd_auth_rules *auth; /* how tokens are checked; replaced with config */
     struct cpsd_certs *certs;           /* of the process; NULL: no token is accepted */
     struct cpsd_port *port;             /* where other threads reach this loop */
@@ -39,7 +41,11 @@ struct cpsd_service {
     struct cpsd_republisher *republisher; /* the worker's own; NULL in tests that need none */
     struct cpsd_metrics *metrics;
     struct cpsd_buckets *reads;              /* shared by all workers: what each network may read */
+    const struct stir_reloads *reloads;      /* for /metrics */
     struct cpsd_crowd *crowd;                /* likewise: connections by network */
+    int64_t certificate_end;                 /* of the server's own, seconds since the epoch; 0: it has none */
+    struct cpsd_trust_status *trust_status;  /* of the process: how revocation lists and lists of roots are doing */
+    atomic_flag *form_warned;                /* of the process: a warning about an envelope's form was logged */
     struct cpsd_metrics *const *all_metrics; /* of every worker */
     size_t worker_count;
     uv_loop_t *loop;
@@ -79,6 +85,7 @@ struct cpsd_request {
     struct cpsd_auth *auth;         /* cps/auth.c's own; released with the answer */
     struct cpsd_claim claim;        /* for the first operation on the store, where has_claim: the token's jti */
     bool has_claim;
+    bool counted; /* against its network, before its credential was checked: see cpsd_limits_give_back */
 
     /* Called if the client went away or the server is drained before the answer: a handler that waits for something
      * sets it, ends its waiting and answers soon, if to nobody. */
@@ -89,7 +96,15 @@ struct cpsd_request {
      * the memory. Where the client is gone they do nothing, and `hurry` was called. NULL: there is no such thing here.
      */
     const struct cpsd_stream *stream;
-    bool streaming; /* begin was called */
+    bool streaming;             /* begin was called */
+    bool asks_to_wait;          /* Prefer: wait; policy.wait has to allow it too */
+    bool asks_for_no_dummies;   /* ?dummies=no; only the holder of the destination may */
+    uint64_t judged_generation; /* of the trust under which the caller was judged last */
+    uint64_t judged_ms;         /* when: uv_now */
+    bool waiting;               /* for an arrival: `hurry` is called as well when the client shuts its side down */
+    /* Set by a handler that waits or streams: called when the roots, the revocation lists, the number table or the
+     * policy have changed. It judges the caller again (cpsd_request_still_allowed) and may answer. */
+    void (*judge)(struct cpsd_request *request);
     /* Set by a handler that streams: called when a client that was blocked has taken everything. */
     void (*drained)(struct cpsd_request *request);
 
@@ -97,9 +112,13 @@ struct cpsd_request {
     void (*answer)(struct cpsd_request *request, const struct cpsd_response *response);
     void *answer_arg;
 
-    /* The handler's own, zeroed; lives until the answer. */
+    /* The handler's own, zeroed; lives until the answer. Each struct that is kept here has a CPSD_STATE_FITS. */
     _Alignas(max_align_t) unsigned char state[1024];
 };
+
+/* Stops the build if the struct does not fit into a request's state. */
+#define CPSD_STATE_FITS(type)                                                                                          \
+    _Static_assert(sizeof(type) <= sizeof(((struct cpsd_request *)NULL)->state), #type " does not fit into state")
 
 /* The request's claim for its first operation on the store; NULL if it has none, and for the operations after. */
 static inline const struct cpsd_claim *cpsd_request_claim(struct cpsd_request *request)

@@ -19,8 +19,10 @@ const struct cpsd_route cpsd_routes[] = {
     {CPSD_GET, "/feed/{spc}", CPSD_ACT_FEED, CPSD_ROUTE_FEED, cpsd_feed_path, cpsd_feed, false},
     {CPSD_GET, "/cps/{dest}/ppts", CPSD_ACT_LIST, CPSD_ROUTE_LIST, cpsd_ppts_dest, cpsd_ppts_list, false},
     {CPSD_GET, "/cps/{dest}/ppts/{id}", CPSD_ACT_FETCH, CPSD_ROUTE_FETCH, cpsd_ppts_dest, cpsd_ppts_fetch, false},
+    {CPSD_DELETE, "/cps/{dest}/ppts", CPSD_ACT_DELETE, CPSD_ROUTE_EMPTY, cpsd_ppts_dest, cpsd_ppts_empty, false},
     {CPSD_DELETE, "/cps/{dest}/ppts/{id}", CPSD_ACT_DELETE, CPSD_ROUTE_DELETE, cpsd_ppts_dest, cpsd_ppts_delete, false},
     {CPSD_POST, "/cps/{dest}/ppts/{id}/report", CPSD_ACT_REPORT, CPSD_ROUTE_REPORT, cpsd_ppts_dest, cpsd_report, false},
+    {CPSD_GET, "/cps/reports", CPSD_ACT_REPORTS, CPSD_ROUTE_REPORTS, NULL, cpsd_reports, false},
     {CPSD_POST, "/passports/{dest}/{orig}", CPSD_ACT_ATIS_PUBLISH, CPSD_ROUTE_ATIS_PUBLISH, cpsd_passports_path,
      cpsd_passports_publish, false},
     {CPSD_GET, "/passports/{dest}/{orig}", CPSD_ACT_ATIS_RETRIEVE, CPSD_ROUTE_ATIS_RETRIEVE, cpsd_passports_path,
@@ -110,32 +112,64 @@ static enum stir_code ask_policy(const struct cpsd_request *request, enum cpsd_a
 }
 
 /* A list may ask for more than listing: to wait, and to be spared the dummies. */
-static enum stir_code ask_for_list(const struct cpsd_request *request, struct stir_error *err)
+static void read_demands(struct cpsd_request *request)
+{
+    struct stir_view value;
+    bool lists = request->route->action == CPSD_ACT_LIST;
+    request->asks_to_wait = lists && cpsd_http_item(request->fields[CPSD_PREFER], "wait", &value);
+    request->asks_for_no_dummies = lists && cpsd_ppts_without_dummies(request);
+}
+
+/* Asks the policy for all that the request demands. */
+static enum stir_code ask_for_all(const struct cpsd_request *request, struct stir_error *err)
 {
     const int *policy = request->service->config->policy;
-    struct stir_view value;
-    enum stir_code code = STIR_OK;
-    if (cpsd_http_item(request->fields[CPSD_PREFER], "wait", &value)) {
+    enum cpsd_action action = request->route->action;
+    enum stir_code code = ask_policy(request, action, policy[action], err);
+    if (code == STIR_OK && request->asks_to_wait) {
         code = ask_policy(request, CPSD_ACT_WAIT, policy[CPSD_ACT_WAIT], err);
     }
-    if (code == STIR_OK && cpsd_ppts_without_dummies(request)) {
+    if (code == STIR_OK && request->asks_for_no_dummies) {
         code = ask_policy(request, CPSD_ACT_LIST, CPSD_POLICY_HOLDER, err);
     }
     return code;
 }
 
+static void note_judged(struct cpsd_request *request)
+{
+    const struct cpsd_trusted *trusted = request->service->trusted;
+    request->judged_generation = trusted ? trusted->generation : 0;
+    request->judged_ms = uv_now(request->service->loop);
+}
+
+bool cpsd_request_still_allowed(struct cpsd_request *request)
+{
+    const struct cpsd_trusted *trusted = request->service->trusted;
+    struct timespec now;
+    uint64_t generation = trusted ? trusted->generation : 0;
+    if (generation == request->judged_generation &&
+        uv_now(request->service->loop) - request->judged_ms < CPSD_JUDGE_AGAIN_MS) {
+        return true;
+    }
+    note_judged(request);
+    (void)clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    return (!cpsd_caller_authenticated(&request->caller) ||
+            cpsd_trusted_verify(trusted, request->caller.chain, now.tv_sec, NULL) == STIR_OK) &&
+           ask_for_all(request, NULL) == STIR_OK;
+}
+
 /* Who asks is known. */
 static void go_on(struct cpsd_request *request)
 {
-    enum cpsd_action action = request->route->action;
     struct stir_error err = {0};
-    enum stir_code code = ask_policy(request, action, request->service->config->policy[action], &err);
-    if (code == STIR_OK && action == CPSD_ACT_LIST) {
-        code = ask_for_list(request, &err);
+    note_judged(request);
+    if (cpsd_caller_authenticated(&request->caller)) {
+        cpsd_limits_give_back(request);
     }
-    if (code != STIR_OK) {
+    read_demands(request);
+    if (ask_for_all(request, &err) != STIR_OK) {
         cpsd_problem_error(request, &err);
-    } else if (request->route->method != CPSD_GET || cpsd_limits_read(request)) {
+    } else {
         request->route->handler(request);
     }
 }
@@ -167,7 +201,7 @@ static void take(struct cpsd_request *request, const struct cpsd_route *route)
     }
     if (route->action == CPSD_ACT_NONE) {
         route->handler(request);
-    } else if (take_certificate(request)) {
+    } else if (cpsd_limits_admit(request) && take_certificate(request)) {
         cpsd_authenticate(request, route, go_on);
     }
 }

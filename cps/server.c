@@ -1,16 +1,27 @@
 #include "cps/server.h"
 
+#include "common/log_writer.h"
+#include "common/process_metrics.h"
 #include "cps/crls.h"
 #include "cps/limits.h"
+#include "cps/partners.h"
+#include "cps/root_lists.h"
 #include "cps/server_internal.h"
+#include "cps/trust_status.h"
 
-#include <openssl/rand.h>
+#include <assert.h>
+#include <openssl/crypto.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
-#define READ_BUCKETS 100000    /* networks that are remembered at a time */
-#define WATCHDOG_LEAST_MS 1000 /* workers tick four times in it */
+#define LOG_RING ((size_t)1 << 20) /* octets of log lines that wait to be written */
+#define LOG_FLUSH_S 5              /* at the end */
+#define READ_BUCKETS 100000        /* networks that are remembered at a time */
+#define STATUS_MS 500              /* how often the state of lists is copied for /metrics and /ready */
+#define WATCHDOG_LEAST_MS 1000     /* workers tick four times in it */
 #define FETCHES_AT_ONCE 64
 #define LONGEST_LIFE_MS 259200000u /* 72 h, whatever ttl_max_s says: that one can be reloaded */
 
@@ -24,14 +35,26 @@ struct server {
     struct cpsd_fetcher *fetcher;
     struct cpsd_certs *certs;
     struct cpsd_crls *crls;
+    struct cpsd_root_lists *root_lists;
+    struct cpsd_trusted *trusted; /* what the workers use, or will soon */
+    bool trust_waits;             /* the setup's trust comes into use once its new revocation lists were fetched */
+    struct cpsd_trust_status *trust_status;
+    uv_timer_t status_timer;
     struct cpsd_worker *workers;
     struct cpsd_metrics **metrics;
     struct cpsd_buckets *reads;
     struct cpsd_crowd *crowd;
+    struct cpsd_crowd *handshakes;
+    struct cpsd_tickets *tickets;
+    atomic_flag form_warned;
     size_t worker_count;
     uv_loop_t loop;
-    uv_signal_t term, interrupt, hangup;
+    uv_signal_t term, interrupt;
+    uv_signal_t hangup, usr1, usr2; /* stay until the workers have ended */
+    struct stir_reloads reloads;
     uv_timer_t watchdog;
+    uv_async_t opened;    /* a worker has started its listeners */
+    bool ready;           /* all have, and that was said */
     uint64_t *seen_ticks; /* of each worker, when the watchdog last looked */
     bool stopping;
 };
@@ -50,6 +73,8 @@ void cpsd_setup_unref(struct cpsd_setup *setup)
         cpsd_config_clear(&setup->config);
         cpsd_credential_free(setup->credential);
         cpsd_trusted_unref(setup->trusted);
+        cpsd_trusted_unref(setup->trusted_first);
+        stir_trust_files_clear(&setup->trust_files);
         cpsd_auth_rules_free(setup->auth);
         cpsd_peers_unref(setup->peers);
         OPENSSL_cleanse(setup->dummy_secret, sizeof(setup->dummy_secret));
@@ -57,11 +82,33 @@ void cpsd_setup_unref(struct cpsd_setup *setup)
     }
 }
 
+static void warn_of_root(void *arg, const char *text)
+{
+    stir_log_plain(arg, STIR_LOG_WARNING, "[trust] %s", text);
+}
+
+/* Reads the trust that a configuration names, with the lists that were fetched already. */
+static enum stir_code load_trusted(struct cpsd_setup *setup, const struct server *server, struct stir_error *err)
+{
+    struct stir_trust_text texts[CPSD_CRLS_MAX], roots[CPSD_ROOT_LISTS_MAX];
+    const struct stir_trust_warn warn = {.say = warn_of_root, .arg = (void *)(uintptr_t)&server->log};
+    enum stir_code code = cpsd_trusted_files(&setup->trust_files, &setup->config, err);
+    const struct cpsd_trusted_spec spec = {.config = &setup->config,
+                                           .files = &setup->trust_files,
+                                           .root_lists = roots,
+                                           .root_list_count =
+                                               cpsd_root_lists_texts(server->root_lists, &setup->config, roots),
+                                           .crls = texts,
+                                           .crl_count = cpsd_crls_texts(server->crls, &setup->config, false, texts),
+                                           .read_crl_files = true,
+                                           .warn = &warn};
+    return code == STIR_OK ? cpsd_trusted_load(&setup->trusted, &spec, err) : code;
+}
+
 /* Takes config over, also when it fails. */
-static enum stir_code make_setup(struct cpsd_setup **out, struct cpsd_config *config, const struct cpsd_crls *crls,
+static enum stir_code make_setup(struct cpsd_setup **out, struct cpsd_config *config, const struct server *server,
                                  struct stir_error *err)
 {
-    struct cpsd_crl_text texts[CPSD_CRL_URLS_MAX];
     struct cpsd_setup *setup = calloc(1, sizeof(*setup));
     if (!setup) {
         cpsd_config_clear(config);
@@ -71,12 +118,12 @@ static enum stir_code make_setup(struct cpsd_setup **out, struct cpsd_config *co
     *config = (struct cpsd_config){0};
     atomic_init(&setup->refs, 1);
     enum stir_code code = cpsd_crls_check(&setup->config, err);
+    code = code == STIR_OK ? cpsd_root_lists_check(&setup->config, err) : code;
     if (code == STIR_OK && setup->config.listen[0]) {
         code = cpsd_credential_load(&setup->credential, &setup->config, err);
     }
     if (code == STIR_OK) {
-        size_t count = cpsd_crls_texts(crls, &setup->config, texts);
-        code = cpsd_trusted_load(&setup->trusted, &setup->config, texts, count, NULL, err);
+        code = load_trusted(setup, server, err);
     }
     if (code == STIR_OK) {
         code = cpsd_auth_rules_new(&setup->auth, &setup->config, err);
@@ -85,8 +132,9 @@ static enum stir_code make_setup(struct cpsd_setup **out, struct cpsd_config *co
         code = cpsd_peers_load(&setup->peers, &setup->config, err);
     }
     if (code != STIR_OK) {
+        stir_conf_name_key(err, &setup->config, cpsd_config_table, cpsd_config_count);
         cpsd_setup_unref(setup);
-        return code;
+        return stir_conf_fault(err, code);
     }
     *out = setup;
     return STIR_OK;
@@ -97,6 +145,7 @@ void cpsd_log_setup(struct stir_log *log, const struct cpsd_config *config)
     log->fd = 2;
     log->level = (enum stir_log_level)config->log_level;
     log->format = (enum stir_log_format)config->log_format;
+    log->alike_per_s = (unsigned)config->log_alike_per_s;
 }
 
 /* ---- reload ---- */
@@ -107,19 +156,42 @@ static void log_change(void *arg, const struct stir_conf_key *key)
                    key->reloadable ? "" : ", which takes a restart: the old value stays");
 }
 
+static void log_outdated(void *arg, const char *text)
+{
+    stir_log_plain(arg, STIR_LOG_WARNING, "configuration: %s", text);
+}
+
+void cpsd_warn_of_outdated(struct stir_log *log, const struct cpsd_config *config)
+{
+    stir_conf_outdated(config, cpsd_config_table, cpsd_config_count, log_outdated, log);
+}
+
+/* Logs all that is wrong with a configuration that was read again, if it is more than one fault. */
+static void log_faults(const struct server *server)
+{
+    const struct stir_faults *faults = server->overrides ? server->overrides->faults : NULL;
+    const char *line = faults && faults->count > 1 && faults->lines.ptr ? faults->lines.ptr : "";
+    for (const char *end; (end = strchr(line, '\n')); line = end + 1) {
+        stir_log_plain(&server->log, STIR_LOG_ERROR, "reload: %.*s", (int)(end - line), line);
+    }
+}
+
 static enum stir_code load_again(const struct server *server, struct cpsd_setup **out, struct stir_error *err)
 {
     struct cpsd_config config = {0};
     enum stir_code code = cpsd_config_load(&config, server->path, server->overrides, err);
     if (code != STIR_OK) {
+        log_faults(server);
         return code;
     }
     stir_conf_diff(&server->setup->config, &config, cpsd_config_table, cpsd_config_count, log_change,
                    (void *)(uintptr_t)&server->log);
     struct cpsd_setup *setup = NULL;
-    code = make_setup(&setup, &config, server->crls, err);
+    code = make_setup(&setup, &config, server, err);
+    assert(code != STIR_OK || setup);
     if (code == STIR_OK) {
         code = cpsd_certs_load_dir(server->certs, setup->config.auth_x5u_dir, NULL, err);
+        stir_conf_name_key(err, &setup->config, cpsd_config_table, cpsd_config_count);
     }
     if (code != STIR_OK) {
         cpsd_setup_unref(setup);
@@ -128,6 +200,28 @@ static enum stir_code load_again(const struct server *server, struct cpsd_setup 
     memcpy(setup->dummy_secret, server->setup->dummy_secret, CPSD_DUMMY_SECRET);
     *out = setup;
     return STIR_OK;
+}
+
+static void replace_trusted(struct server *server, struct cpsd_trusted *trusted)
+{
+    cpsd_trusted_unref(server->trusted);
+    server->trusted = cpsd_trusted_ref(trusted);
+}
+
+/* Where each certificate needs a current list, nobody would be trusted until a URL that is new was fetched: the trust
+ * of before stays in use until then. */
+static void choose_trust(struct server *server, struct cpsd_setup *setup)
+{
+    server->trust_waits = setup->config.trust_crl_policy == STIR_CRL_REQUIRED && server->trusted->trust &&
+                          setup->trusted->trust && cpsd_crls_are_awaited(server->crls);
+    if (server->trust_waits) {
+        setup->trusted_first = cpsd_trusted_ref(server->trusted);
+        stir_log_plain(
+            &server->log, STIR_LOG_NOTICE,
+            "reload: the roots and revocation lists of before stay in use until the new crl_urls were fetched");
+    } else {
+        replace_trusted(server, setup->trusted);
+    }
 }
 
 static void on_hangup(uv_signal_t *handle, int signum)
@@ -139,44 +233,127 @@ static void on_hangup(uv_signal_t *handle, int signum)
     if (server->stopping) {
         return;
     }
-    (void)cpsd_notify_reloading();
+    (void)stir_notify_reloading();
     enum stir_code code = load_again(server, &setup, &err);
-    if (code == STIR_OK) {
-        code = cpsd_crls_use(server->crls, &setup->config, &err);
-    }
+    code = code == STIR_OK ? stir_log_writer_open(server->log.writer, setup->config.log_file, &err) : code;
+    code = code == STIR_OK ? cpsd_crls_use(server->crls, &setup->config, &err) : code;
+    code = code == STIR_OK ? cpsd_root_lists_use(server->root_lists, &setup->config, &err) : code;
     if (code != STIR_OK) {
+        (void)!stir_log_writer_open(server->log.writer, server->setup->config.log_file, NULL);
         cpsd_setup_unref(setup);
+        stir_reloads_note(&server->reloads, false);
         stir_log_plain(&server->log, STIR_LOG_ERROR, "reload: nothing is changed: %s", err.text);
-        (void)cpsd_notify("READY=1\nSTATUS=The last reload failed: nothing was changed");
+        (void)stir_notify("READY=1\nSTATUS=The last reload failed: nothing was changed");
         return;
     }
     cpsd_log_setup(&server->log, &setup->config);
+    cpsd_warn_of_outdated(&server->log, &setup->config);
+    choose_trust(server, setup);
     for (size_t i = 0; i < server->worker_count; i++) {
         cpsd_worker_command(&server->workers[i], CPSD_CMD_RELOAD, setup);
     }
     cpsd_setup_unref(server->setup);
     server->setup = setup;
+    stir_reloads_note(&server->reloads, true);
     stir_log_plain(&server->log, STIR_LOG_NOTICE, "reload: configuration and certificate are in use");
-    (void)cpsd_notify("READY=1\nSTATUS=Reloaded");
+    (void)stir_notify("READY=1\nSTATUS=Reloaded");
 }
 
-/* A revocation list was fetched: the trust is built anew, with the same number table. */
-static enum stir_code trust_again(void *arg, struct stir_error *err)
+static void on_usr1(uv_signal_t *handle, int signum)
 {
-    struct server *server = arg;
+    struct server *server = handle->data;
+    struct stir_error err = {0};
+    (void)signum;
+    if (stir_log_writer_open(server->log.writer, server->setup->config.log_file, &err) == STIR_OK) {
+        stir_log_plain(&server->log, STIR_LOG_NOTICE, "logs: opened again after SIGUSR1");
+    } else {
+        stir_log_plain(&server->log, STIR_LOG_ERROR, "logs: the file before stays in use: %s", err.text);
+    }
+}
+
+static void on_usr2(uv_signal_t *handle, int signum)
+{
+    struct server *server = handle->data;
+    (void)signum;
+    stir_log_plain(&server->log, STIR_LOG_NOTICE, "SIGUSR2 is ignored: SIGHUP reloads, SIGUSR1 opens logs again");
+}
+
+/* Builds the trust anew after a list has changed, with the same files of roots and number table. */
+static enum stir_code build_trust_again(struct server *server, const struct stir_trust_warn *warn,
+                                        struct stir_error *err)
+{
     const struct cpsd_config *config = &server->setup->config;
-    struct cpsd_crl_text texts[CPSD_CRL_URLS_MAX];
+    struct stir_trust_text texts[CPSD_CRLS_MAX], roots[CPSD_ROOT_LISTS_MAX];
     struct cpsd_trusted *trusted = NULL;
-    size_t count = cpsd_crls_texts(server->crls, config, texts);
-    enum stir_code code = cpsd_trusted_load(&trusted, config, texts, count, server->setup->trusted->numbers, err);
-    for (size_t i = 0; code == STIR_OK && i < server->worker_count; i++) {
-        cpsd_worker_trust(&server->workers[i], trusted);
+    const struct cpsd_trusted_spec spec = {.config = config,
+                                           .files = &server->setup->trust_files,
+                                           .warn = warn,
+                                           .root_lists = roots,
+                                           .root_list_count = cpsd_root_lists_texts(server->root_lists, config, roots),
+                                           .crls = texts,
+                                           .crl_count = cpsd_crls_texts(server->crls, config, true, texts),
+                                           .numbers = server->setup->trusted->numbers};
+    enum stir_code code = cpsd_trusted_load(&trusted, &spec, err);
+    if (code == STIR_OK && !(server->trust_waits && cpsd_crls_are_awaited(server->crls))) {
+        server->trust_waits = false;
+        replace_trusted(server, trusted);
+        for (size_t i = 0; i < server->worker_count; i++) {
+            cpsd_worker_trust(&server->workers[i], trusted);
+        }
     }
     cpsd_trusted_unref(trusted);
     return code;
 }
 
-/* ---- the watchdog ---- */
+static enum stir_code crl_changed(void *arg, struct stir_error *err)
+{
+    return build_trust_again(arg, NULL, err);
+}
+
+/* Roots of the list that cannot be used are logged. */
+static enum stir_code root_list_changed(void *arg, struct stir_error *err)
+{
+    struct server *server = arg;
+    const struct stir_trust_warn warn = {.say = warn_of_root, .arg = &server->log};
+    return build_trust_again(server, &warn, err);
+}
+
+/* ---- how the lists are doing ---- */
+
+static void status_entry(struct cpsd_trust_status_entry *out, const char *kind, const char *name)
+{
+    *out = (struct cpsd_trust_status_entry){.kind = kind};
+    (void)snprintf(out->name, sizeof(out->name), "%s", name);
+}
+
+/* Copies the state of all lists to where the workers read it. */
+static void on_status_timer(uv_timer_t *timer)
+{
+    struct server *server = timer->data;
+    struct cpsd_trust_status_entry entries[CPSD_CRLS_MAX + CPSD_ROOT_LISTS_MAX];
+    struct cpsd_crl_status crl;
+    struct cpsd_root_list_status list;
+    size_t count = 0;
+    for (size_t i = 0; cpsd_crls_status(server->crls, i, &crl); i++) {
+        struct cpsd_trust_status_entry *entry = &entries[count++];
+        status_entry(entry, "crl", crl.name);
+        entry->in_force = crl.good_at != 0;
+        entry->good_at = crl.good_at;
+        entry->exp = crl.until;
+        entry->failures = crl.failures;
+    }
+    for (size_t i = 0; cpsd_root_lists_status(server->root_lists, i, &list); i++) {
+        struct cpsd_trust_status_entry *entry = &entries[count++];
+        status_entry(entry, "roots", list.name);
+        entry->in_force = list.in_force;
+        entry->good_at = list.good_at;
+        entry->exp = list.exp;
+        entry->failures = list.failures;
+    }
+    cpsd_trust_status_put(server->trust_status, entries, count);
+}
+
+/* ---- watching the workers ---- */
 
 /* systemd hears from this process as long as every worker's loop goes round. */
 static void on_watchdog(uv_timer_t *timer)
@@ -192,13 +369,28 @@ static void on_watchdog(uv_timer_t *timer)
         server->seen_ticks[i] = ticks;
     }
     if (alive) {
-        (void)cpsd_notify("WATCHDOG=1");
+        (void)stir_notify("WATCHDOG=1");
+    }
+}
+
+static void on_opened(uv_async_t *async)
+{
+    struct server *server = async->data;
+    for (size_t i = 0; i < server->worker_count; i++) {
+        if (!atomic_load_explicit(&server->workers[i].serves, memory_order_acquire)) {
+            return;
+        }
+    }
+    if (!server->ready && !server->stopping) {
+        server->ready = true;
+        stir_log_plain(&server->log, STIR_LOG_NOTICE, "ready: %zu workers", server->worker_count);
+        (void)stir_notify("READY=1\nSTATUS=Serving");
     }
 }
 
 static enum stir_code watch_workers(struct server *server, struct stir_error *err)
 {
-    uint64_t every_ms = cpsd_notify_watchdog_ms();
+    uint64_t every_ms = stir_notify_watchdog_ms();
     server->seen_ticks = calloc(server->worker_count, sizeof(*server->seen_ticks));
     if (!server->seen_ticks || uv_timer_init(&server->loop, &server->watchdog) < 0) {
         return stir_fail(err, STIR_E_NOMEM, "watchdog");
@@ -207,6 +399,11 @@ static enum stir_code watch_workers(struct server *server, struct stir_error *er
         return stir_fail(err, STIR_E_CONFIG, "WatchdogSec= is shorter than %d s", 2 * WATCHDOG_LEAST_MS / 1000);
     }
     server->watchdog.data = server;
+    if (uv_async_init(&server->loop, &server->opened, on_opened) < 0) {
+        return stir_fail(err, STIR_E_NOMEM, "workers");
+    }
+    server->opened.data = server;
+    uv_unref((uv_handle_t *)&server->opened); /* closed when the workers have ended */
     for (size_t i = 0; i < server->worker_count; i++) {
         server->seen_ticks[i] = UINT64_MAX; /* none seen yet: the first look is not held against a worker */
     }
@@ -225,29 +422,50 @@ static void on_stop(uv_signal_t *handle, int signum)
         return;
     }
     server->stopping = true;
-    (void)cpsd_notify("STOPPING=1\nSTATUS=Answering what is under way");
+    (void)stir_notify("STOPPING=1\nSTATUS=Answering what is under way");
     stir_log_plain(&server->log, STIR_LOG_NOTICE, "stopping: %s", signum == SIGTERM ? "SIGTERM" : "SIGINT");
     for (size_t i = 0; i < server->worker_count; i++) {
         cpsd_worker_command(&server->workers[i], CPSD_CMD_STOP, NULL);
     }
     uv_close((uv_handle_t *)&server->term, NULL);
     uv_close((uv_handle_t *)&server->interrupt, NULL);
-    uv_close((uv_handle_t *)&server->hangup, NULL);
     uv_close((uv_handle_t *)&server->watchdog, NULL);
+    uv_close((uv_handle_t *)&server->status_timer, NULL);
     cpsd_crls_stop(server->crls);
+    cpsd_root_lists_stop(server->root_lists);
+}
+
+/* Signals that must not end the process while requests are answered: their handles stay until that is over. */
+static bool watch_while_running(struct server *server)
+{
+    struct {
+        uv_signal_t *handle;
+        uv_signal_cb callback;
+        int signum;
+    } rows[] = {{&server->hangup, on_hangup, SIGHUP},
+                {&server->usr1, on_usr1, SIGUSR1},
+                {&server->usr2, on_usr2, SIGUSR2}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        if (uv_signal_init(&server->loop, rows[i].handle) < 0) {
+            return false;
+        }
+        rows[i].handle->data = server;
+        (void)uv_signal_start(rows[i].handle, rows[i].callback, rows[i].signum);
+        uv_unref((uv_handle_t *)rows[i].handle);
+    }
+    return true;
 }
 
 static enum stir_code watch_signals(struct server *server, struct stir_error *err)
 {
     (void)signal(SIGPIPE, SIG_IGN);
     if (uv_loop_init(&server->loop) < 0 || uv_signal_init(&server->loop, &server->term) < 0 ||
-        uv_signal_init(&server->loop, &server->interrupt) < 0 || uv_signal_init(&server->loop, &server->hangup) < 0) {
+        uv_signal_init(&server->loop, &server->interrupt) < 0 || !watch_while_running(server)) {
         return stir_fail(err, STIR_E_NOMEM, "signals");
     }
-    server->term.data = server->interrupt.data = server->hangup.data = server;
+    server->term.data = server->interrupt.data = server;
     (void)uv_signal_start(&server->term, on_stop, SIGTERM);
     (void)uv_signal_start(&server->interrupt, on_stop, SIGINT);
-    (void)uv_signal_start(&server->hangup, on_hangup, SIGHUP);
     return STIR_OK;
 }
 
@@ -277,35 +495,47 @@ static void log_policies(const struct server *server)
                        cpsd_action_name((enum cpsd_action)action), cpsd_policy_names[policy],
                        policy == CPSD_POLICY_OPEN ? ": anybody may" : "");
     }
+    if (!config->publish_by_spc) {
+        stir_log_plain(&server->log, STIR_LOG_WARNING,
+                       "limits: publish_by_spc is 0, so a caller with a credential may publish at any rate; set it to "
+                       "the envelopes per second that this CPS is to take from one provider");
+    }
+    if (cpsd_partners_any(config->atis_partners)) {
+        stir_log_plain(&server->log, STIR_LOG_WARNING,
+                       "atis: partners is *, so every provider may retrieve what another one published under its own "
+                       "code; list the codes of your partners to narrow it");
+    }
     if (!config->dummies_secret_file[0]) {
         stir_log_plain(&server->log, STIR_LOG_NOTICE,
                        "dummies: the secret is made up at start, which is right for a single server only");
     }
 }
 
-static struct cpsd_store_config store_config(const struct server *server)
+struct cpsd_store_config cpsd_store_config(const struct cpsd_config *config, struct stir_log *log)
 {
-    const struct cpsd_config *config = &server->setup->config;
     return (struct cpsd_store_config){.url = config->store_url,
                                       .box_limit = (unsigned)config->box_limit,
+                                      .box_share = (unsigned)config->box_share,
                                       .memory_limit_bytes = (unsigned long)config->memory_limit_bytes,
                                       .timeout_ms = (unsigned)config->store_timeout_ms,
                                       .max_ttl_ms = LONGEST_LIFE_MS,
                                       .replicas = cpsd_config_replicas(config),
-                                      .log = &server->store_log};
+                                      .log = log};
 }
 
 static enum stir_code make_workers(struct server *server, struct stir_error *err)
 {
-    unsigned char tickets[CPSD_TICKET_KEYS];
     int64_t want = server->setup->config.workers;
     size_t count = want ? (size_t)want : uv_available_parallelism();
     server->workers = calloc(count, sizeof(*server->workers));
     server->metrics = calloc(count, sizeof(struct cpsd_metrics *));
     server->reads = cpsd_buckets_new(READ_BUCKETS);
     server->crowd = cpsd_crowd_new();
-    if (!server->workers || !server->metrics || !server->reads || !server->crowd ||
-        RAND_bytes(tickets, sizeof(tickets)) != 1) {
+    server->handshakes = cpsd_crowd_new();
+    server->tickets = cpsd_tickets_new(NULL, NULL);
+    server->trust_status = cpsd_trust_status_new();
+    if (!server->workers || !server->metrics || !server->reads || !server->crowd || !server->handshakes ||
+        !server->tickets || !server->trust_status) {
         return stir_fail(err, STIR_E_NOMEM, "workers");
     }
     server->worker_count = count;
@@ -313,6 +543,7 @@ static enum stir_code make_workers(struct server *server, struct stir_error *err
     enum stir_code code = STIR_OK;
     for (size_t i = 0; code == STIR_OK && i < count; i++) {
         struct cpsd_worker *worker = &server->workers[i];
+        worker->log.writer = server->log.writer;
         code =
             cpsd_worker_init(worker, (unsigned)i, server->setup, server->backend, server->fetcher, server->certs, err);
         memcpy(worker->log_key, server->workers[0].log_key, sizeof(worker->log_key)); /* one number, one hash */
@@ -320,13 +551,18 @@ static enum stir_code make_workers(struct server *server, struct stir_error *err
         worker->service.all_metrics = server->metrics;
         worker->service.reads = server->reads;
         worker->service.crowd = server->crowd;
+        worker->service.form_warned = &server->form_warned;
+        worker->service.reloads = &server->reloads;
+        worker->service.trust_status = server->trust_status;
+        worker->handshakes = server->handshakes;
+        worker->tickets = server->tickets;
+        worker->opened = &server->opened;
         worker->service.worker_count = count;
         if (code == STIR_OK && worker->ssl_ctx) {
-            code = cpsd_tls_harden(worker->ssl_ctx, tickets, err);
+            code = cpsd_tls_harden(worker->ssl_ctx, server->tickets, err);
             code = code == STIR_OK ? cpsd_tls_client_setup(worker->ssl_ctx, err) : code;
         }
     }
-    OPENSSL_cleanse(tickets, sizeof(tickets));
     return code;
 }
 
@@ -334,9 +570,12 @@ static enum stir_code make_certs(struct server *server, struct stir_error *err)
 {
     const struct cpsd_config *config = &server->setup->config;
     size_t count = 0;
-    enum stir_code code = cpsd_certs_new(&server->certs, server->fetcher, (size_t)config->auth_x5u_entries, err);
+    enum stir_code code =
+        cpsd_certs_new(&server->certs, server->fetcher, (size_t)config->auth_x5u_entries, &server->log, err);
     if (code == STIR_OK) {
         code = cpsd_certs_load_dir(server->certs, config->auth_x5u_dir, &count, err);
+        stir_conf_name_key(err, config, cpsd_config_table, cpsd_config_count);
+        code = stir_conf_fault(err, code);
     }
     if (code == STIR_OK && config->auth_x5u_dir[0]) {
         stir_log_plain(&server->log, STIR_LOG_NOTICE, "%zu certificate chains in %s", count, config->auth_x5u_dir);
@@ -349,16 +588,36 @@ static enum stir_code make_certs(struct server *server, struct stir_error *err)
     return code;
 }
 
+/* Lists that trust depends on: read, fetched and reported while the server runs. */
+static enum stir_code watch_lists(struct server *server, struct stir_error *err)
+{
+    const struct cpsd_config *config = &server->setup->config;
+    enum stir_code code =
+        cpsd_crls_new(&server->crls, &server->loop, server->fetcher, &server->log, crl_changed, server, err);
+    if (code == STIR_OK) {
+        code = cpsd_root_lists_new(&server->root_lists, &server->loop, server->fetcher, &server->log, root_list_changed,
+                                   server, err);
+    }
+    code = code == STIR_OK ? cpsd_crls_use(server->crls, config, err) : code;
+    code = code == STIR_OK ? cpsd_root_lists_use(server->root_lists, config, err) : code;
+    (void)uv_timer_init(&server->loop, &server->status_timer); /* cannot fail */
+    server->status_timer.data = server;
+    (void)uv_timer_start(&server->status_timer, on_status_timer, 0, STATUS_MS);
+    return code;
+}
+
 static enum stir_code prepare(struct server *server, struct stir_error *err)
 {
-    struct cpsd_passed passed = {0};
-    struct cpsd_store_config store = store_config(server);
-    enum stir_code code = cpsd_dummy_secret(server->setup->dummy_secret, &server->setup->config, err);
+    struct stir_passed passed = {0};
+    struct cpsd_store_config store = cpsd_store_config(&server->setup->config, &server->store_log);
+    enum stir_code code =
+        stir_conf_fault(err, cpsd_dummy_secret(server->setup->dummy_secret, &server->setup->config, err));
     if (code == STIR_OK) {
         code = cpsd_backend_new(&server->backend, &store, err);
     }
     if (code == STIR_OK) {
         stir_log_plain(&server->log, STIR_LOG_NOTICE, "store: %s", cpsd_backend_description(server->backend));
+        cpsd_warn_of_outdated(&server->log, &server->setup->config);
         log_policies(server);
         code = cpsd_fetcher_new(&server->fetcher, FETCHES_AT_ONCE, err);
     }
@@ -369,7 +628,7 @@ static enum stir_code prepare(struct server *server, struct stir_error *err)
         code = make_workers(server, err);
     }
     if (code == STIR_OK) {
-        code = cpsd_passed_read(&passed, err);
+        code = stir_passed_read(&passed, err);
     }
     if (code == STIR_OK) {
         code = cpsd_listen(server->workers, server->worker_count, &server->setup->config, &passed, &server->log, err);
@@ -381,9 +640,9 @@ static enum stir_code prepare(struct server *server, struct stir_error *err)
         code = watch_workers(server, err);
     }
     if (code == STIR_OK) {
-        code = cpsd_crls_new(&server->crls, &server->loop, server->fetcher, &server->log, trust_again, server, err);
+        code = watch_lists(server, err);
     }
-    return code == STIR_OK ? cpsd_crls_use(server->crls, &server->setup->config, err) : code;
+    return code;
 }
 
 static enum stir_code run(struct server *server, struct stir_error *err)
@@ -398,14 +657,17 @@ static enum stir_code run(struct server *server, struct stir_error *err)
         }
     }
     if (code == STIR_OK) {
-        stir_log_plain(&server->log, STIR_LOG_NOTICE, "ready: %zu workers", server->worker_count);
-        (void)cpsd_notify("READY=1\nSTATUS=Serving");
         (void)uv_run(&server->loop, UV_RUN_DEFAULT);
     }
     for (size_t i = 0; i < running; i++) {
         cpsd_worker_command(&server->workers[i], CPSD_CMD_STOP, NULL);
         (void)uv_thread_join(&server->workers[i].thread);
     }
+    uv_close((uv_handle_t *)&server->hangup, NULL);
+    uv_close((uv_handle_t *)&server->usr1, NULL);
+    uv_close((uv_handle_t *)&server->usr2, NULL);
+    uv_close((uv_handle_t *)&server->opened, NULL);
+    (void)uv_run(&server->loop, UV_RUN_DEFAULT);
     (void)uv_loop_close(&server->loop);
     stir_log_plain(&server->log, STIR_LOG_NOTICE, "stopped");
     return code;
@@ -419,15 +681,26 @@ static void quiet(int level, const char *line)
 enum stir_code cpsd_server_run(struct cpsd_config *config, const char *path,
                                const struct stir_conf_overrides *overrides, struct stir_error *err)
 {
-    struct server server = {.path = path, .overrides = overrides};
+    struct server server = {.path = path, .overrides = overrides, .form_warned = ATOMIC_FLAG_INIT};
+    server.log.writer = stir_log_writer_new(
+        &(struct stir_log_writer_config){.fd = STDERR_FILENO, .capacity = LOG_RING, .flush_s = LOG_FLUSH_S});
+    if (!server.log.writer) {
+        cpsd_config_clear(config);
+        return stir_fail(err, STIR_E_NOMEM, "log");
+    }
     cpsd_log_setup(&server.log, config);
+    stir_log_writer_form(server.log.writer, &server.log);
     server.store_log = server.log;
+    stir_reloads_begin(&server.reloads);
     lws_set_log_level(0, quiet);
-    enum stir_code code = make_setup(&server.setup, config, NULL, err);
+    enum stir_code code = make_setup(&server.setup, config, &server, err);
     if (code != STIR_OK) {
+        stir_log_writer_free(server.log.writer);
         return code;
     }
-    code = prepare(&server, err);
+    server.trusted = cpsd_trusted_ref(server.setup->trusted);
+    code = stir_conf_fault(err, stir_log_writer_open(server.log.writer, server.setup->config.log_file, err));
+    code = code == STIR_OK ? prepare(&server, err) : code;
     if (code == STIR_OK) {
         code = run(&server, err);
     }
@@ -435,6 +708,8 @@ enum stir_code cpsd_server_run(struct cpsd_config *config, const char *path,
         cpsd_worker_clear(&server.workers[i]);
     }
     cpsd_crls_free(server.crls);
+    cpsd_root_lists_free(server.root_lists);
+    cpsd_trust_status_free(server.trust_status);
     cpsd_fetcher_free(server.fetcher);
     cpsd_certs_free(server.certs);
     cpsd_backend_free(server.backend);
@@ -442,67 +717,11 @@ enum stir_code cpsd_server_run(struct cpsd_config *config, const char *path,
     free(server.metrics);
     cpsd_buckets_free(server.reads);
     cpsd_crowd_free(server.crowd);
+    cpsd_crowd_free(server.handshakes);
+    cpsd_tickets_free(server.tickets);
     free(server.seen_ticks);
+    cpsd_trusted_unref(server.trusted);
     cpsd_setup_unref(server.setup);
-    return code;
-}
-
-static enum stir_code check_auth(const struct cpsd_config *config, struct stir_error *err)
-{
-    struct cpsd_auth_rules *rules = NULL;
-    struct cpsd_certs *certs = NULL;
-    enum stir_code code = cpsd_auth_rules_new(&rules, config, err);
-    code = code == STIR_OK ? cpsd_certs_new(&certs, NULL, 1, err) : code;
-    code = code == STIR_OK ? cpsd_certs_load_dir(certs, config->auth_x5u_dir, NULL, err) : code;
-    cpsd_certs_free(certs);
-    cpsd_auth_rules_free(rules);
-    return code;
-}
-
-enum stir_code cpsd_server_check(const struct cpsd_config *config, struct stir_error *err)
-{
-    struct cpsd_credential *credential = NULL;
-    struct cpsd_backend *backend = NULL;
-    struct cpsd_dummies *dummies = NULL;
-    struct cpsd_trusted *trusted = NULL;
-    struct cpsd_peers *peers = NULL;
-    uint8_t secret[CPSD_DUMMY_SECRET];
-    struct cpsd_store_config store = {.url = config->store_url,
-                                      .box_limit = (unsigned)config->box_limit,
-                                      .memory_limit_bytes = (unsigned long)config->memory_limit_bytes,
-                                      .timeout_ms = (unsigned)config->store_timeout_ms,
-                                      .max_ttl_ms = LONGEST_LIFE_MS,
-                                      .replicas = cpsd_config_replicas(config)};
-    enum stir_code code = cpsd_listen_check(config, err);
-    if (code == STIR_OK) {
-        code = cpsd_crls_check(config, err);
-    }
-    if (code == STIR_OK && config->listen[0]) {
-        code = cpsd_credential_load(&credential, config, err);
-    }
-    if (code == STIR_OK) {
-        code = cpsd_trusted_load(&trusted, config, NULL, 0, NULL, err);
-    }
-    if (code == STIR_OK) {
-        code = check_auth(config, err);
-    }
-    if (code == STIR_OK) {
-        code = cpsd_peers_load(&peers, config, err);
-    }
-    if (code == STIR_OK) {
-        code = cpsd_dummy_secret(secret, config, err);
-    }
-    if (code == STIR_OK) {
-        code = cpsd_dummies_new(&dummies, secret, config, err);
-    }
-    if (code == STIR_OK) {
-        code = cpsd_backend_new(&backend, &store, err);
-    }
-    OPENSSL_cleanse(secret, sizeof(secret));
-    cpsd_credential_free(credential);
-    cpsd_trusted_unref(trusted);
-    cpsd_peers_unref(peers);
-    cpsd_dummies_free(dummies);
-    cpsd_backend_free(backend);
+    stir_log_writer_free(server.log.writer);
     return code;
 }

@@ -15,6 +15,6 @@
 enum stir_code cpsd_server_run(struct cpsd_config *config, const char *path,
                                const struct stir_conf_overrides *overrides, struct stir_error *err) STIR_MUST_CHECK;
 
-/* What `cpsd -t` does beyond reading the file: certificate and key fit, addresses and the store's URL are understood,
- * the dummies' secret can be read. */
-enum stir_code cpsd_server_check(const struct cpsd_config *config, struct stir_error *err) STIR_MUST_CHECK;
+/* Checks what a configuration names, and records every fault: certificate and key fit, addresses and the store's URL
+ * are understood, roots, lists and tables can be used, files can be written, keys are not open to everybody. */
+void cpsd_server_check(const struct cpsd_config *config, struct stir_faults *faults);

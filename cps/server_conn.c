@@ -4,15 +4,21 @@
 #include "cps/routes.h"
 #include "cps/server_internal.h"
 
+#include <assert.h>
 #include <openssl/ssl.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
 /*
  * A connection's life. libwebsockets moves octets and does TLS (its raw role); requests are cut out of the octets by
- * cps/http, one at a time and in order, and each answer is one write.
+ * cps/http, one at a time and in order. A short answer is one write. Of a long one libwebsockets, which does not say
+ * how much it still has, gets a part at a time, so that the output that is held can be counted and its progress
+ * measured.
  */
-#define PIPELINE_SLACK 65536 /* octets of later requests that are read ahead while one is being answered */
+#define WHOLE_WRITE 32768 /* octets: an answer up to this length is one write */
+#define PART_TCP 16384    /* of a longer one: a TLS record */
+#define PART_UNIX 4096    /* the kernel counts what was read of a unix socket by whole writes */
+#define PARTS_AT_ONCE 16  /* then other connections get their turn */
 
 static void process_input(struct cpsd_conn *conn);
 
@@ -29,6 +35,8 @@ static struct cpsd_http_limits limits_of(const struct cpsd_worker *worker)
 static void unlink_conn(struct cpsd_conn *conn)
 {
     struct cpsd_conn_list *list = &conn->worker->conns[conn->state];
+    assert(conn->prev ? conn->prev->next == conn : list->first == conn);
+    assert(conn->next ? conn->next->prev == conn : list->last == conn);
     *(conn->prev ? &conn->prev->next : &list->first) = conn->next;
     *(conn->next ? &conn->next->prev : &list->last) = conn->prev;
 }
@@ -102,7 +110,71 @@ static void begin_output(struct cpsd_worker *worker)
     (void)stir_buf_extend(&worker->out, LWS_PRE);
 }
 
-/* libwebsockets keeps what the socket does not take and goes on by itself. */
+/* True while the client has not taken all output: libwebsockets or the connection holds some. */
+static bool has_output(const struct cpsd_conn *conn)
+{
+    return conn->out || lws_partial_buffered(conn->wsi);
+}
+
+static void count_held(struct cpsd_conn *conn, size_t held)
+{
+    conn->worker->held += held - conn->held;
+    conn->held = held;
+}
+
+static void free_output(struct cpsd_conn *conn)
+{
+    free(conn->out);
+    conn->out = NULL;
+    conn->out_len = conn->out_at = 0;
+}
+
+/* What of the output is held now; what libwebsockets got last counts whole while it has some of it. */
+static void update_held(struct cpsd_conn *conn)
+{
+    count_held(conn, conn->out_len - conn->out_at + (lws_partial_buffered(conn->wsi) ? conn->last_write : 0));
+}
+
+/* libwebsockets keeps what the socket does not take and writes it by itself. */
+static void write_part(struct cpsd_conn *conn, char *octets, size_t len)
+{
+    conn->last_write = len;
+    conn->handed += len;
+    if (!conn->dead && lws_write(conn->wsi, (unsigned char *)octets, len, LWS_WRITE_RAW) < (int)len) {
+        kill_conn(conn);
+    }
+}
+
+/* Writes parts of `octets` from `at` on as long as the socket takes them. Returns where it stopped. */
+static size_t write_parts(struct cpsd_conn *conn, char *octets, size_t at, size_t len)
+{
+    size_t most = conn->local_socket ? PART_UNIX : PART_TCP;
+    for (int i = 0; i < PARTS_AT_ONCE && at < len && !conn->dead && !lws_partial_buffered(conn->wsi); i++) {
+        size_t n = len - at < most ? len - at : most;
+        write_part(conn, octets + at, n);
+        at += n;
+    }
+    return at;
+}
+
+/* Keeps output for later, after what waits already. */
+static void save_output(struct cpsd_conn *conn, const char *octets, size_t len)
+{
+    size_t left = conn->out_len - conn->out_at;
+    char *out = malloc(LWS_PRE + left + len);
+    if (!out) {
+        kill_conn(conn);
+        return;
+    }
+    if (left) {
+        memcpy(out + LWS_PRE, conn->out + LWS_PRE + conn->out_at, left);
+    }
+    memcpy(out + LWS_PRE + left, octets, len);
+    free_output(conn);
+    conn->out = out;
+    conn->out_len = left + len;
+}
+
 static void write_output(struct cpsd_conn *conn)
 {
     struct stir_buf *out = &conn->worker->out;
@@ -111,9 +183,50 @@ static void write_output(struct cpsd_conn *conn)
         kill_conn(conn);
         return;
     }
-    size_t len = out->len - LWS_PRE;
-    if (!conn->dead && lws_write(conn->wsi, (unsigned char *)out->ptr + LWS_PRE, len, LWS_WRITE_RAW) < (int)len) {
-        kill_conn(conn);
+    char *octets = out->ptr + LWS_PRE;
+    size_t len = out->len - LWS_PRE, at = 0;
+    if (conn->dead) {
+        return;
+    }
+    if (!has_output(conn) && len <= WHOLE_WRITE) {
+        write_part(conn, octets, len);
+        at = len;
+    } else if (!has_output(conn)) {
+        at = write_parts(conn, octets, 0, len);
+    }
+    if (at < len && !conn->dead) {
+        save_output(conn, octets + at, len - at);
+    }
+    if (has_output(conn)) {
+        lws_callback_on_writable(conn->wsi);
+    }
+    update_held(conn);
+}
+
+/* Hands libwebsockets the next parts of what waits. */
+static void write_more(struct cpsd_conn *conn)
+{
+    if (conn->out) {
+        conn->out_at = write_parts(conn, conn->out + LWS_PRE, conn->out_at, conn->out_len);
+        if (conn->out_at == conn->out_len) {
+            free_output(conn);
+        }
+    }
+    update_held(conn);
+}
+
+int64_t cpsd_conn_taken(const struct cpsd_conn *conn)
+{
+    int fd = lws_get_socket_fd(conn->wsi);
+    return conn->local_socket ? (int64_t)conn->handed - (int64_t)cpsd_octets_queued(fd)
+                              : (int64_t)cpsd_octets_acked(fd);
+}
+
+static void throttle(struct cpsd_conn *conn, bool on)
+{
+    if (conn->throttled != on && !conn->dead) {
+        conn->throttled = on;
+        (void)lws_rx_flow_control(conn->wsi, !on);
     }
 }
 
@@ -125,6 +238,7 @@ static void start_linger(struct cpsd_conn *conn)
     free(conn->in);
     conn->in = NULL;
     conn->in_len = conn->in_cap = 0;
+    throttle(conn, false); /* what comes is read and dropped */
     if (!conn->dead) {
         lws_callback_on_writable(conn->wsi);
     }
@@ -132,7 +246,7 @@ static void start_linger(struct cpsd_conn *conn)
 
 static void shut_output(struct cpsd_conn *conn)
 {
-    if (lws_partial_buffered(conn->wsi)) {
+    if (has_output(conn)) {
         lws_callback_on_writable(conn->wsi);
         return;
     }
@@ -170,17 +284,10 @@ void cpsd_request_pool_clear(struct cpsd_worker *worker)
     }
 }
 
-static void throttle(struct cpsd_conn *conn, bool on)
-{
-    if (conn->throttled != on && !conn->dead) {
-        conn->throttled = on;
-        (void)lws_rx_flow_control(conn->wsi, !on);
-    }
-}
-
 /* The answer is out: on to the next request. */
 static void answered(struct cpsd_conn *conn)
 {
+    assert(!conn->request);
     if (!conn->keep_alive) {
         start_linger(conn);
         return;
@@ -196,12 +303,14 @@ static void answered(struct cpsd_conn *conn)
  * who asks and does not read would fill the memory with answers. */
 static void after_answer(struct cpsd_conn *conn)
 {
+    assert(conn->request);
     conn->request = NULL;
     if (conn->dead) {
         return;
     }
-    if (lws_partial_buffered(conn->wsi)) {
-        conn->acked = cpsd_octets_acked(lws_get_socket_fd(conn->wsi));
+    if (has_output(conn)) {
+        conn->taken = cpsd_conn_taken(conn);
+        cpsd_conn_bound_output(conn->worker); /* at the cost of others: this one is not FLUSHING yet */
         set_state(conn, CPSD_CONN_FLUSHING);
         throttle(conn, true);
         lws_callback_on_writable(conn->wsi);
@@ -213,7 +322,7 @@ static void after_answer(struct cpsd_conn *conn)
 /* The next part of a stream, when there is room for it. */
 static void stream_written(struct cpsd_conn *conn)
 {
-    if (lws_partial_buffered(conn->wsi)) {
+    if (has_output(conn)) {
         lws_callback_on_writable(conn->wsi);
     } else if (conn->request->drained) {
         conn->request->drained(conn->request);
@@ -223,9 +332,13 @@ static void stream_written(struct cpsd_conn *conn)
 /* libwebsockets has handed on what it kept. */
 static void written(struct cpsd_conn *conn)
 {
+    write_more(conn);
+    if (conn->dead) {
+        return;
+    }
     if (conn->state == CPSD_CONN_LINGER) {
         shut_output(conn);
-    } else if (conn->state == CPSD_CONN_FLUSHING && lws_partial_buffered(conn->wsi)) {
+    } else if (conn->state == CPSD_CONN_FLUSHING && has_output(conn)) {
         lws_callback_on_writable(conn->wsi);
     } else if (conn->state == CPSD_CONN_FLUSHING) {
         answered(conn);
@@ -268,9 +381,6 @@ static void stream_send(struct cpsd_request *request, struct stir_view octets)
         begin_output(conn->worker);
         stir_buf_put(&conn->worker->out, octets.ptr, octets.len);
         write_output(conn);
-        if (!conn->dead && lws_partial_buffered(conn->wsi)) {
-            lws_callback_on_writable(conn->wsi);
-        }
     }
 }
 
@@ -278,6 +388,7 @@ static void stream_begin(struct cpsd_request *request, const struct cpsd_respons
 {
     struct cpsd_conn *conn = request->answer_arg;
     struct cpsd_response response = *head;
+    assert(!request->streaming);
     response.stream = true;
     request->streaming = true;
     if (conn && !conn->dead) {
@@ -290,7 +401,7 @@ static void stream_begin(struct cpsd_request *request, const struct cpsd_respons
 static bool stream_blocked(const struct cpsd_request *request)
 {
     const struct cpsd_conn *conn = request->answer_arg;
-    return conn && !conn->dead && lws_partial_buffered(conn->wsi);
+    return conn && !conn->dead && has_output(conn);
 }
 
 static const struct cpsd_stream stream = {.begin = stream_begin, .send = stream_send, .blocked = stream_blocked};
@@ -306,17 +417,34 @@ static struct cpsd_client_cert *cert_of(struct cpsd_conn *conn, struct cpsd_requ
         conn->client_cert_read = true;
     }
     if (conn->plain && worker->service.config->edge) {
-        (void)cpsd_edge_address(&request->caller.address, fields[CPSD_FORWARDED], fields[CPSD_X_FORWARDED_FOR]);
+        struct in6_addr client = in6addr_any; /* the edge's own address says nothing of the client */
+        (void)cpsd_edge_address(&client, fields[CPSD_FORWARDED], fields[CPSD_X_FORWARDED_FOR]);
+        request->caller.address = client;
         return cpsd_edge_cert(worker->edge, fields[CPSD_CLIENT_CERT], fields[CPSD_CLIENT_CERT_CHAIN]);
     }
     return cpsd_client_cert_is_there(&conn->client_cert) ? &conn->client_cert : NULL;
+}
+
+/* Joins list fields that came on several lines, into room[CPSD_HTTP_JOINED]. */
+static void join_fields(struct cpsd_request *request, const struct cpsd_http *http, const char *octets, char *room)
+{
+    size_t used = 0;
+    for (size_t i = 0; http->repeated && i < CPSD_FIELD_COUNT; i++) {
+        if (http->repeated & 1u << i) {
+            size_t n = cpsd_http_join(http, octets, (enum cpsd_field)i, room + used);
+            request->fields[i] = stir_view(room + used, n);
+            used += n;
+        }
+    }
 }
 
 static void start_request(struct cpsd_conn *conn, const char *octets)
 {
     const struct cpsd_http *http = &conn->http;
     struct cpsd_worker *worker = conn->worker;
+    assert(!conn->request && !conn->dead); /* one request at a time, in order */
     struct cpsd_request *request = take_request(worker);
+    char joined[CPSD_HTTP_JOINED]; /* as long as the handler may read fields */
     if (!request) {
         kill_conn(conn);
         return;
@@ -329,6 +457,7 @@ static void start_request(struct cpsd_conn *conn, const char *octets)
     for (size_t i = 0; i < CPSD_FIELD_COUNT; i++) {
         request->fields[i] = cpsd_http_view(octets, http->fields[i]);
     }
+    join_fields(request, http, octets, joined);
     cpsd_caller_copy(&request->caller, &conn->caller);
     request->client_cert = cert_of(conn, request);
     request->service = &worker->service;
@@ -341,6 +470,11 @@ static void start_request(struct cpsd_conn *conn, const char *octets)
     conn->request = request;
     set_state(conn, CPSD_CONN_BUSY);
     cpsd_dispatch(request);
+    /* libwebsockets closes a connection whose end it reads: a client may shut its side down and still gets its answer
+     */
+    if (conn->request) {
+        throttle(conn, true);
+    }
 }
 
 /* Answers what is not a request, or not one to go on after. */
@@ -441,12 +575,12 @@ static void process_input(struct cpsd_conn *conn)
 
 static void received(struct cpsd_conn *conn, const char *octets, size_t len)
 {
-    const struct cpsd_config *config = conn->worker->service.config;
     if (conn->dead || conn->state == CPSD_CONN_LINGER) {
         return;
     }
     if (conn->state == CPSD_CONN_HANDSHAKE) {
         lws_set_timeout(conn->wsi, NO_PENDING_TIMEOUT, 0);
+        cpsd_handshake_end(conn);
     }
     /* the usual case: whole requests straight out of libwebsockets' buffer, no copy */
     size_t used = conn->in_len == 0 ? consume(conn, octets, len) : 0;
@@ -461,15 +595,11 @@ static void received(struct cpsd_conn *conn, const char *octets, size_t len)
     if (waited && takes_requests(conn)) {
         process_input(conn);
     }
-    if (conn->state == CPSD_CONN_BUSY &&
-        conn->in_len > (size_t)(config->max_head_bytes + config->max_body_bytes + PIPELINE_SLACK)) {
-        throttle(conn, true);
-    }
 }
 
 /* ---- coming and going ---- */
 
-/* False: there are too many connections from its network. */
+/* False: there are too many connections, or handshakes in progress, from its network. */
 static bool adopted(struct cpsd_conn *conn, struct lws *wsi)
 {
     const struct cpsd_listener *listener = lws_get_opaque_user_data(wsi);
@@ -480,6 +610,7 @@ static bool adopted(struct cpsd_conn *conn, struct lws *wsi)
     conn->plain = !listener->tls && !listener->local;
     conn->caller.kind = listener->local ? CPSD_LOCAL : CPSD_ANYBODY;
     if (getpeername(lws_get_socket_fd(wsi), (struct sockaddr *)&peer, &len) == 0) {
+        conn->local_socket = peer.ss_family == AF_UNIX;
         if (peer.ss_family == AF_INET6) {
             conn->caller.address = ((const struct sockaddr_in6 *)(const void *)&peer)->sin6_addr;
         } else if (peer.ss_family == AF_INET) {
@@ -491,12 +622,14 @@ static bool adopted(struct cpsd_conn *conn, struct lws *wsi)
     conn->worker->conn_count++;
     cpsd_count(&conn->worker->metrics.connections, 1);
     cpsd_count(&conn->worker->metrics.connections_total, 1);
-    uint64_t most = listener->local ? 0 : (uint64_t)conn->worker->service.config->connections_by_address;
+    const struct cpsd_config *config = conn->worker->service.config;
+    bool of_edge = conn->plain && config->edge; /* of all its clients together */
+    uint64_t most = listener->local || of_edge ? 0 : (uint64_t)config->connections_by_address;
     conn->counted = cpsd_crowd_enter(conn->worker->service.crowd, &conn->caller.address, most);
     if (!conn->counted) {
         cpsd_count(&conn->worker->metrics.connections_refused, 1);
     }
-    return conn->counted;
+    return conn->counted && (!conn->tls || cpsd_handshake_begin(conn));
 }
 
 static void closed(struct cpsd_conn *conn)
@@ -506,10 +639,13 @@ static void closed(struct cpsd_conn *conn)
     conn->wsi = NULL;
     conn->dead = true;
     conn->worker->conn_count--;
+    cpsd_handshake_end(conn);
     cpsd_uncount(&conn->worker->metrics.connections);
     free(conn->in);
     conn->in = NULL;
     conn->in_len = 0;
+    free_output(conn);
+    count_held(conn, 0);
     if (conn->counted) {
         cpsd_crowd_leave(conn->worker->service.crowd, &conn->caller.address);
     }

@@ -1,3 +1,4 @@
+#include "common/listen_address.h"
 #include "cps/server_internal.h"
 
 #include <arpa/inet.h>
@@ -15,6 +16,7 @@
  */
 #define ACCEPTS_A_TURN 64 /* then other connections get their turn */
 #define BACKLOG 4096
+#define SHORTAGE_LOG_MS 60000
 
 union address {
     struct sockaddr any;
@@ -22,60 +24,6 @@ union address {
     struct sockaddr_in6 in6;
     struct sockaddr_un un;
 };
-
-static enum stir_code parse_unix(union address *out, socklen_t *len, const char *path, struct stir_error *err)
-{
-    size_t n = strlen(path);
-    if (n == 0 || n >= sizeof(out->un.sun_path)) {
-        return stir_fail(err, STIR_E_CONFIG, "unix:%s: the path is empty or longer than %zu octets", path,
-                         sizeof(out->un.sun_path) - 1);
-    }
-    out->un.sun_family = AF_UNIX;
-    memcpy(out->un.sun_path, path, n + 1);
-    *len = (socklen_t)sizeof(out->un);
-    return STIR_OK;
-}
-
-static enum stir_code parse_port(const char *text, uint16_t *port, const char *whole, struct stir_error *err)
-{
-    char *end = NULL;
-    unsigned long n = strtoul(text, &end, 10);
-    if (text[0] < '0' || text[0] > '9' || *end || n > 65535) {
-        return stir_fail(err, STIR_E_CONFIG, "%s: the port is not a number up to 65535", whole);
-    }
-    *port = htons((uint16_t)n);
-    return STIR_OK;
-}
-
-/* "127.0.0.1:8443", "[::1]:8443", "unix:/run/cpsd.sock" */
-static enum stir_code parse_address(union address *out, socklen_t *len, const char *text, struct stir_error *err)
-{
-    char host[64];
-    memset(out, 0, sizeof(*out));
-    if (strncmp(text, "unix:", 5) == 0) {
-        return parse_unix(out, len, text + 5, err);
-    }
-    const char *colon = strrchr(text, ':');
-    size_t n = colon ? (size_t)(colon - text) : 0;
-    bool bracketed = n > 2 && text[0] == '[' && text[n - 1] == ']';
-    size_t skip = bracketed ? 1 : 0;
-    if (n <= 2 * skip || n - 2 * skip >= sizeof(host)) {
-        return stir_fail(err, STIR_E_CONFIG, "%s: not address:port, [IPv6]:port or unix:/path", text);
-    }
-    memcpy(host, text + skip, n - 2 * skip);
-    host[n - 2 * skip] = '\0';
-    if (bracketed && inet_pton(AF_INET6, host, &out->in6.sin6_addr) == 1) {
-        out->in6.sin6_family = AF_INET6;
-        *len = (socklen_t)sizeof(out->in6);
-        return parse_port(colon + 1, &out->in6.sin6_port, text, err);
-    }
-    if (!bracketed && inet_pton(AF_INET, host, &out->in.sin_addr) == 1) {
-        out->in.sin_family = AF_INET;
-        *len = (socklen_t)sizeof(out->in);
-        return parse_port(colon + 1, &out->in.sin_port, text, err);
-    }
-    return stir_fail(err, STIR_E_CONFIG, "%s: the address is not a numeric IPv4 or [IPv6] address", text);
-}
 
 /* A socket file that nobody listens on any more is a leftover of ours. */
 static void remove_stale_socket(const union address *address, socklen_t len)
@@ -93,7 +41,18 @@ static void remove_stale_socket(const union address *address, socklen_t len)
     }
 }
 
-static int open_socket(union address *address, socklen_t len, const char *text, struct stir_error *err)
+/* Binds a TCP socket whose port the sockets of other workers can share. The first one is bound before it is marked as
+ * shared (SO_REUSEPORT): that fails if another process listens there, even if that one marked its sockets, too. */
+static bool bind_shared(int fd, const union address *address, socklen_t len, bool first)
+{
+    int one = 1;
+    bool ok = first || setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)) == 0;
+    ok = ok && bind(fd, &address->any, len) == 0;
+    return ok && (!first || setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)) == 0);
+}
+
+/* `first`: of the workers' sockets for this address. */
+static int open_socket(union address *address, socklen_t len, const char *text, bool first, struct stir_error *err)
 {
     int one = 1;
     int fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -102,15 +61,16 @@ static int open_socket(union address *address, socklen_t len, const char *text, 
         remove_stale_socket(address, len);
     } else if (ok) {
         ok = setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) == 0 &&
-             setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)) == 0 &&
              setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) == 0; /* accepted sockets inherit it */
         if (address->any.sa_family == AF_INET6) {
             (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
         }
     }
-    if (!ok || bind(fd, &address->any, len) < 0 || listen(fd, BACKLOG) < 0 ||
-        getsockname(fd, &address->any, &len) < 0) {
-        (void)stir_fail(err, STIR_E_IO, "cannot listen on %s: %s", text, strerror(errno));
+    ok = ok &&
+         (address->any.sa_family == AF_UNIX ? bind(fd, &address->any, len) == 0 : bind_shared(fd, address, len, first));
+    if (!ok || listen(fd, BACKLOG) < 0 || getsockname(fd, &address->any, &len) < 0) {
+        (void)stir_fail(err, STIR_E_IO, "cannot listen on %s: %s%s", text, strerror(errno),
+                        errno == EADDRINUSE ? "; another process, perhaps a second cpsd, has it: see ss -lntp" : "");
         if (fd >= 0) {
             (void)close(fd);
         }
@@ -146,16 +106,17 @@ static void log_listening(const struct stir_log *log, const union address *addre
 
 /* One address for `count` workers. The first bind may choose a port (port 0), which the others then share; a unix
  * socket is one for all. */
-static enum stir_code listen_on(struct cpsd_worker *workers, size_t count, const char *text, bool tls, bool local,
-                                const struct stir_log *log, struct stir_error *err)
+static enum stir_code listen_on_one(struct cpsd_worker *workers, size_t count, const struct sockaddr_storage *where,
+                                    socklen_t len, const char *text, bool tls, bool local, const struct stir_log *log,
+                                    struct stir_error *err)
 {
-    union address address;
-    socklen_t len = 0;
-    enum stir_code code = parse_address(&address, &len, text, err);
+    union address address = {0};
+    enum stir_code code = STIR_OK;
     int first = -1;
+    memcpy(&address, where, len < sizeof(address) ? len : sizeof(address));
     for (size_t i = 0; code == STIR_OK && i < count; i++) {
         bool shared = i > 0 && address.any.sa_family == AF_UNIX;
-        int fd = shared ? fcntl(first, F_DUPFD_CLOEXEC, 0) : open_socket(&address, len, text, err);
+        int fd = shared ? fcntl(first, F_DUPFD_CLOEXEC, 0) : open_socket(&address, len, text, i == 0, err);
         if (fd < 0) {
             return shared ? stir_fail(err, STIR_E_IO, "%s: %s", text, strerror(errno)) : STIR_E_IO;
         }
@@ -164,6 +125,18 @@ static enum stir_code listen_on(struct cpsd_worker *workers, size_t count, const
     }
     if (code == STIR_OK) {
         log_listening(log, &address, tls, local);
+    }
+    return code;
+}
+
+/* All addresses of an item of the configuration. */
+static enum stir_code listen_on(struct cpsd_worker *workers, size_t count, const char *text, bool tls, bool local,
+                                const struct stir_log *log, struct stir_error *err)
+{
+    struct stir_listen_addresses found;
+    enum stir_code code = stir_listen_addresses_find(&found, text, err);
+    for (size_t i = 0; code == STIR_OK && i < found.count; i++) {
+        code = listen_on_one(workers, count, &found.at[i].address, found.at[i].len, text, tls, local, log, err);
     }
     return code;
 }
@@ -191,16 +164,16 @@ static enum stir_code listen_on_passed(struct cpsd_worker *workers, size_t count
 }
 
 /* What systemd passed under `name`, or else the addresses of the list. */
-static enum stir_code listen_on_list(struct cpsd_worker *workers, size_t count, struct cpsd_passed *passed,
+static enum stir_code listen_on_list(struct cpsd_worker *workers, size_t count, struct stir_passed *passed,
                                      const char *name, const char *list, bool tls, const struct stir_log *log,
                                      struct stir_error *err)
 {
-    char text[160];
+    char text[300];
     size_t pos = 0;
     enum stir_code code = STIR_OK;
-    int fd = cpsd_passed_take(passed, name);
+    int fd = stir_passed_take(passed, name);
     if (fd >= 0) {
-        for (; code == STIR_OK && fd >= 0; fd = cpsd_passed_take(passed, name)) {
+        for (; code == STIR_OK && fd >= 0; fd = stir_passed_take(passed, name)) {
             code = listen_on_passed(workers, count, fd, tls, false, log, err);
         }
         return code;
@@ -212,11 +185,11 @@ static enum stir_code listen_on_list(struct cpsd_worker *workers, size_t count, 
 }
 
 enum stir_code cpsd_listen(struct cpsd_worker *workers, size_t count, const struct cpsd_config *config,
-                           struct cpsd_passed *passed, const struct stir_log *log, struct stir_error *err)
+                           struct stir_passed *passed, const struct stir_log *log, struct stir_error *err)
 {
-    int admin = cpsd_passed_take(passed, "admin");
+    int admin = stir_passed_take(passed, "admin");
     enum stir_code code = STIR_OK;
-    if (!config->listen[0] && cpsd_passed_has(passed, "https")) {
+    if (!config->listen[0] && stir_passed_has(passed, "https")) {
         code = stir_fail(err, STIR_E_CONFIG,
                          "systemd passes a socket for https: that needs [server] listen, certificate and private_key");
     }
@@ -228,37 +201,36 @@ enum stir_code cpsd_listen(struct cpsd_worker *workers, size_t count, const stru
     }
     if (code == STIR_OK && admin >= 0) {
         code = listen_on_passed(workers, 1, admin, false, true, log, err);
-    } else if (code == STIR_OK && config->admin[0]) {
-        code = listen_on(workers, 1, config->admin, false, true, log, err);
+    } else if (code == STIR_OK && config->admin_listen[0]) {
+        code = listen_on(workers, 1, config->admin_listen, false, true, log, err);
     }
-    if (code == STIR_OK && cpsd_passed_left(passed)) {
+    if (code == STIR_OK && stir_passed_left(passed)) {
         code = stir_fail(err, STIR_E_CONFIG,
                          "systemd passes a socket named \"%s\": FileDescriptorName= is https, http or admin (once)",
-                         cpsd_passed_left(passed));
+                         stir_passed_left(passed));
     }
     return code;
 }
 
-static enum stir_code check_list(const char *list, struct stir_error *err)
+static enum stir_code check_list(const char *key, const char *list, struct stir_error *err)
 {
-    char text[160];
+    char text[300];
     size_t pos = 0;
-    union address address;
-    socklen_t len = 0;
+    struct stir_listen_addresses found;
     enum stir_code code = STIR_OK;
     while (code == STIR_OK && stir_conf_next(list, &pos, text, sizeof(text))) {
-        code = parse_address(&address, &len, text, err);
+        code = stir_listen_addresses_find(&found, text, err);
     }
-    return code;
+    return code == STIR_OK ? code : stir_fail_prefix(err, code, "%s", key);
 }
 
 enum stir_code cpsd_listen_check(const struct cpsd_config *config, struct stir_error *err)
 {
-    enum stir_code code = check_list(config->listen, err);
+    enum stir_code code = check_list("[server] listen", config->listen, err);
     if (code == STIR_OK) {
-        code = check_list(config->listen_plain, err);
+        code = check_list("[server] listen_plain", config->listen_plain, err);
     }
-    return code == STIR_OK ? check_list(config->admin, err) : code;
+    return code == STIR_OK ? check_list("[admin] listen", config->admin_listen, err) : code;
 }
 
 /* ---- accepting ---- */
@@ -279,6 +251,54 @@ static void hand_over(struct cpsd_listener *listener, int fd)
     (void)lws_adopt_descriptor_vhost_via_info(&how); /* closes fd itself where it fails */
 }
 
+/* Takes one connection with the descriptor that is spared for it, and refuses it: without TLS by an answer. */
+static void refuse_with_spare(struct cpsd_listener *listener)
+{
+    static const char answer[] = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\n"
+                                 "Content-Length: 60\r\nRetry-After: 1\r\nConnection: close\r\n\r\n"
+                                 "{\"status\":503,\"title\":\"the server has too many connections\"}";
+    struct cpsd_worker *worker = listener->worker;
+    if (worker->spare_fd >= 0) {
+        (void)close(worker->spare_fd);
+    }
+    int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd >= 0) {
+        char request[4096];
+        cpsd_count(&worker->metrics.connections_refused, 1);
+        if (!listener->tls) {
+            (void)send(fd, answer, sizeof(answer) - 1, MSG_NOSIGNAL);
+            (void)shutdown(fd, SHUT_WR);
+            (void)recv(fd, request, sizeof(request), 0); /* unread octets would reset the connection */
+        }
+        (void)close(fd);
+    }
+    worker->spare_fd = cpsd_spare_fd();
+}
+
+/* Without descriptors the listening socket stays readable, and the loop would do nothing else. */
+static void pause_accepting(struct cpsd_listener *listener, const char *reason)
+{
+    struct cpsd_worker *worker = listener->worker;
+    uint64_t now = uv_now(&worker->loop);
+    refuse_with_spare(listener);
+    (void)uv_poll_stop(&listener->poll);
+    listener->paused = true;
+    cpsd_count(&worker->metrics.accept_pauses, 1);
+    if (!worker->shortage_logged_ms || now - worker->shortage_logged_ms >= SHORTAGE_LOG_MS) {
+        worker->shortage_logged_ms = now;
+        stir_log_plain(
+            &worker->log, STIR_LOG_ERROR,
+            "worker %u cannot accept connections: %s; new ones wait or are answered 503; raise LimitNOFILE= or "
+            "lower [server] max_connections",
+            worker->index, reason);
+    }
+}
+
+static bool is_shortage(int error)
+{
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
 static void on_acceptable(uv_poll_t *poll, int status, int events)
 {
     struct cpsd_listener *listener = poll->data;
@@ -287,10 +307,29 @@ static void on_acceptable(uv_poll_t *poll, int status, int events)
         int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
             hand_over(listener, fd);
+        } else if (is_shortage(errno)) {
+            pause_accepting(listener, strerror(errno));
+            return;
         } else if (errno != ECONNABORTED && errno != EINTR) {
             return;
         }
     }
+}
+
+void cpsd_listeners_tick(struct cpsd_worker *worker)
+{
+    for (size_t i = 0; i < worker->listener_count; i++) {
+        struct cpsd_listener *listener = &worker->listeners[i];
+        if (listener->paused && listener->open) {
+            listener->paused = false;
+            (void)uv_poll_start(&listener->poll, UV_READABLE, on_acceptable);
+        }
+    }
+}
+
+int cpsd_spare_fd(void)
+{
+    return open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
 enum stir_code cpsd_listener_start(struct cpsd_listener *listener, struct stir_error *err)

@@ -1,6 +1,8 @@
 #include "cps/server_tls.h"
 
 #include "common/buf.h"
+#include "common/tls.h"
+#include "common/x509.h"
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -23,6 +25,12 @@ void cpsd_credential_free(struct cpsd_credential *credential)
         EVP_PKEY_free(credential->key);
         free(credential);
     }
+}
+
+int64_t cpsd_credential_end(const struct cpsd_credential *credential)
+{
+    int64_t end = 0;
+    return stir_x509_time(&end, X509_get0_notAfter(credential->leaf), NULL) == STIR_OK ? end : 0;
 }
 
 /* A server's key file has no passphrase that somebody could be asked for. */
@@ -115,15 +123,12 @@ static int select_http11(SSL *ssl, const unsigned char **out, unsigned char *out
     return SSL_TLSEXT_ERR_OK;
 }
 
-enum stir_code cpsd_tls_harden(SSL_CTX *ctx, const unsigned char ticket_keys[CPSD_TICKET_KEYS], struct stir_error *err)
+enum stir_code cpsd_tls_harden(SSL_CTX *ctx, struct cpsd_tickets *tickets, struct stir_error *err)
 {
-    unsigned char keys[CPSD_TICKET_KEYS];
-    memcpy(keys, ticket_keys, sizeof(keys));
     ERR_clear_error();
     bool ok = SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) == 1 &&
-              SSL_CTX_set_tlsext_ticket_keys(ctx, keys, (long)sizeof(keys)) == 1 &&
+              SSL_CTX_set1_groups_list(ctx, stir_tls_groups()) == 1 && cpsd_tickets_use(tickets, ctx) &&
               SSL_CTX_set_cipher_list(ctx, "ECDHE+AESGCM:ECDHE+CHACHA20") == 1;
-    OPENSSL_cleanse(keys, sizeof(keys));
     SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
     /* an idle connection holds no record buffers */
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);

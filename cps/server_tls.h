@@ -3,6 +3,7 @@
 #include "common/error.h"
 #include "cps/client_cert.h"
 #include "cps/config.h"
+#include "cps/tickets.h"
 
 #include <openssl/ssl.h>
 
@@ -17,15 +18,17 @@ enum stir_code cpsd_credential_load(struct cpsd_credential **out, const struct c
                                     struct stir_error *err) STIR_MUST_CHECK;
 void cpsd_credential_free(struct cpsd_credential *credential);
 
+/* When its certificate is no longer valid, seconds since the epoch; 0: its time cannot be read. */
+int64_t cpsd_credential_end(const struct cpsd_credential *credential);
+
 /* Puts it into a context: handshakes from now on show it. Only on the context's own thread. */
 enum stir_code cpsd_credential_apply(const struct cpsd_credential *credential, SSL_CTX *ctx,
                                      struct stir_error *err) STIR_MUST_CHECK;
 
-/* What a server here demands of TLS (RFC 9325): 1.2 or later, no renegotiation, http/1.1 in ALPN, tickets under keys
- * that all workers share so that a resumption may reach any of them. */
-#define CPSD_TICKET_KEYS 80
-enum stir_code cpsd_tls_harden(SSL_CTX *ctx, const unsigned char ticket_keys[CPSD_TICKET_KEYS],
-                               struct stir_error *err) STIR_MUST_CHECK;
+/* Sets what a server here demands of TLS (RFC 9325): 1.2 or later, the groups of common/tls.h, no renegotiation,
+ * http/1.1 in ALPN, and session tickets under keys that all workers share. `tickets` must outlive ctx. STIR_E_CRYPTO.
+ */
+enum stir_code cpsd_tls_harden(SSL_CTX *ctx, struct cpsd_tickets *tickets, struct stir_error *err) STIR_MUST_CHECK;
 
 /*
  * Client certificates (server_tls_client.c). A handshake takes any certificate whose key the client holds; what it is

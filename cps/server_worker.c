@@ -5,7 +5,9 @@
 
 /* One thread: a loop, libwebsockets on it, a store connection, its listeners. */
 #define TICK_MS 250
-#define READ_BUFFER 32768 /* of libwebsockets, one a worker: a whole request as a rule */
+#define OPENING_MS 5
+#define OPEN_BY_NS UINT64_C(5000000000) /* a store is waited for no longer than this at start */
+#define READ_BUFFER 32768               /* of libwebsockets, one a worker: a whole request as a rule */
 #define OUTPUT_LIMIT (80u << 20)
 #define LWS_TIMEOUT_S 7200 /* beyond all of ours: cpsd_conn_tick decides what took too long */
 
@@ -16,6 +18,7 @@ static void use_trusted(struct cpsd_worker *worker, struct cpsd_trusted *trusted
     struct cpsd_trusted *old = worker->trusted;
     worker->trusted = cpsd_trusted_ref(trusted);
     worker->service.trusted = worker->trusted;
+    worker->judges = true;
     cpsd_trusted_unref(old);
 }
 
@@ -36,10 +39,10 @@ static enum stir_code use_setup(struct cpsd_worker *worker, struct cpsd_setup *s
         cpsd_tls_client_ask(worker->ssl_ctx, (enum cpsd_ask_certificates)setup->config.client_certificates);
     }
     worker->service.config = &setup->config;
-    use_trusted(worker, setup->trusted);
+    worker->service.certificate_end = setup->credential ? cpsd_credential_end(setup->credential) : 0;
+    use_trusted(worker, setup->trusted_first ? setup->trusted_first : setup->trusted);
     worker->service.auth = setup->auth;
     cpsd_republisher_use(worker->service.republisher, setup->peers);
-    stir_conf_numbering(&setup->config.numbering, &worker->service.numbering);
     cpsd_log_setup(&worker->log, &setup->config);
     cpsd_setup_unref(worker->setup);
     worker->setup = cpsd_setup_ref(setup);
@@ -115,6 +118,7 @@ static void on_store_closed(void *arg)
     }
     cpsd_port_close(&worker->port, NULL, NULL);
     uv_close((uv_handle_t *)&worker->tick, NULL);
+    uv_close((uv_handle_t *)&worker->opening, NULL);
     uv_close((uv_handle_t *)&worker->command, NULL);
 }
 
@@ -154,12 +158,38 @@ static void finish_if_idle(struct cpsd_worker *worker)
     }
 }
 
+static void start_listeners(struct cpsd_worker *worker)
+{
+    struct stir_error err = {0};
+    (void)uv_timer_stop(&worker->opening);
+    for (size_t i = 0; i < worker->listener_count; i++) {
+        if (cpsd_listener_start(&worker->listeners[i], &err) != STIR_OK) {
+            stir_log_plain(worker->service.log, STIR_LOG_ERROR, "worker %u: %s", worker->index, err.text);
+        }
+    }
+    atomic_store_explicit(&worker->serves, true, memory_order_release);
+    (void)uv_async_send(worker->opened);
+}
+
+/* Connections wait in the listeners' queues until the store is connected, so that the first requests after a start are
+ * served. A store that is away delays the start by one attempt to connect. */
+static void on_opening(uv_timer_t *timer)
+{
+    struct cpsd_worker *worker = timer->data;
+    if (cpsd_store_tried(worker->service.store) || uv_hrtime() >= worker->open_by_ns) {
+        start_listeners(worker);
+    }
+}
+
 static void begin_stop(struct cpsd_worker *worker)
 {
     if (worker->stopping) {
         return;
     }
     worker->stopping = true;
+    if (!atomic_load_explicit(&worker->serves, memory_order_relaxed)) {
+        start_listeners(worker);
+    }
     worker->service.draining = true;
     worker->stop_deadline_ms = uv_now(&worker->loop) + (uint64_t)worker->service.config->drain_timeout_s * 1000;
     for (size_t i = 0; i < worker->listener_count; i++) {
@@ -201,6 +231,7 @@ static void on_tick(uv_timer_t *timer)
     struct cpsd_worker *worker = timer->data;
     cpsd_count(&worker->ticks, 1);
     cpsd_conn_tick(worker);
+    cpsd_listeners_tick(worker);
     if (worker->stopping) {
         cpsd_conn_drain(worker);
         finish_if_idle(worker);
@@ -240,6 +271,7 @@ enum stir_code cpsd_worker_init(struct cpsd_worker *worker, unsigned index, stru
                                 struct stir_error *err)
 {
     worker->index = index;
+    worker->spare_fd = cpsd_spare_fd();
     worker->out.limit = OUTPUT_LIMIT;
     worker->service.log = &worker->log;
     worker->service.backend = backend;
@@ -249,11 +281,13 @@ enum stir_code cpsd_worker_init(struct cpsd_worker *worker, unsigned index, stru
     worker->service.port = &worker->port;
     if (uv_loop_init(&worker->loop) < 0 || uv_mutex_init(&worker->mutex) < 0 ||
         uv_async_init(&worker->loop, &worker->command, on_command) < 0 ||
-        uv_timer_init(&worker->loop, &worker->tick) < 0 || RAND_bytes(worker->log_key, sizeof(worker->log_key)) != 1) {
+        uv_timer_init(&worker->loop, &worker->tick) < 0 || uv_timer_init(&worker->loop, &worker->opening) < 0 ||
+        RAND_bytes(worker->log_key, sizeof(worker->log_key)) != 1) {
         return stir_fail(err, STIR_E_NOMEM, "worker %u could not be made", index);
     }
     worker->command.data = worker;
     worker->tick.data = worker;
+    worker->opening.data = worker;
     worker->made = true; /* from here on there is a loop to clear */
     enum stir_code code = cpsd_port_open(&worker->port, &worker->loop, err);
     if (code == STIR_OK) {
@@ -275,14 +309,10 @@ enum stir_code cpsd_worker_init(struct cpsd_worker *worker, unsigned index, stru
 void cpsd_worker_main(void *arg)
 {
     struct cpsd_worker *worker = arg;
-    struct stir_error err = {0};
     worker->ran = true;
+    worker->open_by_ns = uv_hrtime() + OPEN_BY_NS;
     (void)uv_timer_start(&worker->tick, on_tick, TICK_MS, TICK_MS);
-    for (size_t i = 0; i < worker->listener_count; i++) {
-        if (cpsd_listener_start(&worker->listeners[i], &err) != STIR_OK) {
-            stir_log_plain(worker->service.log, STIR_LOG_ERROR, "worker %u: %s", worker->index, err.text);
-        }
-    }
+    (void)uv_timer_start(&worker->opening, on_opening, 0, OPENING_MS);
     (void)uv_run(&worker->loop, UV_RUN_DEFAULT);
 }
 
@@ -308,6 +338,9 @@ void cpsd_worker_clear(struct cpsd_worker *worker)
         SSL_CTX_free(worker->unused_client);
         (void)uv_loop_close(&worker->loop);
         uv_mutex_destroy(&worker->mutex);
+    }
+    if (worker->made && worker->spare_fd >= 0) {
+        (void)close(worker->spare_fd);
     }
     cpsd_dummies_free(worker->service.dummies);
     cpsd_edge_free(worker->edge);

@@ -1,5 +1,7 @@
 #include "cps/store_internal.h"
 
+#include "common/b64.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,6 +40,14 @@ static enum stir_code find_backend(const struct cpsd_backend_ops **out, const ch
                      "redis+cluster://host,..., redis+sentinel://host,.../name");
 }
 
+/* In envelopes: at least one. */
+static unsigned share_of(const struct cpsd_store_config *config)
+{
+    uint64_t percent = config->box_share ? config->box_share : 100;
+    uint64_t share = percent * config->box_limit / 100;
+    return share < 1 ? 1 : share < config->box_limit ? (unsigned)share : config->box_limit;
+}
+
 enum stir_code cpsd_backend_new(struct cpsd_backend **out, const struct cpsd_store_config *config,
                                 struct stir_error *err)
 {
@@ -64,6 +74,7 @@ enum stir_code cpsd_backend_new(struct cpsd_backend **out, const struct cpsd_sto
     backend->ops = ops;
     backend->config = *config;
     backend->config.url = NULL;
+    backend->config.box_share = share_of(config);
     backend->hub = hub;
     (void)pthread_mutex_init(&backend->lock, NULL);
     *out = backend;
@@ -129,6 +140,11 @@ static void add_counters(struct cpsd_store_stats *sum, const struct cpsd_store_c
     sum->consumed += counted(&counters->consumed);
     sum->expired_seen += counted(&counters->expired_seen);
     sum->connections_up += counted(&counters->connections_up);
+    sum->dropped += counted(&counters->dropped);
+    sum->emptied += counted(&counters->emptied);
+    for (size_t i = 0; i < CPSD_FULL_COUNT; i++) {
+        sum->full[i] += counted(&counters->full[i]);
+    }
     sum->latency_sum_us += counted(&counters->latency_sum_us);
     for (size_t i = 0; i < CPSD_LATENCY_BUCKETS; i++) {
         sum->latency_bucket[i] += counted(&counters->latency_bucket[i]);
@@ -196,6 +212,12 @@ bool cpsd_store_ready(const struct cpsd_store *store)
     return !store->closing && store->backend->ops->ready(store);
 }
 
+bool cpsd_store_tried(const struct cpsd_store *store)
+{
+    const struct cpsd_backend_ops *ops = store->backend->ops;
+    return ops->ready(store) || (ops->failed && ops->failed(store));
+}
+
 static void count_result(struct cpsd_store_counters *counters, const struct cpsd_op *op,
                          const struct cpsd_store_result *result)
 {
@@ -213,6 +235,11 @@ static void count_result(struct cpsd_store_counters *counters, const struct cpsd
     if (result->code == STIR_OK && op->kind == CPSD_OP_PUT && !result->existed) {
         cpsd_count(&counters->stored, 1);
     }
+    if (result->code == STIR_E_BOX_FULL && !result->limited) {
+        cpsd_count(&counters->full[result->full], 1);
+    }
+    cpsd_count(&counters->dropped, result->dropped);
+    cpsd_count(&counters->emptied, result->ids.len / CPSD_ID_OCTETS);
     if (result->code == STIR_OK && op->kind == CPSD_OP_REMOVE) {
         cpsd_count(&counters->consumed, 1);
     }
@@ -259,16 +286,20 @@ void cpsd_store_put(struct cpsd_store *store, const struct stir_identity *box, c
                     struct stir_view envelope, int64_t ttl_ms, const struct cpsd_claim *claim, cpsd_store_done *done,
                     void *arg)
 {
-    cpsd_store_put_limited(store, box, id, envelope, ttl_ms, NULL, claim, done, arg);
+    const struct cpsd_put put = {.id = id, .envelope = envelope, .ttl_ms = ttl_ms, .claim = claim};
+    cpsd_store_publish(store, box, &put, done, arg);
 }
 
-void cpsd_store_put_limited(struct cpsd_store *store, const struct stir_identity *box, const uint8_t id[CPSD_ID_OCTETS],
-                            struct stir_view envelope, int64_t ttl_ms, const struct cpsd_spend *spend,
-                            const struct cpsd_claim *claim, cpsd_store_done *done, void *arg)
+void cpsd_store_publish(struct cpsd_store *store, const struct stir_identity *box, const struct cpsd_put *put,
+                        cpsd_store_done *done, void *arg)
 {
-    struct cpsd_op_args args = {.id = id, .envelope = envelope, .claim = claim};
-    args.ttl_ms = within(ttl_ms, (int64_t)store->backend->config.max_ttl_ms);
-    args.spend = spend && spend->count ? spend : NULL;
+    struct cpsd_op_args args = {.id = put->id, .envelope = put->envelope, .claim = put->claim};
+    args.ttl_ms = within(put->ttl_ms, (int64_t)store->backend->config.max_ttl_ms);
+    args.spend = put->spend && put->spend->count ? put->spend : NULL;
+    args.publisher = put->publisher;
+    args.ring = put->ring > 0;
+    args.limit = put->ring ? put->ring : store->backend->config.box_limit;
+    args.share = put->ring ? put->ring : store->backend->config.box_share;
     run(store, CPSD_OP_PUT, box, &args, done, arg);
 }
 
@@ -299,17 +330,32 @@ void cpsd_store_get(struct cpsd_store *store, const struct stir_identity *box, c
 }
 
 void cpsd_store_remove(struct cpsd_store *store, const struct stir_identity *box, const uint8_t id[CPSD_ID_OCTETS],
-                       const struct cpsd_claim *claim, cpsd_store_done *done, void *arg)
+                       bool remember, const struct cpsd_claim *claim, cpsd_store_done *done, void *arg)
 {
-    struct cpsd_op_args args = {.id = id, .claim = claim};
+    struct cpsd_op_args args = {.id = id, .remember = remember, .claim = claim};
     run(store, CPSD_OP_REMOVE, box, &args, done, arg);
 }
 
-void cpsd_store_once(struct cpsd_store *store, const struct stir_identity *box, const struct cpsd_claim *claim,
-                     cpsd_store_done *done, void *arg)
+void cpsd_store_forget(struct cpsd_store *store, const struct stir_identity *box, struct stir_view ids,
+                       cpsd_store_done *done, void *arg)
+{
+    struct cpsd_op_args args = {.ids = ids};
+    run(store, CPSD_OP_FORGET, box, &args, done, arg);
+}
+
+void cpsd_store_empty(struct cpsd_store *store, const struct stir_identity *box, int64_t until_us,
+                      const struct cpsd_claim *claim, cpsd_store_done *done, void *arg)
+{
+    struct cpsd_op_args args = {.after_us = until_us, .count = CPSD_EMPTY_MOST, .claim = claim};
+    run(store, CPSD_OP_EMPTY, box, &args, done, arg);
+}
+
+void cpsd_store_once(struct cpsd_store *store, const struct cpsd_claim *claim, cpsd_store_done *done, void *arg)
 {
     struct cpsd_op_args args = {.claim = claim};
-    run(store, CPSD_OP_ONCE, box, &args, done, arg);
+    struct stir_identity name = {.kind = STIR_IDENTITY_URI};
+    name.len = (unsigned)stir_b64url_encode(name.text, claim->id, sizeof(claim->id));
+    run(store, CPSD_OP_ONCE, &name, &args, done, arg);
 }
 
 void cpsd_store_keep(struct cpsd_store *store, const struct stir_identity *name, struct stir_view text, int64_t ttl_ms,

@@ -3,6 +3,7 @@
 #include "common/error.h"
 #include "common/identity.h"
 #include "common/log.h"
+#include "common/tn.h"
 #include "common/view.h"
 #include "cps/buckets.h"
 
@@ -31,6 +32,7 @@ struct cpsd_store_config {
     const char *url;    /* memory:, redis://host:port/db, redis+unix:///path?db=n, redis+cluster://host:port,...,
                            redis+sentinel://host:port,.../name/db; user:password@ where needed */
     unsigned box_limit; /* envelopes in one box; a put beyond it is STIR_E_BOX_FULL, nothing is evicted */
+    unsigned box_share; /* percent of them that one publisher may have; 0: all */
     unsigned long memory_limit_bytes; /* memory: only: octets held in all; beyond it STIR_E_UNAVAILABLE */
     unsigned timeout_ms;              /* a request not answered in this time is STIR_E_UNAVAILABLE */
     unsigned max_ttl_ms;              /* no envelope lives longer */
@@ -39,12 +41,27 @@ struct cpsd_store_config {
 };
 #define CPSD_REPLICAS_MAX 16
 
+/* Who published an envelope: nothing, or CPSD_PUBLISHER_ID octets that tell publishers apart and then up to STIR_TN_MAX
+ * others. */
+#define CPSD_PUBLISHER_ID 8
+#define CPSD_PUBLISHER_MAX (CPSD_PUBLISHER_ID + STIR_TN_MAX)
+
 /* One stored envelope. */
 struct cpsd_entry {
     uint8_t id[CPSD_ID_OCTETS];
     int64_t arrival_us; /* strictly increasing within a box */
     int64_t expires_us;
+    bool taken; /* it was taken out: nobody can take it again */
     struct stir_view envelope;
+    struct stir_view publisher; /* as put; not of a record */
+};
+
+/* What has no room. */
+enum cpsd_full {
+    CPSD_FULL_BOX,   /* the box */
+    CPSD_FULL_SHARE, /* the publisher's share of it */
+    CPSD_FULL_TAKEN, /* what is remembered of envelopes that were taken: of this publisher's, or of all */
+    CPSD_FULL_COUNT,
 };
 
 struct cpsd_store_result {
@@ -52,22 +69,27 @@ struct cpsd_store_result {
                             STIR_E_REPLAYED (the claim), STIR_E_UNAVAILABLE, STIR_E_NOMEM */
     int64_t now_us;      /* the store's clock; set with STIR_OK (put: or 0), STIR_E_NOT_FOUND, _BOX_FULL and _REFUSED */
     bool existed;        /* put: the same envelope was there already, or was consumed before: nothing was added;
-                            keep: the same text was there */
-    bool more;           /* list: the limits cut it; go on from the last entry's arrival_us */
-    int64_t retry_after_ms; /* with STIR_E_BOX_FULL: when the first place falls free; with STIR_E_UNAVAILABLE: a guess;
-                               at least 1 */
-    unsigned limited;       /* with STIR_E_BOX_FULL: which bucket lacks tokens, from 1; 0: the box itself is full */
-    int64_t tokens_left;    /* put_limited with STIR_OK: what the emptiest bucket still has; else -1 or 0 */
+                            keep: the same text was there; remove, with STIR_E_NOT_FOUND: it was taken before */
+    bool more;           /* list: the limits cut it; go on from the last entry's arrival_us; empty: call it again */
+    int64_t retry_after_ms;           /* with STIR_E_BOX_FULL: when the first place in the box falls free; with
+                                         STIR_E_UNAVAILABLE: a guess;           at least 1 */
+    unsigned limited;                 /* with STIR_E_BOX_FULL: which bucket lacks tokens, from 1; 0: see full */
+    enum cpsd_full full;              /* with STIR_E_BOX_FULL and limited 0 */
+    unsigned dropped;                 /* put into a ring: entries that made room */
+    int64_t tokens_left;              /* publish with STIR_OK: what the emptiest bucket still has; else -1 or 0 */
     const struct cpsd_entry *entries; /* list, get, look: in order of arrival */
     size_t count;
+    struct stir_view ids; /* empty: of the envelopes that were there, CPSD_ID_OCTETS each */
 };
 
 typedef void cpsd_store_done(void *arg, const struct cpsd_store_result *result);
 
-/* Something that may be used once, as a token's jti. Every operation takes one, or NULL. It is taken together with what
- * the operation does, in the same round trip: who brings it again to the same box within ttl_ms gets STIR_E_REPLAYED,
- * and nothing else is done. It stays taken whatever else came of the operation, but for STIR_E_UNAVAILABLE and
- * STIR_E_NOMEM: then nobody knows. */
+/* Something that can be used once, such as a token's jti. Every operation accepts one, or NULL. A claim counts for the
+ * whole store: a second operation with the same claim within ttl_ms completes with STIR_E_REPLAYED and does nothing
+ * else, whichever box, record or kind of operation it is for. The operation and its claim are one step and one round
+ * trip; a put that lacks tokens (`limited`) does not take its claim. In a Redis cluster the claim has a slot of its
+ * own, so it is taken in a round trip before the operation, and stays taken if the operation is then refused. With
+ * STIR_E_UNAVAILABLE and STIR_E_NOMEM it is not known whether the claim was taken. */
 struct cpsd_claim {
     uint8_t id[CPSD_ID_OCTETS];
     int64_t ttl_ms; /* 1 or more */
@@ -97,17 +119,35 @@ void cpsd_store_close(struct cpsd_store *store, void (*closed)(void *arg), void 
 /* True if an operation begun now can be expected to succeed (for /ready and /health). */
 bool cpsd_store_ready(const struct cpsd_store *store);
 
+/* False until the first attempt to connect has succeeded or failed: no use to begin operations before. */
+bool cpsd_store_tried(const struct cpsd_store *store);
+
 /* Stores an envelope under box (a canonical destination). STIR_OK means that it is stored as safely as configured, and
  * that waiters on this box were woken. */
 void cpsd_store_put(struct cpsd_store *store, const struct stir_identity *box, const uint8_t id[CPSD_ID_OCTETS],
                     struct stir_view envelope, int64_t ttl_ms, const struct cpsd_claim *claim, cpsd_store_done *done,
                     void *arg);
 
-/* As cpsd_store_put, and takes tokens from buckets that all servers of one store share, in the same round trip. Where
- * one lacks tokens, nothing is taken, claimed or stored: STIR_E_BOX_FULL with `limited`. */
-void cpsd_store_put_limited(struct cpsd_store *store, const struct stir_identity *box, const uint8_t id[CPSD_ID_OCTETS],
-                            struct stir_view envelope, int64_t ttl_ms, const struct cpsd_spend *spend,
-                            const struct cpsd_claim *claim, cpsd_store_done *done, void *arg);
+/* What is published. */
+struct cpsd_put {
+    const uint8_t *id; /* CPSD_ID_OCTETS */
+    struct stir_view envelope;
+    int64_t ttl_ms;
+    struct stir_view publisher;     /* see cps/publisher.h; up to CPSD_PUBLISHER_MAX octets */
+    const struct cpsd_spend *spend; /* NULL: no limits */
+    const struct cpsd_claim *claim;
+    unsigned ring; /* not 0: a box of this many entries, of which the oldest make room: it is never full */
+};
+
+/* As cpsd_store_put, and keeps beside the envelope who published it: if it is stored; of an envelope that is there
+ * already the first publisher stays. Takes tokens from buckets that all servers of one store share, too, in the same
+ * round trip. Where one lacks tokens, nothing is taken, claimed or stored: STIR_E_BOX_FULL with `limited`.
+ *
+ * A publisher has at most its share of a box (box_share), and in a box no more is remembered of what was taken than
+ * CPSD_TAKEN_BOXES times what may be in it, of one publisher's as much of its share: STIR_E_BOX_FULL with `full`. What
+ * has expired counts until it is cleared away, which a put that finds no room begins with. */
+void cpsd_store_publish(struct cpsd_store *store, const struct stir_identity *box, const struct cpsd_put *put,
+                        cpsd_store_done *done, void *arg);
 
 /* Takes tokens from one bucket whether it has them or not, so that it is short of them for at most an hour: what was
  * found out afterwards. STIR_OK. */
@@ -120,18 +160,40 @@ void cpsd_store_owe(struct cpsd_store *store, const struct cpsd_bucket *bucket, 
 void cpsd_store_list(struct cpsd_store *store, const struct stir_identity *box, int64_t after_us, size_t count,
                      size_t octets, const struct cpsd_claim *claim, cpsd_store_done *done, void *arg);
 
-/* One envelope, or STIR_E_NOT_FOUND. */
+/* One envelope, taken or not, or STIR_E_NOT_FOUND. */
 void cpsd_store_get(struct cpsd_store *store, const struct stir_identity *box, const uint8_t id[CPSD_ID_OCTETS],
                     const struct cpsd_claim *claim, cpsd_store_done *done, void *arg);
 
-/* Takes an envelope out: STIR_OK once, then STIR_E_NOT_FOUND. Its id stays known until it would have expired: a put of
- * it again meanwhile completes with STIR_OK and existed, and brings it to no list. */
+/*
+ * Takes an envelope out: STIR_OK once, then STIR_E_NOT_FOUND with existed. That it was taken stays known until it would
+ * have expired, and for at least CPSD_TAKEN_MS after it was stored: a put of it again meanwhile completes with STIR_OK
+ * and existed, and adds nothing. It needs no room in its box any more. Lists show it, marked, until it would have
+ * expired, but no more than CPSD_TAKEN_SHOWN of them in a box, and memory: shows none that is taken while more than
+ * half of its memory is in use.
+ *
+ * remember: an id that is not there is known as taken from now on, for CPSD_TAKEN_MS: the first who asks for it gets
+ * STIR_E_NOT_FOUND, later ones existed too. A box remembers that of no more ids than may be in it.
+ */
+#define CPSD_TAKEN_MS 120000
+#define CPSD_TAKEN_SHOWN 64
+#define CPSD_TAKEN_BOXES 10
 void cpsd_store_remove(struct cpsd_store *store, const struct stir_identity *box, const uint8_t id[CPSD_ID_OCTETS],
-                       const struct cpsd_claim *claim, cpsd_store_done *done, void *arg);
+                       bool remember, const struct cpsd_claim *claim, cpsd_store_done *done, void *arg);
 
-/* Takes the claim and does nothing else. */
-void cpsd_store_once(struct cpsd_store *store, const struct stir_identity *box, const struct cpsd_claim *claim,
-                     cpsd_store_done *done, void *arg);
+/* Takes envelopes out as if they had never been there: nothing is remembered of them. ids: CPSD_ID_OCTETS each, up to
+ * CPSD_EMPTY_MOST of them; those that are not there are passed over. STIR_OK. */
+void cpsd_store_forget(struct cpsd_store *store, const struct stir_identity *box, struct stir_view ids,
+                       cpsd_store_done *done, void *arg);
+
+/* Does the same with all that arrived by until_us (0: by now), the oldest first and up to CPSD_EMPTY_MOST in one step;
+ * `more`: call it again with the first result's now_us. What is remembered as taken stays so, but lists do not show it
+ * any more. STIR_OK; result.ids tells which envelopes were there. */
+#define CPSD_EMPTY_MOST 512
+void cpsd_store_empty(struct cpsd_store *store, const struct stir_identity *box, int64_t until_us,
+                      const struct cpsd_claim *claim, cpsd_store_done *done, void *arg);
+
+/* Takes the claim and does nothing else: STIR_OK, or STIR_E_REPLAYED. */
+void cpsd_store_once(struct cpsd_store *store, const struct cpsd_claim *claim, cpsd_store_done *done, void *arg);
 
 /*
  * Records: one text under a name, in a space of their own beside the boxes (a box and a record may have one name).
@@ -181,6 +243,8 @@ struct cpsd_store_stats {
         latency_bucket[16]; /* operations by latency: bucket i counts those under 100 us * 2^i, the last all others */
     uint64_t latency_sum_us;
     uint64_t connections_up;
-    uint64_t held, held_octets; /* memory: only */
+    uint64_t full[CPSD_FULL_COUNT];    /* puts that found no room */
+    uint64_t dropped, emptied;         /* entries of rings that made room; envelopes that cpsd_store_empty took out */
+    uint64_t held, held_octets, taken; /* memory: only */
 };
 void cpsd_backend_stats(struct cpsd_backend *backend, struct cpsd_store_stats *out);

@@ -20,6 +20,8 @@ enum cpsd_op_kind {
     CPSD_OP_LOOK,
     CPSD_OP_DROP,
     CPSD_OP_OWE,
+    CPSD_OP_FORGET,
+    CPSD_OP_EMPTY,
     CPSD_OP_KINDS,
 };
 
@@ -29,18 +31,25 @@ struct cpsd_op {
     uint64_t started_ns;
     cpsd_store_done *done;
     void *arg;
-    struct stir_identity box; /* or a record's name */
+    struct stir_identity box; /* or a record's name; once: the claim's id in base64url */
 };
 
 /* What an operation is about. */
 struct cpsd_op_args {
     const uint8_t *id;              /* put, get, remove */
     struct stir_view envelope;      /* put; keep: the text */
+    struct stir_view publisher;     /* put */
     int64_t ttl_ms;                 /* put: 1 .. max_ttl_ms; keep: 1 or more */
     int64_t order;                  /* keep */
+    bool remember;                  /* remove: also what is not there */
     const struct cpsd_claim *claim; /* NULL: none; ttl_ms 1 .. CPSD_TTL_LONGEST_MS */
     const struct cpsd_spend *spend; /* put, NULL: no limits; owe: one bucket, which box names */
-    int64_t after_us;               /* list: 0 or more */
+    bool counted;                   /* put: tokens were taken already */
+    int64_t left;                   /* then: what the emptiest bucket still has; -1 without buckets */
+    int64_t after_us;               /* list: 0 or more; empty: until then */
+    struct stir_view ids;           /* forget */
+    unsigned limit, share;          /* put: of all in the box, and of this publisher's; a ring has no share */
+    bool ring;                      /* put */
     size_t count, octets;           /* list: 1 or more */
 };
 
@@ -53,6 +62,7 @@ struct cpsd_backend_ops {
     void (*store_open)(struct cpsd_store *store);       /* on zeroed memory; cannot fail: libuv's timers cannot */
     void (*store_close)(struct cpsd_store *store, void (*closed)(struct cpsd_store *store)); /* completes all first */
     bool (*ready)(const struct cpsd_store *store);
+    bool (*failed)(const struct cpsd_store *store); /* an attempt to connect has, since it was last well; NULL: never */
     void (*run)(struct cpsd_store *store, const struct cpsd_op *op, const struct cpsd_op_args *args);
     void (*wait)(struct cpsd_store *store, const struct stir_identity *box);  /* NULL: arrivals are this process's */
     void (*advice)(struct cpsd_backend *backend, char *out, size_t size);     /* NULL: none */
@@ -69,7 +79,8 @@ extern const struct cpsd_backend_ops cpsd_backend_memory, cpsd_backend_redis, cp
 
 /* Written by one worker, read by whoever asks. */
 struct cpsd_store_counters {
-    _Atomic uint64_t operations, failures, reconnects, stored, consumed, expired_seen, connections_up;
+    _Atomic uint64_t operations, failures, reconnects, stored, consumed, expired_seen, connections_up, dropped, emptied;
+    _Atomic uint64_t full[CPSD_FULL_COUNT];
     _Atomic uint64_t latency_bucket[CPSD_LATENCY_BUCKETS], latency_sum_us;
 };
 

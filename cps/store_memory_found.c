@@ -58,8 +58,10 @@ void cpsd_found_add(struct cpsd_found *found, const struct cpsd_item *item)
     struct cpsd_entry *entry = &found->entries[found->count];
     memcpy(entry->id, item->id, sizeof(entry->id));
     entry->arrival_us = item->arrival_us;
-    entry->expires_us = item->expires_us;
+    entry->expires_us = item->shown_until_us;
+    entry->taken = item->taken;
     entry->envelope = stir_view(item->blob->data, item->blob->len);
+    entry->publisher = cpsd_blob_publisher(item->blob);
     found->blobs[found->count++] = cpsd_blob_ref(item->blob);
     found->octets += item->blob->len;
 }

@@ -13,10 +13,10 @@
  */
 #define LIST_COUNT_MAX 10000 /* entries of one list: an array that Redis builds while nobody else is served */
 #define LIST_OCTETS_MAX ((size_t)8 << 20) /* and its octets */
-#define ARGS_MAX 24                       /* EVALSHA, script, number of keys, keys, and what a script takes */
 #define BUCKETS_HERE 100000               /* of a cluster: those that are counted in this process */
 #define KEY_AT 3                          /* the first key */
-#define CLAIM_TEXT 22                     /* base64url characters of a claim's id */
+#define CLAIM_SPACE "cpsj:"               /* a claim's key: one for the whole store, in a slot of its own */
+#define CLAIM_KEY_MAX 32                  /* octets of it */
 
 static void describe(struct redis_backend *redis, unsigned replicas)
 {
@@ -65,18 +65,30 @@ static void redis_free(struct cpsd_backend *backend)
     free(redis);
 }
 
+/* The arguments of the longest request, a put with a claim that spends from every bucket; add() asserts that no request
+ * has more. */
+enum {
+    ARGS_HEAD = 3,                    /* EVALSHA, the script's digest, the number of keys */
+    ARGS_KEYS = 2 + CPSD_BUCKETS_MAX, /* the box, the claim, the buckets */
+    ARGS_PUT = 9, /* id, row, life, limit of the box, form, command that publishes, publisher, its share, ring */
+    ARGS_BUCKETS = 3 * CPSD_BUCKETS_MAX, /* the time that a token takes, burst and cost of each bucket */
+    ARGS_CLAIM = 1,                      /* how long the claim is remembered */
+    ARGS_MAX = ARGS_HEAD + ARGS_KEYS + ARGS_PUT + ARGS_BUCKETS + ARGS_CLAIM,
+};
+
 struct arguments {
     struct cpsd_redis_arg list[ARGS_MAX];
     size_t count;
     char digits[4][CPSD_REDIS_DIGITS];
-    char bucket[CPSD_BUCKETS_MAX][STIR_IDENTITY_MAX + CPSD_BUCKET_NAME + 8];
+    char bucket[CPSD_BUCKETS_MAX][STIR_IDENTITY_MAX + CPSD_BUCKET_NAME + 16];
     char bucket_digits[3 * CPSD_BUCKETS_MAX][CPSD_REDIS_DIGITS];
-    char key[STIR_IDENTITY_MAX + 8], claim[STIR_IDENTITY_MAX + CLAIM_TEXT + 16];
-    uint8_t row[STIR_JWE_MAX];
+    char key[STIR_IDENTITY_MAX + 8], claim[CLAIM_KEY_MAX];
+    uint8_t row[STIR_JWE_MAX], tag[CPSD_REDIS_TAG_MAX];
 };
 
 static void add(struct arguments *args, struct cpsd_redis_arg arg)
 {
+    assert(args->count < ARGS_MAX);
     args->list[args->count++] = arg;
 }
 
@@ -107,14 +119,24 @@ size_t redis_put_key(char *out, const struct stir_identity *box)
     return put_key(out, "cps:", box);
 }
 
-/* A bucket's key: the box's own lies in its slot. */
+/* What a destination's bucket is of; NULL: it is another's. */
+static const char *dest_of(const char *bucket)
+{
+    size_t n = strlen(CPSD_BUCKET_DEST);
+    return strncmp(bucket, CPSD_BUCKET_DEST, n) == 0 ? bucket + n : NULL;
+}
+
+/* A bucket's key. A destination's lies in the slot of the box that has its name, and has a prefix of its own: no
+ * destination can be named like another bucket. */
 static void add_bucket_keys(struct arguments *args, const struct stir_identity *box, const struct cpsd_spend *spend)
 {
     for (size_t i = 0; i < spend->count; i++) {
         char *key = args->bucket[i];
-        struct stir_identity name = {.len = (unsigned)strlen(spend->bucket[i].name)};
-        memcpy(name.text, spend->bucket[i].name, name.len);
-        add_octets(args, key, put_key(key, "cpsl:", name.len ? &name : box));
+        const char *dest = dest_of(spend->bucket[i].name), *tag = dest ? dest : spend->bucket[i].name;
+        struct stir_identity name = {.len = (unsigned)strlen(tag)};
+        memcpy(name.text, tag, name.len);
+        bool by_dest = dest || !name.len;
+        add_octets(args, key, put_key(key, by_dest ? "cpsl:dest:" : "cpsl:", name.len ? &name : box));
     }
 }
 
@@ -130,19 +152,20 @@ static void add_bucket_numbers(struct arguments *args, const struct cpsd_spend *
 
 static void add_keys(struct arguments *args, const struct cpsd_op *op, const struct cpsd_op_args *what)
 {
-    static const char *const counts[] = {"1", "2", "3", "4", "5"};
+    static const char *const counts[] = {"1", "2", "3", "4", "5", "6"};
     static_assert(sizeof(counts) / sizeof(counts[0]) == 2 + CPSD_BUCKETS_MAX, "a box, a claim and all buckets");
     const struct cpsd_claim *claim = what->claim;
     bool record = op->kind == CPSD_OP_KEEP || op->kind == CPSD_OP_LOOK || op->kind == CPSD_OP_DROP;
     const struct cpsd_spend *spend = op->kind == CPSD_OP_PUT ? what->spend : NULL;
-    const char *space = record ? "cpsk:" : op->kind == CPSD_OP_OWE ? "cpsl:" : "cps:";
+    bool once = op->kind == CPSD_OP_ONCE;
+    const char *space = record ? "cpsk:" : op->kind == CPSD_OP_OWE ? "cpsl:" : once ? CLAIM_SPACE : "cps:";
+    claim = once ? NULL : claim; /* its key is the claim's own */
     add(args, cpsd_redis_arg_text(counts[(claim ? 1 : 0) + (spend ? spend->count : 0)]));
     add_octets(args, args->key, put_key(args->key, space, &op->box));
     if (claim) {
-        size_t n = put_key(args->claim, "cps:", &op->box);
-        memcpy(args->claim + n, ":j:", 3);
-        n += 3;
-        add_octets(args, args->claim, n + stir_b64url_encode(args->claim + n, claim->id, sizeof(claim->id)));
+        struct stir_identity name = {.kind = STIR_IDENTITY_URI};
+        name.len = (unsigned)stir_b64url_encode(name.text, claim->id, sizeof(claim->id));
+        add_octets(args, args->claim, put_key(args->claim, CLAIM_SPACE, &name));
     }
     if (spend) {
         add_bucket_keys(args, &op->box, spend);
@@ -157,24 +180,27 @@ static void add_list(struct arguments *args, const struct cpsd_op_args *what)
 }
 
 /* form: what the envelope has already; NULL: it is as it came. */
-static void add_put(struct arguments *args, const struct cpsd_op_args *what, const char *form, unsigned box_limit,
-                    const char *publish)
+static void add_put(struct arguments *args, const struct cpsd_op_args *what, const char *form, const char *publish)
 {
-    struct stir_view row = form ? what->envelope : cpsd_redis_row_of(args->row, &form, what->envelope);
+    struct stir_view row = form ? what->envelope : cpsd_redis_row_of(args->row, &form, what->envelope, what->publisher);
     add_octets(args, row.ptr, row.len);
     add_number(args, 0, what->ttl_ms);
-    add_number(args, 1, (int64_t)box_limit);
+    add_number(args, 1, (int64_t)what->limit);
     add(args, cpsd_redis_arg_text(form));
     add(args, cpsd_redis_arg_text(publish));
+    add_octets(args, args->tag, cpsd_redis_row_tag(args->tag, what->publisher));
+    add_number(args, 2, (int64_t)what->share);
+    add(args, cpsd_redis_arg_text(what->ring ? "1" : "0"));
 }
 
 static void build(struct arguments *args, const struct redis_store *store, const struct cpsd_op *op,
                   const struct cpsd_op_args *what, const char *form)
 {
     static const enum cpsd_redis_script scripts[CPSD_OP_KINDS] = {
-        [CPSD_OP_PUT] = CPSD_REDIS_PUT,       [CPSD_OP_LIST] = CPSD_REDIS_LIST, [CPSD_OP_GET] = CPSD_REDIS_GET,
-        [CPSD_OP_REMOVE] = CPSD_REDIS_REMOVE, [CPSD_OP_ONCE] = CPSD_REDIS_ONCE, [CPSD_OP_KEEP] = CPSD_REDIS_KEEP,
-        [CPSD_OP_LOOK] = CPSD_REDIS_LOOK,     [CPSD_OP_DROP] = CPSD_REDIS_DROP, [CPSD_OP_OWE] = CPSD_REDIS_OWE,
+        [CPSD_OP_PUT] = CPSD_REDIS_PUT,       [CPSD_OP_LIST] = CPSD_REDIS_LIST,   [CPSD_OP_GET] = CPSD_REDIS_GET,
+        [CPSD_OP_REMOVE] = CPSD_REDIS_REMOVE, [CPSD_OP_ONCE] = CPSD_REDIS_ONCE,   [CPSD_OP_KEEP] = CPSD_REDIS_KEEP,
+        [CPSD_OP_LOOK] = CPSD_REDIS_LOOK,     [CPSD_OP_DROP] = CPSD_REDIS_DROP,   [CPSD_OP_OWE] = CPSD_REDIS_OWE,
+        [CPSD_OP_FORGET] = CPSD_REDIS_FORGET, [CPSD_OP_EMPTY] = CPSD_REDIS_EMPTY,
     };
     args->count = 0;
     add(args, cpsd_redis_arg_text("EVALSHA"));
@@ -188,9 +214,20 @@ static void build(struct arguments *args, const struct redis_store *store, const
     if (what->id) {
         add_octets(args, what->id, CPSD_ID_OCTETS);
     }
+    if (op->kind == CPSD_OP_FORGET) {
+        add_octets(args, what->ids.ptr, what->ids.len);
+    }
+    if (op->kind == CPSD_OP_EMPTY) {
+        add_number(args, 0, what->after_us);
+        add_number(args, 1, (int64_t)what->count);
+    }
+    if (op->kind == CPSD_OP_REMOVE) {
+        add(args, cpsd_redis_arg_text(what->remember ? "1" : "0"));
+        add_number(args, 0, CPSD_TAKEN_SHOWN);
+        add_number(args, 1, (int64_t)store->base.backend->config.box_limit);
+    }
     if (op->kind == CPSD_OP_PUT) {
-        add_put(args, what, form, store->base.backend->config.box_limit,
-                redis_is_cluster(store) ? "SPUBLISH" : "PUBLISH");
+        add_put(args, what, form, redis_is_cluster(store) ? "SPUBLISH" : "PUBLISH");
         if (limited) {
             add_bucket_numbers(args, what->spend);
         }
@@ -240,40 +277,33 @@ struct redis_op *redis_op_new(struct redis_store *store, const struct cpsd_op *o
 }
 
 /*
- * A cluster's buckets. A request touches one slot: the box's own bucket is there, too, and all servers share it. The
- * others would be in slots of their own; each server counts them for itself.
+ * A cluster. A request touches one key: while a slot is being moved, Redis refuses a script whose keys are not all at
+ * one node (TRYAGAIN). So each server counts the buckets for itself. A claim has a slot of its own, so that it counts
+ * for every box: it is taken first, in a request before the operation's.
  */
-struct split {
-    struct cpsd_spend own;
-    struct cpsd_op_args what;
-    unsigned own_as; /* the place of the box's own among all, from 1 */
-    int64_t left;    /* of the others; -1: none */
-};
-
-/* False: one of the others lacks tokens, and that was told. */
-static bool split_spend(struct split *split, struct redis_store *store, const struct cpsd_op *op,
-                        const struct cpsd_op_args *what)
+static struct cpsd_op_args with_one_key(const struct cpsd_op_args *what)
 {
-    struct cpsd_spend others = {.count = 0};
-    unsigned as[CPSD_BUCKETS_MAX];
-    *split = (struct split){.what = *what, .left = -1};
-    for (unsigned i = 0; i < what->spend->count; i++) {
-        bool own = !what->spend->bucket[i].name[0];
-        struct cpsd_spend *to = own ? &split->own : &others;
-        split->own_as = own ? i + 1 : split->own_as;
-        as[others.count] = i + 1;
-        to->bucket[to->count++] = what->spend->bucket[i];
-    }
-    split->what.spend = split->own.count ? &split->own : NULL;
-    if (!others.count) {
+    struct cpsd_op_args bare = *what;
+    bare.claim = NULL;
+    bare.spend = NULL;
+    return bare;
+}
+
+/* Takes from the buckets. Returns false if one of them lacks tokens: the operation was completed with that. *left: what
+ * the emptiest of them still has; -1 without buckets. */
+static bool spend_here(struct redis_store *store, const struct cpsd_op *op, const struct cpsd_spend *spend,
+                       int64_t *left)
+{
+    *left = -1;
+    if (!spend || !spend->count) {
         return true;
     }
     struct cpsd_spent spent =
-        cpsd_buckets_spend(redis_backend_of(store)->buckets, &others, "", (int64_t)(uv_hrtime() / 1000));
-    split->left = spent.left;
+        cpsd_buckets_spend(redis_backend_of(store)->buckets, spend, op->box.text, (int64_t)(uv_hrtime() / 1000));
+    *left = spent.left;
     if (spent.refused) {
         struct cpsd_store_result result = {.code = STIR_E_BOX_FULL,
-                                           .limited = as[spent.which - 1],
+                                           .limited = spent.which,
                                            .retry_after_ms = spent.wait_us / 1000 + 1};
         cpsd_op_complete(&store->base, op, &result);
     }
@@ -290,33 +320,98 @@ static void give_time(struct redis_op *op)
     }
 }
 
-static void run_script(struct redis_store *store, const struct cpsd_op *op, const struct cpsd_op_args *what,
-                       const char *form, const struct split *split)
+/* The request, to be sent; NULL: no memory, and the operation is completed. */
+static struct redis_op *make_script(struct redis_store *store, const struct cpsd_op *op,
+                                    const struct cpsd_op_args *what, const char *form)
 {
     struct arguments args;
     build(&args, store, op, what, form);
-    struct redis_op *made = redis_op_new(store, op, args.list[KEY_AT], cpsd_redis_command_size(args.list, args.count));
+    size_t ids = op->kind == CPSD_OP_EMPTY ? (size_t)CPSD_EMPTY_MOST * CPSD_ID_OCTETS : 0; /* see take_empty */
+    struct redis_op *made =
+        redis_op_new(store, op, args.list[KEY_AT], cpsd_redis_command_size(args.list, args.count) + ids);
     if (made) {
         made->claims = what->claim != NULL;
         made->writes = is_write(op->kind);
         made->repeatable = is_repeatable(op->kind, what->claim);
-        made->limited_as = split ? split->own_as : 0;
-        made->left = split ? split->left : -1;
+        made->left = what->counted ? what->left : -1;
         made->request.len = cpsd_redis_command_write(made->command, args.list, args.count);
-        give_time(made);
-        redis_send(made);
+    }
+    return made;
+}
+
+static void send_script(struct redis_op *made)
+{
+    give_time(made);
+    redis_send(made);
+}
+
+static void run_script(struct redis_store *store, const struct cpsd_op *op, const struct cpsd_op_args *what,
+                       const char *form)
+{
+    struct redis_op *made = make_script(store, op, what, form);
+    if (made) {
+        send_script(made);
     }
 }
 
 void redis_run_script(struct redis_store *store, const struct cpsd_op *op, const struct cpsd_op_args *what)
 {
-    run_script(store, op, what, NULL, NULL);
+    run_script(store, op, what, NULL);
 }
 
 void redis_run_put(struct redis_store *store, const struct cpsd_op *op, const struct cpsd_op_args *what,
                    const char *form)
 {
-    run_script(store, op, what, form, NULL);
+    run_script(store, op, what, form);
+}
+
+/* A cluster: the operation that follows its claim. */
+struct follow {
+    struct redis_op *made;
+    struct cpsd_spend spend;
+};
+
+static void claim_taken(void *arg, const struct cpsd_store_result *result)
+{
+    struct follow *next = arg;
+    struct redis_op *made = next->made;
+    if (result->code != STIR_OK) {
+        cpsd_op_fail(&made->store->base, &made->op, result->code);
+        free(made);
+    } else if (spend_here(made->store, &made->op, &next->spend, &made->left)) {
+        send_script(made);
+    } else {
+        free(made);
+    }
+    free(next);
+}
+
+static void claim_first(struct redis_store *store, const struct cpsd_op *op, const struct cpsd_op_args *what,
+                        const struct cpsd_op_args *bare)
+{
+    static const struct cpsd_spend nothing;
+    struct redis_op *made = make_script(store, op, bare, NULL);
+    struct follow *next = made ? malloc(sizeof(*next)) : NULL;
+    if (next) {
+        *next = (struct follow){.made = made, .spend = what->spend ? *what->spend : nothing};
+        cpsd_store_once(&store->base, what->claim, claim_taken, next);
+    } else if (made) {
+        cpsd_op_fail(&store->base, op, STIR_E_NOMEM);
+        free(made);
+    }
+}
+
+static void run_on_cluster(struct redis_store *store, const struct cpsd_op *op, const struct cpsd_op_args *what)
+{
+    struct cpsd_op_args bare = with_one_key(what);
+    if (what->claim) {
+        claim_first(store, op, what, &bare);
+    } else if (spend_here(store, op, what->spend, &bare.left)) {
+        bare.counted = true;
+        if (!redis_run_plain(store, op, &bare)) {
+            redis_run_script(store, op, &bare);
+        }
+    }
 }
 
 static void owe_here(struct redis_store *store, const struct cpsd_op *op, const struct cpsd_spend *spend)
@@ -335,11 +430,8 @@ static void redis_run(struct cpsd_store *base, const struct cpsd_op *op, const s
         return;
     } else if (op->kind == CPSD_OP_OWE && redis_is_cluster(store)) {
         owe_here(store, op, what->spend);
-    } else if (what->spend && redis_is_cluster(store)) {
-        struct split split;
-        if (split_spend(&split, store, op, what)) {
-            run_script(store, op, &split.what, NULL, &split);
-        }
+    } else if ((what->spend || (what->claim && op->kind != CPSD_OP_ONCE)) && redis_is_cluster(store)) {
+        run_on_cluster(store, op, what);
     } else {
         redis_run_script(store, op, what);
     }
@@ -388,6 +480,12 @@ static bool redis_ready(const struct cpsd_store *base)
     return redis_is_cluster(store) ? redis_cluster_ready(store) : redis_node_ready(&store->only);
 }
 
+static bool redis_failed(const struct cpsd_store *base)
+{
+    const struct redis_store *store = (const struct redis_store *)base;
+    return store->only.conn.attempts || store->scout.conn.attempts;
+}
+
 static void redis_wait(struct cpsd_store *base, const struct stir_identity *box)
 {
     redis_sub_wait((struct redis_store *)base, box);
@@ -403,6 +501,7 @@ static void redis_wait(struct cpsd_store *base, const struct stir_identity *box)
         .store_open = redis_open,                                                                                      \
         .store_close = redis_close,                                                                                    \
         .ready = redis_ready,                                                                                          \
+        .failed = redis_failed,                                                                                        \
         .run = redis_run,                                                                                              \
         .wait = redis_wait,                                                                                            \
         .advice = redis_advice,                                                                                        \

@@ -46,30 +46,38 @@ static bool tell(struct redis_op *op, const struct cpsd_store_result *result)
 
 static bool take_put(struct redis_op *op, const redisReply *reply)
 {
-    enum { STORED, KNOWN, FULL, LIMITED };
-    if (!is_number(reply, 0, STORED, LIMITED) || !is_number(reply, 4, -1, INT64_MAX) || !is_time(reply, 1) ||
+    enum { STORED, KNOWN, FULL, LIMITED, SHARE, TAKEN };
+    if (!is_number(reply, 0, STORED, TAKEN) || !is_number(reply, 4, -1, INT64_MAX) || !is_time(reply, 1) ||
         !is_number(reply, 2, 0, INT32_MAX)) {
         return false;
     }
     struct cpsd_store_result result = {.code = STIR_OK, .now_us = reply->element[1]->integer};
-    result.existed = reply->element[0]->integer == KNOWN;
-    if (reply->element[0]->integer == LIMITED) {
+    int64_t said = reply->element[0]->integer;
+    result.existed = said == KNOWN;
+    if (said == LIMITED) {
         if (!is_number(reply, 3, 1, INT64_MAX) || !is_number(reply, 4, 1, CPSD_BUCKETS_MAX)) {
             return false;
         }
         result.code = STIR_E_BOX_FULL;
-        result.limited = op->limited_as ? op->limited_as : (unsigned)reply->element[4]->integer;
+        result.limited = (unsigned)reply->element[4]->integer;
         result.retry_after_ms = reply->element[3]->integer / 1000 + 1;
     } else {
         int64_t left = reply->element[4]->integer;
         result.tokens_left = left < 0 || (op->left >= 0 && op->left < left) ? op->left : left;
     }
-    if (reply->element[0]->integer == FULL) {
+    if (said == STORED) {
+        if (!is_number(reply, 3, 0, INT32_MAX)) {
+            return false;
+        }
+        result.dropped = (unsigned)reply->element[3]->integer;
+    }
+    if (said == FULL || said == SHARE || said == TAKEN) {
         if (!is_time(reply, 3)) {
             return false;
         }
         int64_t us = reply->element[3]->integer - result.now_us;
         result.code = STIR_E_BOX_FULL;
+        result.full = said == SHARE ? CPSD_FULL_SHARE : said == TAKEN ? CPSD_FULL_TAKEN : CPSD_FULL_BOX;
         result.retry_after_ms = us > 1000 ? us / 1000 + (us % 1000 != 0) : 1;
     }
     cpsd_count(&op->store->base.counters.expired_seen, (uint64_t)reply->element[2]->integer);
@@ -155,11 +163,12 @@ static bool take_get(struct redis_op *op, const redisReply *reply)
 static bool take_plain(struct redis_op *op, const redisReply *reply)
 {
     static const enum stir_code codes[CPSD_OP_KINDS][3] = {
-        [CPSD_OP_REMOVE] = {STIR_E_NOT_FOUND, STIR_OK, STIR_CODE_COUNT},
+        [CPSD_OP_REMOVE] = {STIR_E_NOT_FOUND, STIR_OK, STIR_E_NOT_FOUND},
         [CPSD_OP_ONCE] = {STIR_OK, STIR_CODE_COUNT, STIR_CODE_COUNT},
         [CPSD_OP_KEEP] = {STIR_OK, STIR_OK, STIR_E_REFUSED},
         [CPSD_OP_DROP] = {STIR_E_NOT_FOUND, STIR_OK, STIR_CODE_COUNT},
         [CPSD_OP_OWE] = {STIR_OK, STIR_CODE_COUNT, STIR_CODE_COUNT},
+        [CPSD_OP_FORGET] = {STIR_OK, STIR_CODE_COUNT, STIR_CODE_COUNT},
     };
     if (!is_number(reply, 0, 0, 2) || !is_time(reply, 1)) {
         return false;
@@ -169,7 +178,7 @@ static bool take_plain(struct redis_op *op, const redisReply *reply)
     if (result.code == STIR_CODE_COUNT) {
         return false;
     }
-    result.existed = op->op.kind == CPSD_OP_KEEP && said == 1;
+    result.existed = (op->op.kind == CPSD_OP_KEEP && said == 1) || (op->op.kind == CPSD_OP_REMOVE && said == 2);
     return tell(op, &result);
 }
 
@@ -193,6 +202,26 @@ static bool take_look(struct redis_op *op, const redisReply *reply)
     return tell(op, &result);
 }
 
+/* {now, more, ids}. Where replicas have to confirm it, the ids wait with the result. */
+static bool take_empty(struct redis_op *op, const redisReply *reply)
+{
+    if (!is_time(reply, 0) || !is_number(reply, 1, 0, 1) || reply->elements != 3 ||
+        reply->element[2]->type != REDIS_REPLY_STRING || reply->element[2]->len % CPSD_ID_OCTETS ||
+        reply->element[2]->len > (size_t)CPSD_EMPTY_MOST * CPSD_ID_OCTETS) {
+        return false;
+    }
+    struct cpsd_store_result result = {.code = STIR_OK,
+                                       .now_us = reply->element[0]->integer,
+                                       .more = reply->element[1]->integer != 0,
+                                       .ids = stir_view(reply->element[2]->str, reply->element[2]->len)};
+    if (op->confirm) {
+        char *room = op->command + op->request.len;
+        memcpy(room, result.ids.ptr, result.ids.len);
+        result.ids.ptr = room;
+    }
+    return tell(op, &result);
+}
+
 static bool is_replayed(const redisReply *reply)
 {
     return reply->type == REDIS_REPLY_STATUS && strcmp(reply->str, CPSD_REDIS_REPLAYED) == 0;
@@ -201,9 +230,10 @@ static bool is_replayed(const redisReply *reply)
 bool redis_take_answer(struct redis_op *op, const redisReply *reply)
 {
     static bool (*const takes[CPSD_OP_KINDS])(struct redis_op * op, const redisReply *reply) = {
-        [CPSD_OP_PUT] = take_put,      [CPSD_OP_LIST] = take_list,  [CPSD_OP_GET] = take_get,
-        [CPSD_OP_REMOVE] = take_plain, [CPSD_OP_ONCE] = take_plain, [CPSD_OP_KEEP] = take_plain,
-        [CPSD_OP_LOOK] = take_look,    [CPSD_OP_DROP] = take_plain, [CPSD_OP_OWE] = take_plain,
+        [CPSD_OP_PUT] = take_put,      [CPSD_OP_LIST] = take_list,   [CPSD_OP_GET] = take_get,
+        [CPSD_OP_REMOVE] = take_plain, [CPSD_OP_ONCE] = take_plain,  [CPSD_OP_KEEP] = take_plain,
+        [CPSD_OP_LOOK] = take_look,    [CPSD_OP_DROP] = take_plain,  [CPSD_OP_OWE] = take_plain,
+        [CPSD_OP_FORGET] = take_plain, [CPSD_OP_EMPTY] = take_empty,
     };
     if (op->claims && is_replayed(reply)) {
         op->confirm = false; /* nothing was done */

@@ -2,6 +2,7 @@
 
 #include "cps/store_redis_greet.h"
 
+#include <assert.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <string.h>
@@ -62,6 +63,7 @@ static void fail_all(struct cpsd_redis_conn *conn)
 
 static bool enqueue(struct cpsd_redis_conn *conn, struct cpsd_redis_request *request)
 {
+    assert(conn->state == CPSD_REDIS_GREETING || conn->state == CPSD_REDIS_UP);
     if (!cpsd_redis_link_write(conn->link, request->command, request->len)) {
         return false;
     }
@@ -98,6 +100,7 @@ static void on_replied(void *owner, const redisReply *reply)
 {
     struct cpsd_redis_conn *conn = owner;
     struct cpsd_redis_request *request = conn->first;
+    assert((request == NULL) == (conn->pending == 0));
     if (conn->config->push && conn->config->push(conn->config->owner, reply)) {
         return;
     }
@@ -133,6 +136,7 @@ static void on_replied(void *owner, const redisReply *reply)
 
 void cpsd_redis_conn_greeted(struct cpsd_redis_conn *conn)
 {
+    assert(conn->greetings > 0);
     conn->greetings--;
     if (conn->greetings) {
         return;
@@ -206,6 +210,7 @@ static void on_connected(void *owner)
 
 static void part_closed(struct cpsd_redis_conn *conn)
 {
+    assert(conn->parts > 0);
     if (--conn->parts == 0) {
         conn->config->closed(conn->config->owner);
     }
@@ -234,6 +239,7 @@ static void open_link(struct cpsd_redis_conn *conn, const struct sockaddr *to)
                                                          .lost = on_lost,
                                                          .closed = on_link_closed};
     unsigned ms = conn->config->timeout_ms < ATTEMPT_MAX_MS ? conn->config->timeout_ms : ATTEMPT_MAX_MS;
+    assert(!conn->link);
     conn->state = CPSD_REDIS_CONNECTING;
     conn->link = cpsd_redis_link_open(conn->loop, conn->config->address, to, &events, conn);
     if (!conn->link) {

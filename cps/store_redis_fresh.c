@@ -1,5 +1,7 @@
 #include "cps/store_redis_fresh.h"
 
+#include "cps/store_redis_row.h"
+
 #include <string.h>
 
 enum { LIFE = 1, ID = LIFE + CPSD_REDIS_FRESH_LIFE, FORM = ID + 16 };
@@ -12,15 +14,17 @@ static void put_octets(uint8_t *out, size_t n, int64_t value)
     }
 }
 
-void cpsd_redis_fresh_record(uint8_t *out, const struct cpsd_redis_fresh *fresh)
+size_t cpsd_redis_fresh_record(uint8_t *out, const struct cpsd_redis_fresh *fresh)
 {
     out[0] = CPSD_REDIS_FRESH;
     put_octets(out + LIFE, CPSD_REDIS_FRESH_LIFE, fresh->ttl_ms);
     memcpy(out + ID, fresh->id, 16);
     out[FORM] = (uint8_t)fresh->form;
-    if (fresh->envelope.len && (const uint8_t *)fresh->envelope.ptr != out + CPSD_REDIS_FRESH_HEAD) {
-        memcpy(out + CPSD_REDIS_FRESH_HEAD, fresh->envelope.ptr, fresh->envelope.len);
+    size_t n = CPSD_REDIS_FRESH_HEAD + cpsd_redis_row_tag(out + CPSD_REDIS_FRESH_HEAD, fresh->publisher);
+    if (fresh->envelope.len) {
+        memcpy(out + n, fresh->envelope.ptr, fresh->envelope.len);
     }
+    return n + fresh->envelope.len;
 }
 
 bool cpsd_redis_fresh_parse(struct cpsd_redis_fresh *out, struct stir_view record)
@@ -31,12 +35,12 @@ bool cpsd_redis_fresh_parse(struct cpsd_redis_fresh *out, struct stir_view recor
     *out = (struct cpsd_redis_fresh){
         .id = (const uint8_t *)record.ptr + ID,
         .form = record.ptr[FORM],
-        .envelope = stir_view(record.ptr + CPSD_REDIS_FRESH_HEAD, record.len - CPSD_REDIS_FRESH_HEAD),
     };
     for (size_t i = LIFE; i < ID; i++) {
         out->ttl_ms = out->ttl_ms << 8 | (unsigned char)record.ptr[i];
     }
-    return true;
+    return cpsd_redis_row_split(&out->publisher, &out->envelope, out->form,
+                                stir_view(record.ptr + CPSD_REDIS_FRESH_HEAD, record.len - CPSD_REDIS_FRESH_HEAD));
 }
 
 static const char begin[] = "*1\r\n$5\r\nMULTI\r\n";

@@ -3,6 +3,7 @@
 #include "cps/store_redis_command.h"
 #include "cps/store_redis_script.h"
 
+#include "common/jwe.h"
 #include "common/view.h"
 
 #include <hiredis/hiredis.h>
@@ -20,7 +21,7 @@
  * PEXPIRE's NX, and PEXPIRETIME, with which such a box is read, came with Redis 7.0.
  *
  * A record: CPSD_REDIS_FRESH, the life in milliseconds in 5 octets, most significant first, the id, the form, the
- * envelope. From the id on it is as in a row.
+ * publisher if it has one, the envelope. From the id on it is as in a row.
  */
 #define CPSD_REDIS_FRESH 'F'
 #define CPSD_REDIS_FRESH_LIFE 5
@@ -32,17 +33,12 @@ struct cpsd_redis_fresh {
     int64_t ttl_ms; /* 1 .. CPSD_REDIS_FRESH_LIFE_MAX */
     const uint8_t *id;
     char form;
-    struct stir_view envelope;
+    struct stir_view publisher, envelope;
 };
+#define CPSD_REDIS_FRESH_MAX (CPSD_REDIS_FRESH_HEAD + CPSD_REDIS_TAG_MAX + STIR_JWE_MAX)
 
-/* Octets of a record with that envelope. */
-static inline size_t cpsd_redis_fresh_len(struct stir_view envelope)
-{
-    return CPSD_REDIS_FRESH_HEAD + envelope.len;
-}
-
-/* Writes cpsd_redis_fresh_len octets; the envelope may lie where it belongs already. */
-void cpsd_redis_fresh_record(uint8_t *out, const struct cpsd_redis_fresh *fresh);
+/* Writes a record and returns its octets. */
+size_t cpsd_redis_fresh_record(uint8_t *out, const struct cpsd_redis_fresh *fresh);
 
 /* What a record says; false if it is none. Points into it. */
 bool cpsd_redis_fresh_parse(struct cpsd_redis_fresh *out, struct stir_view record);

@@ -62,16 +62,17 @@ struct redis_op {
     int64_t expires_ms;      /* and when the box expires */
     size_t count, octets;    /* and the limits */
     struct stir_view record; /* fresh: within the command */
+    unsigned limit, share;   /* and what else the script has to know */
+    bool ring;
     unsigned slot;
     uint64_t deadline_ns; /* no attempt is made after it */
     bool claims;
-    unsigned limited_as;              /* what the first bucket is among those of the request; 0: the first */
-    int64_t left;                     /* what other buckets than the script's have; -1: there are none */
+    int64_t left;                     /* what the buckets have that were counted before; -1 without any */
     bool writes;                      /* what it does has to reach replicas, if any has to */
     bool confirm;                     /* as this answer of it */
     bool repeatable;                  /* doing it twice is as good as once */
     bool undone;                      /* the last attempt certainly did nothing */
-    bool reloaded;                    /* sent a second time, after NOSCRIPT */
+    unsigned reloads;                 /* how often it was sent again after NOSCRIPT */
     bool ask;                         /* ASKING goes before it */
     unsigned hops;                    /* redirections since it last rested */
     struct cpsd_redis_request asking; /* with ask */
@@ -124,8 +125,9 @@ struct redis_scout {
     uv_timer_t timer;
     size_t next; /* of the addresses */
     bool opened, asking;
-    bool stale; /* what is known is out of date */
-    bool move;  /* and who told it, too: ask another one */
+    bool listening; /* the connection is subscribed: Redis takes no more questions on it */
+    bool stale;     /* what is known is out of date */
+    bool move;      /* and who told it, too: ask another one */
     uint64_t asked_ns;
 };
 

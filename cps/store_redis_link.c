@@ -10,6 +10,13 @@
 #define SEND_EVERY 4 /* requests: while the rest of a turn's are read, Redis begins with these */
 #define KEEPALIVE_S 30
 
+/* The type in which hiredis passes the number of elements of an array to its callback. */
+#if HIREDIS_MAJOR >= 1
+typedef size_t array_length_t;
+#else
+typedef int array_length_t;
+#endif
+
 struct cpsd_redis_link {
     union {
         uv_handle_t handle;
@@ -31,7 +38,7 @@ struct cpsd_redis_link {
     unsigned handles;
     redisReader *reader;
     redisReplyObjectFunctions build;
-    void *(*build_array)(const redisReadTask *task, int elements);
+    void *(*build_array)(const redisReadTask *task, array_length_t elements);
     char in[READ_OCTETS];
 };
 
@@ -46,7 +53,7 @@ static void lose(struct cpsd_redis_link *link, const char *why)
 /* Reading. */
 
 /* hiredis would allocate room for as many elements as an answer claims to have. */
-static void *bounded_array(const redisReadTask *task, int elements)
+static void *bounded_array(const redisReadTask *task, array_length_t elements)
 {
     const struct cpsd_redis_link *link = task->privdata;
     return elements <= CPSD_REDIS_ELEMENTS_MAX ? link->build_array(task, elements) : NULL;

@@ -86,7 +86,7 @@ static bool run_short(struct redis_store *store, const struct cpsd_op *op, const
 
 static bool run_fresh(struct redis_store *store, const struct cpsd_op *op, const struct cpsd_op_args *what)
 {
-    uint8_t record[CPSD_REDIS_FRESH_HEAD + STIR_JWE_MAX];
+    uint8_t record[CPSD_REDIS_FRESH_MAX], packed[STIR_JWE_MAX];
     char room[REDIS_KEY_MAX];
     if (is_known(store, &op->box)) {
         know(store, &op->box, what->ttl_ms);
@@ -96,16 +96,15 @@ static bool run_fresh(struct redis_store *store, const struct cpsd_op *op, const
         return false;
     }
     const char *form;
-    struct cpsd_redis_fresh fresh = {.ttl_ms = what->ttl_ms, .id = what->id};
-    fresh.envelope = cpsd_redis_row_of(record + CPSD_REDIS_FRESH_HEAD, &form, what->envelope);
+    struct cpsd_redis_fresh fresh = {.ttl_ms = what->ttl_ms, .id = what->id, .publisher = what->publisher};
+    fresh.envelope = cpsd_redis_row_of(packed, &form, what->envelope, what->publisher);
     fresh.form = *form;
     if (fresh.envelope.len > STIR_JWE_MAX) {
         return false;
     }
-    cpsd_redis_fresh_record(record, &fresh);
+    struct cpsd_redis_arg whole = {record, cpsd_redis_fresh_record(record, &fresh)};
     struct cpsd_redis_arg key = {room, redis_put_key(room, &op->box)};
     const char *publish = redis_is_cluster(store) && !store->sub.plain ? "SPUBLISH" : "PUBLISH";
-    struct cpsd_redis_arg whole = {record, cpsd_redis_fresh_len(fresh.envelope)};
     struct redis_op *made = redis_op_new(store, op, key, cpsd_redis_fresh_size(key, whole));
     if (made) {
         size_t at;
@@ -113,6 +112,10 @@ static bool run_fresh(struct redis_store *store, const struct cpsd_op *op, const
         made->writes = true;
         made->repeatable = true;
         made->firsts = CPSD_REDIS_FRESH_ANSWERS;
+        made->limit = what->limit;
+        made->share = what->share;
+        made->ring = what->ring;
+        made->left = what->counted ? what->left : -1;
         made->request.len = cpsd_redis_fresh_write(made->command, &at, key, what->ttl_ms, whole, publish);
         made->record = stir_view(made->command + at, whole.len);
         redis_plain_begin(made);
@@ -177,7 +180,15 @@ static void again(struct redis_op *op)
         redis_run_script(op->store, &op->op, &what);
     } else if (cpsd_redis_fresh_parse(&fresh, op->record)) {
         const char form[] = {fresh.form, '\0'};
-        struct cpsd_op_args what = {.id = fresh.id, .envelope = fresh.envelope, .ttl_ms = fresh.ttl_ms};
+        struct cpsd_op_args what = {.id = fresh.id,
+                                    .envelope = fresh.envelope,
+                                    .publisher = fresh.publisher,
+                                    .ttl_ms = fresh.ttl_ms};
+        what.limit = op->limit;
+        what.share = op->share;
+        what.ring = op->ring;
+        what.counted = true;
+        what.left = op->left;
         redis_run_put(op->store, &op->op, &what, form);
     }
 }
@@ -192,7 +203,7 @@ void redis_plain_again(struct redis_op *op)
 static bool take_short(struct redis_op *op, const redisReply *reply)
 {
     struct cpsd_redis_short box;
-    char room[CPSD_REDIS_ROW_HEAD + STIR_JWE_MAX];
+    char room[CPSD_REDIS_ROW_MAX];
     size_t octets = 0;
     const struct cpsd_redis_short_limits limits = {.now_us = op->now_us,
                                                    .expires_ms = op->expires_ms,
@@ -219,7 +230,7 @@ static bool take_short(struct redis_op *op, const redisReply *reply)
 static bool take_fresh(struct redis_op *op, const redisReply *reply)
 {
     int made = cpsd_redis_fresh_made(reply);
-    struct cpsd_store_result result = {.code = STIR_OK, .tokens_left = -1};
+    struct cpsd_store_result result = {.code = STIR_OK, .tokens_left = op->left};
     struct cpsd_redis_fresh fresh;
     if (made < 0) {
         return false;

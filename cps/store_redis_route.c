@@ -13,6 +13,7 @@
 #define REST_MS 20       /* between two attempts */
 #define PARKED_MAX 16384 /* requests that rest; more are refused */
 #define HOPS_MAX 5       /* redirections in a row */
+#define RELOADS_MAX 3    /* of the scripts for one request: they may be lost again while they are being loaded */
 #define PATIENCE_MS 50   /* what an attempt has at least, however late it is made */
 #define SAY_EVERY_NS (UINT64_C(10) * 1000000000)
 #define UPKEEP_MS 1000
@@ -125,10 +126,10 @@ static bool reload(struct redis_op *op)
 {
     struct redis_node *node = op->node;
     bool durable = op->writes && op->store->base.backend->config.replicas;
-    if (op->reloaded || !cpsd_redis_conn_reload(durable ? &node->durable.conn : &node->conn)) {
+    if (op->reloads >= RELOADS_MAX || !cpsd_redis_conn_reload(durable ? &node->durable.conn : &node->conn)) {
         return false;
     }
-    op->reloaded = true;
+    op->reloads++;
     return redis_node_send(node, op);
 }
 

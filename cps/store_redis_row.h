@@ -2,6 +2,7 @@
 
 #include "common/jwe.h"
 #include "cps/store.h"
+#include "cps/store_redis_script.h"
 
 #include <hiredis/hiredis.h>
 
@@ -9,8 +10,19 @@
  * Envelopes as rows of a box in Redis: packed where they can be. The layout is described beside the scripts.
  */
 
-/* What goes to Redis for an envelope: packed into room, or the envelope itself. The form tells which. */
-struct stir_view cpsd_redis_row_of(uint8_t room[STIR_JWE_MAX], const char **form, struct stir_view envelope);
+/* A row whose envelope is not packed, or small enough to be. */
+#define CPSD_REDIS_ROW_MAX (CPSD_REDIS_ROW_HEAD + CPSD_REDIS_TAG_MAX + STIR_JWE_MAX)
+
+/* What goes to Redis for an envelope: packed into room, or the envelope itself. The form tells which, and whether it
+ * has a publisher. */
+struct stir_view cpsd_redis_row_of(uint8_t room[STIR_JWE_MAX], const char **form, struct stir_view envelope,
+                                   struct stir_view publisher);
+
+/* Writes what stands in a row between form and envelope for a publisher; returns its octets, 0 for none. */
+size_t cpsd_redis_row_tag(uint8_t tag[CPSD_REDIS_TAG_MAX], struct stir_view publisher);
+
+/* Takes apart what follows the form: tag and envelope. False if it is damaged. */
+bool cpsd_redis_row_split(struct stir_view *publisher, struct stir_view *envelope, char form, struct stir_view after);
 
 /* True if an answer is a row; adds to *octets what cpsd_redis_row_read needs to unpack it. */
 bool cpsd_redis_row_is(const redisReply *row, size_t *octets);

@@ -49,7 +49,7 @@ static bool on_answer(struct cpsd_redis_request *request, const redisReply *repl
 static void ask(struct redis_store *store)
 {
     struct redis_scout *scout = &store->scout;
-    if (scout->asking || !cpsd_redis_conn_up(&scout->conn)) {
+    if (scout->asking || scout->listening || !cpsd_redis_conn_up(&scout->conn)) {
         return;
     }
     scout->asked_ns = uv_hrtime();
@@ -69,7 +69,7 @@ static void on_timer(uv_timer_t *timer)
     if (!scout->stale && is_well(store)) {
         return;
     }
-    if (scout->move && cpsd_redis_conn_up(&scout->conn)) {
+    if ((scout->move || scout->listening) && cpsd_redis_conn_up(&scout->conn)) {
         scout->move = false;
         cpsd_redis_conn_move(&scout->conn, "another one is asked");
     } else {
@@ -120,12 +120,16 @@ bool redis_scout_send(struct redis_store *store, struct cpsd_redis_request *requ
 
 static void on_up(void *owner)
 {
-    ask(owner);
+    struct redis_store *store = owner;
+    store->scout.listening = false;
+    ask(store);
 }
 
 static void on_down(void *owner)
 {
-    redis_scout_wanted(owner, false);
+    struct redis_store *store = owner;
+    store->scout.listening = false;
+    redis_scout_wanted(store, false);
 }
 
 static void on_closed(void *owner)

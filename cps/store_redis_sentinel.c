@@ -51,14 +51,14 @@ static bool on_listening(struct cpsd_redis_request *request, const redisReply *r
     return good;
 }
 
-static void say(struct redis_store *store, const struct cpsd_redis_arg *args, size_t count)
+static bool say(struct redis_store *store, const struct cpsd_redis_arg *args, size_t count)
 {
     struct listening {
         struct cpsd_redis_request request;
         char command[96];
     } *listening = calloc(1, sizeof(*listening));
     if (!listening) {
-        return;
+        return false;
     }
     listening->request = (struct cpsd_redis_request){
         .command = listening->command,
@@ -67,7 +67,9 @@ static void say(struct redis_store *store, const struct cpsd_redis_arg *args, si
     };
     if (!redis_scout_send(store, &listening->request)) {
         free(listening);
+        return false;
     }
+    return true;
 }
 
 /* [host, port], or nil if this Sentinel knows no such primary. */
@@ -82,7 +84,7 @@ static bool answer(struct redis_store *store, const redisReply *reply)
     }
     found(store, reply->element[0]->str, reply->element[0]->len, port);
     struct cpsd_redis_arg args[] = {cpsd_redis_arg_text("SUBSCRIBE"), cpsd_redis_arg_text(channel)};
-    say(store, args, 2);
+    store->scout.listening = say(store, args, 2);
     return true;
 }
 
@@ -123,7 +125,7 @@ static void upkeep(struct redis_store *store)
 {
     struct cpsd_redis_arg args[] = {cpsd_redis_arg_text("PING")};
     if (!store->scout.conn.pending) {
-        say(store, args, 1);
+        (void)say(store, args, 1);
     }
 }
 

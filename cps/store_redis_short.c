@@ -137,8 +137,7 @@ static void read_fresh(struct cpsd_redis_short *out, char *room, const redisRepl
                        const struct cpsd_redis_short_limits *limits)
 {
     size_t size = 0;
-    out->whole = m->len <= CPSD_REDIS_FRESH_HEAD + STIR_JWE_MAX &&
-                 cpsd_redis_fresh_row(&out->fresh, room, m, limits->expires_ms) &&
+    out->whole = m->len <= CPSD_REDIS_FRESH_MAX && cpsd_redis_fresh_row(&out->fresh, room, m, limits->expires_ms) &&
                  cpsd_redis_row_is(&out->fresh, &size);
     if (out->whole) {
         out->last_us = number(room, CPSD_REDIS_TIME_OCTETS);

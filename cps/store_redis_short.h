@@ -35,6 +35,6 @@ struct cpsd_redis_short_limits {
     size_t count, octets; /* that are wanted at most */
 };
 
-/* Reads the answer to the last command; false if it is none. room: CPSD_REDIS_ROW_HEAD + STIR_JWE_MAX octets. */
+/* Reads the answer to the last command; false if malformed. room: CPSD_REDIS_ROW_MAX octets. */
 bool cpsd_redis_short_read(struct cpsd_redis_short *out, char *room, const redisReply *reply,
                            const struct cpsd_redis_short_limits *limits);

@@ -6,17 +6,26 @@
 #define FIRST_BUCKETS 16
 #define MALLOC_OVERHEAD 16 /* an allocation's, as glibc has it */
 
-struct cpsd_blob *cpsd_blob_new(struct stir_view data)
+struct cpsd_blob *cpsd_blob_new(struct stir_view data, struct stir_view publisher)
 {
-    struct cpsd_blob *blob = malloc(sizeof(*blob) + data.len);
+    struct cpsd_blob *blob = malloc(sizeof(*blob) + data.len + publisher.len);
     if (blob) {
         atomic_init(&blob->refs, 1);
         blob->len = data.len;
+        blob->publisher_len = (uint8_t)publisher.len;
         if (data.len) {
             memcpy(blob->data, data.ptr, data.len);
         }
+        if (publisher.len) {
+            memcpy(blob->data + data.len, publisher.ptr, publisher.len);
+        }
     }
     return blob;
+}
+
+struct stir_view cpsd_blob_publisher(const struct cpsd_blob *blob)
+{
+    return stir_view(blob->data + blob->len, blob->publisher_len);
 }
 
 struct cpsd_blob *cpsd_blob_ref(struct cpsd_blob *blob)
@@ -149,9 +158,14 @@ static size_t box_cost(unsigned len)
     return sizeof(struct cpsd_box) + len + sizeof(void *) + MALLOC_OVERHEAD;
 }
 
-static size_t blob_cost(size_t len)
+static size_t blob_cost(const struct cpsd_blob *blob)
 {
-    return sizeof(struct cpsd_blob) + len + MALLOC_OVERHEAD;
+    return sizeof(*blob) + blob->len + blob->publisher_len + MALLOC_OVERHEAD;
+}
+
+static size_t owner_cost(void)
+{
+    return sizeof(struct cpsd_owner) + sizeof(void *) + MALLOC_OVERHEAD;
 }
 
 static size_t item_cost(void)
@@ -159,9 +173,9 @@ static size_t item_cost(void)
     return sizeof(struct cpsd_item) + 2 * sizeof(void *) + MALLOC_OVERHEAD;
 }
 
-size_t cpsd_shard_cost(const struct stir_identity *box, size_t envelope)
+size_t cpsd_shard_cost(const struct stir_identity *box, const struct cpsd_blob *blob)
 {
-    return box_cost(box->len) + item_cost() + blob_cost(envelope);
+    return box_cost(box->len) + item_cost() + blob_cost(blob);
 }
 
 static void held(struct cpsd_shard *shard, size_t octets)
@@ -205,6 +219,91 @@ struct cpsd_item *cpsd_shard_item(struct cpsd_shard *shard, const struct cpsd_bo
     return NULL;
 }
 
+static void owner_id(uint8_t id[CPSD_PUBLISHER_ID], struct stir_view publisher)
+{
+    memset(id, 0, CPSD_PUBLISHER_ID);
+    if (publisher.len >= CPSD_PUBLISHER_ID) {
+        memcpy(id, publisher.ptr, CPSD_PUBLISHER_ID);
+    }
+}
+
+static uint64_t owner_hash(const struct cpsd_shard *shard, const struct cpsd_box *box,
+                           const uint8_t id[CPSD_PUBLISHER_ID])
+{
+    return stir_siphash(shard->key, id, CPSD_PUBLISHER_ID) ^ box->node.hash;
+}
+
+static struct cpsd_owner *find_owner(const struct cpsd_shard *shard, struct cpsd_box *box,
+                                     const uint8_t id[CPSD_PUBLISHER_ID])
+{
+    if (memcmp(box->owner.id, id, CPSD_PUBLISHER_ID) == 0 && (box->owner.living || box->owner.taken)) {
+        return &box->owner;
+    }
+    if (!shard->owners.count) {
+        return NULL;
+    }
+    uint64_t hash = owner_hash(shard, box, id);
+    for (struct cpsd_node *node = table_first(&shard->owners, hash); node; node = node->next) {
+        struct cpsd_owner *owner = (struct cpsd_owner *)node;
+        if (node->hash == hash && owner->box == box && memcmp(owner->id, id, CPSD_PUBLISHER_ID) == 0) {
+            return owner;
+        }
+    }
+    return NULL;
+}
+
+const struct cpsd_owner *cpsd_shard_owner(const struct cpsd_shard *shard, const struct cpsd_box *box,
+                                          struct stir_view publisher)
+{
+    uint8_t id[CPSD_PUBLISHER_ID];
+    owner_id(id, publisher);
+    return find_owner(shard, (struct cpsd_box *)(uintptr_t)box, id);
+}
+
+/* NULL: no memory. One that has nothing yet is let go of with drop_owner_if_empty. */
+static struct cpsd_owner *find_or_make_owner(struct cpsd_shard *shard, struct cpsd_box *box, struct stir_view publisher)
+{
+    uint8_t id[CPSD_PUBLISHER_ID];
+    owner_id(id, publisher);
+    struct cpsd_owner *owner = find_owner(shard, box, id);
+    if (owner) {
+        return owner;
+    }
+    bool free_place = !box->owner.living && !box->owner.taken;
+    owner = free_place ? &box->owner : calloc(1, sizeof(*owner));
+    if (!owner) {
+        return NULL;
+    }
+    owner->box = box;
+    memcpy(owner->id, id, CPSD_PUBLISHER_ID);
+    owner->node.hash = owner_hash(shard, box, id);
+    if (!free_place && !table_add(&shard->owners, &owner->node)) {
+        free(owner);
+        return NULL;
+    }
+    held(shard, free_place ? 0 : owner_cost());
+    return owner;
+}
+
+static void drop_owner_if_empty(struct cpsd_shard *shard, struct cpsd_box *box, struct cpsd_owner *owner)
+{
+    if (!owner->living && !owner->taken && owner != &box->owner) {
+        table_remove(&shard->owners, &owner->node);
+        released(shard, owner_cost());
+        free(owner);
+    }
+}
+
+void cpsd_shard_disown(struct cpsd_shard *shard, struct cpsd_item *item)
+{
+    struct cpsd_owner *owner = item->owner;
+    item->owner = NULL;
+    if (owner) {
+        *(item->taken ? &owner->taken : &owner->living) -= 1;
+        drop_owner_if_empty(shard, item->box, owner);
+    }
+}
+
 static void drop_box_if_empty(struct cpsd_shard *shard, struct cpsd_box *box)
 {
     if (!box->living && !box->gone) {
@@ -237,6 +336,7 @@ static struct cpsd_box *find_or_make_box(struct cpsd_shard *shard, const struct 
     return box;
 }
 
+/* Puts a living item at the end of those that are shown. */
 static void append_living(struct cpsd_shard *shard, struct cpsd_item *item)
 {
     struct cpsd_box *box = item->box;
@@ -244,22 +344,22 @@ static void append_living(struct cpsd_shard *shard, struct cpsd_item *item)
     *(box->last ? &box->last->next : &box->first) = item;
     box->last = item;
     box->living++;
+    item->owner->living++;
     shard->living++;
     if (item->expires_us < box->next_expiry_us) {
         box->next_expiry_us = item->expires_us;
     }
 }
 
-static void remove_living(struct cpsd_shard *shard, struct cpsd_item *item)
+/* Takes an item out of those that are shown, and lets go of what it holds. */
+static void hide(struct cpsd_shard *shard, struct cpsd_item *item)
 {
     struct cpsd_box *box = item->box;
     *(item->prev ? &item->prev->next : &box->first) = item->next;
     *(item->next ? &item->next->prev : &box->last) = item->prev;
     item->prev = NULL;
     item->next = NULL;
-    box->living--;
-    shard->living--;
-    released(shard, blob_cost(item->blob->len));
+    released(shard, blob_cost(item->blob));
     cpsd_blob_unref(item->blob);
     item->blob = NULL;
 }
@@ -271,14 +371,17 @@ enum stir_code cpsd_shard_add(struct cpsd_shard *shard, const struct stir_identi
     if (!box) {
         return STIR_E_NOMEM;
     }
-    struct cpsd_item *item = calloc(1, sizeof(*item));
+    struct cpsd_owner *owner = find_or_make_owner(shard, box, cpsd_blob_publisher(blob));
+    struct cpsd_item *item = owner ? calloc(1, sizeof(*item)) : NULL;
     if (!item) {
         goto fail;
     }
+    item->owner = owner;
     item->node.hash = item_hash(shard, box, id);
     item->box = box;
     item->arrival_us = shard->last_us + 1;
     item->expires_us = expires_us;
+    item->shown_until_us = expires_us;
     memcpy(item->id, id, CPSD_ID_OCTETS);
     if (!heap_add(shard, item)) {
         goto fail;
@@ -290,27 +393,53 @@ enum stir_code cpsd_shard_add(struct cpsd_shard *shard, const struct stir_identi
     item->blob = blob;
     shard->last_us++;
     append_living(shard, item);
-    held(shard, item_cost() + blob_cost(blob->len));
+    held(shard, item_cost() + blob_cost(blob));
     return STIR_OK;
 fail:
     free(item);
+    if (owner) {
+        drop_owner_if_empty(shard, box, owner);
+    }
     drop_box_if_empty(shard, box);
     return STIR_E_NOMEM;
 }
 
-void cpsd_shard_consume(struct cpsd_shard *shard, struct cpsd_item *item)
+void cpsd_shard_consume(struct cpsd_shard *shard, struct cpsd_item *item, bool show, int64_t known_until_us)
 {
-    remove_living(shard, item);
+    item->taken = true;
+    item->box->living--;
     item->box->gone++;
+    item->owner->living--;
+    item->owner->taken++;
+    shard->living--;
+    shard->gone++;
+    if (!show) {
+        hide(shard, item);
+    }
+    if (known_until_us > item->expires_us) {
+        item->expires_us = known_until_us;
+        heap_down(shard, item->heap_at, item);
+    }
+}
+
+void cpsd_shard_hide(struct cpsd_shard *shard, struct cpsd_item *item)
+{
+    hide(shard, item);
 }
 
 void cpsd_shard_drop(struct cpsd_shard *shard, struct cpsd_item *item)
 {
     struct cpsd_box *box = item->box;
     if (item->blob) {
-        remove_living(shard, item);
-    } else {
+        hide(shard, item);
+    }
+    cpsd_shard_disown(shard, item);
+    if (item->taken) {
         box->gone--;
+        shard->gone--;
+    } else {
+        box->living--;
+        shard->living--;
     }
     heap_remove(shard, item);
     table_remove(&shard->items, &item->node);
@@ -324,7 +453,7 @@ size_t cpsd_shard_expire(struct cpsd_shard *shard, int64_t now_us, size_t most)
     size_t count = 0;
     /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): a dropped item has left the heap, also when it was the last one */
     while (count < most && shard->heap_len && shard->heap[0]->expires_us <= now_us) {
-        shard->expired += shard->heap[0]->blob != NULL;
+        shard->expired += !shard->heap[0]->taken;
         cpsd_shard_drop(shard, shard->heap[0]);
         count++;
     }
@@ -339,12 +468,15 @@ void cpsd_shard_make_room(struct cpsd_shard *shard, struct cpsd_box *box, int64_
     box->next_expiry_us = INT64_MAX;
     for (struct cpsd_item *item = box->first, *next; item; item = next) {
         next = item->next;
+        if (item->taken) {
+            continue; /* it takes no room */
+        }
         if (item->expires_us > now_us) {
             box->next_expiry_us = item->expires_us < box->next_expiry_us ? item->expires_us : box->next_expiry_us;
             continue;
         }
         shard->expired++;
-        bool last = box->living == 1 && !box->gone;
+        bool last = box->living + box->gone == 1;
         cpsd_shard_drop(shard, item);
         if (last) {
             return;
@@ -357,6 +489,7 @@ void cpsd_shard_clear(struct cpsd_shard *shard)
     (void)cpsd_shard_expire(shard, INT64_MAX, SIZE_MAX);
     free(shard->boxes.bucket);
     free(shard->items.bucket);
+    free(shard->owners.bucket);
     free(shard->heap);
     *shard = (struct cpsd_shard){0};
 }

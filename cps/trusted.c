@@ -1,9 +1,11 @@
 #include "cps/trusted.h"
 
-#include <stdlib.h>
+#include "common/x509.h"
 
-#define ROOTS_OCTETS (1u << 20)
-#define CRL_OCTETS (16u << 20)
+#include <stdlib.h>
+#include <string.h>
+
+#define CPSD_CRL_NAME_MAX 4096
 
 struct cpsd_trusted *cpsd_trusted_ref(struct cpsd_trusted *trusted)
 {
@@ -22,56 +24,83 @@ void cpsd_trusted_unref(struct cpsd_trusted *trusted)
     }
 }
 
-static enum stir_code read_roots(struct cpsd_trusted *trusted, const char *path, struct stir_error *err)
+enum stir_code cpsd_trusted_files(struct stir_trust_files *out, const struct cpsd_config *config,
+                                  struct stir_error *err)
 {
-    struct stir_buf file = {0};
-    enum stir_code code = stir_read_file(&file, path, ROOTS_OCTETS, err);
-    if (code == STIR_OK) {
-        code = stir_trust_new(&trusted->trust, file.ptr ? file.ptr : "", file.len, err);
-        code = code == STIR_OK ? code : stir_fail_prefix(err, code, "%s", path);
-    }
-    stir_buf_free(&file);
-    return code;
+    return stir_trust_files_read(out, config->trust_roots, config->trust_crl_issuer_file,
+                                 config->trust_crl_signer_roots, err);
 }
 
-static enum stir_code add_crl_file(struct cpsd_trusted *trusted, const char *path, const struct stir_buf *issuer,
-                                   struct stir_error *err)
-{
-    struct stir_buf file = {0};
-    enum stir_code code = stir_read_file(&file, path, CRL_OCTETS, err);
-    if (code == STIR_OK) {
-        code = stir_trust_add_crl(trusted->trust, file.ptr ? file.ptr : "", file.len, issuer->ptr, issuer->len, err);
-        code = code == STIR_OK ? code : stir_fail_prefix(err, code, "%s", path);
-    }
-    stir_buf_free(&file);
-    return code;
-}
+/* The lists of a configuration: those that are given, and those of its files. */
+struct lists {
+    struct stir_trust_text texts[CPSD_CRLS_MAX];
+    struct stir_buf files[CPSD_CRL_FILES_MAX];
+    char names[CPSD_CRL_FILES_MAX][CPSD_CRL_NAME_MAX];
+    size_t count, file_count;
+};
 
-static enum stir_code add_crls(struct cpsd_trusted *trusted, const struct cpsd_config *config,
-                               const struct cpsd_crl_text *fetched, size_t fetched_count, struct stir_error *err)
+static enum stir_code read_crl_files(struct lists *lists, const char *paths, struct stir_error *err)
 {
-    char path[4096];
     size_t pos = 0;
-    struct stir_buf issuer = {0};
+    char path[CPSD_CRL_NAME_MAX];
     enum stir_code code = STIR_OK;
-    if (config->trust_crl_issuer_file[0]) {
-        code = stir_read_file(&issuer, config->trust_crl_issuer_file, ROOTS_OCTETS, err);
+    while (code == STIR_OK && stir_conf_next(paths, &pos, path, sizeof(path))) {
+        if (lists->file_count == CPSD_CRL_FILES_MAX) {
+            return stir_fail(err, STIR_E_CONFIG, "[trust] crl_files: more than %d", CPSD_CRL_FILES_MAX);
+        }
+        size_t i = lists->file_count++;
+        memcpy(lists->names[i], path, sizeof(path));
+        lists->files[i].limit = STIR_CRLS_OCTETS;
+        code = stir_read_file(&lists->files[i], path, STIR_CRLS_OCTETS, err);
+        lists->texts[lists->count++] = stir_trust_text(lists->names[i], &lists->files[i]);
     }
-    while (code == STIR_OK && stir_conf_next(config->trust_crl_files, &pos, path, sizeof(path))) {
-        code = add_crl_file(trusted, path, &issuer, err);
-    }
-    for (size_t i = 0; code == STIR_OK && i < fetched_count; i++) {
-        code = stir_trust_add_crl(trusted->trust, fetched[i].octets.ptr, fetched[i].octets.len, issuer.ptr, issuer.len,
-                                  err);
-        code = code == STIR_OK ? code : stir_fail_prefix(err, code, "%s", fetched[i].url);
-    }
-    stir_buf_free(&issuer);
     return code;
 }
 
-enum stir_code cpsd_trusted_load(struct cpsd_trusted **out, const struct cpsd_config *config,
-                                 const struct cpsd_crl_text *fetched, size_t fetched_count,
-                                 struct stir_numtable *numbers, struct stir_error *err)
+static enum stir_code build(struct stir_trust **out, const struct cpsd_trusted_spec *spec, struct stir_error *err)
+{
+    const struct cpsd_config *config = spec->config;
+    struct lists *lists = calloc(1, sizeof(*lists));
+    if (!lists) {
+        return stir_fail(err, STIR_E_NOMEM, "trust");
+    }
+    for (size_t i = 0; i < spec->crl_count && i < (spec->read_crl_files ? CPSD_CRL_URLS_MAX : CPSD_CRLS_MAX); i++) {
+        lists->texts[lists->count++] = spec->crls[i];
+    }
+    enum stir_code code = spec->read_crl_files ? read_crl_files(lists, config->trust_crl_files, err) : STIR_OK;
+    if (code == STIR_OK) {
+        const struct stir_trust_text none = {.name = NULL};
+        const struct stir_trust_spec all = {
+            .roots = config->trust_roots[0] ? stir_trust_text(config->trust_roots, &spec->files->roots) : none,
+            .more_roots = spec->root_lists,
+            .more_root_count = spec->root_list_count,
+            .crl_issuers = stir_trust_text(config->trust_crl_issuer_file, &spec->files->crl_issuers),
+            .crl_signer_roots = stir_trust_text(config->trust_crl_signer_roots, &spec->files->crl_signer_roots),
+            .crls = lists->texts,
+            .crl_count = lists->count,
+            .policy = (enum stir_crl_policy)config->trust_crl_policy,
+            .warn = spec->warn};
+        code = stir_trust_load(out, &all, err);
+    }
+    for (size_t i = 0; i < lists->file_count; i++) {
+        stir_buf_free(&lists->files[i]);
+    }
+    free(lists);
+    return code;
+}
+
+static size_t count_names(const char *list)
+{
+    char name[CPSD_CRL_NAME_MAX];
+    size_t pos = 0, count = 0;
+    while (stir_conf_next(list, &pos, name, sizeof(name))) {
+        count++;
+    }
+    return count;
+}
+
+enum stir_code cpsd_trusted_load(struct cpsd_trusted **out, const struct cpsd_trusted_spec *spec,
+                                 struct stir_error *err)
 {
     static uint64_t generations;
     struct cpsd_trusted *trusted = calloc(1, sizeof(*trusted));
@@ -79,33 +108,56 @@ enum stir_code cpsd_trusted_load(struct cpsd_trusted **out, const struct cpsd_co
         return stir_fail(err, STIR_E_NOMEM, "trust");
     }
     atomic_init(&trusted->refs, 1);
-    enum stir_code code = STIR_OK;
-    if (config->trust_roots[0]) {
-        code = read_roots(trusted, config->trust_roots, err);
-        if (code == STIR_OK) {
-            stir_trust_set_crl_policy(trusted->trust, (enum stir_crl_policy)config->trust_crl_policy);
-            code = add_crls(trusted, config, fetched, fetched_count, err);
-        }
-    }
-    if (numbers) {
-        trusted->numbers = stir_numtable_ref(numbers);
-    } else if (code == STIR_OK && config->numbers_table[0]) {
-        code = stir_numtable_load(&trusted->numbers, config->numbers_table, err);
+    bool has_roots = spec->config->trust_roots[0] || spec->root_list_count > 0;
+    enum stir_code code = has_roots ? build(&trusted->trust, spec, err) : STIR_OK;
+    if (spec->numbers) {
+        trusted->numbers = stir_numtable_ref(spec->numbers);
+    } else if (code == STIR_OK && spec->config->numbers_table[0]) {
+        code = stir_numtable_load(&trusted->numbers, spec->config->numbers_table, err);
     }
     if (code != STIR_OK) {
         cpsd_trusted_unref(trusted);
         return code;
     }
+    if (trusted->trust) {
+        stir_trust_set_numbers(trusted->trust, trusted->numbers);
+    }
+    trusted->lists_missing = count_names(spec->config->trust_list_files) + count_names(spec->config->trust_list_urls) >
+                             spec->root_list_count;
     trusted->generation = ++generations;
     *out = trusted;
     return STIR_OK;
 }
 
+/* used: as stir_trust_verify_path, or NULL: nothing will be fetched. */
+static enum stir_code verify_chain(const struct cpsd_trusted *trusted, const struct stir_chain *chain, int64_t at,
+                                   struct stir_chain_used *used, struct stir_error *err)
+{
+    if (!trusted || !trusted->trust) {
+        return stir_fail(err, STIR_E_CERT_UNTRUSTED,
+                         "this server has no STI roots: [trust] roots is not set, and no list of roots is in force");
+    }
+    if (chain->tnauth.count == 0 && !chain->list_urls[0]) {
+        return stir_fail(err, STIR_E_CERT, "%s: no TNAuthList%s", stir_x509_subject(chain->certs[0]).text,
+                         chain->tnauth.skipped ? " with an entry that can be acted on" : "");
+    }
+    return used ? stir_trust_verify_path(trusted->trust, chain, at, used, err)
+                : stir_trust_verify(trusted->trust, chain, at, err);
+}
+
 enum stir_code cpsd_trusted_verify(const struct cpsd_trusted *trusted, const struct stir_chain *chain, int64_t at,
                                    struct stir_error *err)
 {
-    if (!trusted || !trusted->trust) {
-        return stir_fail(err, STIR_E_CERT_UNTRUSTED, "this server has no STI roots: [trust] roots is not set");
+    return cpsd_trusted_verify_path(trusted, chain, at, NULL, err);
+}
+
+enum stir_code cpsd_trusted_verify_path(const struct cpsd_trusted *trusted, const struct stir_chain *chain, int64_t at,
+                                        struct stir_chain_used *used, struct stir_error *err)
+{
+    enum stir_code code = verify_chain(trusted, chain, at, used, err);
+    if (code == STIR_E_CERT_UNTRUSTED && trusted && trusted->lists_missing) {
+        code =
+            stir_fail(err, STIR_E_UNAVAILABLE, "a list of STI roots is not loaded: this certificate cannot be judged");
     }
-    return stir_trust_verify(trusted->trust, chain, at, err);
+    return code;
 }

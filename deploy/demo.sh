@@ -1,9 +1,9 @@
 #!/bin/bash
 # Short messages go their usual way over SMPP, through two sidecars: the first publishes a PASSporT for each at a Call
 # Placement Service that cannot read it, the second judges what arrives, and what was forged, altered or replayed on the
-# way is caught: deploy/demo.sh, on a fresh Debian 12, as root for the packages that are missing. Installs those, builds,
-# and runs everything on free loopback ports in a temporary directory, which goes when it ends. Exit status 0 if all four
-# verdicts are as they should be.
+# way is caught: deploy/demo.sh, on a fresh Debian 12 or 13, as root for the packages that are missing. Installs those,
+# builds, and runs everything on free loopback ports in a temporary directory, which goes when it ends. Exit status 0 if
+# all four verdicts are as they should be.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 home=$PWD
@@ -73,23 +73,23 @@ port() {
 step 'What is needed, and the build'
 deploy/install-deps.sh build
 quietly cmake --preset release
-quietly cmake --build --preset release --target cpsd cpsctl cps-smpp esme smsc
-PATH=$home/build/release/client:$home/build/release/cps:$home/build/release/tests:$PATH
+quietly cmake --build --preset release --target cpsd cpsctl cps-smpp cps-esme cps-smsc
+PATH=$home/build/release/client:$home/build/release/cps:$PATH
 cpsd -V
 cps-smpp -V
 cd "$work"
 
-step 'Throwaway certificates: Alice may sign for her number; of two carriers, 1000 serves Alice, Bob and Carol'
-quietly cpsctl pki --out pki --name alice --tn $alice --server-name localhost
-quietly cpsctl pki --out pki --name home --spc 1000
+step 'Throwaway certificates of two carriers; by the number table 1000 serves Alice, Bob and Carol, and 1234 none of them'
+quietly cpsctl pki --out pki --name home --spc 1000 --server-name localhost
 quietly cpsctl pki --out pki --name carrier --spc 1234
 echo '1215555,1000' >numbers.csv
+echo '1215555,1234' >forged.csv
 mkdir keys recipients tenants
 quietly cpsctl keygen --out keys/default.jwk --public recipients/default.pub
 ls pki/*.pem
 
 step 'The Call Placement Service starts, with everything in its memory; who publishes has to say who it is'
-start cpsd 'ready:' cpsd -o server.listen=127.0.0.1:0 -o server.admin=127.0.0.1:0 \
+start cpsd 'ready:' cpsd -o server.listen=127.0.0.1:0 -o admin.listen=127.0.0.1:0 \
     -o server.certificate=pki/tls.pem -o server.private_key=pki/tls.key \
     -o trust.roots=pki/root.pem -o auth.audience=localhost -o auth.x5u_dir=pki/certs -o numbers.table=numbers.csv
 CPS_URL=https://localhost:$(sed -n 's/.*listening on https:.*:\([0-9]*\)$/\1/p' cpsd.log)
@@ -100,20 +100,20 @@ show cpsctl health
 step 'Two sidecars between an ESME and an SMSC: ESME -> cps-smpp, which signs -> cps-smpp, which verifies -> SMSC'
 cat >tenants/alice.conf <<END
 [tenant]
-key = pki/alice.key
-certificate = pki/alice.pem
-x5u = $x5u/alice.pem
+key = pki/home.key
+certificate = pki/home.pem
+x5u = $x5u/home.pem
 numbers = $alice
 END
 sidecar() {
     local name=$1 peer=$2
     shift 2
-    start "$name" 'ready:' cps-smpp -o listen.address=127.0.0.1:0 -o admin.address= -o "peer.address=127.0.0.1:$peer" \
+    start "$name" 'ready:' cps-smpp -o listen.address=127.0.0.1:0 -o admin.listen= -o "peer.address=127.0.0.1:$peer" \
         -o "cps.url=$CPS_URL" -o "cps.ca=$CPS_CA" -o cps.auth_certificate=pki/home.pem \
-        -o cps.auth_private_key=pki/home.key -o "cps.auth_x5u=$x5u/home.pem" "$@"
+        -o cps.auth_private_key=pki/home.key -o "cps.auth_x5u=$x5u/home.pem" -o numbers.table=numbers.csv "$@"
     echo "$name: port $(port "$name" 'listening on'), its peer's $peer"
 }
-start smsc 'listening on' smsc --show
+start smsc 'listening on' cps-smsc --show
 echo "smsc: port $(port smsc 'listening on')"
 sidecar verifying "$(port smsc 'listening on')" -o submit.action=verify -o trust.roots=pki/root.pem \
     -o trust.x5u_dir=pki/certs -o keys.dir=keys -o verify.wait_ms=1000 -o cps.holder=yes
@@ -127,34 +127,41 @@ transit=$(port verifying 'listening on') # what passes here was signed before, o
 submit() {
     local had
     had=$(wc -l <smsc.log)
-    esme --port "$1" --system-id "$2" --from +$alice --to "+$3" --text "$4" >esme.log 2>&1 || {
+    cps-esme --port "$1" --system-id "$2" --from +$alice --to "+$3" --text "$4" >esme.log 2>&1 || {
         cat esme.log ./*ing.log >&2
         die 'the message was not taken'
     }
-    message=$(tail -n +$((had + 1)) smsc.log)
+    message=$(tail -n +$((had + 1)) smsc.log | grep '^{"command":"submit_sm"')
     verdict=$(sed -n 's/.*"1501":"\([a-z-]*\)".*/\1/p' <<<"$message")
     echo "the SMSC has: $message"
 }
 
 genuine_text='Your parcel is at the door.'
-altered_text='Your parcel is at the harbour.'
+signed_text='The next one comes on Monday.'
+altered_text='Pay 5 EUR for it at example.com.'
 forged_text='Your account is locked, call now.'
 
 step "A genuine message from $alice to $bob: \"$genuine_text\""
 submit "$gateway" alice $bob "$genuine_text"
 genuine=$verdict
 
-step "A forged one to $carol: \"$forged_text\", signed by somebody whose certificate does not cover $alice"
+step "A forged one to $carol: \"$forged_text\", signed by carrier 1234, which does not have $alice"
 forge=(--key pki/carrier.key --cert pki/carrier.pem --x5u "$x5u/carrier.pem" --to recipients/default.pub
-    --orig "$alice" --dest "$carol" --text "$forged_text" --allow-spc)
+    --orig "$alice" --dest "$carol" --text "$forged_text")
+unsigned=$(cpsctl send "${forge[@]}" --numbers numbers.csv 2>&1) && die 'a number of another carrier was signed for'
+echo "with the number table: $unsigned"
+forge+=(--numbers forged.csv)
 refused=$(cpsctl send "${forge[@]}" 2>&1) && die 'an envelope was taken from nobody'
-echo "without a credential: $refused"
+echo "with a table of its own, without a credential: $refused"
 forged_sent=$(cpsctl send "${forge[@]}" --auth-cert pki/carrier.pem --auth-key pki/carrier.key)
 echo "with that of carrier 1234: $forged_sent"
 submit "$transit" forger $carol "$forged_text"
 forged=$verdict
 
-step "An altered one to $bob: between the sidecars, somebody makes it \"$altered_text\""
+step "An altered one to $bob: \"$signed_text\" is signed, and on the way somebody makes it \"$altered_text\""
+cpsctl send --key pki/home.key --cert pki/home.pem --x5u "$x5u/home.pem" --numbers numbers.csv \
+    --auth-cert pki/home.pem --auth-key pki/home.key --to recipients/default.pub \
+    --orig "$alice" --dest "$bob" --text "$signed_text"
 submit "$transit" transit $bob "$altered_text"
 altered=$verdict
 
@@ -190,7 +197,7 @@ echo "to carrier 1000, whose numbers they are: $({
     echo
 done; } >octets
 found=0
-for secret in $alice "$genuine_text" "$forged_text" msgi certs.example.com; do
+for secret in $alice "$genuine_text" "$signed_text" "$forged_text" msgi certs.example.com; do
     hits=$(grep -a -c -F -e "$secret" octets || true)
     echo "search for \"$secret\": $hits"
     found=$((found + hits))
@@ -204,4 +211,4 @@ echo "altered text:     $altered"
 echo "replayed message: $replayed"
 echo "the CPS held $octets octets and could read none of them"
 [[ $genuine == passed && $forged == not-authorized && $altered == msgi-mismatch && $replayed == replayed &&
-    $held == 2 && $found == 0 ]]
+    $held == 3 && $found == 0 ]]

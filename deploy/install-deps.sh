@@ -4,26 +4,47 @@
 #   build  that, and what compiles them (the default)
 #   test   that, and what tests/run.sh uses
 #   bench  that, and what tests/bench/run.sh measures beside
-# A second run finds nothing missing and ends at once. Nothing that is installed here is started now; Debian enables its
-# redis-server, and the kannel of the tests, for the next boot.
+# A second run finds nothing missing and ends at once. Nothing that is installed here is started, now or at the next boot:
+# services that Debian enables as it installs them (redis-server, the kannel of the tests) are disabled again. One that
+# was enabled before stays so.
 set -euo pipefail
 
-run=(libwebsockets17 libwebsockets-evlib-uv libuv1 libssl3 libhiredis0.14 libjansson4 libcurl4 libinih1
-     libsqlite3-0 ca-certificates redis-server)
-build=(libwebsockets-dev libuv1-dev libssl-dev libhiredis-dev libjansson-dev libcurl4-openssl-dev libinih-dev
-       libsqlite3-dev libcunit1-dev cmake ninja-build pkg-config gcc libc6-dev)
+# What is linked is named by its -dev package only: the names of the libraries themselves differ from release to release.
+libraries=(libwebsockets-dev libuv1-dev libssl-dev libhiredis-dev libjansson-dev libcurl4-openssl-dev libinih-dev
+           libsqlite3-dev libutf8proc-dev)
+run=(ca-certificates redis-server)
+build=(libcunit1-dev cmake ninja-build pkg-config gcc libc6-dev)
 test=(curl openssl jq valgrind clang libclang-rt-dev clang-tidy clang-format nghttp2-client python3 python3-jwcrypto
-      python3-cryptography tcpdump git kannel kannel-extras tshark libsmpp34-dev
-      scdoc lintian debootstrap shellcheck systemd prometheus python3-yaml
-      haproxy python3-h2 python3-jsonschema)
+      python3-cryptography tcpdump iproute2 git kannel kannel-extras tshark libsmpp34-dev
+      scdoc debhelper build-essential lintian debootstrap shellcheck systemd prometheus python3-yaml zsh
+      haproxy python3-h2 python3-jsonschema softhsm2 libengine-pkcs11-openssl)
 bench=(nginx libnginx-mod-http-lua lua-nginx-redis webdis redis-tools libcjose-dev gnuplot-nox)
 
+# Prints the libraries that the -dev packages of this release depend on. libwebsockets-evlib-uv is one of them, which
+# libwebsockets loads at run time.
+shared_libraries() {
+    apt-cache depends --important "${libraries[@]}" | awk '$1 == "Depends:" && $2 ~ /^lib/ && $2 !~ /-dev$/ { print $2 }'
+}
+
+if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+    echo "install-deps: this is not Debian; install the counterparts of: ${run[*]} ${libraries[*]} ${build[*]}" >&2
+    exit 1
+fi
 set=${1:-build}
 case $set in
-    run) wanted=("${run[@]}") ;;
-    build) wanted=("${run[@]}" "${build[@]}") ;;
+    run)
+        # a new system knows no packages yet
+        apt-cache show "${libraries[@]}" >/dev/null 2>&1 || ((EUID != 0)) || apt-get -q update >/dev/null
+        depends=$(shared_libraries) || {
+            echo "install-deps: apt does not know ${libraries[*]}: run apt-get update as root, then try again" >&2
+            exit 1
+        }
+        mapfile -t -O "${#run[@]}" run <<<"$depends"
+        wanted=("${run[@]}")
+        ;;
+    build) wanted=("${run[@]}" "${libraries[@]}" "${build[@]}") ;;
     test | bench)
-        wanted=("${run[@]}" "${build[@]}" "${test[@]}")
+        wanted=("${run[@]}" "${libraries[@]}" "${build[@]}" "${test[@]}")
         # whoever has a Node of their own keeps it: Debian's would come on top of it
         command -v node >/dev/null && command -v npm >/dev/null || wanted+=(nodejs npm)
         [[ $set = test ]] || wanted+=("${bench[@]}")
@@ -42,10 +63,6 @@ missing() {
         true
 }
 
-if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
-    echo "install-deps: this is not Debian; needed are the counterparts of: ${wanted[*]}" >&2
-    exit 1
-fi
 mapfile -t packages < <(missing)
 if ((${#packages[@]} == 0)); then
     exit 0
@@ -79,11 +96,17 @@ if [[ ! -e $policy ]]; then
     chmod 755 "$policy"
 fi
 
+# Services that are started at boot.
+enabled() {
+    find /etc/systemd/system -path '*.wants/*.service' -printf '%f\n' 2>/dev/null | sort -u
+}
+
 apt() {
     DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 apt-get -q -y -o DPkg::Lock::Timeout=600 "$@" \
         >>"$log" 2>&1 </dev/null 9>&-
 }
 
+before=$(enabled)
 echo "installing ${packages[*]}"
 if ! apt update || ! apt install --no-install-recommends "${packages[@]}"; then
     tail -n 15 "$log" >&2
@@ -91,3 +114,21 @@ if ! apt update || ! apt install --no-install-recommends "${packages[@]}"; then
     exit 1
 fi
 rm -f "$log"
+
+# What these packages enabled is disabled again; what came with systemd itself stays.
+from_packages() {
+    local unit owner
+    while read -r unit; do
+        owner=$(dpkg-query -S "*/systemd/system/$unit" 2>/dev/null | head -n 1 | cut -d: -f1)
+        [[ $owner != systemd && " ${packages[*]} " == *" $owner "* ]] && echo "$unit"
+    done
+    return 0
+}
+mapfile -t fresh < <(comm -13 <(printf '%s\n' "$before") <(enabled) | from_packages)
+for unit in "${fresh[@]}"; do
+    if ! systemctl --no-reload disable "$unit" >/dev/null 2>&1; then # there is no systemd yet
+        find /etc/systemd/system -type l -lname "*/$unit" -delete
+        update-rc.d "${unit%.service}" disable >/dev/null 2>&1 || true
+    fi
+    echo "disabled, as it was not enabled before: $unit"
+done

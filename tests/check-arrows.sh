@@ -31,8 +31,8 @@ rules() {
 ^(common|cps|client)/	-	(^|/)tests/	only tests include tests
 ^common/	-	^(libwebsockets\.h|uv\.h|uv/|hiredis|curl/|sqlite3\.h)	common/ has no loop, network or store
 ^client/(smpp/|gateway/(relay|queue|held|counters))	-	^(uv\.h|uv/|sys/socket\.h|sys/un\.h|netdb\.h|poll\.h|pthread\.h)	the SMPP codec and relay have no loop, sockets or threads
-^common/	-	^(pthread\.h|threads\.h|semaphore\.h)	common/ has no threads
-^common/	-	^(sys/socket\.h|sys/un\.h|netdb\.h|poll\.h|sys/(poll|epoll|select|eventfd)\.h)	common/ has no sockets
+^common/	^common/log_writer\.c$	^(pthread\.h|threads\.h|semaphore\.h)	common/ has no threads
+^common/	^common/(log_writer\.c|notify\.c|listen_address\.[ch])$	^(sys/socket\.h|sys/un\.h|netdb\.h|poll\.h|sys/(poll|epoll|select|eventfd)\.h)	common/ has no sockets
 ^(common|cps|client)/	^cps/store_redis[^/]*\.[ch]$	^hiredis	only the Redis store includes hiredis
 ^(common|cps|client)/	^cps/(server|conn)[^/]*\.[ch]$	^libwebsockets	only the server includes libwebsockets
 ^(common|cps|client)/	^(client/lib/transport|cps/fetch|client/ctl/admin)[^/]*\.[ch]$	^curl/	only libcps' transport, the fetcher and cpsctl's way to an admin listener include curl

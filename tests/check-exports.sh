@@ -54,7 +54,7 @@ int main(void)
 {
     static const unsigned char unbind[16] = {[3] = 16, [7] = 6, [15] = 1};
     struct cps_options options = {.size = sizeof(options)};
-    struct cps_smpp_options peer_options = {.size = sizeof(peer_options)};
+    struct cps_smpp_options peer_options = {.size = sizeof(peer_options), .from = CPS_SMPP_FROM_ESME};
     struct cps_smpp_result got;
     struct cps *cps = 0;
     struct cps_smpp *peer = 0;

@@ -1,16 +1,26 @@
 #!/bin/bash
-# Runs everything that must pass, from a clean clone on: tests/run.sh [--preset dev|asan|tsan|clang] [--only PATTERN]
+# Sets everything up and runs tests: tests/run.sh [--all] [--preset dev|clang|asan|tsan|fuzz] [--only PATTERN]
 #
-# A stage is one line, "ok|FAIL name seconds"; what it printed is in build/test-logs/. The last line is
-# "N passed, N failed" and counts test cases: those of CUnit and unittest, and each other stage as one. Unit and
-# integration tests run two at a time, but for those with a line "# alone: WHY".
-#   --preset NAME   only what belongs to one build; without it dev has all stages, clang is built, asan and tsan run
-#                   the unit, fuzz and integration tests again
-#   --only PATTERN  only stages whose name matches the regular expression, and the builds that they need
-# What there is to run follows from the files: tests/unit/test_*.c, tests/fuzz/fuzz_*.c with their corpus,
-# tests/integration/test_*.py, tests/interop/*.sh, tests/valgrind.sh, tests/packages.sh, tests/check-*.sh. An
+# Without options it installs what is missing, builds once (preset dev), and runs the unit tests, the fuzz targets on
+# their corpus, the integration tests and the interop tests: what somebody needs who has just cloned the project.
+#   --all           everything that must pass before a change is accepted. This adds the checks of the sources
+#                   (format, layering, exported symbols, clang-tidy, deployment files, instruction counts), a run under
+#                   valgrind, the Debian packages, the README's recipes under systemd, the demo and unit tests on Debian
+#                   13, a build with clang, the unit and integration tests again with the address and thread sanitizers,
+#                   and 10 s of libFuzzer for each fuzz target.
+#   --preset NAME   only the stages of one build
+#   --only PATTERN  only the stages, of all that --all has, whose name matches the regular expression, and the builds
+#                   that they need
+#
+# A stage is one line, "ok|FAIL name seconds"; its output is in build/test-logs/. The last line is "N passed, N failed"
+# and counts test cases: those of CUnit and unittest, and every other stage as one. Tests run two at a time for each
+# processor, with a sanitizer one, and those with a line "# alone: WHY" by themselves at the end. With --all the builds
+# for later tests are made while the tests of an earlier one wait.
+# The list of stages follows from the files: tests/unit/test_*.c, tests/fuzz/fuzz_*.c with their corpus,
+# tests/integration/test_*.py, tests/interop/*.sh, tests/valgrind.sh, tests/packages.sh, tests/install.sh, tests/check-*.sh. An
 # integration test runs with each of dev, asan and tsan unless it has a line such as "# presets: dev asan". BUILD_DIR
-# tells it where the programs are: $BUILD_DIR/cps/cpsd, $BUILD_DIR/client/cpsctl.
+# tells it where the programs are: $BUILD_DIR/cps/cpsd, $BUILD_DIR/client/cpsctl. An interop test with a line
+# "# all: WHY" is run with --all only.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 
@@ -20,16 +30,24 @@ usage() {
 }
 
 only=
-chosen=
+presets=(dev)
+all=false
 while (($#)); do
     case $1 in
-        --preset) [[ ${2:-} =~ ^(dev|asan|tsan|clang)$ ]] || usage; chosen=$2; shift 2 ;;
+        --all) all=true; presets=(dev clang asan tsan fuzz); shift ;;
+        --preset) [[ ${2:-} =~ ^(dev|clang|asan|tsan|fuzz)$ ]] || usage; all=true; presets=("$2"); shift 2 ;;
         --only) [[ -n ${2:-} ]] || usage; only=$2; shift 2 ;;
         *) usage ;;
     esac
 done
 
-STAGE_LIMIT_S=900
+# a pattern alone chooses from everything
+if [[ -n $only ]] && ! $all; then
+    all=true presets=(dev clang asan tsan fuzz)
+fi
+
+STAGE_LIMIT_S=1800
+FUZZ_S=10 # for each target
 home=$PWD
 logs=$home/build/test-logs
 mkdir -p "$logs"
@@ -41,8 +59,13 @@ skipped=0
 broken=()
 running=()
 
+ahead= # the process that builds for later presets
 interrupted() {
     ((${#running[@]} == 0)) || kill -TERM "${running[@]}" 2>/dev/null
+    if [[ -n $ahead ]]; then
+        kill -TERM -- "-$ahead" 2>/dev/null
+        kill -CONT -- "-$ahead" 2>/dev/null
+    fi
     echo "interrupted" >&2
     exit 130
 }
@@ -140,30 +163,45 @@ end_all() {
     done
 }
 
-# A stage by itself.
+# A stage by itself; nothing is built meanwhile, as it may measure time.
 stage() {
+    local status=0
     end_all
+    [[ -z $ahead ]] || kill -STOP -- "-$ahead" 2>/dev/null
     begin "$@"
-    end
+    end || status=1
+    [[ -z $ahead ]] || kill -CONT -- "-$ahead" 2>/dev/null
+    return $status
 }
 
-# A stage beside another one: most tests wait more than they work.
+# A stage beside others: most tests wait more than they compute; with a sanitizer they compute more.
+beside=1
 stage_beside() {
-    ((${#begun[@]} < 2)) || end
+    ((${#begun[@]} < beside)) || end
     begin "$@"
 }
 
 finish() {
     ((skipped == 0)) || echo "$skipped skipped"
+    $all || echo "tests/run.sh --all also runs the checks of the sources, valgrind, the packages, Debian 13, clang, the sanitizers and the fuzzers"
     ((${#broken[@]} == 0)) || echo "failed: ${broken[*]} (what they printed is in build/test-logs/)"
     echo "$passed passed, $failed failed"
     exit $((failed > 0))
 }
 
 build() {
+    mkdir -p build
+    exec 9>"build/.$1.lock"
+    flock 9
     cmake --preset "$1" && cmake --build --preset "$1" -j "$(nproc)"
 }
 export -f build
+
+# Builds the presets in this order while the tests of an earlier one wait. What fails is built again, and shown, in turn.
+build_ahead() {
+    setsid nice -n 19 bash -c 'for preset; do (build "$preset") >/dev/null 2>&1; done' build "$@" &
+    ahead=$!
+}
 
 # gcc's thread sanitizer does not know the address layouts of newer kernels
 plain_layout=()
@@ -177,68 +215,89 @@ runs_with() {
     [[ " ${presets:-dev asan tsan} " == *" $2 "* ]]
 }
 
-# How an integration test is run: what measures time, or memory, or takes both processors, is by itself.
-beside() { # NAME
-    if grep -q '^# alone: ' "tests/integration/${1##*/}.py"; then
-        echo stage
+# Whether a test may run beside another one: not if it measures time or memory, or takes both processors.
+how() { # FILE
+    if grep -q '^# alone: ' "$1"; then
+        echo alone
     else
-        echo stage_beside
+        echo beside
     fi
 }
 
-# The names of a preset's stages, in order, each with its kind and command: "kind name command...".
+# The stages of a preset in order, each with how it runs, its kind and its command: "how kind name command...".
 stages_of() {
     local preset=$1 file name run=
     [[ $preset != tsan ]] || run=${plain_layout[*]}
-    [[ $preset != clang ]] || return 0
+    case $preset in
+        clang) return 0 ;;
+        fuzz)
+            for file in tests/fuzz/fuzz_*.c; do
+                name=$(basename "$file" .c)
+                echo "beside script fuzz/$name tests/fuzz/run.sh $name $FUZZ_S"
+            done
+            return 0
+            ;;
+    esac
     for file in tests/unit/test_*.c; do
         name=$(basename "$file" .c)
-        echo "cunit $preset/unit/$name $run build/$preset/tests/$name"
+        echo "beside cunit $preset/unit/$name $run build/$preset/tests/$name"
     done
     for file in tests/fuzz/fuzz_*.c; do
         name=$(basename "$file" .c)
-        echo "script $preset/fuzz/$name $run build/$preset/tests/$name tests/fuzz/corpus/${name#fuzz_}"
+        echo "beside script $preset/fuzz/$name $run build/$preset/tests/$name tests/fuzz/corpus/${name#fuzz_}"
     done
     for file in tests/integration/test_*.py; do
         name=$(basename "$file" .py)
         ! runs_with "$file" "$preset" ||
-            echo "unittest $preset/integration/$name $run /usr/bin/python3 -m unittest discover -v" \
+            echo "$(how "$file") unittest $preset/integration/$name $run /usr/bin/python3 -m unittest discover -v" \
                 "-s tests/integration -p $name.py"
     done
     [[ $preset == dev ]] || return 0
-    for file in tests/interop/*.sh; do
-        echo "script dev/interop/$(basename "$file" .sh) $file"
-    done
-    echo "script dev/valgrind tests/valgrind.sh"
-    echo "script dev/packages tests/packages.sh"
+    interop_stages -L
 }
 
-# Checks of the sources; clang-tidy needs dev's compile commands.
-checks() {
+# interop_stages -L|-l: the interop tests for everybody, or those for --all.
+interop_stages() {
     local file
-    for file in tests/check-*.sh; do
-        echo "script check/$(basename "${file#tests/check-}" .sh) $file"
+    grep "$1" '^# all: ' tests/interop/*.sh | while read -r file; do
+        echo "$(how "$file") script dev/interop/$(basename "$file" .sh) $file"
     done
-    echo "script check/arrows-self-test tests/check-arrows.sh --self-test"
+}
+
+# What --all has beyond what a newcomer needs, with the dev build; clang-tidy needs its compile commands.
+extra_stages() {
+    local file
+    echo "beside script dev/valgrind tests/valgrind.sh"
+    echo "beside script dev/packages tests/packages.sh"
+    echo "beside script dev/install tests/install.sh"
+    interop_stages -l
+    for file in tests/check-*.sh; do
+        echo "$(how "$file") script check/$(basename "${file#tests/check-}" .sh) $file"
+    done
+    echo "beside script check/arrows-self-test tests/check-arrows.sh --self-test"
 }
 
 run_preset() {
     local preset=$1 line plan=()
     export BUILD_DIR=$home/build/$preset
+    beside=$(nproc)
+    [[ $preset != dev ]] || beside=$((2 * beside))
     while read -r line; do
-        wanted "$(cut -d' ' -f2 <<<"$line")" && plan+=("$line")
-    done < <(stages_of "$preset"; [[ $preset != dev ]] || checks)
+        wanted "$(cut -d' ' -f3 <<<"$line")" && plan+=("$line")
+    done < <(stages_of "$preset"; [[ $preset != dev ]] || ! $all || extra_stages)
     if ((${#plan[@]} == 0)) && ! wanted "$preset/build"; then
         return 0
     fi
-    stage script "$preset/build" bash -c "build $preset" || return 0
+    end_all
+    begin script "$preset/build" bash -c "build $preset"
+    end || return 0
+    # shellcheck disable=SC2086 # the words of a line are the command
     for line in "${plan[@]}"; do
-        # shellcheck disable=SC2086 # words are what it is made of
-        case $line in
-            cunit*) stage_beside $line ;;
-            unittest*) "$(beside "$(cut -d' ' -f2 <<<"$line")")" $line ;;
-            *) stage $line ;;
-        esac
+        [[ $line != beside* ]] || stage_beside ${line#* }
+    done
+    # shellcheck disable=SC2086
+    for line in "${plan[@]}"; do
+        [[ $line != alone* ]] || stage ${line#* }
     done
     end_all
 }
@@ -246,7 +305,8 @@ run_preset() {
 shopt -s nullglob
 export PYTHONDONTWRITEBYTECODE=1 LC_ALL=C.UTF-8
 stage script deps deploy/install-deps.sh test || finish
-for preset in ${chosen:-dev clang asan tsan}; do
+((${#presets[@]} == 1)) || [[ -n $only ]] || build_ahead "${presets[@]}"
+for preset in "${presets[@]}"; do
     run_preset "$preset"
 done
 finish

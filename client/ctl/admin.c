@@ -62,8 +62,9 @@ enum ctl_exit ctl_admin_get(struct ctl *ctl, const char *path, struct stir_buf *
         CURLcode got = curl_easy_perform(curl);
         (void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
         if (got != CURLE_OK) {
-            code = ctl_fail_text(ctl, CTL_UNREACHABLE, "CPS_E_CONNECT", "%s: %s; is that [server] admin of a cpsd?",
-                                 ctl->args.admin, curl_easy_strerror(got));
+            code = ctl_fail_text(ctl, CTL_UNREACHABLE, "CPS_E_CONNECT",
+                                 "%s: %s; is that [admin] listen of a cpsd or cps-smpp?", ctl->args.admin,
+                                 curl_easy_strerror(got));
         } else if (status != 200) {
             code = refused(ctl, status, &body);
         }

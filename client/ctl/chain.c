@@ -24,8 +24,9 @@ enum ctl_exit ctl_chain_read(struct ctl *ctl, struct ctl_chain *out, const char 
     if (!path) {
         return CTL_GOOD;
     }
-    enum ctl_exit status = ctl_file_read(ctl, &file, path, STIR_CHAIN_OCTETS);
-    if (status == CTL_GOOD && stir_chain_parse(&chain, file.ptr ? file.ptr : "", file.len, &err) != STIR_OK) {
+    enum ctl_exit status = ctl_file_read(ctl, &file, path, STIR_CHAIN_FILE_OCTETS);
+    if (status == CTL_GOOD && (stir_chain_parse(&chain, file.ptr ? file.ptr : "", file.len, &err) != STIR_OK ||
+                               stir_chain_check_own(chain, &err) != STIR_OK)) {
         (void)stir_fail_prefix(&err, err.code, "%s", ctl_file_name(path));
         status = ctl_fail(ctl, &err);
     }
@@ -33,7 +34,7 @@ enum ctl_exit ctl_chain_read(struct ctl *ctl, struct ctl_chain *out, const char 
         status = to_der(ctl, out, chain);
     }
     stir_chain_unref(chain);
-    stir_buf_free(&file);
+    stir_buf_cleanse(&file); /* a private key may stand beside the certificates */
     return status;
 }
 

@@ -8,7 +8,7 @@
 /* What waits for a destination, as the operator sees it: through the admin listener, without dummies and contents. */
 static const struct ctl_option options[] = {
     {"admin", CTL_TEXT, "ADDRESS", CTL_AT(admin),
-     .text = "[server] admin of the cpsd: address:port or unix:/path; 127.0.0.1:8081 if not given", .env = "CPS_ADMIN"},
+     .text = "[admin] listen of the cpsd: address:port or unix:/path; 127.0.0.1:8081 if not given", .env = "CPS_ADMIN"},
     {"timeout", CTL_NUMBER, "SECONDS", CTL_AT(timeout_s), .text = "for one request", .initial = 5, .min = 1,
      .max = 3600},
 };

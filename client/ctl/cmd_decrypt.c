@@ -29,7 +29,7 @@ static json_t *chain_json(const struct cps_opened *opened)
 }
 
 static enum ctl_exit note_opened(struct ctl *ctl, struct tally *tally, struct stir_view envelope,
-                                 const struct cps_opened *opened)
+                                 const struct ctl_keys *keys, const struct cps_opened *opened)
 {
     char id[CPS_ID_LEN + 1];
     struct cps_error err = {0};
@@ -43,7 +43,7 @@ static enum ctl_exit note_opened(struct ctl *ctl, struct tally *tally, struct st
         stir_pem_put(&tally->chain, "CERTIFICATE", opened->x5c[i].ptr, opened->x5c[i].len);
     }
     json_t *item = json_pack("{s:s, s:s, s:s, s:o}", "envelope", id, "passport", opened->passport, "key",
-                             ctl->args.key.items[opened->key_index], "x5c", chain_json(opened));
+                             ctl->args.key.items[keys->file_of[opened->key_index]], "x5c", chain_json(opened));
     return item && json_array_append_new(tally->opened, item) == 0 ? CTL_GOOD : ctl_no_memory(ctl);
 }
 
@@ -62,7 +62,7 @@ static enum ctl_exit open_one(struct ctl *ctl, struct cps *cps, const struct ctl
         struct ctl_place place = ctl_token_place(tokens, i, ctl->args.operand);
         return ctl_fail_text(ctl, CTL_WRONG, cps_error_name(code), "%s: %s", place.text, err.text);
     }
-    enum ctl_exit status = note_opened(ctl, tally, tokens->items[i], &opened);
+    enum ctl_exit status = note_opened(ctl, tally, tokens->items[i], keys, &opened);
     cps_opened_clear(&opened);
     return status;
 }
@@ -128,7 +128,7 @@ static enum ctl_exit run(struct ctl *ctl)
 }
 
 static const struct ctl_option own[] = {
-    {"key", CTL_LIST, "FILE", CTL_AT(key), .text = "the receiver's private key, JWK, PEM or a pkcs11: URI"},
+    {"key", CTL_LIST, "FILE", CTL_AT(key), .text = "the receiver's private keys: JWK, JWK Set or PEM"},
     {"cert-out", CTL_TEXT, "FILE", CTL_AT(cert_out),
      .text = "write the certificate chain that travelled along here, for verify --cert"},
 };

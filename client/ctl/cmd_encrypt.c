@@ -7,19 +7,14 @@
 #include "common/passport.h"
 
 /* One PASSporT to one key; the envelope is a line of the answer. */
-static enum ctl_exit seal(struct ctl *ctl, struct stir_view passport, const struct ctl_chain *chain, const char *to,
+static enum ctl_exit seal(struct ctl *ctl, struct stir_view passport, const struct ctl_chain *chain, EVP_PKEY *key,
                           json_t *envelopes)
 {
     struct stir_buf envelope = {0};
     struct stir_error err = {0};
     struct cps_error id_err = {0};
-    EVP_PKEY *key = NULL;
     char id[CPS_ID_LEN + 1];
     enum ctl_exit status = CTL_GOOD;
-    if (stir_key_load(&key, to, false, &err) != STIR_OK) {
-        status = ctl_fail(ctl, &err);
-        goto out;
-    }
     if (stir_envelope_seal(&envelope, passport.ptr, passport.len, chain->certs, chain->count, key, &err) != STIR_OK) {
         status = ctl_fail(ctl, &err);
         goto out;
@@ -34,8 +29,25 @@ static enum ctl_exit seal(struct ctl *ctl, struct stir_view passport, const stru
         status = ctl_no_memory(ctl);
     }
 out:
-    EVP_PKEY_free(key);
     stir_buf_free(&envelope);
+    return status;
+}
+
+/* One PASSporT to all keys of a file. */
+static enum ctl_exit seal_to_file(struct ctl *ctl, struct stir_view passport, const struct ctl_chain *chain,
+                                  const char *to, json_t *envelopes)
+{
+    EVP_PKEY *keys[CPS_KEYS_MAX];
+    size_t count = 0;
+    struct stir_error err = {0};
+    enum ctl_exit status = CTL_GOOD;
+    if (stir_keys_load(keys, CPS_KEYS_MAX, &count, to, false, STIR_KEY_ENCRYPT, &err) != STIR_OK) {
+        return ctl_fail(ctl, &err);
+    }
+    for (size_t i = 0; i < count; i++) {
+        status = status == CTL_GOOD ? seal(ctl, passport, chain, keys[i], envelopes) : status;
+        EVP_PKEY_free(keys[i]);
+    }
     return status;
 }
 
@@ -45,7 +57,7 @@ static enum ctl_exit check_passports(struct ctl *ctl, const struct ctl_tokens *t
     for (size_t i = 0; i < tokens->count; i++) {
         struct stir_passport *passport = NULL;
         struct stir_error err = {0};
-        if (stir_passport_parse(&passport, tokens->items[i].ptr, tokens->items[i].len, NULL, &err) != STIR_OK) {
+        if (stir_passport_parse(&passport, tokens->items[i].ptr, tokens->items[i].len, STIR_TN_MAX, &err) != STIR_OK) {
             struct ctl_place place = ctl_token_place(tokens, i, ctl->args.operand);
             (void)stir_fail_prefix(&err, err.code, "%s", place.text);
             return ctl_fail(ctl, &err);
@@ -69,7 +81,7 @@ static enum ctl_exit run(struct ctl *ctl)
     }
     for (size_t i = 0; status == CTL_GOOD && i < tokens.count; i++) {
         for (size_t k = 0; status == CTL_GOOD && k < ctl->args.to.count; k++) {
-            status = seal(ctl, tokens.items[i], &chain, ctl->args.to.items[k], envelopes);
+            status = seal_to_file(ctl, tokens.items[i], &chain, ctl->args.to.items[k], envelopes);
         }
     }
     if (status == CTL_GOOD) {
@@ -82,7 +94,8 @@ static enum ctl_exit run(struct ctl *ctl)
 }
 
 static const struct ctl_option own[] = {
-    {"to", CTL_LIST, "FILE", CTL_AT(to), .text = "the receiver's public key, JWK or PEM: one envelope a key"},
+    {"to", CTL_LIST, "FILE", CTL_AT(to),
+     .text = "the receiver's public keys, JWK, JWK Set or PEM: one envelope per key"},
     {"cert", CTL_TEXT, "FILE", CTL_AT(cert),
      .text = "PEM, the signer's certificate chain, to travel along in the envelope"},
 };

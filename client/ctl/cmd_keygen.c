@@ -7,8 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const curves[] = {"x25519", "p256", NULL}; /* the order of --curve's value */
+/* The order of --curve's value: our spelling of each curve, then that of JWKs (RFC 7518 section 6.2.1.1, RFC 8037). */
+static const char *const curves[] = {"x25519", "p256", "X25519", "P-256", NULL};
 static const enum stir_curve curve_values[] = {STIR_CURVE_X25519, STIR_CURVE_P256};
+#define CURVES (sizeof(curve_values) / sizeof(curve_values[0]))
 
 /* Puts a JWK's text into a buffer, and leaves no copy of a private one. */
 static enum ctl_exit put_jwk(struct ctl *ctl, struct stir_buf *out, EVP_PKEY *key, bool with_private)
@@ -44,12 +46,12 @@ static enum ctl_exit answer(struct ctl *ctl, EVP_PKEY *key)
     }
     enum ctl_exit status = CTL_GOOD;
     if (args->public_out) {
-        stir_buf_printf(&ctl->text, "%s key %s\n", curves[args->curve], thumbprint);
+        stir_buf_printf(&ctl->text, "%s key %s\n", curves[(size_t)args->curve % CURVES], thumbprint);
     } else {
         status = put_jwk(ctl, &ctl->text, key, false);
     }
     json_t *result = json_pack("{s:s, s:s*, s:s, s:s, s:o}", "private", args->out, "public", args->public_out, "curve",
-                               curves[args->curve], "thumbprint", thumbprint, "jwk", jwk);
+                               curves[(size_t)args->curve % CURVES], "thumbprint", thumbprint, "jwk", jwk);
     return status == CTL_GOOD ? ctl_answer(ctl, result) : status;
 }
 
@@ -78,7 +80,7 @@ static enum ctl_exit run(struct ctl *ctl)
         return ctl_usage(ctl, "--public: the same file as --out");
     }
     enum ctl_exit status = CTL_GOOD;
-    if (stir_key_generate(&key, curve_values[args->curve], &err) != STIR_OK) {
+    if (stir_key_generate(&key, curve_values[(size_t)args->curve % CURVES], &err) != STIR_OK) {
         status = ctl_fail(ctl, &err);
     }
     if (status == CTL_GOOD) {
@@ -95,7 +97,8 @@ static enum ctl_exit run(struct ctl *ctl)
 static const struct ctl_option own[] = {
     {"out", CTL_TEXT, "FILE", CTL_AT(out), .text = "the private key, a JWK that only its owner can read"},
     {"public", CTL_TEXT, "FILE", CTL_AT(public_out), .text = "the public key, a JWK; else it goes to standard output"},
-    {"curve", CTL_CHOICE, "CURVE", CTL_AT(curve), .text = "x25519 (default) or p256", .choices = curves},
+    {"curve", CTL_CHOICE, "CURVE", CTL_AT(curve), .text = "x25519 (default) or p256, also as X25519 or P-256",
+     .choices = curves},
     {"force", CTL_FLAG, NULL, CTL_AT(force), .text = "overwrite files that exist"},
 };
 static const struct ctl_group own_group = CTL_GROUP("The key", own);

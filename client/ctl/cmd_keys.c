@@ -88,26 +88,38 @@ static enum ctl_exit run_put(struct ctl *ctl)
 
 /* ---- get ---- */
 
-static json_t *thumbprints(const struct cps_found_keys *found)
+/* The thumbprints of the keys of one record; of all keys where there are no records. */
+static json_t *thumbprints(const struct cps_found_keys *found, size_t record)
 {
     json_t *list = json_array();
     for (size_t i = 0; list && i < found->key_count; i++) {
-        (void)json_array_append_new(list, json_string(found->thumbprints[i]));
+        if (found->pinned || found->record_of[i] == record) {
+            (void)json_array_append_new(list, json_string(found->thumbprints[i]));
+        }
     }
     return list;
 }
 
-static enum ctl_exit answer(struct ctl *ctl, const struct cps_found_keys *found)
+static json_t *show_record(struct ctl *ctl, const struct cps_found_keys *found, size_t at)
 {
     char issued[CTL_DATE_MAX], expires[CTL_DATE_MAX];
+    const struct cps_found_record *record = &found->records[at];
+    return json_pack("{s:s, s:s, s:s, s:s, s:o, s:s*, s:s*}", "kind", "key record", "signer", record->signer, "issued",
+                     ctl_date_text(issued, record->issued), "until", ctl_date_text(expires, record->expires), "keys",
+                     thumbprints(found, at), "cps", record->cps_url, "record", ctl->args.json ? record->record : NULL);
+}
+
+static enum ctl_exit answer(struct ctl *ctl, const struct cps_found_keys *found)
+{
     if (found->pinned) {
         return ctl_answer_rendered(ctl, json_pack("{s:s, s:b, s:o}", "kind", "keys", "pinned", true, "keys",
-                                                  thumbprints(found)));
+                                                  thumbprints(found, 0)));
     }
-    return ctl_answer_rendered(ctl, json_pack("{s:s, s:s, s:s, s:s, s:o, s:s*, s:s*}", "kind", "key record", "signer",
-                                              found->signer, "issued", ctl_date_text(issued, found->issued), "until",
-                                              ctl_date_text(expires, found->expires), "keys", thumbprints(found), "cps",
-                                              found->cps_url, "record", ctl->args.json ? found->record : NULL));
+    json_t *list = json_array();
+    for (size_t i = 0; list && i < found->record_count; i++) {
+        (void)json_array_append_new(list, show_record(ctl, found, i));
+    }
+    return ctl_answer_rendered(ctl, json_pack("{s:s, s:o}", "kind", "key records", "records", list));
 }
 
 static enum ctl_exit run_get(struct ctl *ctl)
@@ -158,8 +170,10 @@ const struct ctl_command ctl_cmd_keys_get = {
         {
             .name = "keys get",
             .text = "find a destination's keys, and verify who says so",
-            .details = "As send does it. Prints the keys' thumbprints (RFC 7638), who signed, and until when.",
-            .groups = {&get_group, &ctl_group_cps, &ctl_group_finding, &ctl_group_roots, &ctl_group_numbers},
+            .details = "As send does it. Prints each record that covers the destination, the most specific first: who\n"
+                       "signed it, until when it is valid, and the thumbprints (RFC 7638) of the keys that are used.",
+            .groups = {&get_group, &ctl_group_cps, &ctl_group_table, &ctl_group_finding, &ctl_group_roots,
+                       &ctl_group_numbers},
             .required = {"cps", "dest"},
         },
     .run = run_get,

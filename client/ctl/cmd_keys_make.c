@@ -45,27 +45,42 @@ static bool read_end(int64_t *out, const char *text, size_t len)
     return ctl_date_parse(out, copy);
 }
 
+/* Takes the keys of a file, all with the same times. */
+static enum ctl_exit take_keys(struct ctl *ctl, struct making *m, const char *file, int64_t from, int64_t until)
+{
+    EVP_PKEY *keys[STIR_KEYRECORD_KEYS];
+    struct stir_error err = {0};
+    size_t count = 0;
+    size_t room = STIR_KEYRECORD_KEYS - m->key_count;
+    if (stir_keys_load(keys, STIR_KEYRECORD_KEYS, &count, file, false, STIR_KEY_ENCRYPT, &err) != STIR_OK) {
+        return ctl_fail(ctl, &err);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (count > room) {
+            EVP_PKEY_free(keys[i]);
+        } else {
+            m->keys[m->key_count++] =
+                (struct stir_keyrecord_key){.pkey = keys[i], .not_before = from, .not_after = until};
+        }
+    }
+    return count > room ? ctl_usage(ctl, "--to: at most %d keys", STIR_KEYRECORD_KEYS) : CTL_GOOD;
+}
+
 /* "FILE" or "FILE@FROM..UNTIL". */
 static enum ctl_exit read_key(struct ctl *ctl, struct making *m, const char *text)
 {
-    struct stir_keyrecord_key *key = &m->keys[m->key_count];
-    struct stir_error err = {0};
+    int64_t from = INT64_MIN, until = INT64_MAX;
     const char *at = strrchr(text, '@');
     const char *dots = at ? strstr(at, "..") : NULL;
     char *file = strndup(text, dots ? (size_t)(at - text) : strlen(text));
-    key->not_before = INT64_MIN;
-    key->not_after = INT64_MAX;
     if (!file) {
         return ctl_no_memory(ctl);
     }
     enum ctl_exit status = CTL_GOOD;
-    if (dots && (!read_end(&key->not_before, at + 1, (size_t)(dots - at - 1)) ||
-                 !read_end(&key->not_after, dots + 2, strlen(dots + 2)))) {
+    if (dots && (!read_end(&from, at + 1, (size_t)(dots - at - 1)) || !read_end(&until, dots + 2, strlen(dots + 2)))) {
         status = ctl_usage(ctl, "--to: %.80s: behind @ are two times with .. between them, one may be left out", text);
-    } else if (stir_key_load(&key->pkey, file, false, &err) != STIR_OK) {
-        status = ctl_fail(ctl, &err);
     } else {
-        m->key_count++;
+        status = take_keys(ctl, m, file, from, until);
     }
     free(file);
     return status;
@@ -75,9 +90,6 @@ static enum ctl_exit read_keys(struct ctl *ctl, struct making *m)
 {
     const struct ctl_list *list = &ctl->args.to;
     enum ctl_exit status = CTL_GOOD;
-    if (list->count > STIR_KEYRECORD_KEYS) {
-        return ctl_usage(ctl, "--to: at most %d keys", STIR_KEYRECORD_KEYS);
-    }
     for (size_t i = 0; status == CTL_GOOD && i < list->count; i++) {
         status = read_key(ctl, m, list->items[i]);
     }
@@ -88,7 +100,7 @@ static enum ctl_exit read_signer(struct ctl *ctl, struct making *m)
 {
     struct stir_error err = {0};
     enum ctl_exit status = ctl_chain_read(ctl, &m->chain, ctl->args.cert);
-    if (status == CTL_GOOD && stir_key_load(&m->signer, ctl->args.signer_key, true, &err) != STIR_OK) {
+    if (status == CTL_GOOD && stir_key_load(&m->signer, ctl->args.signer_key, true, STIR_KEY_SIGN, &err) != STIR_OK) {
         status = ctl_fail(ctl, &err);
     }
     return status;
@@ -185,7 +197,7 @@ static const struct ctl_option own[] = {
     {"tn", CTL_LIST, "NUMBER", CTL_AT(tn), .text = "a number that it is for"},
     {"range", CTL_LIST, "START+COUNT", CTL_AT(range), .text = "numbers that it is for"},
     {"to", CTL_LIST, "FILE[@FROM..UNTIL]", CTL_AT(to),
-     .text = "a public key to encrypt to, and when it is current: times that overlap rotate keys"},
+     .text = "a public key to encrypt to, or a JWK Set, and when it is current: times that overlap rotate keys"},
     {"cps-url", CTL_TEXT, "URL", CTL_AT(record_cps),
      .text = "the CPS where the destination reads; several with commas"},
     {"iss", CTL_TEXT, "CODE", CTL_AT(name), .text = "who speaks; the first of the above if not given"},

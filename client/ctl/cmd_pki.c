@@ -80,9 +80,13 @@ static enum ctl_exit make_signer(struct ctl *ctl, struct pki *pki, const char *n
     struct stir_tnauth tnauth = {0};
     struct stir_claims claims = {0};
     struct stir_buf *chain = NULL;
+    const char **uris = NULL;
     char common_name[NAME_MAX_CHARS + 32];
     (void)snprintf(common_name, sizeof(common_name), "Throwaway STIR %s", name);
     enum ctl_exit status = ctl_scope_tnauth(ctl, &tnauth);
+    if (status == CTL_GOOD) {
+        status = ctl_scope_uris(ctl, &uris);
+    }
     if (status == CTL_GOOD) {
         status = ctl_scope_claims(ctl, &claims);
     }
@@ -96,7 +100,8 @@ static enum ctl_exit make_signer(struct ctl *ctl, struct pki *pki, const char *n
         struct stir_cert_spec spec = {
             .common_name = common_name,
             .path_len = -1,
-            .tnauth = &tnauth,
+            .tnauth = tnauth.count ? &tnauth : NULL,
+            .uris = uris,
             .claims = ctl_scope_has_claims(&claims) ? &claims : NULL,
             .claims_enhanced = claims.must_exclude_count > 0,
         };
@@ -105,6 +110,7 @@ static enum ctl_exit make_signer(struct ctl *ctl, struct pki *pki, const char *n
     if (status == CTL_GOOD) {
         status = copy_chain(ctl, pki, chain, name);
     }
+    free(uris);
     stir_claims_clear(&claims);
     stir_tnauth_clear(&tnauth);
     ctl_ca_clear(&intermediate);
@@ -154,7 +160,7 @@ static enum ctl_exit make_dir(struct ctl *ctl, const char *path, bool *made)
 
 static bool wants_signer(const struct ctl_args *args)
 {
-    return args->spc || args->tn.count || args->range.count;
+    return args->spc || args->tn.count || args->range.count || args->uri.count;
 }
 
 static bool good_name(const char *name)
@@ -177,7 +183,8 @@ static enum ctl_exit check_args(struct ctl *ctl, const char *name)
         return ctl_usage(ctl, "--out: needs the name of a directory");
     }
     if (!wants_signer(args) && !args->server_name) {
-        return ctl_usage(ctl, "--spc, --tn or --range: missing: what the signer may speak for (or --server-name)");
+        return ctl_usage(ctl,
+                         "--spc, --tn, --range or --uri: missing: what the signer may speak for (or --server-name)");
     }
     if (!good_name(name)) {
         return ctl_usage(ctl, "--name: must be up to %d letters, digits, '.', '_' or '-', and not a CA's",
@@ -278,6 +285,8 @@ static const struct ctl_option own[] = {
     {"spc", CTL_TEXT, "CODE", CTL_AT(spc), .text = "a service provider code that the signer speaks for"},
     {"tn", CTL_LIST, "NUMBER", CTL_AT(tn), .text = "a number that it speaks for"},
     {"range", CTL_LIST, "START+COUNT", CTL_AT(range), .text = "numbers that it speaks for"},
+    {"uri", CTL_LIST, "URI", CTL_AT(uri),
+     .text = "a name that it speaks for, as sip:Bank@sms.example.com; sip:sms.example.com: all of a domain"},
     {"must-include", CTL_LIST, "CLAIM", CTL_AT(must_include), .text = "its PASSporTs must have this claim (RFC 8226)"},
     {"must-exclude", CTL_LIST, "CLAIM", CTL_AT(must_exclude), .text = "they must not have it (RFC 9118)"},
     {"permit", CTL_LIST, "CLAIM=VALUE", CTL_AT(permit), .text = "if they have it, it must have this value"},

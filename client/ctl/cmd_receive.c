@@ -43,7 +43,7 @@ static enum ctl_exit run(struct ctl *ctl)
 }
 
 static const struct ctl_option own[] = {
-    {"key", CTL_LIST, "FILE", CTL_AT(key), .text = "the receiver's private key, JWK, PEM or a pkcs11: URI"},
+    {"key", CTL_LIST, "FILE", CTL_AT(key), .text = "the receiver's private keys: JWK, JWK Set or PEM"},
     {"wait", CTL_NUMBER, "SECONDS", CTL_AT(wait_s), .text = "how long to wait for the PASSporT", .min = 0, .max = 3600},
     {"claim", CTL_FLAG, NULL, CTL_AT(claim),
      .text = "take the PASSporT of a message that passes out of its box, which one alone of several hosts can do"},
@@ -55,9 +55,9 @@ const struct ctl_command ctl_cmd_receive = {
         {
             .name = "receive",
             .text = "retrieve, decrypt and verify the PASSporT of a message that arrived",
-            .groups = {&ctl_group_message, &own_group, &ctl_group_cps, &ctl_group_finding, &ctl_group_trust,
-                       &ctl_group_numbers},
-            .required = {"cps", "trust", "key", "orig", "dest"},
+            .groups = {&ctl_group_message, &own_group, &ctl_group_cps, &ctl_group_authority, &ctl_group_finding,
+                       &ctl_group_trust, &ctl_group_numbers},
+            .required = {"cps", "trust|list-files|list-urls", "key", "orig", "dest"},
         },
     .run = run,
 };

@@ -15,8 +15,12 @@ static enum ctl_exit answer(struct ctl *ctl, const struct cps_envelopes *box)
             continue;
         }
         stir_buf_printf(&ctl->text, "%s\n", envelope->text);
-        (void)json_array_append_new(list, json_pack("{s:s, s:s, s:I}", "id", envelope->id, "envelope", envelope->text,
-                                                    "octets", (json_int_t)envelope->len));
+        json_t *item = json_pack("{s:s, s:s, s:I}", "id", envelope->id, "envelope", envelope->text, "octets",
+                                 (json_int_t)envelope->len);
+        if (envelope->taken) {
+            (void)json_object_set_new(item, "taken", json_true());
+        }
+        (void)json_array_append_new(list, item);
     }
     enum ctl_exit status = CTL_GOOD;
     if (id && json_array_size(list) == 0) {
@@ -28,21 +32,37 @@ static enum ctl_exit answer(struct ctl *ctl, const struct cps_envelopes *box)
     return status;
 }
 
-static enum ctl_exit run(struct ctl *ctl)
+static enum ctl_exit retrieve(struct ctl *ctl, struct cps *cps)
 {
-    struct ctl_args *args = &ctl->args;
-    struct cps *cps = NULL;
+    const struct ctl_args *args = &ctl->args;
     struct cps_envelopes box = {0};
     struct cps_error err = {0};
-    enum ctl_exit status = ctl_check_identity(ctl, "dest", args->box);
+    enum cps_code code = cps_retrieve(cps, args->box, args->after, (uint32_t)args->wait_s * 1000, &box, &err);
+    enum ctl_exit status = code == CPS_OK ? answer(ctl, &box) : ctl_fail_cps(ctl, &err);
+    cps_envelopes_clear(&box);
+    return status;
+}
+
+static enum ctl_exit empty(struct ctl *ctl, struct cps *cps)
+{
+    struct cps_error err = {0};
+    if (cps_empty(cps, ctl->args.box, &err) != CPS_OK) {
+        return ctl_fail_cps(ctl, &err);
+    }
+    stir_buf_puts(&ctl->text, "the box is empty\n");
+    return ctl_answer(ctl, json_pack("{s:b}", "emptied", 1));
+}
+
+static enum ctl_exit run(struct ctl *ctl)
+{
+    struct cps *cps = NULL;
+    enum ctl_exit status = ctl_check_identity(ctl, "dest", ctl->args.box);
     if (status == CTL_GOOD) {
         status = ctl_cps_open(ctl, &cps);
     }
     if (status == CTL_GOOD) {
-        enum cps_code code = cps_retrieve(cps, args->box, args->after, (uint32_t)args->wait_s * 1000, &box, &err);
-        status = code == CPS_OK ? answer(ctl, &box) : ctl_fail_cps(ctl, &err);
+        status = ctl->args.empty ? empty(ctl, cps) : retrieve(ctl, cps);
     }
-    cps_envelopes_clear(&box);
     cps_free(cps);
     return status;
 }
@@ -53,6 +73,7 @@ static const struct ctl_option own[] = {
     {"wait", CTL_NUMBER, "SECONDS", CTL_AT(wait_s), .text = "how long the CPS may wait for the next one", .min = 0,
      .max = 3600},
     {"id", CTL_TEXT, "ID", CTL_AT(id), .text = "only this envelope"},
+    {"empty", CTL_FLAG, NULL, CTL_AT(empty), .text = "take all out of the box, unread, as its holder"},
 };
 static const struct ctl_group own_group = CTL_GROUP("Retrieving", own);
 
@@ -63,8 +84,9 @@ const struct ctl_command ctl_cmd_retrieve = {
             .text = "read a destination's box at the CPS",
             .details =
                 "Envelopes go to standard output, one a line, in order of arrival. Some may be dummies: only the\n"
-                "receiver's key tells.",
-            .groups = {&own_group, &ctl_group_cps, &ctl_group_finding, &ctl_group_roots, &ctl_group_numbers},
+                "receiver's key tells. To a --holder those are shown, too, that were taken: --json marks them.",
+            .groups = {&own_group, &ctl_group_cps, &ctl_group_table, &ctl_group_finding, &ctl_group_roots,
+                       &ctl_group_numbers},
             .required = {"cps", "dest"},
         },
     .run = run,

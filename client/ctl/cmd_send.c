@@ -11,7 +11,7 @@
 struct recipients {
     struct ctl_keys keys; /* in the order of --to */
     struct ctl_list files;
-    size_t *dest_of; /* of each key: index of its destination, or dest_count for all */
+    size_t *dest_of; /* of each file: index of its destination, or dest_count for all */
     const struct cps_key **lists;
     struct cps_recipient *items;
 };
@@ -56,7 +56,8 @@ static enum ctl_exit assign(struct ctl *ctl, struct recipients *r)
         item->dest = dests->items[d];
         item->keys = list;
         for (size_t k = 0; k < keys; k++) {
-            if (r->dest_of[k] == d || r->dest_of[k] == dests->count) {
+            size_t dest = r->dest_of[r->keys.file_of[k]];
+            if (dest == d || dest == dests->count) {
                 list[item->key_count++] = r->keys.items[k];
             }
         }
@@ -72,25 +73,28 @@ static enum ctl_exit recipients_read(struct ctl *ctl, struct recipients *r)
     const struct ctl_args *args = &ctl->args;
     r->files.items = calloc(args->to.count + 1, sizeof(*r->files.items));
     r->dest_of = calloc(args->to.count + 1, sizeof(*r->dest_of));
-    r->lists = calloc(args->to.count * args->dest.count + 1, sizeof(const struct cps_key *));
     r->items = calloc(args->dest.count, sizeof(*r->items));
-    if (!r->files.items || !r->dest_of || !r->lists || !r->items) {
+    if (!r->files.items || !r->dest_of || !r->items) {
         return ctl_no_memory(ctl);
     }
     for (size_t i = 0; i < args->to.count; i++) {
         r->files.items[r->files.count++] = split(&args->dest, args->to.items[i], &r->dest_of[i]);
     }
     enum ctl_exit status = r->files.count ? ctl_keys_load(ctl, &r->keys, &r->files, false) : CTL_GOOD;
-    return status == CTL_GOOD ? assign(ctl, r) : status;
+    if (status != CTL_GOOD) {
+        return status;
+    }
+    r->lists = calloc(r->keys.count * args->dest.count + 1, sizeof(const struct cps_key *));
+    return r->lists ? assign(ctl, r) : ctl_no_memory(ctl);
 }
 
 static enum ctl_exit answer(struct ctl *ctl, const struct cps_sent *sent)
 {
     stir_buf_printf(&ctl->text, "sent  %zu of %zu envelopes stored, %zu octets\n", sent->published, sent->envelopes,
                     sent->octets);
-    json_t *json =
-        json_pack("{s:I, s:I, s:I, s:s*}", "envelopes", (json_int_t)sent->envelopes, "published",
-                  (json_int_t)sent->published, "octets", (json_int_t)sent->octets, "passport", sent->passport);
+    json_t *json = json_pack("{s:I, s:I, s:I, s:I, s:s*}", "envelopes", (json_int_t)sent->envelopes, "published",
+                             (json_int_t)sent->published, "octets", (json_int_t)sent->octets, "passports",
+                             (json_int_t)sent->passports, "passport", sent->passport);
     return ctl_answer(ctl, json);
 }
 
@@ -142,9 +146,11 @@ static enum ctl_exit run(struct ctl *ctl)
 
 static const struct ctl_option own[] = {
     {"to", CTL_LIST, "[WHO=]FILE", CTL_AT(to),
-     .text = "a receiver's public key, JWK or PEM; WHO names its --dest. Without it the key is found"},
+     .text = "a receiver's public keys: JWK, JWK Set or PEM; WHO names its --dest. Without it the keys are found"},
     {"with-chain", CTL_FLAG, NULL, CTL_AT(with_chain),
      .text = "let the certificate chain travel along in the envelope"},
+    {"shared-passport", CTL_FLAG, NULL, CTL_AT(shared_passport),
+     .text = "make one PASSporT that names all destinations, which then learn of each other; otherwise one for each"},
     {"ttl", CTL_NUMBER, "SECONDS", CTL_AT(ttl_s), .text = "how long the CPS is to keep it; as long as it likes if 0",
      .min = 0, .max = 31536000},
 };
@@ -159,7 +165,7 @@ const struct ctl_command ctl_cmd_send = {
                        "does not\n"
                        "give are those of --pinned, or of the destination's key record, which --trust verifies.",
             .groups = {&ctl_group_message, &ctl_group_signer, &ctl_group_tenant, &own_group, &ctl_group_cps,
-                       &ctl_group_finding, &ctl_group_roots, &ctl_group_numbers},
+                       &ctl_group_authority, &ctl_group_finding, &ctl_group_roots, &ctl_group_numbers},
             .required = {"cps", "orig", "dest"},
         },
     .run = run,

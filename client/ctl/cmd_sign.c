@@ -39,11 +39,14 @@ const struct ctl_command ctl_cmd_sign = {
         {
             .name = "sign",
             .text = "sign a message's PASSporT",
-            .details = "The PASSporT goes to standard output. Without --text and --body it carries no digest of the\n"
-                       "message (msgi). An orig that the certificate does not cover is not signed. Who signs is said "
-                       "by --key,\n"
-                       "--cert and --x5u, or by --tenants and --tenant; the latter also by CPS_TENANTS.",
-            .groups = {&ctl_group_message, &ctl_group_signer, &ctl_group_tenant, &ctl_group_numbers},
+            .details =
+                "The PASSporT goes to standard output. Without --text and --body it carries no digest of the\n"
+                "message (msgi). An orig that the certificate does not cover is not signed: a provider's certificate\n"
+                "needs --numbers, which says whether the number belongs to the provider. The signer is given "
+                "by --key,\n"
+                "--cert and --x5u, or by --tenants and --tenant; the latter also by CPS_TENANTS.",
+            .groups = {&ctl_group_message, &ctl_group_signer, &ctl_group_tenant, &ctl_group_authority,
+                       &ctl_group_numbers},
             .required = {"orig", "dest"},
         },
     .run = run,

@@ -3,6 +3,7 @@
 #include "client/ctl/date.h"
 #include "client/ctl/groups.h"
 #include "client/ctl/scrape.h"
+#include "client/ctl/stat.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +20,8 @@
 
 static const struct ctl_option options[] = {
     {"admin", CTL_TEXT, "ADDRESS", CTL_AT(admin),
-     .text = "[server] admin of the cpsd: address:port or unix:/path; 127.0.0.1:8081 if not given", .env = "CPS_ADMIN"},
+     .text = "[admin] listen of the cpsd or cps-smpp: address:port or unix:/path; 127.0.0.1:8081 if not given",
+     .env = "CPS_ADMIN"},
     {"every", CTL_NUMBER, "SECONDS", CTL_AT(every_s), .text = "how long it is looked at for one table", .initial = 2,
      .min = 1, .max = 3600},
     {"count", CTL_NUMBER, "N", CTL_AT(count), .text = "so many tables; on a terminal without end if not given",
@@ -28,28 +30,6 @@ static const struct ctl_option options[] = {
      .max = 3600},
 };
 static const struct ctl_group group = CTL_GROUP("Looking", options);
-
-struct view {
-    const struct ctl_scrape *before, *now;
-    double seconds;
-};
-
-static double change(const struct view *view, const char *name, const char *part)
-{
-    return ctl_scrape_sum(view->now, name, part) - ctl_scrape_sum(view->before, name, part);
-}
-
-static double rate(const struct view *view, const char *name, const char *part)
-{
-    return change(view, name, part) / view->seconds;
-}
-
-/* In milliseconds; 0 if there were none. */
-static double quantile_ms(const struct view *view, const char *name, const char *part, double share)
-{
-    double s = ctl_scrape_quantile(view->before, view->now, name, part, share);
-    return s < 0 ? 0 : s * 1000;
-}
 
 /* The routes that the server has counted, in its order. */
 static size_t find_routes(char routes[ROUTES_MAX][32], const struct ctl_scrape *scrape)
@@ -65,7 +45,7 @@ static size_t find_routes(char routes[ROUTES_MAX][32], const struct ctl_scrape *
     return count;
 }
 
-static double by_class(const struct view *view, const char *route, char status_class)
+static double by_class(const struct ctl_view *view, const char *route, char status_class)
 {
     double sum = 0;
     char value[32];
@@ -73,24 +53,25 @@ static double by_class(const struct view *view, const char *route, char status_c
         const struct ctl_sample *sample = &view->now->samples[i];
         if (strcmp(sample->name, "cpsd_requests_total") == 0 && strstr(sample->labels, route) &&
             ctl_sample_label(sample, "status", value, sizeof(value)) && value[0] == status_class) {
-            sum += rate(view, "cpsd_requests_total", sample->labels);
+            sum += ctl_view_rate(view, "cpsd_requests_total", sample->labels);
         }
     }
     return sum;
 }
 
-static json_t *route_object(const struct view *view, const char *name)
+static json_t *route_object(const struct ctl_view *view, const char *name)
 {
     char part[64];
     (void)snprintf(part, sizeof(part), "route=\"%s\"", name);
     const char *histogram = "cpsd_request_duration_seconds";
-    return json_pack("{s:f, s:f, s:f, s:f, s:f, s:f}", "per_s", rate(view, "cpsd_request_duration_seconds_count", part),
-                     "2xx", by_class(view, part, '2') + by_class(view, part, '3'), "4xx", by_class(view, part, '4'),
-                     "5xx", by_class(view, part, '5'), "p50_ms", quantile_ms(view, histogram, part, 0.5), "p99_ms",
-                     quantile_ms(view, histogram, part, 0.99));
+    return json_pack("{s:f, s:f, s:f, s:f, s:f, s:f}", "per_s",
+                     ctl_view_rate(view, "cpsd_request_duration_seconds_count", part), "2xx",
+                     by_class(view, part, '2') + by_class(view, part, '3'), "4xx", by_class(view, part, '4'), "5xx",
+                     by_class(view, part, '5'), "p50_ms", ctl_view_quantile_ms(view, histogram, part, 0.5), "p99_ms",
+                     ctl_view_quantile_ms(view, histogram, part, 0.99));
 }
 
-static json_t *routes_object(const struct view *view)
+static json_t *routes_object(const struct ctl_view *view)
 {
     char routes[ROUTES_MAX][32];
     size_t count = find_routes(routes, view->now);
@@ -104,20 +85,22 @@ static json_t *routes_object(const struct view *view)
     return object;
 }
 
-static json_t *stat_object(const struct view *view, const char *admin)
+static json_t *stat_object(const struct ctl_view *view, const char *admin)
 {
     const char *operation = "cpsd_store_operation_seconds";
     json_t *store =
         json_pack("{s:f, s:f, s:f, s:f, s:f}", "connections", ctl_scrape_sum(view->now, "cpsd_store_connections", ""),
-                  "operations_per_s", rate(view, "cpsd_store_operation_seconds_count", ""), "failures_per_s",
-                  rate(view, "cpsd_store_failures_total", ""), "p50_ms", quantile_ms(view, operation, "", 0.5),
-                  "p99_ms", quantile_ms(view, operation, "", 0.99));
+                  "operations_per_s", ctl_view_rate(view, "cpsd_store_operation_seconds_count", ""), "failures_per_s",
+                  ctl_view_rate(view, "cpsd_store_failures_total", ""), "p50_ms",
+                  ctl_view_quantile_ms(view, operation, "", 0.5), "p99_ms",
+                  ctl_view_quantile_ms(view, operation, "", 0.99));
     return json_pack("{s:s, s:f, s:o, s:f, s:f, s:f, s:f, s:f, s:f, s:o}", "admin", admin, "seconds", view->seconds,
                      "routes", routes_object(view), "connections", ctl_scrape_sum(view->now, "cpsd_connections", ""),
-                     "connections_per_s", rate(view, "cpsd_connections_total", ""), "waiters",
-                     ctl_scrape_sum(view->now, "cpsd_waiters", ""), "stored_per_s", rate(view, "cpsd_stored_total", ""),
-                     "served_per_s", rate(view, "cpsd_envelopes_served_total", ""), "dummies_per_s",
-                     rate(view, "cpsd_dummies_served_total", ""), "store", store);
+                     "connections_per_s", ctl_view_rate(view, "cpsd_connections_total", ""), "waiters",
+                     ctl_scrape_sum(view->now, "cpsd_waiters", ""), "stored_per_s",
+                     ctl_view_rate(view, "cpsd_stored_total", ""), "served_per_s",
+                     ctl_view_rate(view, "cpsd_envelopes_served_total", ""), "dummies_per_s",
+                     ctl_view_rate(view, "cpsd_dummies_served_total", ""), "store", store);
 }
 
 static double number(const json_t *object, const char *name)
@@ -168,22 +151,23 @@ static enum ctl_exit look(struct ctl *ctl, struct ctl_scrape *out)
         status = ctl_no_memory(ctl);
     }
     stir_buf_free(&text);
-    if (status == CTL_GOOD && ctl_scrape_sum(out, "cpsd_connections_total", "") <= 0) {
+    if (status == CTL_GOOD && !ctl_stat_is_sidecar(out) && ctl_scrape_sum(out, "cpsd_connections_total", "") <= 0) {
         ctl_scrape_clear(out);
-        status = ctl_fail_text(ctl, CTL_REFUSED, "CPS_E_PROTOCOL", "%s: what /metrics says is not a cpsd's",
+        status = ctl_fail_text(ctl, CTL_REFUSED, "CPS_E_PROTOCOL", "%s: /metrics is that of neither cpsd nor cps-smpp",
                                ctl->args.admin);
     }
     return status;
 }
 
 /* All tables but the last go out at once; the last one is what the command answers. */
-static enum ctl_exit show(struct ctl *ctl, const struct view *view, bool last, bool terminal)
+static enum ctl_exit show(struct ctl *ctl, const struct ctl_view *view, bool last, bool terminal)
 {
-    json_t *stat = stat_object(view, ctl->args.admin);
+    bool sidecar = ctl_stat_is_sidecar(view->now);
+    json_t *stat = sidecar ? ctl_stat_sidecar(view, ctl->args.admin) : stat_object(view, ctl->args.admin);
     if (!stat) {
         return ctl_no_memory(ctl);
     }
-    put_table(&ctl->text, stat);
+    (sidecar ? ctl_stat_put_sidecar : put_table)(&ctl->text, stat);
     if (last) {
         return ctl_answer(ctl, stat);
     }
@@ -210,7 +194,7 @@ static enum ctl_exit run(struct ctl *ctl)
         (void)nanosleep(&pause, NULL);
         status = look(ctl, &now);
         if (status == CTL_GOOD) {
-            struct view view = {.before = &before, .now = &now, .seconds = now.at - before.at};
+            struct ctl_view view = {.before = &before, .now = &now, .seconds = now.at - before.at};
             status = show(ctl, &view, left == 1, terminal);
             ctl_scrape_clear(&before);
             before = now;
@@ -225,7 +209,7 @@ const struct ctl_command ctl_cmd_stat = {
     .syntax =
         {
             .name = "stat",
-            .text = "show what a cpsd does now: a table, again and again",
+            .text = "show what a cpsd or cps-smpp does now: a table, again and again",
             .details =
                 "For the operator, beside the server: it reads /metrics of the admin listener. Percentiles are of\n"
                 "the time that one table covers, as exact as the histogram's buckets.",

@@ -2,6 +2,7 @@
 #include "client/ctl/commands.h"
 #include "client/ctl/groups.h"
 #include "client/ctl/handle.h"
+#include "client/ctl/identity_header.h"
 #include "client/ctl/input.h"
 #include "client/ctl/verdict.h"
 
@@ -37,8 +38,60 @@ static enum ctl_exit verify(struct ctl *ctl, struct cps *cps, struct stir_view p
     return status;
 }
 
+/* Takes the PASSporT out of an Identity header whose parameters agree with it. */
+static enum ctl_exit header_read(struct ctl *ctl, struct ctl_identity_header *header, struct stir_view text)
+{
+    const char *name = ctl_file_name(ctl->args.operand);
+    struct stir_error err = {0};
+    if (ctl_identity_read(header, text, &err) != STIR_OK) {
+        (void)stir_fail_prefix(&err, err.code, "%s", name);
+        return ctl_fail(ctl, &err);
+    }
+    if (header->compact) {
+        return ctl_fail_text(
+            ctl, CTL_WRONG, "CPS_E_PASSPORT",
+            "%s: the Identity header has the compact form, which is the signature alone; give the full "
+            "form, because a text's PASSporT (ppt \"msg\") cannot be rebuilt from a request",
+            name);
+    }
+    json_t *faults = json_array();
+    ctl_identity_compare(faults, header);
+    const char *first = json_string_value(json_array_get(faults, 0));
+    enum ctl_exit status =
+        first ? ctl_fail_text(ctl, CTL_NO, "CPS_E_PASSPORT", "%s: Identity header: %s", name, first) : CTL_GOOD;
+    json_decref(faults);
+    return status;
+}
+
+/* Reads the one PASSporT of the file: bare, or in an Identity header. *out is a view into tokens or header. */
+static enum ctl_exit passport_read(struct ctl *ctl, struct stir_view *out, struct ctl_tokens *tokens,
+                                   struct ctl_identity_header *header)
+{
+    const char *path = ctl->args.operand;
+    enum ctl_exit status = ctl_file_read(ctl, &tokens->file, path, CTL_FILE_MAX);
+    if (status != CTL_GOOD) {
+        return status;
+    }
+    struct stir_view whole = stir_view(tokens->file.ptr ? tokens->file.ptr : "", tokens->file.len);
+    if (ctl_identity_is_header(whole)) {
+        status = header_read(ctl, header, whole);
+        *out = stir_view(header->token.ptr, header->token.len);
+        return status;
+    }
+    status = ctl_tokens_split(ctl, tokens, path);
+    if (status == CTL_GOOD && tokens->count > 1) {
+        status = ctl_usage(ctl, "%s: one PASSporT is expected, not several lines", ctl_file_name(path));
+    }
+    if (status == CTL_GOOD) {
+        *out = tokens->items[0];
+    }
+    return status;
+}
+
 static enum ctl_exit run(struct ctl *ctl)
 {
+    struct stir_view passport = {0};
+    struct ctl_identity_header header = {.compact = false};
     struct ctl_tokens tokens = {0};
     struct ctl_message message = {0};
     struct ctl_chain chain = {0};
@@ -48,10 +101,7 @@ static enum ctl_exit run(struct ctl *ctl)
         status = ctl_message_read(ctl, &message);
     }
     if (status == CTL_GOOD) {
-        status = ctl_tokens_read(ctl, &tokens, ctl->args.operand);
-    }
-    if (status == CTL_GOOD && tokens.count > 1) {
-        status = ctl_usage(ctl, "%s: one PASSporT is expected, not several lines", ctl_file_name(ctl->args.operand));
+        status = passport_read(ctl, &passport, &tokens, &header);
     }
     if (status == CTL_GOOD) {
         status = ctl_chain_read(ctl, &chain, ctl->args.cert);
@@ -60,11 +110,12 @@ static enum ctl_exit run(struct ctl *ctl)
         status = ctl_cps_open(ctl, &cps);
     }
     if (status == CTL_GOOD) {
-        status = verify(ctl, cps, tokens.items[0], &chain, ctl->args.orig ? &message.message : NULL);
+        status = verify(ctl, cps, passport, &chain, ctl->args.orig ? &message.message : NULL);
     }
     cps_free(cps);
     ctl_chain_clear(&chain);
     ctl_tokens_clear(&tokens);
+    ctl_identity_clear(&header);
     ctl_message_clear(&message);
     return status;
 }
@@ -81,11 +132,13 @@ const struct ctl_command ctl_cmd_verify = {
             .name = "verify",
             .text = "verify a PASSporT against the message that arrived",
             .details =
-                "Reads one PASSporT from FILE or standard input and prints the verdict. Without --orig and --dest\n"
-                "only what concerns the PASSporT alone is verified, without --text and --body not its digest.",
+                "Reads one PASSporT, or the value of a SIP Identity header, from FILE or standard input and prints "
+                "the\n"
+                "verdict. Without --orig and --dest only what concerns the PASSporT alone is verified, without --text\n"
+                "and --body not its digest.",
             .operand = "FILE",
-            .groups = {&ctl_group_message, &own_group, &ctl_group_trust, &ctl_group_numbers},
-            .required = {"trust"},
+            .groups = {&ctl_group_message, &own_group, &ctl_group_trust, &ctl_group_authority, &ctl_group_numbers},
+            .required = {"trust|list-files|list-urls"},
         },
     .run = run,
 };

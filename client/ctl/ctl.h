@@ -23,6 +23,7 @@ enum ctl_exit {
 
 struct ctl {
     struct ctl_args args;
+    bool opening;         /* a handle is being made: its warnings are about the options, and are shown */
     struct stir_buf text; /* for a person */
     json_t *result;       /* an object, for --json; NULL until there is something to say */
     bool keep;            /* what there is of text and result stands although the command failed */

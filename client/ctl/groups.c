@@ -15,8 +15,6 @@ static const struct ctl_option signer[] = {
     {"cert", CTL_TEXT, "FILE", CTL_AT(cert), .text = "the signer's certificate chain, PEM, leaf first"},
     {"x5u", CTL_TEXT, "URL", CTL_AT(x5u), .text = "where verifiers find that chain (https)"},
     {"iat", CTL_TIME, "TIME", CTL_AT(iat), .text = "when the PASSporT is issued; now if not given"},
-    {"allow-spc", CTL_FLAG, NULL, CTL_AT(allow_spc),
-     .text = "a service provider code in the certificate suffices for any number"},
 };
 const struct ctl_group ctl_group_signer = CTL_GROUP("The signer", signer);
 
@@ -58,8 +56,22 @@ const struct ctl_group ctl_group_cps = CTL_GROUP("The CPS", cps);
 static const struct ctl_option trust[] = {
     {"trust", CTL_TEXT, "FILE", CTL_AT(trust), .text = "PEM, the STI roots that are trusted", .env = "CPS_TRUST"},
     {"crl", CTL_LIST, "FILE", CTL_AT(crl), .text = "a revocation list, PEM or DER"},
+    {"crl-url", CTL_LIST, "URL", CTL_AT(crl_url), .text = "a revocation list that is fetched first (https)"},
+    {"crl-ca", CTL_TEXT, "FILE", CTL_AT(crl_ca), .text = "PEM, who vouches for the servers of --crl-url"},
     {"crl-issuer", CTL_TEXT, "FILE", CTL_AT(crl_issuer), .text = "PEM, who issues an indirect revocation list"},
+    {"crl-signer-roots", CTL_TEXT, "FILE", CTL_AT(crl_signer_roots),
+     .text = "PEM, roots for issuers of indirect lists alone, beside --trust"},
     {"crl-required", CTL_FLAG, NULL, CTL_AT(crl_required), .text = "trust nothing that no current list covers"},
+    {"list-files", CTL_LIST, "FILE", CTL_AT(list_files),
+     .text = "a signed list of roots, such as the STI-PA's, that are trusted in addition to those of --trust"},
+    {"list-urls", CTL_LIST, "URL", CTL_AT(list_urls),
+     .text = "such a list that is fetched first (https; --crl-ca vouches for its server)"},
+    {"list-signer-roots", CTL_TEXT, "FILE", CTL_AT(list_signer_roots),
+     .text = "PEM, the root that the lists' signer leads to, and perhaps the signer's certificate"},
+    {"list-state-dir", CTL_TEXT, "DIR", CTL_AT(list_state_dir),
+     .text = "keep the last good list here, and refuse an older one"},
+    {"list-grace-s", CTL_NUMBER, "SECONDS", CTL_AT(list_grace_s), .text = "how long a list is used after its exp",
+     .initial = 604800, .min = 0, .max = 31536000},
     {"x5u-dir", CTL_TEXT, "DIR", CTL_AT(x5u_dir),
      .text = "take certificates from this directory instead of fetching them", .env = "CPS_X5U_DIR"},
     {"x5u-ca", CTL_TEXT, "FILE", CTL_AT(x5u_ca), .text = "PEM, who vouches for the hosts of certificates"},
@@ -69,26 +81,40 @@ static const struct ctl_option trust[] = {
      .text = "fetch certificates from private and loopback addresses too"},
     {"clock-skew", CTL_NUMBER, "SECONDS", CTL_AT(clock_skew_s), .text = "how far in the future it may be",
      .initial = 60, .min = 0, .max = 3600},
-    {"max-age", CTL_NUMBER, "SECONDS", CTL_AT(max_age_s), .text = "how old a PASSporT may be",
-     .initial = CPS_MAX_AGE_CALL_S, .min = 1, .max = CPS_MAX_AGE_LIMIT_S},
+    {"max-age", CTL_NUMBER, "SECONDS", CTL_AT(max_age_s),
+     .text = "how old a PASSporT may be; above 60 needs --replay-file", .initial = CPS_MAX_AGE_CALL_S, .min = 1,
+     .max = CPS_MAX_AGE_LIMIT_S},
     {"at", CTL_TIME, "TIME", CTL_AT(at), .text = "judge as of this time instead of now"},
-    {"allow-spc", CTL_FLAG, NULL, CTL_AT(allow_spc),
-     .text = "a service provider code in the certificate suffices for any number"},
-    {"require-msgi", CTL_FLAG, NULL, CTL_AT(require_msgi),
-     .text = "a PASSporT without a digest of the message does not pass"},
+    {"accept-types", CTL_TEXT, "TYPES", CTL_AT(accept_types),
+     .text = "which PASSporTs verify a message: msg; also, though made for calls, shaken (attestation A) and baseline; "
+             "msg if not given"},
+    {"msgi-optional", CTL_FLAG, NULL, CTL_AT(msgi_optional),
+     .text = "a PASSporT without a digest of the message (msgi) passes too, whatever the text is"},
     {"replay-file", CTL_TEXT, "FILE", CTL_AT(replay_file),
      .text = "remember here which PASSporTs were used, so that none passes twice"},
 };
 const struct ctl_group ctl_group_trust = CTL_GROUP("Whom to trust", trust);
 
 /* For those who verify key records and no message: the rows up to --clock-skew. */
-const struct ctl_group ctl_group_roots = {"Whom to trust", trust, 9};
+const struct ctl_group ctl_group_roots = {"Whom to trust", trust, 17};
+
+static const struct ctl_option authority[] = {
+    {"numbers", CTL_TEXT, "FILE", CTL_AT(numbers_file),
+     .text =
+         "the number table, lines of prefix,spc[,cps_url]: which provider a number belongs to, and so which numbers "
+         "a provider's certificate covers; and the CPS",
+     .env = "CPS_NUMBERS"},
+    {"allow-spc", CTL_FLAG, NULL, CTL_AT(allow_spc),
+     .text = "without --numbers: a certificate of any provider covers every number"},
+};
+const struct ctl_group ctl_group_authority = CTL_GROUP("Providers and their numbers", authority);
+
+/* For those who neither sign nor verify a message: --numbers. */
+const struct ctl_group ctl_group_table = {"Providers and their numbers", authority, 1};
 
 static const struct ctl_option finding[] = {
-    {"numbers", CTL_TEXT, "FILE", CTL_AT(numbers_file),
-     .text = "whose numbers are, and where their CPS is: lines of prefix,spc[,cps_url]", .env = "CPS_NUMBERS"},
     {"pinned", CTL_TEXT, "FILE", CTL_AT(pinned),
-     .text = "keys that are known: JSON, {\"12155551212\": [JWK], \"1215555*\": [JWK]}"},
+     .text = "keys that are known: JSON, {\"12155551212\": [JWK], \"1215555*\": JWK Set}"},
     {"route-by-record", CTL_FLAG, NULL, CTL_AT(route_by_record),
      .text = "ask the destination's key record for its CPS before --cps is used"},
     {"record-allow-private", CTL_FLAG, NULL, CTL_AT(record_allow_private),

@@ -12,13 +12,17 @@
 
 #define PORTS_MAX 16
 
+/* Shows what libcps logs: all of it with --verbose, otherwise warnings about the options only. */
 static void log_line(void *arg, enum cps_log_level level, const char *line)
 {
+    const struct ctl *ctl = arg;
     struct stir_buf text = {0};
-    (void)arg;
-    (void)level;
+    bool warning = ctl->opening && level <= CPS_LOG_WARNING;
+    if (!warning && !ctl->args.verbose) {
+        return;
+    }
     ctl_put_safe(&text, line);
-    (void)fprintf(stderr, "cpsctl: note: %s\n", text.ptr ? text.ptr : "");
+    (void)fprintf(stderr, "cpsctl: %s: %s\n", warning ? "warning" : "note", text.ptr ? text.ptr : "");
     stir_buf_free(&text);
 }
 
@@ -50,8 +54,19 @@ static void fill_trust(struct cps_options *options, const struct ctl_args *args,
     options->trust_file = args->trust;
     options->crl_files = args->crl.items;
     options->crl_file_count = args->crl.count;
+    options->crl_urls = args->crl_url.items;
+    options->crl_url_count = args->crl_url.count;
+    options->crl_ca_file = args->crl_ca;
     options->crl_issuer_file = args->crl_issuer;
-    options->crl_required = args->crl_required;
+    options->crl_signer_roots_file = args->crl_signer_roots;
+    options->crl_policy = args->crl_required ? CPS_CRL_REQUIRED : CPS_CRL_IF_PRESENT;
+    options->list_files = args->list_files.items;
+    options->list_file_count = args->list_files.count;
+    options->list_urls = args->list_urls.items;
+    options->list_url_count = args->list_urls.count;
+    options->list_signer_roots_file = args->list_signer_roots;
+    options->list_state_dir = args->list_state_dir;
+    options->list_grace_s = args->list_grace_s ? args->list_grace_s : -1;
     options->x5u_dir = args->x5u_dir;
     options->x5u_ca_file = args->x5u_ca;
     options->x5u_ports = args->x5u_port.count ? ports : NULL;
@@ -59,7 +74,8 @@ static void fill_trust(struct cps_options *options, const struct ctl_args *args,
     options->x5u_allow_private = args->x5u_allow_private;
     options->max_age_s = args->max_age_s;
     options->clock_skew_s = args->clock_skew_s ? args->clock_skew_s : -1;
-    options->require_msgi = args->require_msgi;
+    options->accept_types = args->accept_types;
+    options->msgi_optional = args->msgi_optional;
     options->replay = args->replay_file ? CPS_REPLAY_SQLITE : CPS_REPLAY_MEMORY;
     options->replay_file = args->replay_file;
 }
@@ -106,12 +122,28 @@ static enum ctl_exit check_files(struct ctl *ctl)
     return status == CTL_GOOD ? check_pem(ctl, "x5u-ca", args->x5u_ca) : status;
 }
 
+/* The memory of used PASSporTs ends with the process. One that is accepted for longer than a call's minute would pass
+ * in each process again (RFC 9475 section 3.2). */
+static enum ctl_exit check_replay(struct ctl *ctl)
+{
+    if (ctl->args.max_age_s > CPS_MAX_AGE_CALL_S && !ctl->args.replay_file) {
+        return ctl_usage(ctl,
+                         "--replay-file FILE: missing: --max-age above %d needs a file that remembers which PASSporTs "
+                         "were used",
+                         CPS_MAX_AGE_CALL_S);
+    }
+    return CTL_GOOD;
+}
+
 enum ctl_exit ctl_cps_open(struct ctl *ctl, struct cps **out)
 {
     struct ctl_args *args = &ctl->args;
     uint16_t ports[PORTS_MAX];
     struct cps_error err = {0};
     enum ctl_exit status = read_ports(ctl, ports);
+    if (status == CTL_GOOD) {
+        status = check_replay(ctl);
+    }
     if (status == CTL_GOOD) {
         status = check_files(ctl);
     }
@@ -131,6 +163,7 @@ enum ctl_exit ctl_cps_open(struct ctl *ctl, struct cps **out)
         .auth_audience = args->auth_audience,
         .holder = args->holder,
         .claim = args->claim,
+        .shared_passport = args->shared_passport,
         .request_timeout_ms = (uint32_t)(args->timeout_s * 1000),
         .allow_spc = args->allow_spc,
         .country_code = args->country_code,
@@ -138,7 +171,8 @@ enum ctl_exit ctl_cps_open(struct ctl *ctl, struct cps **out)
         .international_prefix = args->international_prefix,
         .national_digits = (uint32_t)args->national_digits,
         .tn_max_digits = (uint32_t)args->max_digits,
-        .log = args->verbose ? log_line : NULL,
+        .log = log_line,
+        .log_arg = ctl,
         .now = args->at ? at_time : NULL,
         .now_arg = &args->at,
     };
@@ -147,10 +181,17 @@ enum ctl_exit ctl_cps_open(struct ctl *ctl, struct cps **out)
     options.pinned_file = args->pinned;
     options.route_by_record = args->route_by_record;
     options.record_allow_private = args->record_allow_private;
-    if (cps_new(out, &options, &err) != CPS_OK) {
-        return ctl_fail_cps(ctl, &err);
+    ctl->opening = true;
+    enum cps_code code = cps_new(out, &options, &err);
+    ctl->opening = false;
+    if (code == CPS_OK && (args->crl_url.count || args->list_urls.count || args->list_files.count)) {
+        code = cps_crls_refresh(*out, &err); /* a list that was asked for counts, or nothing is said */
+        if (code != CPS_OK) {
+            cps_free(*out);
+            *out = NULL;
+        }
     }
-    return CTL_GOOD;
+    return code == CPS_OK ? CTL_GOOD : ctl_fail_cps(ctl, &err);
 }
 
 static enum ctl_exit open_tenant(struct ctl *ctl, struct cps_signer **out)

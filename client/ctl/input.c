@@ -130,7 +130,7 @@ enum ctl_exit ctl_check_identity(struct ctl *ctl, const char *option, const char
     if (status != CTL_GOOD) {
         return status;
     }
-    if (stir_identity_parse(&identity, text, strlen(text), &numbering, &err) != STIR_OK) {
+    if (stir_identity_parse_user(&identity, text, strlen(text), &numbering, &err) != STIR_OK) {
         (void)stir_fail_prefix(&err, err.code, "--%s", option);
         return ctl_fail(ctl, &err);
     }
@@ -180,15 +180,20 @@ void ctl_message_clear(struct ctl_message *message)
 enum ctl_exit ctl_keys_load(struct ctl *ctl, struct ctl_keys *out, const struct ctl_list *files, bool want_private)
 {
     struct cps_error err = {0};
-    out->items = calloc(files->count + 1, sizeof(struct cps_key *));
-    if (!out->items) {
+    out->items = calloc(files->count * CPS_KEYS_MAX + 1, sizeof(struct cps_key *));
+    out->file_of = calloc(files->count * CPS_KEYS_MAX + 1, sizeof(*out->file_of));
+    if (!out->items || !out->file_of) {
         return ctl_no_memory(ctl);
     }
     for (size_t i = 0; i < files->count; i++) {
-        if (cps_key_load(&out->items[out->count], files->items[i], want_private, &err) != CPS_OK) {
+        size_t count = 0;
+        if (cps_keys_load(out->items + out->count, CPS_KEYS_MAX, &count, files->items[i], want_private, &err) !=
+            CPS_OK) {
             return ctl_fail_cps(ctl, &err);
         }
-        out->count++;
+        for (; count; count--) {
+            out->file_of[out->count++] = i;
+        }
     }
     return CTL_GOOD;
 }
@@ -199,5 +204,6 @@ void ctl_keys_clear(struct ctl_keys *keys)
         cps_key_free(keys->items[i]);
     }
     free(keys->items);
+    free(keys->file_of);
     *keys = (struct ctl_keys){0};
 }

@@ -47,9 +47,10 @@ enum ctl_exit ctl_numbering(struct ctl *ctl, struct stir_numbering *out);
 /* Checks that text is a number or a URI; option names it in the error. */
 enum ctl_exit ctl_check_identity(struct ctl *ctl, const char *option, const char *text);
 
-/* Encryption keys from files, in their order. */
+/* Encryption keys from files, in their order: all keys of a JWK Set. */
 struct ctl_keys {
     struct cps_key **items;
+    size_t *file_of; /* of each key: the index of its file */
     size_t count;
 };
 enum ctl_exit ctl_keys_load(struct ctl *ctl, struct ctl_keys *out, const struct ctl_list *files, bool want_private);

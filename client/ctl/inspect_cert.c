@@ -8,6 +8,7 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -42,19 +43,21 @@ static enum stir_code add_time(json_t *object, const char *name, const ASN1_TIME
     return code;
 }
 
-static enum stir_code add_validity(json_t *json, const X509 *cert, struct stir_error *err)
+static void add_validity(json_t *json, const X509 *cert)
 {
     int64_t begin = 0;
     int64_t end = 0;
     int64_t now = (int64_t)time(NULL);
-    enum stir_code code = add_time(json, "valid_from", X509_get0_notBefore(cert), &begin, err);
-    if (code == STIR_OK) {
-        code = add_time(json, "valid_until", X509_get0_notAfter(cert), &end, err);
+    struct stir_error err = {0};
+    if (add_time(json, "valid_from", X509_get0_notBefore(cert), &begin, &err) != STIR_OK) {
+        ctl_inspect_fault(json, "notBefore: %s", err.text);
     }
-    if (code == STIR_OK) {
+    if (add_time(json, "valid_until", X509_get0_notAfter(cert), &end, &err) != STIR_OK) {
+        ctl_inspect_fault(json, "notAfter: %s", err.text);
+    }
+    if (begin && end) {
         add_text(json, "now", now < begin ? "not yet valid" : now > end ? "expired" : "valid");
     }
-    return code;
 }
 
 /* The last number of a range: as many digits as the first. */
@@ -87,17 +90,16 @@ static void put_entry(struct stir_buf *out, const struct stir_tnauth_entry *entr
     }
 }
 
-static enum stir_code add_tnauth(json_t *json, const X509 *cert, struct stir_error *err)
+/* The list's DER, of a certificate or of a request. */
+static void add_list(json_t *json, struct stir_view der)
 {
     struct stir_tnauth list = {0};
-    enum stir_code code = stir_tnauth_of(&list, cert, err);
-    if (code == STIR_E_NOT_FOUND) {
-        return STIR_OK;
-    }
-    if (code != STIR_OK) {
-        return stir_fail_prefix(err, code, "the TNAuthList");
-    }
+    struct stir_error err = {0};
     struct stir_buf compact = {0};
+    if (stir_tnauth_parse(&list, (const uint8_t *)der.ptr, der.len, &err) != STIR_OK) {
+        ctl_inspect_fault(json, "%s", err.text);
+        return;
+    }
     stir_tnauth_to_text(&compact, &list);
     add_text(json, "TNAuthList", compact.ptr ? compact.ptr : "");
     json_t *words = json_array();
@@ -108,9 +110,29 @@ static enum stir_code add_tnauth(json_t *json, const X509 *cert, struct stir_err
         stir_buf_free(&text);
     }
     (void)json_object_set_new(json, "speaks_for", words);
+    if (list.skipped) {
+        ctl_inspect_fault(json, "the TNAuthList has %zu service provider codes that cannot be acted on", list.skipped);
+    }
     stir_buf_free(&compact);
     stir_tnauth_clear(&list);
-    return STIR_OK;
+}
+
+static void add_tnauth(json_t *json, const X509 *cert)
+{
+    struct stir_view der;
+    struct stir_error err = {0};
+    enum stir_code code = stir_x509_ext(&der, cert, STIR_OID_TNAUTH, &err);
+    if (code == STIR_OK) {
+        add_list(json, der);
+    } else if (code != STIR_E_NOT_FOUND) {
+        ctl_inspect_fault(json, "the TNAuthList: %s", err.text);
+    }
+    char *url = stir_x509_tn_list_url(cert);
+    if (url) {
+        json_t *text = json_string(url);
+        (void)json_object_set_new(json, "TNAuthList_at", text ? text : json_string("not UTF-8"));
+    }
+    free(url);
 }
 
 static json_t *texts(char **items, size_t count)
@@ -142,24 +164,53 @@ static json_t *constraints_json(const struct stir_claims *claims)
     return json;
 }
 
-static enum stir_code add_constraints(json_t *json, const X509 *cert, bool enhanced, struct stir_error *err)
+static void add_constraints(json_t *json, const X509 *cert, bool enhanced)
 {
     const char *name = enhanced ? "EnhancedJWTClaimConstraints" : "JWTClaimConstraints";
     struct stir_view der;
     struct stir_claims claims = {0};
-    enum stir_code code = stir_x509_ext(&der, cert, enhanced ? STIR_OID_CLAIMS_ENHANCED : STIR_OID_CLAIMS, err);
+    struct stir_error err = {0};
+    enum stir_code code = stir_x509_ext(&der, cert, enhanced ? STIR_OID_CLAIMS_ENHANCED : STIR_OID_CLAIMS, &err);
     if (code == STIR_E_NOT_FOUND) {
-        return STIR_OK;
+        return;
     }
     if (code == STIR_OK) {
-        code = stir_claims_parse(&claims, (const unsigned char *)der.ptr, der.len, enhanced, err);
+        code = stir_claims_parse(&claims, (const unsigned char *)der.ptr, der.len, enhanced, &err);
     }
     if (code != STIR_OK) {
-        return stir_fail_prefix(err, code, "the %s", name);
+        ctl_inspect_fault(json, "the %s: %s", name, err.text);
+        return;
     }
     (void)json_object_set_new(json, name, constraints_json(&claims));
     stir_claims_clear(&claims);
-    return STIR_OK;
+}
+
+/* What a verifier would refuse whatever the chain is. */
+static void check_cert(json_t *json, X509 *cert, struct stir_view der)
+{
+    struct stir_error err = {0};
+    X509 *again = NULL;
+    const EVP_PKEY *key = X509_get0_pubkey(cert);
+    struct stir_view list;
+    bool is_stir = stir_x509_ext(&list, cert, STIR_OID_TNAUTH, NULL) != STIR_E_NOT_FOUND;
+    if (stir_x509_parse(&again, der.ptr, der.len, &err) != STIR_OK) {
+        ctl_inspect_fault(json, "%s", err.text);
+    }
+    X509_free(again);
+    if (X509_check_ca(cert) == 1 && stir_x509_check_issuer_key(cert, &err) != STIR_OK) {
+        ctl_inspect_fault(json, "%s (RFC 8226 section 4)", err.text);
+    }
+    if (X509_check_ca(cert) != 1 && is_stir && (!key || !stir_x509_key_is(key, "P-256"))) {
+        ctl_inspect_fault(json, "the key is not on P-256, so it cannot sign PASSporTs (RFC 8225 section 8)");
+    }
+    if (!stir_x509_point_form_good(cert)) {
+        ctl_inspect_fault(json, "the key is neither a compressed nor an uncompressed point (RFC 5480 section 2.2)");
+    }
+    if (!stir_x509_signature_allowed(X509_get_signature_nid(cert))) {
+        ctl_inspect_fault(json, "signed with %s, which is neither ECDSA nor RSA PKCS #1 v1.5 with SHA-2",
+                          OBJ_nid2sn(X509_get_signature_nid(cert)));
+    }
+    ERR_clear_error();
 }
 
 static const char *key_says(const EVP_PKEY *key)
@@ -216,17 +267,12 @@ static void add_digest(json_t *json, const X509 *cert)
     }
 }
 
-/* Reads DER that must end where the certificate does. */
+/* Reads DER; what stands after the certificate is a fault of its own. */
 static X509 *decode(struct stir_view der)
 {
     const unsigned char *at = (const unsigned char *)der.ptr;
     ERR_clear_error();
-    X509 *cert = d2i_X509(NULL, &at, (long)der.len);
-    if (cert && at != (const unsigned char *)der.ptr + der.len) {
-        X509_free(cert);
-        cert = NULL;
-    }
-    return cert;
+    return d2i_X509(NULL, &at, (long)der.len);
 }
 
 enum stir_code ctl_inspect_cert(json_t **out, struct stir_view der, struct stir_error *err)
@@ -242,24 +288,63 @@ enum stir_code ctl_inspect_cert(json_t **out, struct stir_view der, struct stir_
     add_text(json, "key", key_says(X509_get0_pubkey(cert)));
     (void)json_object_set_new(json, "CA", json_boolean(X509_check_ca(cert) == 1));
     add_alt_names(json, cert);
-    enum stir_code code = add_validity(json, cert, err);
-    if (code == STIR_OK) {
-        code = add_tnauth(json, cert, err);
-    }
-    if (code == STIR_OK) {
-        code = add_constraints(json, cert, false, err);
-    }
-    if (code == STIR_OK) {
-        code = add_constraints(json, cert, true, err);
-    }
+    add_text(json, "signature", OBJ_nid2sn(X509_get_signature_nid(cert)));
+    add_validity(json, cert);
+    add_tnauth(json, cert);
+    add_constraints(json, cert, false);
+    add_constraints(json, cert, true);
     add_digest(json, cert);
-    if (code == STIR_OK) {
-        *out = json_incref(json);
-    }
-    json_decref(json);
+    check_cert(json, cert, der);
+    *out = json;
     X509_free(cert);
     ERR_clear_error();
-    return code;
+    return STIR_OK;
+}
+
+/* The extensions that a request asks for. */
+static void add_requested(json_t *json, X509_REQ *request)
+{
+    STACK_OF(X509_EXTENSION) *extensions = X509_REQ_get_extensions(request);
+    for (int i = 0; i < sk_X509_EXTENSION_num(extensions); i++) {
+        X509_EXTENSION *extension = sk_X509_EXTENSION_value(extensions, i);
+        const ASN1_OCTET_STRING *value = X509_EXTENSION_get_data(extension);
+        if (stir_oid_is(X509_EXTENSION_get_object(extension), STIR_OID_TNAUTH)) {
+            add_list(json, stir_view((const char *)ASN1_STRING_get0_data(value), (size_t)ASN1_STRING_length(value)));
+        }
+    }
+    sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
+}
+
+enum stir_code ctl_inspect_request(json_t **out, struct stir_view der, struct stir_error *err)
+{
+    const unsigned char *at = (const unsigned char *)der.ptr;
+    ERR_clear_error();
+    X509_REQ *request = d2i_X509_REQ(NULL, &at, (long)der.len);
+    if (!request) {
+        return stir_fail_openssl(err, STIR_E_CERT, "a damaged certificate request");
+    }
+    EVP_PKEY *key = X509_REQ_get0_pubkey(request);
+    json_t *json = json_pack("{s:s}", "kind", "certificate request");
+    add_text(json, "subject", stir_x509_name_text(X509_REQ_get_subject_name(request)).text);
+    add_text(json, "key", key_says(key));
+    add_text(json, "signature", OBJ_nid2sn(X509_REQ_get_signature_nid(request)));
+    add_requested(json, request);
+    if (at != (const unsigned char *)der.ptr + der.len) {
+        ctl_inspect_fault(json, "%td octets after the request", (const unsigned char *)der.ptr + der.len - at);
+    }
+    if (!key || !stir_x509_key_is(key, "P-256")) {
+        ctl_inspect_fault(json, "the key is not on P-256, so it cannot sign PASSporTs (RFC 8225 section 8)");
+    }
+    if (!key || X509_REQ_verify(request, key) != 1) {
+        ctl_inspect_fault(json, "its own signature does not verify (RFC 2986 section 3)");
+    }
+    if (!json_object_get(json, "TNAuthList")) {
+        ctl_inspect_fault(json, "it asks for no TNAuthList");
+    }
+    X509_REQ_free(request);
+    ERR_clear_error();
+    *out = json;
+    return STIR_OK;
 }
 
 enum stir_code ctl_inspect_crl(json_t **out, struct stir_view der, struct stir_error *err)

@@ -180,38 +180,55 @@ static const struct pem_kind {
     enum stir_code (*inspect)(json_t **out, struct stir_view der, struct stir_error *err);
 } pem_kinds[] = {
     {"CERTIFICATE", "certificate chain", "certificates", ctl_inspect_cert},
+    {"CERTIFICATE REQUEST", "certificate requests", "items", ctl_inspect_request},
+    {"NEW CERTIFICATE REQUEST", "certificate requests", "items", ctl_inspect_request},
     {"X509 CRL", "revocation lists", "lists", ctl_inspect_crl},
     {"PRIVATE KEY", "private keys", "keys", private_der},
     {"EC PRIVATE KEY", "private keys", "keys", private_der},
     {"PUBLIC KEY", "public keys", "keys", public_der},
 };
 
+/* A block that cannot be read, beside others that can. */
+static void add_damaged(json_t *items, const struct stir_error *err)
+{
+    json_t *item = json_pack("{s:s}", "kind", "a damaged block");
+    if (item) {
+        ctl_inspect_fault(item, "%s", err->text);
+        (void)json_array_append_new(items, item);
+    }
+}
+
 static enum stir_code inspect_blocks(json_t *items, struct stir_view text, const struct pem_kind *kind,
                                      struct stir_error *err)
 {
     struct stir_pem pem = stir_pem(text.ptr, text.len, kind->label);
     struct stir_buf der = {0};
-    enum stir_code code;
-    for (;;) {
+    struct stir_error first = {0};
+    size_t good = 0;
+    enum stir_code code = STIR_OK;
+    while (code != STIR_E_NOMEM && code != STIR_E_NOT_FOUND) {
         json_t *item = NULL;
-        code = stir_pem_next(&pem, &der, err);
+        struct stir_error fault = {0};
+        code = stir_pem_next(&pem, &der, &fault);
         if (code == STIR_OK) {
-            code = kind->inspect(&item, stir_view(der.ptr, der.len), err);
+            code = kind->inspect(&item, stir_view(der.ptr, der.len), &fault);
         }
-        if (code != STIR_OK) {
-            break;
+        if (code == STIR_OK) {
+            good++;
+            (void)json_array_append_new(items, item);
+        } else if (code != STIR_E_NOT_FOUND) {
+            first = first.code == STIR_OK ? fault : first;
+            add_damaged(items, &fault);
         }
-        (void)json_array_append_new(items, item);
-    }
-    if (code == STIR_E_NOT_FOUND && json_array_size(items) > 0) {
-        code = STIR_OK;
-    } else if (code == STIR_E_NOT_FOUND) {
-        code = stir_fail(err, STIR_E_INVAL, "no %s block", kind->label);
-    } else if (json_array_size(items) > 0) {
-        (void)stir_fail_prefix(err, code, "block %zu", json_array_size(items) + 1);
     }
     stir_buf_cleanse(&der);
-    return code;
+    if (good > 0 && code == STIR_E_NOT_FOUND) {
+        return STIR_OK;
+    }
+    if (first.code == STIR_OK) {
+        return stir_fail(err, STIR_E_INVAL, "no %s block", kind->label);
+    }
+    return stir_fail(err, first.code, "%s", first.text);
 }
 
 /* The label of the first block. */

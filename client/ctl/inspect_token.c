@@ -29,17 +29,6 @@ static void add_date(json_t *object, const char *name, const json_t *seconds)
     }
 }
 
-static json_t *jws_json(const char *kind, const struct stir_jws *jws, size_t octets)
-{
-    json_t *json = json_pack("{s:s}", "kind", kind);
-    if (json) {
-        add_number(json, "octets", octets);
-        (void)json_object_set(json, "header", jws->header);
-        (void)json_object_set(json, "claims", jws->payload);
-    }
-    return json;
-}
-
 /* "sha256, 32 octets", and whether that is as many as it should be. */
 static void add_msgi(json_t *json, const char *msgi)
 {
@@ -64,70 +53,153 @@ static void add_msgi(json_t *json, const char *msgi)
     (void)json_object_set_new(json, "digest", json_pack("{s:s, s:I}", "algorithm", says, "octets", (json_int_t)len));
 }
 
-static const char *ppt_says(const struct stir_passport *passport)
+static const char *type_says(const json_t *header)
 {
-    if (passport->ppt == STIR_PPT_NONE) {
+    static const char *const known[] = {"msg", "shaken", "div", "div-o"};
+    const char *ppt = json_string_value(json_object_get(header, "ppt"));
+    if (!ppt) {
         return "baseline";
     }
-    return stir_passport_supported(passport) ? passport->ppt_name : "a type that is not supported";
-}
-
-static enum stir_code inspect_passport(json_t **out, struct stir_view token, struct stir_error *err)
-{
-    struct stir_passport *passport = NULL;
-    enum stir_code code = stir_passport_parse(&passport, token.ptr, token.len, NULL, err);
-    if (code != STIR_OK) {
-        return code;
-    }
-    json_t *json = jws_json("PASSporT", &passport->jws, token.len);
-    if (json) {
-        add_text(json, "type", ppt_says(passport));
-        add_date(json, "issued", json_object_get(passport->jws.payload, "iat"));
-        if (passport->msgi) {
-            add_msgi(json, passport->msgi);
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        if (strcmp(known[i], ppt) == 0) {
+            return known[i];
         }
     }
-    stir_passport_free(passport);
-    if (!json) {
-        return stir_fail(err, STIR_E_NOMEM, "out of memory");
-    }
-    *out = json;
-    return STIR_OK;
+    return "a type that is not supported";
 }
 
-static enum stir_code inspect_jws(json_t **out, struct stir_view token, struct stir_error *err)
+/* What a PASSporT shows beside its two JSON texts. */
+static void add_passport(json_t *json, struct stir_view token)
 {
-    struct stir_jws jws;
-    enum stir_code code = stir_jws_parse(&jws, token.ptr, token.len, err);
-    if (code != STIR_OK) {
-        return code;
+    const json_t *header = json_object_get(json, "header"), *claims = json_object_get(json, "claims");
+    const char *msgi = json_string_value(json_object_get(claims, "msgi"));
+    add_text(json, "type", type_says(header));
+    add_date(json, "issued", json_object_get(claims, "iat"));
+    if (msgi && strcmp(type_says(header), "msg") == 0) {
+        add_msgi(json, msgi);
     }
-    const char *typ = json_string_value(json_object_get(jws.header, "typ"));
-    if (typ && strcmp(typ, "passport") == 0) {
-        stir_jws_clear(&jws);
-        return inspect_passport(out, token, err);
+    ctl_inspect_passport_faults(json, token);
+}
+
+/* A signed token is a PASSporT unless it says that it is something else. */
+static const char *kind_of(const json_t *header, const json_t *claims)
+{
+    const char *typ = json_string_value(json_object_get(header, "typ"));
+    if (typ && strcmp(typ, "cps-keys+jwt") == 0) {
+        return "key record";
     }
-    json_t *json = jws_json(typ && strcmp(typ, "cps-keys+jwt") == 0 ? "key record" : "signed token", &jws, token.len);
-    if (json) {
-        add_date(json, "issued", json_object_get(jws.payload, "iat"));
-        add_date(json, "expires", json_object_get(jws.payload, "exp"));
-    }
-    stir_jws_clear(&jws);
+    bool claims_are = json_object_get(claims, "orig") || json_object_get(claims, "dest");
+    return (typ && strcmp(typ, "passport") == 0) || claims_are ? "PASSporT" : "signed token";
+}
+
+static enum stir_code inspect_jws(json_t **out, const struct stir_view parts[3], struct stir_view token,
+                                  struct stir_error *err)
+{
+    json_t *json = json_pack("{s:s}", "kind", "");
     if (!json) {
         return stir_fail(err, STIR_E_NOMEM, "out of memory");
+    }
+    add_number(json, "octets", token.len);
+    const json_t *header = ctl_inspect_part(json, "header", parts[0]);
+    const json_t *claims = ctl_inspect_part(json, "claims", parts[1]);
+    if (!json_is_object(header) && !json_is_object(claims)) {
+        json_decref(json);
+        return stir_fail(err, STIR_E_JWS,
+                         "three parts with dots between, but neither the first nor the second is JSON "
+                         "in base64url");
+    }
+    ctl_inspect_octets(json, "signature", parts[2], STIR_ES256_SIG);
+    const char *kind = kind_of(header, claims);
+    add_text(json, "kind", kind);
+    if (strcmp(kind, "PASSporT") == 0) {
+        add_passport(json, token);
+    } else {
+        struct stir_jws jws = {0};
+        struct stir_error fault = {0};
+        add_date(json, "issued", json_object_get(claims, "iat"));
+        add_date(json, "expires", json_object_get(claims, "exp"));
+        if (stir_jws_parse(&jws, token.ptr, token.len, &fault) == STIR_OK) {
+            stir_jws_clear(&jws);
+        } else if (!json_object_get(json, "faults")) {
+            ctl_inspect_fault(json, "%s", fault.text);
+        }
     }
     *out = json;
     return STIR_OK;
 }
 
-static enum stir_code inspect_envelope(json_t **out, struct stir_view token, struct stir_error *err)
+/* ---- envelopes ---- */
+
+/* RFC 7516 section 4: what an envelope's header has to say here. */
+static void check_jwe_header(json_t *json, const json_t *header)
+{
+    static const char *const known[] = {"alg", "cty", "enc", "epk"};
+    const char *alg = json_string_value(json_object_get(header, "alg"));
+    const char *enc = json_string_value(json_object_get(header, "enc"));
+    const char *cty = json_string_value(json_object_get(header, "cty"));
+    const char *name;
+    json_t *value;
+    if (!alg || strcmp(alg, "ECDH-ES") != 0) {
+        ctl_inspect_fault(json, "header: alg is not \"ECDH-ES\"");
+    }
+    if (!enc || (strcmp(enc, "A256GCM") != 0 && strcmp(enc, "A128GCM") != 0)) {
+        ctl_inspect_fault(json, "header: enc is neither \"A256GCM\" nor \"A128GCM\"");
+    }
+    if (!cty || strcmp(cty, "passport") != 0) {
+        ctl_inspect_fault(json, "header: cty is not \"passport\"");
+    }
+    if (!json_is_object(json_object_get(header, "epk"))) {
+        ctl_inspect_fault(json, "header: epk is not a key");
+    }
+    json_object_foreach((json_t *)(uintptr_t)header, name, value)
+    {
+        bool is_known = false;
+        for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+            is_known |= strcmp(known[i], name) == 0;
+        }
+        if (!is_known) {
+            ctl_inspect_fault(json, "header: %.40s, which tells envelopes apart, must not be there", name);
+        }
+    }
+}
+
+/* An envelope that is not as it should be: its parts, and what is wrong with them. */
+static enum stir_code inspect_faulty_envelope(json_t **out, const struct stir_view parts[5], struct stir_view token,
+                                              const char *reason, struct stir_error *err)
+{
+    json_t *json = json_pack("{s:s, s:I}", "kind", "envelope", "octets", (json_int_t)token.len);
+    if (!json) {
+        return stir_fail(err, STIR_E_NOMEM, "out of memory");
+    }
+    const json_t *header = ctl_inspect_part(json, "header", parts[0]);
+    if (!json_is_object(header)) {
+        json_decref(json);
+        return stir_fail(err, STIR_E_JWE, "five parts with dots between, but the first is not JSON in base64url");
+    }
+    check_jwe_header(json, header);
+    if (parts[1].len) {
+        ctl_inspect_fault(json, "encrypted key: not empty (RFC 7518 section 4.6)");
+    }
+    ctl_inspect_octets(json, "initialization vector", parts[2], STIR_GCM_IV);
+    ctl_inspect_octets(json, "ciphertext", parts[3], SIZE_MAX);
+    ctl_inspect_octets(json, "authentication tag", parts[4], STIR_GCM_TAG);
+    add_number(json, "ciphertext", parts[3].len / 4 * 3 + parts[3].len % 4 * 3 / 4);
+    if (!json_object_get(json, "faults")) {
+        ctl_inspect_fault(json, "%s", reason);
+    }
+    *out = json;
+    return STIR_OK;
+}
+
+static enum stir_code inspect_envelope(json_t **out, const struct stir_view parts[5], struct stir_view token,
+                                       struct stir_error *err)
 {
     struct stir_jwe_info info;
     struct cps_error id_err = {0};
+    struct stir_error reason = {0};
     char id[CPS_ID_LEN + 1];
-    enum stir_code code = stir_jwe_check(&info, token.ptr, token.len, err);
-    if (code != STIR_OK) {
-        return code;
+    if (stir_jwe_check(&info, token.ptr, token.len, &reason) != STIR_OK) {
+        return inspect_faulty_envelope(out, parts, token, reason.text, err);
     }
     if (cps_envelope_id(id, token.ptr, token.len, &id_err) != CPS_OK) {
         return stir_fail(err, STIR_E_JWE, "%s", id_err.text);
@@ -145,15 +217,12 @@ static enum stir_code inspect_envelope(json_t **out, struct stir_view token, str
 
 enum stir_code ctl_inspect_token(json_t **out, struct stir_view token, struct stir_error *err)
 {
-    size_t dots = 0;
-    for (size_t i = 0; i < token.len; i++) {
-        dots += token.ptr[i] == '.';
-    }
-    switch (dots) {
-    case 2:
-        return inspect_jws(out, token, err);
-    case 4:
-        return inspect_envelope(out, token, err);
+    struct stir_view parts[5];
+    switch (ctl_inspect_split(parts, 5, token)) {
+    case 3:
+        return inspect_jws(out, parts, token, err);
+    case 5:
+        return inspect_envelope(out, parts, token, err);
     default:
         return stir_fail(err, STIR_E_INVAL, "neither a token of 3 or 5 parts nor a JWK, PEM or DER");
     }

@@ -146,7 +146,7 @@ static enum ctl_exit dispatch(struct ctl *ctl, int argc, char *const *argv)
         return help(ctl, argc - 2, argv + 2);
     }
     ctl->args.json = ctl_options_ask_json(argc - 1, argv + 1);
-    if (strcmp(name, "version") == 0 || strcmp(name, "--version") == 0) {
+    if (strcmp(name, "version") == 0 || strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) {
         stir_buf_printf(&ctl->text, "cpsctl %s\n", cps_version());
         return ctl_answer(ctl, json_pack("{s:s}", "version", cps_version()));
     }

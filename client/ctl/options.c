@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define OPTIONS_MAX 64 /* that one subcommand takes */
+#define OPTIONS_MAX 80 /* that one subcommand takes */
 
 static const struct ctl_option general_options[] = {
     {.name = "json", .type = CTL_FLAG, .offset = offsetof(struct ctl_args, json), .text = "answer in JSON"},
@@ -231,14 +231,29 @@ static enum stir_code complete(struct parsing *p, struct stir_error *err)
     return STIR_OK;
 }
 
+/* The first of the names if none of them was given, else NULL. */
+static const struct ctl_option *missing_option(const struct parsing *p, const char *names)
+{
+    const struct ctl_option *first = NULL;
+    while (*names) {
+        size_t index = 0, n = strcspn(names, "|");
+        bool known = find(p, names, n, &index);
+        if (!known || p->given[index]) {
+            return NULL;
+        }
+        first = first ? first : p->options[index];
+        names += n + (names[n] == '|');
+    }
+    return first;
+}
+
 static enum stir_code check_required(const struct parsing *p, const struct ctl_syntax *syntax, struct stir_error *err)
 {
     for (size_t i = 0; syntax->required[i]; i++) {
-        size_t index = 0;
-        if (!find(p, syntax->required[i], strlen(syntax->required[i]), &index) || p->given[index]) {
+        const struct ctl_option *option = missing_option(p, syntax->required[i]);
+        if (!option) {
             continue;
         }
-        const struct ctl_option *option = p->options[index];
         return stir_fail(err, STIR_E_USAGE, "--%s %s: missing%s%s: %s", option->name, option->value,
                          option->env ? ", nor is there " : "", option->env ? option->env : "", option->text);
     }
@@ -264,8 +279,10 @@ enum stir_code ctl_options_parse(struct ctl_args *args, const struct ctl_syntax 
 
 void ctl_args_clear(struct ctl_args *args)
 {
-    struct ctl_list *lists[] = {&args->dest, &args->key,   &args->to,           &args->crl,          &args->x5u_port,
-                                &args->tn,   &args->range, &args->must_include, &args->must_exclude, &args->permit};
+    struct ctl_list *lists[] = {&args->dest,       &args->key,          &args->to,           &args->crl,
+                                &args->crl_url,    &args->x5u_port,     &args->tn,           &args->range,
+                                &args->uri,        &args->must_include, &args->must_exclude, &args->permit,
+                                &args->list_files, &args->list_urls};
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
         free(lists[i]->items);
         *lists[i] = (struct ctl_list){0};

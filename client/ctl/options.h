@@ -53,23 +53,34 @@ struct ctl_args {
     const char *auth_audience;
     bool holder;
     bool claim;
+    bool shared_passport;
     int64_t timeout_s;
     int64_t ttl_s;
     int64_t wait_s;
+    bool empty;
     const char *after;
     const char *id;
     /* whom to trust */
     const char *trust;
     struct ctl_list crl;
+    struct ctl_list crl_url;
+    const char *crl_ca;
     const char *crl_issuer;
+    const char *crl_signer_roots;
     bool crl_required;
+    struct ctl_list list_files;
+    struct ctl_list list_urls;
+    const char *list_signer_roots;
+    const char *list_state_dir;
+    int64_t list_grace_s;
     const char *x5u_dir;
     const char *x5u_ca;
     struct ctl_list x5u_port;
     bool x5u_allow_private;
     int64_t max_age_s;
     int64_t clock_skew_s;
-    bool require_msgi;
+    const char *accept_types;
+    bool msgi_optional;
     const char *replay_file;
     int64_t at; /* 0: now */
     /* finding keys and CPSs */
@@ -97,6 +108,7 @@ struct ctl_args {
     const char *spc;
     struct ctl_list tn;
     struct ctl_list range;
+    struct ctl_list uri;
     struct ctl_list must_include;
     struct ctl_list must_exclude;
     struct ctl_list permit;
@@ -133,7 +145,7 @@ struct ctl_group {
     size_t count;
 };
 
-#define CTL_GROUPS_MAX 8
+#define CTL_GROUPS_MAX 9
 #define CTL_REQUIRED_MAX 8
 
 /* The face of a subcommand that the command line needs. */
@@ -143,7 +155,7 @@ struct ctl_syntax {
     const char *details; /* more lines for --help, or NULL */
     const char *operand; /* what its one operand is called, or NULL if it takes none */
     const struct ctl_group *groups[CTL_GROUPS_MAX + 1];
-    const char *required[CTL_REQUIRED_MAX + 1];
+    const char *required[CTL_REQUIRED_MAX + 1]; /* names of options, or "a|b": one of these */
 };
 
 /* Reads what follows the subcommand's name. STIR_E_USAGE: err names the option and, for an unknown one, the nearest;

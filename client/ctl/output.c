@@ -74,6 +74,7 @@ enum ctl_exit ctl_exit_of(const struct cps_error *err)
     case CPS_E_TLS:
     case CPS_E_TIMEOUT:
     case CPS_E_PROTOCOL:
+    case CPS_E_AWAY:
         return CTL_UNREACHABLE;
     case CPS_E_REFUSED:
     case CPS_E_UNAUTHORIZED:

@@ -74,7 +74,7 @@ static enum ctl_exit load(struct ctl *ctl, struct ctl_ca *ca, const char *cert_p
     if (status != CTL_GOOD) {
         return status;
     }
-    if (stir_key_load(&ca->key, key_path, true, &err) != STIR_OK) {
+    if (stir_key_load(&ca->key, key_path, true, STIR_KEY_SIGN, &err) != STIR_OK) {
         return ctl_fail(ctl, &err);
     }
     if (!stir_key_same_public(ca->key, X509_get0_pubkey(ca->cert))) {

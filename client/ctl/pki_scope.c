@@ -1,6 +1,9 @@
 #include "client/ctl/pki_scope.h"
 
+#include "common/identity.h"
+
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +19,9 @@ enum ctl_exit ctl_scope_tnauth(struct ctl *ctl, struct stir_tnauth *out)
     const struct ctl_args *args = &ctl->args;
     struct stir_buf text = {0};
     struct stir_error err = {0};
+    if (!args->spc && !args->tn.count && !args->range.count) {
+        return CTL_GOOD;
+    }
     if (args->spc) {
         stir_buf_printf(&text, "spc:%s", args->spc);
     }
@@ -30,6 +36,37 @@ enum ctl_exit ctl_scope_tnauth(struct ctl *ctl, struct stir_tnauth *out)
     }
     stir_buf_free(&text);
     return status;
+}
+
+/* A URI that a sender can have, or sip: and a domain (RFC 5922 section 7.1), which no sender has. */
+static bool is_sender_uri(const char *uri)
+{
+    struct stir_identity id;
+    char text[STIR_IDENTITY_MAX + 1];
+    bool domain = strncmp(uri, "sip:", 4) == 0 && !strchr(uri, '@');
+    int n = snprintf(text, sizeof(text), "%s%s", domain ? "sip:x@" : "", domain ? uri + 4 : uri);
+    return n > 0 && (size_t)n < sizeof(text) &&
+           stir_identity_parse_canonical(&id, text, (size_t)n, 0, NULL) == STIR_OK && id.kind == STIR_IDENTITY_URI;
+}
+
+enum ctl_exit ctl_scope_uris(struct ctl *ctl, const char ***out)
+{
+    const struct ctl_list *list = &ctl->args.uri;
+    for (size_t i = 0; i < list->count; i++) {
+        if (!is_sender_uri(list->items[i])) {
+            return ctl_usage(ctl, "--uri: %s is not a URI that a sender can have: write sip:NAME@DOMAIN or sip:DOMAIN",
+                             list->items[i]);
+        }
+    }
+    const char **uris = list->count ? calloc(list->count + 1, sizeof(*uris)) : NULL;
+    if (list->count && !uris) {
+        return ctl_no_memory(ctl);
+    }
+    for (size_t i = 0; i < list->count; i++) {
+        uris[i] = list->items[i];
+    }
+    *out = uris;
+    return CTL_GOOD;
 }
 
 /* Adds a copy of value[0..len) to a list of texts. */

@@ -9,6 +9,9 @@
 /* --spc, --tn and --range; cleared with stir_tnauth_clear in any case. */
 enum ctl_exit ctl_scope_tnauth(struct ctl *ctl, struct stir_tnauth *out);
 
+/* --uri as a list with NULL at the end, freed with free(); NULL without --uri. The texts stay the arguments'. */
+enum ctl_exit ctl_scope_uris(struct ctl *ctl, const char ***out);
+
 /* --must-include, --must-exclude and --permit; cleared with stir_claims_clear in any case. */
 enum ctl_exit ctl_scope_claims(struct ctl *ctl, struct stir_claims *out);
 bool ctl_scope_has_claims(const struct stir_claims *claims);

@@ -14,7 +14,7 @@ static void describe_msgi(char out[32], const struct cps_result *result)
     const char *text = "none";
     char named[32];
     if (result->passport &&
-        stir_passport_parse(&passport, result->passport, result->passport_len, NULL, NULL) == STIR_OK &&
+        stir_passport_parse(&passport, result->passport, result->passport_len, STIR_TN_MAX, NULL) == STIR_OK &&
         passport->msgi) {
         text = "not compared";
         if (result->msgi_checked) {
@@ -26,41 +26,56 @@ static void describe_msgi(char out[32], const struct cps_result *result)
     stir_passport_free(passport);
 }
 
+/* Nothing for an empty text. */
+static void put_text(json_t *json, const char *name, const char *text)
+{
+    if (text[0]) {
+        (void)json_object_set_new(json, name, json_string(text));
+    }
+}
+
 static json_t *verdict_json(const struct cps_result *result, const char *iat, const char *msgi)
 {
     bool passed = result->verdict == CPS_PASSED;
     int sip = cps_verdict_sip(result->verdict);
     json_t *json = json_pack("{s:s}", "verdict", cps_verdict_name(result->verdict));
-    if (json && sip) {
+    if (!json) {
+        return NULL;
+    }
+    if (sip) {
         (void)json_object_set_new(json, "sip", json_integer(sip));
     }
-    if (json && !passed) {
-        (void)json_object_set_new(json, "code", json_string(cps_error_name(result->error.code)));
+    if (!passed) {
+        put_text(json, "code", cps_error_name(result->error.code));
         (void)json_object_set_new(json, "reason", json_string(result->error.text));
     }
-    if (json && result->signer[0]) {
-        (void)json_object_set_new(json, "signer", json_string(result->signer));
-    }
-    if (json && result->iat) {
+    put_text(json, "signer", result->signer);
+    put_text(json, "ppt", result->ppt);
+    put_text(json, "attest", result->attest);
+    if (result->iat) {
         (void)json_object_set_new(json, "iat", json_integer(result->iat));
         (void)json_object_set_new(json, "issued", json_string(iat));
     }
-    if (json && passed) {
+    if (passed) {
         (void)json_object_set_new(json, "msgi", json_string(msgi));
         (void)json_object_set_new(json, "by_spc", json_boolean(result->by_spc));
     }
-    if (json && result->envelope_id[0]) {
-        (void)json_object_set_new(json, "envelope", json_string(result->envelope_id));
-    }
-    if (json && result->passport) {
-        (void)json_object_set_new(json, "passport", json_string(result->passport));
-    }
+    put_text(json, "envelope", result->envelope_id);
+    put_text(json, "passport", result->passport ? result->passport : "");
     return json;
 }
 
 static const char *reason(const struct cps_result *result)
 {
     return result->error.text[0] ? result->error.text : cps_strerror(result->error.code);
+}
+
+/* What a reader must know of a PASSporT that was made for a call and not for this text. */
+static const char *called(const struct cps_result *result)
+{
+    return strcmp(result->ppt, "shaken") == 0     ? "  ppt shaken (a call's), attestation A"
+           : strcmp(result->ppt, "baseline") == 0 ? "  ppt baseline (a call's)"
+                                                  : "";
 }
 
 enum ctl_exit ctl_verdict(struct ctl *ctl, const struct cps_result *result)
@@ -73,7 +88,7 @@ enum ctl_exit ctl_verdict(struct ctl *ctl, const struct cps_result *result)
     if (result->verdict == CPS_PASSED) {
         stir_buf_puts(&ctl->text, "signer ");
         ctl_put_safe(&ctl->text, result->signer);
-        stir_buf_printf(&ctl->text, "  iat %s  msgi %s\n", iat, msgi);
+        stir_buf_printf(&ctl->text, "  iat %s  msgi %s%s\n", iat, msgi, called(result));
     } else {
         ctl_put_safe(&ctl->text, reason(result));
         stir_buf_puts(&ctl->text, "\n");

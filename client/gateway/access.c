@@ -138,22 +138,36 @@ bool gw_allow_has(const struct gw_allow *allow, const struct sockaddr *address)
     return false;
 }
 
-void gw_address_text(char out[GW_ADDRESS_MAX + 1], const struct sockaddr *address)
+static void raw_text(char out[GW_ADDRESS_MAX + 1], bool known, const uint8_t raw[16])
 {
-    uint8_t raw[16];
-    bool known = raw_address(raw, address);
     bool ipv4 = known && memcmp(raw, mapped, sizeof(mapped)) == 0;
     if (!known || !inet_ntop(ipv4 ? AF_INET : AF_INET6, ipv4 ? raw + sizeof(mapped) : raw, out, GW_ADDRESS_MAX + 1)) {
         (void)snprintf(out, GW_ADDRESS_MAX + 1, "?");
     }
 }
 
-/* ---- binds ---- */
+void gw_address_text(char out[GW_ADDRESS_MAX + 1], const struct sockaddr *address)
+{
+    uint8_t raw[16];
+    raw_text(out, raw_address(raw, address), raw);
+}
+
+void gw_network_text(char out[GW_ADDRESS_MAX + 1], const struct sockaddr *address)
+{
+    uint8_t raw[16];
+    bool known = raw_address(raw, address);
+    if (known && memcmp(raw, mapped, sizeof(mapped)) != 0) {
+        memset(raw + 8, 0, 8);
+    }
+    raw_text(out, known, raw);
+}
+
+/* ---- tallies ---- */
 
 struct gw_tally_item {
     struct gw_tally_item *next;
     uint64_t count;
-    char system_id[GW_SYSTEM_ID_MAX + 1];
+    char name[GW_SYSTEM_ID_MAX + 1];
 };
 
 static size_t hash(const char *text)
@@ -166,10 +180,10 @@ static size_t hash(const char *text)
 }
 
 /* Where the item is linked, or would be. */
-static struct gw_tally_item **find(const struct gw_tally *tally, const char *system_id)
+static struct gw_tally_item **find(const struct gw_tally *tally, const char *name)
 {
-    struct gw_tally_item **at = &tally->buckets[hash(system_id) & (tally->bucket_count - 1)];
-    while (*at && strcmp((*at)->system_id, system_id) != 0) {
+    struct gw_tally_item **at = &tally->buckets[hash(name) & (tally->bucket_count - 1)];
+    while (*at && strcmp((*at)->name, name) != 0) {
         at = &(*at)->next;
     }
     return at;
@@ -185,7 +199,7 @@ static bool grow(struct gw_tally *tally)
     for (size_t i = 0; i < tally->bucket_count; i++) {
         for (struct gw_tally_item *item = tally->buckets[i]; item;) {
             struct gw_tally_item *next = item->next;
-            struct gw_tally_item **at = find(&larger, item->system_id);
+            struct gw_tally_item **at = find(&larger, item->name);
             item->next = NULL;
             *at = item;
             item = next;
@@ -197,18 +211,18 @@ static bool grow(struct gw_tally *tally)
     return true;
 }
 
-bool gw_tally_add(struct gw_tally *tally, const char *system_id, uint64_t max)
+bool gw_tally_add(struct gw_tally *tally, const char *name, uint64_t max)
 {
     if (tally->items >= tally->bucket_count && !grow(tally)) {
         return false;
     }
-    struct gw_tally_item **at = find(tally, system_id);
+    struct gw_tally_item **at = find(tally, name);
     if (!*at) {
         struct gw_tally_item *item = calloc(1, sizeof(*item));
         if (!item) {
             return false;
         }
-        (void)snprintf(item->system_id, sizeof(item->system_id), "%s", system_id);
+        (void)snprintf(item->name, sizeof(item->name), "%s", name);
         *at = item;
         tally->items++;
     }
@@ -220,9 +234,9 @@ bool gw_tally_add(struct gw_tally *tally, const char *system_id, uint64_t max)
     return true;
 }
 
-void gw_tally_remove(struct gw_tally *tally, const char *system_id)
+void gw_tally_remove(struct gw_tally *tally, const char *name)
 {
-    struct gw_tally_item **at = tally->bucket_count ? find(tally, system_id) : NULL;
+    struct gw_tally_item **at = tally->bucket_count ? find(tally, name) : NULL;
     if (at && *at) {
         tally->total--;
         if (--(*at)->count == 0) {

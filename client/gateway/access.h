@@ -31,16 +31,19 @@ bool gw_allow_has(const struct gw_allow *allow, const struct sockaddr *address);
 /* The address as text, without port: an IPv4 one also where the socket is an IPv6 one. "?" for other families. */
 void gw_address_text(char out[GW_ADDRESS_MAX + 1], const struct sockaddr *address);
 
-/* Binds by system_id. */
+/* The network of an address as text: an IPv4 address, or the /64 of an IPv6 one. */
+void gw_network_text(char out[GW_ADDRESS_MAX + 1], const struct sockaddr *address);
+
+/* Numbers of binds or connections by a name of up to GW_SYSTEM_ID_MAX characters: a system_id, a network. */
 struct gw_tally_item;
 struct gw_tally {
     struct gw_tally_item **buckets;
     size_t bucket_count;
-    size_t items; /* different system_ids */
-    size_t total; /* binds */
+    size_t items; /* different names */
+    size_t total; /* of all names */
 };
 
-/* Counts a bind unless there are `max` of that system_id (0: no limit), or memory is out. */
-bool gw_tally_add(struct gw_tally *tally, const char *system_id, uint64_t max);
-void gw_tally_remove(struct gw_tally *tally, const char *system_id);
+/* Counts one more unless there are `max` of that name (0: no limit), or memory is out. */
+bool gw_tally_add(struct gw_tally *tally, const char *name, uint64_t max);
+void gw_tally_remove(struct gw_tally *tally, const char *name);
 void gw_tally_clear(struct gw_tally *tally);

@@ -1,6 +1,7 @@
 #include "client/gateway/admin.h"
 
 #include "client/gateway/gateway_internal.h"
+#include "common/json.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -15,7 +16,8 @@ enum {
 
 struct gw_admin {
     struct gw_gateway *gateway;
-    uv_tcp_t tcp;
+    uv_tcp_t tcps[STIR_LISTEN_ADDRESSES_MAX];
+    size_t tcp_count, open_listeners;
     size_t clients;
     struct client *first;
     bool closing;
@@ -59,7 +61,7 @@ void gw_place_text(char out[GW_PLACE_MAX], const uv_tcp_t *tcp)
 
 static void free_admin(struct gw_admin *admin)
 {
-    if (admin->closing && admin->clients == 0) {
+    if (admin->closing && admin->clients == 0 && admin->open_listeners == 0) {
         free(admin);
     }
 }
@@ -133,6 +135,60 @@ static void answer_text(struct client *client, const char *status, const char *t
     stir_buf_free(&body);
 }
 
+static void put_reasons(struct stir_buf *body, const struct gw_health *health, bool stopping)
+{
+    const char *comma = "";
+    stir_buf_puts(body, "{\"status\":503,\"message\":\"not ready\",\"reasons\":[");
+    if (stopping) {
+        stir_buf_puts(body, "\"stopping\"");
+        comma = ",";
+    }
+    for (int part = 0; part < GW_HEALTH_PARTS; part++) {
+        const char *reason = health->reasons[part];
+        if (reason[0]) {
+            stir_buf_puts(body, comma);
+            stir_json_quote(body, reason, strlen(reason));
+            comma = ",";
+        }
+    }
+    stir_buf_puts(body, "]}\n");
+}
+
+/* With lists of trust that were never loaded or have expired: a reason to look, not one to send messages elsewhere. */
+static void put_good(struct stir_buf *body, const struct gw_gateway *gateway)
+{
+    struct stir_buf advice = {0};
+    if (gateway->filter.advise) {
+        gateway->filter.advise(gateway->filter.arg, &advice);
+    }
+    stir_buf_puts(body, "{\"status\":200,\"message\":\"OK\"");
+    if (advice.len) {
+        stir_buf_puts(body, ",\"trust\":");
+        stir_json_quote(body, advice.ptr, advice.len);
+    }
+    stir_buf_puts(body, "}\n");
+    stir_buf_free(&advice);
+}
+
+/* Whether messages get through now, signed and verified as configured; /ready: and whether more are taken. */
+static void answer_health(struct client *client, bool stopping)
+{
+    struct stir_buf body = {0};
+    struct gw_health health;
+    bool good = !stopping;
+    gw_health_look(client->admin->gateway, &health);
+    for (int part = 0; part < GW_HEALTH_PARTS; part++) {
+        good = good && !health.reasons[part][0];
+    }
+    if (good) {
+        put_good(&body, client->admin->gateway);
+    } else {
+        put_reasons(&body, &health, stopping);
+    }
+    answer(client, good ? "200 OK" : "503 Service Unavailable", "application/json", &body);
+    stir_buf_free(&body);
+}
+
 static void handle(struct client *client, const char *method, const char *path)
 {
     struct gw_gateway *gateway = client->admin->gateway;
@@ -141,11 +197,8 @@ static void handle(struct client *client, const char *method, const char *path)
         answer_text(client, "404 Not Found", "text/plain", "there are /metrics, /health, /ready\n");
     } else if (strcmp(method, "GET") != 0) {
         answer_text(client, "405 Method Not Allowed", "text/plain", "GET\n");
-    } else if (ready && gateway->stopping) {
-        answer_text(client, "503 Service Unavailable", "application/json",
-                    "{\"status\":503,\"message\":\"stopping\"}\n");
     } else if (health || ready) {
-        answer_text(client, "200 OK", "application/json", "{\"status\":200,\"message\":\"OK\"}\n");
+        answer_health(client, ready && gateway->stopping);
     } else {
         struct stir_buf body = {0};
         gw_gateway_metrics(gateway, &body);
@@ -224,7 +277,7 @@ static void on_connection(uv_stream_t *stream, int status)
 static void on_listener_closed(uv_handle_t *handle_)
 {
     struct gw_admin *admin = handle_->data;
-    admin->closing = true;
+    admin->open_listeners--;
     free_admin(admin);
 }
 
@@ -234,33 +287,52 @@ void gw_admin_close(struct gw_admin *admin)
         for (struct client *client = admin->first; client; client = client->next) {
             close_client(client);
         }
-        uv_close((uv_handle_t *)&admin->tcp, on_listener_closed);
+        admin->closing = true;
+        for (size_t i = 0; i < admin->tcp_count; i++) {
+            uv_close((uv_handle_t *)&admin->tcps[i], on_listener_closed);
+        }
+        free_admin(admin);
     }
+}
+
+static enum stir_code listen_on(struct gw_admin *admin, const struct sockaddr_storage *address, bool only,
+                                const char *text, struct stir_error *err)
+{
+    uv_tcp_t *tcp = &admin->tcps[admin->tcp_count++];
+    char place[GW_PLACE_MAX];
+    admin->open_listeners++;
+    (void)uv_tcp_init(&admin->gateway->loop, tcp);
+    tcp->data = admin;
+    int status = uv_tcp_bind(tcp, (const struct sockaddr *)address, only ? UV_TCP_IPV6ONLY : 0);
+    if (status == 0) {
+        status = uv_listen((uv_stream_t *)tcp, CLIENTS_MAX, on_connection);
+    }
+    if (status < 0) {
+        return stir_fail(err, STIR_E_IO, "[admin] cannot listen on %s: %s", text, uv_strerror(status));
+    }
+    gw_place_text(place, tcp);
+    stir_log_plain(&admin->gateway->log, STIR_LOG_NOTICE, "admin on http://%s", place);
+    return STIR_OK;
 }
 
 enum stir_code gw_admin_open(struct gw_admin **out, struct gw_gateway *gateway, const char *address,
                              struct stir_error *err)
 {
-    struct sockaddr_storage where = {0};
-    char place[GW_PLACE_MAX];
-    enum stir_code code = gw_endpoint_address(&where, "[admin] address", address, err);
+    struct stir_listen_addresses found;
+    enum stir_code code = gw_listen_find(&found, "[admin] listen", address, err);
     struct gw_admin *admin = code == STIR_OK ? calloc(1, sizeof(*admin)) : NULL;
     if (!admin) {
         return code == STIR_OK ? stir_fail(err, STIR_E_NOMEM, "admin") : code;
     }
     admin->gateway = gateway;
-    (void)uv_tcp_init(&gateway->loop, &admin->tcp);
-    admin->tcp.data = admin;
-    int status = uv_tcp_bind(&admin->tcp, (const struct sockaddr *)&where, 0);
-    if (status == 0) {
-        status = uv_listen((uv_stream_t *)&admin->tcp, CLIENTS_MAX, on_connection);
+    for (size_t i = 0; code == STIR_OK && i < found.count; i++) {
+        const struct sockaddr_storage *where = &found.at[i].address;
+        code = listen_on(admin, where, found.any && where->ss_family == AF_INET6, address, err);
     }
-    if (status < 0) {
+    if (code != STIR_OK) {
         gw_admin_close(admin);
-        return stir_fail(err, STIR_E_IO, "[admin] cannot listen on %s: %s", address, uv_strerror(status));
+        return code;
     }
-    gw_place_text(place, &admin->tcp);
-    stir_log_plain(&gateway->log, STIR_LOG_NOTICE, "admin on http://%s", place);
     *out = admin;
     return STIR_OK;
 }

@@ -16,7 +16,9 @@ static void log_conn(struct gw_conn *conn, enum stir_log_level level, const char
         {"address", bind->address},
         {"system_id", bind->system_id[0] ? bind->system_id : NULL},
     };
-    stir_log(&conn->gateway->log, level, fields, sizeof(fields) / sizeof(fields[0]), "%s", text);
+    char kind[48]; /* what precedes the reason */
+    (void)snprintf(kind, sizeof(kind), "%.*s", (int)strcspn(text, ":"), text);
+    stir_log_limited(&conn->gateway->log, kind, level, fields, sizeof(fields) / sizeof(fields[0]), "%s", text);
 }
 
 static void relay_log(void *arg, enum stir_log_level level, const char *text)
@@ -113,7 +115,10 @@ static void free_conn(struct gw_conn *conn)
 static void link_opened(void *arg, enum gw_leg leg)
 {
     struct gw_conn *conn = arg;
+    gw_handshake_end(conn);
     if (leg == GW_PEER) {
+        conn->peer_opened = true;
+        gw_health_peer_opened(conn->gateway);
         gw_relay_connected(conn->relay, now_ms(conn));
     }
 }
@@ -134,12 +139,17 @@ static void link_full(void *arg, enum gw_leg leg, bool full)
 static void link_lost(void *arg, enum gw_leg leg, const char *why)
 {
     struct gw_conn *conn = arg;
+    gw_handshake_end(conn);
+    if (leg == GW_PEER && !conn->peer_opened) {
+        gw_health_peer_failed(conn->gateway, why);
+    }
     gw_relay_lost(conn->relay, leg, why, now_ms(conn));
 }
 
 static void link_closed(void *arg, enum gw_leg leg)
 {
     struct gw_conn *conn = arg;
+    gw_handshake_end(conn);
     if (conn->link[gw_other(leg)].state == GW_LINK_NONE) {
         free_conn(conn);
     }
@@ -174,18 +184,21 @@ static struct gw_conn *new_conn(struct gw_gateway *gateway)
     return conn;
 }
 
-static bool may_connect(struct gw_gateway *gateway, const struct sockaddr *address, const char *text)
+static bool may_connect(struct gw_conn *conn, const struct sockaddr *address, const char *text)
 {
+    struct gw_gateway *gateway = conn->gateway;
     const struct stir_log_field fields[] = {{"address", text}};
     const char *why = NULL;
     if (!gw_allow_has(&gateway->setup->allow, address)) {
         why = "not in [listen] allow";
     } else if (gateway->conn_count > (size_t)gateway->setup->config.max_connections) {
         why = "over [listen] max_connections";
+    } else if (gateway->setup->server_tls && !gw_handshake_begin(conn, address)) {
+        why = "over [listen] handshakes_by_address";
     }
     if (why) {
         gateway->refused_total++;
-        stir_log(&gateway->log, STIR_LOG_WARNING, fields, 1, "connection closed: %s", why);
+        stir_log_limited(&gateway->log, why, STIR_LOG_WARNING, fields, 1, "connection closed: %s", why);
     }
     return !why;
 }
@@ -209,7 +222,7 @@ bool gw_conn_accept(struct gw_gateway *gateway, uv_stream_t *listener)
         return true;
     }
     gw_address_text(text, (const struct sockaddr *)&address);
-    if (!may_connect(gateway, (const struct sockaddr *)&address, text) ||
+    if (!may_connect(conn, (const struct sockaddr *)&address, text) ||
         gw_relay_new(&conn->relay, &gateway->options, &relay_ops, conn, text, conn->number, now_ms(conn)) != STIR_OK) {
         gw_link_abort(&conn->link[GW_ESME]);
         return true;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "client/gateway/gateway.h"
+#include "client/gateway/handshakes.h"
 #include "client/gateway/link.h"
 #include "client/gateway/relay.h"
 
@@ -10,8 +11,13 @@ struct gw_conn {
     struct gw_conn *previous, *next; /* of all */
     struct gw_conn *next_resume;
     bool resuming;
+    bool peer_opened; /* the connection to the peer came to be */
     uint64_t number;
     struct gw_relay *relay;
+    bool shaking; /* its TLS handshake is in progress: client/gateway/handshakes.h */
+    uint64_t shaking_since_ms;
+    struct gw_conn *earlier_handshake, *later_handshake;
+    char network[GW_ADDRESS_MAX + 1]; /* that it counts for */
     struct gw_link link[GW_LEG_COUNT];
 };
 

@@ -6,8 +6,8 @@
 #define GW_COUNTER_LIST(X)                                                                                             \
     X(pdus_from_esme, "PDUs that came from ESMEs")                                                                     \
     X(pdus_from_peer, "PDUs that came from the peer")                                                                  \
-    X(octets_from_esme, "Octets of these")                                                                             \
-    X(octets_from_peer, "Octets of these")                                                                             \
+    X(bytes_from_esme, "Octets of these")                                                                              \
+    X(bytes_from_peer, "Octets of these")                                                                              \
     X(offered, "Messages that the filter was asked about")                                                             \
     X(passed, "Of these, passed on as they came")                                                                      \
     X(edited, "Of these, passed on edited")                                                                            \

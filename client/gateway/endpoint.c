@@ -1,7 +1,5 @@
 #include "client/gateway/endpoint.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,24 +28,12 @@ enum stir_code gw_endpoint_read(struct gw_endpoint *out, const char *key, const 
     return STIR_OK;
 }
 
-enum stir_code gw_endpoint_address(struct sockaddr_storage *out, const char *key, const char *text,
-                                   struct stir_error *err)
+enum stir_code gw_listen_find(struct stir_listen_addresses *out, const char *key, const char *text,
+                              struct stir_error *err)
 {
-    struct gw_endpoint endpoint;
-    enum stir_code code = gw_endpoint_read(&endpoint, key, text, err);
-    if (code != STIR_OK) {
-        return code;
+    enum stir_code code = stir_listen_addresses_find(out, text, err);
+    if (code == STIR_OK && out->at[0].address.ss_family == AF_UNIX) {
+        code = stir_fail(err, STIR_E_CONFIG, "%s: not a TCP address", text);
     }
-    in_port_t port = htons((uint16_t)strtoul(endpoint.port, NULL, 10));
-    struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = port};
-    struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = port};
-    memset(out, 0, sizeof(*out));
-    if (inet_pton(AF_INET, endpoint.host, &in.sin_addr) == 1) {
-        memcpy(out, &in, sizeof(in));
-    } else if (inet_pton(AF_INET6, endpoint.host, &in6.sin6_addr) == 1) {
-        memcpy(out, &in6, sizeof(in6));
-    } else {
-        return stir_fail(err, STIR_E_CONFIG, "%s: %s: not a numeric IPv4 or [IPv6] address", key, text);
-    }
-    return STIR_OK;
+    return code == STIR_OK ? code : stir_fail_prefix(err, code, "%s", key);
 }

@@ -1,9 +1,7 @@
 #pragma once
 
 #include "common/error.h"
-
-#include <stdbool.h>
-#include <sys/socket.h>
+#include "common/listen_address.h"
 
 /* "host:port", "192.0.2.1:2775", "[2001:db8::1]:2775". */
 struct gw_endpoint {
@@ -15,6 +13,7 @@ struct gw_endpoint {
 enum stir_code gw_endpoint_read(struct gw_endpoint *out, const char *key, const char *text,
                                 struct stir_error *err) STIR_MUST_CHECK;
 
-/* The same as an address to listen on; names are not looked up. */
-enum stir_code gw_endpoint_address(struct sockaddr_storage *out, const char *key, const char *text,
-                                   struct stir_error *err) STIR_MUST_CHECK;
+/* Finds the TCP addresses to listen on that `text` names (common/listen_address.h). `key` is put before the text of an
+ * error. STIR_E_CONFIG. */
+enum stir_code gw_listen_find(struct stir_listen_addresses *out, const char *key, const char *text,
+                              struct stir_error *err) STIR_MUST_CHECK;

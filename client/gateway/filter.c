@@ -1,6 +1,9 @@
 #include "client/gateway/filter_internal.h"
+#include "common/conf.h"
 
+#include <openssl/crypto.h>
 #include <stdlib.h>
+#include <time.h>
 
 /* ---- what a relay says ---- */
 
@@ -10,40 +13,55 @@ static void on_offer(void *arg, struct gw_held *held)
     const struct gw_direction *way = &core->policy->ways[held->from];
     struct gw_message message;
     held->own = NULL;
+    gw_hold_heard(core, held);
     if (way->action == GW_PASS) {
         gw_held_pass(held);
         return;
     }
     gw_message_read(&message, held, &way->settings, &core->policy->addressing);
     bool verify = way->action == GW_VERIFY;
-    char signer[CPS_AUTHORITY_MAX];
-    if (!gw_sent_is_repeat(core, held, verify, signer, sizeof(signer))) {
+    struct gw_passed passed;
+    if (!gw_sent_is_repeat(core, held, verify, !gw_message_is_segment(&message), &passed)) {
         (verify ? gw_verify_offer : gw_sign_offer)(core, held, &message);
     } else if (verify) {
-        gw_verify_again(core, held, &message, signer);
+        gw_verify_again(core, held, &message, &passed);
     } else {
-        gw_sign_again(core, held);
+        gw_sign_again(core, held, &message, &passed);
     }
     gw_message_clear(&message);
 }
 
-static void on_answered(void *arg, const struct gw_bind *bind, enum gw_leg from, uint32_t sequence, uint32_t status)
+static void on_exempt(void *arg, const struct gw_held *held, enum gw_exempt kind, struct gw_passage *out)
 {
+    gw_exempt_take(arg, held, kind, out);
+}
+
+static void on_answered(void *arg, const struct gw_bind *bind, enum gw_leg from, uint32_t sequence, uint32_t status,
+                        struct stir_view message_id)
+{
+    gw_lines_answered(arg, bind, from, sequence, status, message_id);
     gw_sent_answered(arg, bind, from, sequence, status);
 }
 
-static void on_ended(void *arg, const struct gw_bind *bind)
+static void on_ended(void *arg, const struct gw_bind *bind, bool closed)
 {
-    gw_sent_ended(arg, bind);
+    gw_lines_ended(arg, bind);
+    gw_sent_ended(arg, bind, closed);
+}
+
+static void on_caught_up(void *arg, const struct gw_bind *bind, enum gw_leg from)
+{
+    gw_sent_caught_up(arg, bind, from);
 }
 
 static void on_abandoned(void *arg, struct gw_held *held)
 {
+    struct gw_filter_core *core = arg;
     struct gw_part *part = held->own;
-    (void)arg;
     if (part && part->item) {
         gw_item_lost(part->item, part);
     } else if (part) {
+        gw_hold_remove(core, part);
         part->held = NULL; /* its text still counts: it will come again */
     }
 }
@@ -73,15 +91,21 @@ static void on_timer(uv_timer_t *timer)
 {
     struct gw_filter_core *core = timer->data;
     core->timer_ms = 0;
+    gw_hold_expire(core);
     gw_join_expire(core);
     gw_items_expire(core);
     gw_sent_expire(core);
+    gw_expect_expire(core);
+    gw_lines_expire(core);
+    gw_outcomes_expire(core->outcomes, gw_now(core));
 }
 
 static uint64_t next_due(const struct gw_filter_core *core)
 {
-    const uint64_t dues[] = {gw_items_due(core), gw_join_due(core), gw_sent_due(core),
-                             core->closing_ms ? core->closing_ms : UINT64_MAX};
+    const uint64_t dues[] = {gw_items_due(core),     gw_hold_due(core),
+                             gw_join_due(core),      gw_sent_due(core),
+                             gw_expect_due(core),    gw_lines_due(core),
+                             core->outcomes->due_ms, core->closing_ms ? core->closing_ms : UINT64_MAX};
     uint64_t due = UINT64_MAX;
     for (size_t i = 0; i < sizeof(dues) / sizeof(dues[0]); i++) {
         due = dues[i] < due ? dues[i] : due;
@@ -93,7 +117,8 @@ static uint64_t next_due(const struct gw_filter_core *core)
 static void on_prepare(uv_prepare_t *prepare)
 {
     struct gw_filter_core *core = prepare->data;
-    gw_judge_flush(&core->judge, &core->counters.judged_lost);
+    gw_message_log_flush(&core->judged);
+    gw_message_log_flush(&core->signed_);
     if (core->closing_ms) {
         finish_closing(core);
     }
@@ -112,22 +137,50 @@ static void on_prepare(uv_prepare_t *prepare)
 
 /* ---- what the gateway says ---- */
 
+static void log_warning(void *arg, const char *text)
+{
+    const struct gw_filter_core *core = arg;
+    stir_log_plain(core->log, STIR_LOG_WARNING, "%s", text);
+}
+
+static enum stir_code open_records(struct gw_filter_core *core, const struct gw_policy *policy, struct stir_error *err)
+{
+    enum stir_code code = gw_message_log_open(&core->judged, policy->judged, err);
+    return code == STIR_OK ? gw_message_log_open(&core->signed_, policy->signed_, err) : code;
+}
+
+/* A key that no file holds stays as it is, or every reload would change all hashes. */
+static enum stir_code read_number_key(struct gw_filter_core *core, const struct gw_policy *policy,
+                                      struct stir_error *err)
+{
+    return policy->number_key_file[0] ? gw_number_key_open(&core->number_key, policy->number_key_file, err) : STIR_OK;
+}
+
 static enum stir_code on_reload(void *arg, const struct gw_config *config, struct stir_error *err)
 {
     struct gw_filter_core *core = arg;
     struct gw_policy *policy = NULL;
     enum stir_code code = gw_policy_new(&policy, config, core->policy, &core->services, core->log, err);
     if (code == STIR_OK) {
-        code = gw_judge_open(&core->judge, policy->judged, err);
+        code = read_number_key(core, policy, err);
+    }
+    if (code == STIR_OK) {
+        code = open_records(core, policy, err);
     }
     if (code != STIR_OK) {
         gw_policy_unref(policy);
         return code;
     }
+    if (policy->service && policy->service != core->policy->service) {
+        /* it does not know what the one before it has seen */
+        cps_set_evidence_since(policy->service->cps, (int64_t)time(NULL));
+    }
     gw_policy_unref(core->policy);
     core->policy = policy;
     core->ops.max = policy->operations_max;
     smpp_join_set_limits(core->join, &policy->join);
+    gw_expect_open(core);
+    gw_config_warn(config, log_warning, core);
     return STIR_OK;
 }
 
@@ -146,9 +199,36 @@ static void on_metrics(void *arg, struct stir_buf *out)
         .tenants = policy->tenants ? cps_tenants_count(policy->tenants) : 0,
         .recipients = policy->recipients ? gw_recipients_size(policy->recipients) : 0,
         .has_spool = policy->service && policy->service->has_spool,
+        .outcomes = core->outcomes,
     };
+    core->counters.judged_lost = gw_message_log_lost(&core->judged);
+    core->counters.signed_lost = gw_message_log_lost(&core->signed_);
+    gauges.has_cps = policy->service && policy->service->cps;
+    if (gauges.has_cps) {
+        cps_away(policy->service->cps, &gauges.cps);
+    }
     gauges.has_spool = gauges.has_spool && cps_spool_stats(policy->service->cps, &gauges.spool, NULL) == CPS_OK;
     gw_filter_metrics_render(out, &core->counters, &gauges);
+    gw_filter_lists_render(out, policy->service ? policy->service->cps : NULL);
+}
+
+static enum stir_code on_reopen(void *arg, struct stir_error *err)
+{
+    struct gw_filter_core *core = arg;
+    return open_records(core, core->policy, err);
+}
+
+static void on_advise(void *arg, struct stir_buf *out)
+{
+    const struct gw_filter_core *core = arg;
+    if (core->policy->service) {
+        gw_filter_lists_advise(out, core->policy->service->cps);
+    }
+}
+
+static void on_health(void *arg, struct gw_health *out)
+{
+    gw_filter_health(arg, out);
 }
 
 static void on_stop(void *arg)
@@ -165,29 +245,45 @@ static void free_core(struct gw_filter_core *core)
     if (core->join) {
         gw_join_free(core);
     }
+    gw_hold_free(core);
+    gw_expect_free(core->expect);
     if (core->sent_binds.buckets) {
         gw_sent_free_all(core);
     }
+    gw_repeat_file_close(core->repeats);
     cps_map_free(&core->lost_by_print);
+    cps_map_free(&core->lost_by_last);
     gw_policy_unref(core->policy);
-    gw_judge_close(&core->judge);
+    if (core->lines.by_sequence.buckets) {
+        gw_lines_end(core);
+    }
+    cps_map_free(&core->lines.by_sequence);
+    gw_message_log_close(&core->judged);
+    gw_message_log_close(&core->signed_);
+    gw_outcomes_free(core->outcomes);
+    OPENSSL_cleanse(&core->number_key, sizeof(core->number_key));
     free(core);
 }
 
-static void on_closed(uv_handle_t *handle)
+void gw_filter_let_go(struct gw_filter_core *core)
 {
-    struct gw_filter_core *core = handle->data;
-    if (--core->open_handles == 0) {
+    if (core->open_handles && --core->open_handles == 0) {
         gw_ops_free(&core->ops);
         free_core(core);
     }
 }
 
+static void on_closed(uv_handle_t *handle)
+{
+    gw_filter_let_go(handle->data);
+}
+
 static void close_handles(struct gw_filter_core *core)
 {
-    gw_judge_flush(&core->judge, &core->counters.judged_lost);
+    gw_outcomes_end(core->outcomes);
     core->ops.async.data = core;
-    core->open_handles = 3;
+    (void)gw_expect_begin_save(core);
+    core->open_handles = 3 + core->saving;
     gw_ops_close(&core->ops, on_closed);
     uv_close((uv_handle_t *)&core->timer, on_closed);
     uv_close((uv_handle_t *)&core->prepare, on_closed);
@@ -225,7 +321,6 @@ static void on_close(void *arg)
 
 static bool init_loop(struct gw_filter_core *core, uv_loop_t *loop)
 {
-    core->loop = loop;
     if (!gw_ops_init(&core->ops, loop, gw_item_op_done)) {
         return false;
     }
@@ -240,14 +335,23 @@ static bool init_loop(struct gw_filter_core *core, uv_loop_t *loop)
 /* What does not touch the loop. */
 static enum stir_code set_up(struct gw_filter_core *core, const struct gw_config *config, struct stir_error *err)
 {
-    enum stir_code code = gw_judge_init(&core->judge, err);
+    gw_message_log_init(&core->judged, "[log] judged");
+    gw_message_log_init(&core->signed_, "[log] signed");
+    core->outcomes = gw_outcomes_new(log_warning, core);
+    enum stir_code code = core->outcomes && cps_map_init(&core->lines.by_sequence)
+                              ? STIR_OK
+                              : stir_fail(err, STIR_E_NOMEM, "out of memory");
     if (code == STIR_OK) {
         code = gw_policy_new(&core->policy, config, NULL, &core->services, core->log, err);
     }
     if (code == STIR_OK) {
-        code = gw_judge_open(&core->judge, core->policy->judged, err);
+        code = gw_number_key_open(&core->number_key, core->policy->number_key_file, err);
     }
-    if (code == STIR_OK && !(gw_join_init(core) && gw_sent_init(core) && cps_map_init(&core->lost_by_print))) {
+    if (code == STIR_OK) {
+        code = open_records(core, core->policy, err);
+    }
+    if (code == STIR_OK && !(gw_join_init(core) && gw_hold_init(core) && gw_sent_init(core) &&
+                             cps_map_init(&core->lost_by_print) && cps_map_init(&core->lost_by_last))) {
         code = stir_fail(err, STIR_E_NOMEM, "out of memory");
     }
     return code;
@@ -262,6 +366,10 @@ enum stir_code gw_filter_make(struct gw_filter *out, const struct gw_config *con
     }
     core->log = log;
     enum stir_code code = set_up(core, config, err);
+    core->loop = loop;
+    if (code == STIR_OK) {
+        code = gw_repeat_open(core, config, err);
+    }
     if (code == STIR_OK && !init_loop(core, loop)) {
         code = stir_fail(err, STIR_E_NOMEM, "the loop takes no more handles");
     }
@@ -270,31 +378,21 @@ enum stir_code gw_filter_make(struct gw_filter *out, const struct gw_config *con
         return code;
     }
     core->ops.max = core->policy->operations_max;
+    gw_expect_open(core);
+    gw_config_warn(config, log_warning, core);
     *out = (struct gw_filter){.offer = on_offer,
                               .abandoned = on_abandoned,
+                              .exempt = on_exempt,
                               .answered = on_answered,
                               .ended = on_ended,
+                              .caught_up = on_caught_up,
                               .reload = on_reload,
+                              .reopen = on_reopen,
                               .metrics = on_metrics,
+                              .advise = on_advise,
+                              .health = on_health,
                               .stop = on_stop,
                               .close = on_close,
                               .arg = core};
     return STIR_OK;
-}
-
-enum stir_code gw_filter_check(const struct gw_config *config, struct stir_error *err)
-{
-    char none[] = "";
-    struct gw_service *services = NULL;
-    struct gw_policy *policy = NULL;
-    struct gw_config checked = *config; /* its texts stay the other's */
-    checked.spool_file = none;
-    if (checked.trust_replay == GW_REPLAY_SQLITE) {
-        checked.trust_replay = GW_REPLAY_MEMORY;
-        checked.trust_replay_file = none;
-    }
-    struct stir_log silence = {.fd = -1, .level = STIR_LOG_ERROR};
-    enum stir_code code = gw_policy_new(&policy, &checked, NULL, &services, &silence, err);
-    gw_policy_unref(policy);
-    return code;
 }

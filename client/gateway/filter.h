@@ -21,5 +21,7 @@
 enum stir_code gw_filter_make(struct gw_filter *out, const struct gw_config *config, uv_loop_t *loop,
                               const struct stir_log *log, struct stir_error *err) STIR_MUST_CHECK;
 
-/* Whether a filter could be made with this configuration: nothing is connected, no file is made. */
-enum stir_code gw_filter_check(const struct gw_config *config, struct stir_error *err) STIR_MUST_CHECK;
+/* Records every reason why a filter could not be made with this configuration or would not work as it is to: no file
+ * is made, and nothing is connected unless `online` is set: then the hosts of tenants' certificates and the CPS are
+ * asked. */
+void gw_filter_check(const struct gw_config *config, bool online, struct stir_faults *faults);

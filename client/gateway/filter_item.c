@@ -48,6 +48,36 @@ static struct gw_item_list *list_of(struct gw_item *item)
 
 /* ---- making ---- */
 
+bool gw_readings_new(struct gw_readings **out, struct smpp_readings *readings)
+{
+    *out = NULL;
+    if (readings->count == 0) {
+        return true;
+    }
+    struct gw_readings *made = calloc(1, sizeof(*made));
+    if (!made) {
+        return false;
+    }
+    made->made = *readings;
+    *readings = (struct smpp_readings){0};
+    for (size_t i = 0; i < made->made.count; i++) {
+        const struct stir_buf *body = &made->made.items[i].body;
+        made->list[i] = (struct cps_reading){.name = smpp_reading_name(made->made.items[i].reading),
+                                             .body = body->ptr ? body->ptr : "",
+                                             .body_len = body->len};
+    }
+    *out = made;
+    return true;
+}
+
+void gw_readings_free(struct gw_readings *readings)
+{
+    if (readings) {
+        smpp_readings_clear(&readings->made);
+        free(readings);
+    }
+}
+
 static size_t text_size(const struct gw_message *message, const struct gw_held *held)
 {
     size_t size = strlen(held->bind->system_id) + 1 + message->orig.len + 1;
@@ -70,6 +100,7 @@ static void take_message(struct gw_item *item, const struct gw_message *message,
 {
     item->from = held->from;
     item->others = message->others;
+    item->prompt = item->verify && smpp_pdu_is_ussd(&held->pdu) && !item->policy->verify.ussd_waits;
     item->whole = !gw_message_is_segment(message);
     item->segments = item->whole ? 1 : message->segment.place.total;
     item->system_id = add_text(item, held->bind->system_id);
@@ -83,6 +114,7 @@ static void take_message(struct gw_item *item, const struct gw_message *message,
 static void take_parts(struct gw_item *item, struct gw_part *parts)
 {
     item->parts = parts;
+    item->released = gw_parts_released(parts);
     item->arrived_ms = gw_now(item->core);
     for (; parts; parts = parts->next) {
         parts->item = item;
@@ -100,6 +132,8 @@ static void free_item(struct gw_item *item)
     gw_parts_free(item->parts);
     gw_policy_unref(item->policy);
     stir_buf_free(&item->body);
+    gw_readings_free(item->readings);
+    gw_line_drop(item->line);
     free(item->ops);
     free(item->dests);
     free(item->texts);
@@ -141,6 +175,8 @@ struct gw_op *gw_item_op(struct gw_item *item, size_t dest)
         .dest_count = 1,
         .body = item->body.ptr ? item->body.ptr : "",
         .body_len = item->body.len,
+        .readings = item->readings ? item->readings->list : NULL,
+        .reading_count = item->readings ? item->readings->made.count : 0,
     };
     return op;
 }
@@ -150,7 +186,8 @@ struct gw_op *gw_item_op(struct gw_item *item, size_t dest)
 static uint64_t patience(const struct gw_item *item)
 {
     const struct gw_policy *policy = item->policy;
-    uint64_t ms = item->verify ? (uint64_t)policy->verify.wait_ms + policy->verify.grace_ms : policy->sign.timeout_ms;
+    uint64_t wait_ms = item->prompt ? 0 : policy->verify.wait_ms;
+    uint64_t ms = item->verify ? wait_ms + policy->verify.grace_ms : policy->sign.timeout_ms;
     return item->core->stopping && ms > GW_STOP_MS ? GW_STOP_MS : ms;
 }
 
@@ -225,17 +262,23 @@ static const uint8_t *print_of(struct gw_item *item)
     return item->print;
 }
 
-static uint64_t print_hash(struct gw_item *item)
+static uint64_t hash_of(const uint8_t print[GW_PRINT])
 {
     uint64_t hash;
-    memcpy(&hash, print_of(item), sizeof(hash));
+    memcpy(&hash, print, sizeof(hash));
     return hash;
+}
+
+static uint64_t print_hash(struct gw_item *item)
+{
+    return hash_of(print_of(item));
 }
 
 /* A lost one that was taken out of its list. */
 static void drop(struct gw_item *item)
 {
     cps_map_remove(&item->core->lost_by_print, &item->node);
+    cps_map_remove(&item->core->lost_by_last, &item->last_node);
     item->state = GW_ITEM_DECIDED;
     gw_item_decided(item);
 }
@@ -249,6 +292,7 @@ void gw_item_forget(struct gw_item *item)
 void gw_item_lost(struct gw_item *item, struct gw_part *part)
 {
     struct gw_filter_core *core = item->core;
+    bool again = item->released && gw_sent_print(item->last_print, part->held, item->verify);
     part->held = NULL;
     if (item->state != GW_ITEM_OPEN || gw_parts_held(item->parts)) {
         return;
@@ -258,6 +302,9 @@ void gw_item_lost(struct gw_item *item, struct gw_part *part)
     item->due_ms = gw_now(core) + GW_REPEAT_MS;
     list_add(&core->lost, item);
     cps_map_put(&core->lost_by_print, &item->node, print_hash(item));
+    if (again) {
+        cps_map_put(&core->lost_by_last, &item->last_node, hash_of(item->last_print));
+    }
     if (core->lost.count > GW_REPEATS_MAX) {
         drop(list_pop(&core->lost));
     }
@@ -272,24 +319,59 @@ static struct gw_item *find_lost(struct gw_item *item)
     return (struct gw_item *)node;
 }
 
+/* A lost one is waited for again, with these parts. */
+static void reopen(struct gw_item *item, struct gw_part *parts)
+{
+    item->core->counters.repeats++;
+    list_remove(&item->core->lost, item);
+    cps_map_remove(&item->core->lost_by_print, &item->node);
+    cps_map_remove(&item->core->lost_by_last, &item->last_node);
+    item->state = GW_ITEM_OPEN;
+    take_parts(item, parts);
+    wait_for(item);
+    if (item->pending == 0) {
+        settle(item);
+    }
+}
+
 bool gw_item_is_repeat(struct gw_item *item)
 {
     struct gw_item *old = item->core->lost.count ? find_lost(item) : NULL;
     if (!old) {
         return false;
     }
-    item->core->counters.repeats++;
-    list_remove(&item->core->lost, old);
-    cps_map_remove(&item->core->lost_by_print, &old->node);
-    old->state = GW_ITEM_OPEN;
-    gw_parts_free(old->parts);
-    take_parts(old, item->parts);
-    item->parts = NULL;
-    free_item(item);
-    wait_for(old);
-    if (old->pending == 0) {
-        settle(old);
+    if (!old->verify && old->whole && gw_is_old(item->core, old->signed_ms, old->life_s)) {
+        item->core->counters.signed_again++;
+        gw_item_forget(old);
+        return false;
     }
+    struct gw_part *parts = item->parts;
+    item->parts = NULL;
+    gw_parts_free(old->parts);
+    free_item(item);
+    reopen(old, parts);
+    return true;
+}
+
+#define ITEM_OF_LAST(node) ((struct gw_item *)(void *)((char *)(node)-offsetof(struct gw_item, last_node)))
+
+bool gw_item_resume(struct gw_filter_core *core, struct gw_part *part)
+{
+    uint8_t print[GW_PRINT];
+    if (core->lost_by_last.count == 0 || !gw_sent_print(print, part->held, part->verify)) {
+        return false;
+    }
+    struct cps_map_node *node = cps_map_first(&core->lost_by_last, hash_of(print));
+    while (node && memcmp(ITEM_OF_LAST(node)->last_print, print, GW_PRINT) != 0) {
+        node = cps_map_next(node);
+    }
+    if (!node) {
+        return false;
+    }
+    struct gw_item *item = ITEM_OF_LAST(node);
+    struct gw_part *parts = item->parts;
+    *gw_parts_end(&parts) = part;
+    reopen(item, parts);
     return true;
 }
 

@@ -3,6 +3,7 @@
 #include "client/smpp/join.h"
 
 #include <openssl/sha.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +17,8 @@ struct gw_join_peer {
     enum gw_leg from;
     char system_id[GW_SYSTEM_ID_MAX + 1];
 };
+
+#define PEER_OF(joined) ((struct gw_join_peer *)(void *)((char *)(joined)-offsetof(struct gw_join_peer, peer)))
 
 bool gw_join_init(struct gw_filter_core *core)
 {
@@ -86,8 +89,10 @@ static void drop_all_idle(struct gw_filter_core *core)
 
 /* ---- segments ---- */
 
-/* Those that are held, in order: a copy of a segment behind it. */
-static struct gw_part *take_parts(struct smpp_joined *message)
+const char gw_join_contested[] = "another message with the same addresses, reference and number of segments is open";
+
+/* Those that are held, in order, a copy of a segment after it. They wait for no other segment any more. */
+static struct gw_part *take_parts(struct gw_filter_core *core, struct smpp_joined *message)
 {
     struct gw_part *parts = NULL, **end = &parts;
     for (unsigned number = 1; number <= smpp_joined_total(message); number++) {
@@ -97,19 +102,59 @@ static struct gw_part *take_parts(struct smpp_joined *message)
             end = gw_parts_end(end);
         }
     }
+    for (struct gw_part *part = parts; part; part = part->next) {
+        gw_hold_remove(core, part);
+        if (part->held) {
+            part->held->incomplete = false;
+        }
+    }
     return parts;
+}
+
+static bool has_released(const struct smpp_joined *kept)
+{
+    for (unsigned number = 1; kept && number <= smpp_joined_total(kept); number++) {
+        void *token = NULL;
+        if (smpp_joined_segment(kept, number, NULL, &token) && gw_parts_released(token)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A part of a message that is incomplete. Once one was forwarded the message cannot be held as a whole, so the others
+ * are not held either: only the last one is. */
+static void wait_for_rest(struct gw_filter_core *core, struct gw_part *part, const struct smpp_joined *kept)
+{
+    enum gw_hold_mode hold = core->policy->hold;
+    part->held->incomplete = true;
+    if (hold == GW_HOLD_NEVER || (hold == GW_HOLD_WINDOW && (has_released(kept) || !gw_hold_add(core, part)))) {
+        gw_hold_release(core, part);
+    }
+}
+
+static bool is_first(const struct smpp_joined *kept)
+{
+    unsigned there = 0;
+    for (unsigned number = 1; kept && number <= smpp_joined_total(kept); number++) {
+        there += smpp_joined_segment(kept, number, NULL, NULL);
+    }
+    return there == 1;
 }
 
 /* Those of one message, which is not joined: they are decided, the message is freed. */
 static void give_up(struct gw_filter_core *core, struct smpp_joined *message, enum gw_unsigned why, const char *reason)
 {
-    struct gw_part *parts = take_parts(message);
-    smpp_joined_free(message);
+    struct gw_part *parts = take_parts(core, message);
+    const struct gw_join_peer *peer = PEER_OF(smpp_joined_peer(message));
     if (parts && parts->verify) {
         gw_verify_give_up(core, parts, reason);
     } else if (parts) {
         gw_sign_give_up(core, parts, why);
+    } else if (core->policy->ways[peer->from].action == GW_SIGN) {
+        gw_sign_incomplete(core, peer->from, peer->system_id, smpp_joined_count(message), why);
     }
+    smpp_joined_free(message);
 }
 
 /* One destination, or what stands for several: a digest of them. */
@@ -128,12 +173,15 @@ static struct stir_view key_dest(const struct gw_message *message, uint8_t diges
 }
 
 /* The same segment came again: what is held of it stands beside the first, or in its place. */
-static void add_copy(void **held, struct gw_part *part)
+static void add_copy(struct gw_filter_core *core, const struct smpp_join_outcome *outcome, struct gw_part *part)
 {
-    struct gw_part *first = *held;
-    if (part) {
+    struct gw_part *first = *outcome->held;
+    wait_for_rest(core, part, outcome->kept);
+    if (part->released) { /* there may be any number of them */
+        gw_parts_free(part);
+    } else {
         *gw_parts_end(&first) = part;
-        *held = first;
+        *outcome->held = first;
     }
 }
 
@@ -151,23 +199,33 @@ struct gw_joined gw_join_add(struct gw_filter_core *core, const struct gw_held *
         .orig = stir_view(message->orig.text, message->orig.len),
         .dest = key_dest(message, digest),
         .place = message->segment.place,
-        .data_coding = held->pdu.data_coding,
     };
+    if (part && !smpp_join_knows(core->join, &key) && gw_item_resume(core, part)) {
+        drop_idle(core, peer);
+        out.result = GW_JOIN_RESUMED;
+        return out;
+    }
     struct smpp_join_outcome outcome = smpp_join_add(core->join, &key, &message->segment.part, part, gw_now(core));
     switch (outcome.result) {
     case SMPP_JOIN_COMPLETE:
         core->counters.joined++;
-        out = (struct gw_joined){GW_JOIN_COMPLETE, outcome.message, take_parts(outcome.message)};
+        out = (struct gw_joined){.result = GW_JOIN_COMPLETE,
+                                 .message = outcome.message,
+                                 .parts = take_parts(core, outcome.message)};
         break;
     case SMPP_JOIN_DUPLICATE:
         core->counters.duplicates++;
-        add_copy(outcome.held, part);
+        if (part) {
+            add_copy(core, &outcome, part);
+        }
         out.result = GW_JOIN_SEEN;
         break;
-    case SMPP_JOIN_RESET:
-        core->counters.join_given_up++;
-        give_up(core, outcome.message, GW_UNSIGNED_INCOMPLETE, "another message has taken its place");
-        out.result = GW_JOIN_KEPT;
+    case SMPP_JOIN_CONTESTED:
+        if (outcome.message) {
+            core->counters.join_contested += 2;
+            give_up(core, outcome.message, GW_UNSIGNED_CONTESTED, gw_join_contested);
+        }
+        out.result = GW_JOIN_CONTESTED;
         break;
     case SMPP_JOIN_OVER:
         core->counters.join_overflows++;
@@ -177,6 +235,10 @@ struct gw_joined gw_join_add(struct gw_filter_core *core, const struct gw_held *
         break;
     case SMPP_JOIN_HELD:
         out.result = GW_JOIN_KEPT;
+        out.first = is_first(outcome.kept);
+        if (part) {
+            wait_for_rest(core, part, outcome.kept);
+        }
         break;
     }
     drop_idle(core, peer);

@@ -49,6 +49,9 @@ static void on_received(void *arg, const struct cps_result *result)
     op->code = result->error.code;
     op->verdict = result->verdict;
     memcpy(op->authority, result->authority, sizeof(op->authority));
+    memcpy(op->ppt, result->ppt, sizeof(op->ppt));
+    memcpy(op->attest, result->attest, sizeof(op->attest));
+    memcpy(op->reading, result->reading, sizeof(op->reading));
     set_reason(op, result->error.text);
     report(op);
 }

@@ -39,6 +39,9 @@ struct gw_op {
     bool spooled; /* it waits in the spool, all of it or some */
     enum cps_verdict verdict;
     char authority[CPS_AUTHORITY_MAX]; /* what the certificate speaks for; "": none was found trustworthy */
+    char ppt[CPS_PPT_MAX];             /* the PASSporT's type; "": there is no PASSporT */
+    char attest[2];                    /* the attestation level of a "shaken" PASSporT, or "" */
+    char reading[CPS_READING_NAME];    /* the reading of the text that was signed; "": the text as decoded */
     char reason[GW_REASON_MAX];
 
     /* private */

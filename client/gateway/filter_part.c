@@ -17,9 +17,21 @@ void gw_parts_free(struct gw_part *parts)
 {
     while (parts) {
         struct gw_part *next = parts->next;
+        if (parts->slot) {
+            gw_repeat_release(parts->item->core, parts->slot);
+        }
+        free(parts->note);
         free(parts);
         parts = next;
     }
+}
+
+bool gw_parts_released(const struct gw_part *parts)
+{
+    while (parts && !parts->released) {
+        parts = parts->next;
+    }
+    return parts != NULL;
 }
 
 struct gw_part **gw_parts_end(struct gw_part **parts)

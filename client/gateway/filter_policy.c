@@ -2,6 +2,7 @@
 
 #include "client/gateway/fail.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -21,7 +22,9 @@ static void read_way(struct gw_direction *out, const struct gw_way *way)
                                                    [GW_ALPHABET_ASCII] = SMPP_ASCII,
                                                    [GW_ALPHABET_UTF8] = SMPP_UTF8};
     out->action = (enum gw_action)way->action;
-    out->settings = (struct smpp_text_settings){.data_coding_0 = alphabets[way->alphabet], .packed = way->packed};
+    out->settings = (struct smpp_text_settings){.data_coding_0 = alphabets[way->alphabet],
+                                                .data_coding_1 = alphabets[way->alphabet_1],
+                                                .packed = way->packed};
 }
 
 static void read_verdicts(enum gw_treatment out[STIR_VERDICT_COUNT], const char *list, enum gw_treatment treatment)
@@ -36,13 +39,17 @@ static void read_verdicts(enum gw_treatment out[STIR_VERDICT_COUNT], const char 
     }
 }
 
+/* Where segments are not held until the message is complete, they are only remembered. That costs no time, and a
+ * sidecar before us may hold the last one for [sign] timeout_ms. */
+enum { REMEMBERED = 5 };
+
 static void read_join(struct smpp_join_limits *out, const struct gw_config *config)
 {
     size_t messages = (size_t)config->join_messages, of_peer = (size_t)config->join_messages_per_peer;
     *out = (struct smpp_join_limits){
         .all = {messages, messages * UINT8_MAX, (size_t)config->join_bytes},
         .peer = {of_peer, of_peer * UINT8_MAX, (size_t)config->join_bytes_per_peer},
-        .timeout_ms = (uint64_t)config->join_timeout_ms,
+        .timeout_ms = (uint64_t)config->join_timeout_ms * (config->join_hold == GW_HOLD_ALWAYS ? 1 : REMEMBERED),
     };
 }
 
@@ -53,25 +60,53 @@ static void read_values(struct gw_policy *out, const struct gw_config *config)
     stir_conf_numbering(&config->numbering, &out->addressing.numbering);
     read_join(&out->join, config);
     out->strict = config->join_strict;
+    out->hold = (enum gw_hold_mode)config->join_hold;
     out->operations_max = (size_t)config->cps_max_in_flight;
+    out->repeat_max = (unsigned)config->repeat_max;
     out->sign.mode = (enum gw_sign_mode)config->sign_mode;
     out->sign.on_failure = (enum gw_forward)config->sign_on_failure;
     out->sign.outside = (enum gw_forward)config->sign_outside;
     out->sign.reject_status = config->status.sign_reject;
     out->sign.timeout_ms = (uint32_t)config->sign_timeout_ms;
     out->sign.ttl_s = (uint32_t)config->sign_ttl_s;
+    out->sign.ussd_waits = config->sign_ussd_waits;
+    out->sign.life_s = (uint32_t)config->sign_life_s;
+    out->sign.scheduled_life_s = (uint32_t)config->sign_scheduled_life_s;
+    out->sign.replace = (enum gw_replace)config->sign_replace;
     out->sign.find = config->keys_find;
     /* what is rejected is not to be vouched for later */
     bool spools = config->spool_file[0] && config->sign_on_failure == GW_FORWARD;
     out->sign.spooling = spools ? CPS_SPOOL_ON_FAILURE : CPS_SPOOL_NEVER;
     out->verify.wait_ms = (uint32_t)config->verify_wait_ms;
+    out->verify.ussd_waits = config->verify_ussd_waits;
     out->verify.grace_ms = (uint32_t)config->verify_grace_ms;
     out->verify.reject_status = config->status.verify_reject;
-    out->verify.verdict_tag = config->tag.verdict;
-    out->verify.signer_tag = config->tag.signer;
+    out->verify.replace = (enum gw_replace)config->verify_replace;
+    out->verify.tags[GW_TAG_VERDICT] = config->tag.verdict;
+    out->verify.tags[GW_TAG_SIGNER] = config->tag.signer;
     read_verdicts(out->verify.treatments, config->verify_deliver, GW_TREAT_DELIVER);
     read_verdicts(out->verify.treatments, config->verify_reject, GW_TREAT_REJECT);
+    out->verify.only_tags = true;
+    for (int i = 0; i < STIR_VERDICT_COUNT; i++) {
+        out->verify.only_tags &= out->verify.treatments[i] == GW_TREAT_TAG;
+    }
+    out->verify.adaptive = config->verify_adaptive == GW_ADAPTIVE_AUTO
+                               ? out->verify.treatments[STIR_NO_PASSPORT] != GW_TREAT_REJECT
+                               : config->verify_adaptive == GW_ADAPTIVE_YES;
     out->log_numbers = config->log_numbers;
+    out->log_exempt = config->log_exempt;
+    out->spool_max = (uint64_t)config->spool_messages;
+}
+
+/* The path of a file of our own: `name` in systemd's StateDirectory unless another one is configured. */
+static char *copy_state_file(const char *configured, const char *name)
+{
+    const char *state = getenv("STATE_DIRECTORY");
+    char *path = NULL;
+    if (configured[0] || !state || !state[0]) {
+        return strdup(configured);
+    }
+    return asprintf(&path, "%.*s/%s", (int)strcspn(state, ":"), state, name) < 0 ? NULL : path;
 }
 
 /* Quotes around it keep the spaces at its ends, which a configuration file does not. */
@@ -87,10 +122,14 @@ static enum stir_code copy_texts(struct gw_policy *out, const struct gw_config *
     bool domain = config->alphanumeric == GW_ALPHANUMERIC_DOMAIN;
     out->domain = strdup(domain ? config->alphanumeric_domain : "");
     out->judged = strdup(config->log_judged);
+    out->signed_ = strdup(config->log_signed);
+    out->number_key_file = copy_state_file(config->log_number_key_file, "number-key");
     out->verify.text_prefix = copy_prefix(config->verify_text_prefix);
+    out->verify.adaptive_file = copy_state_file(config->verify_adaptive_file, "senders");
     out->addressing.alphanumeric_domain = out->domain;
-    return out->domain && out->judged && out->verify.text_prefix ? STIR_OK
-                                                                 : stir_fail(err, STIR_E_NOMEM, "out of memory");
+    bool good = out->domain && out->judged && out->signed_ && out->number_key_file && out->verify.text_prefix &&
+                out->verify.adaptive_file;
+    return good ? STIR_OK : stir_fail(err, STIR_E_NOMEM, "out of memory");
 }
 
 static bool has_action(const struct gw_policy *policy, enum gw_action action)
@@ -102,6 +141,8 @@ static bool has_action(const struct gw_policy *policy, enum gw_action action)
 static enum stir_code check_needs(const struct gw_policy *policy, const struct gw_config *config,
                                   struct stir_error *err)
 {
+    const char *lists = config->trust_list_files[0] ? config->trust_list_files : config->trust_list_urls;
+    const char *roots = config->trust_roots[0] ? config->trust_roots : lists;
     const struct {
         enum gw_action action;
         const char *value;
@@ -111,9 +152,10 @@ static enum stir_code check_needs(const struct gw_policy *policy, const struct g
         {GW_SIGN, config->tenants_dir, "action = sign needs [tenants] dir"},
         {GW_SIGN, config->keys_find ? "found" : config->keys_recipients_dir,
          "action = sign needs [keys] recipients_dir, or find = yes"},
-        {GW_SIGN, config->keys_find ? config->trust_roots : "pinned", "[keys] find = yes needs [trust] roots"},
+        {GW_SIGN, config->keys_find ? roots : "pinned",
+         "[keys] find = yes needs [trust] roots, list_files or list_urls"},
         {GW_VERIFY, config->cps_url, "action = verify needs [cps] url"},
-        {GW_VERIFY, config->trust_roots, "action = verify needs [trust] roots"},
+        {GW_VERIFY, roots, "action = verify needs [trust] roots, list_files or list_urls"},
         {GW_VERIFY, config->keys_dir, "action = verify needs [keys] dir"},
     };
     for (size_t i = 0; i < sizeof(needs) / sizeof(needs[0]); i++) {
@@ -169,6 +211,9 @@ static enum stir_code set_up(struct gw_policy *policy, const struct gw_config *c
     /* with a url also where nothing is signed any more: for what waits in the spool */
     if (code == STIR_OK && config->cps_url[0]) {
         code = gw_service_open(&policy->service, config, before ? before->service : NULL, services, log, err);
+        if (code == STIR_OK && !before && config->trust_crl_urls[0]) {
+            gw_service_await_lists(policy->service);
+        }
     }
     return code;
 }
@@ -183,6 +228,7 @@ enum stir_code gw_policy_new(struct gw_policy **out, const struct gw_config *con
     policy->refs = 1;
     enum stir_code code = set_up(policy, config, before, services, log, err);
     if (code != STIR_OK) {
+        stir_conf_name_key(err, config, gw_config_table, gw_config_count);
         gw_policy_unref(policy);
         return code;
     }
@@ -206,7 +252,10 @@ void gw_policy_unref(struct gw_policy *policy)
     gw_recipients_free(policy->recipients);
     gw_recipients_free(policy->keys);
     free(policy->verify.text_prefix);
+    free(policy->verify.adaptive_file);
     free(policy->domain);
     free(policy->judged);
+    free(policy->signed_);
+    free(policy->number_key_file);
     free(policy);
 }

@@ -22,6 +22,12 @@ enum gw_treatment { /* of a judged message, by its verdict */
 /* "tag", "deliver", "reject". */
 const char *gw_treatment_name(enum gw_treatment treatment);
 
+enum gw_tag_kind { /* index of verify.tags */
+                   GW_TAG_VERDICT,
+                   GW_TAG_SIGNER,
+                   GW_TAGS,
+};
+
 struct gw_direction {
     enum gw_action action;
     struct smpp_text_settings settings;
@@ -32,8 +38,10 @@ struct gw_policy {
     struct gw_direction ways[GW_LEG_COUNT];
     struct smpp_addressing addressing;
     struct smpp_join_limits join;
+    enum gw_hold_mode hold;
     bool strict; /* segments wait until the whole message's PASSporT is published */
     size_t operations_max;
+    unsigned repeat_max; /* how often a message passes again after its connection was lost */
 
     struct gw_service *service;       /* NULL: nothing is signed or verified */
     struct cps_tenants *tenants;      /* NULL unless something is signed */
@@ -47,21 +55,32 @@ struct gw_policy {
         uint32_t reject_status;
         uint32_t timeout_ms;
         uint32_t ttl_s;
+        uint32_t life_s, scheduled_life_s;
+        bool ussd_waits;
+        enum gw_replace replace;
         enum cps_spooling spooling;
         bool find; /* keys of destinations that have none in recipients */
     } sign;
     struct {
         uint32_t wait_ms, grace_ms;
+        bool ussd_waits;
         enum gw_treatment treatments[STIR_VERDICT_COUNT];
         uint32_t reject_status;
-        uint16_t verdict_tag;
-        uint16_t signer_tag;
-        char *text_prefix; /* "": none */
+        enum gw_replace replace;
+        uint16_t tags[GW_TAGS]; /* of the TLVs that are ours: whatever else has them is removed */
+        bool only_tags;         /* no verdict is delivered without a tag or rejected, so no message may be refused */
+        char *text_prefix;      /* "": none */
+        bool adaptive;
+        char *adaptive_file; /* "": none */
     } verify;
 
-    char *domain;     /* of alphanumeric senders; "": they are not signed */
-    char *judged;     /* where the record of judged messages goes; "": nowhere */
-    bool log_numbers; /* in clear */
+    char *domain;          /* of alphanumeric senders; "": they are not signed */
+    uint64_t spool_max;    /* PASSporTs that may wait in the spool */
+    char *judged;          /* where the record of judged messages goes; "": nowhere */
+    char *signed_;         /* where that of signed ones goes */
+    char *number_key_file; /* of the hashes that stand for numbers there; "": none */
+    bool log_numbers;      /* in clear */
+    bool log_exempt;       /* what is neither judged nor signed has a line in the record, too */
 };
 
 /* before: the policy in use, or NULL; services: the list of those in use. STIR_E_CONFIG, STIR_E_IO name the key or the

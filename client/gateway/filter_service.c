@@ -2,6 +2,7 @@
 
 #include "client/gateway/fail.h"
 #include "common/buf.h"
+#include "common/cert.h"
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
@@ -20,6 +21,9 @@
 struct options {
     struct cps_options cps;
     const char *crls[LIST_MAX];
+    const char *crl_urls[LIST_MAX];
+    const char *root_files[LIST_MAX];
+    const char *root_urls[LIST_MAX];
     uint16_t ports[LIST_MAX];
     char *texts; /* of the lists */
 };
@@ -40,6 +44,27 @@ static enum stir_code add_crl(struct options *out, const char *item, size_t i)
 {
     (void)i;
     out->crls[out->cps.crl_file_count++] = item;
+    return STIR_OK;
+}
+
+static enum stir_code add_crl_url(struct options *out, const char *item, size_t i)
+{
+    (void)i;
+    out->crl_urls[out->cps.crl_url_count++] = item;
+    return STIR_OK;
+}
+
+static enum stir_code add_root_file(struct options *out, const char *item, size_t i)
+{
+    (void)i;
+    out->root_files[out->cps.list_file_count++] = item;
+    return STIR_OK;
+}
+
+static enum stir_code add_root_url(struct options *out, const char *item, size_t i)
+{
+    (void)i;
+    out->root_urls[out->cps.list_url_count++] = item;
     return STIR_OK;
 }
 
@@ -76,16 +101,30 @@ static enum stir_code read_list(struct options *out, char **texts, const char *l
 static enum stir_code read_lists(struct options *out, const struct gw_config *config, struct stir_error *err)
 {
     /* an item and its NUL take no more room than it took in its list with what stands between */
-    out->texts = malloc(strlen(config->trust_crl) + strlen(config->trust_x5u_ports) + 4);
+    out->texts =
+        malloc(strlen(config->trust_crl_files) + strlen(config->trust_crl_urls) + strlen(config->trust_list_files) +
+               strlen(config->trust_list_urls) + strlen(config->trust_x5u_ports) + 10);
     if (!out->texts) {
         return stir_fail(err, STIR_E_NOMEM, "out of memory");
     }
     char *texts = out->texts;
-    enum stir_code code = read_list(out, &texts, config->trust_crl, "crl", add_crl, err);
+    enum stir_code code = read_list(out, &texts, config->trust_crl_files, "crl_files", add_crl, err);
+    if (code == STIR_OK) {
+        code = read_list(out, &texts, config->trust_crl_urls, "crl_urls", add_crl_url, err);
+    }
+    if (code == STIR_OK) {
+        code = read_list(out, &texts, config->trust_list_files, "list_files", add_root_file, err);
+    }
+    if (code == STIR_OK) {
+        code = read_list(out, &texts, config->trust_list_urls, "list_urls", add_root_url, err);
+    }
     if (code == STIR_OK) {
         code = read_list(out, &texts, config->trust_x5u_ports, "x5u_ports", add_port, err);
     }
+    out->cps.list_files = out->cps.list_file_count ? out->root_files : NULL;
+    out->cps.list_urls = out->cps.list_url_count ? out->root_urls : NULL;
     out->cps.crl_files = out->cps.crl_file_count ? out->crls : NULL;
+    out->cps.crl_urls = out->cps.crl_url_count ? out->crl_urls : NULL;
     out->cps.x5u_ports = out->cps.x5u_port_count ? out->ports : NULL;
     return code;
 }
@@ -116,15 +155,23 @@ static void set_options(struct cps_options *out, const struct gw_config *config)
         .max_in_flight = bounded(config->cps_max_in_flight < 900000 ? config->cps_max_in_flight + OWN_OPERATIONS
                                                                     : config->cps_max_in_flight),
         .trust_file = text_or_null(config->trust_roots),
-        .crl_issuer_file = text_or_null(config->trust_crl_issuer),
-        .crl_required = config->trust_crl_required,
+        .list_signer_roots_file = text_or_null(config->trust_list_signer_roots),
+        .list_state_dir = text_or_null(config->trust_list_state_dir),
+        .list_refresh_s = bounded(config->trust_list_refresh_s),
+        .list_grace_s = config->trust_list_grace_s ? config->trust_list_grace_s : -1,
+        .crl_refresh_s = bounded(config->trust_crl_refresh_s),
+        .crl_ca_file = text_or_null(config->trust_crl_ca_file),
+        .crl_issuer_file = text_or_null(config->trust_crl_issuer_file),
+        .crl_signer_roots_file = text_or_null(config->trust_crl_signer_roots),
+        .crl_policy = (enum cps_crl_policy)config->trust_crl_policy,
         .x5u_dir = text_or_null(config->trust_x5u_dir),
-        .x5u_ca_file = text_or_null(config->trust_x5u_ca),
+        .x5u_ca_file = text_or_null(config->trust_x5u_ca_file),
         .x5u_allow_private = config->trust_x5u_allow_private,
         .max_age_s = config->trust_max_age_s,
         .clock_skew_s = config->trust_clock_skew_s ? config->trust_clock_skew_s : -1,
         .allow_spc = config->trust_allow_spc,
-        .require_msgi = config->trust_require_msgi,
+        .accept_types = text_or_null(config->trust_accept_types),
+        .msgi_optional = config->trust_msgi_optional,
         .replay = replays[config->trust_replay],
         .replay_file = text_or_null(config->trust_replay_file),
         .replay_max = bounded(config->trust_replay_max),
@@ -166,12 +213,15 @@ static bool digest_numbers(EVP_MD_CTX *ctx, const struct cps_options *options)
         options->request_timeout_ms,
         options->max_connections,
         options->max_in_flight,
-        options->crl_required,
+        options->list_refresh_s,
+        options->list_grace_s,
+        options->crl_policy,
+        options->crl_refresh_s,
         options->x5u_allow_private,
         options->max_age_s,
         options->clock_skew_s,
         options->allow_spc,
-        options->require_msgi,
+        options->msgi_optional,
         options->replay,
         options->replay_max,
         options->tn_max_digits,
@@ -188,13 +238,23 @@ static bool digest_numbers(EVP_MD_CTX *ctx, const struct cps_options *options)
 static enum stir_code digest_all(uint8_t out[32], const struct gw_config *config, const struct options *options,
                                  struct stir_error *err)
 {
-    const char *const texts[] = {config->cps_url,      config->trust_x5u_dir,     config->trust_x5u_ports,
-                                 config->trust_crl,    config->trust_replay_file, config->spool_file,
-                                 config->cps_auth_x5u, config->cps_auth_spc,      config->cps_auth_audience};
-    const char *const files[] = {
-        config->cps_ca,           config->cps_certificate, config->cps_private_key,      config->trust_roots,
-        config->trust_crl_issuer, config->trust_x5u_ca,    config->cps_auth_certificate, config->cps_auth_private_key,
-        config->numbers_table};
+    const char *const texts[] = {config->cps_url,           config->trust_x5u_dir,       config->trust_x5u_ports,
+                                 config->trust_crl_files,   config->trust_crl_urls,      config->trust_replay_file,
+                                 config->spool_file,        config->cps_auth_x5u,        config->cps_auth_spc,
+                                 config->cps_auth_audience, config->trust_accept_types,  config->trust_list_files,
+                                 config->trust_list_urls,   config->trust_list_state_dir};
+    const char *const files[] = {config->cps_ca,
+                                 config->cps_certificate,
+                                 config->cps_private_key,
+                                 config->trust_roots,
+                                 config->trust_list_signer_roots,
+                                 config->trust_crl_issuer_file,
+                                 config->trust_crl_signer_roots,
+                                 config->trust_crl_ca_file,
+                                 config->trust_x5u_ca_file,
+                                 config->cps_auth_certificate,
+                                 config->cps_auth_private_key,
+                                 config->numbers_table};
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
     bool good = ctx && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1 && digest_numbers(ctx, &options->cps);
     for (size_t i = 0; good && i < sizeof(texts) / sizeof(texts[0]); i++) {
@@ -233,8 +293,24 @@ static void write_log(void *arg, enum cps_log_level level, const char *line)
     }
     struct stir_log log = {.fd = service->log.fd,
                            .level = (enum stir_log_level)atomic_load(&service->log_level),
-                           .format = service->log.format};
+                           .format = service->log.format,
+                           .writer = service->log.writer};
     stir_log_plain(&log, (enum stir_log_level)level, "cps: %s", line);
+}
+
+/* When a certificate chain is no longer valid, seconds since the epoch; 0: no chain. */
+static int64_t end_of(const char *path)
+{
+    struct stir_buf text = {.limit = STIR_CHAIN_FILE_OCTETS};
+    struct stir_chain *chain = NULL;
+    int64_t end = 0;
+    if (path[0] && stir_read_file(&text, path, STIR_CHAIN_FILE_OCTETS, NULL) == STIR_OK &&
+        stir_chain_parse(&chain, text.ptr ? text.ptr : "", text.len, NULL) == STIR_OK) {
+        end = chain->not_after;
+    }
+    stir_chain_unref(chain);
+    stir_buf_free(&text);
+    return end;
 }
 
 static enum stir_code open_handle(struct gw_service **out, struct options *options, const struct gw_config *config,
@@ -248,11 +324,13 @@ static enum stir_code open_handle(struct gw_service **out, struct options *optio
     service->refs = 1;
     service->replay = (enum gw_replay)config->trust_replay;
     service->has_spool = config->spool_file[0] != '\0';
+    service->credential_end = end_of(config->cps_auth_certificate);
     service->log = *log;
     service->log.format = (enum stir_log_format)config->log_format;
     atomic_init(&service->log_level, config->log_level);
     options->cps.log = write_log;
     options->cps.log_arg = service;
+    options->cps.crls_from = before ? before->cps : NULL;
     if (before && before->cps && before->replay == GW_REPLAY_MEMORY && service->replay == GW_REPLAY_MEMORY) {
         options->cps.replay_from = before->cps;
     }
@@ -308,6 +386,13 @@ enum stir_code gw_service_open(struct gw_service **out, const struct gw_config *
         *out = service;
     }
     return code;
+}
+
+void gw_service_await_lists(struct gw_service *service)
+{
+    if (service->cps) {
+        (void)!cps_crls_refresh(service->cps, NULL); /* which logs what failed */
+    }
 }
 
 struct gw_service *gw_service_ref(struct gw_service *service)

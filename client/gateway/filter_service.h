@@ -17,6 +17,10 @@ struct gw_service {
     uint8_t digest[32]; /* of the options and the files that they name */
     enum gw_replay replay;
     bool has_spool;
+    int64_t credential_end;    /* of [cps] auth_certificate, seconds since the epoch; 0: none */
+    atomic_bool health_asking; /* the CPS was asked how it is, and has not answered */
+    atomic_llong health_asked_s;
+    atomic_int health_code;  /* enum cps_code of its last answer */
     atomic_llong log_second; /* of its last lines; */
     atomic_uint log_lines;   /* so many were there in it */
     struct stir_log log;     /* where libcps writes, ... */
@@ -28,6 +32,10 @@ struct gw_service {
 enum stir_code gw_service_open(struct gw_service **out, const struct gw_config *config, struct gw_service *before,
                                struct gw_service **all, const struct stir_log *log,
                                struct stir_error *err) STIR_MUST_CHECK;
+/* Waits until revocation lists were fetched once, or could not be (30 s at most for each): at start, so that the first
+ * messages are not judged without them. Not on a loop that serves. */
+void gw_service_await_lists(struct gw_service *service);
+
 struct gw_service *gw_service_ref(struct gw_service *service);
 void gw_service_unref(struct gw_service *service);
 

@@ -1,8 +1,15 @@
 #include "client/gateway/gateway_internal.h"
 
+#include "common/log_writer.h"
+#include "common/notify.h"
+
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <unistd.h>
+
+#define LOG_RING ((size_t)1 << 20) /* octets of log lines that wait to be written */
+#define LOG_FLUSH_S 5              /* at the end */
 
 enum {
     TICK_MS = 100,
@@ -40,7 +47,10 @@ static void use_settings(struct gw_gateway *gateway)
         config->enquire_link_s ? (unsigned)((config->enquire_link_s + config->answer_s) * 1000) : 0;
     gateway->log = (struct stir_log){.fd = 2,
                                      .level = (enum stir_log_level)config->log_level,
-                                     .format = (enum stir_log_format)config->log_format};
+                                     .format = (enum stir_log_format)config->log_format,
+                                     .writer = gateway->log.writer,
+                                     .alike_per_s = (unsigned)config->log_alike_per_s};
+    stir_log_writer_form(gateway->log.writer, &gateway->log);
 }
 
 static enum stir_code check_filter(const struct gw_config *config, bool there, struct stir_error *err)
@@ -70,10 +80,20 @@ static enum stir_code load_again(struct gw_gateway *gateway, struct gw_setup **o
     if (code == STIR_OK) {
         code = check_filter(&(*out)->config, gateway->has_filter, err);
     }
+    code = code == STIR_OK ? stir_log_writer_open(gateway->log.writer, (*out)->config.log_file, err) : code;
     if (code == STIR_OK && gateway->filter.reload) {
         code = gateway->filter.reload(gateway->filter.arg, &(*out)->config, err);
     }
     return code;
+}
+
+/* Keeps the old configuration, and says so to the log and to systemd. */
+static void reload_failed(struct gw_gateway *gateway, const struct stir_error *err)
+{
+    (void)!stir_log_writer_open(gateway->log.writer, gateway->setup->config.log_file, NULL);
+    stir_reloads_note(&gateway->reloads, false);
+    stir_log_plain(&gateway->log, STIR_LOG_ERROR, "reload: nothing is changed: %s", err->text);
+    (void)stir_notify("READY=1\nSTATUS=The last reload failed: nothing was changed");
 }
 
 /* Binds stay: what is new counts for what comes next. */
@@ -86,15 +106,43 @@ static void on_hangup(uv_signal_t *handle, int signum)
     if (gateway->stopping) {
         return;
     }
+    (void)stir_notify_reloading();
     if (load_again(gateway, &setup, &err) != STIR_OK) {
-        stir_log_plain(&gateway->log, STIR_LOG_ERROR, "reload: nothing is changed: %s", err.text);
+        reload_failed(gateway, &err);
         gw_setup_free(setup);
         return;
     }
     gw_setup_free(gateway->setup);
     gateway->setup = setup;
     use_settings(gateway);
+    stir_reloads_note(&gateway->reloads, true);
     stir_log_plain(&gateway->log, STIR_LOG_NOTICE, "reload: configuration and certificates are in use");
+    (void)stir_notify("READY=1\nSTATUS=Reloaded");
+}
+
+static enum stir_code open_logs_again(struct gw_gateway *gateway, struct stir_error *err)
+{
+    enum stir_code code = stir_log_writer_open(gateway->log.writer, gateway->setup->config.log_file, err);
+    return code == STIR_OK && gateway->filter.reopen ? gateway->filter.reopen(gateway->filter.arg, err) : code;
+}
+
+static void on_usr1(uv_signal_t *handle, int signum)
+{
+    struct gw_gateway *gateway = handle->data;
+    struct stir_error err = {0};
+    (void)signum;
+    if (open_logs_again(gateway, &err) == STIR_OK) {
+        stir_log_plain(&gateway->log, STIR_LOG_NOTICE, "logs: opened again after SIGUSR1");
+    } else {
+        stir_log_plain(&gateway->log, STIR_LOG_ERROR, "logs: the file before stays in use: %s", err.text);
+    }
+}
+
+static void on_usr2(uv_signal_t *handle, int signum)
+{
+    struct gw_gateway *gateway = handle->data;
+    (void)signum;
+    stir_log_plain(&gateway->log, STIR_LOG_NOTICE, "SIGUSR2 is ignored: SIGHUP reloads, SIGUSR1 opens logs again");
 }
 
 /* ---- the end ---- */
@@ -110,6 +158,10 @@ static void close_all(struct gw_gateway *gateway)
     gateway->admin = NULL;
     gw_flow_close(&gateway->flow);
     uv_close((uv_handle_t *)&gateway->tick, NULL);
+    uv_close((uv_handle_t *)&gateway->watchdog, NULL);
+    uv_close((uv_handle_t *)&gateway->hangup, NULL);
+    uv_close((uv_handle_t *)&gateway->usr1, NULL);
+    uv_close((uv_handle_t *)&gateway->usr2, NULL);
 }
 
 static void check_end(struct gw_gateway *gateway)
@@ -131,13 +183,13 @@ static void close_entrances(struct gw_gateway *gateway)
     }
     uv_close((uv_handle_t *)&gateway->term, NULL); /* a second one ends it on the spot */
     uv_close((uv_handle_t *)&gateway->interrupt, NULL);
-    uv_close((uv_handle_t *)&gateway->hangup, NULL);
 }
 
 static void on_stop(uv_signal_t *handle, int signum)
 {
     struct gw_gateway *gateway = handle->data;
     uint64_t limit = (uint64_t)gateway->setup->config.drain_s * 1000;
+    (void)stir_notify("STOPPING=1\nSTATUS=Finishing the messages that are under way");
     stir_log_plain(&gateway->log, STIR_LOG_NOTICE, "stopping: %s, %zu connections, %zu messages are held",
                    signum == SIGTERM ? "SIGTERM" : "SIGINT", gateway->conn_count, gateway->pool.held);
     gateway->stopping = true;
@@ -161,6 +213,7 @@ static void on_tick(uv_timer_t *handle)
         struct gw_listener *listener = &gateway->listeners[i];
         listener->waiting = listener->waiting && !gw_conn_accept(gateway, (uv_stream_t *)&listener->tcp);
     }
+    gw_handshakes_tick(gateway);
     for (struct gw_conn *conn = gateway->first, *next; conn; conn = next) {
         next = conn->next;
         gw_conn_tick(conn);
@@ -170,6 +223,13 @@ static void on_tick(uv_timer_t *handle)
             gw_conn_abort(conn);
         }
     }
+}
+
+/* systemd kills a process that sends no WATCHDOG=1 for the time of WatchdogSec=. */
+static void on_watchdog(uv_timer_t *handle)
+{
+    (void)handle;
+    (void)stir_notify("WATCHDOG=1");
 }
 
 /* ---- the beginning ---- */
@@ -184,22 +244,18 @@ static void on_connection(uv_stream_t *stream, int status)
     }
 }
 
-static enum stir_code listen_on(struct gw_gateway *gateway, const char *text, struct stir_error *err)
+static enum stir_code listen_on_one(struct gw_gateway *gateway, const struct sockaddr_storage *address, bool only,
+                                    const char *text, struct stir_error *err)
 {
-    struct sockaddr_storage address = {0};
     struct gw_listener *listener = &gateway->listeners[gateway->listener_count];
     if (gateway->listener_count == GW_LISTENERS_MAX) {
         return stir_fail(err, STIR_E_CONFIG, "[listen] address: more than %d", GW_LISTENERS_MAX);
-    }
-    enum stir_code code = gw_endpoint_address(&address, "[listen] address", text, err);
-    if (code != STIR_OK) {
-        return code;
     }
     listener->gateway = gateway;
     (void)uv_tcp_init(&gateway->loop, &listener->tcp);
     listener->tcp.data = listener;
     gateway->listener_count++;
-    int status = uv_tcp_bind(&listener->tcp, (const struct sockaddr *)&address, 0);
+    int status = uv_tcp_bind(&listener->tcp, (const struct sockaddr *)address, only ? UV_TCP_IPV6ONLY : 0);
     if (status == 0) {
         status = uv_listen((uv_stream_t *)&listener->tcp, BACKLOG, on_connection);
     }
@@ -211,6 +267,18 @@ static enum stir_code listen_on(struct gw_gateway *gateway, const char *text, st
     stir_log_plain(&gateway->log, STIR_LOG_NOTICE, "listening on smpp%s://%s", gateway->setup->server_tls ? "s" : "",
                    where);
     return STIR_OK;
+}
+
+/* All addresses of an item of the configuration. */
+static enum stir_code listen_on(struct gw_gateway *gateway, const char *text, struct stir_error *err)
+{
+    struct stir_listen_addresses found;
+    enum stir_code code = gw_listen_find(&found, "[listen] address", text, err);
+    for (size_t i = 0; code == STIR_OK && i < found.count; i++) {
+        const struct sockaddr_storage *address = &found.at[i].address;
+        code = listen_on_one(gateway, address, found.any && address->ss_family == AF_INET6, text, err);
+    }
+    return code;
 }
 
 static enum stir_code listen_all(struct gw_gateway *gateway, struct stir_error *err)
@@ -246,12 +314,22 @@ static void watch_signals(struct gw_gateway *gateway)
     (void)uv_signal_init(&gateway->loop, &gateway->term);
     (void)uv_signal_init(&gateway->loop, &gateway->interrupt);
     (void)uv_signal_init(&gateway->loop, &gateway->hangup);
+    (void)uv_signal_init(&gateway->loop, &gateway->usr1);
+    (void)uv_signal_init(&gateway->loop, &gateway->usr2);
     (void)uv_timer_init(&gateway->loop, &gateway->tick);
     gateway->term.data = gateway->interrupt.data = gateway->hangup.data = gateway->tick.data = gateway;
+    gateway->usr1.data = gateway->usr2.data = gateway;
     (void)uv_signal_start(&gateway->term, on_stop, SIGTERM);
     (void)uv_signal_start(&gateway->interrupt, on_stop, SIGINT);
     (void)uv_signal_start(&gateway->hangup, on_hangup, SIGHUP);
+    (void)uv_signal_start(&gateway->usr1, on_usr1, SIGUSR1);
+    (void)uv_signal_start(&gateway->usr2, on_usr2, SIGUSR2);
     (void)uv_timer_start(&gateway->tick, on_tick, TICK_MS, TICK_MS);
+    uint64_t watchdog_ms = stir_notify_watchdog_ms();
+    (void)uv_timer_init(&gateway->loop, &gateway->watchdog);
+    if (watchdog_ms) {
+        (void)uv_timer_start(&gateway->watchdog, on_watchdog, watchdog_ms, watchdog_ms);
+    }
 }
 
 static bool take_turn(void *arg)
@@ -269,11 +347,11 @@ static enum stir_code start(struct gw_gateway *gateway, gw_filter_maker *make, s
         code = check_filter(config, make != NULL, err);
     }
     if (code == STIR_OK && make) {
-        code = make(&gateway->filter, config, &gateway->loop, &gateway->log, err);
+        code = stir_conf_fault(err, make(&gateway->filter, config, &gateway->loop, &gateway->log, err));
         gateway->has_filter = code == STIR_OK;
     }
-    if (code == STIR_OK && config->admin_address[0]) {
-        code = gw_admin_open(&gateway->admin, gateway, config->admin_address, err);
+    if (code == STIR_OK && config->admin_listen[0]) {
+        code = gw_admin_open(&gateway->admin, gateway, config->admin_listen, err);
     }
     return code == STIR_OK ? listen_all(gateway, err) : code;
 }
@@ -282,21 +360,29 @@ enum stir_code gw_gateway_run(struct gw_config *config, const char *path, const 
                               gw_filter_maker *make, struct stir_error *err)
 {
     struct gw_gateway *gateway = calloc(1, sizeof(*gateway));
-    if (!gateway || uv_loop_init(&gateway->loop) < 0) {
+    if (gateway) {
+        gateway->log.writer = stir_log_writer_new(
+            &(struct stir_log_writer_config){.fd = STDERR_FILENO, .capacity = LOG_RING, .flush_s = LOG_FLUSH_S});
+    }
+    if (!gateway || !gateway->log.writer || uv_loop_init(&gateway->loop) < 0) {
+        stir_log_writer_free(gateway ? gateway->log.writer : NULL);
         free(gateway);
         gw_config_clear(config);
         return stir_fail(err, STIR_E_NOMEM, "gateway");
     }
     gateway->path = path;
+    stir_reloads_begin(&gateway->reloads);
     gateway->overrides = overrides;
     enum stir_code code = gw_setup_new(&gateway->setup, config, err);
     if (code == STIR_OK) {
         use_settings(gateway);
         raise_file_limit(gateway);
         watch_signals(gateway);
-        code = start(gateway, make, err);
+        code = stir_conf_fault(err, stir_log_writer_open(gateway->log.writer, gateway->setup->config.log_file, err));
+        code = code == STIR_OK ? start(gateway, make, err) : code;
         if (code == STIR_OK) {
             stir_log_plain(&gateway->log, STIR_LOG_NOTICE, "ready: peer %s", gateway->setup->config.peer_address);
+            (void)stir_notify("READY=1\nSTATUS=Serving");
         } else {
             close_entrances(gateway);
             close_all(gateway);
@@ -308,15 +394,17 @@ enum stir_code gw_gateway_run(struct gw_config *config, const char *path, const 
         stir_log_plain(&gateway->log, STIR_LOG_NOTICE, "stopped");
     }
     gw_tally_clear(&gateway->tally);
+    gw_tally_clear(&gateway->handshakes.by_network);
     gw_setup_free(gateway->setup);
+    stir_log_writer_free(gateway->log.writer);
     free(gateway);
     return code;
 }
 
-enum stir_code gw_gateway_check(struct gw_config *config, struct stir_error *err)
+void gw_gateway_check(struct gw_config *config, struct stir_faults *faults)
 {
     struct gw_setup *setup = NULL;
-    enum stir_code code = gw_setup_new(&setup, config, err);
+    struct stir_error err = {0};
+    stir_faults_take(faults, gw_setup_new(&setup, config, &err), &err);
     gw_setup_free(setup);
-    return code;
 }

@@ -22,5 +22,5 @@ typedef enum stir_code gw_filter_maker(struct gw_filter *out, const struct gw_co
 enum stir_code gw_gateway_run(struct gw_config *config, const char *path, const struct stir_conf_overrides *overrides,
                               gw_filter_maker *make, struct stir_error *err) STIR_MUST_CHECK;
 
-/* What is checked without running: addresses, networks, certificates. config is taken over. */
-enum stir_code gw_gateway_check(struct gw_config *config, struct stir_error *err) STIR_MUST_CHECK;
+/* Checks what can be checked without running: addresses, networks, certificates. config is taken over. */
+void gw_gateway_check(struct gw_config *config, struct stir_faults *faults);

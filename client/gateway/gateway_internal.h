@@ -5,8 +5,11 @@
 #include "client/gateway/conn.h"
 #include "client/gateway/endpoint.h"
 #include "client/gateway/gateway.h"
+#include "client/gateway/handshakes.h"
+#include "client/gateway/health.h"
 #include "client/gateway/relay.h"
 #include "client/gateway/tls.h"
+#include "common/process_metrics.h"
 
 enum {
     GW_LISTENERS_MAX = 16,
@@ -34,8 +37,9 @@ struct gw_gateway {
     const char *path;
     const struct stir_conf_overrides *overrides;
     uv_loop_t loop;
-    uv_signal_t term, interrupt, hangup;
+    uv_signal_t term, interrupt, hangup, usr1, usr2;
     uv_timer_t tick;
+    uv_timer_t watchdog; /* tells systemd that the loop goes round */
     struct gw_listener listeners[GW_LISTENERS_MAX];
     size_t listener_count;
     struct gw_flow flow;
@@ -43,6 +47,7 @@ struct gw_gateway {
     struct gw_pool pool;
     struct gw_counters counters;
     struct gw_tally tally;
+    struct gw_handshakes handshakes;
     struct gw_filter filter;
     bool has_filter;
     struct gw_admin *admin;
@@ -51,6 +56,8 @@ struct gw_gateway {
     size_t conn_count;
     uint64_t conn_total;    /* since start */
     uint64_t refused_total; /* connections, by address or number */
+    struct gw_peer_health peer_health;
+    struct stir_reloads reloads;
     bool stopping, ending;
     uint64_t stop_at_ms;
 };

@@ -27,6 +27,7 @@ static inline enum gw_leg gw_other(enum gw_leg leg)
 enum {
     GW_SYSTEM_ID_MAX = 63, /* the specification has 15; a bind with more than this is refused */
     GW_ADDRESS_MAX = 63,
+    GW_MESSAGE_ID_MAX = 64, /* of an answer, as the specification has it */
 };
 
 /* Who is bound. */
@@ -43,11 +44,14 @@ struct gw_held {
     const struct gw_bind *bind; /* from the ESME nothing is offered before the peer has accepted the bind */
     struct smpp_pdu pdu;        /* views into octets that belong to the held message; an address, text, TLV may be
                                  * looked at as long as it is held */
-    enum smpp_fault fault;      /* not SMPP_OK: the PDU cannot be read (what it lacks is in flaw), only pdu.octets and
-                                 * pdu.header are set. It may be passed on as it is, or answered
-                                 * smpp_status_of(fault, flaw.field) */
+    enum smpp_fault fault;      /* not SMPP_OK: a mandatory field of the PDU cannot be read (flaw says which one), and
+                                 * only the fields before it are set in pdu. It may be passed on as it is, or answered
+                                 * smpp_status_of(fault, flaw.field). A PDU that is damaged only after its mandatory
+                                 * fields has no fault, but a pdu.tail */
     struct smpp_flaw flaw;
     uint64_t arrived_ms; /* uv_now() */
+    bool incomplete;     /* the filter's to set within offer() and to clear: a segment that waits for the rest of its
+                          * message. Later messages are forwarded before it. */
     void *own;           /* the filter's */
 };
 
@@ -57,7 +61,7 @@ struct gw_held {
  *
  * Messages of one direction of a connection with the same source and destination go on in the order in which they came
  * (submit_multi: with those to any of its destinations): one that is passed while an earlier one is undecided waits for
- * it in the relay. An answer waits for nothing.
+ * it in the relay, unless the earlier one is `incomplete`. An answer waits for nothing.
  */
 
 /* It goes on, octet for octet. */
@@ -76,35 +80,76 @@ void gw_held_answer(struct gw_held *held, uint32_t status);
  * order: the segments of a message that did not come in theirs. All are undecided. */
 void gw_held_reorder(struct gw_held *const *items, size_t count);
 
+/* What the filter is asked about without holding it: it carries no text that could be signed or verified. */
+enum gw_exempt {
+    GW_EXEMPT_RECEIPT,   /* a delivery receipt or an intermediate notification of the SMSC's */
+    GW_EXEMPT_REPLACE,   /* replace_sm: its text has no destination */
+    GW_EXEMPT_BROADCAST, /* broadcast_sm: likewise */
+    GW_EXEMPT_UNKNOWN,   /* a command that is not known here */
+    GW_EXEMPT_OTHER,     /* another request, or a response, with TLVs: one of them may be a planted verdict */
+    GW_EXEMPT_COUNT,
+};
+
+/* The filter's answer to that; all zero: it is forwarded as it came. */
+struct gw_passage {
+    uint32_t refuse; /* a command_status: it is not forwarded, its sender gets this answer */
+    bool edits;      /* it is forwarded edited */
+    struct smpp_edit edit;
+};
+
 /*
  * Who decides. The first two are called by a relay, the others, which may be NULL, by the gateway.
  */
 struct gw_config;
 struct stir_buf;
 
+struct gw_health;
+
 struct gw_filter {
-    /* A message (submit_sm, deliver_sm, data_sm, submit_multi, and no receipt) in a direction whose action is not
-     * `pass`. It must come to a decision some time. */
+    /* A message (submit_sm, deliver_sm, data_sm, submit_multi, and no receipt of the SMSC's) in a direction whose
+     * action is not `pass`. It must come to a decision some time. */
     void (*offer)(void *arg, struct gw_held *held);
 
     /* An undecided message has lost its connection, or its bind has ended. Nobody was answered, nothing was sent on:
      * its sender will repeat it. held is gone when this returns. */
     void (*abandoned)(void *arg, struct gw_held *held);
 
-    /* The response to a message that was passed on: its sequence number, and a status other than 0 if it is to be sent
-     * again or was refused. Also called for other requests in that direction. May be NULL. */
-    void (*answered)(void *arg, const struct gw_bind *bind, enum gw_leg from, uint32_t sequence, uint32_t status);
+    /* A PDU that is not held, in a direction whose action is not `pass`: fills in `out`, whose edit may point to what
+     * lives until the next reload. held is valid during the call only. May be NULL: all of them are forwarded. */
+    void (*exempt)(void *arg, const struct gw_held *held, enum gw_exempt kind, struct gw_passage *out);
 
-    /* A bind has ended, behind the last abandoned(): what was passed on and not answered will be sent again by those
-     * who did not see the answer. May come again. May be NULL. */
-    void (*ended)(void *arg, const struct gw_bind *bind);
+    /* The response to a message that was passed on: its sequence number, a status other than 0 if it is to be sent
+     * again or was refused, and its message_id, which is empty if it has none. Also called for other requests in that
+     * direction. May be NULL. */
+    void (*answered)(void *arg, const struct gw_bind *bind, enum gw_leg from, uint32_t sequence, uint32_t status,
+                     struct stir_view message_id);
+
+    /* A bind has ended, after the last abandoned(): what was passed on and not answered will be sent again by those
+     * who did not see the answer. closed: its connections, too; answers that were sent before may not have been read.
+     * May come again. May be NULL. */
+    void (*ended)(void *arg, const struct gw_bind *bind, bool closed);
+
+    /* `from` has read all answers that were sent to it: it has unbound, or answered an unbind that came after them. May
+     * be NULL. */
+    void (*caught_up)(void *arg, const struct gw_bind *bind, enum gw_leg from);
 
     /* SIGHUP: a new configuration, valid until the next. On failure the filter goes on with the one it has, and the
      * gateway drops the new one. Undecided messages stay undecided. */
     enum stir_code (*reload)(void *arg, const struct gw_config *config, struct stir_error *err);
 
+    /* SIGUSR1: opens the files of its records again, so that they can be rotated. On failure they stay as they were.
+     * May be NULL. */
+    enum stir_code (*reopen)(void *arg, struct stir_error *err);
+
     /* Prometheus text, behind the gateway's own. */
     void (*metrics)(void *arg, struct stir_buf *out);
+    /* Appends, in one line, what an operator should look at although messages are served; nothing if all is well. NULL:
+     * nothing ever. */
+    void (*advise)(void *arg, struct stir_buf *out);
+
+    /* Fills in the reasons why messages would not be signed or verified as configured (client/gateway/health.h). NULL:
+     * there are none ever. */
+    void (*health)(void *arg, struct gw_health *out);
 
     /* SIGTERM has come: what is undecided now is to be decided without further waiting where that is possible. */
     void (*stop)(void *arg);

@@ -143,6 +143,12 @@ void gw_link_lose(struct gw_link *link, const char *why)
     }
 }
 
+void gw_link_fail(struct gw_link *link, const char *why)
+{
+    link->failed = why;
+    gw_link_mark(link);
+}
+
 void gw_link_lose_uv(struct gw_link *link, int status)
 {
     char why[128];
@@ -351,8 +357,7 @@ void gw_link_start_reading(struct gw_link *link)
 {
     int status = uv_read_start((uv_stream_t *)&link->tcp, on_alloc, on_read);
     if (status < 0 && status != UV_EALREADY) {
-        link->failed = "cannot read";
-        gw_link_mark(link);
+        gw_link_fail(link, "cannot read");
     }
 }
 

@@ -101,6 +101,9 @@ void gw_link_read(struct gw_link *link, bool on);
 /* Sends what was written, then closes; within linger_ms. */
 void gw_link_end(struct gw_link *link, uint64_t linger_ms);
 
+/* It ends for this reason: lost() comes with the turn of the loop. `why` is kept as a pointer. */
+void gw_link_fail(struct gw_link *link, const char *why);
+
 /* Closes now. */
 void gw_link_abort(struct gw_link *link);
 

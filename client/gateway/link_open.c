@@ -50,8 +50,7 @@ int gw_link_take(struct gw_link *link, uv_stream_t *listener)
 void gw_link_begin(struct gw_link *link, SSL_CTX *ctx)
 {
     if (ctx && gw_tls_new(&link->tls, ctx, NULL, NULL) != STIR_OK) {
-        link->failed = "out of memory";
-        gw_link_mark(link);
+        gw_link_fail(link, "out of memory");
         return;
     }
     settle(link);

@@ -6,16 +6,11 @@
 #include <stdlib.h>
 
 static const struct {
-    const char *name;
-    const char *text;
-} unfits[GW_UNFIT_COUNT] = {
-    [GW_FIT] = {"", ""},
-    [GW_UNFIT_UNREADABLE] = {"unreadable", "the message cannot be read"},
-    [GW_UNFIT_AMBIGUOUS] = {"ambiguous", "the message can be read in more than one way"},
-    [GW_UNFIT_SENDER] = {"sender", "the sender is neither a number nor a name in a domain"},
-    [GW_UNFIT_DESTINATION] = {"destination", "the destination is no number"},
-    [GW_UNFIT_CODING] = {"coding", "the text's coding is not supported on this machine"},
-    [GW_UNFIT_MEMORY] = {"memory", "out of memory"},
+    const char *name, *text, *does;
+} unfits[GW_UNFIT_COUNT] = {[GW_FIT] = {"", "", ""},
+#define GW_UNFIT_ROW(value, label, text, does) [GW_UNFIT_##value] = {label, text, does},
+                            GW_UNFIT_LIST(GW_UNFIT_ROW)
+#undef GW_UNFIT_ROW
 };
 
 const char *gw_unfit_name(enum gw_unfit unfit)
@@ -26,6 +21,11 @@ const char *gw_unfit_name(enum gw_unfit unfit)
 const char *gw_unfit_text(enum gw_unfit unfit)
 {
     return unfits[unfit].text;
+}
+
+const char *gw_unfit_does(enum gw_unfit unfit)
+{
+    return unfits[unfit].does;
 }
 
 /* ---- whom it is from, and for ---- */
@@ -92,9 +92,7 @@ static enum gw_unfit read_text(struct gw_message *out, const struct smpp_pdu *pd
     if (pdu->sm_default_msg_id && pdu->body.len == 0) {
         return GW_UNFIT_AMBIGUOUS; /* one of the message centre's own texts, whichever that is */
     }
-    if (smpp_sar_read(&sar, pdu->tlvs) != SMPP_OK) {
-        return GW_UNFIT_UNREADABLE;
-    }
+    smpp_sar_read(&sar, pdu->tlvs);
     enum stir_code code = smpp_segment_read(&out->segment, pdu->esm_class, pdu->data_coding, pdu->body, &sar, settings,
                                             &out->unpacked, NULL);
     if (code != STIR_OK) {
@@ -108,11 +106,11 @@ void gw_message_read(struct gw_message *out, const struct gw_held *held, const s
 {
     *out = (struct gw_message){.unpacked = {.limit = GW_BODY_MAX}};
     out->dests = &out->one;
+    enum gw_unfit parties = read_parties(out, &held->pdu, addressing);
     if (held->fault != SMPP_OK) {
         out->unfit = GW_UNFIT_UNREADABLE;
         return;
     }
-    enum gw_unfit parties = read_parties(out, &held->pdu, addressing);
     enum gw_unfit text = read_text(out, &held->pdu, settings);
     out->unfit = text == GW_FIT ? parties : text;
 }
@@ -132,15 +130,18 @@ static enum gw_unfit unfit_of(enum stir_code code)
     return code == STIR_OK ? GW_FIT : code == STIR_E_CONFIG ? GW_UNFIT_CODING : GW_UNFIT_MEMORY;
 }
 
-enum gw_unfit gw_message_body(const struct gw_message *message, struct stir_buf *out)
+enum gw_unfit gw_message_body(const struct gw_message *message, const struct smpp_joined *joined, struct stir_buf *out,
+                              struct smpp_readings *readings)
 {
+    struct smpp_part parts[UINT8_MAX];
+    const struct smpp_part *first = joined ? parts : &message->segment.part;
+    size_t count = joined ? smpp_joined_parts(joined, parts) : 1;
+    size_t start = out->len;
     enum smpp_body kind;
-    return unfit_of(smpp_body_make(out, &kind, message->segment.alphabet, &message->segment.part, 1, NULL));
-}
-
-enum gw_unfit gw_message_joined_body(const struct gw_message *message, const struct smpp_joined *joined,
-                                     struct stir_buf *out)
-{
-    enum smpp_body kind;
-    return unfit_of(smpp_joined_body(joined, message->segment.alphabet, out, &kind, NULL));
+    enum stir_code code = smpp_body_make(out, &kind, first, count, NULL);
+    if (code == STIR_OK && readings) {
+        struct stir_view body = out->ptr ? stir_view(out->ptr + start, out->len - start) : stir_view("", 0);
+        code = smpp_readings_make(readings, body, kind, first, count, NULL);
+    }
+    return unfit_of(code);
 }

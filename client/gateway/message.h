@@ -2,26 +2,39 @@
 
 #include "client/gateway/held.h"
 #include "client/smpp/address.h"
+#include "client/smpp/reading.h"
 #include "client/smpp/segment.h"
 
 /*
  * A held PDU as the message, or the segment of one, that it carries: sender, destinations, place, text. Views go into
  * the PDU.
  */
+
+/* What makes a message unfit. X(value, label in metrics and records, a sentence about the message, what its system_id
+ * does, for a warning). README.md explains the labels, which tests/unit/test_gw_unsigned.c checks. */
+#define GW_UNFIT_LIST(X)                                                                                               \
+    X(UNREADABLE, "unreadable", "the message cannot be read", "sends messages that cannot be read")                    \
+    X(AMBIGUOUS, "ambiguous", "the message can be read in more than one way",                                          \
+      "sends messages that can be read in more than one way")                                                          \
+    X(SENDER, "sender", "the sender is neither a number nor a name in a domain",                                       \
+      "sends from senders that are neither a number nor a name in [sender] alphanumeric_domain")                       \
+    X(DESTINATION, "destination", "the destination is no number", "sends to destinations that are no numbers")         \
+    X(CODING, "coding", "the text's coding is not supported on this machine",                                          \
+      "sends texts in a coding that this machine cannot decode")                                                       \
+    X(MEMORY, "memory", "out of memory", "sends messages for which there is no memory")
+
 enum gw_unfit {
     GW_FIT,
-    GW_UNFIT_UNREADABLE,  /* the PDU, its user data header or its SAR TLVs cannot be read */
-    GW_UNFIT_AMBIGUOUS,   /* what one reader shows or joins is not what another does */
-    GW_UNFIT_SENDER,      /* the sender is nobody that a PASSporT can name */
-    GW_UNFIT_DESTINATION, /* so is every destination */
-    GW_UNFIT_CODING,      /* this machine cannot decode the text */
-    GW_UNFIT_MEMORY,
-    GW_UNFIT_COUNT,
+#define GW_UNFIT_ENUM(value, label, text, does) GW_UNFIT_##value,
+    GW_UNFIT_LIST(GW_UNFIT_ENUM)
+#undef GW_UNFIT_ENUM
+        GW_UNFIT_COUNT
 };
 
-/* "unreadable", ...; "" for GW_FIT. And a sentence for the log. */
+/* "unreadable", ...; "" for GW_FIT. A sentence about the message, and what its system_id does. */
 const char *gw_unfit_name(enum gw_unfit unfit);
 const char *gw_unfit_text(enum gw_unfit unfit);
+const char *gw_unfit_does(enum gw_unfit unfit);
 
 struct gw_message {
     enum gw_unfit unfit;
@@ -47,12 +60,10 @@ static inline bool gw_message_is_segment(const struct gw_message *message)
     return message->segment.place.kind != SMPP_REF_NONE && message->segment.place.total > 1;
 }
 
-/* Appends the body of a message that is none. GW_FIT, GW_UNFIT_CODING, GW_UNFIT_MEMORY. */
-enum gw_unfit gw_message_body(const struct gw_message *message, struct stir_buf *out);
-
-/* The same of a joined one. */
+/* Appends the body of a message: of all its segments in `joined`, or of the message itself where that is NULL. With
+ * `readings`, also makes the other readings of its text. GW_FIT, GW_UNFIT_CODING, GW_UNFIT_MEMORY. */
 struct smpp_joined;
-enum gw_unfit gw_message_joined_body(const struct gw_message *message, const struct smpp_joined *joined,
-                                     struct stir_buf *out);
+enum gw_unfit gw_message_body(const struct gw_message *message, const struct smpp_joined *joined, struct stir_buf *out,
+                              struct smpp_readings *readings);
 
 #define GW_BODY_MAX (4U << 20) /* 255 segments of a PDU's length, decoded, fit in */

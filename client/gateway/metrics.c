@@ -1,5 +1,7 @@
 #include "client/gateway/gateway_internal.h"
 
+#include "common/log_writer.h"
+
 #include <inttypes.h>
 
 static void put(struct stir_buf *out, const char *name, const char *type, const char *help, uint64_t value)
@@ -25,10 +27,10 @@ static void put_states(struct gw_gateway *gateway, struct stir_buf *out)
                         states[state]);
     }
     stir_buf_printf(out,
-                    "# HELP cps_smpp_queued_octets Octets that wait to be sent\n"
-                    "# TYPE cps_smpp_queued_octets gauge\n"
-                    "cps_smpp_queued_octets{leg=\"esme\"} %" PRIu64 "\n"
-                    "cps_smpp_queued_octets{leg=\"peer\"} %" PRIu64 "\n",
+                    "# HELP cps_smpp_queued_bytes Octets that wait to be sent\n"
+                    "# TYPE cps_smpp_queued_bytes gauge\n"
+                    "cps_smpp_queued_bytes{leg=\"esme\"} %" PRIu64 "\n"
+                    "cps_smpp_queued_bytes{leg=\"peer\"} %" PRIu64 "\n",
                     queued[GW_ESME], queued[GW_PEER]);
 }
 
@@ -37,12 +39,22 @@ void gw_gateway_metrics(struct gw_gateway *gateway, struct stir_buf *out)
     put_states(gateway, out);
     put(out, "bound", "gauge", "Binds that the peer has accepted or is about to", gateway->tally.total);
     put(out, "held_messages", "gauge", "Messages that wait for a decision or their turn", gateway->pool.held);
-    put(out, "held_octets", "gauge", "Octets of these", gateway->pool.octets);
+    put(out, "held_bytes", "gauge", "Octets of these", gateway->pool.octets);
     put(out, "accepted_total", "counter", "Connections accepted", gateway->conn_total);
+    put(out, "log_dropped_total", "counter", "Log lines dropped because the log's reader or disk was too slow",
+        stir_log_writer_dropped(gateway->log.writer));
+    put(out, "log_left_out_total", "counter", "Log lines left out because there were too many of their kind",
+        stir_log_writer_left_out(gateway->log.writer));
     put(out, "refused_total", "counter", "Connections closed at once, by address or number", gateway->refused_total);
+    put(out, "handshakes", "gauge", "TLS handshakes of ESMEs in progress now", gateway->handshakes.by_network.total);
+    put(out, "handshakes_ended_total", "counter",
+        "TLS handshakes that were ended: over max_handshakes, handshakes_by_address or handshake_s",
+        gateway->handshakes.ended_total);
 #define PUT_COUNTER(name, help) put(out, #name "_total", "counter", help, gateway->counters.name);
     GW_COUNTER_LIST(PUT_COUNTER)
 #undef PUT_COUNTER
+    gw_health_render(gateway, out);
+    stir_process_metrics(out, "cps_smpp", &gateway->reloads);
     if (gateway->filter.metrics) {
         gateway->filter.metrics(gateway->filter.arg, out);
     }

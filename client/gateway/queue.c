@@ -47,7 +47,7 @@ enum stir_code gw_entry_new(struct gw_entry **out, enum gw_leg from, const char 
 {
     struct smpp_pdu read = {0};
     struct smpp_flaw flaw = {0};
-    enum smpp_fault fault = smpp_pdu_read(&read, pdu, n, &flaw);
+    enum smpp_fault fault = smpp_pdu_read_leniently(&read, pdu, n, &flaw);
     size_t nodes = fault == SMPP_OK && read.dest_count ? read.dest_count : 1;
     size_t head = sizeof(struct gw_entry) + nodes * sizeof(struct gw_node);
     struct gw_entry *entry = malloc(head + n);
@@ -59,9 +59,7 @@ enum stir_code gw_entry_new(struct gw_entry **out, enum gw_leg from, const char 
     memcpy(copy, pdu, n);
     entry->held = (struct gw_held){.from = from, .fault = fault, .flaw = flaw};
     entry->node_count = nodes;
-    if (fault != SMPP_OK || smpp_pdu_read(&entry->held.pdu, copy, n, NULL) != SMPP_OK) {
-        entry->held.pdu = (struct smpp_pdu){.octets = stir_view(copy, n), .header = smpp_header_read(copy)};
-    }
+    (void)!smpp_pdu_read_leniently(&entry->held.pdu, copy, n, NULL);
     set_keys(entry);
     *out = entry;
     return STIR_OK;
@@ -158,23 +156,28 @@ enum stir_code gw_queue_put(struct gw_queue *queue, struct gw_entry *entry)
     return STIR_OK;
 }
 
-static void list_successor(const struct gw_node *node, struct gw_entry **ready)
+/* Lists the next entry with the same key. Those of incomplete messages delay nobody: the one after them is listed, too.
+ */
+static void list_successors(const struct gw_node *node, struct gw_entry **ready)
 {
-    struct gw_node *next = node->next;
-    while (next && next->key != node->key) {
-        next = next->next;
-    }
-    if (next && !next->entry->listed && next->entry != node->entry) {
-        next->entry->listed = true;
-        next->entry->next_ready = *ready;
-        *ready = next->entry;
+    bool passable = true;
+    for (struct gw_node *next = node->next; next && passable; next = next->next) {
+        if (next->key != node->key || next->entry == node->entry) {
+            continue;
+        }
+        passable = next->entry->held.incomplete;
+        if (!next->entry->listed) {
+            next->entry->listed = true;
+            next->entry->next_ready = *ready;
+            *ready = next->entry;
+        }
     }
 }
 
 void gw_queue_take(struct gw_queue *queue, struct gw_entry *entry, struct gw_entry **ready)
 {
     for (size_t i = 0; i < entry->node_count; i++) {
-        list_successor(&entry->nodes[i], ready);
+        list_successors(&entry->nodes[i], ready);
         bucket_remove(queue, &entry->nodes[i]);
     }
     *(entry->previous ? &entry->previous->next : &queue->first) = entry->next;
@@ -188,7 +191,7 @@ bool gw_queue_may_leave(const struct gw_entry *entry)
 {
     for (size_t i = 0; i < entry->node_count; i++) {
         for (const struct gw_node *p = entry->nodes[i].previous; p; p = p->previous) {
-            if (p->key == entry->nodes[i].key && p->entry != entry) {
+            if (p->key == entry->nodes[i].key && p->entry != entry && !p->entry->held.incomplete) {
                 return false;
             }
         }

@@ -7,7 +7,8 @@
 
 /*
  * The messages of one direction of a connection that are held, in the order in which they came. A message may leave
- * when none before it has a source and destination in common with it. No decisions here, no I/O.
+ * when none before it has a source and destination in common with it; segments whose message is incomplete delay
+ * nobody. No decisions here, no I/O.
  */
 struct gw_relay;
 struct gw_entry;
@@ -50,7 +51,7 @@ void gw_entry_free(struct gw_entry *entry);
 /* Appends an entry, or takes it out; it stays its owner's. STIR_E_NOMEM: it was not appended. */
 enum stir_code gw_queue_put(struct gw_queue *queue, struct gw_entry *entry) STIR_MUST_CHECK;
 
-/* Takes an entry out and puts those which may be able to leave now at the front of *ready (by next_ready). */
+/* Takes an entry out and puts the entries that may be able to leave now at the front of *ready (by next_ready). */
 void gw_queue_take(struct gw_queue *queue, struct gw_entry *entry, struct gw_entry **ready);
 
 /* Nothing before it has to leave first. */

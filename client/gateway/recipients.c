@@ -47,10 +47,11 @@ static bool read_name(struct entry *out, const char *name)
     return !out->prefix || out->text[strspn(out->text, "0123456789")] == '\0';
 }
 
+/* Makes room for one file's keys. */
 static bool grow(struct gw_recipients *recipients)
 {
-    size_t cap = recipients->cap ? 2 * recipients->cap : 16;
-    if (recipients->count < recipients->cap) {
+    size_t cap = recipients->cap ? 2 * recipients->cap : 2 * KEYS_MAX;
+    if (recipients->count + KEYS_MAX <= recipients->cap) {
         return true;
     }
     struct entry *moved = reallocarray(recipients->entries, cap, sizeof(*moved));
@@ -64,6 +65,8 @@ static bool grow(struct gw_recipients *recipients)
 static enum stir_code take_file(void *arg, const char *path, const char *name, struct stir_error *err)
 {
     struct gw_recipients *recipients = arg;
+    struct cps_key *keys[KEYS_MAX];
+    size_t count = 0;
     struct cps_error cause = {0};
     struct entry entry;
     if (!read_name(&entry, name)) {
@@ -73,10 +76,13 @@ static enum stir_code take_file(void *arg, const char *path, const char *name, s
     if (!grow(recipients)) {
         return stir_fail(err, STIR_E_NOMEM, "out of memory");
     }
-    if (cps_key_load(&entry.key, path, recipients->want_private, &cause) != CPS_OK) {
+    if (cps_keys_load(keys, KEYS_MAX, &count, path, recipients->want_private, &cause) != CPS_OK) {
         return gw_fail_cps(err, &cause);
     }
-    recipients->entries[recipients->count++] = entry;
+    for (size_t i = 0; i < count; i++) {
+        entry.key = keys[i];
+        recipients->entries[recipients->count++] = entry;
+    }
     return STIR_OK;
 }
 

@@ -6,10 +6,10 @@
 
 /*
  * Encryption keys by destination, from the files of a directory: public ones that PASSporTs are encrypted to, or our
- * private ones. A file's name up to its first dot says whose key it holds (PEM, DER or JWK, as cps_key_load): a number
- * in canonical form, what numbers begin with and * (1215555*), or * or "default" for every destination. Files that
- * differ behind the dot are several keys of the same (12155551212.jwk, 12155551212.old.jwk). The longest that fits a
- * destination counts, alone.
+ * private ones. A file's name up to its first dot says whose key it holds (PEM, DER, JWK or JWK Set, as cps_keys_load):
+ * a number in canonical form, what numbers begin with and * (1215555*), or * or "default" for every destination. Files
+ * that differ after the dot are several keys of the same (12155551212.jwk, 12155551212.old.jwk), and so are the keys of
+ * a JWK Set. The longest that fits a destination counts, alone.
  */
 struct gw_recipients;
 

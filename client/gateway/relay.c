@@ -108,7 +108,7 @@ void gw_relay_bind_end(struct gw_relay *relay)
     gw_relay_abandon(relay, GW_PEER);
     relay->side[GW_ESME].under_way = relay->side[GW_PEER].under_way = 0;
     if (relay->options->filter && relay->options->filter->ended) {
-        relay->options->filter->ended(relay->options->filter->arg, &relay->bind);
+        relay->options->filter->ended(relay->options->filter->arg, &relay->bind, relay->state == GW_CLOSED);
     }
     if (relay->admitted) {
         relay->admitted = false;
@@ -272,7 +272,9 @@ void gw_relay_lost(struct gw_relay *relay, enum gw_leg leg, const char *why, uin
             gw_relay_say(relay, STIR_LOG_WARNING, "%s is lost while %s: %s", who[leg], gw_state_name(relay->state),
                          why);
         } else {
-            gw_relay_say(relay, STIR_LOG_INFO, "%s has closed while %s", who[leg], gw_state_name(relay->state));
+            bool bound = relay->state == GW_BOUND || relay->state == GW_DRAINING;
+            gw_relay_say(relay, bound ? STIR_LOG_NOTICE : STIR_LOG_INFO, "%s has closed while %s", who[leg],
+                         gw_state_name(relay->state));
         }
         gw_relay_shut(relay);
     }

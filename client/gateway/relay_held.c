@@ -89,19 +89,19 @@ enum gw_taken gw_relay_hold(struct gw_relay *relay, enum gw_leg leg, const char 
         refuse_for_memory(relay, leg, pdu);
         return GW_TAKEN;
     }
-    if (entry->held.fault == SMPP_OK && smpp_pdu_is_receipt(&entry->held.pdu)) {
-        gw_relay_note_request(relay, leg, &entry->held.pdu.header);
+    entry->relay = relay;
+    entry->held.bind = &relay->bind;
+    entry->held.arrived_ms = relay->now_ms;
+    if (smpp_pdu_is_receipt(&entry->held.pdu, leg == GW_PEER ? SMPP_FROM_SMSC : SMPP_FROM_ESME)) {
+        enum gw_taken taken = gw_relay_exempt(relay, &entry->held, GW_EXEMPT_RECEIPT);
         gw_entry_free(entry);
-        return GW_ON;
+        return taken;
     }
     if (gw_queue_put(&side->queue, entry) != STIR_OK) {
         gw_entry_free(entry);
         refuse_for_memory(relay, leg, pdu);
         return GW_TAKEN;
     }
-    entry->relay = relay;
-    entry->held.bind = &relay->bind;
-    entry->held.arrived_ms = relay->now_ms;
     relay->options->pool->held++;
     relay->options->pool->octets += n;
     if (relay->options->offers[leg]) {
@@ -166,6 +166,7 @@ static struct gw_entry *entry_of(struct gw_held *held)
 static void decide_to_send(struct gw_entry *entry)
 {
     entry->decided = true;
+    entry->held.incomplete = false; /* it has its place in the order from now on */
     if (!entry->relay->side[entry->held.from].abandoning) {
         entry->next_ready = NULL;
         release(entry);
@@ -177,30 +178,39 @@ void gw_held_pass(struct gw_held *held)
     decide_to_send(entry_of(held));
 }
 
-enum stir_code gw_held_edit(struct gw_held *held, const struct smpp_edit *edit)
+/* An edited copy of a PDU, in memory of its own. STIR_E_INVAL, STIR_E_TOO_BIG, STIR_E_NOMEM. */
+static enum stir_code make_edited(char **out, size_t *out_len, const struct smpp_pdu *pdu, const struct smpp_edit *edit,
+                                  size_t max)
 {
-    struct gw_entry *entry = entry_of(held);
-    size_t bound = smpp_edit_bound(&held->pdu, edit);
-    size_t len = 0;
-    if (held->fault != SMPP_OK) {
-        return STIR_E_INVAL;
-    }
+    size_t bound = smpp_edit_bound(pdu, edit);
     char *octets = malloc(bound);
     if (!octets) {
         return STIR_E_NOMEM;
     }
-    enum stir_code code = smpp_pdu_edit(octets, bound, &len, &held->pdu, edit);
-    if (code == STIR_OK && len > entry->relay->options->max_pdu) {
+    enum stir_code code = smpp_pdu_edit(octets, bound, out_len, pdu, edit);
+    if (code == STIR_OK && *out_len > max) {
         code = STIR_E_TOO_BIG;
     }
     if (code != STIR_OK) {
         free(octets);
         return code;
     }
-    entry->edited = octets;
-    entry->edited_len = len;
-    decide_to_send(entry);
+    *out = octets;
     return STIR_OK;
+}
+
+enum stir_code gw_held_edit(struct gw_held *held, const struct smpp_edit *edit)
+{
+    struct gw_entry *entry = entry_of(held);
+    if (held->fault != SMPP_OK) {
+        return STIR_E_INVAL;
+    }
+    enum stir_code code =
+        make_edited(&entry->edited, &entry->edited_len, &held->pdu, edit, entry->relay->options->max_pdu);
+    if (code == STIR_OK) {
+        decide_to_send(entry);
+    }
+    return code;
 }
 
 void gw_held_answer(struct gw_held *held, uint32_t status)
@@ -239,6 +249,41 @@ void gw_held_reorder(struct gw_held *const *items, size_t count)
             gw_queue_reorder(&group[0]->relay->side[items[i]->from].queue, group, n);
         }
     }
+}
+
+/* ---- what is not held ---- */
+
+enum gw_taken gw_relay_exempt(struct gw_relay *relay, const struct gw_held *held, enum gw_exempt kind)
+{
+    const struct gw_filter *filter = relay->options->filter;
+    const struct smpp_header *header = &held->pdu.header;
+    bool response = smpp_command_is_response(header->command);
+    struct gw_passage passage = {0};
+    char *edited = NULL;
+    size_t len = 0;
+    if (relay->options->offers[held->from] && filter && filter->exempt) {
+        filter->exempt(filter->arg, held, kind, &passage);
+    }
+    if (passage.refuse) {
+        gw_relay_answer(relay, held->from, header, passage.refuse);
+        return GW_TAKEN;
+    }
+    if (passage.edits && held->fault == SMPP_OK) {
+        enum stir_code code = make_edited(&edited, &len, &held->pdu, &passage.edit, relay->options->max_pdu);
+        if (code != STIR_OK && !response) {
+            refuse_for_memory(relay, held->from, held->pdu.octets.ptr);
+            return GW_TAKEN;
+        }
+    }
+    if (!response) {
+        gw_relay_note_request(relay, held->from, header);
+    }
+    if (!edited) {
+        return GW_ON;
+    }
+    gw_relay_send(relay, gw_other(held->from), edited, len);
+    free(edited);
+    return GW_TAKEN;
 }
 
 /* ---- the end of a connection ---- */

@@ -27,10 +27,10 @@ static void count(struct gw_relay *relay, enum gw_leg leg, size_t n)
     struct gw_counters *counters = relay->options->counters;
     if (leg == GW_ESME) {
         counters->pdus_from_esme++;
-        counters->octets_from_esme += n;
+        counters->bytes_from_esme += n;
     } else {
         counters->pdus_from_peer++;
-        counters->octets_from_peer += n;
+        counters->bytes_from_peer += n;
     }
 }
 

@@ -122,6 +122,9 @@ enum gw_taken gw_relay_take(struct gw_relay *relay, enum gw_leg leg, const char 
 /* A message in a direction whose messages are looked at, or that has held ones. */
 enum gw_taken gw_relay_hold(struct gw_relay *relay, enum gw_leg leg, const char *pdu, size_t n);
 
+/* Asks the filter about a PDU that is not held, and does as it says. */
+enum gw_taken gw_relay_exempt(struct gw_relay *relay, const struct gw_held *held, enum gw_exempt kind);
+
 /* Ends what is held from a leg: nothing of it goes on, nobody is answered. */
 void gw_relay_abandon(struct gw_relay *relay, enum gw_leg leg);
 

@@ -29,7 +29,7 @@ static uint32_t read_bind(struct gw_bind *bind, const char *octets, size_t n)
 {
     struct smpp_pdu pdu;
     struct smpp_flaw flaw;
-    if (smpp_pdu_read(&pdu, octets, n, &flaw) != SMPP_OK) {
+    if (smpp_pdu_read_leniently(&pdu, octets, n, &flaw) != SMPP_OK) {
         uint32_t status = smpp_status_of(flaw.fault, flaw.field);
         /* these would end it for good: the word of the peer alone */
         bool final = status == SMPP_RINVPASWD || status == SMPP_RINVSYSID || status == SMPP_RINVSYSTYP;
@@ -96,7 +96,7 @@ static void bind_answered(struct gw_relay *relay, uint32_t status)
         gw_relay_state_set(relay, GW_BOUND);
         relay->traffic_ms = relay->now_ms;
         counters->binds++;
-        gw_relay_say(relay, STIR_LOG_INFO, "bound");
+        gw_relay_say(relay, STIR_LOG_NOTICE, "bound");
     } else {
         gw_relay_state_set(relay, GW_UNBOUND);
         gw_relay_bind_end(relay);
@@ -141,34 +141,79 @@ static enum gw_taken take_unbind(struct gw_relay *relay, enum gw_leg leg, const 
     return GW_ON;
 }
 
+/* It has read what was sent to it before. */
+static void tell_caught_up(struct gw_relay *relay, enum gw_leg leg)
+{
+    const struct gw_filter *filter = relay->options->filter;
+    if (filter && filter->caught_up) {
+        filter->caught_up(filter->arg, &relay->bind, leg);
+    }
+}
+
 static void unbind_answered(struct gw_relay *relay, enum gw_leg by, bool granted)
 {
     relay->side[gw_other(by)].unbind_ms = 0;
     if (granted && (relay->state == GW_BOUND || relay->state == GW_DRAINING)) {
-        gw_relay_say(relay, STIR_LOG_INFO, "%s has unbound", by == GW_PEER ? "the ESME" : "the peer");
+        gw_relay_say(relay, STIR_LOG_NOTICE, "%s has unbound", by == GW_PEER ? "the ESME" : "the peer");
         gw_relay_state_set(relay, GW_UNBOUND);
+        tell_caught_up(relay, GW_ESME);
+        tell_caught_up(relay, GW_PEER);
         gw_relay_bind_end(relay);
     }
 }
 
 /* ---- what goes through ---- */
 
+/* The message_id that an answer to a message begins with: a text that ends with a NUL. Empty if it has none, or one
+ * that is too long. */
+static struct stir_view read_message_id(const struct smpp_header *header, const char *octets, size_t n)
+{
+    uint32_t request = header->command & ~SMPP_RESP;
+    bool has_one = smpp_command_is_response(header->command) && is_message(request) && n > SMPP_HEADER_LEN;
+    size_t most = has_one ? n - SMPP_HEADER_LEN : 0;
+    size_t len = has_one ? strnlen(octets + SMPP_HEADER_LEN, most) : 0;
+    return stir_view(has_one ? octets + SMPP_HEADER_LEN : "", len < most && len <= GW_MESSAGE_ID_MAX ? len : 0);
+}
+
 /* The filter knows what it let pass by its sequence number. */
-static void tell_filter(struct gw_relay *relay, enum gw_leg from, const struct smpp_header *header)
+static void tell_filter(struct gw_relay *relay, enum gw_leg from, const struct smpp_header *header, const char *octets,
+                        size_t n)
 {
     const struct gw_filter *filter = relay->options->filter;
     bool nack = header->command == SMPP_GENERIC_NACK && header->status == SMPP_ROK;
     if (relay->options->offers[from] && filter && filter->answered) {
-        filter->answered(filter->arg, &relay->bind, from, header->sequence, nack ? SMPP_RSYSERR : header->status);
+        filter->answered(filter->arg, &relay->bind, from, header->sequence, nack ? SMPP_RSYSERR : header->status,
+                         read_message_id(header, octets, n));
     }
 }
 
-static enum gw_taken take_response(struct gw_relay *relay, enum gw_leg leg, const struct smpp_header *header)
+/* A PDU that is no message, in a direction whose messages are looked at: it may carry a text, or a verdict. */
+static enum gw_taken take_other(struct gw_relay *relay, enum gw_leg leg, const char *octets, size_t n)
+{
+    struct gw_held held = {.from = leg, .bind = &relay->bind, .arrived_ms = relay->now_ms};
+    held.fault = smpp_pdu_read_leniently(&held.pdu, octets, n, &held.flaw);
+    uint32_t command = held.pdu.header.command;
+    enum gw_exempt kind = command == SMPP_REPLACE_SM     ? GW_EXEMPT_REPLACE
+                          : command == SMPP_BROADCAST_SM ? GW_EXEMPT_BROADCAST
+                          : !smpp_command_name(command)  ? GW_EXEMPT_UNKNOWN
+                                                         : GW_EXEMPT_OTHER;
+    if (kind == GW_EXEMPT_OTHER && held.pdu.tlvs.len == 0 && held.pdu.tail.len == 0) {
+        if (!smpp_command_is_response(command)) {
+            gw_relay_note_request(relay, leg, &held.pdu.header);
+        }
+        return GW_ON;
+    }
+    return gw_relay_exempt(relay, &held, kind);
+}
+
+static enum gw_taken take_response(struct gw_relay *relay, enum gw_leg leg, const struct smpp_header *header,
+                                   const char *octets, size_t n)
 {
     const struct gw_side *other = &relay->side[gw_other(leg)];
     uint32_t own = gw_relay_own_answer(relay, leg, header);
     if (own) {
         if (own == SMPP_UNBIND) {
+            tell_caught_up(relay, leg);
             gw_relay_leg_done(relay, leg);
         }
         return GW_TAKEN;
@@ -184,8 +229,8 @@ static enum gw_taken take_response(struct gw_relay *relay, enum gw_leg leg, cons
         return GW_ON;
     }
     gw_relay_note_response(relay, leg, header);
-    tell_filter(relay, gw_other(leg), header);
-    return GW_ON;
+    tell_filter(relay, gw_other(leg), header, octets, n);
+    return relay->options->offers[leg] && n > SMPP_HEADER_LEN ? take_other(relay, leg, octets, n) : GW_ON;
 }
 
 static enum gw_taken take_request(struct gw_relay *relay, enum gw_leg leg, const struct smpp_header *header,
@@ -201,6 +246,9 @@ static enum gw_taken take_request(struct gw_relay *relay, enum gw_leg leg, const
     }
     if (header->command == SMPP_UNBIND) {
         return take_unbind(relay, leg, header);
+    }
+    if (relay->options->offers[leg] && n > SMPP_HEADER_LEN) {
+        return take_other(relay, leg, octets, n);
     }
     gw_relay_note_request(relay, leg, header);
     return GW_ON;
@@ -255,7 +303,7 @@ enum gw_taken gw_relay_take(struct gw_relay *relay, enum gw_leg leg, const char 
         relay->traffic_ms = relay->now_ms;
     }
     if (response) {
-        return take_response(relay, leg, &header);
+        return take_response(relay, leg, &header, pdu, n);
     }
     if (ending) {
         return take_late(relay, leg, &header);

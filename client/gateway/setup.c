@@ -6,14 +6,14 @@
 
 static enum stir_code check_listen(const struct gw_config *config, struct stir_error *err)
 {
-    struct sockaddr_storage address;
+    struct stir_listen_addresses found;
     enum stir_code code = STIR_OK;
     char item[300];
     for (size_t pos = 0; code == STIR_OK && stir_conf_next(config->listen_address, &pos, item, sizeof(item));) {
-        code = gw_endpoint_address(&address, "[listen] address", item, err);
+        code = gw_listen_find(&found, "[listen] address", item, err);
     }
-    if (code == STIR_OK && config->admin_address[0]) {
-        code = gw_endpoint_address(&address, "[admin] address", config->admin_address, err);
+    if (code == STIR_OK && config->admin_listen[0]) {
+        code = gw_listen_find(&found, "[admin] listen", config->admin_listen, err);
     }
     return code;
 }
@@ -46,7 +46,7 @@ enum stir_code gw_setup_new(struct gw_setup **out, struct gw_config *config, str
     enum stir_code code = fill(setup, err);
     if (code != STIR_OK) {
         gw_setup_free(setup);
-        return code;
+        return stir_conf_fault(err, code);
     }
     *out = setup;
     return STIR_OK;

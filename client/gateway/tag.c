@@ -4,17 +4,37 @@
 
 #define PREFIXED_MAX 65535
 
-static bool has_planted(const struct smpp_pdu *pdu, const struct gw_policy *policy)
+/* True if a tag's two octets stand anywhere in these: a reader that is less strict might find a TLV there. */
+static bool mentions(struct stir_view octets, uint16_t tag)
 {
-    struct smpp_tlv found;
-    return smpp_tlv_find(&found, pdu->tlvs, policy->verify.verdict_tag) ||
-           smpp_tlv_find(&found, pdu->tlvs, policy->verify.signer_tag);
+    for (size_t i = 0; i + 1 < octets.len; i++) {
+        if ((uint8_t)octets.ptr[i] == tag >> 8 && (uint8_t)octets.ptr[i + 1] == (tag & 0xff)) {
+            return true;
+        }
+    }
+    return false;
 }
 
-/* What stands behind the last thing that could be read of a PDU cannot be searched for tags. */
+bool gw_tag_clean(struct smpp_edit *out, const struct smpp_pdu *pdu, const struct gw_policy *policy)
+{
+    struct smpp_tlv found;
+    bool planted = false;
+    *out = (struct smpp_edit){.drop = policy->verify.tags, .drop_count = GW_TAGS};
+    for (size_t i = 0; i < GW_TAGS; i++) {
+        planted |= smpp_tlv_find(&found, pdu->tlvs, policy->verify.tags[i]);
+        out->drop_tail |= mentions(pdu->tail, policy->verify.tags[i]);
+    }
+    return planted || out->drop_tail;
+}
+
+/* No tag can be written into it, and nobody can find a planted one. Where messages are only tagged it is forwarded. */
 static struct gw_tag_outcome decide_unreadable(struct gw_held *held, const struct gw_policy *policy,
                                                const struct gw_tag *tag)
 {
+    if (policy->verify.only_tags) {
+        gw_held_pass(held);
+        return (struct gw_tag_outcome){.untagged = true};
+    }
     uint32_t status = tag->treatment == GW_TREAT_REJECT ? policy->verify.reject_status
                                                         : smpp_status_of(held->fault, held->flaw.field);
     gw_held_answer(held, status);
@@ -24,11 +44,13 @@ static struct gw_tag_outcome decide_unreadable(struct gw_held *held, const struc
 static enum stir_code edit_tagged(struct gw_held *held, const struct gw_policy *policy, const struct gw_tag *tag,
                                   const struct stir_view *body)
 {
-    const uint16_t drop[] = {policy->verify.verdict_tag, policy->verify.signer_tag};
-    const struct smpp_tlv append[] = {{policy->verify.verdict_tag, stir_view_str(tag->verdict)},
-                                      {policy->verify.signer_tag, stir_view_str(tag->signer)}};
-    struct smpp_edit edit = {
-        .body = body, .drop = drop, .drop_count = 2, .append = append, .append_count = tag->signer[0] ? 2 : 1};
+    const struct smpp_tlv append[] = {{policy->verify.tags[GW_TAG_VERDICT], stir_view_str(tag->verdict)},
+                                      {policy->verify.tags[GW_TAG_SIGNER], stir_view_str(tag->signer)}};
+    struct smpp_edit edit;
+    (void)gw_tag_clean(&edit, &held->pdu, policy);
+    edit.body = body;
+    edit.append = append;
+    edit.append_count = tag->signer[0] ? 2 : 1;
     return gw_held_edit(held, &edit);
 }
 
@@ -52,14 +74,23 @@ static struct gw_tag_outcome reject(struct gw_held *held, uint32_t status, struc
     return outcome;
 }
 
+/* It is forwarded without a tag, and without a planted one. */
+static enum stir_code forward_clean(struct gw_held *held, const struct smpp_edit *clean, bool planted)
+{
+    if (planted) {
+        return gw_held_edit(held, clean);
+    }
+    gw_held_pass(held);
+    return STIR_OK;
+}
+
 struct gw_tag_outcome gw_tag_decide(struct gw_held *held, const struct gw_policy *policy, const struct gw_tag *tag)
 {
-    const uint16_t drop[] = {policy->verify.verdict_tag, policy->verify.signer_tag};
-    struct smpp_edit clean = {.drop = drop, .drop_count = 2};
+    struct smpp_edit clean;
     if (held->fault != SMPP_OK) {
         return decide_unreadable(held, policy, tag);
     }
-    struct gw_tag_outcome outcome = {.planted = has_planted(&held->pdu, policy)};
+    struct gw_tag_outcome outcome = {.planted = gw_tag_clean(&clean, &held->pdu, policy)};
     if (tag->treatment == GW_TREAT_REJECT) {
         return reject(held, policy->verify.reject_status, outcome);
     }
@@ -72,13 +103,16 @@ struct gw_tag_outcome gw_tag_decide(struct gw_held *held, const struct gw_policy
             outcome.prefix_left_out = true;
         }
         code = edit_tagged(held, policy, tag, NULL);
-    } else if (outcome.planted) {
-        code = gw_held_edit(held, &clean);
+        if (code != STIR_OK && policy->verify.only_tags) {
+            outcome.untagged = true;
+            code = forward_clean(held, &clean, outcome.planted);
+        }
     } else {
-        gw_held_pass(held);
+        code = forward_clean(held, &clean, outcome.planted);
     }
     if (code == STIR_OK) {
         return outcome;
     }
+    outcome.untagged = false;
     return reject(held, code == STIR_E_TOO_BIG ? SMPP_RINVMSGLEN : SMPP_RSYSERR, outcome);
 }

@@ -1,6 +1,7 @@
 #include "client/gateway/tag.h"
 
 #include "client/smpp/gsm.h"
+#include "client/smpp/latin1.h"
 #include "client/smpp/text_utf8.h"
 #include "client/smpp/udh.h"
 
@@ -66,14 +67,13 @@ static bool put_gsm(struct stir_buf *out, uint32_t c)
     return false;
 }
 
-static bool put_octet(struct stir_buf *out, uint32_t c, uint32_t last)
+static bool put_octet(struct stir_buf *out, uint8_t octet)
 {
-    uint8_t octet = (uint8_t)c;
     stir_buf_put(out, &octet, 1);
-    return c <= last;
+    return true;
 }
 
-static bool put_utf16(struct stir_buf *out, uint32_t c)
+static bool put_utf16(struct stir_buf *out, uint32_t c, bool little)
 {
     uint16_t units[] = {(uint16_t)c, 0};
     size_t count = 1;
@@ -83,27 +83,30 @@ static bool put_utf16(struct stir_buf *out, uint32_t c)
         count = 2;
     }
     for (size_t i = 0; i < count; i++) {
-        uint8_t octets[] = {(uint8_t)(units[i] >> 8), (uint8_t)units[i]};
+        uint8_t high = (uint8_t)(units[i] >> 8), low = (uint8_t)units[i];
+        uint8_t octets[] = {little ? low : high, little ? high : low};
         stir_buf_put(out, octets, sizeof(octets));
     }
     return true;
 }
 
-/* In the text's tables, which for GSM are the default ones: of national languages this side can only read. */
-static bool put_letter(struct stir_buf *out, uint32_t c, const struct smpp_segment *segment)
+/* In the text's tables and byte order. For GSM the tables are the default ones: of national languages this side can
+ * only read. */
+static bool put_letter(struct stir_buf *out, uint32_t c, const struct smpp_segment *segment, bool little)
 {
-    switch (segment->alphabet) {
+    uint8_t octet;
+    switch (segment->part.alphabet) {
     case SMPP_GSM7:
         return segment->part.locking == 0 && segment->part.single == 0 && put_gsm(out, c);
     case SMPP_ASCII:
-        return put_octet(out, c, 0x7f);
+        return c < 0x80 && put_octet(out, (uint8_t)c);
     case SMPP_LATIN1:
-        return put_octet(out, c, 0xff);
+        return smpp_latin1_octet(&octet, c) && put_octet(out, octet);
     case SMPP_UTF8:
         smpp_utf8_put(out, c);
         return true;
     case SMPP_UTF16:
-        return put_utf16(out, c);
+        return put_utf16(out, c, little);
     default:
         return false;
     }
@@ -138,7 +141,7 @@ static bool fits(const struct smpp_pdu *pdu, const struct smpp_segment *segment,
     if (pdu->in_payload) {
         return true;
     }
-    return letters <= (segment->alphabet == SMPP_GSM7 ? room * 8 / 7 : room);
+    return letters <= (segment->part.alphabet == SMPP_GSM7 ? room * 8 / 7 : room);
 }
 
 bool gw_tag_prefix(struct stir_buf *out, const struct smpp_pdu *pdu, const struct smpp_text_settings *settings,
@@ -155,12 +158,18 @@ bool gw_tag_prefix(struct stir_buf *out, const struct smpp_pdu *pdu, const struc
         return false;
     }
     size_t header = pdu->body.len - segment.part.octets.len;
-    stir_buf_put(out, pdu->body.ptr, header);
+    size_t mark = smpp_mark_len(segment.part.alphabet, segment.part.octets); /* stays in front of all letters */
+    bool little = mark && (uint8_t)segment.part.octets.ptr[0] == 0xff;
+    struct stir_view letters = segment.part.octets;
+    if (mark) {
+        letters = stir_view(letters.ptr + mark, letters.len - mark);
+    }
+    stir_buf_put(out, pdu->body.ptr, header + mark);
     bool good = true;
     for (const char *at = text; *at && good;) {
-        good = put_letter(out, next_code_point(&at), &segment);
+        good = put_letter(out, next_code_point(&at), &segment, little);
     }
-    stir_buf_put(out, segment.part.octets.ptr, segment.part.octets.len);
+    stir_buf_put(out, letters.ptr, letters.len);
     good = good && stir_buf_state(out) == STIR_OK && fits(pdu, &segment, header, out->len - before - header);
     if (!good) {
         out->len = before;

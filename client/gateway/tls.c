@@ -1,5 +1,7 @@
 #include "client/gateway/tls.h"
 
+#include "common/tls.h"
+
 #include <arpa/inet.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
@@ -37,12 +39,16 @@ static enum stir_code make(SSL_CTX **out, const SSL_METHOD *method, struct stir_
     ERR_clear_error();
     SSL_CTX *ctx = SSL_CTX_new(method);
     if (!ctx || SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1 ||
+        SSL_CTX_set1_groups_list(ctx, stir_tls_groups()) != 1 || SSL_CTX_set_num_tickets(ctx, 0) != 1 ||
         SSL_CTX_set_cipher_list(ctx, "ECDHE+AESGCM:ECDHE+CHACHA20") != 1) {
         SSL_CTX_free(ctx);
         return stir_fail_openssl(err, STIR_E_CRYPTO, "TLS settings");
     }
     SSL_CTX_set_default_passwd_cb(ctx, no_passphrase);
-    (void)SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_IGNORE_UNEXPECTED_EOF);
+    /* no session is resumed: a bind lasts for hours, and keys of tickets would have to be replaced */
+    (void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+    (void)SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_IGNORE_UNEXPECTED_EOF |
+                                       SSL_OP_NO_TICKET);
     (void)SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS); /* an idle connection holds no record buffers */
     *out = ctx;
     return STIR_OK;

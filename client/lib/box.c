@@ -4,6 +4,7 @@
 #include "client/lib/route.h"
 
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,15 +35,22 @@ struct cps_box {
     int64_t again_ms;
     uint64_t strangers[STRANGERS]; /* hashes of their ids */
     unsigned next_stranger;
+    struct cps_arrivals arrivals; /* messages whose PASSporTs are looked for */
+    struct cps_brokens brokens;
+    int64_t lossy_until_ms; /* entries of use were forgotten not long ago */
 };
 
 struct cps_boxes {
     struct cps *cps;
     pthread_mutex_t lock;
+    pthread_mutex_t matching; /* never taken while `lock` is held */
+    uint64_t matches;         /* begun; under `matching` */
     struct cps_map map;
     struct cps_box *newest, *oldest; /* by last use */
     struct cps_entries entries;
     struct cps_sealeds sealeds;
+    struct cps_unexplained unexplained;
+    int64_t evidence_since; /* by the handle's clock */
 };
 
 enum cps_code cps_boxes_new(struct cps_boxes **out, struct cps *cps, struct cps_error *err)
@@ -52,7 +60,9 @@ enum cps_code cps_boxes_new(struct cps_boxes **out, struct cps *cps, struct cps_
         free(boxes);
         return cps_fail(err, CPS_E_NOMEM, "out of memory");
     }
-    if (!cps_entries_init(&boxes->entries, &cps->options) || !cps_sealeds_init(&boxes->sealeds)) {
+    if (!cps_entries_init(&boxes->entries, &cps->options) || !cps_sealeds_init(&boxes->sealeds) ||
+        !cps_unexplained_init(&boxes->unexplained, &cps->options)) {
+        cps_sealeds_free(&boxes->sealeds);
         cps_entries_free(&boxes->entries);
         cps_map_free(&boxes->map);
         free(boxes);
@@ -60,6 +70,7 @@ enum cps_code cps_boxes_new(struct cps_boxes **out, struct cps *cps, struct cps_
     }
     boxes->cps = cps;
     pthread_mutex_init(&boxes->lock, NULL);
+    pthread_mutex_init(&boxes->matching, NULL);
     *out = boxes;
     return CPS_OK;
 }
@@ -97,6 +108,7 @@ static void drop_box(struct cps_boxes *boxes, struct cps_box *box)
     for (int kind = 0; kind < CPS_READ_KINDS; kind++) {
         free_read(box->reads[kind]);
     }
+    free(box->brokens.items);
     free(box->cursor);
     free(box);
 }
@@ -111,8 +123,10 @@ void cps_boxes_free(struct cps_boxes *boxes)
     }
     cps_entries_free(&boxes->entries);
     cps_sealeds_free(&boxes->sealeds);
+    cps_unexplained_free(&boxes->unexplained);
     cps_map_free(&boxes->map);
     pthread_mutex_destroy(&boxes->lock);
+    pthread_mutex_destroy(&boxes->matching);
     free(boxes);
 }
 
@@ -162,12 +176,57 @@ static void forget_cursor(struct cps_box *box)
 
 static void lose(struct cps_shelf *shelf)
 {
-    forget_cursor((struct cps_box *)(void *)((char *)shelf - offsetof(struct cps_box, shelf)));
+    struct cps_box *box = (struct cps_box *)(void *)((char *)shelf - offsetof(struct cps_box, shelf));
+    const struct cps_options *options = &box->boxes->cps->options;
+    box->lossy_until_ms = cps_monotonic_ms() + (options->max_age_s + options->clock_skew_s) * 1000;
+    forget_cursor(box);
 }
 
-enum cps_code cps_box_enter(struct cps_box **out, struct cps_boxes *boxes, const struct stir_identity *dest,
-                            const uint8_t keys[32], struct cps_task *task, uint64_t *next_read, struct cps_error *err)
+/* Marks entries with one of these texts. Returns how many there are. */
+static size_t account_texts(struct cps_box *box, const struct stir_identity *orig, const char *const *digests,
+                            size_t count)
 {
+    struct cps_candidates found = {0};
+    /* without memory some are not found: they were not judged yet either */
+    (void)cps_entries_collect(&box->boxes->entries, &box->shelf, &found, orig, digests, count, 0);
+    size_t marked = found.count;
+    for (size_t i = 0; i < marked; i++) {
+        found.items[i]->accounted = true;
+    }
+    cps_candidates_clear(&found);
+    return marked;
+}
+
+/* PASSporTs with a message's text are accounted for by it, also those that come later: cps_box_add. */
+static void account_for(struct cps_box *box, struct cps_arrival *arrival)
+{
+    static const char *const none[] = {NULL};
+    bool text = arrival->digest_count > 0;
+    arrival->explained = account_texts(box, &arrival->message->orig, text ? arrival->digests : none,
+                                       text ? arrival->digest_count : 1) > 0;
+}
+
+/* Marks an entry if a message with its text has arrived: one that is being received, one that had to do without it, or
+ * one that another entry was for. The same text may have been signed again for a message that was sent again. */
+static void account_entry(struct cps_box *box, struct cps_entry *entry)
+{
+    const struct stir_passport *passport = entry->passport;
+    const char *const digests[] = {passport->msgi};
+    struct cps_candidates found = {0};
+    cps_arrivals_account(&box->arrivals, entry);
+    entry->accounted |= cps_unexplained_account(&box->boxes->unexplained, passport, &box->dest);
+    (void)cps_entries_collect(&box->boxes->entries, &box->shelf, &found, &passport->orig, digests, 1, 0);
+    for (size_t i = 0; i < found.count && !entry->accounted; i++) {
+        entry->accounted = passport->msgi && found.items[i]->accounted;
+    }
+    cps_candidates_clear(&found);
+}
+
+enum cps_code cps_box_enter(struct cps_box **out, struct cps_boxes *boxes, const uint8_t keys[32],
+                            struct cps_arrival *arrival, struct cps_task *task, uint64_t *next_read,
+                            struct cps_error *err)
+{
+    const struct stir_identity *dest = &arrival->message->dest[0];
     pthread_mutex_lock(&boxes->lock);
     struct cps_box *box = find_box(boxes, dest, keys);
     box = box ? box : add_box(boxes, dest, keys);
@@ -177,6 +236,11 @@ enum cps_code cps_box_enter(struct cps_box **out, struct cps_boxes *boxes, const
         cps_sealed_trim(&boxes->sealeds, &box->pile, now);
         box->users++;
         cps_waiters_add(&box->waiters, task);
+        cps_arrivals_add(&box->arrivals, arrival);
+        account_for(box, arrival);
+        if (arrival->announced) {
+            cps_unexplained_take_back(&boxes->unexplained, &arrival->message->orig, dest);
+        }
         *next_read = box->begun + 1;
         *out = box;
     }
@@ -200,10 +264,14 @@ static void discard_unwanted(struct cps_box *box)
     }
 }
 
-void cps_box_leave(struct cps_box *box, struct cps_task *task)
+void cps_box_leave(struct cps_box *box, struct cps_arrival *arrival, bool passed, struct cps_task *task)
 {
     struct cps_boxes *boxes = box->boxes;
     pthread_mutex_lock(&boxes->lock);
+    cps_arrivals_remove(arrival);
+    if (!passed && !arrival->explained) {
+        cps_unexplained_add(&boxes->unexplained, arrival, cps_now(boxes->cps));
+    }
     cps_waiters_remove(CPS_WAITING_BOX, task);
     box->users--;
     discard_unwanted(box);
@@ -211,6 +279,20 @@ void cps_box_leave(struct cps_box *box, struct cps_task *task)
         cps_sealed_forget(&boxes->sealeds, &box->pile);
         forget_cursor(box);
     }
+    pthread_mutex_unlock(&boxes->lock);
+}
+
+void cps_boxes_announce(struct cps_boxes *boxes, const struct stir_identity *orig, const struct stir_identity *dest)
+{
+    pthread_mutex_lock(&boxes->lock);
+    cps_unexplained_announce(&boxes->unexplained, orig, dest, cps_now(boxes->cps));
+    pthread_mutex_unlock(&boxes->lock);
+}
+
+void cps_boxes_set_evidence_since(struct cps_boxes *boxes, int64_t since)
+{
+    pthread_mutex_lock(&boxes->lock);
+    boxes->evidence_since = since;
     pthread_mutex_unlock(&boxes->lock);
 }
 
@@ -376,8 +458,32 @@ static bool knows(const struct cps_box *box, const char *id)
     return known;
 }
 
-enum cps_code cps_box_seal(struct cps_box *box, struct cps_envelopes *listing, size_t *fresh, struct cps_error *err)
+/* An envelope that is known was taken meanwhile. */
+static void note_taken(struct cps_box *box, const struct cps_envelope *envelope)
 {
+    struct cps_entry *entry =
+        envelope->taken ? cps_entries_find(&box->boxes->entries, &box->shelf, envelope->id) : NULL;
+    if (entry) {
+        atomic_store(&entry->gone, true);
+    }
+}
+
+static struct cps_listed listed_of(const struct cps_read *read, const struct cps_envelope *envelope)
+{
+    int64_t age_ms = envelope->age_ms > 0 ? envelope->age_ms : 0;
+    return (struct cps_listed){
+        .by_ms = cps_monotonic_ms() - age_ms,
+        .exact = envelope->age_ms >= 0,
+        .read = read->kind == CPS_READ_PLAIN ? read->number : 0,
+        .by_s = cps_now(read->box->boxes->cps) - age_ms / 1000,
+        .taken = envelope->taken,
+    };
+}
+
+enum cps_code cps_box_seal(const struct cps_read *read, struct cps_envelopes *listing, size_t *fresh,
+                           struct cps_error *err)
+{
+    struct cps_box *box = read->box;
     const struct cps *cps = box->boxes->cps;
     bool good = true;
     *fresh = 0;
@@ -386,8 +492,11 @@ enum cps_code cps_box_seal(struct cps_box *box, struct cps_envelopes *listing, s
     pthread_mutex_lock(&box->boxes->lock);
     for (size_t i = 0; good && i < listing->count; i++) {
         if (!knows(box, listing->items[i].id)) {
-            good = cps_sealed_add(&box->boxes->sealeds, &box->pile, &listing->items[i], until);
+            const struct cps_listed listed = listed_of(read, &listing->items[i]);
+            good = cps_sealed_add(&box->boxes->sealeds, &box->pile, &listing->items[i], &listed, until);
             *fresh += good;
+        } else {
+            note_taken(box, &listing->items[i]);
         }
     }
     pthread_mutex_unlock(&box->boxes->lock);
@@ -439,6 +548,7 @@ void cps_box_add(struct cps_box *box, struct cps_entry *entry)
     pthread_mutex_lock(&boxes->lock);
     bool twice = cps_entries_has(&boxes->entries, &box->shelf, entry->id);
     if (!twice) {
+        account_entry(box, entry);
         cps_entries_add(&boxes->entries, &box->shelf, entry, cps_now(boxes->cps));
     }
     pthread_mutex_unlock(&boxes->lock);
@@ -456,4 +566,106 @@ enum cps_code cps_box_collect(struct cps_box *box, struct cps_candidates *out, c
     *seen = boxes->entries.last_number;
     pthread_mutex_unlock(&boxes->lock);
     return good ? CPS_OK : cps_fail(err, CPS_E_NOMEM, "out of memory");
+}
+
+/* ---- evidence ---- */
+
+void cps_box_add_broken(struct cps_box *box, const struct cps_broken *broken)
+{
+    pthread_mutex_lock(&box->boxes->lock);
+    cps_brokens_add(&box->brokens, broken);
+    pthread_mutex_unlock(&box->boxes->lock);
+}
+
+static bool may_blame(const struct cps_box *box, const struct cps_arrival *arrival, const struct cps_entry *entry,
+                      uint64_t first_read)
+{
+    const struct cps_boxes *boxes = box->boxes;
+    return box->lossy_until_ms < cps_monotonic_ms() && boxes->unexplained.unsure_until < cps_now(boxes->cps) &&
+           entry->passport->iat > boxes->evidence_since && cps_arrival_may_blame(arrival, entry, first_read);
+}
+
+bool cps_box_may_blame(struct cps_box *box, const struct cps_arrival *arrival, const struct cps_entry *entry,
+                       uint64_t first_read)
+{
+    pthread_mutex_lock(&box->boxes->lock);
+    bool may = may_blame(box, arrival, entry, first_read);
+    pthread_mutex_unlock(&box->boxes->lock);
+    return may;
+}
+
+void cps_box_account(struct cps_box *box, const struct cps_entry *entry)
+{
+    const char *const digests[] = {entry->passport->msgi};
+    pthread_mutex_lock(&box->boxes->lock);
+    (void)account_texts(box, &entry->passport->orig, digests, 1);
+    pthread_mutex_unlock(&box->boxes->lock);
+}
+
+/* How many other messages may have a PASSporT that was issued at iat. */
+static size_t count_others(struct cps_box *box, const struct cps_arrival *arrival, int64_t iat)
+{
+    struct cps_boxes *boxes = box->boxes;
+    return cps_arrivals_count_unexplained(&box->arrivals, arrival, iat) +
+           cps_unexplained_count(&boxes->unexplained, arrival, iat, cps_now(boxes->cps));
+}
+
+/* A PASSporT can belong to messages that arrived after it was issued. So the one that proves something is one that was
+ * issued at a time after which there are more PASSporTs than messages. */
+static struct cps_entry *choose_blamed(struct cps_box *box, const struct cps_arrival *arrival,
+                                       const struct cps_candidates *suspects, uint64_t first_read)
+{
+    struct cps_entry *chosen = NULL;
+    for (size_t i = 0; i < suspects->count && !chosen; i++) {
+        struct cps_entry *entry = suspects->items[i];
+        size_t later = 0;
+        for (size_t k = 0; k < suspects->count; k++) {
+            const struct cps_entry *other = suspects->items[k];
+            later += other->passport->iat >= entry->passport->iat && may_blame(box, arrival, other, first_read);
+        }
+        if (may_blame(box, arrival, entry, first_read) &&
+            (entry->blamed[0] || later > count_others(box, arrival, entry->passport->iat))) {
+            chosen = entry;
+        }
+    }
+    return chosen;
+}
+
+struct cps_entry *cps_box_blame(struct cps_box *box, struct cps_arrival *arrival, const struct cps_candidates *suspects,
+                                uint64_t first_read)
+{
+    pthread_mutex_lock(&box->boxes->lock);
+    struct cps_entry *chosen = choose_blamed(box, arrival, suspects, first_read);
+    if (chosen) {
+        (void)snprintf(chosen->blamed, sizeof(chosen->blamed), "%s", cps_arrival_name(arrival));
+        arrival->explained = true;
+    }
+    pthread_mutex_unlock(&box->boxes->lock);
+    return chosen;
+}
+
+bool cps_box_blame_broken(struct cps_box *box, struct cps_arrival *arrival, uint64_t first_read, struct cps_broken *out)
+{
+    struct cps_boxes *boxes = box->boxes;
+    pthread_mutex_lock(&boxes->lock);
+    size_t others = count_others(box, arrival, INT64_MIN);
+    const struct cps_broken *broken =
+        cps_brokens_blame(&box->brokens, arrival, first_read, others, cps_now(boxes->cps));
+    if (broken) {
+        *out = *broken;
+        arrival->explained = true;
+    }
+    pthread_mutex_unlock(&boxes->lock);
+    return broken != NULL;
+}
+
+uint64_t cps_box_begin_match(struct cps_box *box)
+{
+    pthread_mutex_lock(&box->boxes->matching);
+    return ++box->boxes->matches;
+}
+
+void cps_box_end_match(struct cps_box *box)
+{
+    pthread_mutex_unlock(&box->boxes->matching);
 }

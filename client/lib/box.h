@@ -1,8 +1,10 @@
 #pragma once
 
+#include "client/lib/arrival.h"
 #include "client/lib/entry.h"
 #include "client/lib/sealed.h"
 #include "client/lib/task.h"
+#include "client/lib/unexplained.h"
 
 /*
  * What is remembered of the boxes that were read: how far, and what was in them. A box here is that of a destination as
@@ -33,12 +35,20 @@ struct cps_read {
 enum cps_code cps_boxes_new(struct cps_boxes **out, struct cps *cps, struct cps_error *err) STIR_MUST_CHECK;
 void cps_boxes_free(struct cps_boxes *boxes); /* after the transport has ended */
 
-/* The box of a destination for a set of keys (their digest); the task is woken for what happens there until it leaves.
- * *next_read is the number that the next plain read will have. CPS_E_NOMEM. */
-enum cps_code cps_box_enter(struct cps_box **out, struct cps_boxes *boxes, const struct stir_identity *dest,
-                            const uint8_t keys[32], struct cps_task *task, uint64_t *next_read,
+/* The box of a destination for a set of keys (their digest), for a message that arrived there; the task is woken for
+ * what happens there until it leaves. *next_read is the number that the next plain read will have. CPS_E_NOMEM. */
+enum cps_code cps_box_enter(struct cps_box **out, struct cps_boxes *boxes, const uint8_t keys[32],
+                            struct cps_arrival *arrival, struct cps_task *task, uint64_t *next_read,
                             struct cps_error *err) STIR_MUST_CHECK;
-void cps_box_leave(struct cps_box *box, struct cps_task *task);
+
+/* passed: it needs no PASSporT any more. A message that nothing explains is remembered: see unexplained.h. */
+void cps_box_leave(struct cps_box *box, struct cps_arrival *arrival, bool passed, struct cps_task *task);
+
+/* Remembers a message of which the text is not known. */
+void cps_boxes_announce(struct cps_boxes *boxes, const struct stir_identity *orig, const struct stir_identity *dest);
+
+/* PASSporTs that were issued up to this time, by the handle's clock, are no evidence of changed texts. */
+void cps_boxes_set_evidence_since(struct cps_boxes *boxes, int64_t since);
 
 /* Begins a read unless one of its kind is under way: CPS_OK either way. wait_ms: for a waiting one. *again_ms: it was
  * not begun, because the last ones came back at once with nothing; try at that time. 0 otherwise. */
@@ -54,9 +64,9 @@ void cps_box_done(struct cps_read *read, const char *cursor, size_t fresh, const
  * becomes the read's. */
 bool cps_box_outcome(struct cps_box *box, uint64_t *number, struct cps_error *outcome);
 
-/* Keeps the envelopes of an answer that are not known yet to be opened, and takes their text over; *fresh counts them.
- * CPS_E_NOMEM. */
-enum cps_code cps_box_seal(struct cps_box *box, struct cps_envelopes *listing, size_t *fresh,
+/* Keeps the envelopes that a read's answer lists, if they are not known yet, to be opened, and takes their text over;
+ * *fresh counts them. CPS_E_NOMEM. */
+enum cps_code cps_box_seal(const struct cps_read *read, struct cps_envelopes *listing, size_t *fresh,
                            struct cps_error *err) STIR_MUST_CHECK;
 
 /* An envelope for the caller to open, or NULL: while something is looked for the newest; else the oldest, where there
@@ -73,6 +83,32 @@ void cps_box_not_ours(struct cps_box *box, const char *id);
 
 /* Takes over an entry; a second one for the same envelope is dropped. */
 void cps_box_add(struct cps_box *box, struct cps_entry *entry);
+
+/* Keeps what an envelope held that is no PASSporT. */
+void cps_box_add_broken(struct cps_box *box, const struct cps_broken *broken);
+
+/* True if an entry that does not fit a message may be evidence against it. None is as long as the box has had to forget
+ * entries that were of use: one of them could be this one, which is read again. first_read: as in arrival.h. */
+bool cps_box_may_blame(struct cps_box *box, const struct cps_arrival *arrival, const struct cps_entry *entry,
+                       uint64_t first_read);
+
+/* Notes that a message is known to have passed with this entry's text: none with it is evidence about another. */
+void cps_box_account(struct cps_box *box, const struct cps_entry *entry);
+
+/* Of `suspects`, which are good but for their text, chooses one that is evidence against a message, and blames it on
+ * the message. There is one only if there are more of them than other messages that they may belong to. NULL: none is.
+ */
+struct cps_entry *cps_box_blame(struct cps_box *box, struct cps_arrival *arrival, const struct cps_candidates *suspects,
+                                uint64_t first_read);
+
+/* Finds something that is no PASSporT and may be the message's, and blames it on the message: *out is a copy. */
+bool cps_box_blame_broken(struct cps_box *box, struct cps_arrival *arrival, uint64_t first_read,
+                          struct cps_broken *out);
+
+/* Held while PASSporTs are matched to a message: two messages never share one. Returns a number for this match, never
+ * 0. */
+uint64_t cps_box_begin_match(struct cps_box *box);
+void cps_box_end_match(struct cps_box *box);
 
 /* As cps_entries_collect; *seen becomes the number of the last entry there is. CPS_E_NOMEM. */
 enum cps_code cps_box_collect(struct cps_box *box, struct cps_candidates *out, const struct stir_identity *orig,

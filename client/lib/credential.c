@@ -25,7 +25,8 @@ static enum cps_code choose_name(struct cps_credential *credential, const char *
     for (size_t i = 0; i < list->count; i++) {
         const struct stir_tnauth_entry *entry = &list->entries[i];
         bool spc = entry->kind == STIR_TNAUTH_SPC;
-        if (wanted ? spc && strcmp(entry->value, wanted) == 0 : !chosen || (spc && chosen->kind != STIR_TNAUTH_SPC)) {
+        if (wanted ? spc && stir_spc_equal(entry->value, wanted)
+                   : !chosen || (spc && chosen->kind != STIR_TNAUTH_SPC)) {
             chosen = entry;
         }
     }
@@ -94,6 +95,11 @@ void cps_credential_free(struct cps_credential *credential)
         free(credential->aud);
         free(credential);
     }
+}
+
+const struct cps_signer *cps_credential_signer(const struct cps_credential *credential)
+{
+    return credential->signer;
 }
 
 /* ---- tokens ---- */

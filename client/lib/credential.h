@@ -16,6 +16,9 @@ enum cps_code cps_credential_open(struct cps_credential **out, const struct cps_
                                   struct cps_error *err) STIR_MUST_CHECK;
 void cps_credential_free(struct cps_credential *credential);
 
+/* Returns the certificate and key of the credential, which stay its own. */
+const struct cps_signer *cps_credential_signer(const struct cps_credential *credential);
+
 /* What a token is for. */
 struct cps_token_for {
     enum stir_token_action action;

@@ -8,8 +8,8 @@
 
 #define ENTRY_OF(node, member) ((struct cps_entry *)(void *)((char *)(node)-offsetof(struct cps_entry, member)))
 
-struct cps_entry *cps_entry_new(const char *id, struct stir_passport *passport, struct cps_chain *x5c,
-                                const struct cps_error *x5c_error)
+struct cps_entry *cps_entry_new(const char *id, const struct cps_listed *listed, struct stir_passport *passport,
+                                struct cps_chain *x5c, const struct cps_error *x5c_error)
 {
     struct cps_entry *entry = calloc(1, sizeof(*entry));
     if (!entry) {
@@ -23,6 +23,8 @@ struct cps_entry *cps_entry_new(const char *id, struct stir_passport *passport, 
         entry->proof.text = strdup(x5c_error->text);
     }
     memcpy(entry->id, id, CPS_ID_LEN);
+    entry->listed = *listed;
+    atomic_init(&entry->gone, listed->taken);
     pthread_mutex_init(&entry->lock, NULL);
     atomic_init(&entry->refs, 1);
     return entry;
@@ -139,16 +141,21 @@ void cps_entries_add(struct cps_entries *entries, struct cps_shelf *shelf, struc
     entries->octets += entry->octets;
 }
 
-bool cps_entries_has(const struct cps_entries *entries, const struct cps_shelf *shelf, const char *id)
+struct cps_entry *cps_entries_find(const struct cps_entries *entries, const struct cps_shelf *shelf, const char *id)
 {
     struct cps_map_node *node = cps_map_first(&entries->by_id, id_hash(entries, shelf, id));
     for (; node; node = cps_map_next(node)) {
-        const struct cps_entry *entry = ENTRY_OF(node, by_id);
+        struct cps_entry *entry = ENTRY_OF(node, by_id);
         if (entry->shelf == shelf && strcmp(entry->id, id) == 0) {
-            return true;
+            return entry;
         }
     }
-    return false;
+    return NULL;
+}
+
+bool cps_entries_has(const struct cps_entries *entries, const struct cps_shelf *shelf, const char *id)
+{
+    return cps_entries_find(entries, shelf, id) != NULL;
 }
 
 void cps_entries_trim(struct cps_entries *entries, unsigned slack, int64_t now, void (*lost)(struct cps_shelf *shelf))

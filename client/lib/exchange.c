@@ -8,20 +8,21 @@
 static bool find(struct cps_exchange *exchange, struct cps_error *err)
 {
     struct cps *cps = exchange->task.cps;
-    struct cps_target *target = NULL;
+    struct cps_targets *targets = NULL;
     if (!exchange->finding) {
         return true;
     }
-    if (cps_directory_get(cps->directory, &target, &exchange->dest, &exchange->task, err) == CPS_FOUND_LATER) {
+    if (cps_directory_get(cps->directory, &targets, &exchange->dest, &exchange->task, err) == CPS_FOUND_LATER) {
         return false;
     }
     exchange->finding = false;
     cps_directory_leave(cps->directory, &exchange->task);
     *err = (struct cps_error){0};
-    if (cps_route_to(&exchange->transfer.request.route, cps, &exchange->dest, target, err) != CPS_OK) {
+    if (cps_route_to(&exchange->transfer.request.route, cps, &exchange->dest, cps_targets_for_reading(targets), err) !=
+        CPS_OK) {
         exchange->transfer.request.route = NULL; /* err is the answer */
     }
-    cps_target_unref(target);
+    cps_targets_unref(targets);
     return true;
 }
 

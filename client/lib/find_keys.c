@@ -25,28 +25,56 @@ void cps_found_keys_clear(struct cps_found_keys *found)
     for (size_t i = 0; i < found->key_count; i++) {
         cps_key_free(found->keys[i]);
     }
-    free(found->record);
-    free(found->cps_url);
+    for (size_t i = 0; i < found->record_count; i++) {
+        free(found->records[i].record);
+        free(found->records[i].cps_url);
+    }
     *found = (struct cps_found_keys){0};
 }
 
 static enum cps_code show_record(struct cps_found_keys *out, const struct cps_target *target, struct cps_error *err)
 {
+    struct cps_found_record *shown = &out->records[out->record_count++];
     const struct stir_keyrecord *record = target->record;
-    out->record = strndup(record->token, record->token_len);
-    out->cps_url = record->cps ? strdup(record->cps) : NULL;
-    out->issued = record->iat;
-    out->expires = record->exp;
-    memcpy(out->signer, target->signer, sizeof(out->signer));
-    return out->record && (out->cps_url || !record->cps) ? CPS_OK : cps_fail(err, CPS_E_NOMEM, "out of memory");
+    shown->record = strndup(record->token, record->token_len);
+    shown->cps_url = record->cps ? strdup(record->cps) : NULL;
+    shown->issued = record->iat;
+    shown->expires = record->exp;
+    memcpy(shown->signer, target->signer, sizeof(shown->signer));
+    return shown->record && (shown->cps_url || !record->cps) ? CPS_OK : cps_fail(err, CPS_E_NOMEM, "out of memory");
 }
 
-static enum cps_code show(struct cps_found_keys *out, const struct cps *cps, const struct cps_target *target,
+/* Shows the records whose keys are used, in their order. record_of: the index in out->records of each target. */
+static enum cps_code show_records(struct cps_found_keys *out, const struct cps_targets *targets,
+                                  const struct cps_target_key *keys, size_t count, struct cps_error *err)
+{
+    enum cps_code code = CPS_OK;
+    for (size_t i = 0; code == CPS_OK && i < targets->count; i++) {
+        const struct cps_target *target = targets->items[i];
+        bool used = false;
+        for (size_t k = 0; k < count; k++) {
+            if (keys[k].target == target) {
+                out->record_of[k] = out->record_count;
+                used = true;
+            }
+        }
+        if (used && target->record) {
+            code = show_record(out, target, err);
+        }
+    }
+    return code;
+}
+
+static enum cps_code show(struct cps_found_keys *out, const struct cps *cps, const struct cps_targets *targets,
                           struct cps_error *err)
 {
-    const struct cps_key *keys[CPS_RECORD_KEYS];
+    struct cps_target_key found[CPS_FOUND_KEYS];
+    const struct cps_key *keys[CPS_FOUND_KEYS];
     struct cps_keys taken = {0};
-    size_t count = cps_target_keys(target, cps_now(cps), keys);
+    size_t count = cps_targets_keys(targets, cps_now(cps), found);
+    for (size_t i = 0; i < count; i++) {
+        keys[i] = found[i].key;
+    }
     enum cps_code code = count ? cps_keys_take(&taken, keys, count, false, err)
                                : cps_fail(err, CPS_E_KEY, "no key of the destination is current");
     for (size_t i = 0; code == CPS_OK && i < taken.count; i++) {
@@ -55,27 +83,30 @@ static enum cps_code show(struct cps_found_keys *out, const struct cps *cps, con
         out->key_count++;
     }
     free(taken.items); /* the references are in out */
-    out->pinned = target->record == NULL;
-    return code == CPS_OK && target->record ? show_record(out, target, err) : code;
+    if (code == CPS_OK) {
+        code = show_records(out, targets, found, count, err);
+        out->pinned = out->record_count == 0;
+    }
+    return code;
 }
 
 static void seek(struct cps_task *task)
 {
     struct seeking *op = (struct seeking *)task;
     struct cps *cps = task->cps;
-    struct cps_target *target = NULL;
+    struct cps_targets *targets = NULL;
     struct cps_error err = {0};
-    enum cps_found found = cps_directory_get(cps->directory, &target, &op->dest, task, &err);
+    enum cps_found found = cps_directory_get(cps->directory, &targets, &op->dest, task, &err);
     if (found == CPS_FOUND_LATER) {
         return;
     }
-    if (found == CPS_FOUND && show(&op->result, cps, target, &err) == CPS_OK) {
+    if (found == CPS_FOUND && show(&op->result, cps, targets, &err) == CPS_OK) {
         err = (struct cps_error){0};
     } else {
         cps_found_keys_clear(&op->result);
     }
     op->result.error = err;
-    cps_target_unref(target);
+    cps_targets_unref(targets);
     cps_directory_leave(cps->directory, task);
     cps_task_end(task);
     if (op->callback) {
@@ -137,6 +168,8 @@ enum cps_code cps_find_keys_async(struct cps *cps, const char *dest, cps_found_k
 
 /* ---- put ---- */
 
+#define SUBJECT_MAX 1024
+
 struct putting {
     struct cps_exchange exchange;
     struct cps_error error;
@@ -150,7 +183,8 @@ static void conclude(struct cps_exchange *exchange)
     }
 }
 
-/* What the path says, and dest for a number. A code is written so that nobody takes it for a short number. */
+/* Reads the subject as one of the record's own, so as a canonical number. A code is written so that nobody takes it for
+ * a short number. */
 static enum cps_code read_subject(struct stir_identity *out, bool *is_spc, const struct cps *cps, const char *subject,
                                   const struct stir_keyrecord *record, struct cps_error *err)
 {
@@ -159,7 +193,10 @@ static enum cps_code read_subject(struct stir_identity *out, bool *is_spc, const
     const char *code = has_scheme ? subject + sizeof(scheme) - 1 : subject;
     *is_spc = has_scheme || stir_tnauth_has_spc(&record->claims, code);
     if (!*is_spc) {
-        return cps_dest_check(out, cps, subject, err);
+        struct stir_error cause = {0};
+        enum stir_code parsed = stir_identity_parse_canonical(out, subject, strnlen(subject, SUBJECT_MAX + 1),
+                                                              cps->numbering.max_digits, &cause);
+        return parsed == STIR_OK ? CPS_OK : cps_fail_prefix(err, cps_fail_stir(err, parsed, &cause), "subject");
     }
     *out = (struct stir_identity){.kind = STIR_IDENTITY_URI};
     out->len = (unsigned)snprintf(out->text, sizeof(out->text), "spc:%.40s", code);

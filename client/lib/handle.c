@@ -9,6 +9,7 @@
 #include "client/lib/route.h"
 #include "client/lib/spool.h"
 #include "client/lib/transport.h"
+#include "client/lib/trust.h"
 #include "common/buf.h"
 #include "common/numtable.h"
 
@@ -17,9 +18,6 @@
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
-
-#define TRUST_OCTETS 4194304
-#define CRL_OCTETS 33554432
 
 const char *cps_version(void)
 {
@@ -57,59 +55,29 @@ static enum cps_code check_readable(const char *path, const char *option, struct
     return code == STIR_OK ? CPS_OK : cps_fail_prefix(err, cps_fail_stir(err, code, &cause), "%s", option);
 }
 
-static enum cps_code read_crl(struct cps *cps, const char *path, const struct stir_buf *issuers, struct cps_error *err)
-{
-    struct stir_buf crl = {.limit = CRL_OCTETS};
-    struct stir_error cause = {0};
-    enum stir_code code = stir_read_file(&crl, path, crl.limit, &cause);
-    bool read = code == STIR_OK;
-    if (read) {
-        code = stir_trust_add_crl(cps->trust, crl.ptr, crl.len, issuers->ptr, issuers->len, &cause);
-    }
-    stir_buf_free(&crl);
-    if (code == STIR_OK) {
-        return CPS_OK;
-    }
-    enum cps_code failed = cps_fail_stir(err, code, &cause);
-    return read ? cps_fail_prefix(err, failed, "%s", path) : failed;
-}
-
-static enum cps_code read_crls(struct cps *cps, struct cps_error *err)
+/* The number table is read before the roots: it limits what a CA can delegate. */
+static enum cps_code read_numbers(struct cps *cps, struct cps_error *err)
 {
     const struct cps_options *options = &cps->options;
-    struct stir_buf issuers = {.limit = TRUST_OCTETS};
     struct stir_error cause = {0};
-    enum cps_code code = CPS_OK;
-    if (options->crl_issuer_file) {
-        enum stir_code read = stir_read_file(&issuers, options->crl_issuer_file, issuers.limit, &cause);
-        code = read == STIR_OK ? CPS_OK : cps_fail_stir(err, read, &cause);
+    if (!options->numbers_file) {
+        if (options->allow_spc) {
+            cps_log(cps, CPS_LOG_WARNING,
+                    "allow_spc without a number table: a certificate of any provider can sign for every number; set "
+                    "numbers_file");
+        }
+        return CPS_OK;
     }
-    for (size_t i = 0; code == CPS_OK && i < options->crl_file_count; i++) {
-        code = read_crl(cps, options->crl_files[i], &issuers, err);
+    if (options->allow_spc) {
+        cps_log(cps, CPS_LOG_WARNING, "allow_spc has no effect: the number table decides which numbers a provider has");
     }
-    stir_trust_set_crl_policy(cps->trust, options->crl_required ? STIR_CRL_REQUIRED : STIR_CRL_IF_PRESENT);
-    stir_buf_free(&issuers);
-    return code;
+    enum stir_code code = stir_numtable_load(&cps->numbers, options->numbers_file, &cause);
+    return code == STIR_OK ? CPS_OK : cps_fail_stir(err, code, &cause);
 }
 
-static enum cps_code read_trust(struct cps *cps, struct cps_error *err)
+struct stir_authority cps_authority(const struct cps *cps)
 {
-    struct stir_buf roots = {.limit = TRUST_OCTETS};
-    struct stir_error cause = {0};
-    if (!cps->options.trust_file) {
-        return cps->options.crl_file_count ? cps_fail(err, CPS_E_CONFIG, "crl_files need a trust_file") : CPS_OK;
-    }
-    enum stir_code code = stir_read_file(&roots, cps->options.trust_file, roots.limit, &cause);
-    bool read = code == STIR_OK;
-    if (read) {
-        code = stir_trust_new(&cps->trust, roots.ptr, roots.len, &cause);
-    }
-    stir_buf_free(&roots);
-    if (code != STIR_OK) {
-        enum cps_code failed = cps_fail_stir(err, code, &cause);
-        return read ? cps_fail_prefix(err, failed, "%s", cps->options.trust_file) : failed;
-    }
-    return read_crls(cps, err);
+    return (struct stir_authority){.numbers = cps->numbers, .allow_spc = cps->options.allow_spc};
 }
 
 static enum cps_code open_replay(struct cps *cps, struct cps_error *err)
@@ -138,6 +106,7 @@ static enum cps_code open_transport(struct cps *cps, struct cps_error *err)
         .tls_cert_file = options->tls_cert_file,
         .tls_key_file = options->tls_key_file,
         .x5u_ca_file = options->x5u_ca_file,
+        .crl_ca_file = options->crl_ca_file,
         .x5u_allow_private = options->x5u_allow_private,
         .connect_timeout_ms = options->connect_timeout_ms,
         .max_connections = options->max_connections,
@@ -152,6 +121,9 @@ static enum cps_code open_transport(struct cps *cps, struct cps_error *err)
     if (code == CPS_OK) {
         code = check_readable(options->x5u_ca_file, "x5u_ca_file", err);
     }
+    if (code == CPS_OK) {
+        code = check_readable(options->crl_ca_file, "crl_ca_file", err);
+    }
     return code == CPS_OK ? cps_transport_new(&cps->transport, &config, err) : code;
 }
 
@@ -159,15 +131,10 @@ static enum cps_code open_transport(struct cps *cps, struct cps_error *err)
 static enum cps_code open_routes(struct cps *cps, struct cps_error *err)
 {
     const struct cps_options *options = &cps->options;
-    struct stir_error cause = {0};
     enum cps_code code = cps_routes_new(&cps->routes, cps, err);
     if (code == CPS_OK && options->cps_url) {
         code = cps_route_get(&cps->route, cps->routes, options->cps_url, false, CPS_E_CONFIG, err);
         code = code == CPS_OK ? code : cps_fail_prefix(err, code, "cps_url");
-    }
-    if (code == CPS_OK && options->numbers_file) {
-        enum stir_code read = stir_numtable_load(&cps->numbers, options->numbers_file, &cause);
-        code = read == STIR_OK ? CPS_OK : cps_fail_stir(err, read, &cause);
     }
     if (code == CPS_OK && options->pinned_file) {
         code = cps_pinned_load(&cps->pinned, options->pinned_file, err);
@@ -182,7 +149,13 @@ static enum cps_code set_up(struct cps *cps, const struct cps_options *options, 
         code = cps_options_numbering(&cps->numbering, &cps->options, err);
     }
     if (code == CPS_OK) {
-        code = read_trust(cps, err);
+        code = cps_options_types(&cps->accepted_types, &cps->options, err);
+    }
+    if (code == CPS_OK) {
+        code = read_numbers(cps, err);
+    }
+    if (code == CPS_OK) {
+        code = cps_trust_open(&cps->trust, cps, err);
     }
     if (code == CPS_OK) {
         code = open_replay(cps, err);
@@ -205,6 +178,10 @@ static enum cps_code set_up(struct cps *cps, const struct cps_options *options, 
     if (code == CPS_OK && cps->options.spool_file) {
         code = cps_spool_new(&cps->spool, cps, err);
     }
+    if (code == CPS_OK) {
+        code = cps_trust_start(cps->trust, err);
+    }
+    cps->options.crls_from = NULL;
     return code;
 }
 
@@ -237,17 +214,18 @@ void cps_free(struct cps *cps)
     }
     atomic_store(&cps->closing, true);
     cps_spool_stop(cps->spool);
+    cps_trust_stop(cps->trust);
     cps_transport_free(cps->transport);
     cps_spool_free(cps->spool);
     cps_boxes_free(cps->boxes);
     cps_directory_free(cps->directory);
     cps_certcache_free(cps->certs);
     cps_pinned_free(cps->pinned);
-    stir_numtable_unref(cps->numbers);
     cps_route_unref(cps->route);
     cps_routes_free(cps->routes);
     cps_replay_free(cps->replay);
-    stir_trust_unref(cps->trust);
+    cps_trust_free(cps->trust);
+    stir_numtable_unref(cps->numbers); /* after the thread that gives it to each new trust */
     cps_credential_free(cps->credential);
     cps_options_clear(&cps->options);
     free(cps);

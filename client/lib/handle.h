@@ -1,12 +1,14 @@
 #pragma once
 
 #include "client/lib/errors.h"
+#include "common/cert.h"
 #include "common/tn.h"
 #include "common/trust.h"
 
 #include <stdatomic.h>
 
 struct cps_transport;
+struct cps_trust;
 struct cps_replay_memory;
 struct cps_certcache;
 struct cps_boxes;
@@ -21,7 +23,8 @@ struct cps_credential;
 struct cps {
     struct cps_options options; /* our copies, with the defaults filled in */
     struct stir_numbering numbering;
-    struct stir_trust *trust;         /* NULL: no roots were given */
+    unsigned accepted_types;          /* bit 1 << enum stir_ppt: PASSporTs of this type verify a message */
+    struct cps_trust *trust;          /* NULL: no roots were given */
     struct cps_replay_memory *replay; /* NULL: none */
     struct cps_transport *transport;
     struct cps_certcache *certs;
@@ -43,6 +46,13 @@ enum cps_code cps_options_copy(struct cps_options *out, const struct cps_options
 void cps_options_clear(struct cps_options *options);
 enum cps_code cps_options_numbering(struct stir_numbering *out, const struct cps_options *options,
                                     struct cps_error *err) STIR_MUST_CHECK;
+
+/* Reads accept_types into bits 1 << enum stir_ppt. CPS_E_CONFIG. */
+enum cps_code cps_options_types(unsigned *out, const struct cps_options *options,
+                                struct cps_error *err) STIR_MUST_CHECK;
+
+/* Returns what decides whether an SPC covers a number: the handle's number table, or allow_spc. */
+struct stir_authority cps_authority(const struct cps *cps);
 
 /* The clock of the options, seconds. */
 int64_t cps_now(const struct cps *cps);

@@ -4,6 +4,7 @@
 #include "common/key.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static enum cps_code wrap(struct cps_key **out, EVP_PKEY *pkey, bool is_private, struct cps_error *err)
 {
@@ -31,15 +32,60 @@ enum cps_code cps_key_wrap(struct cps_key **out, EVP_PKEY *pkey, struct cps_erro
     return wrap(out, pkey, false, err);
 }
 
+static enum cps_code check_uri(const void *out, const char *uri, struct cps_error *err)
+{
+    if (!out || !uri) {
+        return cps_fail(err, CPS_E_INVAL, "a pointer is NULL");
+    }
+    if (strncmp(uri, "pkcs11:", 7) == 0) {
+        return cps_fail(err, CPS_E_KEY,
+                        "a pkcs11: key can only sign; give the key that opens envelopes as a file (JWK or PEM)");
+    }
+    return CPS_OK;
+}
+
 enum cps_code cps_key_load(struct cps_key **out, const char *uri, bool want_private, struct cps_error *err)
 {
     struct stir_error cause = {0};
     EVP_PKEY *pkey = NULL;
-    if (!out || !uri) {
-        return cps_fail(err, CPS_E_INVAL, "a pointer is NULL");
+    enum cps_code code = check_uri(out, uri, err);
+    if (code != CPS_OK) {
+        return code;
     }
-    enum stir_code code = stir_key_load(&pkey, uri, want_private, &cause);
-    return code == STIR_OK ? wrap(out, pkey, want_private, err) : cps_fail_stir(err, code, &cause);
+    enum stir_code loaded = stir_key_load(&pkey, uri, want_private, STIR_KEY_ENCRYPT, &cause);
+    return loaded == STIR_OK ? wrap(out, pkey, want_private, err) : cps_fail_stir(err, loaded, &cause);
+}
+
+enum cps_code cps_keys_load(struct cps_key **out, size_t max, size_t *count, const char *uri, bool want_private,
+                            struct cps_error *err)
+{
+    EVP_PKEY *pkeys[CPS_KEYS_MAX];
+    struct stir_error cause = {0};
+    size_t loaded_count = 0, made = 0;
+    enum cps_code code = check_uri(count ? out : NULL, uri, err);
+    if (code == CPS_OK && (max == 0 || max > CPS_KEYS_MAX)) {
+        code = cps_fail(err, CPS_E_INVAL, "room for %zu keys, not 1 to %d", max, CPS_KEYS_MAX);
+    }
+    if (code != CPS_OK) {
+        return code;
+    }
+    enum stir_code loaded = stir_keys_load(pkeys, max, &loaded_count, uri, want_private, STIR_KEY_ENCRYPT, &cause);
+    if (loaded != STIR_OK) {
+        return cps_fail_stir(err, loaded, &cause);
+    }
+    for (size_t i = 0; i < loaded_count; i++) {
+        if (code == CPS_OK) {
+            code = wrap(&out[i], pkeys[i], want_private, err);
+            made += code == CPS_OK;
+        } else {
+            EVP_PKEY_free(pkeys[i]);
+        }
+    }
+    for (size_t i = 0; code != CPS_OK && i < made; i++) {
+        cps_key_free(out[i]);
+    }
+    *count = code == CPS_OK ? made : *count;
+    return code;
 }
 
 enum cps_code cps_key_from_jwk(struct cps_key **out, const char *jwk, size_t len, bool want_private,
@@ -52,6 +98,9 @@ enum cps_code cps_key_from_jwk(struct cps_key **out, const char *jwk, size_t len
         return cps_fail(err, CPS_E_INVAL, "a pointer is NULL");
     }
     enum stir_code code = stir_json_parse_object(&object, jwk, len, "the JWK", &cause);
+    if (code == STIR_OK && !stir_jwk_is_for(object, STIR_KEY_ENCRYPT)) {
+        code = stir_fail(&cause, STIR_E_KEY, "the JWK is not for encrypting, as its use, key_ops or alg says");
+    }
     if (code == STIR_OK) {
         code = stir_jwk_parse(&pkey, object, want_private, &cause);
     }

@@ -18,7 +18,6 @@ enum cps_code cps_key_wrap(struct cps_key **out, EVP_PKEY *pkey, struct cps_erro
 
 /* References to keys for an operation that outlives its caller's array; freed with cps_keys_free. CPS_E_INVAL: none,
  * too many, a NULL, a public one where private ones are wanted. */
-#define CPS_KEYS_MAX 64
 struct cps_keys {
     struct cps_key **items;
     size_t count;

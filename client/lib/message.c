@@ -13,7 +13,7 @@ static enum cps_code check_identity(struct stir_identity *out, const struct cps 
     if (!text) {
         return cps_fail(err, CPS_E_INVAL, "%s is missing", what);
     }
-    enum stir_code code = stir_identity_parse(out, text, strnlen(text, 4096), &cps->numbering, &cause);
+    enum stir_code code = stir_identity_parse_user(out, text, strnlen(text, 4096), &cps->numbering, &cause);
     if (code != STIR_OK) {
         return cps_fail_prefix(err, cps_fail_stir(err, code, &cause), "%s", what);
     }
@@ -67,6 +67,48 @@ static enum cps_code take_body(struct cps_checked *out, const struct cps_message
     return CPS_OK;
 }
 
+static enum cps_code digest_reading(struct cps_checked_reading *out, const struct cps_reading *reading,
+                                    struct cps_error *err)
+{
+    struct stir_error cause = {0};
+    size_t len = reading->name ? strnlen(reading->name, sizeof(out->name)) : sizeof(out->name);
+    if (len == sizeof(out->name) || !reading->body) {
+        return cps_fail(err, CPS_E_INVAL, "a reading of a message needs a name of up to %zu octets and a body",
+                        sizeof(out->name) - 1);
+    }
+    memcpy(out->name, reading->name, len);
+    for (int alg = STIR_MSGI_SHA256; alg <= STIR_MSGI_SHA512; alg++) {
+        enum stir_code code =
+            stir_msgi_make(out->msgi[alg], (enum stir_msgi_alg)alg, reading->body, reading->body_len, &cause);
+        if (code != STIR_OK) {
+            return cps_fail_stir(err, code, &cause);
+        }
+    }
+    return CPS_OK;
+}
+
+/* Most messages have none, and cost nothing here. */
+static enum cps_code take_readings(struct cps_checked *out, const struct cps_message *message, struct cps_error *err)
+{
+    enum cps_code code = CPS_OK;
+    if (message->reading_count == 0) {
+        return CPS_OK;
+    }
+    if (message->reading_count > CPS_READINGS_MAX || !message->readings || !message->body) {
+        return cps_fail(err, CPS_E_INVAL, "a message with readings needs a body, and 1 to %d of them",
+                        CPS_READINGS_MAX);
+    }
+    out->readings = calloc(message->reading_count, sizeof(*out->readings));
+    if (!out->readings) {
+        return cps_fail(err, CPS_E_NOMEM, "out of memory");
+    }
+    out->reading_count = message->reading_count;
+    for (size_t i = 0; code == CPS_OK && i < out->reading_count; i++) {
+        code = digest_reading(&out->readings[i], &message->readings[i], err);
+    }
+    return code;
+}
+
 enum cps_code cps_message_check(struct cps_checked *out, const struct cps *cps, const struct cps_message *message,
                                 bool keep, struct cps_error *err)
 {
@@ -80,6 +122,9 @@ enum cps_code cps_message_check(struct cps_checked *out, const struct cps *cps, 
     }
     if (code == CPS_OK) {
         code = take_body(&checked, message, keep, err);
+    }
+    if (code == CPS_OK) {
+        code = take_readings(&checked, message, err);
     }
     if (code != CPS_OK) {
         cps_checked_clear(&checked);
@@ -97,5 +142,6 @@ void cps_checked_clear(struct cps_checked *message)
     }
     free(message->owned_body);
     free(message->dest);
+    free(message->readings);
     *message = (struct cps_checked){0};
 }

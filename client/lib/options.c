@@ -1,7 +1,9 @@
 #include "client/lib/handle.h"
+#include "common/passport.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* Fields of older callers' structs end here; a smaller struct is no struct of ours. */
 #define OLDEST_SIZE offsetof(struct cps_options, numbers_file)
@@ -14,12 +16,19 @@ static const struct {
     {                                                                                                                  \
 #field, offsetof(struct cps_options, field)                                                                    \
     }
-    TEXT(cps_url),         TEXT(tls_ca_file),          TEXT(tls_cert_file), TEXT(tls_key_file),
-    TEXT(trust_file),      TEXT(crl_issuer_file),      TEXT(x5u_dir),       TEXT(x5u_ca_file),
-    TEXT(spool_file),      TEXT(spool_hash_key),       TEXT(replay_file),   TEXT(country_code),
-    TEXT(national_prefix), TEXT(international_prefix), TEXT(numbers_file),  TEXT(pinned_file),
-    TEXT(auth_cert_file),  TEXT(auth_key_file),        TEXT(auth_x5u),      TEXT(auth_spc),
-    TEXT(auth_audience),
+    TEXT(cps_url),         TEXT(tls_ca_file),
+    TEXT(tls_cert_file),   TEXT(tls_key_file),
+    TEXT(trust_file),      TEXT(list_signer_roots_file),
+    TEXT(crl_issuer_file), TEXT(crl_signer_roots_file),
+    TEXT(crl_ca_file),     TEXT(x5u_dir),
+    TEXT(x5u_ca_file),     TEXT(spool_file),
+    TEXT(spool_hash_key),  TEXT(accept_types),
+    TEXT(replay_file),     TEXT(country_code),
+    TEXT(national_prefix), TEXT(international_prefix),
+    TEXT(numbers_file),    TEXT(pinned_file),
+    TEXT(auth_cert_file),  TEXT(auth_key_file),
+    TEXT(auth_x5u),        TEXT(auth_spc),
+    TEXT(auth_audience),   TEXT(list_state_dir),
 #undef TEXT
 };
 
@@ -37,6 +46,8 @@ static const struct {
     NUMBER(max_connections, 16, 1, 1024),
     NUMBER(max_in_flight, 1024, 1, 1000000),
     NUMBER(max_response_octets, 8388608, 1024, 1073741824),
+    NUMBER(list_refresh_s, 3600, 1, 604800),
+    NUMBER(crl_refresh_s, 3600, 1, 604800),
     NUMBER(x5u_timeout_ms, 3000, 1, 60000),
     NUMBER(x5u_cache_max, 4096, 1, 1000000),
     NUMBER(x5u_max_age_s, 86400, 1, 31536000),
@@ -72,18 +83,41 @@ static uint32_t *number_at(struct cps_options *options, size_t i)
     return (uint32_t *)(void *)((char *)options + numbers[i].offset);
 }
 
+static void list_free(const char *const *list, size_t count)
+{
+    for (size_t i = 0; list && i < count; i++) {
+        free((char *)(uintptr_t)list[i]);
+    }
+    free((void *)(uintptr_t)list);
+}
+
+/* Copies a list of texts; false: out of memory, or one of them is NULL. */
+static bool list_copy(const char *const **out, const char *const *list, size_t count)
+{
+    char **copies = calloc(count + 1, sizeof(*copies));
+    bool good = copies != NULL;
+    for (size_t i = 0; good && i < count; i++) {
+        good = list[i] && (copies[i] = strdup(list[i])) != NULL;
+    }
+    *out = (const char *const *)copies;
+    return good;
+}
+
 void cps_options_clear(struct cps_options *options)
 {
     for (size_t i = 0; i < TEXTS; i++) {
         free(*text_at(options, i));
         *text_at(options, i) = NULL;
     }
-    for (size_t i = 0; options->crl_files && i < options->crl_file_count; i++) {
-        free((char *)(uintptr_t)options->crl_files[i]);
-    }
-    free((void *)(uintptr_t)options->crl_files);
+    list_free(options->list_files, options->list_file_count);
+    list_free(options->list_urls, options->list_url_count);
+    options->list_files = NULL;
+    options->list_urls = NULL;
+    list_free(options->crl_files, options->crl_file_count);
+    list_free(options->crl_urls, options->crl_url_count);
     free((void *)(uintptr_t)options->x5u_ports);
     options->crl_files = NULL;
+    options->crl_urls = NULL;
     options->x5u_ports = NULL;
 }
 
@@ -114,19 +148,26 @@ static enum cps_code own_pointers(struct cps_options *out, const struct cps_opti
     for (size_t i = 0; i < TEXTS; i++) {
         *text_at(out, i) = NULL;
     }
+    out->list_files = NULL;
+    out->list_urls = NULL;
     out->crl_files = NULL;
+    out->crl_urls = NULL;
     out->x5u_ports = NULL;
     for (size_t i = 0; good && i < TEXTS; i++) {
         const char *text = *text_at(&from, i);
         good = !text || (*text_at(out, i) = strdup(text)) != NULL;
     }
+    if (good && from.list_files && from.list_file_count) {
+        good = list_copy(&out->list_files, from.list_files, from.list_file_count);
+    }
+    if (good && from.list_urls && from.list_url_count) {
+        good = list_copy(&out->list_urls, from.list_urls, from.list_url_count);
+    }
     if (good && from.crl_files && from.crl_file_count) {
-        char **copies = calloc(from.crl_file_count, sizeof(*copies));
-        out->crl_files = (const char *const *)copies;
-        good = copies != NULL;
-        for (size_t i = 0; good && i < from.crl_file_count; i++) {
-            good = from.crl_files[i] && (copies[i] = strdup(from.crl_files[i])) != NULL;
-        }
+        good = list_copy(&out->crl_files, from.crl_files, from.crl_file_count);
+    }
+    if (good && from.crl_urls && from.crl_url_count) {
+        good = list_copy(&out->crl_urls, from.crl_urls, from.crl_url_count);
     }
     if (good && from.x5u_ports && from.x5u_port_count) {
         uint16_t *copies = calloc(from.x5u_port_count, sizeof(*copies));
@@ -137,6 +178,36 @@ static enum cps_code own_pointers(struct cps_options *out, const struct cps_opti
         }
     }
     return good ? CPS_OK : cps_fail(err, CPS_E_NOMEM, "out of memory");
+}
+
+/* Each URL of a list is https. */
+static enum cps_code check_urls(const char *name, const char *const *urls, size_t count, struct cps_error *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!urls[i] || strncasecmp(urls[i], "https://", 8) != 0) {
+            return cps_fail(err, CPS_E_CONFIG, "%s: %s is not https", name, urls[i] ? urls[i] : "NULL");
+        }
+    }
+    return CPS_OK;
+}
+
+static enum cps_code check_lists(struct cps_options *options, struct cps_error *err)
+{
+    options->list_file_count = options->list_files ? options->list_file_count : 0;
+    options->list_url_count = options->list_urls ? options->list_url_count : 0;
+    options->list_grace_s = options->list_grace_s ? options->list_grace_s : 604800;
+    options->list_grace_s = options->list_grace_s == -1 ? 0 : options->list_grace_s;
+    if (options->list_file_count > 16 || options->list_url_count > 16) {
+        return cps_fail(err, CPS_E_CONFIG, "%s is more than 16",
+                        options->list_file_count > 16 ? "list_file_count" : "list_url_count");
+    }
+    if (options->list_grace_s < 0 || options->list_grace_s > 31536000) {
+        return cps_fail(err, CPS_E_CONFIG, "list_grace_s is outside -1..31536000");
+    }
+    if (options->list_file_count + options->list_url_count > 0 && !options->list_signer_roots_file) {
+        return cps_fail(err, CPS_E_CONFIG, "list_files and list_urls need list_signer_roots_file");
+    }
+    return check_urls("list_urls", options->list_urls, options->list_url_count, err);
 }
 
 static enum cps_code check_numbers(struct cps_options *options, struct cps_error *err)
@@ -153,7 +224,13 @@ static enum cps_code check_numbers(struct cps_options *options, struct cps_error
         return cps_fail(err, CPS_E_CONFIG, "%s is more than 64",
                         options->crl_file_count > 64 ? "crl_file_count" : "x5u_port_count");
     }
-    return CPS_OK;
+    if (options->crl_url_count > 16) {
+        return cps_fail(err, CPS_E_CONFIG, "crl_url_count is more than 16");
+    }
+    options->crl_file_count = options->crl_files ? options->crl_file_count : 0;
+    options->crl_url_count = options->crl_urls ? options->crl_url_count : 0;
+    enum cps_code code = check_urls("crl_urls", options->crl_urls, options->crl_url_count, err);
+    return code == CPS_OK ? check_lists(options, err) : code;
 }
 
 static enum cps_code check_policy(struct cps_options *options, struct cps_error *err)
@@ -169,6 +246,9 @@ static enum cps_code check_policy(struct cps_options *options, struct cps_error 
     }
     if ((unsigned)options->replay > CPS_REPLAY_NONE) {
         return cps_fail(err, CPS_E_CONFIG, "replay is none of enum cps_replay");
+    }
+    if ((unsigned)options->crl_policy > CPS_CRL_REQUIRED) {
+        return cps_fail(err, CPS_E_CONFIG, "unknown crl_policy %u", (unsigned)options->crl_policy);
     }
     if (options->replay == CPS_REPLAY_NONE && options->max_age_s > CPS_MAX_AGE_CALL_S) {
         return cps_fail(err, CPS_E_CONFIG, "max_age_s above %d needs a replay memory (RFC 9475 section 3.2)",
@@ -203,6 +283,36 @@ static enum cps_code check_spool(const struct cps_options *options, struct cps_e
     if (options->spool_retry_min_ms > options->spool_retry_max_ms) {
         return cps_fail(err, CPS_E_CONFIG, "spool_retry_min_ms is more than spool_retry_max_ms");
     }
+    return CPS_OK;
+}
+
+enum cps_code cps_options_types(unsigned *out, const struct cps_options *options, struct cps_error *err)
+{
+    static const struct {
+        const char *name;
+        enum stir_ppt type;
+    } types[] = {{"msg", STIR_PPT_MSG}, {"shaken", STIR_PPT_SHAKEN}, {"baseline", STIR_PPT_NONE}};
+    enum { TYPES = sizeof(types) / sizeof(types[0]) };
+    const char *at = options->accept_types ? options->accept_types : "msg";
+    unsigned accepted = 0;
+    for (at += strspn(at, ", "); *at; at += strspn(at, ", ")) {
+        size_t n = strcspn(at, ", ");
+        size_t i = 0;
+        while (i < TYPES && (strlen(types[i].name) != n || memcmp(types[i].name, at, n) != 0)) {
+            i++;
+        }
+        if (i == TYPES) {
+            return cps_fail(err, CPS_E_CONFIG,
+                            "accept_types: unknown type \"%.*s\"; known are msg, shaken and baseline",
+                            (int)(n < 32 ? n : 32), at);
+        }
+        accepted |= 1u << types[i].type;
+        at += n;
+    }
+    if (!(accepted & 1u << STIR_PPT_MSG)) {
+        return cps_fail(err, CPS_E_CONFIG, "accept_types: msg is missing: it is the type that vouches for messages");
+    }
+    *out = accepted;
     return CPS_OK;
 }
 

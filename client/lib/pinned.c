@@ -43,9 +43,6 @@ static enum cps_code read_key(struct cps_key **out, const json_t *jwk, struct cp
 {
     struct stir_error cause = {0};
     EVP_PKEY *pkey = NULL;
-    if (json_object_get(jwk, "d")) {
-        return cps_fail(err, CPS_E_KEY, "a private key is nobody else's to have");
-    }
     enum stir_code code = stir_jwk_parse(&pkey, jwk, false, &cause);
     if (code != STIR_OK) {
         return cps_fail_stir(err, code, &cause);
@@ -55,20 +52,42 @@ static enum cps_code read_key(struct cps_key **out, const json_t *jwk, struct cp
     return wrapped;
 }
 
+/* Reads the keys of an array, or of a JWK Set, that are for encrypting. One for something else, or of a kind that is
+ * not understood (RFC 7517 section 5), is left out; a private key is a mistake that is not passed over. */
+static enum cps_code read_keys(struct cps_key *keys[CPS_RECORD_KEYS], size_t *count, const json_t *jwks,
+                               struct cps_error *err)
+{
+    const json_t *list = json_is_object(jwks) ? json_object_get(jwks, "keys") : jwks;
+    enum cps_code code = cps_fail(err, CPS_E_CONFIG, "no array and no JWK Set with a public key for encrypting");
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *jwk = json_array_get(list, i);
+        if (json_object_get(jwk, "d")) {
+            return cps_fail(err, CPS_E_KEY, "key %zu is a private key: only its owner may have it", i + 1);
+        }
+        if (!stir_jwk_is_for(jwk, STIR_KEY_ENCRYPT)) {
+            continue;
+        }
+        if (*count == CPS_RECORD_KEYS) {
+            return cps_fail(err, CPS_E_CONFIG, "more than %d keys", CPS_RECORD_KEYS);
+        }
+        code = read_key(&keys[*count], jwk, err);
+        if (code == CPS_OK) {
+            ++*count;
+        } else if (code != CPS_E_KEY) {
+            return code;
+        }
+    }
+    return *count ? CPS_OK : code;
+}
+
 static enum cps_code read_entry(struct entry *entry, const char *name, const json_t *jwks, struct cps_error *err)
 {
     struct cps_key *keys[CPS_RECORD_KEYS] = {NULL};
-    size_t count = json_array_size(jwks);
-    enum cps_code code = CPS_OK;
+    size_t count = 0;
     if (!read_name(entry, name)) {
         return cps_fail(err, CPS_E_CONFIG, "\"%.40s\" is neither a number nor what numbers begin with and *", name);
     }
-    if (!json_is_array(jwks) || count < 1 || count > CPS_RECORD_KEYS) {
-        return cps_fail(err, CPS_E_CONFIG, "\"%.40s\" has not an array of 1 to %d keys", name, CPS_RECORD_KEYS);
-    }
-    for (size_t i = 0; code == CPS_OK && i < count; i++) {
-        code = read_key(&keys[i], json_array_get(jwks, i), err);
-    }
+    enum cps_code code = read_keys(keys, &count, jwks, err);
     if (code == CPS_OK) {
         code = cps_target_from_keys(&entry->target, keys, count, err);
     } else {

@@ -2,13 +2,15 @@
 #include "client/lib/box.h"
 #include "client/lib/certcache.h"
 #include "client/lib/directory.h"
+#include "client/lib/route.h"
 #include "common/msgi.h"
 
 #include <openssl/sha.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define RETRY_MS 250 /* before the one more try that a failed first read gets */
+#define RETRY_MS 250 /* before the one more try that a failed first read gets, ... */
+#define AWAY_MS 1000 /* ... unless the CPS has been away for this long */
 #define SLACK_MS 1000
 
 static void clear(struct receiving *op)
@@ -16,7 +18,9 @@ static void clear(struct receiving *op)
     cps_checked_clear(&op->message);
     cps_keys_free(&op->keys);
     cps_candidates_clear(&op->pending);
+    cps_candidates_clear(&op->suspects);
     cps_claim_clear(&op->claim);
+    cps_vouches_clear(&op->vouches);
     cps_result_clear(&op->best);
 }
 
@@ -26,7 +30,7 @@ static void conclude(struct receiving *op, enum cps_code code, const struct cps_
 {
     struct cps_task *task = &op->task;
     if (op->box) {
-        cps_box_leave(op->box, task);
+        cps_box_leave(op->box, &op->arrival, code == CPS_OK && cps_receiving_passed(op), task);
     }
     cps_certcache_leave(task->cps->certs, task);
     cps_directory_leave(task->cps->directory, task);
@@ -50,9 +54,26 @@ static void conclude_best(struct receiving *op)
     if (op->any) {
         conclude(op, CPS_OK, NULL);
     } else {
-        (void)cps_fail(&err, CPS_E_NO_PASSPORT, "the box holds no PASSporT from this sender");
+        (void)cps_fail(&err, CPS_E_NO_PASSPORT, "the box holds no PASSporT %s this sender%s",
+                       op->candidates ? "for this message; it holds others from" : "from",
+                       op->suspects.count ? ", of messages that arrived without theirs for all that is known" : "");
         conclude(op, CPS_E_NO_PASSPORT, &err);
     }
+}
+
+/* A CPS that has just gone away may have been restarted; nobody waits for one that stays away. */
+static bool is_worth_a_retry(const struct receiving *op, enum cps_code code)
+{
+    struct cps_route *route = NULL;
+    if (code != CPS_E_AWAY) {
+        return code != CPS_E_CONFIG;
+    }
+    if (cps_route_to(&route, op->task.cps, &op->message.dest[0], NULL, NULL) != CPS_OK) {
+        return false;
+    }
+    bool just_now = cps_route_away_ms(route) < AWAY_MS;
+    cps_route_unref(route);
+    return just_now;
 }
 
 /* Reads what is in the box. True: that is done. False: the next step goes on, or the operation is over. */
@@ -75,7 +96,7 @@ static bool read_box(struct receiving *op, int64_t now)
     if (outcome.code == CPS_OK) {
         return true;
     }
-    if (!op->retried && outcome.code != CPS_E_CONFIG && now + RETRY_MS < op->deadline_ms) {
+    if (!op->retried && is_worth_a_retry(op, outcome.code) && now + RETRY_MS < op->deadline_ms) {
         op->retried = true;
         op->read++;
         op->retry_ms = now + RETRY_MS;
@@ -86,7 +107,7 @@ static bool read_box(struct receiving *op, int64_t now)
     return false;
 }
 
-/* Waits for what comes next. True: long enough. */
+/* Waits for what comes next. True: long enough. False: the next step goes on, or the operation is over. */
 static bool wait_for_more(struct receiving *op, int64_t now)
 {
     struct cps_error err = {0};
@@ -94,18 +115,23 @@ static bool wait_for_more(struct receiving *op, int64_t now)
     if (now >= op->deadline_ms) {
         return true;
     }
-    if (cps_box_read(op->box, CPS_READ_WAIT, (uint32_t)(op->deadline_ms - now), &again, &err) != CPS_OK) {
+    enum cps_code code = cps_box_read(op->box, CPS_READ_WAIT, (uint32_t)(op->deadline_ms - now), &again, &err);
+    if (code == CPS_E_AWAY && !op->pending.count) {
+        conclude(op, code, &err); /* its PASSporT may be there, and nobody can see it */
+        return false;
+    }
+    if (code != CPS_OK) {
         again = now + SLACK_MS;
     }
     op->task.due_ms = again && again < op->deadline_ms ? again : op->deadline_ms;
     return false;
 }
 
-/* Nothing passed: the verdict is the best of all from this sender. */
+/* Nothing passed: the verdict is the best of all that say something about this message. */
 static void finish(struct receiving *op, int64_t now)
 {
     struct cps_error err = {0};
-    enum cps_code code = cps_receiving_judge(op, CPS_JUDGE_ALL, &err);
+    enum cps_code code = cps_receiving_find_evidence(op, &err);
     if (op->claim.under_way) {
         return;
     }
@@ -148,22 +174,22 @@ static enum cps_code enter(struct receiving *op, struct cps_error *err)
     if (!SHA256(thumbprints, n, digest)) {
         return cps_fail(err, CPS_E_CRYPTO, "SHA-256 failed");
     }
-    op->deadline_ms = cps_monotonic_ms() + op->wait_ms;
+    op->deadline_ms = op->arrival.at_ms + op->wait_ms;
     op->last_ms = op->deadline_ms + options->request_timeout_ms + options->x5u_timeout_ms + SLACK_MS;
-    return cps_box_enter(&op->box, op->task.cps->boxes, &op->message.dest[0], digest, &op->task, &op->read, err);
+    return cps_box_enter(&op->box, op->task.cps->boxes, digest, &op->arrival, &op->task, &op->read, err);
 }
 
 /* The destination's own record says where its box is; box.c looks at what is known of it. False: later. */
 static bool find(struct receiving *op)
 {
     struct cps *cps = op->task.cps;
-    struct cps_target *target = NULL;
+    struct cps_targets *targets = NULL;
     struct cps_error err = {0};
     if (op->found || !cps->options.route_by_record) {
         return true;
     }
-    op->found = cps_directory_get(cps->directory, &target, &op->message.dest[0], &op->task, &err) != CPS_FOUND_LATER;
-    cps_target_unref(target);
+    op->found = cps_directory_get(cps->directory, &targets, &op->message.dest[0], &op->task, &err) != CPS_FOUND_LATER;
+    cps_targets_unref(targets);
     return op->found;
 }
 
@@ -231,6 +257,11 @@ static enum cps_code digest_body(struct receiving *op, struct cps_error *err)
         }
         op->digests[op->digest_count++] = op->msgi[alg];
     }
+    for (size_t i = 0; i < op->message.reading_count; i++) {
+        for (int alg = STIR_MSGI_SHA256; alg <= STIR_MSGI_SHA512; alg++) {
+            op->digests[op->digest_count++] = op->message.readings[i].msgi[alg];
+        }
+    }
     return CPS_OK;
 }
 
@@ -253,9 +284,36 @@ static enum cps_code prepare(struct receiving *op, struct cps *cps, const struct
         code = cps_keys_take(&op->keys, keys, key_count, true, err);
     }
     if (code == CPS_OK && !cps->trust) {
-        code = cps_fail(err, CPS_E_CONFIG, "no trusted roots are configured (trust_file)");
+        code = cps_fail(err, CPS_E_CONFIG, "no trusted roots are configured (trust_file, list_files, list_urls)");
     }
-    return code == CPS_OK ? digest_body(op, err) : code;
+    if (code == CPS_OK) {
+        code = digest_body(op, err);
+    }
+    op->message.arrived = cps_now(cps);
+    op->arrival = (struct cps_arrival){.message = &op->message,
+                                       .digests = op->digests,
+                                       .digest_count = op->digest_count,
+                                       .announced = message && message->announced,
+                                       .at_ms = cps_monotonic_ms()};
+    return code;
+}
+
+enum cps_code cps_announce(struct cps *cps, const char *orig, const char *dest, struct cps_error *err)
+{
+    const struct cps_message message = {.orig = orig, .dest = &dest, .dest_count = 1};
+    struct cps_checked checked = {0};
+    enum cps_code code =
+        cps ? cps_message_check(&checked, cps, &message, false, err) : cps_fail(err, CPS_E_INVAL, "a pointer is NULL");
+    if (code == CPS_OK) {
+        cps_boxes_announce(cps->boxes, &checked.orig, &checked.dest[0]);
+        cps_checked_clear(&checked);
+    }
+    return code;
+}
+
+void cps_set_evidence_since(struct cps *cps, int64_t since)
+{
+    cps_boxes_set_evidence_since(cps->boxes, since);
 }
 
 enum cps_code cps_receive(struct cps *cps, const struct cps_message *message, const struct cps_key *const *keys,

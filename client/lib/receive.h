@@ -3,26 +3,29 @@
 #include "client/lib/box.h"
 #include "client/lib/claim.h"
 #include "client/lib/key.h"
+#include "client/lib/match.h"
 #include "common/msgi.h"
 
 /* One cps_receive: between the file that leads it to its end and the one that opens and judges what came. */
 
 /* Which entries from orig are judged. */
 enum cps_judging {
-    CPS_JUDGE_EXACT, /* those with the body's digest; all that can pass if there is no body */
-    CPS_JUDGE_ANY,   /* those without a digest, which can pass too, where no exact one does */
-    CPS_JUDGE_ALL,   /* all, to tell what is wrong */
+    CPS_JUDGE_EXACT, /* those with the message's text, or with neither text nor body */
+    CPS_JUDGE_LOOSE, /* those that say nothing of the text, where no exact one passes */
+    CPS_JUDGE_OTHER, /* the rest: whether one of them is evidence that the text was changed */
     CPS_JUDGINGS,
 };
+
+#define CPS_DIGESTS (STIR_MSGI_SHA512 + 1) /* of one body */
 
 /* A message that arrived, on its way to a verdict. */
 struct receiving {
     struct cps_task task;
     struct cps_checked message;
     struct cps_keys keys;
-    char msgi[3][STIR_MSGI_MAX]; /* of the body */
-    const char *digests[3];
-    size_t digest_count; /* 0: the message has no body */
+    char msgi[CPS_DIGESTS][STIR_MSGI_MAX];                     /* of the body */
+    const char *digests[CPS_DIGESTS * (1 + CPS_READINGS_MAX)]; /* of the body, then of its readings */
+    size_t digest_count;                                       /* 0: the message has no body */
     uint32_t wait_ms;
     int64_t deadline_ms; /* for a PASSporT to arrive */
     int64_t last_ms;     /* for everything */
@@ -34,13 +37,21 @@ struct receiving {
         WAITING, /* for what comes next */
         LAST,    /* nothing more is waited for but certificates */
     } phase;
-    uint64_t read; /* the plain read that has to be over */
+    uint64_t read; /* the plain read that has to be over; then the one that came to the end of the box */
     bool retried;
     int64_t retry_ms;
 
-    uint64_t seen[CPS_JUDGINGS];   /* entries judged */
-    struct cps_candidates pending; /* their certificates are being fetched */
-    struct cps_claim claim;        /* of one that passes */
+    struct cps_arrival arrival;     /* tells other messages of this one */
+    uint64_t seen[CPS_JUDGINGS];    /* entries judged */
+    struct cps_candidates pending;  /* their certificates are being fetched */
+    struct cps_vouches vouches;     /* those that are good, by the text or without one: see loose */
+    bool loose;                     /* the vouches are those that say nothing of the text */
+    bool match_due;                 /* something has changed since they were matched */
+    bool fitted;                    /* a PASSporT with the message's text was found, good or not */
+    size_t group;                   /* of the vouches: what was used up for this message */
+    struct cps_claim claim;         /* of it */
+    size_t others;                  /* entries of CPS_JUDGE_OTHER that were verified */
+    struct cps_candidates suspects; /* those of them that are good but for their text */
     struct cps_result best;
     bool any;
     size_t candidates;
@@ -57,8 +68,9 @@ void cps_receiving_take(struct receiving *op, struct cps_read *read);
  * CPS_E_NOMEM. */
 enum cps_code cps_receiving_look(struct receiving *op, bool *busy, struct cps_error *err) STIR_MUST_CHECK;
 
-/* Judges entries that were not judged before. CPS_E_NOMEM. */
-enum cps_code cps_receiving_judge(struct receiving *op, enum cps_judging which, struct cps_error *err) STIR_MUST_CHECK;
+/* Looks for evidence about a message that nothing vouches for: a PASSporT that fits in all but the text, or something
+ * that is no PASSporT. CPS_E_NOMEM. */
+enum cps_code cps_receiving_find_evidence(struct receiving *op, struct cps_error *err) STIR_MUST_CHECK;
 
 /* Judges those again whose certificates were being fetched, and gives them up. */
 void cps_receiving_judge_pending(struct receiving *op);

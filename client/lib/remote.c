@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #define WAIT_MAX_S 300
+#define RECORDS_OCTETS ((size_t)CPS_RECORDS_MAX * (STIR_KEYRECORD_MAX + 4) + 64) /* of the answer with all of them */
 
 /* Unreserved characters stay, all others are escaped. */
 static void put_escaped(struct stir_buf *out, const char *text)
@@ -82,9 +83,11 @@ enum cps_code cps_ask_retrieve(struct cps_request *out, const struct cps *cps, c
     unsigned wait_s = wait_ms / 1000 + (wait_ms % 1000 ? 1 : 0);
     wait_s = wait_s > WAIT_MAX_S ? WAIT_MAX_S : wait_s;
     put_box(&url, dest);
-    stir_buf_puts(&url, cps->options.holder ? "?dummies=no" : "");
+    /* who claims is a holder, and has to know what others took */
+    bool holder = cps->options.holder || cps->options.claim;
+    stir_buf_puts(&url, holder ? "?dummies=no" : "");
     if (after && after[0]) {
-        stir_buf_puts(&url, cps->options.holder ? "&after=" : "?after=");
+        stir_buf_puts(&url, holder ? "&after=" : "?after=");
         put_escaped(&url, after);
     }
     *out = (struct cps_request){
@@ -100,13 +103,10 @@ enum cps_code cps_ask_retrieve(struct cps_request *out, const struct cps *cps, c
     return end_path(out, &url, err);
 }
 
-enum cps_code cps_ask_remove(struct cps_request *out, const struct cps *cps, const struct stir_identity *dest,
-                             const char *id, struct cps_error *err)
+/* DELETE of a box, or of what is in it; takes over url. */
+static enum cps_code ask_delete(struct cps_request *out, const struct cps *cps, const struct stir_identity *dest,
+                                struct stir_buf *url, struct cps_error *err)
 {
-    struct stir_buf url = {0};
-    put_box(&url, dest);
-    stir_buf_puts(&url, "/");
-    put_escaped(&url, id);
     *out = (struct cps_request){
         .lane = CPS_LANE_SERVICE,
         .method = "DELETE",
@@ -118,7 +118,26 @@ enum cps_code cps_ask_remove(struct cps_request *out, const struct cps *cps, con
         .response_max = 65536,
         .timeout_ms = cps->options.request_timeout_ms,
     };
-    return end_path(out, &url, err);
+    return end_path(out, url, err);
+}
+
+enum cps_code cps_ask_remove(struct cps_request *out, const struct cps *cps, const struct stir_identity *dest,
+                             const char *id, struct cps_error *err)
+{
+    struct stir_buf url = {0};
+    put_box(&url, dest);
+    stir_buf_puts(&url, "/");
+    put_escaped(&url, id);
+    stir_buf_puts(&url, "?claim=yes");
+    return ask_delete(out, cps, dest, &url, err);
+}
+
+enum cps_code cps_ask_empty(struct cps_request *out, const struct cps *cps, const struct stir_identity *dest,
+                            struct cps_error *err)
+{
+    struct stir_buf url = {0};
+    put_box(&url, dest);
+    return ask_delete(out, cps, dest, &url, err);
 }
 
 enum cps_code cps_ask_health(struct cps_request *out, const struct cps *cps, struct cps_error *err)
@@ -127,6 +146,7 @@ enum cps_code cps_ask_health(struct cps_request *out, const struct cps *cps, str
     stir_buf_puts(&url, "/health");
     *out = (struct cps_request){
         .lane = CPS_LANE_SERVICE,
+        .even_away = true,
         .accept = "application/json",
         .response_max = 65536,
         .timeout_ms = cps->options.request_timeout_ms,
@@ -146,12 +166,12 @@ enum cps_code cps_ask_keys(struct cps_request *out, const struct cps *cps, const
     *out = (struct cps_request){
         .lane = CPS_LANE_SERVICE,
         .content_type = "application/jwt",
-        .accept = record ? "application/problem+json" : "application/jwt",
+        .accept = record ? "application/problem+json" : "application/json",
         .method = record ? "PUT" : NULL,
         .credential = true,
         .action = record ? STIR_TOKEN_KEYS : STIR_TOKEN_RETRIEVE,
         .body_len = record ? len : 0,
-        .response_max = STIR_KEYRECORD_MAX,
+        .response_max = record ? 65536 : RECORDS_OCTETS,
         .timeout_ms = cps->options.request_timeout_ms,
     };
     if (dest) {
@@ -235,12 +255,15 @@ static bool is_id(const char *text)
 static enum cps_code read_item(struct cps_envelope *out, const json_t *item, struct cps_error *err)
 {
     const json_t *ppt = json_object_get(item, "ppt");
+    const json_t *age = json_object_get(item, "age_ms");
     const char *id = json_string_value(json_object_get(item, "id"));
     if (!id || !is_id(id) || !json_is_string(ppt) || json_string_length(ppt) == 0 ||
         json_string_length(ppt) > STIR_JWE_MAX) {
         return cps_fail(err, CPS_E_PROTOCOL, "the CPS's listing has an entry without a proper id or ppt");
     }
     memcpy(out->id, id, CPS_ID_LEN + 1);
+    out->taken = json_is_true(json_object_get(item, "taken"));
+    out->age_ms = json_is_integer(age) && json_integer_value(age) >= 0 ? json_integer_value(age) : -1;
     out->len = json_string_length(ppt);
     out->text = strndup(json_string_value(ppt), out->len);
     return out->text ? CPS_OK : cps_fail(err, CPS_E_NOMEM, "out of memory");

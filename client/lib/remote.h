@@ -14,12 +14,15 @@ enum cps_code cps_ask_publish(struct cps_request *out, const struct cps *cps, co
                               const char *envelope, size_t len, uint32_t ttl_s, struct cps_error *err) STIR_MUST_CHECK;
 enum cps_code cps_ask_retrieve(struct cps_request *out, const struct cps *cps, const struct stir_identity *dest,
                                const char *after, uint32_t wait_ms, struct cps_error *err) STIR_MUST_CHECK;
-/* Takes an envelope out of a box. */
+/* Takes an envelope out of a box, or, where it is not there, has the CPS remember that it was taken. */
 enum cps_code cps_ask_remove(struct cps_request *out, const struct cps *cps, const struct stir_identity *dest,
                              const char *id, struct cps_error *err) STIR_MUST_CHECK;
+/* Takes all that is in a box out of it. */
+enum cps_code cps_ask_empty(struct cps_request *out, const struct cps *cps, const struct stir_identity *dest,
+                            struct cps_error *err) STIR_MUST_CHECK;
 enum cps_code cps_ask_health(struct cps_request *out, const struct cps *cps, struct cps_error *err) STIR_MUST_CHECK;
-/* Puts a key record under a subject, "spc:CODE" or a number's text, or gets it with record NULL. dest: the number, for
- * the token; NULL: none. */
+/* Puts a key record under a subject, "spc:CODE" or a number's text; with record NULL, asks for all records that cover
+ * it. dest: the number, for the token; NULL: none. */
 enum cps_code cps_ask_keys(struct cps_request *out, const struct cps *cps, const char *subject,
                            const struct stir_identity *dest, const char *record, size_t len,
                            struct cps_error *err) STIR_MUST_CHECK;

@@ -118,6 +118,18 @@ static enum cps_code claim(struct cps_replay_memory *base, const uint8_t id[CPS_
     return code;
 }
 
+static enum cps_code is_known(struct cps_replay_memory *base, const uint8_t id[CPS_REPLAY_ID], int64_t now, bool *known,
+                              struct cps_error *err)
+{
+    struct in_process *memory = (struct in_process *)base;
+    (void)err;
+    pthread_mutex_lock(&memory->lock);
+    const struct slot *slot = find(memory, id);
+    *known = slot->expires && slot->expires >= now;
+    pthread_mutex_unlock(&memory->lock);
+    return CPS_OK;
+}
+
 static void forget(struct cps_replay_memory *base, const uint8_t id[CPS_REPLAY_ID])
 {
     struct in_process *memory = (struct in_process *)base;
@@ -144,7 +156,7 @@ enum cps_code cps_replay_new_memory(struct cps_replay_memory **out, uint32_t max
     if (!memory) {
         return cps_fail(err, CPS_E_NOMEM, "out of memory");
     }
-    memory->base = (struct cps_replay_memory){.claim = claim, .forget = forget, .free = free_memory};
+    memory->base = (struct cps_replay_memory){.claim = claim, .known = is_known, .forget = forget, .free = free_memory};
     memory->max = max;
     memory->earliest = INT64_MAX;
     memory->size = FIRST_SIZE;

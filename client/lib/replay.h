@@ -6,8 +6,8 @@
 #include <stdint.h>
 
 /*
- * The replay memory: which PASSporTs were used. A claim succeeds once for an id until `expires`. It never forgets to
- * make room: when it is full, claims fail. Thread-safe.
+ * The replay memory: which PASSporTs were used, each at which destination (used.h). A claim succeeds once for an id
+ * until `expires`. It never forgets to make room: when it is full, claims fail. Thread-safe.
  */
 #define CPS_REPLAY_ID 32
 
@@ -16,6 +16,9 @@ struct cps_replay_memory {
      */
     enum cps_code (*claim)(struct cps_replay_memory *memory, const uint8_t id[CPS_REPLAY_ID], int64_t expires,
                            int64_t now, struct cps_error *err);
+    /* Tells whether an id is claimed. CPS_E_REPLAY_STORE. */
+    enum cps_code (*known)(struct cps_replay_memory *memory, const uint8_t id[CPS_REPLAY_ID], int64_t now, bool *known,
+                           struct cps_error *err);
     /* Gives a claim back: it was for something that did not come about after all. */
     void (*forget)(struct cps_replay_memory *memory, const uint8_t id[CPS_REPLAY_ID]);
     void (*free)(struct cps_replay_memory *memory);

@@ -137,6 +137,17 @@ static enum cps_code claim(struct cps_replay_memory *base, const uint8_t id[CPS_
     return code;
 }
 
+static enum cps_code look(struct cps_replay_memory *base, const uint8_t id[CPS_REPLAY_ID], int64_t now, bool *known,
+                          struct cps_error *err)
+{
+    struct in_file *memory = (struct in_file *)base;
+    (void)now; /* what has expired is purged, a few seconds late at most */
+    pthread_mutex_lock(&memory->lock);
+    enum cps_code code = is_known(memory, id, known, err);
+    pthread_mutex_unlock(&memory->lock);
+    return code;
+}
+
 /* Without success it stays claimed, which is safe. */
 static void forget(struct cps_replay_memory *base, const uint8_t id[CPS_REPLAY_ID])
 {
@@ -202,7 +213,7 @@ enum cps_code cps_replay_new_sqlite(struct cps_replay_memory **out, const char *
     if (!memory) {
         return cps_fail(err, CPS_E_NOMEM, "out of memory");
     }
-    memory->base = (struct cps_replay_memory){.claim = claim, .forget = forget, .free = free_memory};
+    memory->base = (struct cps_replay_memory){.claim = claim, .known = look, .forget = forget, .free = free_memory};
     memory->max = max;
     memory->purged = INT64_MIN / 2;
     pthread_mutex_init(&memory->lock, NULL);

@@ -1,49 +1,12 @@
-#include "client/lib/route.h"
+#include "client/lib/route_internal.h"
 
 #include "client/lib/credential.h"
-#include "client/lib/map.h"
 #include "common/url.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define UNUSED_KEEP 256       /* routes that nobody uses at the moment */
-#define ALONE_FIRST_MS 1000   /* a server that failed once; each time twice as long, ... */
-#define ALONE_LAST_MS 30000   /* ... up to this, or what it asked for */
-#define ALONE_ASKED_MAX_S 300 /* of a Retry-After */
-
-struct server {
-    char *base; /* without a '/' at the end */
-    char *host; /* what it is called in tokens */
-    unsigned failures;
-    int64_t until_ms; /* left alone until then, monotonic; 0: it is used */
-    bool probed;      /* GET /health is under way */
-};
-
-struct cps_route {
-    struct cps_map_node node; /* first: a node is its route */
-    struct cps_route *newer, *older;
-    struct cps_routes *routes;
-    unsigned refs;
-    bool public_only;
-    struct server servers[CPS_ROUTE_SERVERS];
-    unsigned count;
-    char urls[]; /* as given */
-};
-
-struct cps_routes {
-    struct cps *cps;
-    pthread_mutex_t lock;
-    struct cps_map map;
-    struct cps_route *newest, *oldest; /* by last use */
-    size_t unused;
-};
-
-struct probe {
-    struct cps_transfer transfer;
-    unsigned server;
-};
+#define UNUSED_KEEP 256 /* routes that nobody uses at the moment */
 
 enum cps_code cps_routes_new(struct cps_routes **out, struct cps *cps, struct cps_error *err)
 {
@@ -130,6 +93,11 @@ static void trim(struct cps_routes *routes)
 
 /* ---- making them ---- */
 
+const char *cps_route_urls(const struct cps_route *route)
+{
+    return route->urls;
+}
+
 bool cps_route_next_url(const char **list, char url[CPS_ROUTE_URLS_MAX + 1])
 {
     static const char separators[] = ",| \t";
@@ -155,7 +123,7 @@ static enum cps_code add_server(struct cps_route *route, char *url, enum cps_cod
     if (stir_url_parse(&parsed, url, n, STIR_E_URI, &cause) != STIR_OK) {
         return cps_fail(err, code, "%s", cause.text);
     }
-    struct server *server = &route->servers[route->count++];
+    struct cps_server *server = &route->servers[route->count++];
     server->host = strndup(parsed.host.ptr, parsed.host.len);
     while (n && url[n - 1] == '/') {
         url[--n] = '\0';
@@ -244,8 +212,6 @@ void cps_route_unref(struct cps_route *route)
     pthread_mutex_unlock(&routes->lock);
 }
 
-/* ---- how servers are ---- */
-
 int64_t cps_route_left_alone_ms(struct cps_route *route, unsigned server)
 {
     pthread_mutex_lock(&route->routes->lock);
@@ -255,136 +221,19 @@ int64_t cps_route_left_alone_ms(struct cps_route *route, unsigned server)
     return until && left < 1 ? 1 : (left > 0 ? left : 0);
 }
 
-/* Whether another server may do better: this one was not reached, did not answer, or says that it cannot. */
-static bool is_failure(const struct cps_response *response)
+int64_t cps_route_away_ms(struct cps_route *route)
 {
-    switch (response->error.code) {
-    case CPS_OK:
-        return response->status >= 500;
-    case CPS_E_CONNECT:
-    case CPS_E_TLS:
-    case CPS_E_TIMEOUT:
-        return true;
-    default:
-        return false;
-    }
-}
-
-/* What an attempt says of its server; an attempt that we ended ourselves says nothing. */
-static void hear(struct cps_route *route, unsigned i, const struct cps_response *response)
-{
-    struct server *server = &route->servers[i];
-    struct cps *cps = route->routes->cps;
-    int64_t alone_ms = 0;
-    if (route->count == 1 || response->error.code == CPS_E_CLOSED || response->error.code == CPS_E_NOMEM) {
-        return;
-    }
-    pthread_mutex_lock(&route->routes->lock);
-    bool was_down = server->until_ms != 0;
-    if (is_failure(response)) {
-        unsigned asked = response->retry_after_s < ALONE_ASKED_MAX_S ? response->retry_after_s : ALONE_ASKED_MAX_S;
-        alone_ms = server->failures < 5 ? (int64_t)ALONE_FIRST_MS << server->failures : ALONE_LAST_MS;
-        alone_ms = asked * INT64_C(1000) > alone_ms ? asked * INT64_C(1000) : alone_ms;
-        server->failures += server->failures < 5;
-        server->until_ms = cps_monotonic_ms() + alone_ms;
-    } else {
-        server->failures = 0;
-        server->until_ms = 0;
-    }
-    pthread_mutex_unlock(&route->routes->lock);
-    if (alone_ms && !was_down) {
-        cps_log(cps, CPS_LOG_WARNING, "%s is left alone for %lld ms: %s", server->base, (long long)alone_ms,
-                response->error.code == CPS_OK ? "it answers 5xx" : cps_error_name(response->error.code));
-    } else if (!alone_ms && was_down) {
-        cps_log(cps, CPS_LOG_NOTICE, "%s answers again", server->base);
-    }
-}
-
-/* On the I/O thread. */
-static void probe_done(struct cps_transfer *transfer)
-{
-    struct probe *probe = transfer->arg;
-    struct cps_route *route = transfer->request.route;
-    hear(route, probe->server, &transfer->response);
-    pthread_mutex_lock(&route->routes->lock);
-    route->servers[probe->server].probed = false;
-    pthread_mutex_unlock(&route->routes->lock);
-    cps_transfer_clear(transfer);
-    free(probe);
-}
-
-static char *join(const char *base, const char *path)
-{
-    struct stir_buf url = {0};
-    stir_buf_puts(&url, base);
-    stir_buf_puts(&url, path);
-    char *joined = stir_buf_steal(&url, NULL);
-    stir_buf_free(&url);
-    return joined;
-}
-
-/* Asks a server whose time alone is over how it is. It was marked as probed already. */
-static void probe(struct cps_route *route, unsigned i)
-{
-    struct cps *cps = route->routes->cps;
-    struct cps_error err = {0};
-    struct probe *probe = calloc(1, sizeof(*probe));
-    char *url = probe ? join(route->servers[i].base, "/health") : NULL;
-    if (url) {
-        probe->server = i;
-        probe->transfer.done = probe_done;
-        probe->transfer.arg = probe;
-        probe->transfer.request = (struct cps_request){
-            .lane = CPS_LANE_WAIT, /* not held up by those who wait for the others */
-            .route = cps_route_ref(route),
-            .url = url,
-            .accept = "application/json",
-            .response_max = 65536,
-            .public_only = route->public_only,
-            .timeout_ms = cps->options.request_timeout_ms,
-        };
-        if (cps_transport_submit(cps->transport, &probe->transfer, &err) == CPS_OK) {
-            return;
-        }
-        cps_transfer_clear(&probe->transfer);
-    }
-    free(probe);
-    pthread_mutex_lock(&route->routes->lock);
-    route->servers[i].probed = false;
-    pthread_mutex_unlock(&route->routes->lock);
-}
-
-/* The best server of those not tried: the first that is used, else the one that is to be left alone for the shortest
- * time. -1: none is left. *again: one whose time is over, to be asked how it is, or -1. */
-static int choose(struct cps_route *route, unsigned tried, int *again)
-{
-    int best = -1;
     int64_t now = cps_monotonic_ms();
-    *again = -1;
     pthread_mutex_lock(&route->routes->lock);
-    for (unsigned i = 0; i < route->count; i++) {
-        struct server *server = &route->servers[i];
-        bool over = server->until_ms && server->until_ms <= now && !server->probed;
-        if (over && *again < 0 && !(tried & 1u << i)) {
-            *again = (int)i;
-        }
-        if (!(tried & 1u << i) && (best < 0 || server->until_ms < route->servers[best].until_ms)) {
-            best = (int)i;
-        }
-    }
-    if (*again >= 0 && *again != best) {
-        route->servers[*again].probed = true;
-    } else {
-        *again = -1;
-    }
+    int64_t ms = route->away_ms ? now - route->away_ms + 1 : 0;
     pthread_mutex_unlock(&route->routes->lock);
-    return best;
+    return ms;
 }
 
 /* ---- requests ---- */
 
 /* Each attempt has a credential of its own: it names the server, and is good once. */
-static enum cps_code authorize(struct cps_request *request, const struct server *server, struct cps_error *err)
+static enum cps_code authorize(struct cps_request *request, const struct cps_server *server, struct cps_error *err)
 {
     const struct cps_token_for what = {
         .action = request->action,
@@ -401,17 +250,33 @@ static enum cps_code authorize(struct cps_request *request, const struct server 
     return code;
 }
 
-/* Directs the request at the next server. CPS_E_NOT_FOUND: none is left; CPS_E_NOMEM, and what a credential says. */
+/* Returns the best server of those not tried: the first that is used, else the one that is to be left alone for the
+ * shortest time; -1: none is left. */
+static int choose(struct cps_route *route, unsigned tried)
+{
+    int best = -1;
+    pthread_mutex_lock(&route->routes->lock);
+    for (unsigned i = 0; i < route->count; i++) {
+        const struct cps_server *server = &route->servers[i];
+        if (!(tried & 1u << i) && (best < 0 || server->until_ms < route->servers[best].until_ms)) {
+            best = (int)i;
+        }
+    }
+    pthread_mutex_unlock(&route->routes->lock);
+    return best;
+}
+
+/* Directs the request at the next server. CPS_E_NOT_FOUND: none is left; CPS_E_AWAY, CPS_E_NOMEM, and what a credential
+ * says. */
 static enum cps_code aim(struct cps_transfer *transfer, struct cps_error *err)
 {
     struct cps_request *request = &transfer->request;
     struct cps_route *route = request->route;
-    int again;
-    int server = choose(route, transfer->tried, &again);
-    char *url = server >= 0 ? join(route->servers[server].base, request->path) : NULL;
-    if (again >= 0) {
-        probe(route, (unsigned)again);
+    if (cps_route_is_away(route, err) && !request->even_away) {
+        return CPS_E_AWAY;
     }
+    int server = choose(route, transfer->tried);
+    char *url = server >= 0 ? cps_route_join(route->servers[server].base, request->path) : NULL;
     if (!url) {
         return cps_fail(err, server >= 0 ? CPS_E_NOMEM : CPS_E_NOT_FOUND, "no server is left, or no memory");
     }
@@ -447,8 +312,8 @@ static bool is_unreached(const struct cps_transfer *transfer)
 static bool next_server(struct cps_transfer *transfer)
 {
     int64_t left_ms = transfer->submitted_ms + transfer->request.timeout_ms - cps_monotonic_ms();
-    hear(transfer->request.route, transfer->server, &transfer->response);
-    if (!is_failure(&transfer->response) || left_ms <= 0 || (transfer->request.once && !is_unreached(transfer)) ||
+    cps_route_hear(transfer->request.route, transfer->server, &transfer->response);
+    if (!cps_route_failed(&transfer->response) || left_ms <= 0 || (transfer->request.once && !is_unreached(transfer)) ||
         aim(transfer, NULL) != CPS_OK) {
         return false;
     }

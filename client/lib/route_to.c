@@ -29,16 +29,17 @@ static enum cps_code by_default(struct cps_route **out, struct cps *cps, struct 
 enum cps_code cps_route_to(struct cps_route **out, struct cps *cps, const struct stir_identity *dest,
                            const struct cps_target *target, struct cps_error *err)
 {
-    struct cps_target *known = NULL;
+    struct cps_targets *known = NULL;
     struct cps_route *route = NULL;
-    enum cps_code code = by_table(&route, cps, dest, err);
-    if (code == CPS_OK && !route && dest && !target && cps->options.route_by_record) {
-        target = known = cps_directory_known(cps->directory, dest);
+    if (dest && !target && cps->options.route_by_record) {
+        known = cps_directory_known(cps->directory, dest);
+        target = cps_targets_for_reading(known);
     }
+    enum cps_code code = by_table(&route, cps, dest, err);
     if (code == CPS_OK && !route && target && target->route) {
         route = cps_route_ref(target->route);
     }
-    cps_target_unref(known);
+    cps_targets_unref(known);
     if (code == CPS_OK && !route) {
         code = by_default(&route, cps, err);
     }
@@ -46,6 +47,17 @@ enum cps_code cps_route_to(struct cps_route **out, struct cps *cps, const struct
         *out = route;
     }
     return code;
+}
+
+enum cps_code cps_route_to_holder(struct cps_route **out, struct cps *cps, const struct stir_identity *dest,
+                                  const struct cps_target *target, struct cps_error *err)
+{
+    /* the number table speaks for the provider, a number's own record for its holder */
+    if (target && target->record && target->scope != CPS_SCOPE_PROVIDER && target->route) {
+        *out = cps_route_ref(target->route);
+        return CPS_OK;
+    }
+    return cps_route_to(out, cps, dest, target, err);
 }
 
 enum cps_code cps_route_to_directory(struct cps_route **out, struct cps *cps, const struct stir_identity *dest,

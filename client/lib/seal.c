@@ -47,11 +47,11 @@ static enum cps_code seal_one(struct cps_envelope *out, const char *passport, si
     return out->text ? cps_envelope_id(out->id, out->text, out->len, err) : cps_fail(err, CPS_E_NOMEM, "out of memory");
 }
 
-static enum cps_code check_full_form(const char *passport, size_t len, struct cps_error *err)
+static enum cps_code check_full_form(const struct cps *cps, const char *passport, size_t len, struct cps_error *err)
 {
     struct stir_error cause = {0};
     struct stir_passport *parsed = NULL;
-    enum stir_code code = stir_passport_parse(&parsed, passport, len, NULL, &cause);
+    enum stir_code code = stir_passport_parse(&parsed, passport, len, cps->numbering.max_digits, &cause);
     stir_passport_free(parsed);
     return code == STIR_OK ? CPS_OK : cps_fail_stir(err, code, &cause);
 }
@@ -66,7 +66,7 @@ enum cps_code cps_seal(struct cps *cps, const char *passport, size_t len, const 
     }
     enum cps_code code = cps_keys_check(keys, key_count, false, err);
     if (code == CPS_OK) {
-        code = check_full_form(passport, len, err);
+        code = check_full_form(cps, passport, len, err);
     }
     if (code != CPS_OK) {
         return code;

@@ -40,13 +40,15 @@ static void stack(struct cps_sealeds *all, struct cps_sealed *sealed)
     all->octets += octets_of(sealed);
 }
 
-bool cps_sealed_add(struct cps_sealeds *all, struct cps_pile *pile, struct cps_envelope *envelope, int64_t until)
+bool cps_sealed_add(struct cps_sealeds *all, struct cps_pile *pile, struct cps_envelope *envelope,
+                    const struct cps_listed *listed, int64_t until)
 {
     struct cps_sealed *sealed = calloc(1, sizeof(*sealed));
     if (!sealed) {
         return false;
     }
     sealed->pile = pile;
+    sealed->listed = *listed;
     sealed->until = until;
     sealed->envelope = *envelope;
     envelope->text = NULL;

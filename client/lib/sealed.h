@@ -1,6 +1,7 @@
 #pragma once
 
 #include "client/cps.h"
+#include "client/lib/entry.h"
 #include "client/lib/map.h"
 
 /*
@@ -13,6 +14,7 @@ struct cps_sealed {
     struct cps_sealed *newer, *older;
     struct cps_pile *pile;
     struct cps_envelope envelope;
+    struct cps_listed listed;
     int64_t until; /* of no use after it, by the handle's clock */
 };
 
@@ -32,7 +34,8 @@ bool cps_sealeds_init(struct cps_sealeds *all); /* false: out of memory */
 void cps_sealeds_free(struct cps_sealeds *all); /* the piles are empty */
 
 /* Puts an envelope on a pile, whose text it takes over. False: out of memory, nothing taken. */
-bool cps_sealed_add(struct cps_sealeds *all, struct cps_pile *pile, struct cps_envelope *envelope, int64_t until);
+bool cps_sealed_add(struct cps_sealeds *all, struct cps_pile *pile, struct cps_envelope *envelope,
+                    const struct cps_listed *listed, int64_t until);
 bool cps_sealed_has(const struct cps_sealeds *all, const struct cps_pile *pile, const char *id);
 
 /* Takes the newest, or the oldest, off its pile to be opened; NULL: there is none. It is given back with one of the

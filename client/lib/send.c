@@ -10,11 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ENVELOPES_MAX 1024 /* of one message */
+#define ENVELOPES_MAX 4096 /* of one message: 255 recipients whose keys are found */
 
 /* A recipient that has to be looked for: its CPS, and its keys unless they were given. */
 struct sought {
     struct stir_identity box;
+    size_t passport; /* which is for it */
     struct cps_keys keys;
     bool over;
 };
@@ -23,6 +24,8 @@ struct sought {
  * for. */
 struct sending {
     struct cps_task task;
+    char **passports; /* one for each destination of the message, or one for all */
+    size_t passport_count;
     struct cps_signer *chain_of; /* whose chain travels along, or NULL */
     uint32_t ttl_s;
     struct sought *sought;
@@ -45,6 +48,10 @@ void cps_sent_clear(struct cps_sent *sent)
 
 static void clear(struct sending *op)
 {
+    for (size_t i = 0; i < op->passport_count; i++) {
+        cps_text_free(op->passports[i]);
+    }
+    free(op->passports);
     for (size_t i = 0; op->transfers && i < op->count; i++) {
         cps_transfer_clear(&op->transfers[i]);
     }
@@ -118,22 +125,26 @@ static void add_spooled(struct sending *op)
     }
 }
 
-/* Seals the PASSporT for a recipient's keys and puts what is to be published behind what there is. */
-static enum cps_code add_envelopes(struct sending *op, const struct stir_identity *box, const struct cps_target *target,
-                                   const struct cps_key *const *keys, size_t key_count, struct cps_error *err)
+/* Seals a recipient's PASSporT for its keys and adds the envelopes to those that are to be published. target: the
+ * record that says where the holder of these keys reads; NULL: none is known. */
+static enum cps_code add_envelopes(struct sending *op, const struct stir_identity *box, size_t passport,
+                                   const struct cps_target *target, const struct cps_key *const *keys, size_t key_count,
+                                   struct cps_error *err)
 {
     struct cps *cps = op->task.cps;
     struct cps_envelopes envelopes = {0};
-    enum cps_code code =
-        cps_seal(cps, op->result.passport, op->result.passport_len, op->chain_of, keys, key_count, &envelopes, err);
+    const char *token = op->passports[passport];
+    enum cps_code code = cps_seal(cps, token, strlen(token), op->chain_of, keys, key_count, &envelopes, err);
     for (size_t i = 0; code == CPS_OK && i < envelopes.count; i++) {
         struct cps_request *request = &op->transfers[op->count].request;
         code = cps_ask_publish(request, cps, box, envelopes.items[i].text, envelopes.items[i].len, op->ttl_s, err);
         if (code == CPS_OK) {
-            code = cps_route_to(&request->route, cps, box, target, err);
+            code = cps_route_to_holder(&request->route, cps, box, target, err);
         }
         if (code == CPS_OK) {
-            cps_spool_batch_add(&op->spool, box, request->body, request->body_len);
+            bool named = target && target->route == request->route;
+            cps_spool_batch_add(&op->spool, box, named ? cps_route_urls(request->route) : NULL, request->body,
+                                request->body_len);
             op->count++;
             op->result.octets += envelopes.items[i].len;
         } else {
@@ -145,23 +156,44 @@ static enum cps_code add_envelopes(struct sending *op, const struct stir_identit
     return code;
 }
 
-/* What is to be done with a recipient that was looked for. Keys that were given need no record. */
-static enum cps_code add_found(struct sending *op, const struct sought *sought, const struct cps_target *target,
+/* Seals for each key of all the records that were found, and aims at the CPS of the record that the key is of (RFC 8816
+ * section 8.1 step 3). */
+static enum cps_code add_records(struct sending *op, const struct sought *sought, const struct cps_targets *targets,
+                                 struct cps_error *err)
+{
+    struct cps_target_key keys[CPS_FOUND_KEYS];
+    size_t count = cps_targets_keys(targets, cps_now(op->task.cps), keys);
+    enum cps_code code = count ? CPS_OK : cps_fail(err, CPS_E_KEY, "no key of the destination is current");
+    for (size_t i = 0; code == CPS_OK && i < count; i++) {
+        code = add_envelopes(op, &sought->box, sought->passport, keys[i].target, &keys[i].key, 1, err);
+    }
+    return code;
+}
+
+/* Keys that were given need no record, but the record that lists one says where its holder reads. */
+static enum cps_code add_given(struct sending *op, const struct sought *sought, const struct cps_targets *targets,
                                struct cps_error *err)
 {
-    const struct cps_key *keys[CPS_RECORD_KEYS];
-    if (sought->keys.count) {
-        return add_envelopes(op, &sought->box, target, (const struct cps_key *const *)sought->keys.items,
-                             sought->keys.count, err);
+    enum cps_code code = CPS_OK;
+    for (size_t i = 0; code == CPS_OK && i < sought->keys.count; i++) {
+        const struct cps_key *key = sought->keys.items[i];
+        code = add_envelopes(op, &sought->box, sought->passport, cps_targets_with_key(targets, key), &key, 1, err);
     }
-    if (!target) {
+    return code;
+}
+
+static enum cps_code add_found(struct sending *op, const struct sought *sought, const struct cps_targets *targets,
+                               struct cps_error *err)
+{
+    if (sought->keys.count) {
+        return add_given(op, sought, targets, err);
+    }
+    if (!targets) {
         /* that a certificate does not cover something is said of the sender's */
         err->code = err->code == CPS_E_CERT_SCOPE ? CPS_E_KEY : err->code;
         return cps_fail_prefix(err, err->code, "the destination's keys");
     }
-    size_t count = cps_target_keys(target, cps_now(op->task.cps), keys);
-    return count ? add_envelopes(op, &sought->box, target, keys, count, err)
-                 : cps_fail(err, CPS_E_KEY, "no key of the destination is current");
+    return add_records(op, sought, targets, err);
 }
 
 /* True: nobody has to be looked for any more. */
@@ -171,20 +203,20 @@ static bool find_all(struct sending *op)
     bool all = true;
     for (size_t i = 0; i < op->sought_count; i++) {
         struct sought *sought = &op->sought[i];
-        struct cps_target *target = NULL;
+        struct cps_targets *targets = NULL;
         struct cps_error err = {0};
         if (sought->over) {
             continue;
         }
-        if (cps_directory_get(cps->directory, &target, &sought->box, &op->task, &err) == CPS_FOUND_LATER) {
+        if (cps_directory_get(cps->directory, &targets, &sought->box, &op->task, &err) == CPS_FOUND_LATER) {
             all = false;
             continue;
         }
         sought->over = true;
-        if (add_found(op, sought, target, &err) != CPS_OK) {
+        if (add_found(op, sought, targets, &err) != CPS_OK) {
             keep_first(&op->result.error, &err);
         }
-        cps_target_unref(target);
+        cps_targets_unref(targets);
     }
     if (all) {
         cps_directory_leave(cps->directory, &op->task);
@@ -226,9 +258,10 @@ static void step(struct cps_task *task)
     }
 }
 
-/* One of the message's own destinations: a PASSporT is of no use in another box. */
-static enum cps_code check_recipient(struct stir_identity *box, struct cps *cps, const struct cps_checked *message,
-                                     const struct cps_recipient *recipient, struct cps_error *err)
+/* One of the message's own destinations, *which: a PASSporT is of no use in another box. */
+static enum cps_code check_recipient(struct stir_identity *box, size_t *which, struct cps *cps,
+                                     const struct cps_checked *message, const struct cps_recipient *recipient,
+                                     struct cps_error *err)
 {
     enum cps_code code =
         recipient->key_count ? cps_keys_check(recipient->keys, recipient->key_count, false, err) : CPS_OK;
@@ -240,32 +273,34 @@ static enum cps_code check_recipient(struct stir_identity *box, struct cps *cps,
     }
     for (size_t i = 0; i < message->dest_count; i++) {
         if (stir_identity_equal(box, &message->dest[i])) {
+            *which = i;
             return CPS_OK;
         }
     }
     return cps_fail(err, CPS_E_INVAL, "a recipient's dest is none of the message's");
 }
 
-static enum cps_code add_recipient(struct sending *op, const struct stir_identity *box,
+static enum cps_code add_recipient(struct sending *op, const struct stir_identity *box, size_t passport,
                                    const struct cps_recipient *recipient, struct cps_error *err)
 {
     if (recipient->key_count && !op->task.cps->options.route_by_record) {
-        return add_envelopes(op, box, NULL, recipient->keys, recipient->key_count, err);
+        return add_envelopes(op, box, passport, NULL, recipient->keys, recipient->key_count, err);
     }
     struct sought *sought = &op->sought[op->sought_count];
     sought->box = *box;
+    sought->passport = passport;
     op->sought_count++;
     return recipient->key_count ? cps_keys_take(&sought->keys, recipient->keys, recipient->key_count, false, err)
                                 : CPS_OK;
 }
 
-/* How many there may be: a recipient that is looked for has as many keys as a record can list. */
+/* Counts the envelopes that there may be: a recipient that is looked for has at most CPS_FOUND_KEYS keys. */
 static enum cps_code count_envelopes(size_t *total, const struct cps_recipient *recipients, size_t count,
                                      struct cps_error *err)
 {
     *total = 0;
     for (size_t i = 0; recipients && i < count && *total <= ENVELOPES_MAX; i++) {
-        size_t keys = recipients[i].key_count ? recipients[i].key_count : CPS_RECORD_KEYS;
+        size_t keys = recipients[i].key_count ? recipients[i].key_count : CPS_FOUND_KEYS;
         *total += keys <= ENVELOPES_MAX ? keys : ENVELOPES_MAX + 1;
     }
     if (*total == 0 || *total > ENVELOPES_MAX) {
@@ -275,20 +310,50 @@ static enum cps_code count_envelopes(size_t *total, const struct cps_recipient *
     return CPS_OK;
 }
 
+/* Signs a PASSporT for each destination, all of one time, so that none of them learns of the others; or one for all. */
+static enum cps_code sign_all(struct sending *op, const struct cps_signer *signer, const struct cps_message *message,
+                              struct cps_error *err)
+{
+    struct cps *cps = op->task.cps;
+    struct cps_message one = *message;
+    size_t count = cps->options.shared_passport ? 1 : message->dest_count;
+    enum cps_code code = CPS_OK;
+    op->passports = calloc(count, sizeof(char *));
+    if (!op->passports) {
+        return cps_fail(err, CPS_E_NOMEM, "out of memory");
+    }
+    one.iat = message->iat ? message->iat : cps_now(cps);
+    for (size_t i = 0; code == CPS_OK && i < count; i++) {
+        if (!cps->options.shared_passport) {
+            one.dest = &message->dest[i];
+            one.dest_count = 1;
+        }
+        code = cps_sign(cps, signer, &one, &op->passports[i], NULL, err);
+        op->passport_count += code == CPS_OK;
+    }
+    if (code == CPS_OK) {
+        op->result.passports = count;
+        op->result.passport = strdup(op->passports[0]);
+        op->result.passport_len = op->result.passport ? strlen(op->result.passport) : 0;
+    }
+    return code == CPS_OK && !op->result.passport ? cps_fail(err, CPS_E_NOMEM, "out of memory") : code;
+}
+
 static enum cps_code seal_all(struct sending *op, const struct cps_signer *signer, const struct cps_message *message,
                               const struct cps_recipient *recipients, size_t recipient_count, struct cps_error *err)
 {
     struct cps_checked checked;
     struct stir_identity box;
+    size_t which = 0;
     enum cps_code code = cps_message_check(&checked, op->task.cps, message, false, err);
     if (code != CPS_OK) {
         return code;
     }
-    code = cps_sign(op->task.cps, signer, message, &op->result.passport, &op->result.passport_len, err);
+    code = sign_all(op, signer, message, err);
     for (size_t i = 0; code == CPS_OK && i < recipient_count; i++) {
-        code = check_recipient(&box, op->task.cps, &checked, &recipients[i], err);
+        code = check_recipient(&box, &which, op->task.cps, &checked, &recipients[i], err);
         if (code == CPS_OK) {
-            code = add_recipient(op, &box, &recipients[i], err);
+            code = add_recipient(op, &box, op->task.cps->options.shared_passport ? 0 : which, &recipients[i], err);
         }
     }
     cps_checked_clear(&checked);

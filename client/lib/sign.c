@@ -11,13 +11,13 @@
 static enum cps_code check_authority(const struct cps *cps, const struct cps_signer *signer,
                                      const struct cps_checked *message, int64_t iat, struct cps_error *err)
 {
+    const struct stir_authority authority = cps_authority(cps);
     struct stir_error cause = {0};
-    bool by_spc;
     if (signer->scope && !cps_scope_has(signer->scope, &message->orig)) {
         return cps_fail(err, CPS_E_OUTSIDE,
                         "the sender is none of the tenant's: only from its own numbers and names is signed for it");
     }
-    enum stir_code code = stir_chain_covers(signer->chain, &message->orig, cps->options.allow_spc, &by_spc, &cause);
+    enum stir_code code = stir_chain_covers(signer->chain, &message->orig, &authority, NULL, &cause);
     if (code != STIR_OK) {
         return cps_fail_stir(err, code, &cause);
     }

@@ -60,14 +60,17 @@ static bool digest_chain(struct cps_signer *signer)
 
 static enum cps_code read_chain(struct cps_signer *signer, const char *path, struct cps_error *err)
 {
-    struct stir_buf pem = {.limit = STIR_CHAIN_OCTETS};
+    struct stir_buf pem = {.limit = STIR_CHAIN_FILE_OCTETS};
     struct stir_error cause = {0};
     enum stir_code code = stir_read_file(&pem, path, pem.limit, &cause);
     bool read = code == STIR_OK;
     if (read) {
         code = stir_chain_parse(&signer->chain, pem.ptr, pem.len, &cause);
     }
-    stir_buf_free(&pem);
+    if (code == STIR_OK) {
+        code = stir_chain_check_own(signer->chain, &cause);
+    }
+    stir_buf_cleanse(&pem); /* a private key may stand beside the certificates */
     if (code == STIR_OK) {
         return CPS_OK;
     }
@@ -86,7 +89,7 @@ static enum cps_code fill(struct cps_signer *signer, const struct cps_signer_opt
     if (checked != STIR_OK) {
         return cps_fail_prefix(err, cps_fail_stir(err, checked, &cause), "x5u");
     }
-    enum stir_code loaded = stir_key_load(&signer->key, options->key, true, &cause);
+    enum stir_code loaded = stir_key_load(&signer->key, options->key, true, STIR_KEY_SIGN, &cause);
     if (loaded != STIR_OK) {
         return cps_fail_stir(err, loaded, &cause);
     }

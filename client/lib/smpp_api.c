@@ -35,19 +35,27 @@ static enum cps_code take_numbers(struct cps_smpp_options *options, struct cps_e
     return CPS_OK;
 }
 
-static enum cps_code take_text(struct smpp_text_settings *out, const struct cps_smpp_options *options,
-                               struct cps_error *err)
+static enum cps_code take_alphabet(enum smpp_alphabet *out, enum cps_smpp_alphabet given, enum smpp_alphabet usual,
+                                   const char *option, struct cps_error *err)
 {
     static const enum smpp_alphabet alphabets[] = {[CPS_SMPP_GSM7] = SMPP_GSM7,
                                                    [CPS_SMPP_LATIN1] = SMPP_LATIN1,
                                                    [CPS_SMPP_ASCII] = SMPP_ASCII,
                                                    [CPS_SMPP_UTF8] = SMPP_UTF8};
-    if ((size_t)options->alphabet >= sizeof(alphabets) / sizeof(alphabets[0])) {
-        return cps_fail(err, CPS_E_CONFIG, "alphabet is %d, which is none", (int)options->alphabet);
+    if ((size_t)given >= sizeof(alphabets) / sizeof(alphabets[0])) {
+        return cps_fail(err, CPS_E_CONFIG, "%s: unknown alphabet %d", option, (int)given);
     }
-    out->data_coding_0 = alphabets[options->alphabet];
-    out->packed = options->packed;
+    *out = given == CPS_SMPP_USUAL ? usual : alphabets[given];
     return CPS_OK;
+}
+
+static enum cps_code take_text(struct smpp_text_settings *out, const struct cps_smpp_options *options,
+                               struct cps_error *err)
+{
+    out->packed = options->packed;
+    enum cps_code code = take_alphabet(&out->data_coding_0, options->alphabet, SMPP_GSM7, "alphabet", err);
+    return code == CPS_OK ? take_alphabet(&out->data_coding_1, options->alphabet_1, SMPP_ASCII, "alphabet_1", err)
+                          : code;
 }
 
 /* A domain that makes no URI would be found out with the first message only. */
@@ -84,9 +92,14 @@ static enum cps_code set_up(struct cps_smpp *peer, const struct cps *cps, const 
                             struct cps_error *err)
 {
     struct cps_smpp_options options = *given;
+    if (options.from != CPS_SMPP_FROM_ESME && options.from != CPS_SMPP_FROM_SMSC) {
+        return cps_fail(err, CPS_E_CONFIG, "from is %d: set it to CPS_SMPP_FROM_ESME or CPS_SMPP_FROM_SMSC",
+                        (int)options.from);
+    }
     enum cps_code code = take_numbers(&options, err);
+    peer->from = options.from == CPS_SMPP_FROM_SMSC ? SMPP_FROM_SMSC : SMPP_FROM_ESME;
     peer->max_pdu = options.max_pdu_octets;
-    peer->orig = (struct smpp_addressing){.numbering = cps->numbering, .national_ton = options.national_ton};
+    peer->orig = (struct smpp_addressing){.numbering = cps->numbering};
     peer->dest = peer->orig;
     if (code == CPS_OK) {
         code = take_text(&peer->text, &options, err);

@@ -4,10 +4,12 @@
 #include "client/lib/errors.h"
 #include "client/smpp/address.h"
 #include "client/smpp/join.h"
+#include "client/smpp/reading.h"
 #include "client/smpp/segment.h"
 
 /* The inside of cps_smpp.h. */
 struct cps_smpp {
+    enum smpp_side from;
     struct smpp_text_settings text;
     struct smpp_addressing orig; /* its domain is ours */
     struct smpp_addressing dest; /* the same without a domain: a destination is a number */
@@ -22,6 +24,8 @@ struct cps_smpp {
 /* What a result points to: one block, and the body. */
 struct cps_smpp_owned {
     struct stir_buf body;
+    struct smpp_readings readings;
+    struct cps_reading reading_list[SMPP_READINGS - 1]; /* of these */
     char orig[CPS_SMPP_IDENTITY];
     char (*texts)[CPS_SMPP_IDENTITY]; /* of dests */
     const char **dests;

@@ -24,6 +24,7 @@ void cps_smpp_owned_free(struct cps_smpp_owned *owned)
 {
     if (owned) {
         stir_buf_cleanse(&owned->body);
+        smpp_readings_clear(&owned->readings);
         free(owned);
     }
 }
@@ -62,11 +63,13 @@ static bool write_identity(char out[CPS_SMPP_IDENTITY], const struct stir_identi
 {
     struct stir_identity back;
     (void)snprintf(out, CPS_SMPP_IDENTITY, "%s", id->text);
-    if (stir_identity_parse(&back, out, strlen(out), numbering, NULL) == STIR_OK && stir_identity_equal(&back, id)) {
+    if (stir_identity_parse_user(&back, out, strlen(out), numbering, NULL) == STIR_OK &&
+        stir_identity_equal(&back, id)) {
         return true;
     }
     (void)snprintf(out, CPS_SMPP_IDENTITY, "+%s", id->text);
-    return stir_identity_parse(&back, out, strlen(out), numbering, NULL) == STIR_OK && stir_identity_equal(&back, id);
+    return stir_identity_parse_user(&back, out, strlen(out), numbering, NULL) == STIR_OK &&
+           stir_identity_equal(&back, id);
 }
 
 static bool take_address(char out[CPS_SMPP_IDENTITY], const struct smpp_address *address,
@@ -129,15 +132,35 @@ static bool take_orig(struct cps_smpp_result *result, struct cps_smpp_owned *own
     return false;
 }
 
+/* Fills in the other readings of the body. */
+static void list_readings(struct cps_message *message, struct cps_smpp_owned *owned)
+{
+    _Static_assert(SMPP_READINGS - 1 <= CPS_READINGS_MAX, "a message takes all of them");
+    for (size_t i = 0; i < owned->readings.count; i++) {
+        const struct stir_buf *body = &owned->readings.items[i].body;
+        owned->reading_list[i] = (struct cps_reading){.name = smpp_reading_name(owned->readings.items[i].reading),
+                                                      .body = body->len ? body->ptr : "",
+                                                      .body_len = body->len};
+    }
+    message->readings = owned->readings.count ? owned->reading_list : NULL;
+    message->reading_count = owned->readings.count;
+}
+
 static void take_body(struct cps_smpp_result *result, struct cps_smpp_owned *owned, const struct smpp_segment *segment,
                       const struct smpp_joined *joined)
 {
+    struct smpp_part parts[UINT8_MAX];
+    const struct smpp_part *first = joined ? parts : &segment->part;
+    size_t count = joined ? smpp_joined_parts(joined, parts) : 1;
     static const enum cps_smpp_content contents[] = {[SMPP_BODY_TEXT] = CPS_SMPP_TEXT,
                                                      [SMPP_BODY_OCTETS] = CPS_SMPP_OCTETS,
                                                      [SMPP_BODY_MALFORMED] = CPS_SMPP_BROKEN_TEXT};
     enum smpp_body kind;
-    enum stir_code code = joined ? smpp_joined_body(joined, segment->alphabet, &owned->body, &kind, NULL)
-                                 : smpp_body_make(&owned->body, &kind, segment->alphabet, &segment->part, 1, NULL);
+    enum stir_code code = smpp_body_make(&owned->body, &kind, first, count, NULL);
+    if (code == STIR_OK) {
+        struct stir_view body = stir_view(owned->body.len ? owned->body.ptr : "", owned->body.len);
+        code = smpp_readings_make(&owned->readings, body, kind, first, count, NULL);
+    }
     if (code != STIR_OK) {
         cps_smpp_bar(result, code == STIR_E_CONFIG ? CPS_SMPP_CODING : CPS_SMPP_NO_MEMORY, NULL);
         return;
@@ -145,6 +168,7 @@ static void take_body(struct cps_smpp_result *result, struct cps_smpp_owned *own
     result->message.body = owned->body.len ? owned->body.ptr : "";
     result->message.body_len = owned->body.len;
     result->content = contents[kind];
+    list_readings(&result->message, owned);
 }
 
 void cps_smpp_fill_message(struct cps_smpp_result *result, struct cps_smpp_owned *owned, const struct cps_smpp *peer,

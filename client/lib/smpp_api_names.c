@@ -9,7 +9,8 @@
     X(CPS_SMPP_LOOSE)                                                                                                  \
     X(CPS_SMPP_INCOMPLETE)                                                                                             \
     X(CPS_SMPP_RECEIPT)                                                                                                \
-    X(CPS_SMPP_MALFORMED)
+    X(CPS_SMPP_MALFORMED)                                                                                              \
+    X(CPS_SMPP_REPLACE)
 
 #define REASON_LIST(X)                                                                                                 \
     X(CPS_SMPP_NO_MESSAGE, "no message")                                                                               \
@@ -25,7 +26,8 @@
     X(CPS_SMPP_MANY_DESTS, "to more destinations than a PASSporT may name")                                            \
     X(CPS_SMPP_CODING, "in an alphabet that is not known here")                                                        \
     X(CPS_SMPP_OVER, "over a limit of joining")                                                                        \
-    X(CPS_SMPP_NO_MEMORY, "out of memory")
+    X(CPS_SMPP_NO_MEMORY, "out of memory")                                                                             \
+    X(CPS_SMPP_CONTESTED, "another message with its addresses, reference and total is open")
 
 static const char *const kinds[] = {
 #define KIND_ROW(kind) [kind] = #kind,

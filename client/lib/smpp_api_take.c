@@ -13,16 +13,29 @@ static bool is_message(uint32_t command)
            command == SMPP_SUBMIT_MULTI;
 }
 
-static void set_malformed(struct cps_smpp_result *result, uint32_t status, const char *text)
+/* How the sender is told that a PDU was not accepted. */
+static void set_answer(struct cps_smpp_result *result, uint32_t status)
 {
-    result->kind = CPS_SMPP_MALFORMED;
     result->command_status = status;
     if (smpp_command_has_response(result->command_id)) {
         result->answer = result->command_id | SMPP_RESP;
     } else {
         result->answer = smpp_command_is_response(result->command_id) ? 0 : SMPP_GENERIC_NACK;
     }
+}
+
+static void set_malformed(struct cps_smpp_result *result, uint32_t status, const char *text)
+{
+    result->kind = CPS_SMPP_MALFORMED;
+    set_answer(result, status);
     cps_smpp_bar(result, CPS_SMPP_UNREADABLE, text);
+}
+
+/* A text without a destination. */
+static void set_replacement(struct cps_smpp_result *result)
+{
+    result->kind = CPS_SMPP_REPLACE;
+    set_answer(result, result->command_id == SMPP_REPLACE_SM ? SMPP_RREPLACEFAIL : SMPP_RBCASTFAIL);
 }
 
 static void set_flaw(struct cps_smpp_result *result, const struct smpp_flaw *flaw)
@@ -47,8 +60,8 @@ static bool read_pdu(struct smpp_pdu *out, struct cps_smpp_result *result, const
     }
     if (len > peer->max_pdu) {
         flaw = (struct smpp_flaw){.fault = SMPP_F_LONG};
-    } else if (smpp_pdu_read(out, pdu, len, &flaw) == SMPP_OK) {
-        return true;
+    } else if (smpp_pdu_read_leniently(out, pdu, len, &flaw) == SMPP_OK || smpp_pdu_is_receipt(out, peer->from)) {
+        return true; /* what a receipt says does not matter */
     }
     set_flaw(result, &flaw);
     return false;
@@ -122,10 +135,13 @@ static void set_outcome(struct cps_smpp_result *result, struct cps_smpp_owned *o
         replace_token(result, owned, done->held, token);
         break;
     case SMPP_JOIN_HELD:
-    case SMPP_JOIN_RESET:
         result->kind = CPS_SMPP_WAITS;
-        set_given_up(result, owned, done->message);
         break;
+    case SMPP_JOIN_CONTESTED:
+        result->kind = CPS_SMPP_LOOSE;
+        cps_smpp_bar(result, CPS_SMPP_CONTESTED, NULL);
+        set_given_up(result, owned, done->message);
+        return;
     case SMPP_JOIN_OVER:
         result->kind = CPS_SMPP_LOOSE;
         cps_smpp_bar(result, CPS_SMPP_OVER, NULL);
@@ -147,8 +163,7 @@ static enum cps_code join_segment(struct cps_smpp_result *result, struct cps_smp
     struct smpp_join_key key = {.peer = &peer->held,
                                 .orig = stir_view(orig.octets, orig.n),
                                 .dest = stir_view(dest.octets, dest.n),
-                                .place = segment->place,
-                                .data_coding = pdu->data_coding};
+                                .place = segment->place};
     struct smpp_join_outcome done = smpp_join_add(peer->join, &key, &segment->part, token, now_ms);
     set_outcome(result, owned, peer, pdu, segment, &done, token);
     smpp_joined_free(done.message);
@@ -186,11 +201,7 @@ static enum stir_code read_segment(struct smpp_segment *out, struct cps_smpp_res
 {
     struct smpp_sar sar;
     struct stir_error cause = {0};
-    struct smpp_flaw flaw = {.fault = smpp_sar_read(&sar, pdu->tlvs)};
-    if (flaw.fault != SMPP_OK) {
-        set_malformed(result, smpp_status_of(flaw.fault, SMPP_FIELD_NONE), smpp_fault_text(flaw.fault));
-        return STIR_E_PROTOCOL;
-    }
+    smpp_sar_read(&sar, pdu->tlvs);
     if (peer->unpacked.failed != STIR_OK) {
         stir_buf_cleanse(&peer->unpacked);
     }
@@ -244,9 +255,12 @@ enum cps_code cps_smpp_take(struct cps_smpp *peer, const void *pdu, size_t len, 
     if (!peer || !pdu || !out) {
         return cps_fail(err, CPS_E_INVAL, "a pointer is NULL");
     }
-    if (read_pdu(&read, &result, peer, pdu, len) && is_message(read.header.command)) {
+    bool readable = read_pdu(&read, &result, peer, pdu, len);
+    if (readable && (read.header.command == SMPP_REPLACE_SM || read.header.command == SMPP_BROADCAST_SM)) {
+        set_replacement(&result);
+    } else if (readable && is_message(read.header.command)) {
         result.data_coding = read.data_coding;
-        if (smpp_pdu_is_receipt(&read)) {
+        if (smpp_pdu_is_receipt(&read, peer->from)) {
             result.kind = CPS_SMPP_RECEIPT;
         } else {
             code = take_message(&result, peer, &read, now_ms, token, err);
@@ -276,6 +290,10 @@ enum cps_code cps_smpp_expire(struct cps_smpp *peer, uint64_t now_ms, struct cps
         return cps_fail(err, CPS_E_NOMEM, "out of memory");
     }
     struct smpp_joined *joined = smpp_join_expire(peer->join, now_ms);
+    if (!joined) {
+        cps_smpp_owned_free(owned);
+        return cps_fail(err, CPS_E_NOT_FOUND, "no message's time has ended");
+    }
     result.owned = owned;
     result.total = smpp_joined_total(joined);
     set_given_up(&result, owned, joined);

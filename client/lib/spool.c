@@ -1,6 +1,7 @@
 #include "client/lib/spool_internal.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -24,15 +25,30 @@ uint64_t cps_spool_chance(void)
                                                                                   : (uint64_t)cps_spool_wall_ms();
 }
 
-void cps_spool_note_health(struct cps_spool *spool, enum cps_code code, const struct cps_error *err)
+static bool is_of_disk(enum cps_code code)
 {
-    bool ailing = code != CPS_OK && code != CPS_E_SPOOL_FULL;
-    if (ailing && !spool->ailing) {
-        cps_log(spool->cps, CPS_LOG_ERROR, "%s; trying again", err->text);
-    } else if (code == CPS_OK && spool->ailing) {
-        cps_log(spool->cps, CPS_LOG_NOTICE, "the spool can be used again");
+    return code == CPS_E_SPOOL_FULL || code == CPS_E_SPOOL_STORE;
+}
+
+void cps_spool_note_write(struct cps_spool *spool, enum cps_code code, const struct cps_error *err)
+{
+    if (code != CPS_OK && !is_of_disk(code)) {
+        return; /* no memory: that says nothing about the disk */
     }
-    spool->ailing = code == CPS_OK ? false : spool->ailing || ailing;
+    enum cps_spool_disk disk = code == CPS_OK             ? CPS_SPOOL_DISK_GOOD
+                               : code == CPS_E_SPOOL_FULL ? CPS_SPOOL_DISK_FULL
+                                                          : CPS_SPOOL_DISK_FAILING;
+    if (disk != CPS_SPOOL_DISK_GOOD && disk != spool->disk) {
+        cps_log(spool->cps, CPS_LOG_ERROR, "%s: what it holds is still published, nothing more is kept; trying again",
+                err->text);
+    } else if (disk == CPS_SPOOL_DISK_GOOD && spool->disk != CPS_SPOOL_DISK_GOOD) {
+        cps_log(spool->cps, CPS_LOG_NOTICE, "the spool can be written again");
+    }
+    spool->disk = disk;
+    spool->write_again_ms = disk == CPS_SPOOL_DISK_GOOD ? 0 : cps_monotonic_ms() + CPS_SPOOL_WRITE_EVERY_MS;
+    pthread_mutex_lock(&spool->lock);
+    spool->stats.disk = disk;
+    pthread_mutex_unlock(&spool->lock);
 }
 
 /* ---- what others see ---- */
@@ -40,11 +56,11 @@ void cps_spool_note_health(struct cps_spool *spool, enum cps_code code, const st
 static void show(struct cps_spool *spool, const struct cps_spool_view *view)
 {
     pthread_mutex_lock(&spool->lock);
-    spool->stats.queued = view->queued;
-    spool->stats.octets = view->octets;
-    spool->stats.published = view->published;
+    spool->stats.queued = view->queued > spool->book.published ? view->queued - spool->book.published : 0;
+    spool->stats.octets = view->octets > spool->book.octets ? view->octets - spool->book.octets : 0;
+    spool->stats.published = view->published + spool->book.published;
     memcpy(spool->stats.dropped, view->dropped, sizeof(view->dropped));
-    spool->stats.dropped[CPS_SPOOL_FULL] += spool->unrecorded_full;
+    spool->stats.dropped[CPS_SPOOL_NO_DISK] += spool->unrecorded;
     spool->stats.away = spool->retry.away;
     spool->oldest_put = view->oldest_put;
     pthread_mutex_unlock(&spool->lock);
@@ -65,7 +81,7 @@ bool cps_spool_look(struct cps_spool *spool, struct cps_spool_view *view)
     struct cps_error err = {0};
     enum cps_code code = cps_spool_db_look(spool->db, view, &err);
     if (code != CPS_OK) {
-        cps_spool_note_health(spool, code, &err); /* that it can be read says little: only writing shows it well */
+        cps_spool_note_write(spool, code, &err); /* that it can be read says little: only writing shows it well */
         return false;
     }
     show(spool, view);
@@ -87,6 +103,7 @@ static enum cps_code put(struct cps_spool *spool, const struct cps_spool_job *jo
         .due_ms = now_ms,
     };
     memcpy(entry.dest, job->dest.text, job->dest.len + 1);
+    (void)snprintf(entry.cps, sizeof(entry.cps), "%s", job->cps ? job->cps : "");
     if (job->tried) {
         entry.due_ms += cps_spool_pause(&spool->retry.pace, 1, job->retry_after_s, cps_spool_chance());
     }
@@ -124,12 +141,12 @@ static void store(struct cps_spool *spool, struct cps_spool_job *jobs)
     struct cps_error err = {0};
     struct cps_spool_view view;
     enum cps_code code = put_all(spool, jobs, &err);
-    cps_spool_note_health(spool, code, &err);
+    cps_spool_note_write(spool, code, &err);
     for (struct cps_spool_job *job = jobs; job; job = job->next) {
         if (code != CPS_OK) {
             job->result = err;
         }
-        spool->unrecorded_full += code == CPS_E_SPOOL_FULL;
+        spool->unrecorded += is_of_disk(code);
     }
     (void)cps_spool_look(spool, &view);
     for (struct cps_spool_job *job = jobs, *next; job; job = next) {
@@ -186,8 +203,6 @@ static void *spool_main(void *arg)
             struct cps_spool_attempt *attempt = finished;
             finished = attempt->next;
             cps_spool_judge(spool, attempt);
-            attempt->next = spool->unsettled;
-            spool->unsettled = attempt;
         }
         cps_spool_turn(spool);
     }
@@ -257,7 +272,17 @@ enum cps_code cps_spool_new(struct cps_spool **out, struct cps *cps, struct cps_
         return cps_fail(err, CPS_E_NOMEM, "out of memory");
     }
     init(spool, cps);
-    enum cps_code code = cps_spool_db_open(&spool->db, &config, err);
+    enum cps_code code = cps_spool_book_init(&spool->book) ? CPS_OK : cps_fail(err, CPS_E_NOMEM, "out of memory");
+    if (code == CPS_OK) {
+        code = cps_spool_db_open(&spool->db, &config, err);
+    }
+    if (code == CPS_OK && cps_spool_db_is_alone(spool->db)) {
+        struct cps_error full = {0};
+        cps_spool_note_write(spool,
+                             cps_fail(&full, CPS_E_SPOOL_FULL, "spool_file %s: the disk is full; free some space on it",
+                                      config.path),
+                             &full);
+    }
     if (code == CPS_OK) {
         code = cps_spool_db_look(spool->db, &view, err);
     }
@@ -296,7 +321,7 @@ void cps_spool_free(struct cps_spool *spool)
     if (spool->running) {
         (void)pthread_join(spool->thread, NULL);
     }
-    cps_spool_free_attempts(&spool->unsettled);
+    cps_spool_book_free(&spool->book);
     cps_spool_db_close(spool->db);
     pthread_cond_destroy(&spool->cond);
     pthread_mutex_destroy(&spool->lock);

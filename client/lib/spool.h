@@ -23,6 +23,7 @@ void cps_spool_free(struct cps_spool *spool);
 /* An entry on its way into the file. */
 struct cps_spool_job {
     struct stir_identity dest;
+    const char *cps;      /* URLs of the CPS that it is for, in place as long as envelope; NULL: found when published */
     const char *envelope; /* stays in place until it is complete */
     size_t len;
     uint32_t ttl_s;

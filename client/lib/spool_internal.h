@@ -1,20 +1,21 @@
 #pragma once
 
 #include "client/lib/spool.h"
+#include "client/lib/spool_book.h"
 #include "client/lib/spool_retry.h"
 #include "client/lib/spool_sqlite.h"
 #include "client/lib/transport.h"
 
 /* Between spool.c, which is the thread and what goes into the file, and spool_turn.c, which is what comes out of it. */
-#define CPS_SPOOL_LOOK_EVERY_MS 1000 /* other processes may have put something in, or died */
+#define CPS_SPOOL_LOOK_EVERY_MS 1000  /* other processes may have put something in, or died */
+#define CPS_SPOOL_WRITE_EVERY_MS 1000 /* while the disk takes nothing */
 
-/* An entry that this handle is publishing, or has tried to and has yet to note what came of it. */
+/* An entry that this handle is publishing. */
 struct cps_spool_attempt {
     struct cps_transfer transfer;
     struct cps_spool *spool;
     struct cps_spool_entry entry;
     bool ready; /* there is a request: or else `error` */
-    enum cps_spool_fate fate;
     struct cps_error error;
     struct cps_spool_attempt *next;
 };
@@ -36,11 +37,13 @@ struct cps_spool {
     /* the thread's own */
     struct cps_spool_db *db;
     struct cps_spool_retry retry;
-    struct cps_spool_attempt *unsettled; /* what came of them is known, and not yet in the file */
-    struct cps_spool_attempt *lent;      /* in the transaction that is going on */
-    uint64_t unrecorded_full;            /* dropped for want of room, even for a record */
-    int64_t wake_ms;                     /* monotonic */
-    bool ailing;                         /* the file cannot be used: said once */
+    struct cps_spool_book book;
+    struct cps_spool_attempt *lent; /* in the current transaction, or borrowed */
+    uint64_t unrecorded;            /* dropped because the disk took nothing, not even a record of that */
+    int64_t wake_ms;                /* monotonic */
+    enum cps_spool_disk disk;       /* what the last attempt to write came to */
+    int64_t write_again_ms;         /* monotonic; while it fails: when to try the next time */
+    int64_t borrow_after;           /* while it fails: up to where the file was gone through */
 };
 
 /* Milliseconds of the wall clock. */
@@ -49,16 +52,23 @@ int64_t cps_spool_wall_ms(void);
 /* Random bits, to spread tries and tell loans apart. */
 uint64_t cps_spool_chance(void);
 
-/* Says that the file fails, and that it is well again, once each. */
-void cps_spool_note_health(struct cps_spool *spool, enum cps_code code, const struct cps_error *err);
+/* Takes in what an attempt to write came to; logs that the file fails, and that it works again, once each. */
+void cps_spool_note_write(struct cps_spool *spool, enum cps_code code, const struct cps_error *err);
+
+/* Whether the file can be written, as far as is known. */
+static inline bool cps_spool_writes(const struct cps_spool *spool)
+{
+    return spool->disk == CPS_SPOOL_DISK_GOOD;
+}
 
 /* Looks at the file and shows what is there. On failure what was known stays, and is looked at later. */
 bool cps_spool_look(struct cps_spool *spool, struct cps_spool_view *view);
 
-/* What an answer comes to: for pacing at once, for the entry when it is written down. */
+/* What an answer comes to: for pacing at once, for the entry when it is written down. Frees the attempt. */
 void cps_spool_judge(struct cps_spool *spool, struct cps_spool_attempt *attempt);
 
-/* One round: notes what happened, drops what is stale, tries what is due; sets wake_ms. */
+/* One round: writes down what happened, drops what is stale, tries what is due; sets wake_ms. While the file cannot be
+ * written what is due is tried all the same. */
 void cps_spool_turn(struct cps_spool *spool);
 
 void cps_spool_free_attempts(struct cps_spool_attempt **list);

@@ -10,6 +10,8 @@ enum cps_spool_fate cps_spool_fate(enum cps_code code)
     case CPS_E_BOX_FULL:
     case CPS_E_FORBIDDEN:
         return CPS_FATE_BOX;
+    case CPS_E_AWAY:
+        return CPS_FATE_AWAY;
     case CPS_E_CONNECT:
     case CPS_E_TLS:
     case CPS_E_CERT_TIME: /* our credential has to be renewed */
@@ -33,6 +35,7 @@ bool cps_spool_may_pass(enum cps_code code)
     case CPS_E_CERT_TIME: /* our credential has to be renewed */
     case CPS_E_TIMEOUT:
     case CPS_E_UNAVAILABLE:
+    case CPS_E_AWAY:
     case CPS_E_BOX_FULL:
     case CPS_E_BUSY:
     case CPS_E_CLOSED:
@@ -106,6 +109,11 @@ void cps_spool_heard(struct cps_spool_retry *retry, enum cps_spool_fate fate, un
     case CPS_FATE_CPS:
         retry->away = true;
         pause_all(retry, retry_after_s, now_ms, random);
+        break;
+    case CPS_FATE_AWAY: /* which costs nothing to find out, and ends when another request finds the CPS */
+        retry->away = true;
+        retry->window = 1;
+        retry->not_before_ms = now_ms + CPS_SPOOL_AWAY_MS;
         break;
     case CPS_FATE_REFUSED:
         answered(retry);

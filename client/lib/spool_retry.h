@@ -10,12 +10,14 @@
  * of any one clock) and random bits. Not thread-safe.
  */
 #define CPS_SPOOL_RETRY_AFTER_MAX_S 3600
+#define CPS_SPOOL_AWAY_MS 500 /* between looks whether a CPS that is away is back */
 
 /* What an answer means for the entry that was tried. */
 enum cps_spool_fate {
     CPS_FATE_PUBLISHED,
     CPS_FATE_BOX,     /* this box takes nothing now */
     CPS_FATE_CPS,     /* the CPS takes nothing now, or cannot be reached */
+    CPS_FATE_AWAY,    /* the CPS is known to be away: nobody was asked */
     CPS_FATE_REFUSED, /* never */
     CPS_FATE_LOCAL,   /* it was not tried at all */
 };

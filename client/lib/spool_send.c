@@ -39,7 +39,7 @@ enum cps_code cps_spool_batch_init(struct cps_spool_batch *batch, struct cps_tas
     }
     batch->offline = spooling == CPS_SPOOL_FIRST || stats.away;
     if (spooling != CPS_SPOOL_FIRST && stats.away) {
-        (void)cps_fail(&batch->cause, CPS_E_UNAVAILABLE, "the CPS is known to be away");
+        (void)cps_fail(&batch->cause, CPS_E_AWAY, "the CPS is known to be away");
     }
     task->unmetered = batch->offline;
     return CPS_OK;
@@ -52,12 +52,13 @@ void cps_spool_batch_clear(struct cps_spool_batch *batch)
     *batch = (struct cps_spool_batch){0};
 }
 
-void cps_spool_batch_add(struct cps_spool_batch *batch, const struct stir_identity *dest, const char *envelope,
-                         size_t len)
+void cps_spool_batch_add(struct cps_spool_batch *batch, const struct stir_identity *dest, const char *cps,
+                         const char *envelope, size_t len)
 {
     if (batch->jobs) {
         struct cps_spool_job *job = &batch->jobs[batch->count++];
         job->dest = *dest;
+        job->cps = cps;
         job->envelope = envelope;
         job->len = len;
     }
@@ -80,7 +81,7 @@ bool cps_spool_batch_put(struct cps_spool_batch *batch, size_t i, struct cps_err
     if (!batch->jobs || (!batch->offline && !cps_spool_may_pass(cause->code))) {
         return false;
     }
-    batch->jobs[i].tried = !batch->offline && cause->code != CPS_E_CLOSED;
+    batch->jobs[i].tried = !batch->offline && cause->code != CPS_E_CLOSED && cause->code != CPS_E_AWAY;
     batch->jobs[i].retry_after_s = batch->offline ? 0 : cause->retry_after_s;
     if (cps_spool_submit(batch->cps->spool, &batch->jobs[i], &err) != CPS_OK) {
         *cause = err;

@@ -20,9 +20,10 @@ enum cps_code cps_spool_batch_init(struct cps_spool_batch *batch, struct cps_tas
                                    size_t max, int64_t iat, uint32_t ttl_s, struct cps_error *err) STIR_MUST_CHECK;
 void cps_spool_batch_clear(struct cps_spool_batch *batch);
 
-/* The next envelope, which stays where it is. */
-void cps_spool_batch_add(struct cps_spool_batch *batch, const struct stir_identity *dest, const char *envelope,
-                         size_t len);
+/* Adds the next envelope, which stays where it is. cps: the URLs of the CPS that it is for, likewise; NULL: that is
+ * found when it is published. */
+void cps_spool_batch_add(struct cps_spool_batch *batch, const struct stir_identity *dest, const char *cps,
+                         const char *envelope, size_t len);
 
 /* There are too many operations already: the spool takes all of this one, if it may. */
 bool cps_spool_batch_divert(struct cps_spool_batch *batch, const struct cps_error *cause);

@@ -68,10 +68,8 @@ enum cps_code cps_spool_db_end(struct cps_spool_db *db, bool keep, struct cps_er
 /* ---- the record ---- */
 
 static const char *const reasons[CPS_SPOOL_REASON_COUNT] = {
-    [CPS_SPOOL_STALE] = "stale",
-    [CPS_SPOOL_REFUSED] = "refused",
-    [CPS_SPOOL_FULL] = "full",
-    [CPS_SPOOL_UNUSABLE] = "unusable",
+    [CPS_SPOOL_STALE] = "stale",       [CPS_SPOOL_REFUSED] = "refused", [CPS_SPOOL_FULL] = "full",
+    [CPS_SPOOL_UNUSABLE] = "unusable", [CPS_SPOOL_NO_DISK] = "disk",
 };
 
 const char *cps_spool_reason_name(enum cps_spool_reason reason)
@@ -154,7 +152,7 @@ static enum cps_code insert(struct cps_spool_db *db, const struct cps_spool_entr
     if (!BIND(db, SPOOL_PUT, entry->put_at, entry->fresh_until, entry->keep_until, entry->due_ms, db->max,
               db->octets_max) ||
         !bind_octets(db, SPOOL_PUT, 7, entry->id, CPS_SPOOL_ID) || !bind_text(db, SPOOL_PUT, 8, entry->dest) ||
-        !bind_octets(db, SPOOL_PUT, 9, entry->envelope, entry->len)) {
+        !bind_octets(db, SPOOL_PUT, 9, entry->envelope, entry->len) || !bind_text(db, SPOOL_PUT, 10, entry->cps)) {
         return cps_spool_db_fail(db, err);
     }
     enum cps_code code = run(db, SPOOL_PUT, &row, err);
@@ -210,6 +208,8 @@ static void read_entry(struct cps_spool_entry *entry, sqlite3_stmt *row)
     const void *id = sqlite3_column_blob(row, 0);
     const char *dest = (const char *)sqlite3_column_text(row, 1);
     int n = sqlite3_column_bytes(row, 1);
+    const char *cps = (const char *)sqlite3_column_text(row, 7);
+    size_t cps_len = cps ? strlen(cps) : sizeof(entry->cps);
     entry->envelope = sqlite3_column_blob(row, 2);
     entry->len = (size_t)sqlite3_column_bytes(row, 2);
     entry->put_at = sqlite3_column_int64(row, 3);
@@ -219,8 +219,10 @@ static void read_entry(struct cps_spool_entry *entry, sqlite3_stmt *row)
     if (id && sqlite3_column_bytes(row, 0) == CPS_SPOOL_ID) {
         memcpy(entry->id, id, CPS_SPOOL_ID);
     }
-    if (is_dest(dest, n) && entry->envelope && entry->len && entry->len <= STIR_JWE_MAX) {
+    if (is_dest(dest, n) && cps_len < sizeof(entry->cps) && entry->envelope && entry->len &&
+        entry->len <= STIR_JWE_MAX) {
         memcpy(entry->dest, dest, (size_t)n + 1);
+        memcpy(entry->cps, cps, cps_len + 1);
     }
 }
 
@@ -241,6 +243,48 @@ enum cps_code cps_spool_db_lend(struct cps_spool_db *db, const struct cps_spool_
         loan->take(loan->arg, &entry);
     }
     enum cps_code code = rc == SQLITE_DONE ? CPS_OK : cps_spool_db_fail(db, err);
+    (void)sqlite3_reset(statement);
+    (void)sqlite3_clear_bindings(statement);
+    return code;
+}
+
+/* Whether a row is asked for. One without a readable id is left alone: nothing could be noted of it. */
+static bool is_wanted(const struct cps_spool_search *search, sqlite3_stmt *row)
+{
+    uint8_t id[CPS_SPOOL_ID];
+    const void *found = sqlite3_column_blob(row, 0);
+    if (!found || sqlite3_column_bytes(row, 0) != CPS_SPOOL_ID) {
+        return false;
+    }
+    memcpy(id, found, CPS_SPOOL_ID);
+    return search->wants(search->arg, id);
+}
+
+enum cps_code cps_spool_db_search(struct cps_spool_db *db, struct cps_spool_search *search, struct cps_error *err)
+{
+    sqlite3_stmt *statement = db->statements[SPOOL_SEARCH];
+    unsigned seen = 0, taken = 0;
+    int rc = SQLITE_ROW;
+    if (!BIND(db, SPOOL_SEARCH, search->after, search->now_ms, search->now, search->rows)) {
+        return cps_spool_db_fail(db, err);
+    }
+    while (taken < search->count && (rc = sqlite3_step(statement)) == SQLITE_ROW) {
+        struct cps_spool_entry entry = {.due_ms = search->now_ms};
+        search->after = sqlite3_column_int64(statement, 8);
+        seen++;
+        if (!is_wanted(search, statement)) {
+            continue;
+        }
+        read_entry(&entry, statement);
+        if (sqlite3_errcode(db->db) == SQLITE_NOMEM) {
+            rc = SQLITE_NOMEM; /* or what could not be read would pass for damaged */
+            break;
+        }
+        search->take(search->arg, &entry);
+        taken++;
+    }
+    search->over = rc == SQLITE_DONE && seen < search->rows;
+    enum cps_code code = rc == SQLITE_DONE || rc == SQLITE_ROW ? CPS_OK : cps_spool_db_fail(db, err);
     (void)sqlite3_reset(statement);
     (void)sqlite3_clear_bindings(statement);
     return code;

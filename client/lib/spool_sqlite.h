@@ -1,6 +1,7 @@
 #pragma once
 
 #include "client/lib/errors.h"
+#include "client/lib/route.h"
 #include "common/identity.h"
 
 /*
@@ -9,7 +10,7 @@
  * seconds, but for `due_ms` and `now_ms`: milliseconds of the wall clock, so that processes and boots agree.
  *
  * Everything gives CPS_E_SPOOL_STORE with SQLite's reason, or CPS_E_SPOOL_FULL when the disk has no room; all but
- * opening and looking happens between cps_spool_db_begin and cps_spool_db_end.
+ * opening, looking and searching happens between cps_spool_db_begin and cps_spool_db_end.
  */
 #define CPS_SPOOL_ID 16
 
@@ -26,6 +27,7 @@ struct cps_spool_db_config {
 struct cps_spool_entry {
     uint8_t id[CPS_SPOOL_ID];         /* of dest and envelope: the same entry again is no second one */
     char dest[STIR_IDENTITY_MAX + 1]; /* canonical */
+    char cps[CPS_ROUTE_URLS_MAX + 1]; /* the URLs of the CPS that its key's record names; "": found when published */
     const char *envelope;             /* borrowed */
     size_t len;
     int64_t put_at;
@@ -39,10 +41,14 @@ struct cps_spool_entry {
 /* Fills the id from dest and envelope. */
 enum cps_code cps_spool_entry_name(struct cps_spool_entry *entry, struct cps_error *err) STIR_MUST_CHECK;
 
-/* Opens the file, makes it if there is none, looks it over. */
+/* Opens the file, creates it if missing, checks it. On a full disk a file that is there is opened for this
+ * handle alone, until it is closed. */
 enum cps_code cps_spool_db_open(struct cps_spool_db **out, const struct cps_spool_db_config *config,
                                 struct cps_error *err) STIR_MUST_CHECK;
 void cps_spool_db_close(struct cps_spool_db *db);
+
+/* True if it was opened like that. */
+bool cps_spool_db_is_alone(const struct cps_spool_db *db);
 
 /* A transaction. end: to keep what was done since, or not; a failure keeps nothing. */
 enum cps_code cps_spool_db_begin(struct cps_spool_db *db, struct cps_error *err) STIR_MUST_CHECK;
@@ -63,6 +69,22 @@ struct cps_spool_loan {
 };
 enum cps_code cps_spool_db_lend(struct cps_spool_db *db, const struct cps_spool_loan *loan,
                                 struct cps_error *err) STIR_MUST_CHECK;
+
+/* Goes through entries that are due, in the order in which they were put in, without writing anything: after the one
+ * numbered `after`, until `count` were taken, or `rows` were seen. On success `after` is the last one that was seen;
+ * over: no row follows it. May be called outside of a transaction. `take` gets those that `wants` asks for;
+ * neither may use the file. */
+struct cps_spool_search {
+    int64_t now, now_ms;
+    int64_t after;
+    unsigned count, rows;
+    bool over;
+    bool (*wants)(void *arg, const uint8_t id[CPS_SPOOL_ID]);
+    void (*take)(void *arg, const struct cps_spool_entry *entry);
+    void *arg;
+};
+enum cps_code cps_spool_db_search(struct cps_spool_db *db, struct cps_spool_search *search,
+                                  struct cps_error *err) STIR_MUST_CHECK;
 
 /* The CPS has it. No loan is asked for: whoever published it, it is published. */
 enum cps_code cps_spool_db_published(struct cps_spool_db *db, const struct cps_spool_entry *entry,

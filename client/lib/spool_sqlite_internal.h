@@ -14,6 +14,7 @@ enum cps_spool_statement {
     SPOOL_PUT,
     SPOOL_HAS,
     SPOOL_LEND,
+    SPOOL_SEARCH,
     SPOOL_REMOVE,
     SPOOL_DEFER,
     SPOOL_DEFER_BOX,
@@ -33,6 +34,7 @@ struct cps_spool_db {
     uint8_t hash_key[CPS_SPOOL_KEY];
     uint32_t max;
     uint32_t octets_max;
+    bool alone; /* no other process can use the file */
 };
 
 extern const char *const cps_spool_sql[SPOOL_STATEMENTS];

@@ -16,14 +16,15 @@
 #define BUSY_PAUSE_MS 10
 #define BUSY_MS 2000               /* for a lock that another process holds */
 #define APPLICATION_ID 0x63707371  /* "cpsq": in the file's header */
-#define VERSION 1                  /* of the schema */
+#define VERSION 2                  /* of the schema */
 #define LOG_KEPT_OCTETS "16777216" /* of the write-ahead log, once it was written back */
 
 enum cps_code cps_spool_db_fail(const struct cps_spool_db *db, struct cps_error *err)
 {
     int rc = sqlite3_errcode(db->db);
-    return cps_fail(err, rc == SQLITE_FULL ? CPS_E_SPOOL_FULL : CPS_E_SPOOL_STORE, "the spool: %s",
-                    sqlite3_errmsg(db->db));
+    bool full = rc == SQLITE_FULL;
+    return cps_fail(err, full ? CPS_E_SPOOL_FULL : CPS_E_SPOOL_STORE, "the spool: %s%s", sqlite3_errmsg(db->db),
+                    full ? "; free some space on the disk of spool_file" : "");
 }
 
 static enum cps_code fail_file(const struct cps_spool_db *db, const char *path, struct cps_error *err)
@@ -104,8 +105,9 @@ static bool read_marks(struct cps_spool_db *db, long marks[MARKS])
     return good && exec(db, "COMMIT");
 }
 
-/* A file of somebody else's is not to be written to, and one that is damaged is not to be trusted. */
-static enum cps_code look_over(struct cps_spool_db *db, const char *path, struct cps_error *err)
+/* A file of somebody else's is not to be written to, and one that is damaged is not to be trusted. *fresh: there is
+ * nothing in it yet. */
+static enum cps_code look_over(struct cps_spool_db *db, const char *path, bool *out_fresh, struct cps_error *err)
 {
     long marks[MARKS];
     char check[200];
@@ -120,6 +122,7 @@ static enum cps_code look_over(struct cps_spool_db *db, const char *path, struct
         return cps_fail(err, CPS_E_SPOOL_STORE, "spool_file %s: made by another version (%ld, this one writes %d)",
                         path, marks[SCHEMA_VERSION], VERSION);
     }
+    *out_fresh = fresh;
     if (!ask(db, "PRAGMA quick_check(1)", check, sizeof(check))) {
         return fail_file(db, path, err);
     }
@@ -154,9 +157,12 @@ static bool prepare(struct cps_spool_db *db)
     return true;
 }
 
-static enum cps_code open_file(struct cps_spool_db *db, const struct cps_spool_db_config *config, struct cps_error *err)
+/* alone: without the file that SQLite shares with other processes, which needs room on the disk. */
+static enum cps_code open_file(struct cps_spool_db *db, const struct cps_spool_db_config *config, bool alone,
+                               struct cps_error *err)
 {
     char mode[32];
+    bool fresh = false;
     const char *path = config->path;
     enum cps_code code = make_file(path, err);
     if (code != CPS_OK) {
@@ -166,7 +172,11 @@ static enum cps_code open_file(struct cps_spool_db *db, const struct cps_spool_d
         sqlite3_busy_timeout(db->db, BUSY_MS) != SQLITE_OK) {
         return fail_file(db, path, err);
     }
-    code = look_over(db, path, err);
+    if (alone && !exec(db, "PRAGMA locking_mode=EXCLUSIVE")) {
+        return fail_file(db, path, err);
+    }
+    db->alone = alone;
+    code = look_over(db, path, &fresh, err);
     if (code != CPS_OK) {
         return code;
     }
@@ -176,7 +186,9 @@ static enum cps_code open_file(struct cps_spool_db *db, const struct cps_spool_d
     if (strcmp(mode, "wal") != 0) {
         return cps_fail(err, CPS_E_SPOOL_STORE, "spool_file %s: this file system has no write-ahead log", path);
     }
-    return set_up(db, config->sync) && make_tables(db) && prepare(db) ? CPS_OK : fail_file(db, path, err);
+    /* nothing is written to a spool that is there: its disk may be full */
+    bool good = set_up(db, config->sync) && (!fresh || make_tables(db)) && prepare(db);
+    return good ? CPS_OK : fail_file(db, path, err);
 }
 
 static enum cps_code set_hash_key(struct cps_spool_db *db, const char *text, struct cps_error *err)
@@ -203,13 +215,41 @@ static enum cps_code open_patiently(struct cps_spool_db *db, const struct cps_sp
 {
     static const struct timespec pause = {.tv_nsec = BUSY_PAUSE_MS * 1000000L};
     int64_t until_ms = cps_monotonic_ms() + BUSY_MS;
-    enum cps_code code = open_file(db, config, err);
+    enum cps_code code = open_file(db, config, false, err);
     while (code != CPS_OK && sqlite3_errcode(db->db) == SQLITE_BUSY && cps_monotonic_ms() < until_ms) {
         close_file(db);
         (void)nanosleep(&pause, NULL);
-        code = open_file(db, config, err);
+        code = open_file(db, config, false, err);
     }
     return code;
+}
+
+/* True if the last failure may have been for lack of room on the disk. */
+static bool lacks_room(const struct cps_spool_db *db)
+{
+    int rc = sqlite3_extended_errcode(db->db);
+    return rc == SQLITE_FULL || rc == SQLITE_IOERR_SHMSIZE || rc == SQLITE_IOERR_SHMOPEN || rc == SQLITE_IOERR_SHMMAP;
+}
+
+/* On a full disk what the spool holds can still be published. */
+static enum cps_code open_anyhow(struct cps_spool_db *db, const struct cps_spool_db_config *config,
+                                 struct cps_error *err)
+{
+    enum cps_code code = open_patiently(db, config, err);
+    if (code != CPS_OK && lacks_room(db)) {
+        close_file(db);
+        struct cps_error again = {0};
+        if (open_file(db, config, true, &again) == CPS_OK) {
+            *err = (struct cps_error){0};
+            return CPS_OK;
+        }
+    }
+    return code;
+}
+
+bool cps_spool_db_is_alone(const struct cps_spool_db *db)
+{
+    return db->alone;
 }
 
 void cps_spool_db_close(struct cps_spool_db *db)
@@ -233,7 +273,7 @@ enum cps_code cps_spool_db_open(struct cps_spool_db **out, const struct cps_spoo
     db->octets_max = config->octets_max;
     enum cps_code code = set_hash_key(db, config->hash_key, err);
     if (code == CPS_OK) {
-        code = open_patiently(db, config, err);
+        code = open_anyhow(db, config, err);
     }
     if (code != CPS_OK) {
         cps_spool_db_close(db);

@@ -9,6 +9,7 @@ const char cps_spool_schema[] =
     " seq INTEGER PRIMARY KEY,"
     " id BLOB NOT NULL UNIQUE CHECK (length(id) = 16),"
     " dest TEXT NOT NULL,"
+    " cps TEXT NOT NULL,"
     " envelope BLOB NOT NULL,"
     " put_at INTEGER NOT NULL,"
     " fresh_until INTEGER NOT NULL,"
@@ -28,7 +29,7 @@ const char cps_spool_schema[] =
     " UNIQUE (minute, reason, dest_hash));"
     "CREATE TABLE IF NOT EXISTS totals (name TEXT PRIMARY KEY, n INTEGER NOT NULL) WITHOUT ROWID;"
     "INSERT OR IGNORE INTO totals VALUES ('entries', 0), ('octets', 0), ('published', 0), ('stale', 0),"
-    " ('refused', 0), ('full', 0), ('unusable', 0);"
+    " ('refused', 0), ('full', 0), ('unusable', 0), ('disk', 0);"
     "CREATE TRIGGER IF NOT EXISTS entries_more AFTER INSERT ON entries BEGIN"
     " UPDATE totals SET n = n + 1 WHERE name = 'entries';"
     " UPDATE totals SET n = n + length(new.envelope) WHERE name = 'octets'; END;"
@@ -43,15 +44,17 @@ const char *const cps_spool_sql[SPOOL_STATEMENTS] = {
     [SPOOL_BEGIN] = "BEGIN IMMEDIATE",
     [SPOOL_COMMIT] = "COMMIT",
     [SPOOL_ROLLBACK] = "ROLLBACK",
-    [SPOOL_PUT] = "INSERT INTO entries (put_at, fresh_until, keep_until, due, id, dest, envelope)"
-                  " SELECT ?1, ?2, ?3, ?4, ?7, ?8, ?9"
+    [SPOOL_PUT] = "INSERT INTO entries (put_at, fresh_until, keep_until, due, id, dest, envelope, cps)"
+                  " SELECT ?1, ?2, ?3, ?4, ?7, ?8, ?9, ?10"
                   " WHERE (SELECT n FROM totals WHERE name = 'entries') < ?5"
                   " AND (SELECT n FROM totals WHERE name = 'octets') + length(?9) <= ?6"
                   " ON CONFLICT (id) DO NOTHING",
     [SPOOL_HAS] = "SELECT 1 FROM entries WHERE id = ?1",
     [SPOOL_LEND] = "UPDATE entries SET loan = ?1, due = ?2, tries = tries + 1 WHERE seq IN"
                    " (SELECT seq FROM entries WHERE due <= ?3 AND fresh_until >= ?4 ORDER BY due LIMIT ?5)"
-                   " RETURNING id, dest, envelope, put_at, fresh_until, keep_until, tries",
+                   " RETURNING id, dest, envelope, put_at, fresh_until, keep_until, tries, cps",
+    [SPOOL_SEARCH] = "SELECT id, dest, envelope, put_at, fresh_until, keep_until, tries, cps, seq FROM entries"
+                     " WHERE seq > ?1 AND due <= ?2 AND fresh_until >= ?3 ORDER BY seq LIMIT ?4",
     [SPOOL_REMOVE] = "DELETE FROM entries WHERE id = ?1",
     [SPOOL_DEFER] = "UPDATE entries SET due = ?2, loan = 0 WHERE id = ?3 AND loan = ?1",
     [SPOOL_DEFER_BOX] = "UPDATE entries SET due = ?1 WHERE dest = ?2 AND loan = 0 AND due < ?1",

@@ -6,6 +6,9 @@
 #include <string.h>
 
 #define PURGE_AT_ONCE 2000                   /* in one transaction: others wait for the file meanwhile */
+#define SETTLED_AT_ONCE 1000                 /* likewise */
+#define SETTLED_AT_ONCE_FULL 8               /* likewise, while the disk is full */
+#define GONE_THROUGH_AT_ONCE 2000            /* entries, while the file cannot be written */
 #define LOAN_MARGIN_MS 5000                  /* beyond request_timeout_ms */
 #define BEYOND_MS (2 * 3600 * INT64_C(1000)) /* no pause is as long */
 
@@ -37,30 +40,35 @@ static void attempt_done(struct cps_transfer *transfer)
     pthread_mutex_unlock(&spool->lock);
 }
 
-/* Where it goes. While the destination's record is being looked for, its box alone has to wait. */
+/* Finds out where it goes: to the CPS that the record of its key named. Otherwise, while the destination's record is
+ * being looked for, its box alone has to wait. */
 static enum cps_code aim(struct cps_spool_attempt *attempt, struct cps *cps, const struct stir_identity *dest)
 {
-    struct cps_target *target = NULL;
+    struct cps_targets *targets = NULL;
     struct cps_error *err = &attempt->error;
+    if (attempt->entry.cps[0]) {
+        return cps_route_get(&attempt->transfer.request.route, cps->routes, attempt->entry.cps,
+                             !cps->options.record_allow_private, CPS_E_URI, err);
+    }
     if (cps->options.route_by_record &&
-        cps_directory_get(cps->directory, &target, dest, NULL, err) == CPS_FOUND_LATER) {
+        cps_directory_get(cps->directory, &targets, dest, NULL, err) == CPS_FOUND_LATER) {
         return cps_fail(err, CPS_E_BOX_FULL, "the destination's CPS is being looked for");
     }
     *err = (struct cps_error){0};
-    enum cps_code code = cps_route_to(&attempt->transfer.request.route, cps, dest, target, err);
-    cps_target_unref(target);
+    enum cps_code code =
+        cps_route_to(&attempt->transfer.request.route, cps, dest, cps_targets_for_reading(targets), err);
+    cps_targets_unref(targets);
     return code;
 }
 
-/* A row that was lent becomes an attempt. What cannot become one is settled in the next transaction. */
-static void take(void *arg, const struct cps_spool_entry *entry)
+/* Makes an attempt of an entry; false: out of memory. What cannot be published is settled in the next transaction. */
+static bool try_entry(struct cps_spool *spool, const struct cps_spool_entry *entry)
 {
-    struct cps_spool *spool = arg;
     struct stir_identity dest = {.len = (unsigned)strlen(entry->dest)};
     int64_t left = entry->keep_until ? entry->keep_until - cps_now(spool->cps) : 0;
     struct cps_spool_attempt *attempt = calloc(1, sizeof(*attempt));
     if (!attempt) {
-        return; /* until its loan runs out */
+        return false;
     }
     attempt->spool = spool;
     attempt->entry = *entry;
@@ -81,6 +89,48 @@ static void take(void *arg, const struct cps_spool_entry *entry)
     attempt->ready = code == CPS_OK;
     attempt->next = spool->lent;
     spool->lent = attempt;
+    return true;
+}
+
+/* A row that was lent. One that is being published since it was borrowed is left to that. */
+static void take_lent(void *arg, const struct cps_spool_entry *entry)
+{
+    struct cps_spool *spool = arg;
+    const struct cps_spool_outcome *outcome = cps_spool_book_find(&spool->book, entry->id);
+    if (!outcome || !outcome->under_way) {
+        (void)try_entry(spool, entry); /* otherwise it is tried when its loan has run out */
+    }
+}
+
+static bool wants_borrowed(void *arg, const uint8_t id[CPS_SPOOL_ID])
+{
+    const struct cps_spool *spool = arg;
+    return cps_spool_book_allows(&spool->book, id, cps_spool_wall_ms());
+}
+
+/* A row that is tried without a loan, as the file cannot be written. */
+static void take_borrowed(void *arg, const struct cps_spool_entry *entry)
+{
+    struct cps_spool *spool = arg;
+    const struct cps_spool_outcome *outcome = cps_spool_book_find(&spool->book, entry->id);
+    struct cps_spool_entry one = *entry;
+    one.tries = 1 + (outcome ? outcome->tries : one.tries);
+    if (cps_spool_book_begin(&spool->book, &one) && !try_entry(spool, &one)) {
+        cps_spool_book_note(&spool->book, &one, CPS_FATE_LOCAL);
+    }
+}
+
+/* That the CPS does not answer, and answers again, is told where it is found out (route_watch.c). */
+static void tell_paused(struct cps_spool *spool, bool was_paused, enum cps_code code)
+{
+    struct cps_away_status status;
+    cps_away(spool->cps, &status);
+    if (was_paused) {
+        cps_log(spool->cps, CPS_LOG_INFO, "the spool is being published again");
+    } else {
+        cps_log(spool->cps, status.away ? CPS_LOG_INFO : CPS_LOG_NOTICE, "the spool is not published for now: %s",
+                cps_strerror(code));
+    }
 }
 
 void cps_spool_judge(struct cps_spool *spool, struct cps_spool_attempt *attempt)
@@ -88,41 +138,59 @@ void cps_spool_judge(struct cps_spool *spool, struct cps_spool_attempt *attempt)
     enum cps_code code = cps_answer_status(&attempt->transfer.response, &attempt->error);
     unsigned after = attempt->error.retry_after_s;
     bool was_away = spool->retry.away;
-    attempt->fate = cps_spool_fate(code);
-    cps_spool_heard(&spool->retry, attempt->fate, after, cps_monotonic_ms(), cps_spool_chance());
+    enum cps_spool_fate fate = cps_spool_fate(code);
+    if (!attempt->entry.cps[0]) { /* a CPS that a record names says nothing about ours, and delays nobody else */
+        cps_spool_heard(&spool->retry, fate, after, cps_monotonic_ms(), cps_spool_chance());
+    }
     attempt->entry.due_ms = cps_spool_wall_ms();
-    if (code != CPS_E_CLOSED) {
+    if (fate == CPS_FATE_AWAY) {
+        attempt->entry.due_ms += CPS_SPOOL_AWAY_MS;
+    } else if (code != CPS_E_CLOSED) {
         attempt->entry.due_ms += cps_spool_pause(&spool->retry.pace, attempt->entry.tries, after, cps_spool_chance());
     }
-    if (attempt->fate == CPS_FATE_REFUSED) {
+    if (fate == CPS_FATE_REFUSED) {
         cps_log(spool->cps, CPS_LOG_WARNING, "the CPS refused a spooled envelope for good (%d): dropped",
                 attempt->error.http_status);
     }
     if (spool->retry.away != was_away) {
-        cps_log(spool->cps, CPS_LOG_NOTICE,
-                was_away ? "the CPS answers again: the spool is being published" : "the CPS is away: %s",
-                cps_error_name(code));
+        tell_paused(spool, was_away, code);
     }
-    cps_transfer_clear(&attempt->transfer);
+    cps_spool_book_note(&spool->book, &attempt->entry, fate);
+    free_attempt(attempt);
 }
 
-/* Writes down what came of one. */
-static enum cps_code settle(struct cps_spool *spool, const struct cps_spool_attempt *attempt, struct cps_error *err)
+/* Writes down one outcome. */
+static enum cps_code settle(struct cps_spool *spool, const struct cps_spool_outcome *outcome, struct cps_error *err)
 {
+    struct cps_spool_entry entry;
     int64_t now = cps_now(spool->cps);
-    switch (attempt->fate) {
+    cps_spool_outcome_entry(&entry, outcome);
+    switch (outcome->fate) {
     case CPS_FATE_PUBLISHED:
-        return cps_spool_db_published(spool->db, &attempt->entry, err);
+        return cps_spool_db_published(spool->db, &entry, err);
     case CPS_FATE_REFUSED:
-        return cps_spool_db_drop(spool->db, &attempt->entry, CPS_SPOOL_REFUSED, now, err);
+        return cps_spool_db_drop(spool->db, &entry, CPS_SPOOL_REFUSED, now, err);
     case CPS_FATE_BOX:
-        return cps_spool_db_defer(spool->db, &attempt->entry, true, err);
+        return cps_spool_db_defer(spool->db, &entry, !outcome->elsewhere, err);
     case CPS_FATE_CPS:
+    case CPS_FATE_AWAY:
     case CPS_FATE_LOCAL:
         break;
     }
-    return attempt->entry.dest[0] ? cps_spool_db_defer(spool->db, &attempt->entry, false, err)
-                                  : cps_spool_db_drop(spool->db, &attempt->entry, CPS_SPOOL_UNUSABLE, now, err);
+    return entry.dest[0] ? cps_spool_db_defer(spool->db, &entry, false, err)
+                         : cps_spool_db_drop(spool->db, &entry, CPS_SPOOL_UNUSABLE, now, err);
+}
+
+/* Writes down up to `most` outcomes; *count tells how many. */
+static enum cps_code settle_some(struct cps_spool *spool, size_t most, size_t *count, struct cps_error *err)
+{
+    enum cps_code code = CPS_OK;
+    const struct cps_spool_outcome *outcome = spool->book.first;
+    for (; code == CPS_OK && outcome && *count < most; outcome = outcome->after) {
+        code = settle(spool, outcome, err);
+        ++*count;
+    }
+    return code;
 }
 
 static enum cps_code purge(struct cps_spool *spool, unsigned *dropped, struct cps_error *err)
@@ -145,33 +213,42 @@ static enum cps_code lend(struct cps_spool *spool, unsigned room, struct cps_err
         .now_ms = now_ms,
         .until_ms = now_ms + spool->cps->options.request_timeout_ms + LOAN_MARGIN_MS,
         .count = room,
-        .take = take,
+        .take = take_lent,
         .arg = spool,
     };
     return cps_spool_db_lend(spool->db, &loan, err);
 }
 
-/* What there is to write, in one transaction. */
+/* What a transaction wrote. */
+struct written {
+    size_t settled;
+    unsigned purged;
+};
+
+/* What there is to write, in one transaction. While the disk is full a small one may find room where a large one does
+ * not. */
 static enum cps_code write_down(struct cps_spool *spool, const struct cps_spool_view *view, unsigned room,
-                                unsigned *dropped, struct cps_error *err)
+                                struct written *written, struct cps_error *err)
 {
+    size_t most = cps_spool_writes(spool) ? SETTLED_AT_ONCE : SETTLED_AT_ONCE_FULL;
     enum cps_code code = cps_spool_db_begin(spool->db, err);
     if (code != CPS_OK) {
         return code;
     }
-    if (spool->unrecorded_full) {
-        code = cps_spool_db_record(spool->db, NULL, CPS_SPOOL_FULL, spool->unrecorded_full, cps_now(spool->cps), err);
+    if (spool->unrecorded) {
+        code = cps_spool_db_record(spool->db, NULL, CPS_SPOOL_NO_DISK, spool->unrecorded, cps_now(spool->cps), err);
     }
-    for (struct cps_spool_attempt *attempt = spool->unsettled; code == CPS_OK && attempt; attempt = attempt->next) {
-        code = settle(spool, attempt, err);
+    if (code == CPS_OK) {
+        code = settle_some(spool, most, &written->settled, err);
     }
     if (code == CPS_OK && view->last_due_ms > cps_spool_wall_ms() + BEYOND_MS) {
         code = cps_spool_db_unstick(spool->db, cps_spool_wall_ms(), cps_spool_wall_ms() + BEYOND_MS, err);
     }
-    if (code == CPS_OK && view->first_stale < cps_now(spool->cps)) {
-        code = purge(spool, dropped, err);
+    bool all = written->settled == spool->book.known; /* or what was published would be dropped, or tried again */
+    if (code == CPS_OK && all && view->first_stale < cps_now(spool->cps)) {
+        code = purge(spool, &written->purged, err);
     }
-    if (code == CPS_OK && room) {
+    if (code == CPS_OK && all && room) {
         code = lend(spool, room, err);
     }
     enum cps_code ended = cps_spool_db_end(spool->db, code == CPS_OK, code == CPS_OK ? err : NULL);
@@ -222,37 +299,79 @@ static void set_alarm(struct cps_spool *spool, const struct cps_spool_view *view
     spool->wake_ms = now_ms + (wait_ms > 0 ? wait_ms : 0);
 }
 
-void cps_spool_turn(struct cps_spool *spool)
+/* Writes down what there is, and tries what is due. *more: there is more of it. False: the file cannot be written. */
+static bool write_and_try(struct cps_spool *spool, const struct cps_spool_view *view, unsigned room, bool *more)
 {
     struct cps_error err = {0};
+    struct written written = {0};
+    enum cps_code code = write_down(spool, view, room, &written, &err);
+    cps_spool_note_write(spool, code, &err);
+    if (code != CPS_OK) {
+        cps_spool_free_attempts(&spool->lent);
+        return false;
+    }
+    cps_spool_book_drop(&spool->book, written.settled);
+    spool->unrecorded = 0;
+    spool->borrow_after = 0;
+    if (written.purged) {
+        cps_log(spool->cps, CPS_LOG_WARNING, "%u spooled envelopes were not published in time: dropped",
+                written.purged);
+    }
+    *more = written.purged >= PURGE_AT_ONCE || spool->book.known > 0;
+    launch(spool);
+    return true;
+}
+
+/* Tries what is due although nothing of it can be written down: publishing twice is harmless, not publishing is not. */
+static void try_unwritten(struct cps_spool *spool, unsigned room, bool *more)
+{
+    struct cps_error err = {0};
+    struct cps_spool_search search = {
+        .now = cps_now(spool->cps),
+        .now_ms = cps_spool_wall_ms(),
+        .after = spool->borrow_after,
+        .count = room,
+        .rows = GONE_THROUGH_AT_ONCE,
+        .wants = wants_borrowed,
+        .take = take_borrowed,
+        .arg = spool,
+    };
+    if (cps_spool_db_search(spool->db, &search, &err) == CPS_OK) {
+        *more = !search.over;
+        spool->borrow_after = search.over ? 0 : search.after;
+    }
+    launch(spool);
+}
+
+/* Whether there is something to write. */
+static bool has_news(const struct cps_spool *spool, const struct cps_spool_view *view)
+{
+    bool stuck = view->last_due_ms > cps_spool_wall_ms() + BEYOND_MS;
+    return spool->book.known || stuck || spool->unrecorded || view->first_stale < cps_now(spool->cps);
+}
+
+void cps_spool_turn(struct cps_spool *spool)
+{
     struct cps_spool_view view;
-    unsigned dropped = 0;
+    bool more = false;
     spool->wake_ms = cps_monotonic_ms() + CPS_SPOOL_LOOK_EVERY_MS;
     if (!cps_spool_look(spool, &view)) {
         return;
     }
     unsigned room = view.next_due_ms <= cps_spool_wall_ms() ? room_now(spool) : 0;
-    bool stuck = view.last_due_ms > cps_spool_wall_ms() + BEYOND_MS;
-    if (room || spool->unsettled || stuck || spool->unrecorded_full || view.first_stale < cps_now(spool->cps)) {
-        enum cps_code code = write_down(spool, &view, room, &dropped, &err);
-        cps_spool_note_health(spool, code, &err);
-        if (code != CPS_OK) {
-            cps_spool_free_attempts(&spool->lent);
-            return;
-        }
-        cps_spool_free_attempts(&spool->unsettled);
-        spool->unrecorded_full = 0;
-        if (dropped) {
-            cps_log(spool->cps, CPS_LOG_WARNING, "%u spooled envelopes were not published in time: dropped", dropped);
-        }
-        launch(spool);
-        if (!cps_spool_look(spool, &view)) {
-            return;
-        }
+    bool writes = cps_spool_writes(spool) || cps_monotonic_ms() >= spool->write_again_ms;
+    if (writes && (room || has_news(spool, &view))) {
+        writes = write_and_try(spool, &view, room, &more);
     }
-    if (dropped >= PURGE_AT_ONCE) {
+    if (!writes && room && view.queued > spool->book.published) {
+        try_unwritten(spool, room, &more);
+    }
+    if (!cps_spool_look(spool, &view)) {
+        return;
+    }
+    if (more && (writes || room_now(spool))) {
         spool->wake_ms = cps_monotonic_ms();
-    } else if (room_now(spool) || spool->retry.not_before_ms > cps_monotonic_ms()) {
+    } else if (writes && (room_now(spool) || spool->retry.not_before_ms > cps_monotonic_ms())) {
         set_alarm(spool, &view);
     }
 }

@@ -2,6 +2,7 @@
 
 #include "client/lib/handle.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <time.h>
 
@@ -88,6 +89,7 @@ void cps_task_wake(struct cps_task *task)
 
 void cps_task_end(struct cps_task *task)
 {
+    assert(!task->done); /* an operation ends once */
     if (task->background) {
         cps_transport_leave(task->cps->transport, task);
     }

@@ -17,6 +17,7 @@ struct cps_task {
     bool unmetered; /* does not count against max_in_flight: something else bounds it */
     int64_t due_ms; /* step again by then (monotonic); 0: no such time. Set by steps */
 
+    uint64_t certificates_since; /* private to certcache.c, under its lock */
     /* private to task.c */
     pthread_mutex_t lock;
     pthread_cond_t cond;

@@ -1,4 +1,4 @@
-#include "client/lib/tenants.h"
+#include "client/lib/tenants_check.h"
 #include "common/conf.h"
 #include "common/directory.h"
 
@@ -33,7 +33,7 @@ static const struct stir_conf_key keys[] = {
      .type = STIR_CONF_STRING,
      .offset = AT(key),
      .default_value = "",
-     .text = "The private key that signs: a file (PEM, DER, JWK) or a URI of an OpenSSL provider (pkcs11:)."},
+     .text = "The private key that signs: a file (PEM, DER, JWK) or the pkcs11: URI of a key in a token or HSM."},
     {.section = "tenant",
      .name = "certificate",
      .type = STIR_CONF_STRING,
@@ -195,4 +195,34 @@ enum cps_code cps_tenants_read(struct cps_tenant_table *out, const struct cps_te
     }
     *out = table;
     return CPS_OK;
+}
+
+/* What is read for its key alone. */
+struct keys_of {
+    void (*take)(void *arg, const char *key);
+    void *arg;
+};
+
+static enum stir_code take_key(void *arg, const char *path, const char *name, struct stir_error *err)
+{
+    const struct keys_of *of = arg;
+    struct file file = {0};
+    char stem[STEM_MAX];
+    (void)err;
+    if (stem_of(stem, name) && stir_conf_read(&file, keys, KEYS, path, NULL, NULL, NULL) == STIR_OK) {
+        of->take(of->arg, file.key);
+        stir_conf_clear(&file, keys, KEYS);
+    }
+    return STIR_OK;
+}
+
+void cps_tenants_keys(const char *path, void (*take)(void *arg, const char *key), void *arg)
+{
+    struct keys_of of = {.take = take, .arg = arg};
+    struct stat st;
+    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
+        (void)!stir_directory_each(path, take_key, &of, NULL);
+    } else {
+        (void)!take_key(&of, path, path, NULL);
+    }
 }

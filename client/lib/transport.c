@@ -10,7 +10,7 @@
 #include <string.h>
 #include <time.h>
 
-#define LANES (CPS_LANE_CERTIFICATE + 1)
+#define LANES (CPS_LANE_LIST + 1)
 #define CERTIFICATES_AT_ONCE 256
 #define IDLE_HANDLES 16
 #define POLL_MAX_MS 1000

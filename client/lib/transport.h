@@ -22,6 +22,7 @@ enum cps_lane {
     CPS_LANE_SERVICE,     /* to the CPS; shares max_connections */
     CPS_LANE_WAIT,        /* to the CPS, a request that waits there: must not hold up the others */
     CPS_LANE_CERTIFICATE, /* to anybody whom a PASSporT names: address filter, connection of its own, no redirect */
+    CPS_LANE_LIST,        /* to a server of revocation lists, which the options name: connection of its own */
 };
 
 struct cps_request {
@@ -33,6 +34,7 @@ struct cps_request {
     bool credential;         /* carries one, made for each attempt by route.c: of this action, for this dest */
     enum stir_token_action action;
     struct stir_identity dest; /* len 0: none */
+    bool even_away;            /* it is sent even while the CPS is away */
     bool once;                 /* another server is asked only if this one was not reached */
     char *authorization;       /* owned, NULL: no such field */
     const char *content_type;  /* static; with a body */
@@ -50,7 +52,8 @@ struct cps_response {
     int status;
     struct stir_buf body;
     unsigned retry_after_s;
-    int64_t max_age_s; /* Cache-Control, less Age; -1: nothing said; 0: not to be kept */
+    int64_t max_age_s;     /* Cache-Control, less Age; -1: nothing said; 0: not to be kept */
+    char content_type[64]; /* without parameters, lower case; "": nothing said */
     char location[CPS_LOCATION_MAX];
 };
 
@@ -87,6 +90,7 @@ struct cps_transport_config {
     const char *tls_cert_file;
     const char *tls_key_file;
     const char *x5u_ca_file;
+    const char *crl_ca_file;
     bool x5u_allow_private;
     uint32_t connect_timeout_ms;
     uint32_t max_connections;

@@ -2,6 +2,7 @@
 
 #include "common/address.h"
 #include "common/maxage.h"
+#include "common/tls.h"
 
 #include <netinet/in.h>
 #include <pthread.h>
@@ -125,6 +126,7 @@ static bool set_common(struct cps_transfer *transfer, CURL *easy, const struct c
     good &= curl_easy_setopt(easy, CURLOPT_PROXY, "") == CURLE_OK;
     good &= curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) == CURLE_OK;
     good &= curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) == CURLE_OK;
+    good &= curl_easy_setopt(easy, CURLOPT_SSL_EC_CURVES, stir_tls_groups()) == CURLE_OK;
     good &= curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L) == CURLE_OK;
     good &= curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L) == CURLE_OK;
     good &= curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK;
@@ -155,13 +157,14 @@ static bool set_common(struct cps_transfer *transfer, CURL *easy, const struct c
 static bool set_trust(struct cps_transfer *transfer, CURL *easy, const struct cps_transport_config *config)
 {
     bool certificate = transfer->request.lane == CPS_LANE_CERTIFICATE;
-    const char *ca_file = certificate ? config->x5u_ca_file : config->tls_ca_file;
+    bool list = transfer->request.lane == CPS_LANE_LIST;
+    const char *ca_file = certificate ? config->x5u_ca_file : list ? config->crl_ca_file : config->tls_ca_file;
     bool good = true;
     if (ca_file) {
         good &= curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file) == CURLE_OK;
         good &= curl_easy_setopt(easy, CURLOPT_CAPATH, NULL) == CURLE_OK;
     }
-    if (certificate) {
+    if (certificate || list) {
         /* never the connection that leads to the CPS: the address filter looks at new ones only */
         good &= curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L) == CURLE_OK;
         good &= curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L) == CURLE_OK;
@@ -237,6 +240,9 @@ static void read_headers(struct cps_response *response, CURL *easy)
     if (curl_easy_header(easy, "Age", 0, CURLH_HEADER, -1, &header) == CURLHE_OK) {
         age = stir_header_seconds(header->value, strlen(header->value));
         age = age > 0 ? age : 0;
+    }
+    if (curl_easy_header(easy, "Content-Type", 0, CURLH_HEADER, -1, &header) == CURLHE_OK) {
+        stir_content_type(response->content_type, sizeof(response->content_type), header->value);
     }
     size_t lines = 1;
     for (size_t i = 0; i < lines && i < 16; i++) {

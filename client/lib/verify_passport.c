@@ -1,5 +1,6 @@
 #include "client/lib/certcache.h"
 #include "client/lib/task.h"
+#include "client/lib/used.h"
 #include "client/lib/verify.h"
 
 #include <stdlib.h>
@@ -26,6 +27,16 @@ static void clear(struct verification *op)
     cps_result_clear(&op->result);
 }
 
+/* Last, so that nothing but a PASSporT that passes is ever remembered as used. */
+static void use_up(struct verification *op)
+{
+    struct cps_error err = {0};
+    if (op->with_message && op->result.verdict == CPS_PASSED) {
+        enum cps_code code = cps_used_claim_all(op->task.cps, op->passport, &op->message, &err);
+        cps_result_set(&op->result, code, &err);
+    }
+}
+
 static void finish(struct verification *op)
 {
     cps_certcache_leave(op->task.cps->certs, &op->task);
@@ -46,6 +57,7 @@ static void step(struct cps_task *task)
         finish(op);
     } else if (cps_verify(task->cps, op->passport, op->x5c, &op->proof, op->with_message ? &op->message : NULL, task,
                           &op->result)) {
+        use_up(op);
         finish(op);
     }
 }
@@ -59,7 +71,9 @@ static enum cps_code take_chain(struct verification *op, const struct cps_der *x
     for (size_t i = 0; i < count && i < STIR_CHAIN_MAX; i++) {
         certs[i] = stir_view((const char *)x5c[i].ptr, x5c[i].len);
     }
-    return cps_certcache_from_der(op->task.cps->certs, &op->x5c, certs, count, err);
+    enum cps_code code = cps_certcache_from_der(op->task.cps->certs, &op->x5c, certs, count, err);
+    /* one that cannot be used leaves x5u, which the signature covers */
+    return code != CPS_OK && code != CPS_E_NOMEM && op->passport->x5u ? CPS_OK : code;
 }
 
 /* On failure the caller clears. */
@@ -76,7 +90,7 @@ static enum cps_code prepare(struct verification *op, struct cps *cps, const cha
     enum cps_code code = message ? cps_message_check(&op->message, cps, message, keep, err) : CPS_OK;
     op->with_message = message != NULL;
     if (code == CPS_OK) {
-        enum stir_code parsed = stir_passport_parse(&op->passport, passport, len, &cps->numbering, &cause);
+        enum stir_code parsed = stir_passport_parse(&op->passport, passport, len, cps->numbering.max_digits, &cause);
         code = parsed == STIR_OK ? CPS_OK : cps_fail_stir(err, parsed, &cause);
     }
     if (code == CPS_OK) {

@@ -5,7 +5,6 @@
 #include <ctype.h>
 
 enum {
-    TON_UNKNOWN = 0,
     TON_INTERNATIONAL = 1,
     TON_NATIONAL = 2,
     TON_ALPHANUMERIC = 5,
@@ -28,7 +27,7 @@ bool smpp_address_is_alphanumeric(const struct smpp_address *address)
         unsigned char c = (unsigned char)address->addr.ptr[i];
         letter = c >= 0x80 || isalpha(c);
     }
-    return address->ton == TON_ALPHANUMERIC || (address->ton == TON_UNKNOWN && letter);
+    return address->ton == TON_ALPHANUMERIC || letter;
 }
 
 static enum stir_code alphanumeric(struct stir_identity *out, struct stir_view text, const char *domain,
@@ -47,7 +46,7 @@ static enum stir_code alphanumeric(struct stir_identity *out, struct stir_view t
     if (code != STIR_OK) {
         (void)stir_fail(err, code, "an alphanumeric address");
     } else {
-        code = stir_identity_parse(&id, uri.ptr, uri.len, NULL, err);
+        code = stir_identity_parse_canonical(&id, uri.ptr, uri.len, 0, err);
     }
     if (code == STIR_OK && id.kind == STIR_IDENTITY_TN) {
         code = stir_fail(err, STIR_E_TN, "an alphanumeric address that reads as a telephone number");
@@ -64,49 +63,74 @@ static bool is_telephony(uint8_t npi)
     return npi != NPI_DATA && npi != NPI_TELEX && npi != NPI_LAND_MOBILE && npi != NPI_INTERNET && npi != NPI_WAP;
 }
 
-static bool drop_prefix(struct stir_view *digits, const char *prefix)
+/* The length of the prefix if the digits begin with it and continue after it, else 0. */
+static size_t prefix_len(struct stir_view digits, const char *prefix)
 {
     size_t n = strlen(prefix);
-    if (n == 0 || digits->len <= n || memcmp(digits->ptr, prefix, n) != 0) {
-        return false;
+    return n < digits.len && memcmp(digits.ptr, prefix, n) == 0 ? n : 0;
+}
+
+static bool has_only_digits(struct stir_view text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] < '0' || text.ptr[i] > '9') {
+            return false;
+        }
     }
-    *digits = stir_view(digits->ptr + n, digits->len - n);
     return true;
 }
 
-/* Puts "+" and the country code in front where the type of number says that they are meant. */
+/* Whether the country code belongs in front of a number with TON 2. Senders mark international numbers so too (Kannel
+ * does by default), so the length decides where national numbers have one; elsewhere, a leading country code. */
+static bool is_national(struct stir_view digits, const struct stir_numbering *numbering)
+{
+    if (numbering->country_code[0] == '\0' || digits.len <= numbering->short_code_digits || !has_only_digits(digits) ||
+        prefix_len(digits, numbering->international_prefix)) {
+        return false;
+    }
+    size_t prefix = prefix_len(digits, numbering->national_prefix);
+    if (numbering->national_digits) {
+        return digits.len == numbering->national_digits ||
+               (prefix && digits.len - prefix == numbering->national_digits);
+    }
+    return prefix || !prefix_len(digits, numbering->country_code);
+}
+
+/* Returns the number with "+" and, for a national one, the country code in front where the type of number says that
+ * they are meant; else the number as it is. */
 static struct stir_view globalize(char text[NUMBER_MAX + 16], const struct smpp_address *address,
-                                  const struct smpp_addressing *how)
+                                  const struct stir_numbering *numbering)
 {
     struct stir_view digits = address->addr;
-    const struct stir_numbering *numbering = &how->numbering;
-    bool national = address->ton == TON_NATIONAL && how->national_ton && numbering->country_code[0] != '\0' &&
-                    digits.len > numbering->short_code_digits;
-    if ((address->ton != TON_INTERNATIONAL && !national) || digits.len > NUMBER_MAX || digits.len == 0 ||
-        digits.ptr[0] == '+') {
+    if (digits.len == 0 || digits.len > NUMBER_MAX || digits.ptr[0] == '+') {
         return digits;
     }
-    if (national) {
-        (void)drop_prefix(&digits, numbering->national_prefix);
-    } else if (numbering->international_prefix[0] == '0') {
-        (void)drop_prefix(&digits, numbering->international_prefix);
+    bool national = address->ton == TON_NATIONAL && is_national(digits, numbering);
+    if (!national && address->ton != TON_INTERNATIONAL) {
+        return digits;
+    }
+    size_t drop = 0;
+    if (national && digits.len != numbering->national_digits) {
+        drop = prefix_len(digits, numbering->national_prefix);
+    } else if (!national && numbering->international_prefix[0] == '0') {
+        drop = prefix_len(digits, numbering->international_prefix);
     }
     size_t n = 0;
     text[n++] = '+';
     for (const char *c = numbering->country_code; national && *c; c++) {
         text[n++] = *c;
     }
-    memcpy(text + n, digits.ptr, digits.len);
-    return stir_view(text, n + digits.len);
+    memcpy(text + n, digits.ptr + drop, digits.len - drop);
+    return stir_view(text, n + digits.len - drop);
 }
 
 static enum stir_code number(struct stir_identity *out, const struct smpp_address *address,
                              const struct smpp_addressing *how, struct stir_error *err)
 {
     char text[NUMBER_MAX + 16];
-    struct stir_view digits = globalize(text, address, how);
+    struct stir_view digits = globalize(text, address, &how->numbering);
     struct stir_tn tn;
-    enum stir_code code = stir_tn_parse(&tn, digits.ptr, digits.len, &how->numbering, err);
+    enum stir_code code = stir_tn_parse_user(&tn, digits.ptr, digits.len, &how->numbering, err);
     if (code == STIR_OK) {
         *out = (struct stir_identity){.kind = STIR_IDENTITY_TN, .len = tn.len};
         memcpy(out->text, tn.digits, tn.len);

@@ -6,19 +6,20 @@
 /*
  * An SMPP address as an identity of a PASSporT. type_of_number decides:
  * - 1 international: the digits, country code first; an international prefix that begins with 0 is dropped;
- * - 2 national: with national_ton set, the country code is put in front; otherwise as an unknown one, since senders
- *   mark any number national;
- * - 5 alphanumeric, and 0 unknown with a letter in it: no TN. sip:<address, percent-encoded>@alphanumeric_domain, where
- *   one is set; never a TN, though it look like one;
+ * - 2 national: the country code goes in front, and a national prefix is dropped, of a number that has national_digits;
+ *   where those are not set, of one that has the prefix or does not begin with the country code. All others are read as
+ *   unknown ones: senders mark any number national, Kannel by default;
+ * - 5 alphanumeric, and any other with a letter in it (senders mark names 1 or 3, too): no TN. It is
+ *   sip:<address, percent-encoded>@alphanumeric_domain, where one is set; never a TN, though it look like one;
  * - others: by the numbering (short codes, national prefix, number lengths: common/tn.h).
  * A numbering_plan_indicator that names no telephone numbers (data, telex, IMSI, Internet, WAP) makes no identity.
  */
 struct smpp_addressing {
     struct stir_numbering numbering;
-    bool national_ton;
     const char *alphanumeric_domain; /* NULL or "": alphanumeric addresses are no identity, and so never signed */
 };
 
+/* Tells whether an address is a name: by its type_of_number, or because there is a letter in it. */
 bool smpp_address_is_alphanumeric(const struct smpp_address *address);
 
 /* STIR_E_TN: no telephone number, and no domain for what else it is; STIR_E_URI, STIR_E_TOO_BIG: an alphanumeric one

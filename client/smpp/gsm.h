@@ -10,7 +10,8 @@
  * between them, so that an escape at the end of one applies to the first septet of the next.
  */
 struct smpp_gsm {
-    bool escaped; /* the last septet was an escape */
+    bool escaped;       /* the last septet was an escape */
+    bool other_cedilla; /* 0x09 of the locking table is the other c-cedilla than the table's */
 };
 
 /*
@@ -32,8 +33,8 @@ static inline size_t smpp_gsm_unpacked_max(size_t n)
 
 /*
  * Unpacks n octets of packed septets (TS 23.038 section 6.1.2.1) to one septet an octet, after `fill` bits (0 to 6)
- * that align them behind a user data header, and returns how many. SMPP counts octets and not septets, so that where
- * a last septet would fit the spare bits exactly, seven zeros are taken for those bits, not for an '@'.
- * out holds smpp_gsm_unpacked_max(n).
+ * that align them after a user data header, and returns the number of septets. SMPP counts octets and not septets, so
+ * where a last septet fits the spare bits exactly, it may be what senders fill them with: seven zeros, or the CR of TS
+ * 23.038 section 6.1.2.3.1. *filled tells that the last septet is one of these. out holds smpp_gsm_unpacked_max(n).
  */
-size_t smpp_gsm_unpack(uint8_t *out, const uint8_t *packed, size_t n, unsigned fill);
+size_t smpp_gsm_unpack(uint8_t *out, const uint8_t *packed, size_t n, unsigned fill, bool *filled);

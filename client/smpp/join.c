@@ -52,9 +52,8 @@ static void put(struct lookup *to, const void *data, size_t n)
 
 static void write_key(struct lookup *to, const struct smpp_join *join, const struct smpp_join_key *key)
 {
-    const uint8_t fixed[] = {(uint8_t)key->place.kind, (uint8_t)(key->place.ref >> 8),
-                             (uint8_t)key->place.ref,  key->place.total,
-                             key->data_coding,         (uint8_t)key->orig.len};
+    const uint8_t fixed[] = {(uint8_t)key->place.kind, (uint8_t)(key->place.ref >> 8), (uint8_t)key->place.ref,
+                             key->place.total, (uint8_t)key->orig.len};
     uintptr_t peer = (uintptr_t)key->peer;
     to->n = 0;
     put(to, &peer, sizeof(peer));
@@ -116,7 +115,6 @@ static struct smpp_joined *take_out(struct smpp_join *join, struct smpp_joined *
     }
     message->older = NULL;
     message->newer = NULL;
-    message->peer = NULL;
     return message;
 }
 
@@ -161,8 +159,9 @@ static struct smpp_join_outcome outcome(enum smpp_join_result result, struct smp
 static bool same_part(const struct smpp_joined *message, unsigned number, const struct smpp_part *part)
 {
     struct smpp_part here;
-    return smpp_joined_segment(message, number, &here, NULL) && here.locking == part->locking &&
-           here.single == part->single && here.octets.len == part->octets.len &&
+    return smpp_joined_segment(message, number, &here, NULL) && here.alphabet == part->alphabet &&
+           here.filled == part->filled && here.locking == part->locking && here.single == part->single &&
+           here.octets.len == part->octets.len &&
            (part->octets.len == 0 || memcmp(here.octets.ptr, part->octets.ptr, part->octets.len) == 0);
 }
 
@@ -185,8 +184,21 @@ static struct smpp_joined *first_segment(struct smpp_join *join, const struct sm
     return message;
 }
 
+/* The message's time begins again: it goes to the end of the order. */
+static void wait_anew(struct smpp_join *join, struct smpp_joined *message, uint64_t now_ms)
+{
+    uint64_t hash = message->node.hash;
+    message->since_ms = now_ms;
+    if (message != join->newest) {
+        unlink_message(join, message);
+        message->older = join->newest;
+        message->newer = NULL;
+        link_message(join, message, hash);
+    }
+}
+
 static struct smpp_join_outcome add_segment(struct smpp_join *join, struct smpp_joined *message, unsigned number,
-                                            const struct smpp_part *part, void *token)
+                                            const struct smpp_part *part, void *token, uint64_t now_ms)
 {
     struct smpp_join_bounds more = {.segments = 1};
     struct smpp_joined *roomy = NULL;
@@ -198,27 +210,39 @@ static struct smpp_join_outcome add_segment(struct smpp_join *join, struct smpp_
     }
     smpp_joined_put(roomy, number, part, token);
     count_in(join, roomy->peer, more);
+    wait_anew(join, roomy, now_ms);
     return smpp_joined_is_complete(roomy) ? outcome(SMPP_JOIN_COMPLETE, take_out(join, roomy))
-                                          : outcome(SMPP_JOIN_HELD, NULL);
+                                          : (struct smpp_join_outcome){.result = SMPP_JOIN_HELD, .kept = roomy};
 }
 
-/* The first segment of a message, where an older one under the same key may have been given up for it. */
 static struct smpp_join_outcome add_first(struct smpp_join *join, const struct smpp_join_key *key,
                                           const struct lookup *lookup, const struct smpp_part *part, void *token,
-                                          uint64_t now_ms, struct smpp_joined *given_up)
+                                          uint64_t now_ms)
 {
     struct smpp_joined *message = first_segment(join, key, lookup, part, now_ms);
     if (!message) {
-        return outcome(SMPP_JOIN_OVER, given_up);
+        return outcome(SMPP_JOIN_OVER, NULL);
     }
-    struct smpp_join_outcome done = add_segment(join, message, key->place.number, part, token);
+    struct smpp_join_outcome done = add_segment(join, message, key->place.number, part, token, now_ms);
     if (done.result == SMPP_JOIN_OVER) {
         smpp_joined_free(done.message);
-        done.message = given_up;
-    } else if (given_up) {
-        done = outcome(SMPP_JOIN_RESET, given_up);
+        done.message = NULL;
     }
     return done;
+}
+
+/* Gives up the message that is open under this key. What stands in its place from now on keeps others from being
+ * joined. */
+static struct smpp_join_outcome contest(struct smpp_join *join, const struct smpp_join_key *key,
+                                        const struct lookup *lookup, struct smpp_joined *open, uint64_t now_ms)
+{
+    const struct smpp_part none = {0};
+    struct smpp_joined *given_up = take_out(join, open);
+    struct smpp_joined *mark = first_segment(join, key, lookup, &none, now_ms);
+    if (mark) {
+        mark->contested = true;
+    }
+    return outcome(SMPP_JOIN_CONTESTED, given_up);
 }
 
 /* A part that a slot can describe, a key that can be written. */
@@ -239,16 +263,29 @@ struct smpp_join_outcome smpp_join_add(struct smpp_join *join, const struct smpp
     write_key(&lookup, join, key);
     struct smpp_joined *message = find(join, &lookup);
     if (!message) {
-        return add_first(join, key, &lookup, part, token, now_ms, NULL);
+        return add_first(join, key, &lookup, part, token, now_ms);
+    }
+    if (message->contested) {
+        return outcome(SMPP_JOIN_CONTESTED, NULL);
     }
     struct smpp_join_slot *slot = &message->slots[number - 1];
     if (!slot->here) {
-        return add_segment(join, message, number, part, token);
+        return add_segment(join, message, number, part, token, now_ms);
     }
     if (same_part(message, number, part)) {
-        return (struct smpp_join_outcome){.result = SMPP_JOIN_DUPLICATE, .held = &slot->token};
+        return (struct smpp_join_outcome){.result = SMPP_JOIN_DUPLICATE, .held = &slot->token, .kept = message};
     }
-    return add_first(join, key, &lookup, part, token, now_ms, take_out(join, message));
+    return contest(join, key, &lookup, message, now_ms);
+}
+
+bool smpp_join_knows(struct smpp_join *join, const struct smpp_join_key *key)
+{
+    struct lookup lookup;
+    if (key->orig.len > SMPP_JOIN_ADDRESS_MAX || key->dest.len > SMPP_JOIN_ADDRESS_MAX) {
+        return false;
+    }
+    write_key(&lookup, join, key);
+    return find(join, &lookup) != NULL;
 }
 
 static bool is_due(const struct smpp_join *join, const struct smpp_joined *message, uint64_t now_ms)
@@ -258,7 +295,14 @@ static bool is_due(const struct smpp_join *join, const struct smpp_joined *messa
 
 struct smpp_joined *smpp_join_expire(struct smpp_join *join, uint64_t now_ms)
 {
-    return join->oldest && is_due(join, join->oldest, now_ms) ? take_out(join, join->oldest) : NULL;
+    while (join->oldest && is_due(join, join->oldest, now_ms)) {
+        struct smpp_joined *message = take_out(join, join->oldest);
+        if (!message->contested) {
+            return message;
+        }
+        smpp_joined_free(message);
+    }
+    return NULL;
 }
 
 uint64_t smpp_join_next_ms(const struct smpp_join *join, uint64_t now_ms)
@@ -275,11 +319,19 @@ uint64_t smpp_join_next_ms(const struct smpp_join *join, uint64_t now_ms)
 
 struct smpp_joined *smpp_join_take(struct smpp_join *join, const struct smpp_join_peer *peer)
 {
-    struct smpp_joined *message = join->oldest;
-    while (message && peer && message->peer != peer) {
-        message = message->newer;
+    for (struct smpp_joined *message = join->oldest, *newer; message; message = newer) {
+        newer = message->newer;
+        if (peer && message->peer != peer) {
+            continue;
+        }
+        bool contested = message->contested;
+        (void)take_out(join, message);
+        if (!contested) {
+            return message;
+        }
+        smpp_joined_free(message);
     }
-    return message ? take_out(join, message) : NULL;
+    return NULL;
 }
 
 void smpp_join_free(struct smpp_join *join)

@@ -12,10 +12,12 @@
  * remembers their text until the last one makes the body known; where they wait, the caller's tokens lead back to
  * what it holds. All that it keeps of a message is one block of memory.
  *
- * A message is known by its peer, both addresses, reference, kind of reference, total and data_coding: two totals
- * under one reference are two messages. References are few and come again. So a segment that comes again with the
- * same text is a duplicate, while one whose place is taken by another text begins another message under the same
- * reference: the older one, which cannot be completed any more, is given up.
+ * A message is known by its peer, both addresses, reference, kind of reference and total: two totals under one
+ * reference are two messages. Its segments may have different alphabets, as senders choose the shortest for each.
+ * References are few and come again. So a segment that comes again with the same text is a duplicate, while one whose
+ * place is taken by another text belongs to another message: two are open under one reference, and of the segments that
+ * follow nobody knows to which they belong. Neither is joined, or a text might come out that nobody wrote. The older
+ * one is given up, and until the timeout has passed nothing under that reference is joined.
  *
  * Bounded in messages, segments and octets (of memory), in all and for each peer, and in time: what does not fit is
  * not joined, and goes on unverified.
@@ -29,7 +31,7 @@ struct smpp_join_bounds {
 struct smpp_join_limits {
     struct smpp_join_bounds all;
     struct smpp_join_bounds peer;
-    uint64_t timeout_ms; /* from a message's first segment */
+    uint64_t timeout_ms; /* from the last segment of a message that came */
 };
 
 #define SMPP_JOIN_LIMITS_DEFAULT                                                                                       \
@@ -49,7 +51,6 @@ struct smpp_join_key {
     struct stir_view orig; /* any text that is one sender's, up to SMPP_JOIN_ADDRESS_MAX octets */
     struct stir_view dest;
     struct smpp_place place;
-    uint8_t data_coding;
 };
 
 enum smpp_join_result {
@@ -57,7 +58,8 @@ enum smpp_join_result {
     SMPP_JOIN_COMPLETE,  /* `message` is whole */
     SMPP_JOIN_DUPLICATE, /* the same segment is there already; `held` is where its token lies, which the caller may
                           * replace (the first one's connection may be gone) */
-    SMPP_JOIN_RESET,     /* kept as the first of a new message; `message` is the older one, incomplete */
+    SMPP_JOIN_CONTESTED, /* two messages are open under one reference: not kept. `message`, if not NULL, is the older
+                          * one, given up now */
     SMPP_JOIN_OVER,      /* over a bound or out of memory: not kept. `message`, if not NULL, are the segments kept of
                           * its message until now, given up */
 };
@@ -67,7 +69,9 @@ struct smpp_joined; /* a message that left the joiner: the caller's, to free */
 struct smpp_join_outcome {
     enum smpp_join_result result;
     struct smpp_joined *message;
-    void **held; /* valid until the next call */
+    void **held;                    /* valid until the next call */
+    const struct smpp_joined *kept; /* the message that the segment was added to, while it is incomplete: the joiner's,
+                                     * valid until the next call */
 };
 
 struct smpp_join;
@@ -85,10 +89,13 @@ void smpp_join_set_limits(struct smpp_join *join, const struct smpp_join_limits 
 struct smpp_join_outcome smpp_join_add(struct smpp_join *join, const struct smpp_join_key *key,
                                        const struct smpp_part *part, void *token, uint64_t now_ms);
 
-/* The oldest message whose time has ended, incomplete; NULL when there is none (more). */
+/* Whether segments of this message are kept. */
+bool smpp_join_knows(struct smpp_join *join, const struct smpp_join_key *key);
+
+/* Takes out the message that has waited longest for its next segment, if its time has ended; NULL: no more. */
 struct smpp_joined *smpp_join_expire(struct smpp_join *join, uint64_t now_ms);
 
-/* In how many ms the next message's time ends; 0 if it has; UINT64_MAX if nothing is kept. */
+/* In how many ms smpp_join_expire is to be called next; 0: now; UINT64_MAX if nothing is kept. */
 uint64_t smpp_join_next_ms(const struct smpp_join *join, uint64_t now_ms);
 
 /* The oldest message of a peer, of any for NULL, incomplete (the peer goes, the program stops); NULL: no more. */
@@ -100,11 +107,15 @@ struct smpp_join_bounds smpp_join_held(const struct smpp_join *join);
 /* The segments of a message that left the joiner: false, out untouched, for one that never came. part (into the
  * message's memory) and token may be NULL. */
 unsigned smpp_joined_total(const struct smpp_joined *message);
+
+/* Returns the number of segments that came, and whose they are, which the key of the segments said: the owner of the
+ * joiner frees a peer after the messages that left the joiner for it. */
+unsigned smpp_joined_count(const struct smpp_joined *message);
+struct smpp_join_peer *smpp_joined_peer(const struct smpp_joined *message);
 bool smpp_joined_is_complete(const struct smpp_joined *message);
 bool smpp_joined_segment(const struct smpp_joined *message, unsigned number, struct smpp_part *part, void **token);
 
-/* As smpp_body_make, of all segments that came, in order. */
-enum stir_code smpp_joined_body(const struct smpp_joined *message, enum smpp_alphabet alphabet, struct stir_buf *out,
-                                enum smpp_body *kind, struct stir_error *err) STIR_MUST_CHECK;
+/* All segments that came, in order, for smpp_body_make: views into the message's memory. Returns their number. */
+size_t smpp_joined_parts(const struct smpp_joined *message, struct smpp_part parts[UINT8_MAX]);
 
 void smpp_joined_free(struct smpp_joined *message);

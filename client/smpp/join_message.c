@@ -44,6 +44,8 @@ void smpp_joined_put(struct smpp_joined *message, unsigned number, const struct 
     *slot = (struct smpp_join_slot){.token = token,
                                     .offset = (uint32_t)message->used,
                                     .len = (uint32_t)part->octets.len,
+                                    .alphabet = (uint8_t)part->alphabet,
+                                    .filled = part->filled,
                                     .locking = part->locking,
                                     .single = part->single,
                                     .here = true};
@@ -59,6 +61,16 @@ unsigned smpp_joined_total(const struct smpp_joined *message)
     return message->total;
 }
 
+unsigned smpp_joined_count(const struct smpp_joined *message)
+{
+    return message->here;
+}
+
+struct smpp_join_peer *smpp_joined_peer(const struct smpp_joined *message)
+{
+    return message->peer;
+}
+
 bool smpp_joined_is_complete(const struct smpp_joined *message)
 {
     return message->here == message->total;
@@ -71,7 +83,9 @@ bool smpp_joined_segment(const struct smpp_joined *message, unsigned number, str
     }
     const struct smpp_join_slot *slot = &message->slots[number - 1];
     if (part) {
-        *part = (struct smpp_part){.octets = stir_view((const char *)message + slot->offset, slot->len),
+        *part = (struct smpp_part){.alphabet = (enum smpp_alphabet)slot->alphabet,
+                                   .filled = slot->filled,
+                                   .octets = stir_view((const char *)message + slot->offset, slot->len),
                                    .locking = slot->locking,
                                    .single = slot->single};
     }
@@ -81,15 +95,13 @@ bool smpp_joined_segment(const struct smpp_joined *message, unsigned number, str
     return true;
 }
 
-enum stir_code smpp_joined_body(const struct smpp_joined *message, enum smpp_alphabet alphabet, struct stir_buf *out,
-                                enum smpp_body *kind, struct stir_error *err)
+size_t smpp_joined_parts(const struct smpp_joined *message, struct smpp_part parts[UINT8_MAX])
 {
-    struct smpp_part parts[UINT8_MAX];
     size_t count = 0;
     for (unsigned number = 1; number <= message->total; number++) {
         count += smpp_joined_segment(message, number, &parts[count], NULL);
     }
-    return smpp_body_make(out, kind, alphabet, parts, count, err);
+    return count;
 }
 
 void smpp_joined_free(struct smpp_joined *message)

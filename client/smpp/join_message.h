@@ -13,8 +13,10 @@ struct smpp_join_slot {
     void *token;
     uint32_t offset;
     uint32_t len;
+    uint8_t alphabet; /* enum smpp_alphabet */
     uint8_t locking;
     uint8_t single;
+    bool filled;
     bool here;
 };
 
@@ -24,9 +26,10 @@ struct smpp_joined {
     struct smpp_joined *newer;
     struct smpp_join_peer *peer;
     uint64_t since_ms;
-    size_t size;   /* of the block */
-    size_t used;   /* of it, counted from its start */
-    unsigned here; /* segments that came */
+    size_t size;    /* of the block */
+    size_t used;    /* of it, counted from its start */
+    unsigned here;  /* segments that came */
+    bool contested; /* no message: two were open under its key, and what comes under it now is not joined */
     uint8_t total;
     uint16_t key_len;
     struct smpp_join_slot slots[]; /* total of them, then the key */

@@ -5,6 +5,8 @@
 #include "client/smpp/pdu_list.h"
 #include "client/smpp/tlv.h"
 
+#include <strings.h>
+
 struct smpp_header smpp_header_read(const void *data)
 {
     struct smpp_in in = smpp_in(data, SMPP_HEADER_LEN);
@@ -85,16 +87,27 @@ static void read_field(struct smpp_pdu *pdu, const struct smpp_layout *layout, e
     }
 }
 
-static void check_tlvs(struct smpp_in *in)
+/* Takes all whole TLVs. What follows them, if anything, is no TLV: the tail. */
+static void read_tlvs(struct smpp_pdu *pdu, struct smpp_in *in)
 {
+    size_t start = in->pos;
     struct stir_view rest = stir_view(in->ptr + in->pos, in->len - in->pos);
     struct smpp_tlv tlv;
     while (smpp_tlv_next(&rest, &tlv)) {
         in->pos = in->len - rest.len;
     }
+    pdu->tlvs = smpp_in_since(in, start);
     if (rest.len > 0) {
+        pdu->tail = rest;
         smpp_in_fail(in, rest.len < 4 ? SMPP_F_TLV_HEADER : SMPP_F_TLV_LENGTH, SMPP_FIELD_NONE);
     }
+}
+
+/* True if the tail begins as a message_payload: a reader that is less strict takes it for the text. */
+static bool tail_hides_text(const struct smpp_pdu *pdu)
+{
+    return pdu->tail.len >= 2 && (uint8_t)pdu->tail.ptr[0] == SMPP_TLV_MESSAGE_PAYLOAD >> 8 &&
+           (uint8_t)pdu->tail.ptr[1] == (SMPP_TLV_MESSAGE_PAYLOAD & 0xff);
 }
 
 static bool same(struct stir_view a, struct stir_view b)
@@ -102,21 +115,21 @@ static bool same(struct stir_view a, struct stir_view b)
     return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
 }
 
-/* Readers differ in which of several texts they take, so several must be the same. */
+/* Readers differ in which of several texts they take, so several must be the same. An empty one does not count: many
+ * senders add an empty message_payload to every PDU. */
 static void choose_body(struct smpp_pdu *pdu)
 {
     struct stir_view rest = pdu->tlvs;
     struct smpp_tlv tlv;
-    bool have = pdu->short_message.len > 0;
     pdu->body = pdu->short_message;
+    pdu->ambiguous = tail_hides_text(pdu);
     while (smpp_tlv_next(&rest, &tlv)) {
-        if (tlv.tag != SMPP_TLV_MESSAGE_PAYLOAD) {
+        if (tlv.tag != SMPP_TLV_MESSAGE_PAYLOAD || (tlv.value.len == 0 && pdu->body.len > 0)) {
             continue;
         }
-        if (!have) {
+        if (pdu->body.len == 0) {
             pdu->body = tlv.value;
             pdu->in_payload = true;
-            have = true;
         } else if (!same(pdu->body, tlv.value)) {
             pdu->ambiguous = true;
         }
@@ -137,41 +150,73 @@ static void read_body(struct smpp_pdu *pdu, struct smpp_in *in)
         read_field(pdu, layout, (enum smpp_field) * field, in);
     }
     if (smpp_in_good(in)) {
-        size_t start = in->pos;
-        check_tlvs(in);
-        pdu->tlvs = smpp_in_since(in, start);
+        read_tlvs(pdu, in);
         choose_body(pdu);
     }
 }
 
-enum smpp_fault smpp_pdu_read(struct smpp_pdu *out, const void *data, size_t n, struct smpp_flaw *flaw)
+enum smpp_fault smpp_pdu_read_leniently(struct smpp_pdu *out, const void *data, size_t n, struct smpp_flaw *flaw)
 {
-    struct smpp_pdu pdu = {.octets = stir_view(data, n)};
     struct smpp_in in = smpp_in(data, n);
+    *out = (struct smpp_pdu){.octets = stir_view(data, n)};
     if (n < SMPP_HEADER_LEN) {
         smpp_in_fail(&in, SMPP_F_SHORT, SMPP_FIELD_NONE);
     } else {
-        pdu.header = smpp_header_read(data);
+        out->header = smpp_header_read(data);
         in.pos = SMPP_HEADER_LEN;
     }
-    if (smpp_in_good(&in) && pdu.header.length != n) {
+    if (smpp_in_good(&in) && out->header.length != n) {
         in.pos = 0;
         smpp_in_fail(&in, SMPP_F_LENGTH, SMPP_FIELD_NONE);
     }
     if (smpp_in_good(&in)) {
-        read_body(&pdu, &in);
+        read_body(out, &in);
     }
-    if (smpp_in_good(&in)) {
-        *out = pdu;
-    } else if (flaw) {
+    if (flaw) {
         *flaw = in.flaw;
     }
-    return in.flaw.fault;
+    return out->tail.len ? SMPP_OK : in.flaw.fault;
 }
 
-bool smpp_pdu_is_receipt(const struct smpp_pdu *pdu)
+enum smpp_fault smpp_pdu_read(struct smpp_pdu *out, const void *data, size_t n, struct smpp_flaw *flaw)
+{
+    struct smpp_pdu pdu;
+    struct smpp_flaw met;
+    (void)!smpp_pdu_read_leniently(&pdu, data, n, &met);
+    if (met.fault == SMPP_OK) {
+        *out = pdu;
+    } else if (flaw) {
+        *flaw = met;
+    }
+    return met.fault;
+}
+
+/* SMPP 3.4 section 5.2.12 lists the types as values, yet there are message centres that set both bits. */
+static bool has_receipt_type(const struct smpp_pdu *pdu)
 {
     uint8_t type = pdu->esm_class & SMPP_ESM_TYPE;
-    return (pdu->header.command == SMPP_DELIVER_SM || pdu->header.command == SMPP_DATA_SM) &&
-           (type == SMPP_ESM_RECEIPT || type == SMPP_ESM_NOTIFICATION);
+    return type == SMPP_ESM_RECEIPT || type == SMPP_ESM_NOTIFICATION ||
+           type == (SMPP_ESM_RECEIPT | SMPP_ESM_NOTIFICATION);
+}
+
+/* The TLVs that only a receipt has (SMPP 3.4 sections 5.3.2.12 and 5.3.2.35). */
+static bool has_receipt_tlvs(const struct smpp_pdu *pdu)
+{
+    struct smpp_tlv id, state;
+    return smpp_tlv_find(&id, pdu->tlvs, SMPP_TLV_RECEIPTED_MESSAGE_ID) && id.value.len > 0 &&
+           smpp_tlv_find(&state, pdu->tlvs, SMPP_TLV_MESSAGE_STATE) && state.value.len == 1;
+}
+
+bool smpp_pdu_is_receipt(const struct smpp_pdu *pdu, enum smpp_side from)
+{
+    bool carries = pdu->header.command == SMPP_DELIVER_SM || pdu->header.command == SMPP_DATA_SM;
+    return from == SMPP_FROM_SMSC && carries && (has_receipt_type(pdu) || has_receipt_tlvs(pdu));
+}
+
+bool smpp_pdu_is_ussd(const struct smpp_pdu *pdu)
+{
+    struct stir_view type = pdu->service_type;
+    struct smpp_tlv op;
+    return (type.len == 4 && strncasecmp(type.ptr, "USSD", 4) == 0) ||
+           smpp_tlv_find(&op, pdu->tlvs, SMPP_TLV_USSD_SERVICE_OP);
 }

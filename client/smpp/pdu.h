@@ -90,6 +90,13 @@ struct smpp_pdu {
 
     struct stir_view rest; /* the body of an opaque one */
     struct stir_view tlvs; /* as they came, in order, repetitions too; smpp_tlv_next (tlv.h) */
+    struct stir_view tail; /* only of smpp_pdu_read_leniently: the octets after the last whole TLV, which are no TLV */
+};
+
+/* Who sent a PDU. The command does not say it: data_sm goes both ways. */
+enum smpp_side {
+    SMPP_FROM_ESME,
+    SMPP_FROM_SMSC,
 };
 
 /* Reads the 16 octets of a header; they need not make sense. data holds at least SMPP_HEADER_LEN. */
@@ -101,5 +108,19 @@ struct smpp_header smpp_header_read(const void *data);
  */
 enum smpp_fault smpp_pdu_read(struct smpp_pdu *out, const void *data, size_t n, struct smpp_flaw *flaw) STIR_MUST_CHECK;
 
-/* A receipt or an intermediate notification, by its esm_class: not a message. Only deliver_sm and data_sm can be. */
-bool smpp_pdu_is_receipt(const struct smpp_pdu *pdu);
+/*
+ * Reads a PDU as far as it can be read. SMPP_OK if all mandatory fields are there; a damaged or surplus end (a stray
+ * NUL, a TLV that reaches beyond the PDU) is out->tail then. If that begins as a message_payload, out->ambiguous is
+ * set. Any other value is the first fault: out holds octets, header and the fields before the fault,
+ * the rest of it is zero. flaw, which may be NULL, says where the fault or the tail begins. Thread-safe.
+ */
+enum smpp_fault smpp_pdu_read_leniently(struct smpp_pdu *out, const void *data, size_t n,
+                                        struct smpp_flaw *flaw) STIR_MUST_CHECK;
+
+/* Tells whether a PDU is a delivery receipt or an intermediate notification rather than a message: a deliver_sm or
+ * data_sm of the SMSC with that type in its esm_class (SMPP 3.4 section 5.2.12), or with receipted_message_id and
+ * message_state. An ESME sends no receipts: whatever its esm_class says, what it sends is a message. */
+bool smpp_pdu_is_receipt(const struct smpp_pdu *pdu, enum smpp_side from);
+
+/* Tells whether a PDU belongs to a USSD session: by its service_type, or by the TLV ussd_service_op. */
+bool smpp_pdu_is_ussd(const struct smpp_pdu *pdu);

@@ -70,7 +70,7 @@ static void put_tlv(struct smpp_out *out, uint16_t tag, struct stir_view value)
 /* Everything before the TLVs. */
 static void put_fields(struct smpp_out *out, const struct smpp_pdu *pdu, const struct smpp_edit *edit)
 {
-    struct stir_view fields = stir_view(pdu->octets.ptr, pdu->octets.len - pdu->tlvs.len);
+    struct stir_view fields = stir_view(pdu->octets.ptr, pdu->octets.len - pdu->tlvs.len - pdu->tail.len);
     if (edit->body && !pdu->in_payload) {
         fields.len = (size_t)(pdu->short_message.ptr - pdu->octets.ptr) - 1;
         smpp_out_octets(out, fields);
@@ -86,13 +86,17 @@ static void put_tlvs(struct smpp_out *out, const struct smpp_pdu *pdu, const str
     struct stir_view rest = pdu->tlvs;
     struct smpp_tlv tlv;
     while (smpp_tlv_next(&rest, &tlv)) {
-        bool text = tlv.tag == SMPP_TLV_MESSAGE_PAYLOAD && edit->body;
+        /* an empty one beside a short_message is no text and stays as it is */
+        bool text = tlv.tag == SMPP_TLV_MESSAGE_PAYLOAD && edit->body && tlv.value.len == pdu->body.len;
         if (!is_dropped(edit, tlv.tag)) {
             put_tlv(out, tlv.tag, text ? *edit->body : tlv.value);
         }
     }
     for (size_t i = 0; i < edit->append_count; i++) {
         put_tlv(out, edit->append[i].tag, edit->append[i].value);
+    }
+    if (!edit->drop_tail) {
+        smpp_out_octets(out, pdu->tail);
     }
 }
 

@@ -16,6 +16,7 @@ struct smpp_edit {
     size_t drop_count;
     const struct smpp_tlv *append; /* added behind all others, in this order */
     size_t append_count;
+    bool drop_tail; /* leaves out the tail, which otherwise stays at the end: after what is appended */
 };
 
 /* A cap that is enough for the edited PDU. */

@@ -31,8 +31,6 @@
     /* TLVs */                                                                                                         \
     X(SMPP_F_TLV_HEADER, SMPP_RINVTLVSTREAM, "the PDU ends within a TLV's tag or length")                              \
     X(SMPP_F_TLV_LENGTH, SMPP_RINVTLVLEN, "a TLV reaches beyond the PDU")                                              \
-    X(SMPP_F_TLV_VALUE, SMPP_RINVTLVVAL, "a TLV whose value is not one that it can have")                              \
-    X(SMPP_F_TLV_SET, SMPP_RMISSINGTLV, "TLVs that belong together are not all there")                                 \
     X(SMPP_F_AMBIGUOUS, SMPP_RINVTLVVAL, "more than one text in one message")
 
 enum smpp_fault {

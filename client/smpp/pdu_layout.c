@@ -46,6 +46,10 @@ static const struct smpp_layout layouts[] = {
      {F(MESSAGE_ID), SOURCE, TIMES, F(REGISTERED_DELIVERY), F(SM_DEFAULT_MSG_ID), F(SHORT_MESSAGE)}},
     {SMPP_REPLACE_SM | SMPP_RESP, false, {0}},
     {SMPP_ALERT_NOTIFICATION, true, {SOURCE, ESME}},
+    {SMPP_BROADCAST_SM,
+     false,
+     {F(SERVICE_TYPE), SOURCE, F(MESSAGE_ID), F(PRIORITY_FLAG), TIMES, F(REPLACE_IF_PRESENT_FLAG), F(DATA_CODING),
+      F(SM_DEFAULT_MSG_ID)}},
 };
 
 #define U8(member)                                                                                                     \

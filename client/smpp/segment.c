@@ -12,29 +12,25 @@ static enum stir_code unpack(struct smpp_part *part, size_t header_len, struct s
     if (!septets) {
         return stir_fail(err, stir_buf_state(unpacked), "unpacking septets");
     }
-    unpacked->len = smpp_gsm_unpack(septets, (const uint8_t *)part->octets.ptr, part->octets.len, fill);
+    unpacked->len = smpp_gsm_unpack(septets, (const uint8_t *)part->octets.ptr, part->octets.len, fill, &part->filled);
     part->octets = stir_view(unpacked->ptr, unpacked->len);
     return STIR_OK;
 }
 
-static bool same_place(const struct smpp_place *udh, const struct smpp_place *sar)
-{
-    uint16_t mask = udh->kind == SMPP_REF_8 ? 0xff : 0xffff;
-    return udh->total == sar->total && udh->number == sar->number && (udh->ref & mask) == (sar->ref & mask);
-}
-
+/* The user data header decides, and only its reference may differ: where the TLVs count otherwise, one reader shows
+ * another order than the next. */
 static void add_sar(struct smpp_segment *segment, const struct smpp_sar *sar)
 {
     struct smpp_place place;
+    bool has_header = segment->place.kind != SMPP_REF_NONE;
     if (!sar->present) {
-        return;
-    }
-    if (!smpp_place_set(&place, SMPP_REF_SAR, sar->ref, sar->total, sar->segment)) {
+        segment->ambiguous = sar->differs && !has_header;
+    } else if (!smpp_place_set(&place, SMPP_REF_SAR, sar->ref, sar->total, sar->segment)) {
         segment->impossible = true;
-    } else if (segment->place.kind == SMPP_REF_NONE) {
+    } else if (!has_header) {
         segment->place = place;
-    } else {
-        segment->ambiguous = !same_place(&segment->place, &place);
+    } else if (place.kind != SMPP_REF_NONE) {
+        segment->ambiguous = segment->place.total != place.total || segment->place.number != place.number;
     }
 }
 
@@ -49,15 +45,15 @@ enum stir_code smpp_segment_read(struct smpp_segment *out, uint8_t esm_class, ui
         return code;
     }
     struct smpp_segment segment = {
-        .alphabet = smpp_alphabet_of(data_coding, settings),
-        .part = {.octets = stir_view(udh.len ? octets.ptr + udh.len : octets.ptr, octets.len - udh.len),
+        .part = {.alphabet = smpp_alphabet_of(data_coding, settings),
+                 .octets = stir_view(udh.len ? octets.ptr + udh.len : octets.ptr, octets.len - udh.len),
                  .locking = udh.locking,
                  .single = udh.single},
         .place = udh.place,
         .impossible = udh.impossible,
     };
     add_sar(&segment, sar);
-    if (settings->packed && segment.alphabet == SMPP_GSM7) {
+    if (settings->packed && segment.part.alphabet == SMPP_GSM7) {
         code = unpack(&segment.part, udh.len, unpacked, err);
     }
     if (code == STIR_OK) {

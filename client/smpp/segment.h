@@ -9,18 +9,17 @@
  * PDU's octets, or into `unpacked`.
  */
 struct smpp_segment {
-    enum smpp_alphabet alphabet;
     struct smpp_part part;
     struct smpp_place place; /* of the user data header; of the SAR TLVs where that has none */
     bool impossible;         /* a place was given that cannot be (segment 4 of 3): not heeded, as handsets do */
-    bool ambiguous; /* header and TLVs give two places: what one reader joins, another does not. Not to be signed, not
-                     * to be called verified */
+    bool ambiguous; /* header and TLVs count the segments in two ways, or the TLVs alone do: readers show different
+                     * texts. Not to be signed, not to be called verified */
 };
 
 /*
- * Reads esm_class, data_coding, the octets of short_message or message_payload, and the SAR TLVs (sar.present false if
- * there are none). Where the peer packs, `unpacked` takes the septets: emptied first, the part is a view into it.
- * STIR_E_PROTOCOL for a user data header that is longer than the message; STIR_E_NOMEM, STIR_E_TOO_BIG of unpacked.
+ * Reads esm_class, data_coding, the octets of short_message or message_payload, and the SAR TLVs. Where the peer packs,
+ * `unpacked` takes the septets: emptied first, the part is a view into it. STIR_E_PROTOCOL for a user data header that
+ * is longer than the message; STIR_E_NOMEM, STIR_E_TOO_BIG of unpacked.
  */
 enum stir_code smpp_segment_read(struct smpp_segment *out, uint8_t esm_class, uint8_t data_coding,
                                  struct stir_view octets, const struct smpp_sar *sar,

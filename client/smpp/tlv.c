@@ -62,48 +62,41 @@ bool smpp_tlv_uint(uint32_t *out, const struct smpp_tlv *tlv)
     return true;
 }
 
-/* The parts of a SAR segment's place; `seen` tells which were met. */
+/* One of a segment's three SAR TLVs. */
 struct sar_part {
     uint16_t tag;
-    size_t len;
+    uint32_t max;
     bool seen;
     uint32_t value;
 };
 
-static enum smpp_fault take_part(struct sar_part *part, const struct smpp_tlv *tlv)
-{
-    uint32_t value;
-    if (tlv->value.len != part->len || !smpp_tlv_uint(&value, tlv) || (part->seen && part->value != value)) {
-        return SMPP_F_TLV_VALUE;
-    }
-    part->seen = true;
-    part->value = value;
-    return SMPP_OK;
-}
-
-enum smpp_fault smpp_sar_read(struct smpp_sar *out, struct stir_view tlvs)
+void smpp_sar_read(struct smpp_sar *out, struct stir_view tlvs)
 {
     struct sar_part parts[] = {
-        {.tag = SMPP_TLV_SAR_MSG_REF_NUM, .len = 2},
-        {.tag = SMPP_TLV_SAR_TOTAL_SEGMENTS, .len = 1},
-        {.tag = SMPP_TLV_SAR_SEGMENT_SEQNUM, .len = 1},
+        {.tag = SMPP_TLV_SAR_MSG_REF_NUM, .max = UINT16_MAX},
+        {.tag = SMPP_TLV_SAR_TOTAL_SEGMENTS, .max = UINT8_MAX},
+        {.tag = SMPP_TLV_SAR_SEGMENT_SEQNUM, .max = UINT8_MAX},
     };
-    enum smpp_fault fault = SMPP_OK;
+    struct smpp_sar sar = {0};
     struct smpp_tlv tlv;
-    *out = (struct smpp_sar){0};
-    while (fault == SMPP_OK && smpp_tlv_next(&tlvs, &tlv)) {
+    while (smpp_tlv_next(&tlvs, &tlv)) {
         for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-            if (parts[i].tag == tlv.tag) {
-                fault = take_part(&parts[i], &tlv);
+            uint32_t value;
+            if (parts[i].tag != tlv.tag || !smpp_tlv_uint(&value, &tlv) || value > parts[i].max) {
+                continue;
             }
+            sar.differs |= parts[i].seen && parts[i].value != value;
+            parts[i].seen = true;
+            parts[i].value = value;
         }
     }
-    if (fault != SMPP_OK || !(parts[0].seen || parts[1].seen || parts[2].seen)) {
-        return fault;
+    bool complete = parts[0].seen && parts[1].seen && parts[2].seen;
+    if (complete && !sar.differs) {
+        sar = (struct smpp_sar){.present = true,
+                                .ref = (uint16_t)parts[0].value,
+                                .total = (uint8_t)parts[1].value,
+                                .segment = (uint8_t)parts[2].value};
     }
-    if (!(parts[0].seen && parts[1].seen && parts[2].seen)) {
-        return SMPP_F_TLV_SET;
-    }
-    *out = (struct smpp_sar){true, (uint16_t)parts[0].value, (uint8_t)parts[1].value, (uint8_t)parts[2].value};
-    return SMPP_OK;
+    sar.differs &= complete;
+    *out = sar;
 }

@@ -88,7 +88,8 @@ struct smpp_tlv {
 
 /* sar_msg_ref_num, sar_total_segments, sar_segment_seqnum as they came: 0 and "4 of 3" are for the joiner to judge. */
 struct smpp_sar {
-    bool present; /* all three, of the right length */
+    bool present; /* all three, with values that fit */
+    bool differs; /* one of them is there twice with two values: not present */
     uint16_t ref;
     uint8_t total;
     uint8_t segment;
@@ -107,6 +108,6 @@ bool smpp_tlv_find(struct smpp_tlv *out, struct stir_view tlvs, uint16_t tag);
 /* The value as a big-endian integer of 1 to 4 octets; false, out untouched, for any other length. */
 bool smpp_tlv_uint(uint32_t *out, const struct smpp_tlv *tlv);
 
-/* The segment's place by its SAR TLVs. SMPP_OK (also when there are none: present is false); SMPP_F_TLV_SET when some
- * are missing, SMPP_F_TLV_VALUE for a wrong length or two that differ; out is not present then. */
-enum smpp_fault smpp_sar_read(struct smpp_sar *out, struct stir_view tlvs);
+/* Reads the segment's place from its SAR TLVs. Senders write them with 1 to 4 octets: the value counts. A TLV with
+ * another length or a value that does not fit is passed over, and so are all three where one of them is missing. */
+void smpp_sar_read(struct smpp_sar *out, struct stir_view tlvs);

@@ -56,8 +56,8 @@ static void theirs(struct work *w)
     cjose_err err;
     cjose_jws_t *jws = cjose_jws_sign(w->jwk_signer, w->jws_header, (const uint8_t *)claims, sizeof(claims) - 1, &err);
     need(jws && cjose_jws_export(jws, &token, &err), "cjose's signing");
-    size_t len = strlen(token), padded = (len + STIR_JWE_PAD - 1) / STIR_JWE_PAD * STIR_JWE_PAD;
-    need(padded <= sizeof(plain), "a token's length");
+    size_t len = strlen(token), padded = stir_envelope_padded(len);
+    need(padded && padded <= sizeof(plain), "a token's length");
     memcpy(plain, token, len);
     memset(plain + len, ' ', padded - len);
     cjose_jws_release(jws);
@@ -88,8 +88,8 @@ static void prepare(struct work *w)
     cjose_err cjose;
     need(stir_key_generate(&w->signer, STIR_CURVE_P256, &err) == STIR_OK &&
              stir_key_generate(&w->recipient, STIR_CURVE_P256, &err) == STIR_OK &&
-             stir_identity_parse(&w->orig, "12155551212", 11, NULL, &err) == STIR_OK &&
-             stir_identity_parse(&w->dest, "12155551213", 11, NULL, &err) == STIR_OK &&
+             stir_identity_parse_canonical(&w->orig, "12155551212", 11, 0, &err) == STIR_OK &&
+             stir_identity_parse_canonical(&w->dest, "12155551213", 11, 0, &err) == STIR_OK &&
              stir_msgi_make(w->msgi, STIR_MSGI_SHA256, "Your code is 123456", 19, &err) == STIR_OK,
          "preparing");
     w->spec = (struct stir_passport_spec){.x5u = "https://certificates.example.com/gateway/2026-01.pem",

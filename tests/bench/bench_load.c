@@ -183,13 +183,19 @@ static void send_request(struct load *load, struct conn *conn, uint64_t due_ns)
     write_request(load, conn);
 }
 
-static void next_request(struct load *load, struct conn *conn)
+/* With --count: no more requests than that, and no more tokens. */
+static bool all_sent(const struct load *load)
 {
     const struct load_options *o = load->options;
-    if (load->over || (o->count && load->requests.next == o->first + o->count)) {
+    return load->over || (o->count && load->requests.next == o->first + o->count);
+}
+
+static void next_request(struct load *load, struct conn *conn)
+{
+    if (all_sent(load)) {
         return;
     }
-    if (o->rate) {
+    if (load->options->rate) {
         load->idle[(load->idle_first + load->idle_count++) % CONNECTIONS_MAX] = conn;
     } else {
         send_request(load, conn, now_ns());
@@ -200,7 +206,7 @@ static void next_request(struct load *load, struct conn *conn)
 static uint64_t send_due(struct load *load)
 {
     uint64_t now = now_ns();
-    while (!load->over && load->idle_count && load->pace.due_ns <= now) {
+    while (!all_sent(load) && load->idle_count && load->pace.due_ns <= now) {
         struct conn *conn = load->idle[load->idle_first];
         load->idle_first = (load->idle_first + 1) % CONNECTIONS_MAX;
         load->idle_count--;
@@ -208,7 +214,8 @@ static uint64_t send_due(struct load *load)
         load_pace_next(&load->pace);
         now = now_ns();
     }
-    return load->idle_count && load->pace.due_ns > now ? load->pace.due_ns - now : UINT64_C(1000000) * STALL_MS;
+    return !all_sent(load) && load->idle_count && load->pace.due_ns > now ? load->pace.due_ns - now
+                                                                          : UINT64_C(1000000) * STALL_MS;
 }
 
 static void count_answer(struct load *load, struct conn *conn, int status, size_t len)

@@ -33,11 +33,20 @@ static void tnauth(const uint8_t *data, size_t size)
         expect(list.entries == NULL);
         return;
     }
-    expect(stir_tnauth_covers(&list, &list));
-    stir_tnauth_to_text(&text, &list);
-    expect(stir_tnauth_from_text(&from_text, text.ptr, NULL) == STIR_OK);
-    expect(stir_tnauth_encode(&again, &from_text, NULL) == STIR_OK);
-    same(&again, data, size);
+    expect(stir_tnauth_covers(&list, &list, NULL));
+    if (list.count > 0) { /* what is passed over is not written again, so the texts are compared, not the octets */
+        struct stir_tnauth second = {0};
+        struct stir_buf second_text = {0};
+        stir_tnauth_to_text(&text, &list);
+        expect(stir_tnauth_from_text(&from_text, text.ptr, NULL) == STIR_OK);
+        expect(stir_tnauth_encode(&again, &from_text, NULL) == STIR_OK);
+        expect(stir_tnauth_parse(&second, (const uint8_t *)again.ptr, again.len, NULL) == STIR_OK);
+        stir_tnauth_to_text(&second_text, &second);
+        expect(strcmp(text.ptr, second_text.ptr) == 0);
+        stir_buf_free(&second_text);
+        stir_buf_free(&again);
+        stir_tnauth_clear(&second);
+    }
     stir_buf_free(&text);
     stir_tnauth_clear(&list);
     stir_tnauth_clear(&from_text);
@@ -69,11 +78,11 @@ static void chain(const uint8_t *data, size_t size)
         expect(read == NULL && err.text[0]);
         return;
     }
-    expect(read->count > 0 && read->count <= STIR_CHAIN_MAX && read->key && read->tnauth.count > 0);
+    expect(read->count > 0 && read->count <= STIR_CHAIN_MAX && read->key);
     struct stir_identity id;
     struct stir_buf text = {0};
-    expect(stir_identity_parse(&id, uri, sizeof(uri) - 1, NULL, NULL) == STIR_OK);
-    (void)!stir_chain_covers(read, &id, true, NULL, NULL);
+    expect(stir_identity_parse_canonical(&id, uri, sizeof(uri) - 1, 0, NULL) == STIR_OK);
+    (void)!stir_chain_covers(read, &id, &(struct stir_authority){.allow_spc = true}, NULL, NULL);
     stir_chain_signer(&text, read);
     stir_buf_free(&text);
     json_t *passport = json_object();

@@ -34,7 +34,8 @@ static void check_fit(const struct cps_smpp_result *result)
     bool fit = result->reason == CPS_SMPP_FIT;
     MUST(fit == (result->message.orig != NULL) && fit == (result->text[0] == '\0'));
     MUST(!fit || (result->kind == CPS_SMPP_MESSAGE && result->message.dest_count > 0 && result->message.body));
-    MUST((result->kind == CPS_SMPP_MALFORMED) == (result->command_status != 0));
+    bool refused = result->kind == CPS_SMPP_MALFORMED || result->kind == CPS_SMPP_REPLACE;
+    MUST(refused == (result->command_status != 0));
     for (size_t i = 0; i < result->message.dest_count; i++) {
         MUST(result->message.dest[i][0]);
     }
@@ -103,10 +104,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     bool national = how & 0x10;
     struct cps_options options = {.size = sizeof(options), .country_code = national ? "49" : NULL};
     struct cps_smpp_options peer = {.size = sizeof(peer),
+                                    .from = how & 0x80 ? CPS_SMPP_FROM_SMSC : CPS_SMPP_FROM_ESME,
                                     .alphabet = (enum cps_smpp_alphabet)(how & 3),
+                                    .alphabet_1 = (enum cps_smpp_alphabet)(how >> 1 & 3),
                                     .packed = how & 4,
                                     .alphanumeric_domain = how & 8 ? "sms.example.org" : NULL,
-                                    .national_ton = how & 0x20,
                                     .join_messages = 3,
                                     .join_segments = 5,
                                     .join_timeout_ms = 100};

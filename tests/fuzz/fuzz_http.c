@@ -22,6 +22,13 @@ static struct cpsd_http parse(const uint8_t *data, size_t size, size_t first)
             abort();
         }
         for (int field = 0; state == CPSD_HTTP_READY && field < CPSD_FIELD_COUNT; field++) {
+            char room[CPSD_HTTP_JOINED];
+            if (http.repeated & 1u << field &&
+                cpsd_http_join(&http, copy, (enum cpsd_field)field, room) > sizeof(room)) {
+                abort();
+            }
+        }
+        for (int field = 0; state == CPSD_HTTP_READY && field < CPSD_FIELD_COUNT; field++) {
             struct stir_view item, view = cpsd_http_view(copy, http.fields[field]);
             (void)cpsd_http_item(view, "wait", &item);
             (void)cpsd_http_item(view, "application/json", &item);

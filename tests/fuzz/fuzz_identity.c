@@ -20,7 +20,7 @@ static void check(const struct stir_identity *id)
         }
     }
     size_t n = stir_identity_to_path(path, id);
-    if (stir_identity_from_path(&again, path, n, NULL, NULL) != STIR_OK || !stir_identity_equal(id, &again)) {
+    if (stir_identity_from_path(&again, path, n, 0, NULL) != STIR_OK || !stir_identity_equal(id, &again)) {
         abort();
     }
 }
@@ -38,15 +38,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct stir_error err = {0};
     struct stir_identity id = {0};
     struct stir_tn tn = {0};
-    if (stir_identity_parse(&id, text, size, NULL, &err) == STIR_OK) {
+    if (stir_identity_parse_canonical(&id, text, size, 0, &err) == STIR_OK) {
         check(&id);
     } else if (err.code == STIR_OK || err.text[0] == '\0') {
         abort();
     }
-    if (stir_identity_from_path(&id, text, size, NULL, NULL) == STIR_OK) {
+    if (stir_identity_from_path(&id, text, size, 0, NULL) == STIR_OK) {
         check(&id);
     }
-    if (stir_tn_parse(&tn, text, size, &numbering, NULL) == STIR_OK && !stir_tn_is_canonical(tn.digits, tn.len, 20)) {
+    if (stir_tn_parse_user(&tn, text, size, &numbering, NULL) == STIR_OK &&
+        !stir_tn_is_canonical(tn.digits, tn.len, 20)) {
         abort();
     }
     return 0;

@@ -1,5 +1,4 @@
-/* Strict JSON and JCS: whatever parses has a canonical form, which parses again and is its own canonical form. One
- * exception: ECMAScript prints a real between 2^63 and 10^21 as an integer, which is too large to be read as one. */
+/* Strict JSON and JCS: whatever parses has a canonical form, which parses again and is its own canonical form. */
 #include "common/json.h"
 
 #include <stdlib.h>
@@ -20,14 +19,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (stir_buf_state(&once) != STIR_OK) {
             abort();
         }
-        enum stir_code code = stir_json_parse(&back, once.ptr, once.len, &err);
-        if (code != STIR_OK && !strstr(err.text, "a number is too large")) {
+        if (stir_json_parse(&back, once.ptr, once.len, &err) != STIR_OK) {
             abort();
         }
-        if (code == STIR_OK) {
-            stir_jcs(&again, back);
-        }
-        if (code == STIR_OK && (once.len != again.len || memcmp(once.ptr, again.ptr, once.len) != 0)) {
+        stir_jcs(&again, back);
+        if (once.len != again.len || memcmp(once.ptr, again.ptr, once.len) != 0) {
             abort();
         }
     }

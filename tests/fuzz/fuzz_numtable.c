@@ -1,5 +1,6 @@
 /* The number table: what a good one gives for any number is a row of its own, and that of the longest prefix. */
 #include "common/numtable.h"
+#include "common/tnauth.h"
 #include "tests/fuzz/must.h"
 
 #include <stdint.h>
@@ -28,7 +29,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct stir_numtable_row row = {0}, shorter = {0};
         memcpy(one, tn, len < sizeof(one) ? len : sizeof(one) - 1);
         if (stir_numtable_find(table, one, &row)) {
-            MUST(stir_numtable_rows(table) > 0 && row.spc[0] && strlen(row.spc) <= 15);
+            MUST(stir_numtable_rows(table) > 0 && row.spc[0] && strlen(row.spc) <= STIR_SPC_MAX);
             MUST(!row.cps_url || strncmp(row.cps_url, "https://", 8) == 0);
         } else if (one[0]) {
             /* what has no row has none for what it starts with */

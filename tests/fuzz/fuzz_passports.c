@@ -63,15 +63,14 @@ static void path(const char *text, size_t n)
     }
     bool has_spc = cpsd_passports_spc(spc, stir_view(text, (size_t)(slash - text)), NULL) == STIR_OK;
     MUST(has_spc == (spc[0] != '\0') && strlen(spc) <= STIR_SPC_MAX);
-    if (stir_identity_from_path(&dest, slash + 1, (size_t)(second - slash) - 1, NULL, NULL) != STIR_OK ||
-        stir_identity_from_path(&orig, second + 1, (size_t)(end - second) - 1, NULL, NULL) != STIR_OK) {
+    if (stir_identity_from_path(&dest, slash + 1, (size_t)(second - slash) - 1, 0, NULL) != STIR_OK ||
+        stir_identity_from_path(&orig, second + 1, (size_t)(end - second) - 1, 0, NULL) != STIR_OK) {
         return;
     }
     cpsd_passports_box(&box, spc, &dest, &orig);
     MUST(box.len == strlen(box.text) && box.len <= STIR_IDENTITY_MAX && strncmp(box.text, "/passports", 10) == 0);
     MUST(!strpbrk(box.text, "{} \"\\"));
-    MUST(stir_identity_from_path(&again, box.text, box.len, NULL, NULL) != STIR_OK ||
-         !stir_identity_equal(&again, &box));
+    MUST(stir_identity_from_path(&again, box.text, box.len, 0, NULL) != STIR_OK || !stir_identity_equal(&again, &box));
     cpsd_passports_box(&again, has_spc ? "" : "1", &dest, &orig);
     MUST(!stir_identity_equal(&again, &box));
 }

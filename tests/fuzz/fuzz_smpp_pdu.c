@@ -52,7 +52,7 @@ static void walk(const struct smpp_pdu *pdu)
     }
     MUST(rest.len == 0 && count == pdu->unsuccess_count);
     struct smpp_sar sar;
-    (void)smpp_sar_read(&sar, pdu->tlvs);
+    smpp_sar_read(&sar, pdu->tlvs);
 }
 
 static void write_again(const struct smpp_pdu *pdu)
@@ -75,8 +75,8 @@ static void edit(const struct smpp_pdu *pdu)
     const uint16_t tags[] = {0x1501};
     const struct stir_view text = stir_view_str("[?] text");
     const struct smpp_tlv tag = {0x1501, stir_view_str("passed")};
-    const struct smpp_edit all = {&sequence, &text, tags, 1, &tag, 1};
-    const struct smpp_edit tagging = {NULL, NULL, tags, 1, &tag, 1};
+    const struct smpp_edit all = {&sequence, &text, tags, 1, &tag, 1, false};
+    const struct smpp_edit tagging = {NULL, NULL, tags, 1, &tag, 1, false};
     const struct smpp_edit *edits[] = {&all, &tagging};
     for (size_t i = 0; i < 2; i++) {
         struct smpp_pdu edited;
@@ -96,6 +96,27 @@ static void edit(const struct smpp_pdu *pdu)
     }
 }
 
+/* Whatever comes, all views stay inside, and an edit leaves nothing of a tail that it drops. */
+static void read_leniently(const void *octets, size_t n)
+{
+    static char out[ROOM];
+    const uint16_t tags[] = {0x1501};
+    struct smpp_pdu pdu, edited;
+    struct smpp_flaw flaw = {0};
+    size_t len = 0;
+    enum smpp_fault fault = smpp_pdu_read_leniently(&pdu, octets, n, &flaw);
+    MUST(within(pdu.tail, &pdu) && within(pdu.tlvs, &pdu) && within(pdu.body, &pdu) && within(pdu.source.addr, &pdu));
+    MUST(fault == SMPP_OK || pdu.tail.len == 0);
+    MUST((flaw.fault == SMPP_OK) == (fault == SMPP_OK && pdu.tail.len == 0));
+    (void)smpp_pdu_is_receipt(&pdu, SMPP_FROM_SMSC);
+    MUST(!smpp_pdu_is_receipt(&pdu, SMPP_FROM_ESME));
+    const struct smpp_edit clean = {.drop = tags, .drop_count = 1, .drop_tail = true};
+    if (fault == SMPP_OK && smpp_pdu_edit(out, sizeof(out), &len, &pdu, &clean) == STIR_OK) {
+        struct smpp_tlv found;
+        MUST(smpp_pdu_read(&edited, out, len, NULL) == SMPP_OK && !smpp_tlv_find(&found, edited.tlvs, 0x1501));
+    }
+}
+
 static void read_one(const void *octets, size_t n)
 {
     struct smpp_pdu pdu;
@@ -110,6 +131,7 @@ static void read_one(const void *octets, size_t n)
         smpp_flaw_text(text, sizeof(text), &flaw);
         MUST(text[0] != '\0');
     }
+    read_leniently(octets, n);
 }
 
 /* However the octets come, the answer for what is there is the same until it is final. */

@@ -40,7 +40,7 @@ static void check(const char *text, size_t n)
 {
     struct stir_error err = {0};
     struct stir_token token;
-    if (stir_token_parse(&token, text, n, NULL, &err) != STIR_OK) {
+    if (stir_token_parse(&token, text, n, 0, &err) != STIR_OK) {
         MUST(err.code != STIR_OK && err.text[0]);
         return;
     }

@@ -81,6 +81,7 @@ def ask(connection, action, dest=DEST, signer=None):
         "keys_put": ("PUT", f"/keys/{dest}", record, JOSE, "keys", digest_of_body(record)),
         "keys_get": ("GET", f"/keys/{dest}", None, [], "retrieve", None),
         "report": ("POST", f"{box}/{NO_ID}/report", "", [], "report", None),
+        "reports": ("GET", "/cps/reports", None, [], "retrieve", None),
         "no dummies": ("GET", f"{box}?dummies=no", None, [("Accept", "application/json")], "retrieve", None),
     }[action]
     if signer:

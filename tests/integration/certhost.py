@@ -1,10 +1,11 @@
 """An HTTPS server on loopback that serves certificates as a test wants them, and badly: what is asked of it is counted."""
 import contextlib
 import http.server
-import socket
 import ssl
 import threading
 import time
+
+from harness import free_port
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
@@ -61,8 +62,21 @@ class CertHost:
         return self.url + path
 
     def serve_slowly(self, path, body, seconds):
+        """Answers after this many seconds."""
+        return self._serve_after(path, body, lambda: self.stopping.wait(seconds))
+
+    def serve_when(self, path, body, event):
+        """Answers once the event is set."""
+
+        def wait():
+            while not event.wait(0.05) and not self.stopping.is_set():
+                pass
+
+        return self._serve_after(path, body, wait)
+
+    def _serve_after(self, path, body, wait):
         def answer(handler):
-            self.stopping.wait(seconds)
+            wait()
             handler.send_response(200)
             handler.send_header("Content-Length", str(len(body)))
             handler.end_headers()
@@ -96,6 +110,4 @@ class CertHost:
 
 def closed_port():
     """A port that nobody listens on."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
+    return free_port()

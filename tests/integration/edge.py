@@ -9,13 +9,14 @@ import h2.config
 import h2.connection
 import h2.events
 from harness import HOME, SLOW, Process, free_port
-from wire import Response, until
+from wire import PATIENCE_S, Response, until
 
 
 class Edge(Process):
-    """In front of cpsds that listen on unix sockets. `certificate` is a server's (chain, key), `roots` a file."""
+    """In front of cpsds that listen on unix sockets. `certificate` is a server's (chain, key), `roots` a file; `changes`
+    are texts of the configuration and what is in their places."""
 
-    def __init__(self, directory, sockets, certificate, roots):
+    def __init__(self, directory, sockets, certificate, roots, changes=(), **values):
         self.directory = os.path.join(directory, "edge")
         os.makedirs(self.directory, exist_ok=True)
         self.address = ("127.0.0.1", free_port())
@@ -27,17 +28,22 @@ class Edge(Process):
                     out.write(part.read())
         command = ["haproxy", "-db", "-f", os.path.join(HOME, "deploy", "haproxy", "haproxy.cfg")]
         if len(sockets) > 1:
-            more = os.path.join(self.directory, "more.cfg")
-            with open(more, "w") as out:
-                with open(command[-1]) as cfg:
-                    out.write(cfg.read())
-                for i, path in enumerate(sockets[1:]):
-                    out.write(f"    server more{i} unix@{path}\n")
-            command[-1] = more
+            one = '    server one "${CPS_SERVER}"\n'
+            others = "".join(f"    server more{i} unix@{path}\n" for i, path in enumerate(sockets[1:]))
+            changes = [*changes, (one, one + others)]
+        if changes:
+            with open(command[-1]) as cfg:
+                text = cfg.read()
+            for old, new in changes:
+                assert old in text, old
+                text = text.replace(old, new)
+            command[-1] = os.path.join(self.directory, "changed.cfg")
+            with open(command[-1], "w") as out:
+                out.write(text)
         self.values = {
             "CPS_LISTEN": "%s:%d" % self.address, "CPS_CERTIFICATE": pem, "CPS_ROOTS": roots,
-            "CPS_SERVER": f"unix@{sockets[0]}", "CPS_LUA": os.path.join(HOME, "deploy", "haproxy", "client-cert.lua"),
-            "CPS_ADMIN": self.admin, "CPS_USER": getpass.getuser(), "CPS_LOG": "stderr",
+            "CPS_SERVER": f"unix@{sockets[0]}", "CPS_LUA": os.path.join(HOME, "deploy", "haproxy", "edge.lua"),
+            "CPS_ADMIN": self.admin, "CPS_USER": getpass.getuser(), "CPS_LOG": "stderr", **values,
         }  # fmt: skip
         super().__init__(command, os.path.join(self.directory, "log"), env=self.values)
         until(self._listens, 20 * SLOW, "haproxy listens")
@@ -52,7 +58,7 @@ class Edge(Process):
 
     def tell(self, text):
         with socket.socket(socket.AF_UNIX) as sock:
-            sock.settimeout(10)
+            sock.settimeout(PATIENCE_S)
             sock.connect(self.admin)
             sock.sendall(text.encode() + b"\n")
             octets = b""
@@ -60,13 +66,24 @@ class Edge(Process):
                 octets += more
         return octets.decode()
 
+    def set_server(self, name, state):
+        """For reading and for writing."""
+        for backend in ("cpsd_read", "cpsd_write"):
+            self.tell(f"set server {backend}/{name} state {state}")
+
+    def states(self, backend):
+        """A backend's servers, without what follows a state ("UP 1/2")."""
+        return {line.split(",")[17].split()[0] for line in self.servers() if line.startswith(backend + ",")}
+
     def servers(self):
         """The servers' lines of "show stat"."""
         lines = self.tell("show stat").splitlines()
-        return [line for line in lines if line.startswith("cpsd,") and line.split(",")[1] != "BACKEND"]
+        return [line for line in lines if line.startswith(("cpsd_read,", "cpsd_write,")) and line.split(",")[1] != "BACKEND"]
 
     def state(self, name):
-        return next(line.split(",")[17] for line in self.servers() if line.split(",")[1] == name)
+        """UP only if it is that for reading and for writing."""
+        states = [line.split(",")[17] for line in self.servers() if line.split(",")[1] == name]
+        return next((state for state in states if not state.startswith("UP")), states[0])
 
 
 class Http2:
@@ -120,7 +137,7 @@ class Http2:
                     break
         self.unsent = [one for one in self.unsent if one[0] is not None]
 
-    def requests(self, requests, trailers=(), seconds=20):
+    def requests(self, requests, trailers=(), seconds=PATIENCE_S):
         """All of them at once; their answers in the same order."""
         streams = {self._open(request, trailers): Response(0, "", [], b"") for request in requests}
         self.most_open = max(self.most_open, len(streams))

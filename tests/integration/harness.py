@@ -2,7 +2,9 @@
 directory. The programs come from $BUILD_DIR (build/dev)."""
 import atexit
 import contextlib
+import glob
 import os
+import random
 import re
 import shutil
 import signal
@@ -14,7 +16,7 @@ import time
 import unittest
 
 import wire
-from wire import Wire, until
+from wire import PATIENCE_S, Wire, until
 
 HOME = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.abspath(os.environ.get("BUILD_DIR", os.path.join(HOME, "build", "dev")))
@@ -46,17 +48,36 @@ def run(*command, status=0, **options):
     return done
 
 
+_reserved = []  # sockets whose names keep other processes from the ports of this one
+
+
+def reserve_port(port):
+    """True if nobody has the port; it then belongs to this process until it ends, whether or not anything listens."""
+    name = socket.socket(socket.AF_UNIX)
+    try:
+        name.bind(f"\0stir-cps-test-port-{port}")
+        with socket.socket() as sock:
+            sock.bind(("127.0.0.1", port))
+    except OSError:
+        name.close()
+        return False
+    _reserved.append(name)
+    return True
+
+
 def free_port():
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
+    """A port for a server that starts later, or stops and starts again. It is below those that the kernel gives to
+    connections and to servers on port 0, so that nobody takes it meanwhile."""
+    while not reserve_port(port := random.SystemRandom().randrange(20000, 32000)):
+        pass
+    return port
 
 
-def make_certificate(directory, name):
+def make_certificate(directory, name, hosts="DNS:localhost,IP:127.0.0.1"):
     """A server's certificate that is its own root. Returns the paths of certificate and key."""
     cert, key = os.path.join(directory, name + ".pem"), os.path.join(directory, name + ".key")
     run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-        "-subj", "/CN=" + name, "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
+        "-subj", "/CN=" + name, "-addext", "subjectAltName=" + hosts,
         "-keyout", key, "-out", cert)  # fmt: skip
     return cert, key
 
@@ -90,7 +111,19 @@ class Process:
     def pid(self):
         return self.process.pid
 
+    def log_is_written(self):
+        """True unless the thread that writes the log has something to write: it sleeps then."""
+        for stat in glob.glob(f"/proc/{self.pid}/task/*/stat"):
+            with contextlib.suppress(OSError), open(stat) as text:
+                name, state = re.search(r"\((.*)\) (\w)", text.read()).groups()
+                if name == "log-writer":
+                    return state == "S"
+        return True
+
     def log(self):
+        end = time.monotonic() + 5
+        while not self.log_is_written() and time.monotonic() < end:
+            time.sleep(0.001)
         with open(self.log_path, errors="replace") as text:
             return text.read()
 
@@ -101,6 +134,8 @@ class Process:
         self.process.send_signal(number)
 
     def wait(self, seconds):
+        """Its exit status. However short `seconds` is, a busy machine is given PATIENCE_S."""
+        seconds = max(seconds, PATIENCE_S)
         try:
             return self.process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -110,7 +145,7 @@ class Process:
     def kill(self):
         if self.running():
             self.process.kill()
-            self.process.wait(10)
+            self.process.wait(PATIENCE_S)
 
 
 class Redis(Process):
@@ -203,6 +238,7 @@ class RedisClient:
             b"zset": lambda k: self.call("ZRANGE", k, 0, -1, "WITHSCORES"),
             b"stream": lambda k: [repr(self.call("XRANGE", k, "-", "+")).encode()],
         }
+        readers[b"none"] = lambda k: []  # it has expired since
         for key in self.call("KEYS", "*"):
             octets += [key, *readers[self.call("TYPE", key)](key)]
         return b"\n".join(o for o in octets if o)
@@ -215,9 +251,13 @@ class Tap:
         self.target, self.octets, self.sockets = ("127.0.0.1", port), bytearray(), []
         self.server = socket.create_server(("127.0.0.1", 0))
         self.port = self.server.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
+        self.thread = threading.Thread(target=self._accept, daemon=True)
+        self.thread.start()
 
     def close(self):
+        with contextlib.suppress(OSError):
+            self.server.shutdown(socket.SHUT_RDWR)  # the thread that accepts ends, before its descriptor is another's
+        self.thread.join(PATIENCE_S)
         for sock in [self.server, *self.sockets]:
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
@@ -273,6 +313,14 @@ class Daemon(Process):
         assert self.running(), f"{self.name} ended with {self.process.returncode}:\n{self.log()}"
         return "ready:" in self.log()
 
+    def log(self):
+        """What it wrote to standard error, then what is in its log file, if it has one."""
+        text, path = super().log(), self.keys.get("log.file") or self.keys.get("log__file")
+        if path and os.path.isfile(path):
+            with open(path, errors="replace") as file:
+                text += file.read()
+        return text
+
     def _listening(self, words):
         """The address and port that it said it listens on, if it did."""
         found = re.search(words + r"([0-9.]*)\S*:(\d+)", self.log())
@@ -318,7 +366,7 @@ class Cpsd(Daemon):
         self.ca, self.key = certificate or make_certificate(own, "server")
         defaults = {
             "server.listen": "127.0.0.1:0",
-            "server.admin": "127.0.0.1:0",
+            "admin.listen": "127.0.0.1:0",
             "server.certificate": self.ca,
             "server.private_key": self.key,
             "server.workers": 2,
@@ -326,6 +374,7 @@ class Cpsd(Daemon):
         }
         super().__init__(directory, name, defaults | self._dotted(keys), under)
         self.address = self._listening(r"listening on https://")
+        self.plain = self._listening(r"listening on http://")
         self.admin = self._listening(r"admin on http://")
         self.tls = wire.tls_context(self.ca)
         self.url = "https://localhost:%d" % self.address[1]
@@ -333,6 +382,12 @@ class Cpsd(Daemon):
     @staticmethod
     def _dotted(keys):
         return {name.replace("__", "."): value for name, value in keys.items()}
+
+    def wait_for_store(self):
+        """A cpsd that got no processor for a second while it connected to Redis serves before it is connected."""
+        if "no connection in time" in self.log():
+            workers = self.keys["server.workers"]
+            until(lambda: self.metrics()["cpsd_store_connections"] >= workers, 20, "the store is connected")
 
     def connect(self, **options):
         return Wire(self.address, self.tls, **options)
@@ -363,6 +418,11 @@ class Cpsd(Daemon):
         return (int(numbers[11]) + int(numbers[12])) / os.sysconf("SC_CLK_TCK")
 
 
+# A store that is there is waited for as long as a test waits for anything: a Redis that gets no processor for a second
+# is no outage. Tests of outages set the time themselves.
+PATIENT = {"store__timeout_ms": 20000}
+
+
 class Case(unittest.TestCase):
     """Everything that a test starts is stopped when it ends, whatever came of it."""
 
@@ -375,9 +435,10 @@ class Case(unittest.TestCase):
 
     @classmethod
     def class_cpsd(cls, **keys):
-        server = Cpsd(cls.dir, **keys)
+        server = Cpsd(cls.dir, **{**PATIENT, **keys})
         cls.addClassCleanup(server.kill)
         cls.addClassCleanup(server.stop)
+        server.wait_for_store()
         return server
 
     @classmethod
@@ -392,9 +453,10 @@ class Case(unittest.TestCase):
         return directory
 
     def cpsd(self, **keys):
-        server = Cpsd(self.temp(), **keys)
+        server = Cpsd(self.temp(), **{**PATIENT, **keys})
         self.addCleanup(server.kill)
         self.addCleanup(server.stop)
+        server.wait_for_store()
         return server
 
     def redis(self, **options):
@@ -413,6 +475,11 @@ class Case(unittest.TestCase):
         if status in (429, 503):
             self.assertGreaterEqual(int(answer.get("Retry-After")), 1)
 
-    def assertWithin(self, start, seconds, what):
-        took = time.monotonic() - start
-        self.assertLess(took, seconds * SLOW, f"{what} took {took:.3f} s")
+    def assertLogged(self, words, daemon, seen=0):
+        """Its log has these words after the first `seen` characters, or will have: what a client sees of an event may
+        come before its line."""
+        until(lambda: words in daemon.log()[seen:], 20, f"{words!r} in the log of {daemon.command[0]}")
+
+    def waiting(self, server, count=1):
+        """Waits until this many requests with Prefer: wait are held."""
+        until(lambda: server.metrics()["cpsd_waiters"] >= count, 20, f"{count} wait")

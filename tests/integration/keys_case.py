@@ -12,6 +12,7 @@ from cpsctl_case import clean_env
 
 ALICE, BOB = "12155551212", "12025550100"  # who sends, who receives
 BOB_SPC, EVE_SPC = "5678", "6666"
+BLOCK = "12025550000+1000"  # the numbers that Bob's is one of
 TEXT = "Running late"
 
 
@@ -24,6 +25,7 @@ class Case(harness.Case):
         cls.tool("pki", "--out", cls.path("pki"), "--name", "alice", "--tn", ALICE)
         cls.tool("pki", "--out", cls.path("pki"), "--name", "bob", "--spc", BOB_SPC)
         cls.tool("pki", "--out", cls.path("pki"), "--name", "bob-tn", "--tn", BOB)
+        cls.tool("pki", "--out", cls.path("pki"), "--name", "bob-block", "--range", BLOCK)
         cls.tool("pki", "--out", cls.path("pki"), "--name", "eve", "--spc", EVE_SPC)
         cls.tool("pki", "--out", cls.path("other"), "--name", "bob", "--spc", BOB_SPC)
         for name, curve in (("bob", "x25519"), ("bob2", "p256"), ("eve", "x25519")):
@@ -83,6 +85,11 @@ class Case(harness.Case):
         done = cls.run_tool("receive", "--orig", ALICE, "--dest", dest, "--text", text, "--key", cls.path(key),
                             *cls.finding(ca, url), *more, "--json")
         return json.loads(done.stdout).get("verdict") or done.stdout
+
+    @staticmethod
+    def records(*texts):
+        """What a CPS answers that knows several records."""
+        return json.dumps({"records": texts})
 
     def assertRefused(self, done, code, status=2):
         self.assertEqual(done.returncode, status, done.stdout + done.stderr)

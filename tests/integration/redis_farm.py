@@ -2,10 +2,11 @@
 with a replica and three Sentinels."""
 import contextlib
 import os
+import random
 import signal
 import socket
 
-from harness import Process, RedisClient, RedisError
+from harness import Process, RedisClient, RedisError, reserve_port
 from wire import until
 
 DURABLE = ["--appendonly", "yes", "--appendfsync", "everysec", "--maxmemory-policy", "noeviction"]
@@ -14,23 +15,13 @@ DURABLE = ["--appendonly", "yes", "--appendfsync", "everysec", "--maxmemory-poli
 def pair_of_ports():
     """A port whose number plus 10000 is free, too: a cluster's nodes talk to each other there."""
     while True:
-        with socket.socket() as one, socket.socket() as other:
-            one.bind(("127.0.0.1", 0))
-            port = one.getsockname()[1]
-            with contextlib.suppress(OSError, OverflowError):
-                if port < 50000:
-                    other.bind(("127.0.0.1", port + 10000))
-                    return port
-        if port >= 50000:  # the system's range of such ports begins above: take one below it
-            port = 20000 + (os.getpid() * 7 + port) % 9000
-            with socket.socket() as one, socket.socket() as other, contextlib.suppress(OSError):
-                one.bind(("127.0.0.1", port))
-                other.bind(("127.0.0.1", port + 10000))
-                return port
+        port = random.SystemRandom().randrange(10000, 20000)
+        if reserve_port(port) and reserve_port(port + 10000):
+            return port
 
 
 class TcpClient(RedisClient):
-    def __init__(self, port, user=None, password=None, timeout=5):
+    def __init__(self, port, user=None, password=None, timeout=20):
         self.sock = socket.create_connection(("127.0.0.1", port), timeout)
         self.file = self.sock.makefile("rb")
         if password:

@@ -199,8 +199,9 @@ def sentinel_events(farm, rest, long):
             yield f"server {i + 1} restarts", restart
 
 
-def night(farm, servers, events, rest=1.0, long=False, threads=4, say=lambda text: None):
-    """Returns the count, with how many of the acknowledged were found."""
+def night(farm, servers, events, rest=1.0, long=False, threads=4, say=lambda text: None, least=0):
+    """Returns the count, with how many of the acknowledged were found. The night lasts until more than `least`
+    envelopes are acknowledged, however slow the machine is."""
     publisher = Publisher(servers, threads)
     try:
         time.sleep(rest)
@@ -212,6 +213,7 @@ def night(farm, servers, events, rest=1.0, long=False, threads=4, say=lambda tex
                 f"{len(publisher.count.acknowledged) - before} acknowledged meanwhile")  # fmt: skip
         publisher.doing = "all is well"
         time.sleep(rest)
+        until(lambda: len(publisher.count.acknowledged) > least, 60, f"more than {least} are acknowledged")
     finally:
         with contextlib.suppress(Exception):
             publisher.over = True

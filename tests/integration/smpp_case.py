@@ -74,13 +74,15 @@ class SmppCase(Case):
     def signer(self, peer_port, way="submit", **keys):
         return self.sidecar("signer", peer_port, **self.with_cps(**{
             f"{way}__action": "sign", "tenants__dir": self.tenants, "keys__recipients_dir": self.path("public"),
-            "sign__timeout_ms": 3000 * SLOW, **keys}))  # fmt: skip
+            "sign__timeout_ms": 20000 * SLOW, **keys}))  # fmt: skip
 
     def verifier(self, peer_port, way="submit", **keys):
+        """With [join] hold = window it would forward segments that come 200 ms apart without a verdict."""
         return self.sidecar("verifier", peer_port, **self.with_cps(**{
             f"{way}__action": "verify", "trust__roots": os.path.join(self.pki, "root.pem"),
             "trust__x5u_dir": os.path.join(self.pki, "certs"), "keys__dir": self.path("private"),
-            "verify__wait_ms": 500 * SLOW, "verify__grace_ms": 5000 * SLOW, **keys}))  # fmt: skip
+            "verify__wait_ms": 500 * SLOW, "verify__grace_ms": 60000, "join__hold": "always",
+            "join__timeout_ms": 20000 * SLOW, **keys}))  # fmt: skip
 
     def chain(self, signer=None, verifier=None):
         self.b = self.verifier(self.smsc.port, **(verifier or {}))

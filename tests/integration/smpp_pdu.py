@@ -70,9 +70,10 @@ class Fields:
         self.registered, _, self.coding, _ = self._take(4)
         self.octets = self._take(self._take(1)[0])
         self.tlvs = []
-        while self.at < len(body):
+        while len(body) - self.at >= 4:
             tag, size = struct.unpack(">HH", self._take(4))
             self.tlvs.append((tag, self._take(size)))
+        self.tail = body[self.at:]
 
     def _take(self, n):
         self.at += n

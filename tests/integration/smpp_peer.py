@@ -9,7 +9,7 @@ import threading
 import smpp_pdu
 from harness import BUILD, SLOW, Daemon, free_port
 from smpp_pdu import Fields, Pdu, pdu
-from wire import until
+from wire import PATIENCE_S, until
 
 SIDECAR = os.path.join(BUILD, "client", "cps-smpp")
 
@@ -51,7 +51,7 @@ class Esme(Conn):
     def __init__(self, port, system_id="alice", command=smpp_pdu.BIND):
         super().__init__(socket.create_connection(("127.0.0.1", port), 20))
         self.sock.settimeout(None)
-        self.sequence, self.answers, self.got, self.order = 0, {}, [], []
+        self.sequence, self.answers, self.got, self.raw, self.order = 0, {}, [], [], []
         self.begin()
         body = system_id.encode() + b"\0secret\0\0" + bytes([0x34, 0, 0, 0])
         status = self.ask(command, body).status
@@ -63,6 +63,7 @@ class Esme(Conn):
             self.order.append(one.sequence)
             return
         if one.command in (smpp_pdu.DELIVER, smpp_pdu.DATA):
+            self.raw.append(one)
             self.got.append(Fields(one.body))
         self.send(pdu(one.command | smpp_pdu.RESP, 0, one.sequence, b"\0" if one.command < 6 else b""))
 
@@ -102,14 +103,19 @@ class Smsc:
         self.port = self.server.getsockname()[1]
         self.got, self.raw, self.conns, self.status, self.mute = [], [], [], 0, False
         self.answers = lambda got: self.status
-        threading.Thread(target=self._accept, daemon=True).start()
+        self.thread = threading.Thread(target=self._accept, daemon=True)
+        self.thread.start()
 
     def _accept(self):
         with contextlib.suppress(OSError):
             while True:
-                self.conns.append(SmscConn(self.server.accept()[0], self).begin())
+                self.conns.append(SmscConn(self.server.accept()[0], self))
+                self.conns[-1].begin()  # a test looks for it once its bind is answered
 
     def close(self):
+        with contextlib.suppress(OSError):
+            self.server.shutdown(socket.SHUT_RDWR)  # the thread that accepts ends, before its descriptor is another's
+        self.thread.join(PATIENCE_S)
         self.server.close()
         for conn in self.conns:
             conn.close()
@@ -152,24 +158,32 @@ class Sidecar(Daemon):
     def __init__(self, directory, name, peer_port, **keys):
         self.killed = False
         self.judged_path = os.path.join(directory, name, "judged")
+        self.signed_path = os.path.join(directory, name, "signed")
         super().__init__(directory, name, {"listen__address": "127.0.0.1:0", "peer__address": f"127.0.0.1:{peer_port}",
-                                           "admin__address": f"127.0.0.1:{free_port()}", "log__numbers": "yes",
-                                           "log__judged": self.judged_path, "timeouts__drain_s": 20,
+                                           "admin__listen": f"127.0.0.1:{free_port()}", "log__numbers": "yes",
+                                           "log__judged": self.judged_path, "log__signed": self.signed_path, "timeouts__drain_s": 20,
                                            **keys})  # fmt: skip
         self.port = self._listening(r"listening on \S*//")[1]
 
     def judged(self, count=0):
-        """The record of judged messages, once it has so many lines."""
+        """The record of judged messages, when it has `count` lines."""
+        return self._record(self.judged_path, count)
 
+    def signed(self, count=0):
+        """The record of signed messages, when it has `count` lines."""
+        return self._record(self.signed_path, count)
+
+    @staticmethod
+    def _record(path, count):
         def lines():
-            with open(self.judged_path) as text:
+            with open(path) as text:
                 return [json.loads(line) for line in text.read().split("\n")[:-1]]
 
-        until(lambda: len(lines()) >= count, 20 * SLOW, f"{count} judged messages")
+        until(lambda: len(lines()) >= count, 20 * SLOW, f"{count} lines in {path}")
         return lines()
 
     def metrics(self):
-        port = int(str(self.keys["admin__address"]).rsplit(":", 1)[1])
+        port = int(str(self.keys["admin__listen"]).rsplit(":", 1)[1])
         with socket.create_connection(("127.0.0.1", port), 20) as sock:
             sock.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
             text = b""

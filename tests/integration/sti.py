@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 TNAUTH = x509.ObjectIdentifier("1.3.6.1.5.5.7.1.26")
+TN_LIST = x509.ObjectIdentifier("1.3.6.1.5.5.7.48.14")
 DAY = datetime.timedelta(days=1)
 
 
@@ -33,16 +34,21 @@ def tnauth(text):
     return _tlv(0x30, entries)
 
 
+def list_at(url):
+    """An extension that says where a certificate's TNAuthList is (RFC 8226 section 10.1)."""
+    return x509.AuthorityInformationAccess([x509.AccessDescription(TN_LIST, x509.UniformResourceIdentifier(url))])
+
+
 def _now():
-    return datetime.datetime.utcnow().replace(microsecond=0)
+    return datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
 
 
 class Cert:
     """A certificate with its key and what is above it. `scope` is a TNAuthList as text, None for none; `life` is from
     when to when, in days from now."""
 
-    def __init__(self, name, issuer=None, scope=None, ca=False, life=(-1, 30), usage=None, extensions=(), curve=None,
-                 key=None):  # fmt: skip
+    def __init__(self, name, issuer=None, scope=None, ca=False, life=(-1, 30), usage=None, extensions=(), critical=(),
+                 curve=None, key=None):  # fmt: skip
         self.name, self.issuer, self.scope = name, issuer, scope
         self.key = key or ec.generate_private_key(curve or ec.SECP256R1())
         self.subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
@@ -59,8 +65,8 @@ class Cert:
         )  # fmt: skip
         if scope:
             builder = builder.add_extension(x509.UnrecognizedExtension(TNAUTH, tnauth(scope)), False)
-        for extension in extensions:
-            builder = builder.add_extension(extension, False)
+        for extension in (*extensions, *critical):
+            builder = builder.add_extension(extension, extension in critical)
         self.cert = builder.sign(signer.key, hashes.SHA256())
 
     @staticmethod

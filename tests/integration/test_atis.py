@@ -5,7 +5,7 @@ import time
 
 import wire
 from atis_case import DEST, ORIG, AtisCase
-from bearer import digest_of_body
+from bearer import Provider, digest_of_body
 from envelope import envelope, envelope_id
 from harness import CPSD, SLOW, run
 from wire import until
@@ -86,6 +86,64 @@ class Atis(AtisCase):
                 self.assertEqual(connection.request("GET", path).status, status, who.spc)
         self.assertEqual(self.passports(server, path), [one])
 
+    def partner_token(self, who, path, spc=None, **claims):
+        dest, orig = path.split("/")[-2:]
+        return {"Authorization": "Bearer " + who.token("retrieve", dest, orig, spc=spc or path.split("/")[2], **claims)}
+
+    def test_f40_a_partner_retrieves_what_the_provider_published_itself(self):
+        """ATIS-1000105 as its public server documents it: path and spc name the publisher, which is the certificate's."""
+        carol = Provider(self.pki, "3333")
+        server = self.atis(atis__partners="9999, 2222", server__list_max_entries=1, server__client_certificates="optional")
+        own, others = [envelope(), envelope()], [envelope(), envelope()]
+        path = f"/passports/1111/{DEST}/{ORIG}"
+        exp = int(time.time()) + 30
+        for publisher, passports in ((self.bob, others[:1]), (self.alice, own), (self.bob, others[1:])):
+            token = publisher.token("publish", DEST, ORIG, passports, spc="1111", exp=exp)
+            self.created(server, path, passports, token)
+
+        def retrieved(fields):
+            got, query = [], ""
+            while query is not None:
+                answer = server.request("GET", path + query, fields=fields())
+                if answer.status != 200:
+                    return answer
+                got += answer.json()["passports"]
+                query = answer.get("Link") and answer.get("Link").split(">")[0].split(path)[1]
+            return got
+
+        # the publisher has everything below its code, a partner what the publisher put there itself
+        self.assertEqual(retrieved(lambda: self.partner_token(self.alice, path)), [others[0], *own, others[1]])
+        self.assertEqual(retrieved(lambda: self.partner_token(self.bob, path)), own)
+        self.assertError(retrieved(lambda: self.partner_token(carol, path)), 403, "partners")
+        # a partner's token names the publisher in spc, and cannot name another
+        self.assertError(retrieved(lambda: self.partner_token(self.bob, path, spc="2222")), 403, "SPC")
+        self.assertError(retrieved(lambda: self.partner_token(self.bob, path, iss="1111")), 403, "iss")
+        self.assertError(server.request("GET", path), 401)
+        for who, want in ((self.bob, own[:1]), (carol, None)):
+            context = wire.tls_context(self.certificate[0])
+            context.load_cert_chain(who.cert_file, who.key_file)
+            with wire.Wire(server.address, context) as connection:
+                answer = connection.request("GET", path)
+                self.assertEqual(answer.json()["passports"] if want else answer.status, want or 403, who.spc)
+
+    def test_f40_what_others_published_is_for_the_provider_alone(self):
+        server = self.atis(atis__partners="2222")
+        path, one = f"/passports/1111/{DEST}/{ORIG}", [envelope()]
+        token = self.bob.token("publish", DEST, ORIG, one, spc="1111", exp=int(time.time()) + 30)
+        self.created(server, path, one, token)
+        answer = server.request("GET", path, fields=self.partner_token(self.bob, path))
+        self.assertError(answer, 404)  # not even its own publisher, who is not the provider
+        answer = server.request("GET", path, fields=self.partner_token(self.alice, path))
+        self.assertEqual(answer.json()["passports"], one)
+
+    def test_f40_every_provider_as_partner(self):
+        server = self.atis(atis__partners="*")
+        self.assertLogged("atis: partners is *", server)
+        path, own = f"/passports/1111/{DEST}/{ORIG}", [envelope()]
+        self.created(server, path, own)
+        answer = server.request("GET", path, fields=self.partner_token(self.bob, path))
+        self.assertEqual(answer.json()["passports"], own)
+
     def test_bodies(self):
         path, one = "/passports/12025550141/12025550142", envelope()
         for name, body, status, word in (
@@ -147,7 +205,7 @@ class Atis(AtisCase):
 
     def test_a_key_outlives_what_it_brought(self):
         """The first answer again, and nothing that is over comes back."""
-        server = self.atis(atis__retention_s=2)
+        server = self.atis(atis__retention_s=3)
         path, some = f"/passports/{DEST}/{ORIG}", [envelope()]
         self.created(server, path, some, fields={"Idempotency-Key": "k"})
         self.assertEqual(self.passports(server, path), some)
@@ -165,7 +223,7 @@ class Atis(AtisCase):
 
     def test_configuration(self):
         """What is wrong with peers is said before anything starts."""
-        base = ["-o", "listen=", "-o", "listen_plain=127.0.0.1:0", "-o", f"atis.certificate={self.alice.cert_file}", "-o",
+        base = ["-o", "server.listen=", "-o", "listen_plain=127.0.0.1:0", "-o", "policy.publish=open", "-o", f"atis.certificate={self.alice.cert_file}", "-o",
                 f"atis.private_key={self.alice.key_file}"]  # fmt: skip
         for options, word in (
             (["atis.peers=https://a.example"], None),
@@ -176,9 +234,13 @@ class Atis(AtisCase):
             (["atis.peers=" + " ".join(f"https://a{i}.example" for i in range(17))], "more than 16"),
             (["atis.peers=https://a.example", "atis.certificate="], "needs certificate and private_key"),
             (["atis.peers=https://a.example", f"atis.private_key={self.bob.key_file}"], "not the key of"),
-            (["atis.peers=https://a.example", f"atis.certificate={self.certificate[0]}"], self.certificate[0]),
+            (["atis.peers=https://a.example", f"atis.certificate={self.certificate[0]}"], "not the key of"),
             (["atis.peers=https://a.example", "atis.private_key=/nonexistent"], "/nonexistent"),
             (["atis.peers=https://a.example", "atis.x5u=http://a.example/c.pem"], "x5u"),
+            (["atis.partners=1234, 554a"], None),
+            (["atis.partners=*"], None),
+            (["atis.partners=1234, *"], "has to be alone"),
+            (["atis.partners=" + "1" * 33], "not a service provider code"),
         ):
             with self.subTest(options):
                 done = run(CPSD, "-t", *base, *[w for o in options for w in ("-o", o)], status=None)

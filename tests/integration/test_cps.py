@@ -3,7 +3,6 @@ import base64
 import itertools
 import re
 import socket
-import statistics
 import threading
 import time
 
@@ -12,6 +11,8 @@ from harness import SLOW, Case
 from wire import request, until
 
 JSON = {"Accept": "application/json"}
+LIVES_S = (1, 4, 16, 64)  # of what is seen before it expires: a slow machine needs a longer one
+LONG = 259200  # a life of 72 h: during a test hardly a dummy comes or goes
 LINK = re.compile(r"<(/cps/[^/>]+/ppts/([\w-]{22}))>;type=\"application/passport\"")
 
 
@@ -23,11 +24,11 @@ class Boxes:
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        url = cls.store_url()
-        common = {"store__url": url, "store__ttl_default_s": 600}
+        url = cls.url = cls.store_url()
+        common = {"store__url": url, "store__ttl_default_s": LONG}
         cls.server = cls.class_cpsd(name="server", server__workers=4, **common)
         cls.trial = cls.class_cpsd(
-            name="trial", policy__delete="open", dummies__mode="empty", store__box_limit=5, server__list_max_entries=3,
+            name="trial", policy__delete="open", dummies__mode="empty", store__box_limit=5, limits__box_share=100, server__list_max_entries=3,
             **common)  # fmt: skip
 
     def number(self):
@@ -139,32 +140,28 @@ class Boxes:
 
     def test_wait_wakes(self):
         """Whoever waits knows of a message at once, at whichever worker it came in."""
-        took = []
+        # with a dummy only in an empty box nothing else arrives, which would end a wait
+        server = self.cpsd(server__workers=4, dummies__mode="empty", store__url=self.url, store__ttl_default_s=LONG)
         for _ in range(20):
             dest = self.number()
-            cursor = self.list(self.server, dest)["cursor"]
-            with self.server.connect() as reader, self.server.connect() as writer:
-                reader.send(request("GET", f"/cps/{dest}/ppts?after={cursor}", fields={**JSON, "Prefer": "wait=20"}))
-                time.sleep(0.02)
+            cursor = self.list(server, dest)["cursor"]
+            with server.connect() as reader, server.connect() as writer:
+                reader.send(request("GET", f"/cps/{dest}/ppts?after={cursor}", fields={**JSON, "Prefer": "wait=30"}))
+                self.waiting(server)
+                reader.sock.settimeout(25)  # shorter than the wait: an answer comes because of the message
                 body = envelope()
                 writer.send(request("POST", f"/cps/{dest}/ppts", body))
-                start = time.monotonic()
                 answer = reader.response()
-                took.append(time.monotonic() - start)
                 self.assertEqual([e["ppt"] for e in answer.json()["ppts"]], [body])
-                self.assertEqual(answer.get("Preference-Applied"), "wait=20")
+                self.assertEqual(answer.get("Preference-Applied"), "wait=30")
                 self.assertEqual(writer.response().status, 201)
-        self.assertLess(statistics.median(took), 0.05 * SLOW, took)
-        self.assertLess(sorted(took)[-3], 0.05 * SLOW, took)
 
     def test_wait_answers_at_once_where_something_is(self):
         dest = self.number()
         cursor = self.list(self.trial, dest)["cursor"]
         body = self.put(self.trial, dest)
-        start = time.monotonic()
         answer = self.list(self.trial, dest, "?after=" + cursor, Prefer="wait=20")
         self.assertEqual([e["ppt"] for e in answer["ppts"]], [body])
-        self.assertWithin(start, 1, "the answer")
 
     def test_wait_ends(self):
         dest = self.number()
@@ -175,33 +172,36 @@ class Boxes:
             answer = self.list(self.trial, dest, query, Prefer="wait=1")
             self.assertEqual([e["ppt"] for e in answer["ppts"]], expected)
             self.assertGreater(time.monotonic() - start, 0.9)
-            self.assertWithin(start, 1.5, "the answer")
 
     def test_wait_of_others(self):
         """What comes for one number wakes nobody who waits for another."""
         dest, other = self.number(), self.number()
         with self.trial.connect() as reader:
-            reader.send(request("GET", f"/cps/{dest}/ppts", fields={"Prefer": "wait=1"}))
-            start = time.monotonic()
-            time.sleep(0.2)
+            reader.send(request("GET", f"/cps/{dest}/ppts", fields={**JSON, "Prefer": "wait=30"}))
+            self.waiting(self.trial)
             self.put(self.trial, other)
-            self.assertEqual(reader.response().status, 200)
-            self.assertGreater(time.monotonic() - start, 0.9)
+            body = self.put(self.trial, dest)
+            reader.sock.settimeout(25)  # shorter than the wait: an answer comes because of a message
+            self.assertEqual([e["ppt"] for e in reader.response().json()["ppts"]], [body])
 
     def test_who_goes_away_waits_no_longer(self):
         for _ in range(10):
             with self.server.connect() as reader:
                 reader.send(request("GET", f"/cps/{self.number()}/ppts", fields={"Prefer": "wait=30"}))
-                time.sleep(0.02)
+                self.waiting(self.server)
         until(lambda: self.server.metrics()["cpsd_waiters"] == 0, 5 * SLOW, "nobody waits")
 
     def test_expiry(self):
         dest = self.number()
         lasting = self.put(self.trial, dest)
-        body = self.put(self.trial, dest, "?ttl=1")
-        path = f"/cps/{dest}/ppts/{envelope_id(body)}"
-        self.assertEqual(self.trial.request("GET", path).status, 200)
-        time.sleep(1.1)
+        for life_s in LIVES_S:
+            body = self.put(self.trial, dest, f"?ttl={life_s}")
+            path = f"/cps/{dest}/ppts/{envelope_id(body)}"
+            if self.trial.request("GET", path).status == 200:
+                break
+        else:
+            self.fail("it never was there")
+        until(lambda: self.trial.request("GET", path).status == 404, life_s + 20, "it expires")
         self.assertProblem(self.trial.request("GET", path), 404)
         self.assertEqual(self.envelopes(self.trial, dest), [lasting])
         self.put(self.trial, dest, body=body)  # what expired can be published anew
@@ -220,25 +220,33 @@ class Boxes:
         body, dest = envelope(), self.number()
         path = f"/cps/{dest}/ppts/{envelope_id(body)}"
         self.assertProblem(self.trial.request("DELETE", path), 404)
-        self.put(self.trial, dest, "?ttl=2", body)
-        gone = self.trial.request("DELETE", path)
-        self.assertEqual((gone.status, gone.body), (204, b""))
         self.assertProblem(self.trial.request("DELETE", path), 404)
-        self.assertProblem(self.trial.request("GET", path), 404)
+        for life_s in LIVES_S[1:]:
+            body, end = envelope(), time.monotonic() + life_s
+            path = f"/cps/{dest}/ppts/{envelope_id(body)}"
+            self.put(self.trial, dest, f"?ttl={life_s}", body)
+            gone, twice = self.trial.request("DELETE", path), self.trial.request("DELETE", path)
+            got, listed = self.trial.request("GET", path), self.envelopes(self.trial, dest)
+            if time.monotonic() < end:
+                break
+        self.assertEqual((gone.status, gone.body), (204, b""))
+        self.assertProblem(twice, 410, "was taken")
+        self.assertEqual(got.status, 200)  # strangers see no difference
+        self.assertIn(body, listed)
         again = self.trial.publish(dest, body, "?ttl=600")
         self.assertEqual((again.status, again.get("Location")), (200, path))
+        until(lambda: self.trial.request("GET", path).status == 404, life_s + 20, "its time is over")
         self.assertNotIn(body, self.envelopes(self.trial, dest))
-        self.assertProblem(self.trial.request("GET", path), 404)
-        time.sleep(2.1)  # a consumed one is known until it would have expired
-        self.put(self.trial, dest, body=body)
-        self.assertIn(body, self.envelopes(self.trial, dest))
+        self.assertProblem(self.trial.request("DELETE", path), 410, "was taken")
+        self.assertEqual(self.trial.publish(dest, body).status, 200)
+        self.assertNotIn(body, self.envelopes(self.trial, dest))
 
     def test_of_several_who_delete_one_wins(self):
         dest = self.number()
         for _ in range(5):
             path = f"/cps/{dest}/ppts/{envelope_id(self.put(self.trial, dest))}"
             statuses = self.at_once(6, lambda: self.trial.request("DELETE", path).status)
-            self.assertEqual(sorted(statuses), [204] + [404] * 5)
+            self.assertEqual(sorted(statuses), [204] + [410] * 5)
 
     def test_of_several_who_publish_one_is_first(self):
         dest = self.number()
@@ -265,17 +273,16 @@ class Boxes:
 
     def test_full_box(self):
         dest = self.number()
-        brief = self.put(self.trial, dest, "?ttl=2")
-        bodies = [brief] + [self.put(self.trial, dest) for _ in range(4)]
+        bodies = [self.put(self.trial, dest) for _ in range(4)]
+        self.put(self.trial, dest, "?ttl=4")
         refused = envelope()
         answer = self.trial.publish(dest, refused)
         self.assertProblem(answer, 429)
-        self.assertLessEqual(int(answer.get("Retry-After")), 2)
+        self.assertLessEqual(int(answer.get("Retry-After")), 4)
         self.assertEqual(self.trial.publish(dest, bodies[1]).status, 200)  # what is there already is no more
         self.assertProblem(self.trial.request("GET", f"/cps/{dest}/ppts/{envelope_id(refused)}"), 404)
         self.put(self.trial, self.number())  # a full box is nobody else's trouble
-        time.sleep(int(answer.get("Retry-After")) + 0.1)
-        self.put(self.trial, dest, body=refused)
+        until(lambda: self.trial.publish(dest, refused).status == 201, 10, "the brief one has expired")
 
     def test_identities(self):
         """Numbers with * and #, and URIs, are boxes like others."""
@@ -317,7 +324,7 @@ class Boxes:
         self.assertEqual(text.type, "text/plain; version=0.0.4; charset=utf-8")
         sample = re.compile(r'[a-z_]+(\{[a-z]+="[^"]*"(,[a-z]+="[^"]*")*\})? [0-9.+eInf-]+')
         for line in text.body.decode().splitlines():
-            self.assertTrue(line.startswith(("# HELP cpsd_", "# TYPE cpsd_")) or sample.fullmatch(line), line)
+            self.assertTrue(re.match("# (HELP|TYPE) (cpsd|process)_", line) or sample.fullmatch(line), line)
         metrics = self.server.metrics()
         for name, value in metrics.items():
             match = re.fullmatch(r'(cpsd_\w+)_bucket\{(?:route="(\w+)",)?le="\+Inf"\}', name)
@@ -349,7 +356,7 @@ class Memory(Boxes, Case):
         statuses = set()
         with server.connect() as connection:
             for i in range(100):
-                answer = connection.request("POST", f"/cps/1202555{i:04}/ppts", envelope(11000))
+                answer = connection.request("POST", f"/cps/1202555{i:04}/ppts", envelope(8192))
                 statuses.add(answer.status)
                 if answer.status == 503:
                     self.assertProblem(answer, 503)
@@ -383,9 +390,9 @@ class RedisUnix(Boxes, Case):
         bodies = [self.put(self.server, dest) for _ in range(3)]
         with self.database.client() as client:
             keys = [key.decode() for key in client.call("KEYS", f"*{dest}*")]
-            self.assertEqual(len(keys), 1, keys)
-            self.assertIn(f"{{{dest}}}", keys[0])
-            self.assertGreater(client.call("PTTL", keys[0]), 590000)
+            limit = f"cpsl:dest:{{{dest}}}"  # goes when it is full again, in milliseconds
+            self.assertEqual(set(keys) - {limit}, {f"cps:{{{dest}}}"})
+            self.assertGreater(client.call("PTTL", f"cps:{{{dest}}}"), 590000)
             content = client.everything()
         for body in bodies:
             ciphertext = body.split(".")[3]  # is kept without its base64url
@@ -414,7 +421,11 @@ class RedisUnix(Boxes, Case):
             self.assertEqual(len(plain), 10, seen)
 
     def test_no_script_for_a_new_box(self):
-        """The first envelope for a number, and looking for it; the second one finds that there is a box."""
+        """The first envelope for a number, and looking for it; the second one finds that there is a box. Without limits:
+        their buckets take a script."""
+        was, self.server = self.server, self.cpsd(store__url=self.database.url, store__ttl_default_s=600, limits__publish_by_destination=0,
+                                          limits__publish_by_address=0)  # fmt: skip
+        self.addCleanup(setattr, self, "server", was)
         made = ["multi", "hsetnx", "pexpire", "publish", "exec"]
         boxes = [f"/cps/{self.number()}/ppts" for _ in range(5)]
         self.assertEqual(self.commands([("POST", box, envelope()) for box in boxes]), made * 5)
@@ -427,11 +438,15 @@ class RedisUnix(Boxes, Case):
         return None if b" lua] " in line else re.search(rb'\] "(\w+)"', line)[1].decode().lower()
 
     def test_boxes_go_when_all_in_them_has_expired(self):
-        dest = self.number()
-        self.put(self.server, dest, "?ttl=1")
         with self.database.client() as client:
-            self.assertEqual(len(client.call("KEYS", f"*{dest}*")), 1)
-            until(lambda: not client.call("KEYS", f"*{dest}*"), 5, "the box is gone")
+            for life_s in LIVES_S:
+                dest = self.number()
+                self.put(self.server, dest, f"?ttl={life_s}")
+                if client.call("KEYS", f"cps:*{dest}*"):
+                    break
+            else:
+                self.fail("there never was a box")
+            until(lambda: not client.call("KEYS", f"*{dest}*"), life_s + 20, "the box is gone")
 
 
 class RedisTcp(Boxes, Case):
@@ -471,14 +486,25 @@ class Policies(Case):
         self.assertRegex(log, "notice +policy: keys_put is holder")
         self.assertIn("forgets it on exit", log)
 
-    def test_numbering(self):
-        server = self.cpsd(numbers__country_code="49", numbers__national_prefix="0", numbers__international_prefix="00",
-                           store__ttl_default_s=600)  # fmt: skip
-        body = envelope()
-        expected = f"/cps/4930123456/ppts/{envelope_id(body)}"
-        for dest in ("4930123456", "030123456", "030-123456", "004930123456", "+4930123456", "tel:+4930123456"):
-            self.assertEqual(server.publish(dest, body).get("Location"), expected, dest)
+    def test_f14_a_canonical_number_is_never_a_national_one(self):
+        """Numbering keys of an earlier release are accepted, warned of and without effect."""
+        rows = [
+            ({"country_code": 1, "national_digits": 10}, "4512345678"),
+            ({"country_code": 7, "national_prefix": 8}, "81312345678"),
+            ({"country_code": 39}, "33123456789"),
+            ({"country_code": 49, "international_prefix": "00", "national_prefix": "0"}, "4930123456"),
+        ]
+        for keys, number in rows:
+            server = self.cpsd(store__ttl_default_s=600, **{"numbers__" + key: value for key, value in keys.items()})
+            body = envelope()
+            expected = f"/cps/{number}/ppts/{envelope_id(body)}"
+            for dest in (number, "+" + number, f"{number[:4]}-{number[4:]}", "tel:+" + number):
+                with self.subTest(dest, keys=keys):
+                    self.assertEqual(server.publish(dest, body).get("Location"), expected)
+            for key in keys:
+                self.assertRegex(server.log(), rf"warning configuration: \[numbers\] {key} has no effect any more: .*canonical")
         self.assertEqual(server.publish("110", body).get("Location"), f"/cps/110/ppts/{envelope_id(body)}")
+        self.assertEqual(server.publish("030123456", body).get("Location"), f"/cps/030123456/ppts/{envelope_id(body)}")
 
     def test_public_url(self):
         server = self.cpsd(server__public_url="https://cps.example.com", dummies__mode="empty",

@@ -66,7 +66,7 @@ class Pki(Case):
         out = self.path("never")
         file_there = self.write("a-file", "x")
         table = [
-            (["--out", out], "--spc, --tn or --range: missing"),
+            (["--out", out], "--spc, --tn, --range or --uri: missing"),
             (["--out", "-", "--tn", "1"], "--out: needs"),
             (["--out", "", "--tn", "1"], "--out: needs"),
             (["--out", out, "--tn", "12a"], "--tn"),
@@ -76,7 +76,6 @@ class Pki(Case):
             (["--out", out, "--range", "12155551212+0"], "--range"),
             (["--out", out, "--range", "99+2"], "--range"),
             (["--out", out, "--spc", ""], "--spc"),
-            (["--out", out, "--spc", "1234567890123456"], "--spc"),
             (["--out", out, "--tn", "1", "--days", "0"], "--days"),
             (["--out", out, "--tn", "1", "--name", "root"], "--name"),
             (["--out", out, "--tn", "1", "--name", "../x"], "--name"),
@@ -139,13 +138,21 @@ class Pki(Case):
         self.assertEqual((cert["CA"], ca["CA"]), (False, True))
         plain = self.run_ok("inspect", f"{out}/signer.pem").stdout
         self.assertIn("service provider code 12AB, number 12155551212, number 911, 10 numbers", plain)
+        self.run_ok("pki", "--out", out, "--name", "bank", "--uri", "sip:Bank@sms.example.com", "--uri", "sip:example.net")
+        said = self.run_ok("inspect", f"{out}/bank.pem").stdout
+        self.assertNotIn("TNAuthList", said)
+        names = subprocess.run(["openssl", "x509", "-in", f"{out}/bank.pem", "-noout", "-ext", "subjectAltName"],
+                               capture_output=True, text=True, check=True).stdout
+        self.assertIn("URI:sip:Bank@sms.example.com, URI:sip:example.net", names)
+        self.refused("pki", "--out", out, "--name", "odd", "--uri", "Bank", says="--uri: Bank is not a URI")
         self.run_ok("pki", "--out", out, "--name", "plain", "--tn", "1", "--must-include", "msgi")
         self.assertIn("JWTClaimConstraints", self.run_json("inspect", f"{out}/plain.pem")["certificates"][0])
 
 
 class Keygen(Case):
     def test_pairs(self):
-        for curve, kty, members in (("x25519", "OKP", {"kty", "crv", "x"}), ("p256", "EC", {"kty", "crv", "x", "y"})):
+        okp, ec = ("OKP", {"kty", "crv", "x"}), ("EC", {"kty", "crv", "x", "y"})
+        for curve, kty, members in (("x25519", *okp), ("p256", *ec), ("X25519", *okp), ("P-256", *ec)):
             with self.subTest(curve):
                 private, public = self.path(f"k-{curve}"), self.path(f"k-{curve}.pub")
                 answer = self.run_json("keygen", "--out", private, "--public", public, "--curve", curve)

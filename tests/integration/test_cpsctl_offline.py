@@ -53,7 +53,13 @@ class Sign(Case):
             with self.subTest(orig):
                 self.refused("sign", *self.signer(), "--orig", orig, "--dest", DEST, code="CPS_E_CERT_SCOPE")
         self.refused("sign", *self.signer("provider"), "--orig", ORIG, "--dest", DEST, code="CPS_E_CERT_SCOPE")
-        self.sign("--allow-spc", name="provider")
+        self.write("numbers.csv", b"1215555,1234\n")
+        self.sign("--numbers", "numbers.csv", name="provider")
+
+    def test_f30_spellings_that_name_another_number_are_errors(self):
+        base = ["sign", *self.signer(), "--orig", ORIG, "--text", TEXT]
+        self.refused(*base, "--dest", "+44 (0)20 7123 4567", says="leave out the 0", code="CPS_E_TN")
+        self.refused(*base, "--dest", "+0044 20 7123 4567", says="no country code begins with 0", code="CPS_E_TN")
 
     def test_claim_constraints(self):
         self.run_ok("pki", "--out", self.pki, "--name", "strict", "--tn", ORIG, "--must-include", "msgi")

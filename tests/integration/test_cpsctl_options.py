@@ -24,6 +24,7 @@ class CommandLine(Case):
             self.assertIn(line, overview)
         self.assertEqual(overview, self.run_ok("--help").stdout)
         self.assertRegex(self.run_ok("--version").stdout, r"\Acpsctl \d+\.\d+\.\d+\n\Z")
+        self.assertEqual(self.run_ok("-V").stdout, self.run_ok("--version").stdout)
         self.assertIn("version", self.run_json("version"))
 
     def test_usage_errors(self):

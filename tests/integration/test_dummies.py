@@ -2,6 +2,7 @@
 # presets: dev asan
 # alone: compares times
 import collections
+import json
 import os
 import time
 
@@ -121,43 +122,61 @@ class Steady(Case):
         with server.connect() as connection:
             answer = connection.request("GET", "/cps/12025556000/ppts", fields=JSON).json()
             for _ in range(4):
-                start = time.monotonic()
+                connection.sock.settimeout(25)  # shorter than the wait
                 answer = connection.request("GET", f"/cps/12025556000/ppts?after={answer['cursor']}",
-                                            fields={**JSON, "Prefer": "wait=20"}).json()  # fmt: skip
+                                            fields={**JSON, "Prefer": "wait=30"}).json()  # fmt: skip
                 self.assertGreaterEqual(len(answer["ppts"]), 1)
-                self.assertWithin(start, 2.2, "the next dummy")
+
+
+def other_forms():
+    """What another JOSE library may write and a dummy never looks like: a word of the reason, and the envelope."""
+    plain = header()
+    rest = envelope().split(".", 1)[1]
+    order = {name: plain[name] for name in ("alg", "enc", "cty", "epk")}
+    yield "order alg, cty, enc, epk", b64url(compact(order).encode()) + "." + rest
+    yield "without spaces", b64url(json.dumps(plain).encode()) + "." + rest
+    yield "pad it with spaces", envelope(401)
+
+
+class Form(Case):
+    def test_n08_another_form_is_refused(self):
+        server = self.cpsd()
+        with server.connect() as connection:
+            for reason, text in other_forms():
+                answer = connection.request("POST", "/cps/12025558100/ppts", text)
+                self.assertProblem(answer, 422, reason)
+            for size in (512, 1024, 2048, 4096, 8192):
+                self.assertEqual(connection.request("POST", "/cps/12025558100/ppts", envelope(size)).status, 201)
+
+    def test_n08_or_stored_with_one_warning(self):
+        for keys in ({"dummies__strict": "no"}, {"policy__list": "holder", "policy__fetch": "holder"}):
+            with self.subTest(keys):
+                server = self.cpsd(server__workers=2, **keys)
+                for _, text in other_forms():
+                    for _ in range(2):
+                        self.assertIn(server.publish("12025558101", text).status, (200, 201))
+                self.assertEqual(server.log().count("can be told from a dummy"), 1)
 
 
 class Life(Case):
     def test_they_come_and_go(self):
-        """Lists of several boxes over some lives: never empty, each dummy lives as long as an envelope does, is there
-        without a break, and never comes again; the order is that of arrival; nothing gives the rhythm away."""
-        server = self.cpsd(store__ttl_default_s=2, server__workers=4)
+        """Lists of several boxes over some lives: never empty, a dummy is there without a break and never comes again, and
+        the order is that of arrival. How long they live and when they arrive is tested with a clock in test_dummy.c."""
+        server = self.cpsd(store__ttl_default_s=2, server__workers=4, limits__read_by_address=0)
         numbers = range(12025557000, 12025557008)
-        first, last, absent = {}, {}, set()
-        start = time.monotonic()
+        first, absent = {}, set()
         with server.connect() as one, server.connect() as other:
-            while time.monotonic() < start + 9:
+            while len(absent) <= 40:
                 for number in numbers:
                     connection = one if time.monotonic_ns() & 1 else other
                     sent = time.monotonic()
                     ids = [(number, entry["id"]) for entry in entries(connection, number)]
-                    now = time.monotonic()
                     self.assertGreaterEqual(len(ids), 1)
                     ages = [first.setdefault(key, sent) for key in ids]
                     self.assertEqual(ages, sorted(ages))
                     gone = {key for key in first if key[0] == number} - set(ids)
                     self.assertEqual(absent & set(ids), set(), "never seen again")
                     absent |= gone
-                    last.update((key, now) for key in ids)
-        whole = [last[key] - first[key] for key in first if first[key] > start + 0.5 and key in absent]
-        self.assertGreater(len(whole), 40)
-        for life in whole:
-            self.assertLess(life, 2.1 * SLOW)
-            self.assertGreater(life, 1.7 / SLOW)
-        offsets = sorted((first[key] - start) % 1 for key in first if first[key] > start + 0.5)
-        gaps = [b - a for a, b in zip(offsets, offsets[1:])]
-        self.assertLess(max(gaps), 0.25, "arrivals are spread over the slot")
 
     def test_servers_with_one_secret_agree(self):
         directory = self.temp()
@@ -182,20 +201,19 @@ class Life(Case):
 
     def test_empty_mode(self):
         """One dummy where nothing else is; it has a life, and gives way to a message."""
-        server = self.cpsd(store__ttl_default_s=2, dummies__mode="empty")
+        server = self.cpsd(store__ttl_default_s=2, dummies__mode="empty", limits__read_by_address=0)
         with server.connect() as connection:
             seen, shown = set(), set()
-            start = time.monotonic()
-            while time.monotonic() < start + 4.5:
+            while len(seen) < 3:
                 listed = entries(connection, "12025559001")
                 self.assertEqual(len(listed), 1)
                 seen.add(listed[0]["id"])
                 if listed[0]["id"] not in shown:
                     shown.add(listed[0]["id"])
                     path = f"/cps/12025559001/ppts/{listed[0]['id']}"
-                    self.assertEqual(connection.request("GET", path).body.decode(), listed[0]["ppt"])
-                time.sleep(0.02)
-            self.assertIn(len(seen), (3, 4))
+                    answer = connection.request("GET", path)
+                    if answer.status != 404:  # its life may have ended in between
+                        self.assertEqual(answer.body.decode(), listed[0]["ppt"])
             body = envelope()
             connection.send(request("POST", "/cps/12025559001/ppts?ttl=600", body))
             self.assertEqual(connection.response().status, 201)

@@ -2,7 +2,6 @@
 import contextlib
 import socket
 import ssl
-import time
 
 from envelope import b64url, envelope, envelope_id, envelope_of_length
 from harness import Case
@@ -15,7 +14,7 @@ class Http(Case):
     def setUpClass(cls):
         super().setUpClass()
         cls.server = cls.class_cpsd(
-            server__max_head_bytes=1024, server__max_body_bytes=4096, server__request_timeout_s=30
+            server__max_head_bytes=1024, server__max_body_bytes=4096, server__request_timeout_s=30, dummies__strict="no"
         )
 
     def refused(self, sent, status):
@@ -101,14 +100,12 @@ class Http(Case):
 
     def test_split_everywhere(self):
         sent = request("GET", "/health") + request("POST", BOX, "x") + request("GET", "/health")
-        start = time.monotonic()
         with self.server.connect() as connection:
             for i in range(1, len(sent)):
                 connection.send(sent[:i])
                 connection.send(sent[i:])
                 statuses = [connection.response().status for _ in range(3)]
                 self.assertEqual(statuses, [200, 422, 200], i)
-        self.assertWithin(start, 3, "answers that nothing delays")
 
     def test_pipeline(self):
         """100 requests in one write: 100 answers in the same order."""
@@ -136,10 +133,9 @@ class Http(Case):
 
     def test_methods(self):
         for method, path, allow in [
-            ("PUT", BOX, {"GET", "HEAD", "POST"}),
-            ("DELETE", BOX, {"GET", "HEAD", "POST"}),
-            ("PATCH", BOX, {"GET", "HEAD", "POST"}),
-            ("get", BOX, {"GET", "HEAD", "POST"}),
+            ("PUT", BOX, {"GET", "HEAD", "POST", "DELETE"}),
+            ("PATCH", BOX, {"GET", "HEAD", "POST", "DELETE"}),
+            ("get", BOX, {"GET", "HEAD", "POST", "DELETE"}),
             ("POST", f"{BOX}/AAAAAAAAAAAAAAAAAAAAAA", {"GET", "HEAD", "DELETE"}),
             ("POST", "/health", {"GET", "HEAD"}),
             ("TRACE", "/health", {"GET", "HEAD"}),
@@ -191,7 +187,7 @@ class Http(Case):
         with self.server.connect() as connection:  # GET with a body: read and ignored
             for _ in range(2):
                 self.assertEqual(connection.request("GET", "/health", "x" * 100).status, 200)
-        largest = self.cpsd()
+        largest = self.cpsd(dummies__strict="no")
         self.assertEqual(largest.publish("12", envelope_of_length(16384)).status, 201)
         self.assertProblem(largest.publish("12", envelope_of_length(16384) + "A"), 413)
 
@@ -208,7 +204,7 @@ class Http(Case):
             self.assertEqual(connection.request("POST", BOX, envelope() + "\r\n").status, 201)
 
     def test_every_truncation(self):
-        whole = envelope(64)
+        whole = envelope()
         with self.server.connect() as connection:
             accepted = [i for i in range(len(whole)) if connection.request("POST", BOX, whole[:i]).status != 422]
         self.assertEqual(accepted, [])
@@ -239,8 +235,7 @@ class Http(Case):
 
     def test_query(self):
         body = envelope()
-        for query in ["ttl=0", "ttl=-1", "ttl=+1", "ttl=", "ttl=x", "ttl=1.5", "ttl=1e3", "ttl=99999999999999999999",
-                      "ttl=4294967296", "ttl=%31", "ttl"]:  # fmt: skip
+        for query in ["ttl=0", "ttl=-1", "ttl=+1", "ttl=", "ttl=x", "ttl=1.5", "ttl=1e3", "ttl=%31", "ttl"]:  # fmt: skip
             with self.subTest(query):
                 self.assertProblem(self.server.publish("12", body, "?" + query), 400, "ttl")
         for query in ["after=", "after=x", "after=" + "A" * 10, "after=" + "A" * 12, "after=AAAAAAAAAA=",
@@ -249,14 +244,12 @@ class Http(Case):
                 self.assertProblem(self.server.request("GET", "/cps/12/ppts?" + query), 400, "after")
 
     def test_prefer_that_is_not_understood(self):
-        for value in ["wait", "wait=", "wait=x", "wait=-1", "wait=99999999999999999999", "wait=0", "x=y", ",,,", "=",
+        for value in ["wait", "wait=", "wait=x", "wait=-1", "wait=0", "x=y", ",,,", "=",
                       "respond-async"]:  # fmt: skip
             with self.subTest(value):
-                start = time.monotonic()
                 answer = self.server.request("GET", BOX, fields={"Prefer": value})
                 self.assertEqual(answer.status, 200)
                 self.assertIsNone(answer.get("Preference-Applied"))
-                self.assertWithin(start, 1, value)
 
     def test_errors_do_not_repeat_what_was_sent(self):
         """Nothing of a request's body or number comes back, so nothing of it can be made to come back to another."""
@@ -271,6 +264,39 @@ class Http(Case):
             answer = connection.response()
             self.assertEqual((answer.status, answer.get("Connection")), (200, "close"))
             self.assertTrue(connection.closed_within(5))
+
+    def test_s16_http_1_0_without_host(self):
+        with self.server.connect() as connection:
+            connection.send(b"GET /health HTTP/1.0\r\n\r\n")
+            self.assertEqual(connection.response().status, 200)
+            self.assertTrue(connection.closed_within(5))
+
+    def test_s16_host_is_checked(self):
+        for host in ("a b,c/", "a/b", "user@a", "a:b", "[::1", "\u00e4"):
+            with self.subTest(host), self.server.connect() as connection:
+                connection.send(f"GET /health HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+                self.assertProblem(connection.response(), 400, "Host")
+                self.assertTrue(connection.closed_within(5))
+
+    def test_s16_connection_on_two_lines(self):
+        for first, second in (("close", "keep-alive"), ("keep-alive", "close")):
+            with self.subTest(first), self.server.connect() as connection:
+                fields = f"{HOST}Connection: {first}\r\nConnection: {second}\r\n"
+                connection.send(f"GET /health HTTP/1.1\r\n{fields}\r\n".encode())
+                self.assertEqual(connection.response().get("Connection"), "close")
+                self.assertTrue(connection.closed_within(5))
+
+    def test_s16_two_lines_of_prefer(self):
+        for first, second in (("wait=1", "respond-async"), ("respond-async", "wait=1")):
+            with self.subTest(first), self.server.connect() as connection:
+                fields = f"{HOST}Prefer: {first}\r\nPrefer: {second}\r\n"
+                connection.send(f"GET /cps/12025550177/ppts HTTP/1.1\r\n{fields}\r\n".encode())
+                self.assertEqual(connection.response().get("Preference-Applied"), "wait=1")
+
+    def test_s16_ttl_is_cut(self):
+        for i, ttl in enumerate(("99999999999", "4294967296", "9" * 40)):
+            with self.subTest(ttl):
+                self.assertEqual(self.server.publish(f"1202555018{i}", envelope(), f"?ttl={ttl}").status, 201)
 
     def test_connection_close(self):
         with self.server.connect() as connection:

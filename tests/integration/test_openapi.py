@@ -4,14 +4,13 @@ seen that is not documented."""
 import json
 import os
 import re
-import signal
 import time
 
 import jsonschema
 from bearer import Provider, digest_of_body
 from description import METHODS, PATH, Description, Mismatch
 from envelope import b64url, envelope, envelope_id, x25519_public
-from harness import HOME, SLOW, Case
+from harness import HOME, Case
 from wire import Response, Wire
 
 DEST, ORIG, SPC = "12025550100", "12025550199", "1234"
@@ -22,8 +21,10 @@ TARGETS = {
     "publish": ("POST", f"/cps/{DEST}/ppts"),
     "list": ("GET", f"/cps/{DEST}/ppts"),
     "fetch": ("GET", f"/cps/{DEST}/ppts/{NO_ID}"),
+    "empty": ("DELETE", f"/cps/{DEST}/ppts"),
     "remove": ("DELETE", f"/cps/{DEST}/ppts/{NO_ID}"),
     "report": ("POST", f"/cps/{DEST}/ppts/{NO_ID}/report"),
+    "reports": ("GET", "/cps/reports"),
     "feed": ("GET", f"/feed/{SPC}"),
     "listByPrefix": ("GET", "/cps/1999*/ppts"),
     "atisPublish": ("POST", f"/passports/{DEST}/{ORIG}"),
@@ -50,12 +51,13 @@ class OpenApi(Case):
         cls.redis = cls.class_redis()
         with open(f"{cls.dir}/numbers.csv", "w") as out:
             out.write(f"1999,{SPC}\n")
-        cls.server = cls.class_cpsd(
-            store__url=cls.redis.url, store__box_limit=2, store__timeout_ms=500 * SLOW, server__list_max_entries=1,
+        cls.keys = dict(
+            store__url=cls.redis.url, store__box_limit=2, limits__box_share=100, server__list_max_entries=1,
             server__request_timeout_s=1, server__max_head_bytes=8192, server__max_wait_s=1,
             server__public_url="https://localhost", trust__roots=cls.provider.root, policy__delete="token", policy__publish="token", policy__report="token",
             dummies__mode="empty", feeds__enabled="yes", numbers__table=f"{cls.dir}/numbers.csv",
         )  # fmt: skip
+        cls.server = cls.class_cpsd(**cls.keys)
 
     def ask(self, name, status, body=None, fields=(), query="", target=None, method=None, server=None):
         """A request of an operation; the answer has the status and is as described."""
@@ -121,10 +123,10 @@ class OpenApi(Case):
             with self.subTest(name):
                 parts = path.split("/")
                 dest, orig = parts[-2:] if "passports" in path else (parts[2] if "cps" in path else None, None)
-                dest = None if name == "listByPrefix" else dest
+                dest = None if name in ("listByPrefix", "reports") else dest
                 body = json.dumps({"passports": ["x"]}) if method in ("POST", "PUT") else None
                 self.ask(name, 401, body, {"Authorization": "Bearer rubbish"})
-                wrong = "delete" if name != "remove" else "publish"
+                wrong = "delete" if name not in ("remove", "empty") else "publish"
                 self.ask(name, 403, body, self.provider.fields(wrong, dest, orig, ["x"] if body else None))
 
     def test_3_cps(self):
@@ -154,11 +156,23 @@ class OpenApi(Case):
         self.ask("fetch", 400, target=f"/cps/x/ppts/{NO_ID}")
         self.ask("report", 204, b"", target=f"{box}/{envelope_id(one)}/report", fields=self.provider.fields("report", DEST))
         self.ask("report", 404, b"", fields=self.provider.fields("report", DEST))
+        answer = self.ask("reports", 200, fields=self.provider.fields("retrieve"))
+        self.assertEqual([report["id"] for report in answer.json()["reports"]], [envelope_id(one)])
+        self.ask("reports", 200, query=f"?after={answer.json()['cursor']}", fields=self.provider.fields("retrieve"))
+        self.ask("reports", 400, query="?after=x", fields=self.provider.fields("retrieve"))
+        self.ask("reports", 401)
+        self.ask("report", 400, b"", query="?reason=A%20b", fields=self.provider.fields("report", DEST))
         self.ask("report", 400, b"", target=f"/cps/x/ppts/{NO_ID}/report", fields=self.provider.fields("report", DEST))
         self.ask("remove", 401)
         self.ask("remove", 400, target=f"/cps/x/ppts/{NO_ID}", fields=self.provider.fields("delete", DEST))
         self.ask("remove", 404, fields=self.provider.fields("delete", DEST))
         self.ask("remove", 204, target=f"{box}/{envelope_id(one)}", fields=self.provider.fields("delete", DEST))
+        self.ask("remove", 410, target=f"{box}/{envelope_id(one)}", fields=self.provider.fields("delete", DEST))
+
+        self.ask("empty", 401)
+        self.ask("empty", 403, fields=self.provider.fields("delete", DEST))
+        self.ask("empty", 400, target="/cps/x/ppts", fields=self.provider.fields("delete", DEST))
+        self.ask("empty", 204, target="/cps/19995550199/ppts", fields=self.provider.fields("delete", "19995550199"))
 
     def test_3_passports(self):
         for name, target in (("atisPublish", TARGETS["atisPublish"][1]), ("atisPublishTo", TARGETS["atisPublishTo"][1])):
@@ -209,6 +223,8 @@ class OpenApi(Case):
         put(409, old)
         answer = self.ask("keysGet", 200)
         self.ask("keysGet", 200, method="HEAD")
+        every = self.ask("keysGet", 200, fields={"Accept": "application/json"})
+        self.assertEqual(every.json(), {"records": [new]})
         self.ask("keysGet", 304, fields={"If-None-Match": answer.get("ETag")})
         self.ask("keysGet", 400, target="/keys/im%3Aalice%40example.com")
 
@@ -242,30 +258,35 @@ class OpenApi(Case):
 
     def test_3_limits(self):
         server = self.cpsd(trust__roots=self.provider.root, limits__read_by_address=1, limits__publish_by_destination=1,
+                           limits__publish_by_address=1,
                            limits__burst_s=1, auth__audience="localhost", feeds__enabled="yes", policy__feed="open",
                            numbers__table=f"{self.dir}/numbers.csv")  # fmt: skip
-        for name in ("publish", "list", "fetch", "feed", "listByPrefix", "atisRetrieve", "atisRetrieveFor", "keysGet"):
+        bodies = {"publish": envelope(), "report": "", "keysPut": "x"}
+        credential = {"Authorization": "Bearer x"}  # a good one is not counted
+        for name in ("publish", "list", "fetch", "feed", "listByPrefix", "atisRetrieve", "atisRetrieveFor", "keysGet",
+                     "reports", "remove", "empty", "report", "keysPut"):
             method, path = TARGETS[name]
             method = "HEAD" if name == "feed" else method  # which would not end
             with self.subTest(name):
                 for _ in range(20):  # a slow machine gives the bucket time to fill
-                    fields = self.provider.fields("retrieve", DEST, ORIG) if "atis" in name else {}
-                    answer = server.request(method, path, envelope() if name == "publish" else None, fields)
+                    open_to_all = name in ("publish", "list", "fetch", "feed", "listByPrefix", "keysGet")
+                    answer = server.request(method, path, bodies.get(name), {} if open_to_all else credential)
                     if self.description.check(method, path, answer).status == 429:
                         break
                 self.assertEqual(answer.status, 429, answer)
                 self.assertEqual(answer.get("RateLimit-Remaining"), "0")
 
     def test_4_without_the_store(self):
-        self.redis.signal(signal.SIGSTOP)
-        self.addCleanup(self.redis.signal, signal.SIGCONT)
+        self.server = self.cpsd(**{**self.keys, "store__url": "redis+unix:///nowhere/redis.sock"})
         some = [envelope()]
         self.ask("publish", 503, some[0], self.provider.fields("publish", DEST, None, some))
         self.ask("list", 503)
         self.ask("listByPrefix", 503, fields=self.provider.fields("retrieve", f"spc:{SPC}"))
         self.ask("fetch", 503)
         self.ask("remove", 503, fields=self.provider.fields("delete", DEST))
+        self.ask("empty", 503, target="/cps/19995550199/ppts", fields=self.provider.fields("delete", "19995550199"))
         self.ask("report", 503, b"", fields=self.provider.fields("report", DEST))
+        self.ask("reports", 503, fields=self.provider.fields("retrieve"))
         for name in ("atisPublish", "atisPublishTo"):
             self.publish_atis(name, 503, some)
             self.publish_atis(name, 503, some, fields={"Idempotency-Key": "two"})
@@ -310,6 +331,61 @@ class OpenApi(Case):
         for name, schema in document["components"]["schemas"].items():
             with self.subTest(name):
                 jsonschema.Draft202012Validator.check_schema(schema)
+
+    def test_n17_license(self):
+        with open(f"{HOME}/LICENSE") as file:
+            self.assertEqual(file.readline(), "MIT License\n")
+        self.assertEqual(self.description.document["info"]["license"], {"name": "MIT", "identifier": "MIT"})
+
+    def test_n17_security_follows_the_policy(self):
+        """Each operation names its key in [policy], and demands what that is by default."""
+        with open(f"{HOME}/cps/policy.h") as file:
+            policies = {action: (key, default) for action, key, default in
+                        re.findall(r'X\(([A-Z_]+), "(\w+)", "(\w+)"', file.read())}  # fmt: skip
+        with open(f"{HOME}/cps/routes.c") as file:
+            routes = re.findall(r'\{CPSD_([A-Z]+),\s*"(/[^"]*)",\s*CPSD_ACT_([A-Z_]+)', file.read())
+        operations, document = self.description.operations(), self.description.document
+        credentials = [{"bearer": []}, {"certificate": []}]
+        self.assertEqual(document["security"], credentials)
+        self.assertEqual(len(routes), len(operations))
+        for method, path, action in routes:
+            operation = operations[method.lower(), path]
+            key, default = policies.get(action, (None, None))
+            with self.subTest(f"{method} {path}"):
+                self.assertEqual(operation.get("x-policy"), key)
+                expected = [{}] if key is None else [{}, *credentials] if default == "open" else credentials
+                self.assertEqual(operation.get("security", document["security"]), expected)
+
+    def examples(self, content, what):
+        """The examples of a media type's object, checked against its schema; there is at least one of each."""
+        for kind, media in content.items():
+            values = [self.description.resolve(one)["value"] for one in media.get("examples", {}).values()]
+            values += [media["example"]] if "example" in media else []
+            self.assertTrue(values, f"{what}: {kind} has no example")
+            for value in values:
+                self.description.validate(value, media["schema"], f"example of {what}")
+                yield value
+
+    def test_n17_examples(self):
+        """Each operation has an example of what it takes and answers, which is as its schema says."""
+        resolve = self.description.resolve
+        for (method, path), operation in self.description.operations().items():
+            what = f"{method} {path}"
+            with self.subTest(what):
+                for parameter in map(resolve, self.description.document["paths"][path].get("parameters", [])):
+                    self.description.validate(parameter["example"], parameter["schema"], f"{parameter['name']} of {what}")
+                list(self.examples(resolve(operation.get("requestBody", {})).get("content", {}), what))
+                for status, response in operation["responses"].items():
+                    if status < "300":
+                        list(self.examples(resolve(response).get("content", {}), f"{what} {status}"))
+
+    def test_n17_the_example_is_stored(self):
+        operation = self.description.operations()["post", "/cps/{dest}/ppts"]
+        (body,) = self.examples(operation["requestBody"]["content"], "publish")
+        dest = self.description.document["components"]["parameters"]["dest"]["example"]
+        answer = self.ask("publish", 201, body, self.provider.fields("publish", dest, None, [body]),
+                          target=f"/cps/{dest}/ppts")  # fmt: skip
+        self.assertTrue(answer.get("Location").endswith(envelope_id(body)))
 
     def test_0_the_judge_sees(self):
         """An answer that is not as described is not let through."""

@@ -8,6 +8,7 @@ import time
 
 from envelope import envelope, envelope_id
 from harness import CPSCTL, Case, free_port, run
+from wire import until
 
 DEST = "12025550177"
 
@@ -64,8 +65,8 @@ class Operator(Case):
             worker = threading.Thread(target=publish)
             worker.start()
             try:
-                seen = self.stat(admin)
-                table = self.ctl("stat", "--admin", admin, "--every", "1").stdout.decode()
+                seen = until(lambda: self.both(self.stat(admin)), 60, "publishes of both kinds in a second")
+                row = until(lambda: self.row(self.ctl("stat", "--admin", admin, "--every", "1")), 60, "a row")
             finally:
                 stop.set()
                 worker.join()
@@ -77,12 +78,22 @@ class Operator(Case):
         self.assertGreater(route["p99_ms"], 0)
         self.assertGreaterEqual(route["p99_ms"], route["p50_ms"])
         self.assertGreaterEqual(seen["connections"], 1)
-        self.assertAlmostEqual(seen["seconds"], 1, delta=2)
+        self.assertGreaterEqual(seen["seconds"], 0.99)
         self.assertEqual(seen["admin"], admin)
-        row = next(line.split() for line in table.splitlines() if line.startswith("publish"))
         self.assertEqual(len(row), 7)
-        self.assertGreater(float(row[1]), 0)
         server.stop()
+
+    @staticmethod
+    def both(seen):
+        """A table in which publishes were stored and refused; a busy machine may do neither for a second."""
+        route = seen["routes"].get("publish", {"2xx": 0})
+        return seen if route["2xx"] and route["4xx"] else None
+
+    @staticmethod
+    def row(done):
+        """The words of the line of publishes, if there were any."""
+        rows = [line.split() for line in done.stdout.decode().splitlines() if line.startswith("publish")]
+        return rows[0] if rows and float(rows[0][1]) > 0 else None
 
     def test_rates_and_percentiles(self):
         """100 requests in a second: half of them within 1 ms, 45 within 2 ms, 5 beyond 4 ms."""
@@ -115,7 +126,7 @@ class Operator(Case):
         for body in hostile:
             with self.subTest(body[:40]):
                 done = self.ctl("stat", "--admin", self.canned((200, body)), "--every", "1", status=4)
-                self.assertIn(b"is not a cpsd's", done.stderr)
+                self.assertIn(b"is that of neither cpsd nor cps-smpp", done.stderr)
         good = metrics(1, [("+Inf", 1)])
         seen = self.stat(self.canned((200, good), (200, good + b'cpsd_requests_total{route="' + b"x" * 5000 + b'"} 1\n')))
         self.assertEqual(list(seen["routes"]), ["publish"])
@@ -125,6 +136,7 @@ class Operator(Case):
         for command in (["stat"], ["box", DEST]):
             done = self.ctl(*command, "--admin", f"127.0.0.1:{port}", status=3)
             self.assertIn(f"127.0.0.1:{port}".encode(), done.stderr)
+            self.assertIn(b"[admin] listen", done.stderr)
             self.assertEqual(done.stderr.count(b"\n"), 1)
         self.ctl("stat", "--admin", "unix:/nowhere/at/all", status=3)
         done = self.ctl("stat", "--admin", self.canned((503, b'{"title":"a","detail":"come later"}')), status=4)
@@ -154,6 +166,6 @@ class Operator(Case):
         # for the operator alone
         self.assertEqual(server.request("GET", f"/boxes/{DEST}").status, 404)
         server.stop()
-        other = self.cpsd(name="unix", server__admin=f"unix:{socket}", server__listen="127.0.0.1:0")
+        other = self.cpsd(name="unix", admin__listen=f"unix:{socket}", server__listen="127.0.0.1:0")
         self.assertEqual(self.ctl("box", DEST, "--admin", f"unix:{socket}").stdout, b"0 envelopes, 0 octets\n")
         other.stop()

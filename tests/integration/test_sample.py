@@ -9,7 +9,7 @@ import unittest
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.join(TOP, os.environ.get("BUILD_DIR", "build/dev"))
 PROGRAMS = {
-    "cpsd": (os.path.join(BUILD, "cps", "cpsd"), {"listen": "", "listen_plain": "127.0.0.1:0"}, "", 30),
+    "cpsd": (os.path.join(BUILD, "cps", "cpsd"), {"listen": "", "listen_plain": "127.0.0.1:0", "publish": "open"}, "", 30),
     "cps-smpp": (os.path.join(BUILD, "client", "cps-smpp"), {}, "cps-smpp: the configuration is good\n", 70),
 }
 

@@ -49,6 +49,20 @@ class Found(SmppCase):
         self.assertEqual(self.theirs.metrics()["cpsd_stored_total"] - before, 3)
         self.assertLessEqual(self.theirs.metrics()['cpsd_requests_total{route="keys_get",status="200"}'], 2)
 
+    def test_f15_every_record_gets_an_envelope(self):
+        """The number has a record of its own beside its provider's: there is one envelope for each."""
+        number = "12155551987"
+        run(CPSCTL, "pki", "--out", self.pki, "--name", "own", "--tn", number)
+        run(CPSCTL, "keygen", "--out", self.path("own.jwk"), "--public", self.path("own.pub"))
+        run(CPSCTL, "keys", "make", "--tn", number, "--to", self.path("own.pub"), "--key", f"{self.pki}/own.key",
+            "--cert", f"{self.pki}/own.pem", "--out", self.path("own-record"))  # fmt: skip
+        run(CPSCTL, "keys", "put", "--cps", self.theirs.url, "--ca", self.theirs.ca, self.path("own-record"))
+        before = self.theirs.metrics()["cpsd_stored_total"]
+        self.chain(signer=self.finds(), verifier={"numbers__table": self.table, "cps__ca": self.path("cas.pem")})
+        self.assertEqual(self.esme().submit(ALICE, number, TEXT), 0)
+        self.assertEqual(self.smsc.wait(1)[0].verdict, "passed")
+        self.assertEqual(self.theirs.metrics()["cpsd_stored_total"] - before, 2)
+
     def test_no_record(self):
         """A destination that has none gets its message, unsigned, whatever happens to those that fail."""
         a = self.signer(self.smsc.port, **self.finds(sign__on_failure="reject"))

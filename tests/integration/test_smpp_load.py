@@ -4,7 +4,7 @@ import unittest
 
 import smpp_pdu
 from harness import SLOW
-from smpp_case import ALICE, SmppCase
+from smpp_case import ALICE, SmppCase, fresh
 from wire import until
 
 
@@ -31,6 +31,25 @@ class Load(SmppCase):
         until(lambda: self.b.metrics()["operations"] == 0, 20 * SLOW, "nothing is under way")
         metrics = self.b.metrics()
         self.assertEqual((metrics["undecided"], metrics["operations_queued"]), (0, 0))
+
+    def test_s04_a_sidecar_with_a_certificate_is_not_limited_by_its_address(self):
+        """With the default limits, and where its address alone could publish 50 at once."""
+        for count, limits in ((1000, {}), (300, {"limits__publish_by_address": 10})):
+            with self.subTest(limits):
+                cps = self.cpsd(trust__roots=f"{self.pki}/root.pem", server__client_certificates="optional",
+                                policy__publish="token", **limits)  # fmt: skip
+                a = self.signer(self.smsc.port, cps__url=cps.url, cps__ca=cps.ca,
+                                cps__certificate=f"{self.pki}/carrier.pem", cps__private_key=f"{self.pki}/carrier.key",
+                                sign__timeout_ms=60000, cps__request_timeout_ms=60000)  # fmt: skip
+                esme = self.esme(a.port)
+                sent = [esme.put(smpp_pdu.SUBMIT, smpp_pdu.message(ALICE, fresh(), b"number %d" % i))
+                        for i in range(count)]  # fmt: skip
+                self.assertEqual({esme.answer(sequence, 60).status for sequence in sent}, {0})
+                signed = {name: n for name, n in a.metrics().items() if "signed_total" in name and n}
+                self.assertEqual(signed, {'signed_total{outcome="published"}': count})
+                refused = [name for name in cps.metrics() if 'status="429"' in name]
+                self.assertEqual(refused, [])
+                self.assertEqual(cps.metrics()["cpsd_stored_total"], count)
 
     def test_reloads(self):
         """Reloads of all kinds while messages are under way: none is lost."""

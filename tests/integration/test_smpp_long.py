@@ -7,6 +7,7 @@ import smpp_pdu
 from harness import SLOW
 from smpp_case import ALICE, SmppCase, fresh
 from smpp_pdu import sar, split, tlv
+from wire import until
 
 LONG = b"0123456789" * 40
 EMOJI = ("x" * 66 + "\U0001F600" + "Привет " * 10).encode("utf-16-be")
@@ -14,7 +15,7 @@ EMOJI = ("x" * 66 + "\U0001F600" + "Привет " * 10).encode("utf-16-be")
 
 class Long(SmppCase):
     def begin(self, signer=None, verifier=None):
-        self.chain(signer, {"join__timeout_ms": 1500, **(verifier or {})})
+        self.chain(signer, verifier)
         return self.esme()
 
     def check(self, parts, verdict="passed", order=None, **more):
@@ -78,11 +79,11 @@ class Long(SmppCase):
 
     def test_strict(self):
         """Nothing goes on before the PASSporT of all is published."""
-        self.a = self.signer(self.smsc.port, join__strict="yes")
+        self.a = self.signer(self.smsc.port, join__strict="yes", join__hold="always")
         esme = self.esme()
         parts = split(LONG, 150)
         sent = [esme.put(smpp_pdu.SUBMIT, smpp_pdu.message(ALICE, self.bob, p, esm=0x40)) for p in (parts[2], parts[0])]
-        time.sleep(0.3)
+        until(lambda: self.a.metrics()["join_segments"] == 2, 20, "both are held")
         self.assertEqual((self.smsc.got, esme.answers.keys() & set(sent)), ([], set()))
         sent.append(esme.put(smpp_pdu.SUBMIT, smpp_pdu.message(ALICE, self.bob, parts[1], esm=0x40)))
         self.assertEqual({esme.answer(s).status for s in sent}, {0})
@@ -90,18 +91,53 @@ class Long(SmppCase):
         self.assertEqual(self.a.metrics()['signed_total{outcome="published"}'], 1)
 
     def test_strict_incomplete(self):
-        self.a = self.signer(self.smsc.port, join__strict="yes", join__timeout_ms=500)
+        self.a = self.signer(self.smsc.port, join__strict="yes", join__hold="always", join__timeout_ms=500)
         self.assertEqual(self.esme().submit_parts(ALICE, self.bob, split(LONG, 150)[:2]), [0, 0])
         self.assertEqual(self.a.metrics()['unsigned_total{reason="incomplete"}'], 2)
 
     def test_incomplete(self):
-        esme = self.begin()
+        esme = self.begin(verifier={"join__timeout_ms": 3000})
         parts = split(LONG, 150)
-        start = time.monotonic()
         self.assertEqual(esme.submit_parts(ALICE, self.bob, parts[:2]), [0, 0])
-        self.assertGreater(time.monotonic() - start, 1.2)
         self.assertEqual([m.verdict for m in self.smsc.wait(2)], ["timeout", "timeout"])
         self.assertEqual([(l["verdict"], l["segments"]) for l in self.b.judged(1)], [("timeout", 2)])
+
+    def check_window(self, window, count):
+        """Each part after the answer to the one `window` before it; judged once, with the whole text."""
+        self.chain(verifier={"join__hold": "window"})
+        esme = self.esme()
+        parts = split(LONG[:count * 36], 36)
+        self.assertEqual(len(parts), count)
+        sent = []
+        for part in parts:
+            if len(sent) >= window:
+                self.assertEqual(esme.answer(sent[-window]).status, 0)
+            sent.append(esme.put(smpp_pdu.SUBMIT, smpp_pdu.message(ALICE, self.bob, part, esm=0x40)))
+        self.assertEqual({esme.answer(s).status for s in sent}, {0})
+        got = self.smsc.wait(count)
+        self.assertEqual([m.octets for m in got], parts)
+        self.assertEqual(got[-1].verdict, "passed")
+        self.assertLessEqual({m.verdict for m in got}, {"passed", None})
+        self.assertEqual([(l["verdict"], l["segments"]) for l in self.b.judged(1)], [("passed", count)])
+        self.assertGreaterEqual(self.b.metrics()["released_segments_total"], count - window)
+
+    def test_f22_window_of_one(self):
+        """A sender that waits for each answer before it sends the next part."""
+        self.check_window(1, 3)
+
+    def test_f22_more_parts_than_the_window(self):
+        self.check_window(10, 11)
+
+    def test_f23_incomplete_message_delays_no_other(self):
+        """Part 1 of 2, then a signed code to the same number: delivered while the part is still held."""
+        self.chain(verifier={"join__hold": "always", "join__timeout_ms": 3600000})
+        esme = self.esme()
+        esme.put(smpp_pdu.SUBMIT, smpp_pdu.message(ALICE, self.bob, split(LONG[:200], 100)[0], esm=0x40))
+        for text in (b"Your code is 123456", b"Your code is 654321"):
+            self.assertEqual(esme.submit(ALICE, self.bob, text), 0)
+        self.assertEqual([(m.octets, m.verdict) for m in self.smsc.wait(2)],
+                         [(b"Your code is 123456", "passed"), (b"Your code is 654321", "passed")])  # fmt: skip
+        self.assertEqual(self.b.metrics()["join_segments"], 1)
 
     def test_altered_segment(self):
         """One segment is another than what was signed: none passes."""
@@ -109,7 +145,7 @@ class Long(SmppCase):
         parts = split(LONG, 150)
         self.esme(a.port).submit_parts(ALICE, self.bob, parts)
         self.smsc.wait(3)
-        self.b = self.verifier(self.smsc.port)
+        self.b = self.verifier(self.smsc.port, join__hold="always")
         altered = [parts[0], parts[1][:-1] + b"X", parts[2]]
         self.assertEqual(self.esme(self.b.port).submit_parts(ALICE, self.bob, altered), [0, 0, 0])
         self.assertEqual([m.verdict for m in self.smsc.wait(6)[3:]], ["msgi-mismatch"] * 3)
@@ -126,15 +162,19 @@ class Long(SmppCase):
         metrics = self.b.metrics()
         self.assertEqual((metrics['joined_total{outcome="overflow"}'], metrics["join_messages"]), (4, 2))
 
-    def test_same_reference_again(self):
-        """Another message takes over a reference: the old one is given up, not mixed with it."""
-        esme = self.begin(verifier={"join__timeout_ms": 60000})
+    def test_two_messages_under_one_reference(self):
+        """While two are open nobody knows whose a segment is: neither is signed, none is joined from both, all arrive."""
+        esme = self.begin(verifier={"join__timeout_ms": 60000}, signer={"join__timeout_ms": 60000})
         first, second = split(LONG, 150), split(LONG[::-1], 150)
-        sent = [esme.put(smpp_pdu.SUBMIT, smpp_pdu.message(ALICE, self.bob, p, esm=0x40)) for p in [first[0], *second]]
+        parts = [first[0], second[0], first[1], second[1], second[2], first[2]]
+        sent = [esme.put(smpp_pdu.SUBMIT, smpp_pdu.message(ALICE, self.bob, p, esm=0x40)) for p in parts]
         self.assertEqual({esme.answer(s).status for s in sent}, {0})
-        got = {m.octets: m.verdict for m in self.smsc.wait(4)}
-        self.assertEqual(got[first[0]], "timeout")
-        self.assertEqual({got[p] for p in second}, {"passed"})
+        got = self.smsc.wait(6)
+        self.assertEqual({m.octets: m.verdict for m in got}, dict.fromkeys(parts, "timeout"))
+        self.assertEqual(self.a.metrics()['unsigned_total{reason="contested"}'], 6, "also the first one, which was forwarded before")
+        self.assertEqual(self.a.metrics()['joined_total{outcome="contested"}'], 2)
+        self.assertEqual(sum(v for k, v in self.a.metrics().items() if k.startswith("signed_total")), 0)
+        self.assertIn("another message with the same addresses", self.b.judged(1)[0]["reason"])
 
     def test_duplicate_segment(self):
         esme = self.begin()
@@ -168,9 +208,9 @@ class Long(SmppCase):
         self.esme(a.port).submit_parts(ALICE, self.bob, parts)
         self.smsc.wait(3)
         direct.put(smpp_pdu.SUBMIT, smpp_pdu.message(ALICE, self.bob, parts[0], esm=0x40))
-        time.sleep(0.3 * SLOW)
+        until(lambda: self.b.metrics()["join_segments"] == 1, 20, "it is held")
         direct.close()
-        time.sleep(0.3 * SLOW)
+        until(lambda: self.b.metrics()["held_messages"] == 0, 20, "its connection has ended")
         self.assertEqual(self.esme(self.b.port).submit_parts(ALICE, self.bob, parts), [0, 0, 0])
         got = self.smsc.wait(6)[3:]
         self.assertEqual([m.octets for m in got], parts)

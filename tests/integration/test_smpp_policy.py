@@ -2,11 +2,13 @@
 # presets: dev asan
 import os
 import re
+import shutil
 import subprocess
 import unittest
 
 import smpp_pdu
-from harness import SLOW
+from certhost import CertHost
+from harness import CPSCTL, SLOW, make_certificate, run
 from smpp_case import ALICE, MALLORY, SmppCase, fresh
 from smpp_peer import SIDECAR
 from smpp_pdu import VERDICT, split, tlv
@@ -49,6 +51,21 @@ class Policy(SmppCase):
         metrics = a.metrics()
         self.assertEqual(metrics['unsigned_total{reason="outside"}'], 1, "Bank")
         self.assertEqual(metrics['unsigned_total{reason="uncovered"}'], 1, "Parcel Co")
+
+    def test_names_with_a_certificate(self):
+        """A certificate for a name: its messages are signed and pass, whatever type of number the name is marked with."""
+        run(CPSCTL, "pki", "--out", self.pki, "--name", "parcel", "--uri", "sip:parcel%20co@sms.example.com")
+        tenants = self.directory("names with certificates")
+        self.tenant("parcel", "", directory=tenants, names="Parcel Co")
+        domain = {"sender__alphanumeric": "domain", "sender__alphanumeric_domain": "sms.example.com"}
+        b = self.verifier(self.smsc.port, **domain)
+        a = self.signer(b.port, tenants__dir=tenants, **domain)
+        esme = self.esme(a.port, "parcel")
+        for ton in (5, 0, 1, 3):
+            body = smpp_pdu.message("Parcel Co", self.bob, b"type of number %d" % ton)
+            body = body[:1] + bytes([ton]) + body[2:]
+            self.assertEqual(esme.ask(smpp_pdu.SUBMIT, body).status, 0)
+        self.assertEqual([m.verdict for m in self.smsc.wait(4)], ["passed"] * 4)
 
     def test_verdict_lists(self):
         b = self.verifier(self.smsc.port, verify__deliver="passed", verify__reject="no-passport, malformed",
@@ -181,7 +198,7 @@ class Reload(SmppCase):
 
     def test_actions(self):
         """verify, then pass, then verify; while segments wait."""
-        b = self.verifier(self.smsc.port, join__timeout_ms=60000)
+        b = self.verifier(self.smsc.port, join__hold="always", join__timeout_ms=60000)
         esme = self.esme(b.port)
         parts = split(b"0123456789" * 20, 150)
         first = esme.put(smpp_pdu.SUBMIT, smpp_pdu.message(ALICE, self.bob, parts[0], esm=0x40))
@@ -205,12 +222,182 @@ class Check(SmppCase):
         done = subprocess.run([SIDECAR, "-t", *options], capture_output=True, timeout=60)
         return done.returncode, (done.stdout + done.stderr).decode()
 
+    def test_warning(self):
+        """Where long messages are tagged in spite of `reject`, -t says so."""
+        keys = {"submit__action": "verify", "trust__roots": os.path.join(self.pki, "root.pem"),
+                "keys__dir": self.path("private"), "verify__reject": "bad-signature"}  # fmt: skip
+        for hold, warned in (("window", True), ("never", True), ("always", False)):
+            status, said = self.check(**keys, join__hold=hold)
+            self.assertEqual((status, "warning: [verify] reject does not reject every long message" in said),
+                             (0, warned), said)  # fmt: skip
+        b = self.verifier(self.smsc.port, verify__reject="bad-signature", join__hold="window")
+        self.assertLogged("[verify] reject does not reject every long message", b)
+
     def test_good(self):
         spool = os.path.join(self.dir, "spool")
         status, said = self.check(submit__action="sign", tenants__dir=self.tenants, spool__file=spool,
                                   keys__recipients_dir=self.path("public"))  # fmt: skip
         self.assertEqual(status, 0, said)
         self.assertFalse(os.path.exists(spool))
+
+    def test_n02_what_the_service_cannot_use(self):
+        """Spool, record of judged messages, a tenant's numbers and a key's mode: four faults, each with what to do."""
+        tenants = self.directory("n02")
+        key = os.path.join(self.dir, "open.key")
+        shutil.copy(f"{self.pki}/alice.key", key)
+        os.chmod(key, 0o666)
+        self.tenant("alice", f"{ALICE}, 12155551300-12155551400", directory=tenants, key=key)
+        keys = {"submit__action": "sign", "tenants__dir": tenants, "keys__recipients_dir": self.path("public"),
+                "spool__file": f"{self.dir}/none/spool", "log__judged": self.dir}  # fmt: skip
+        status, said = self.check(**keys)
+        self.assertEqual((status, said.count("\n")), (2, 4), said)
+        for words in (f"[spool] file: account .* cannot use the directory {self.dir}/none: .*; create it",
+                      f"[log] judged: account .* cannot write {self.dir}: Is a directory; name a file",
+                      "tenant alice: its certificate .* does not cover 12155551300-12155551400; .* correct numbers",
+                      f"every account can change the secret file {key} \\(mode 0666\\): chmod o= it"):  # fmt: skip
+            self.assertRegex(said, words.replace("[", "\\[", 1) if words[0] == "[" else words)
+        os.chmod(key, 0o644)
+        self.assertIn("every account can read the secret file", self.check(**keys)[1])
+        self.assertNotIn("secret file", self.check(**keys, keys__allow_readable="yes")[1])
+        os.chmod(key, 0o640)
+        self.assertNotIn("secret file", self.check(**keys)[1])
+
+    def test_n02_certificates_that_are_read_later(self):
+        """[trust] x5u_dir is looked for by the check, though it is read only for a message."""
+        keys = {"submit__action": "verify", "keys__dir": self.path("private"), "trust__roots": f"{self.pki}/root.pem"}
+        self.assertEqual(self.check(**keys, trust__x5u_dir=f"{self.pki}/certs")[0], 0)
+        status, said = self.check(**keys, trust__x5u_dir=f"{self.dir}/none")
+        self.assertEqual(status, 2, said)
+        self.assertRegex(said, rf"\[trust\] x5u_dir: account \S+ cannot read {self.dir}/none: No such file .*; correct the path")
+
+    def test_names_the_key_of_a_file(self):
+        keys = {"submit__action": "sign", "deliver__action": "verify", "trust__roots": f"{self.pki}/root.pem",
+                "tenants__dir": self.tenants, "keys__recipients_dir": self.path("public"),
+                "keys__dir": self.path("private")}  # fmt: skip
+        for key in ("numbers.table", "trust.roots", "tenants.dir", "keys.dir", "keys.recipients_dir", "cps.ca",
+                    "trust.crl_files"):  # fmt: skip
+            with self.subTest(key):
+                status, said = self.check(**{**keys, key.replace(".", "__"): "/none"})
+                self.assertEqual(status, 2, said)
+                self.assertIn("[%s] %s: /none: No such file or directory" % tuple(key.split(".")), said)
+
+    def test_n02_every_tenant_file(self):
+        """The faults of all tenants' files are reported, each once."""
+        tenants = self.directory("n02-tenants")
+        self.tenant("alice", ALICE, directory=tenants)
+        for name, lines in (("bob", "key = /none.key\n"), ("carol", "colour = blue\n")):
+            with open(f"{tenants}/{name}.conf", "w") as out:
+                out.write(lines)
+        status, said = self.check(submit__action="sign", tenants__dir=tenants, keys__recipients_dir=self.path("public"))
+        self.assertEqual(status, 2, said)
+        for name in ("bob", "carol"):
+            self.assertEqual(said.count(f"{tenants}/{name}.conf"), 1, said)
+        self.assertNotIn("alice.conf", said)
+        with open(f"{tenants}/bob.conf", "w") as out:  # a key that cannot be read hides no fault of other files
+            out.write(f"[tenant]\nnumbers = {ALICE}\nkey = /none.key\ncertificate = {self.pki}/alice.pem\n"
+                      "x5u = https://certs.example.com/alice.pem\n")  # fmt: skip
+        status, said = self.check(submit__action="sign", deliver__action="verify", tenants__dir=tenants,
+                                  trust__roots=f"{self.pki}/root.pem", keys__recipients_dir="/none-public",
+                                  keys__dir="/none-private")  # fmt: skip
+        self.assertEqual(status, 2, said)
+        for word in ("/none.key", "/none-public", "/none-private", "carol.conf"):
+            self.assertEqual(said.count(word), 1, said)
+
+    def test_n02_numbers_of_a_provider(self):
+        """A certificate that names a provider covers what the number table gives that provider, or all with allow_spc."""
+        tenants, table = self.directory("n02-provider"), f"{self.dir}/n02.csv"
+        self.tenant("alice", f"{ALICE}, 1215555*, 12155550000-12155559999", "carrier", tenants)
+        keys = {"submit__action": "sign", "tenants__dir": tenants, "keys__recipients_dir": self.path("public")}
+        for lines, more, missing in [("1215555,1234", {}, 0), ("1215,1234", {}, 0), ("1215555,5678", {}, 2),
+                                     ("1215555,1234\n12155551,5678", {}, 2), ("1215555,1234\n12155552,5678", {}, 2),
+                                     ("", {"numbers__table": ""}, 2),
+                                     ("", {"numbers__table": "", "trust__allow_spc": "yes"}, 0)]:  # fmt: skip
+            with self.subTest(lines, more=more), open(table, "w") as out:
+                out.write(lines + "\n")
+                out.flush()
+                status, said = self.check(**{**keys, "numbers__table": table, **more})
+                self.assertEqual((status, said.count("does not cover")), (2 if missing else 0, missing), said)
+
+    def test_n02_as_the_account(self):
+        """--user checks what that account may do, whoever asks."""
+        place = self.directory("n02-root")
+        os.chmod(place, 0o700)
+        os.chmod(self.dir, 0o755)
+        words = [SIDECAR, "-t", "-o", f"log.file={place}/log"]
+        self.assertEqual(subprocess.run(words, capture_output=True, timeout=60).returncode, 0)
+        done = subprocess.run([*words, "--user", "nobody"], capture_output=True, timeout=60)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("[log] file: account nobody cannot", done.stderr.decode())
+        done = subprocess.run([*words, "--user", "no-such-account"], capture_output=True, timeout=60)
+        self.assertIn(b'there is no account "no-such-account"', done.stderr)
+
+    def test_n02_online(self):
+        """--online compares each x5u with the file, and tries the credential at the CPS."""
+        certificate, key = make_certificate(self.dir, "certhost")
+        host = CertHost(certificate, key)
+        self.addCleanup(host.close)
+        tenants = self.directory("n02-online")
+        with open(f"{self.pki}/alice.pem", "rb") as chain:
+            host.serve("/alice.pem", chain.read())
+        keys = {"submit__action": "sign", "tenants__dir": tenants, "keys__recipients_dir": self.path("public"),
+                "trust__x5u_ca_file": certificate, "trust__x5u_ports": str(host.port), "trust__x5u_allow_private": "yes"}  # fmt: skip
+        words = lambda **more: [w for key, value in {**self.with_cps(), **keys, **more}.items()  # noqa: E731
+                                for w in ("-o", f"{key.replace('__', '.')}={value}")]  # fmt: skip
+
+        def online(**more):
+            done = subprocess.run([SIDECAR, "-t", "--online", *words(**more)], capture_output=True, timeout=120)
+            return done.returncode, (done.stdout + done.stderr).decode()
+
+        self.tenant("alice", ALICE, directory=tenants, x5u=f"{host.url}/alice.pem")
+        before = self.cps.metrics()["cpsd_stored_total"]
+        self.assertEqual(online(), (0, "cps-smpp: the configuration is good\n"))
+        self.assertEqual(self.cps.metrics()["cpsd_stored_total"], before + 1)
+        with open(f"{self.pki}/mallory.pem", "rb") as chain:
+            host.serve("/alice.pem", chain.read())
+        self.assertIn("/alice.pem has another certificate than the file", online()[1])
+        self.tenant("alice", ALICE, directory=tenants, x5u=f"{host.url}/none.pem")
+        status, said = online(cps__url="https://localhost:1")
+        self.assertEqual((status, said.count("\n")), (2, 2), said)
+        self.assertRegex(said, r"tenant alice: x5u: \S+/none.pem: ")
+        self.assertRegex(said, r"\[cps\] url: publishing for tenant alice failed: ")
+        self.cps.reload(policy__publish="nobody")
+        self.addCleanup(self.cps.reload, policy__publish="open")
+        self.assertRegex(online()[1], r"\[cps\] url: publishing for tenant alice failed: .*40[13]")
+
+    def test_n02_online_where_nothing_is_signed(self):
+        """--online tries the credential of a verifying sidecar, and compares its auth_x5u, whatever box is the holder's."""
+        certificate, key = make_certificate(self.dir, "authhost")
+        host = CertHost(certificate, key)
+        self.addCleanup(host.close)
+        with open(f"{self.pki}/carrier.pem", "rb") as chain:
+            host.serve("/carrier.pem", chain.read())
+        fetched = {"x5u_ca_file": certificate, "x5u_ports": host.port, "x5u_allow_private": "yes"}
+        cps = self.cpsd(trust__roots=f"{self.pki}/root.pem", auth__audience="localhost",
+                        **{f"auth__{name}": value for name, value in fetched.items()})  # fmt: skip
+        keys = {"cps__url": cps.url, "cps__ca": cps.ca, "cps__auth_certificate": f"{self.pki}/carrier.pem",
+                "cps__auth_private_key": f"{self.pki}/carrier.key", "cps__auth_audience": "localhost",
+                "submit__action": "verify", "keys__dir": self.path("private"), "trust__roots": f"{self.pki}/root.pem",
+                **{f"trust__{name}": value for name, value in fetched.items()}}  # fmt: skip
+
+        def online(**more):
+            words = [w for key, value in {**keys, **more}.items() for w in ("-o", f"{key.replace('__', '.')}={value}")]
+            done = subprocess.run([SIDECAR, "-t", "--online", *words], capture_output=True, timeout=120)
+            return done.returncode, (done.stdout + done.stderr).decode()
+
+        for more in ({}, {"cps__holder": "yes"}, {"cps__auth_x5u": f"{host.url}/carrier.pem"}):
+            with self.subTest(more):
+                self.assertEqual(online(**more), (0, "cps-smpp: the configuration is good\n"))
+        refused = r"\[cps\] url: reading a box with the credential failed: .*401"
+        for more in ({"cps__auth_audience": "cps.example.com"}, {"cps__auth_audience": "x", "cps__holder": "yes"}):
+            with self.subTest(more):
+                status, said = online(**more)
+                self.assertEqual((status, said.count("\n")), (2, 1), said)
+                self.assertRegex(said, refused)
+        with open(f"{self.pki}/mallory.pem", "rb") as chain:
+            host.serve("/other.pem", chain.read())
+        status, said = online(cps__auth_x5u=f"{host.url}/other.pem")
+        self.assertEqual(status, 2, said)
+        self.assertRegex(said, r"\[cps\] auth_x5u: \S+/other.pem has another certificate than the file")
 
     def test_faults(self):
         empty = self.directory("empty")
@@ -247,7 +434,7 @@ class Check(SmppCase):
         ]:
             with self.subTest(word=word, keys=keys):
                 status, said = self.check(**keys)
-                self.assertEqual(status, 1 if "/nonexistent" == word else 2, said)
+                self.assertEqual(status, 2, said)
                 self.assertIn(word, said)
         self.assertEqual(self.check(**{**sign, "tenants__dir": empty})[0], 0)
 

@@ -60,12 +60,12 @@ class Verdicts(SmppCase):
             self.alice.submit(sender, self.bob, b"from " + sender.encode())
         self.assertEqual([m.verdict for m in self.smsc.wait(5)], ["passed"] * 3 + ["no-passport"] * 2)
 
-    def test_another_text(self):
-        """Another text in the name of one whose PASSporT was used already."""
+    def test_f06_another_text_is_no_mismatch(self):
+        """Another text in the name of one whose PASSporT was used already: that says nothing about it."""
         self.alice.submit(ALICE, self.bob, TEXT)
         self.smsc.wait(1)
         self.esme(self.b.port).submit(ALICE, self.bob, b"Your parcel is at the thief's.")
-        self.assertEqual(self.smsc.wait(2)[1].verdict, "msgi-mismatch")
+        self.assertEqual(self.smsc.wait(2)[1].verdict, "no-passport")
 
     def test_altered_before_it_arrived(self):
         """The PASSporT is there, and was never used: the message that comes is another."""
@@ -130,13 +130,25 @@ class Verdicts(SmppCase):
         self.assertEqual(metrics['unsigned_total{reason="ambiguous"}'], 1)
         self.assertEqual(metrics['unsigned_total{reason="unreadable"}'], 1)
 
+    def test_a_verdict_in_a_damaged_end(self):
+        """A PDU that ends within a TLV may hide a verdict: that end is removed, the rest is judged."""
+        body = smpp_pdu.message(ALICE, self.bob, TEXT)
+        self.assertEqual(self.alice.ask(smpp_pdu.SUBMIT, body + b"\x15\x01\x00\x09passed").status, 0)
+        tags = tlv(smpp_pdu.VERDICT, b"passed") + tlv(smpp_pdu.SIGNER, b"tn:" + ALICE.encode())
+        self.smsc.wait(1)
+        self.assertEqual(self.smsc.raw[0].body, body + tags)
+        self.assertEqual(self.judged()["verdict"], "passed")
+
     def test_unreadable(self):
-        """A PDU that ends within a TLV may hide a verdict: it does not go on."""
-        body = smpp_pdu.message(ALICE, self.bob, TEXT) + b"\x15\x01\x00\x09passed"
-        self.assertEqual(self.alice.ask(smpp_pdu.SUBMIT, body).status, 0xC2)
-        self.assertEqual(self.smsc.got, [])
-        self.assertEqual(self.judged()["verdict"], "malformed")
-        self.assertEqual(self.judged()["action"], "reject")
+        """sm_length reaches beyond the PDU: no tag can be written, and where all is only tagged it is forwarded."""
+        body = smpp_pdu.message(ALICE, self.bob, TEXT)[:-1]
+        self.assertEqual(self.alice.ask(smpp_pdu.SUBMIT, body).status, 0)
+        self.assertEqual(self.smsc.raw[0].body, body)
+        self.assertEqual((self.judged()["verdict"], self.judged()["action"]), ("malformed", "deliver"))
+        self.assertEqual(self.b.metrics()["untagged_total"], 1)
+        self.b.reload(verify__deliver="passed")
+        self.assertEqual(self.alice.ask(smpp_pdu.SUBMIT, body).status, 1, "a lack of tags would say that it passed")
+        self.assertEqual(self.judged(2)["action"], "reject")
 
     def test_senders_that_are_no_numbers(self):
         self.alice.submit("Bank", self.bob, TEXT)

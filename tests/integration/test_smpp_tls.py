@@ -1,11 +1,14 @@
 """The sidecar with TLS to ESMEs, to the peer, or both."""
 # presets: dev asan
+import contextlib
+import socket
 import ssl
+import subprocess
 import unittest
 
-from harness import make_certificate
+from harness import free_port, make_certificate
 from smpp import BIND, BINDFAIL, ENQUIRE, OK, RESP, SUBMIT, UNBIND, Case, End, bind, message, payload, pdu
-from wire import tls_context
+from wire import check_groups, tls_context, until
 
 
 def server_context(cert, key):
@@ -44,8 +47,8 @@ class Tls(TlsCase):
         listener = self.listener(context=server_context(self.peer_cert, self.peer_key) if on_peer else None)
         keys = {**(self.listen if on_listen else {}), **(self.peer if on_peer else {})}
         address = {"peer__address": f"localhost:{listener.port}"} if on_peer else {}
-        gateway = self.sidecar(listener.port, timeouts__drain_s=2, **keys, **address)
-        self.assertIn("listening on smpps://" if on_listen else "listening on smpp://", gateway.log())
+        gateway = self.sidecar(listener.port, timeouts__drain_s=6, **keys, **address)
+        self.assertLogged("listening on smpps://" if on_listen else "listening on smpp://", gateway)
         esme, smsc = self.pair_of(gateway, listener, self.client if on_listen else None)
         octets = b"".join(message(i, text=bytes(i % 250)) for i in range(500)) + payload(500, 65000)
         for one, other in ((esme, smsc), (smsc, esme)):
@@ -56,7 +59,34 @@ class Tls(TlsCase):
         for leg in (esme, smsc):
             self.assertEqual(leg.header(), (UNBIND, 0, 0x7FFFFFFF))
             leg.send(pdu(UNBIND | RESP, 0x7FFFFFFF))
+        for leg in (esme, smsc):
             self.assertEqual(leg.ended(), b"", "an orderly end of TLS too")
+
+    def test_s01_groups_that_cost_more_are_refused(self):
+        """By the sidecar as a server, and as a client: a peer that knows nothing else gets no handshake."""
+        listener = self.listener(context=server_context(self.peer_cert, self.peer_key))
+        gateway = self.sidecar(listener.port, **self.listen, **self.peer)
+        check_groups(self, ("127.0.0.1", gateway.port))
+
+    def test_s01_the_peer_cannot_choose_a_costly_group(self):
+        port = free_port()
+        command = ["openssl", "s_server", "-accept", f"127.0.0.1:{port}", "-cert", self.peer_cert, "-key", self.peer_key,
+                   "-groups", "ffdhe8192", "-tls1_3", "-quiet"]  # fmt: skip
+        peer = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.addCleanup(peer.communicate)
+        self.addCleanup(peer.kill)
+        gateway = self.sidecar(port, timeouts__bind_s=300, **self.listen, **self.peer)
+        until(lambda: self.listens(port), 20, "openssl listens")
+        esme = self.leg(gateway.connect(context=self.client))
+        esme.send(bind(1))
+        self.assertEqual(esme.header(), (BIND | RESP, BINDFAIL, 1))
+        # because of the handshake, not because a peer that has finished it says nothing
+        until(lambda: "alert handshake failure" in gateway.log(), 20, "the peer has refused the handshake")
+
+    def listens(self, port):
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=5):
+            return True
+        return False
 
     def test_both_legs(self):
         self.run_with(True, True)
@@ -78,13 +108,71 @@ class Tls(TlsCase):
         self.check_slow(gateway, two, one, other)
 
 
+class Handshakes(TlsCase):
+    """An ESME that begins TLS and does not go on takes no place from others."""
+
+    def serve(self, **keys):
+        listener = self.answering()
+        return self.sidecar(listener.port, timeouts__bind_s=300, **self.listen, **keys)
+
+    def silent(self, gateway, count):
+        """Connections that begin no handshake; closed at the end."""
+        socks = []
+        for _ in range(count):
+            sock = socket.create_connection(("127.0.0.1", gateway.port), timeout=20)
+            self.addCleanup(sock.close)
+            socks.append(sock)
+        until(lambda: gateway.metrics()["handshakes"] == count, 20, f"{count} handshakes are in progress")
+        return socks
+
+    def bound(self, gateway):
+        esme = self.leg(gateway.connect(context=self.client))
+        esme.send(bind(1))
+        self.assertEqual(esme.header(), (BIND | RESP, OK, 1))
+        return esme
+
+    def test_s01_handshakes_of_an_address_are_bounded(self):
+        gateway = self.serve(listen__handshakes_by_address=3, timeouts__handshake_s=300)
+        for _ in range(5):
+            self.bound(gateway)  # these count no more
+        socks = self.silent(gateway, 3)
+        with self.assertRaises(OSError):
+            gateway.connect(context=self.client)
+        self.assertEqual(gateway.metrics()["handshakes_ended_total"], 1)
+        until(lambda: "over [listen] handshakes_by_address" in gateway.log(), 20, "the log says why")
+        socks[0].close()
+        until(lambda: gateway.metrics()["handshakes"] == 2, 20, "one is gone")
+        self.bound(gateway)
+
+    def test_s01_a_new_handshake_takes_the_place_of_the_oldest(self):
+        gateway = self.serve(listen__max_handshakes=4, timeouts__handshake_s=300)
+        socks = self.silent(gateway, 4)
+        self.bound(gateway)
+        self.assertEqual(socks[0].recv(1), b"", "the oldest is closed")
+        until(lambda: "over [listen] max_handshakes" in gateway.log(), 20, "the log says why")
+        self.assertEqual(gateway.metrics()["handshakes"], 3)
+        self.assertEqual(gateway.metrics()["handshakes_ended_total"], 1)
+
+    def test_s01_a_slow_handshake_is_ended(self):
+        gateway = self.serve(timeouts__handshake_s=1)
+        esme = self.bound(gateway)
+        sock = socket.create_connection(("127.0.0.1", gateway.port), timeout=20)
+        self.addCleanup(sock.close)
+        sock.sendall(b"\x16\x03\x01\x02\x00\x01")
+        self.assertEqual(sock.recv(1), b"")
+        until(lambda: "took longer than [timeouts] handshake_s" in gateway.log(), 20, "the log says why")
+        self.assertEqual(gateway.metrics()["handshakes_ended_total"], 1)
+        esme.send(pdu(ENQUIRE, 2))
+        self.assertEqual(esme.header(), (ENQUIRE | RESP, OK, 2))
+
+
 class Refusals(TlsCase):
     def fails(self, gateway, said, context=None):
         leg = self.leg(gateway.connect(context=context))
         leg.send(bind(3))
         self.assertEqual(leg.header(), (BIND | RESP, BINDFAIL, 3))
         self.assertEqual(leg.ended(), b"")
-        self.assertIn(said, gateway.log())
+        self.assertLogged(said, gateway)
 
     def test_peer_nobody_vouches_for(self):
         listener = self.answering(context=server_context(self.gateway_cert, self.gateway_key))
@@ -151,7 +239,7 @@ class Refusals(TlsCase):
         leg = self.leg(gateway.connect())
         leg.send(b"\x16\x03\x01\x02\x00\x01")
         self.assertEqual(leg.ended(), b"")
-        self.assertIn("does not bind", gateway.log())
+        self.assertLogged("does not bind", gateway)
 
     def test_wrong_files(self):
         with open(self.gateway_key, "rb") as key:

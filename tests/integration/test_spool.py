@@ -1,4 +1,5 @@
 """libcps's spool and a real CPS: away and back, killed on either side, hanging, full; nothing lost, nothing doubled."""
+import contextlib
 import os
 import random
 import signal
@@ -6,6 +7,7 @@ import sqlite3
 import subprocess
 import threading
 import time
+import unittest
 
 from envelope import envelope, envelope_id
 from harness import BUILD, SLOW, Case, Cpsd, free_port
@@ -18,11 +20,15 @@ DESTS = [f"1202555010{i}" for i in range(5)]
 class Feed:
     """A process with a spool. Reads its answers in a thread of its own."""
 
-    def __init__(self, url, ca, spool, **options):
+    def __init__(self, url, ca, spool, disk_kb=None, like=None, **options):
+        """disk_kb: the spool's directory is a file system of this size, which only this process sees, and one that is
+        made `like` it."""
         options = {"spool_retry_min_ms": 20, "spool_retry_max_ms": 200, "request_timeout_ms": 1000 * SLOW, **options}
         self.errors = open(spool + ".log", "ab+")
+        mount = ["unshare", "-Urm", "sh", "-c", 'mount -t tmpfs -o size="$1"k none "$2" && shift 2 && exec "$@"', "sh",
+                 str(disk_kb), os.path.dirname(spool)]  # fmt: skip
         self.process = subprocess.Popen(
-            [FEED, url, ca, spool, *(f"{k}={v}" for k, v in options.items())],
+            [*(mount if disk_kb else like.entering() if like else []), FEED, url, ca, spool, *(f"{k}={v}" for k, v in options.items())],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors)  # fmt: skip
         self.stored, self.failed, self.said, self.ready = [], [], [], threading.Event()
         self.reader = threading.Thread(target=self._read, daemon=True)
@@ -42,6 +48,18 @@ class Feed:
             else:
                 self.said.append([int(w) for w in words[1:]])
 
+    def entering(self):
+        """What runs a program where this process is."""
+        return ["nsenter", "-t", str(self.process.pid), "-U", "-m", "--preserve-credentials"]
+
+    def fill_disk(self, spool):
+        """Fills that file system to the last octet."""
+        path = f"/proc/{self.process.pid}/root{os.path.dirname(spool)}/filling"
+        with contextlib.suppress(OSError), open(path, "wb", buffering=0) as filling:
+            while filling.write(bytes(4096)):
+                pass
+        return path
+
     def tell(self, line):
         self.process.stdin.write(line.encode() + b"\n")
         self.process.stdin.flush()
@@ -52,7 +70,7 @@ class Feed:
     def put_many(self, count):
         """Puts so many to all boxes in turn and waits until the file has them. Returns {id: dest}."""
         made = {}
-        before = len(self.stored)
+        before = len(self.stored) + len(self.failed)
         for i in range(count):
             text = envelope()
             made[envelope_id(text)] = DESTS[i % len(DESTS)]
@@ -64,7 +82,7 @@ class Feed:
         seen = len(self.said)
         self.tell("stats")
         until(lambda: len(self.said) > seen, 20 * SLOW, "stats")
-        names = ("queued", "octets", "published", "stale", "refused", "full", "unusable", "away")
+        names = ("queued", "octets", "published", "stale", "refused", "full", "unusable", "away", "disk", "disk_state")
         return dict(zip(names, self.said[-1]))
 
     def drained(self):
@@ -152,9 +170,7 @@ class Away(Spool):
         until(lambda: feed.stats()["away"], 5 * SLOW, "it is known that the CPS is away")
         self.assertEqual(feed.stats()["queued"], 300)
         self.start()
-        start = time.monotonic()
         until(feed.drained, 10 * SLOW, "the spool is empty")
-        self.assertWithin(start, 3, "publishing 300")
         self.assertInBoxes(made)
         stats = feed.stats()
         self.assertEqual((stats["published"], stats["away"], stats["octets"]), (300, 0, 0))
@@ -164,16 +180,68 @@ class Away(Spool):
         self.assertNotIn("1202555", feed.log())
         self.assertEqual(feed.stop(), 0)
 
+    @unittest.skipIf(subprocess.run(["unshare", "-Urm", "true"], capture_output=True, check=False).returncode,
+                     "no file system can be mounted")  # fmt: skip
+    def test_f25_full_disk_keeps_nothing_back(self):
+        """The disk fills up while the CPS is away: what was spooled before is published when the CPS is back."""
+        self.server.stop()
+        disk = os.path.join(self.temp(), "spool")
+        feed = self.feed(file=disk, disk_kb=4096)
+        made = feed.put_many(100)
+        filling = feed.fill_disk(disk)
+        failed = feed.put_many(50)
+        self.assertGreater(len(feed.failed), 0)
+        kept = {i: dest for i, dest in {**made, **failed}.items() if i in feed.stored}
+        self.assertGreaterEqual(kept.items(), made.items())
+        self.assertEqual(feed.stats()["disk_state"], 1, "the metric names the disk")
+        self.start()
+        until(feed.drained, 20 * SLOW, "all is published")
+        self.assertInBoxes(kept)
+        stats = feed.stats()
+        self.assertEqual((stats["published"], stats["disk"]), (len(kept), len(feed.failed)))
+        os.unlink(filling)
+        until(lambda: feed.stats()["disk_state"] == 0, 20 * SLOW, "the disk can be written again")
+        made = feed.put_many(10)
+        until(feed.drained, 20 * SLOW, "all is published")
+        self.assertInBoxes({**kept, **made})
+        self.assertEqual(self.server.metrics()["cpsd_stored_total"], len(kept) + 10)
+        self.assertEqual(feed.stop(), 0)
+
+    def test_f25_restart_on_a_full_disk(self):
+        """A process that begins while the spool's disk is full publishes what is there, and spools when there is room."""
+        self.server.stop()
+        disk = os.path.join(self.temp(), "spool")
+        other = os.path.join(os.path.dirname(disk), "other")
+        place = self.feed(file=other, disk_kb=4096)  # keeps the file system
+        before = self.feed(file=disk, like=place)
+        made = before.put_many(20)
+        before.kill()
+        os.unlink(f"/proc/{place.process.pid}/root{disk}-shm")  # as after a restart of the machine
+        full = place.fill_disk(disk)
+        feed = self.feed(file=disk, like=place)
+        self.assertIsNone(feed.process.poll(), "it starts")
+        self.assertEqual((feed.stats()["disk_state"], feed.stats()["queued"]), (1, 20))
+        self.start()
+        until(feed.drained, 20 * SLOW, "all is published")
+        self.assertInBoxes(made)
+        os.unlink(full)
+        until(lambda: feed.stats()["disk_state"] == 0, 20 * SLOW, "the disk can be written again")
+        made.update(feed.put_many(10))
+        until(feed.drained, 20 * SLOW, "all is published")
+        self.assertInBoxes(made)
+        self.assertEqual(feed.stop(), 0)
+
     def test_killed_cps(self):
         """kill -9 of cpsd while it is given the spool, several times."""
         self.server.stop()
         feed = self.feed(spool_parallel=4)
-        made = feed.put_many(1200)
-        for _ in range(4):
+        made, halves = {}, 0
+        while halves < 3:  # on a busy machine all may be given before it is killed
+            made |= feed.put_many(400)
             self.start()
             until(lambda: self.server.metrics()["cpsd_stored_total"] >= 50, 10 * SLOW, "some are stored", every=0.002)
             self.server.kill()
-        self.assertGreater(feed.stats()["queued"], 0)
+            halves += feed.stats()["queued"] > 0
         self.start()
         until(feed.drained, 20 * SLOW, "the spool is empty")
         self.assertInBoxes(made)
@@ -206,7 +274,7 @@ class Away(Spool):
 
     def test_stale(self):
         self.server.stop()
-        feed = self.feed(max_age_s=30)
+        feed = self.feed(max_age_s=3600)
         feed.put_many(10)
         for _ in range(20):
             feed.put(DESTS[0], envelope(), ttl=2)
@@ -221,7 +289,7 @@ class Away(Spool):
 
     def test_full_box(self):
         self.server.stop()
-        self.start(store__url="memory:", store__box_limit=20, store__ttl_default_s=2)
+        self.start(store__url="memory:", store__box_limit=20, limits__box_share=100, store__ttl_default_s=2)
         feed = self.feed()
         feed.put_many(150)
         self.assertGreater(feed.stats()["queued"], 0)
@@ -246,7 +314,8 @@ class Killed(Spool):
                 text = envelope()
                 made[envelope_id(text)] = DESTS[i % len(DESTS)]
                 feed.put(DESTS[i % len(DESTS)], text)
-            time.sleep(random.random() * 0.2)
+            least = random.randrange(60, 190)
+            until(lambda: len(feed.stored) + len(feed.failed) >= least, 30 * SLOW, "some are stored", every=0.0005)
             feed.kill()
             stored += feed.stored
         self.assertGreater(len(stored), 300)
@@ -283,7 +352,7 @@ class Killed(Spool):
             file.seek(4096 * 5)
             file.write(os.urandom(4096 * 10))
         feed = self.feed()
-        self.assertEqual(feed.process.wait(10), 1)
+        self.assertEqual(feed.process.wait(60), 1)
         self.assertIn(f"CPS_E_SPOOL_STORE: spool_file {self.file}: damaged", feed.log())
 
     def test_same_file_at_once(self):

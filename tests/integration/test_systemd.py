@@ -1,14 +1,17 @@
-"""What cpsd tells systemd, and the sockets that it takes from it."""
+"""What the daemons tell systemd, and the sockets that cpsd takes from it."""
 # presets: dev asan
 import os
+import pathlib
 import re
+import shlex
 import signal
 import socket
 import sys
 import time
 
+import smpp
 from envelope import envelope
-from harness import CPSD, SLOW, Case, make_certificate, run
+from harness import CPSD, HOME, SLOW, Case, make_certificate, run
 from wire import Wire, until
 
 # Does what systemd does for a unit with sockets: "name kind" each, kind tcp, file, or closed; then becomes the command.
@@ -136,11 +139,99 @@ class Notify(Case):
                 server.stop()
 
 
+class NotifySidecar(smpp.Case):
+    """N1: systemd knows whether cps-smpp runs."""
+
+    def setUp(self):
+        super().setUp()
+        self.manager = Manager(os.path.join(self.temp(), "notify"))
+        self.addCleanup(self.manager.close)
+
+    def notifying(self, *words, **keys):
+        return self.sidecar(1, under=["env", f"NOTIFY_SOCKET={self.manager.path}", *words], **keys)
+
+    def test_n01_life(self):
+        manager, server = self.manager, self.notifying()
+        manager.until("READY=1")
+        self.assertLogged("ready: peer", server)
+        manager.heard.clear()
+        server.reload()
+        manager.until("READY=1")
+        self.assertRegex(manager.heard[0], r"^RELOADING=1\nMONOTONIC_USEC=\d+$")
+        manager.heard.clear()
+        server.reload(timeouts__bind_s="never")
+        manager.until("STATUS=The last reload failed: nothing was changed")
+        self.assertIn("READY=1", manager.heard[-1].split("\n"))
+        manager.heard.clear()
+        server.stop()
+        manager.until("STOPPING=1")
+        self.assertNotIn("WATCHDOG=1", manager.heard)
+
+    def test_n01_watchdog(self):
+        server = self.notifying("WATCHDOG_USEC=400000")
+        self.manager.until("WATCHDOG=1")
+        server.stop()
+
+    def test_n01_not_ready_without_its_port(self):
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            done = run("env", f"NOTIFY_SOCKET={self.manager.path}", smpp.SIDECAR,
+                       "-o", f"listen.address=127.0.0.1:{taken.getsockname()[1]}", "-o", "admin.listen=", status=1)  # fmt: skip
+        self.assertIn("cannot listen on", done.stderr.decode())
+        self.assertNotIn("READY=1", "\n".join(self.manager.hear(0.1)).split("\n"))
+
+
+class Reload(Case):
+    def reload(self, server, program):
+        """Does what the unit's ExecReload lines say, one after another, up to one that fails. Returns the status."""
+        unit = pathlib.Path(HOME, "deploy/systemd", f"{program}.service").read_text()
+        commands = re.findall(r"(?m)^ExecReload=(.*)$", unit)
+        self.assertGreater(len(commands), 1)
+        for command in commands:
+            command = command.replace(f"/usr/sbin/{program}", CPSD).replace(f"/etc/stir-cps/{program}.conf", server.config)
+            done = run(*shlex.split(command.replace("$MAINPID", str(server.pid))), status=None)
+            if done.returncode:
+                return done.returncode, done.stderr.decode()
+        return 0, ""
+
+    def test_n12_a_mistake_fails_and_changes_nothing(self):
+        server = self.cpsd(store__ttl_default_s=7)
+        server.keys["store.ttl_default_s"] = "never"
+        server.write_config()
+        status, said = self.reload(server, "cpsd")
+        self.assertEqual(status, 2)
+        self.assertIn("ttl_default_s: must be a whole number", said)
+        self.assertNotIn("reload:", server.log())
+        self.assertEqual(server.publish("12", envelope()).status, 201)
+        server.keys["store.ttl_default_s"] = "8"
+        server.write_config()
+        self.assertEqual(self.reload(server, "cpsd"), (0, ""))
+        until(lambda: "are in use" in server.log(), 20 * SLOW, "it has reloaded")
+
+    def test_units_check_first(self):
+        for program in ("cpsd", "cps-smpp", "cps-smpp@"):
+            unit = pathlib.Path(HOME, "deploy/systemd", f"{program}.service").read_text()
+            check = re.search(r"(?m)^ExecStartPre=(.* -t .*)$", unit)[1]
+            self.assertEqual(re.findall(r"(?m)^ExecReload=(.*)$", unit), [check, "/bin/sh -c 'kill -HUP $MAINPID'"])
+
+
+    def test_n01_instances(self):
+        """The unit of instances is that of the one sidecar, with names of its own."""
+        one, several = (pathlib.Path(HOME, "deploy/systemd", name).read_text().splitlines()
+                        for name in ("cps-smpp.service", "cps-smpp@.service"))  # fmt: skip
+        several = [line for line in several if not line.startswith("#")]
+        own = [line for line in several if "%i" in line]
+        self.assertEqual([re.sub(r"[/-]%i| \(%i\)", "", line) for line in several],
+                         [line for line in one if not line.startswith("#")])  # fmt: skip
+        self.assertEqual(len([line for line in own if "Directory=cps-smpp" in line]), 3, own)
+
+
 class Activation(Case):
     def test_all_three(self):
         server = self.cpsd(
             under=activate("https tcp", "admin tcp", "http tcp", "https tcp"), policy__publish="open",
-            server__listen="127.0.0.1:1", server__admin="127.0.0.1:1", server__workers=2
+            server__listen="127.0.0.1:1", admin__listen="127.0.0.1:1", server__workers=2
         )  # fmt: skip
         found = re.findall(r"(listening|admin) on (https?)://([0-9.]+):(\d+)", server.log())
         self.assertEqual([words[:2] for words in found],
@@ -176,7 +267,7 @@ class Activation(Case):
             (["https tcp"], plain, "https", "certificate", "private_key"),
         ]:  # fmt: skip
             with self.subTest(sockets):
-                done = run(*activate(*sockets), CPSD, "-o", "server.admin=", *options, status=None)
+                done = run(*activate(*sockets), CPSD, "-o", "admin.listen=", "-o", "policy.publish=open", *options, status=None)
                 said = done.stderr.decode().splitlines()[-1]
                 self.assertEqual(done.returncode, 2, said)
                 for word in words:

@@ -79,8 +79,8 @@ class EndToEnd:
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.server = cls.class_cpsd(certificate=cls.tls(), store__url=cls.store_url(), store__box_limit=10,
-                                    store__ttl_default_s=600)  # fmt: skip
+        cls.server = cls.class_cpsd(certificate=cls.tls(), store__url=cls.store_url(), store__box_limit=10, limits__box_share=100,
+                                    store__ttl_default_s=259200)  # fmt: skip
         cls.server.tls.load_verify_locations(f"{cls.pki}/tls-root.pem")
         cls.environment["CPS_URL"] = cls.server.url
 
@@ -158,12 +158,23 @@ class EndToEnd:
         self.assertVerdict("passed", dest, orig="12155550000")
         self.send(dest, signer=self.signer("mallory"), status=2)
 
-    def test_forged_by_a_code(self):
-        """A service provider's certificate says nothing of whose the number is."""
-        dest = self.number()
-        self.send(dest, "--allow-spc", signer=self.signer("carrier"))
+    def test_f13_a_provider_signs_for_its_own_numbers_only(self):
+        """The number table decides: the forger has one of its own, the receiver the right one."""
+        ours, forged, dest = self.table("ours", "1215,1234"), self.table("forged", "1215555,1234"), self.number()
+        right = self.table("right", "1215555,1000")
+        self.send(dest, "--numbers", right, signer=self.signer("carrier"), status=2)
+        self.send(dest, signer=self.signer("carrier"), status=2)
+        self.send(dest, "--numbers", forged, signer=self.signer("carrier"))
         self.assertVerdict("not-authorized", dest)
-        self.assertVerdict("passed", dest, "--allow-spc")
+        self.assertIn("the number belongs to provider 1000\n", self.assertVerdict("not-authorized", dest, "--numbers", right))
+        self.assertIn("not-authorized", self.receive(dest, "--numbers", right, "--allow-spc"))
+        self.assertVerdict("passed", dest, "--numbers", ours)
+
+    def table(self, name, *lines):
+        path = self.file(f"{name}.csv")
+        with open(path, "w") as table:
+            table.writelines(line + "\n" for line in lines)
+        return path
 
     def test_forged_with_a_root_of_ones_own(self):
         for more in ([], ["--with-chain"]):
@@ -182,7 +193,7 @@ class EndToEnd:
         with open(f"{self.pki}/certs/broken.pem", "w") as out:
             out.write("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
         self.send(dest, signer=self.signer(x5u="broken"))
-        self.assertVerdict("bad-certificate", dest)
+        self.assertVerdict("certificate-unreachable", dest)
 
     def test_range_and_constraint(self):
         dest = self.number()
@@ -216,6 +227,32 @@ class EndToEnd:
         self.assertVerdict("replayed", dest, "--replay-file", memory)
         self.assertVerdict("passed", dest)  # a process without that file knows of nothing
 
+    def test_f08_a_message_to_two_passes_at_each(self):
+        for more, passports in ([], 2), (["--shared-passport"], 1):
+            one, other, memory = self.number(), self.number(), self.file(f"replay-{self.counter}.db")
+            sent = json.loads(self.send(one, "--dest", other, "--json", *more))
+            self.assertEqual((sent["passports"], sent["published"]), (passports, 2))
+            for dest in one, other:
+                got = json.loads(self.receive(dest, "--json", "--replay-file", memory, status=0))
+                named = json.loads(unb64url(got["passport"].split(".")[1]))["dest"]["tn"]
+                self.assertEqual(named, sorted([one, other]) if more else [dest])
+            for dest in one, other:
+                self.assertVerdict("replayed", dest, "--replay-file", memory)
+
+    def test_f06_evidence_of_another_message(self):
+        dest, memory = self.number(), self.file(f"replay-{self.counter}.db")
+        self.send(dest)
+        self.assertVerdict("passed", dest, "--replay-file", memory)
+        self.assertVerdict("no-passport", dest, "--replay-file", memory, text="goodbye")
+
+    def test_f09_five_equal_texts(self):
+        dest, memory = self.number(), self.file(f"replay-{self.counter}.db")
+        for _ in range(5):
+            self.send(dest)
+        for _ in range(5):
+            self.assertVerdict("passed", dest, "--replay-file", memory)
+        self.assertVerdict("replayed", dest, "--replay-file", memory)
+
     def test_stale(self):
         dest = self.number()
         self.send(dest, "--iat", str(int(time.time()) - 3600))
@@ -229,7 +266,7 @@ class EndToEnd:
     def test_best_verdict_counts(self):
         dest = self.number()
         self.send(dest, text="another message")
-        self.send(dest, "--allow-spc", signer=self.signer("carrier"))
+        self.send(dest, "--numbers", self.table("ours", "1215,1234"), signer=self.signer("carrier"))
         self.send(dest, "--iat", str(int(time.time()) - 3600))
         self.assertNotEqual(self.receive(dest).split()[0], "passed")
         self.send(dest)
@@ -239,19 +276,16 @@ class EndToEnd:
         dest = self.number()
         waiting = subprocess.Popen(
             [CPSCTL, "receive", "--key", self.file("bob.jwk"), "--orig", ALICE, "--dest", dest, "--text", "hello",
-             "--wait", "20"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=self.environment)  # fmt: skip
+             "--wait", "30"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=self.environment)  # fmt: skip
         until(lambda: self.server.metrics()["cpsd_waiters"] > 0, 10 * SLOW, "it waits")
-        start = time.monotonic()
         self.send(dest)
-        said, _ = waiting.communicate(timeout=30)
+        said, _ = waiting.communicate(timeout=60)
         self.assertTrue(said.startswith(b"passed"), said)
-        self.assertWithin(start, 1, "the verdict")
 
     def test_waiting_in_vain(self):
         start = time.monotonic()
         self.assertVerdict("no-passport", self.number(), "--wait", "1")
         self.assertGreater(time.monotonic() - start, 0.9)
-        self.assertWithin(start, 2.5, "the verdict")
 
     def test_step_by_step(self):
         dest = self.number()

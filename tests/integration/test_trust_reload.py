@@ -5,6 +5,7 @@ import os
 import unittest
 
 import sti
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from callers import CallersCase, ask
 from wire import Wire
 
@@ -41,7 +42,7 @@ class Reload(CallersCase):
         crl = sti.crl(self.ca)
         table = {
             "roots.pem": [(pem[: len(pem) // 2], "roots.pem"), (b"", "roots.pem"),
-                          (pem + b"-----BEGIN CERTIFICATE-----\nAAAA\n", "roots.pem"),
+                          (b"-----BEGIN CERTIFICATE-----\nAAAA\n", "roots.pem"),
                           (self.certs["other SPC"].pem, "roots.pem"), (None, "No such file")],
             "ca.crl": [(crl[: len(crl) // 2], "ca.crl"), (b"\x30\x82", "ca.crl"), (pem, "ca.crl"),
                        (None, "No such file"),
@@ -68,6 +69,17 @@ class Reload(CallersCase):
                         self.assertEqual((ask(one, "delete").status, ask(other, "delete").status), (404, 401))
                 self.file(name, good)
                 self.here.reload(policy__delete="holder")
+        self.assertEqual(self.everywhere("holder by table"), {404})
+
+    def test_f17_roots_that_cannot_be_used_are_skipped(self):
+        """The good ones count, and the log names the others."""
+        small = sti.Cert("small root", ca=True, key=rsa.generate_private_key(65537, 1024))
+        wide = sti.Cert("wide root", ca=True, curve=ec.SECP521R1())
+        self.file("roots.pem", small.pem + wide.pem + self.root.pem + b"-----BEGIN CERTIFICATE-----\nAAAA\n")
+        said = self.here.reload(policy__delete="holder")
+        self.assertRegex(said, r"warning .*roots.pem: certificate 1 is skipped: /CN=small root: .*1024 bits")
+        self.assertRegex(said, r"warning .*roots.pem: certificate 4 is skipped: .*without an end")
+        self.assertIn("are in use", said)
         self.assertEqual(self.everywhere("holder by table"), {404})
 
     def test_revoked_while_connected(self):

@@ -3,6 +3,7 @@ import json
 import re
 import socket
 import ssl
+import subprocess
 import time
 
 
@@ -33,6 +34,25 @@ def tls_context(ca, **versions):
     return context
 
 
+def check_groups(case, address, *options):
+    """At this server X25519, P-256 and P-384 are the groups for the key exchange, and nothing that costs more."""
+    def groups(*more):
+        command = ["openssl", "s_client", "-connect", "%s:%d" % address, *options, *more]
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=120)
+        return "Cipher is (NONE)" not in (said := done.stdout.decode() + done.stderr.decode()), said
+
+    # TLS 1.2 wants the certificate's own curve among the groups
+    for good, version in (("X25519", "-tls1_3"), ("P-256", "-tls1_3"), ("P-384", "-tls1_3"), ("P-256", "-tls1_2")):
+        shaken, said = groups("-groups", good, version)
+        case.assertTrue(shaken, f"{good} {version}: {said}")
+    for bad in ("ffdhe2048", "ffdhe8192", "P-521", "X448"):
+        shaken, said = groups("-groups", bad, "-tls1_3")
+        case.assertFalse(shaken, f"{bad}: {said}")
+        case.assertRegex(said, "(?i)handshake.failure", bad)
+    shaken, said = groups("-tls1_2", "-cipher", "DHE:@SECLEVEL=0")
+    case.assertFalse(shaken, said)
+
+
 class Closed(Exception):
     """The server ended the connection where more was expected."""
 
@@ -40,8 +60,10 @@ class Closed(Exception):
 class Wire:
     """A connection. send() takes octets as they are; response() reads one answer."""
 
-    def __init__(self, address, context=None, timeout=20, receive_buffer=None):
+    def __init__(self, address, context=None, timeout=60, receive_buffer=None, source=None):
         sock = socket.socket(socket.AF_INET)
+        if source:
+            sock.bind((source, 0))
         if receive_buffer:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         sock.settimeout(timeout)
@@ -107,8 +129,8 @@ class Wire:
         return self.response(method)
 
     def closed_within(self, seconds):
-        """True if the server closes and sent nothing more before it did."""
-        self.sock.settimeout(seconds)
+        """True if the server closes and sent nothing more before it did. A busy machine is given PATIENCE_S."""
+        self.sock.settimeout(max(seconds, PATIENCE_S))
         try:
             octets = self.sock.recv(65536)
         except (ConnectionResetError, ssl.SSLEOFError):
@@ -185,8 +207,13 @@ class RecordWire:
         return text, self.records[start:]
 
 
+PATIENCE_S = 60  # how long a test waits for something that comes at once on a quiet machine
+
+
 def until(condition, seconds, what, every=0.02):
-    """Waits for a condition and returns its value; fails loudly."""
+    """Waits for a condition and returns its value; fails loudly. However short `seconds` is, a busy machine is given
+    PATIENCE_S."""
+    seconds = max(seconds, PATIENCE_S)
     end = time.monotonic() + seconds
     while True:
         value = condition()

@@ -9,7 +9,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(HERE), "integration"))
 from edge import Edge  # noqa: E402
 from harness import CPSCTL, Case, run  # noqa: E402
 
-RETENTION_S = 2
+RETENTION_S = 5
 
 
 class Atis(Case):
@@ -23,7 +23,7 @@ class Atis(Case):
         run("openssl", "genpkey", "-algorithm", "X25519", "-out", os.path.join(cls.dir, "box.key"))
         carriers = {"alice": (cls.pki, "1111"), "bob": (cls.pki, "2222"), "mallory": (other, "1111")}
         cls.setup = {
-            "ca": os.path.join(cls.pki, "tls-root.pem"), "host": "localhost", "retention": RETENTION_S,
+            "ca": os.path.join(cls.pki, "tls-root.pem"), "host": "localhost",
             "boxKey": os.path.join(cls.dir, "box.key"),
             "carriers": {name: {"spc": spc, "key": f"{where}/{name}.key", "cert": f"{where}/{name}.pem",
                                 "x5u": f"https://certs.example.com/{name}.pem"}
@@ -38,7 +38,7 @@ class Atis(Case):
         return self.cpsd(
             certificate=self.certificate, store__url=self.store, trust__roots=f"{self.pki}/root.pem",
             auth__x5u_dir=f"{self.pki}/certs", auth__x5u_fetch="no", auth__audience="localhost",
-            atis__retention_s=RETENTION_S, **keys,
+            **{"atis__retention_s": 600, **keys},
         )  # fmt: skip
 
     def play(self, **setup):
@@ -53,7 +53,8 @@ class Atis(Case):
         """HTTP/2 to HAProxy, which has two cpsds behind it that share a Redis."""
         sockets = [os.path.join(self.temp(), "cpsd.sock") for _ in range(2)]
         servers = [self.server(server__listen_plain="unix:" + path, server__edge="yes") for path in sockets]
-        edge = Edge(self.temp(), sockets, self.certificate, f"{self.pki}/root.pem")
+        edge = Edge(self.temp(), sockets, self.certificate, f"{self.pki}/root.pem",
+                    changes=[("inter 1s fall 2 rise 1", "inter 1s fall 60 rise 1")])  # fmt: skip
         self.addCleanup(edge.kill)
         self.play(url="https://localhost:%d" % edge.address[1], http=2)
         for server in servers:  # both had a part in it
@@ -62,6 +63,9 @@ class Atis(Case):
     def test_http1(self):
         """cpsd itself, over TLS and HTTP/1.1."""
         self.play(url=self.server().url, http=1)
+
+    def test_retention(self):
+        self.play(url=self.server(atis__retention_s=RETENTION_S).url, http=1, retention=RETENTION_S)
 
 
 if __name__ == "__main__":

@@ -102,7 +102,8 @@ const [alice, bob, mallory] = ["alice", "bob", "mallory"].map((name) => new Carr
 const boxKey = createPrivateKey(readFileSync(setup.boxKey));
 
 async function seal(passport) {
-    return new jose.CompactEncrypt(Buffer.from(passport.padEnd(Math.ceil(passport.length / 256) * 256)))
+    const length = [512, 1024, 2048, 4096, 8192].find((allowed) => allowed >= passport.length);
+    return new jose.CompactEncrypt(Buffer.from(passport.padEnd(length)))
         .setProtectedHeader({alg: "ECDH-ES", cty: "passport", enc: "A256GCM"})
         .encrypt(createPublicKey(boxKey));
 }
@@ -121,7 +122,7 @@ async function call({spc = "", dest, orig, ppts = ["shaken"]} = {}) {
     const inside = await Promise.all(ppts.map((ppt) => alice.passport("12025550100", "17035550100", ppt)));
     const passports = await Promise.all(inside.map(seal));
     const path = ["/passports", ...(spc ? [spc] : []), dest, orig].map((part, i) => (i ? encodeURIComponent(part) : part));
-    return {dest, orig, passports, inside, path: path.join("/"), until: spc ? {exp: now() + 30} : {}};
+    return {dest, orig, passports, inside, path: path.join("/"), until: spc ? {exp: now() + 300} : {}};
 }
 
 const publish = async (who, it, claims = {}, more = {}) =>
@@ -195,7 +196,7 @@ async function bothShapes() {
 async function retention() {
     const [kept, brief] = [await call(), await call({spc: bob.spc})];
     isCreated("retention: local policy", await publish(alice, kept));
-    isCreated("retention: exp", await publish(alice, brief, {exp: now() + 2}));
+    isCreated("retention: exp", await publish(alice, brief, {exp: now() + setup.retention}));
     await sleep(1000 * setup.retention + 1200);
     isError("retention: local policy is over", await retrieve(bob, kept), 404);
     isError("retention: exp is over", await retrieve(bob, brief), 404);
@@ -274,7 +275,9 @@ async function manyAtOnce() {
     check("100 at once: retrieve", good.length === 100, answers.find((a) => !good.includes(a)));
 }
 
-for (const part of [health, bothShapes, idempotency, bodies, tokens, manyAtOnce, retention]) {
+// what is kept for a short time is tried by itself: the rest has no need to be quick
+const parts = setup.retention ? [retention] : [health, bothShapes, idempotency, bodies, tokens, manyAtOnce];
+for (const part of parts) {
     await part();
 }
 session?.close();

@@ -3,7 +3,7 @@ import unittest
 from collections import defaultdict
 
 from smpp_messages import MESSAGES, ORIG, arrived, dest, send_all
-from smpp_parts import SECONDS, Case, Kannel, Sink, Smsc, quiet_port
+from smpp_parts import SECONDS, Case, Kannel, Sink, Smsc, free_port
 from smpp_read import SIGNER, VERDICT, whole
 from smpp_sidecar import Pair, started
 from wire import until
@@ -89,7 +89,7 @@ class ThroughKannel(Case):
         """A sidecar that is stopped, and one that is killed, under a Kannel that goes on and an SMSC that is slow:
         Kannel binds again and repeats what was not answered. Nothing is lost. Stopping doubles nothing either, as it
         waits for the answers; a killed one loses them, and the messages come twice, as they do without a sidecar."""
-        smsc, port, sent, under_way = self.smsc_started(answer_ms=100), quiet_port(), [], []
+        smsc, port, sent, under_way = self.smsc_started(answer_ms=100), free_port(), [], []
 
         def start():
             return started(self, smsc.port, listen__address=f"127.0.0.1:{port}")

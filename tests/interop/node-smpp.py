@@ -40,6 +40,8 @@ MESSAGES = {
     "TLVs of others": [{"short_message": "with more", "data_coding": 0, "user_message_reference": 513,
                         "billing_identification": hexed(b"\x00abc")}],
 }  # fmt: skip
+# F19: node-smpp sends these as GSM 03.38 under data_coding 1 where it is left the choice
+CHOSEN = ["user@example.com", "Zürich: Größe 5", "[link] {x}", "Prix: 5 € à la caisse_2 @ 7$"]
 SEGMENTS = sum(map(len, MESSAGES.values()))
 UNKNOWN = "000000180001000000000000000000630123456789abcdef"
 
@@ -64,6 +66,7 @@ class NodeSmpp(Case):
     def check_same(self, sender, taker, count):
         """Octet for octet, all that one sent is all that the other got."""
         until(lambda: len(taker.events("pdu")) >= count, SECONDS, f"{count} PDUs arrive at the {taker.command[2]}")
+        until(lambda: len(sender.events("sent")) >= count, SECONDS, f"the {sender.command[2]} tells of {count} PDUs")
         sent = [event["sent"] for event in sender.events("sent")]
         self.assertEqual(sent, [event["hex"] for event in taker.events("pdu")])
         self.assertEqual(len(sent), count)
@@ -110,7 +113,8 @@ class NodeSmpp(Case):
         until(lambda: transmitter.pdus("submit_sm_resp"), SECONDS, "the answer")
         smsc.tell(send="deliver_sm", fields={**addresses(DEST, ORIG), "short_message": "and back"})
         until(lambda: smsc.pdus("deliver_sm_resp"), SECONDS, "the other answer")
-        self.assertEqual(receiver.pdus("deliver_sm")[0][0].body, b"and back")
+        arrived = until(lambda: receiver.pdus("deliver_sm"), SECONDS, "the delivery arrives")
+        self.assertEqual(arrived[0][0].body, b"and back")
         for esme in (transmitter, receiver):
             esme.unbind()
         sidecar.stop()
@@ -134,6 +138,25 @@ class NodeSmpp(Case):
         pair.stop()
         n = len(MESSAGES)
         print(f"node-smpp: {n} of {n} submitted and {n} of {n} delivered messages judged passed")
+
+    def test_f19_gsm_under_data_coding_1(self):
+        """What node-smpp sends with data_coding 1, and an SMSC delivers with data_coding 0, is one text."""
+        smsc = self.start(Smsc)
+        pair = Pair(self, smsc.port, "kannel", [ORIG])
+        sidecar = pair.sidecar("far", "far", smsc.port, submit__action="sign", submit__alphabet_1="gsm7",
+                               deliver__action="verify")  # fmt: skip
+        esme = self.start(Esme, sidecar.port)
+        for text in CHOSEN:
+            esme.tell(send="submit_sm", fields={**addresses(ORIG, DEST), "short_message": text})
+        arrived = until(lambda: smsc.pdus("submit_sm")[len(CHOSEN) - 1:] and smsc.pdus("submit_sm"), SECONDS, "they arrive")
+        self.assertEqual({pdu.coding for pdu, _ in arrived}, {1})
+        for pdu, _ in arrived:
+            smsc.tell(send="deliver_sm", fields={**addresses(ORIG, DEST), "short_message": hexed(pdu.body), "data_coding": 0})
+        self.check_judged(esme, "deliver_sm", len(CHOSEN), "passed", "tn:" + ORIG)
+        esme.unbind()
+        sidecar.stop()
+        pair.stop()
+        print(f"node-smpp: {len(CHOSEN)} texts sent under data_coding 1 and delivered under 0 judged passed")
 
     def test_not_passed(self):
         """In a name that is not the tenant's, with a verdict brought along."""

@@ -5,4 +5,4 @@ set -euo pipefail
 cd "$(dirname "$0")"
 [[ -n ${BUILD_DIR:-} ]] || export BUILD_DIR=$PWD/../../build/dev
 ./npm-packages
-exec timeout -k 5 90 /usr/bin/python3 node-smpp.py "$@"
+exec timeout -k 5 600 /usr/bin/python3 node-smpp.py "$@"

@@ -4,10 +4,8 @@ import contextlib
 import http.server
 import json
 import os
-import random
 import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -18,23 +16,12 @@ import urllib.request
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "integration"))
 import harness  # noqa: E402
-from harness import CPSCTL, HOME, Case, Process, run  # noqa: E402, F401
+from harness import CPSCTL, HOME, Case, Process, free_port, run  # noqa: E402, F401
 from smpp_peer import Sidecar  # noqa: E402, F401
 from smpp_read import Pdu  # noqa: E402
 from wire import until  # noqa: E402
 
 SECONDS = 20  # any one thing may take so long
-
-
-def quiet_port():
-    """One that nobody is given who connects somewhere or asks for any port, so that it stays free for a while."""
-    with open("/proc/sys/net/ipv4/ip_local_port_range") as text:
-        lowest = int(text.read().split()[0])
-    while True:
-        port = random.randrange(lowest // 2, lowest)
-        with socket.socket() as sock, contextlib.suppress(OSError):
-            sock.bind(("127.0.0.1", port))
-            return port
 
 
 class Node(Process):
@@ -136,7 +123,7 @@ class Kannel:
     def __init__(self, directory, port, sink):
         self.directory, self.boxes = os.path.join(directory, "kannel"), []
         os.makedirs(self.directory)
-        self.ports = {"ADMIN": quiet_port(), "SMSBOX": quiet_port(), "SENDSMS": quiet_port()}
+        self.ports = {"ADMIN": free_port(), "SMSBOX": free_port(), "SENDSMS": free_port()}
         self.sink = sink
         config = os.path.join(self.directory, "kannel.conf")
         with open(os.path.join(HERE, "kannel.conf")) as template, open(config, "w") as out:

@@ -6,7 +6,7 @@ from smpp_parts import CPSCTL, Sidecar, run
 
 def started(case, port, name="sidecar", **keys):
     """A sidecar in front of a port."""
-    sidecar = Sidecar(case.temp(), name, port, admin__address="127.0.0.1:0", **keys)
+    sidecar = Sidecar(case.temp(), name, port, admin__listen="127.0.0.1:0", **keys)
     case.addCleanup(sidecar.kill)
     return sidecar
 
@@ -28,8 +28,8 @@ class Pair:
         ways = {"near": {"submit__action": "sign"}, "far": {"submit__action": "verify"}}
         if back:
             ways["near"]["deliver__action"], ways["far"]["deliver__action"] = "verify", "sign"
-        self.far = self._sidecar("far", "near", smsc_port, **ways["far"])
-        self.near = self._sidecar("near", "far", self.far.port, **ways["near"])
+        self.far = self.sidecar("far", "near", smsc_port, **ways["far"])
+        self.near = self.sidecar("near", "far", self.far.port, **ways["near"])
 
     def path(self, *parts):
         return os.path.join(self.directory, *parts)
@@ -48,11 +48,14 @@ class Pair:
         run(CPSCTL, "keygen", "--out", self.path(name, "private", "default.jwk"), "--public",
             self.path(name, "public", "default.jwk"))  # fmt: skip
 
-    def _sidecar(self, name, other, port, **ways):
+    def sidecar(self, name, other, port, **ways):
+        """One with the certificates and keys of `name`, that encrypts to `other`."""
         return started(self.case, port, name, cps__url=self.cpsd.url, cps__ca=self.path("pki/tls-root.pem"),
                        trust__roots=self.path("pki/root.pem"), trust__x5u_dir=self.path("pki/certs"),
                        tenants__dir=self.path(name, "tenants"), keys__dir=self.path(name, "private"),
-                       keys__recipients_dir=self.path(other, "public"), verify__wait_ms=3000, **ways)  # fmt: skip
+                       keys__recipients_dir=self.path(other, "public"), sign__timeout_ms=20000,
+                       verify__wait_ms=3000, verify__grace_ms=20000, join__hold="always", join__timeout_ms=20000,
+                       **ways)  # fmt: skip
 
     def stop(self):
         for sidecar in (self.near, self.far):

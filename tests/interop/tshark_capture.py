@@ -50,10 +50,16 @@ class Capture(Process):
     def _read(self, packets):
         """`pdus`: {to the port or from it: [(PDU, what tshark makes of it)]}."""
         streams, decoded = {True: b"", False: b""}, {True: [], False: []}
+        read_to = {}  # by connection and direction: where the next octet begins
         for packet in packets:
             protocols = [(proto.get("name"), proto) for proto in packet]
             values = {f.get("name"): f for f in dict(protocols)["tcp"].iter("field")}
             to_port = values["tcp.dstport"].get("show") == str(self.port)
+            one_way = values["tcp.stream"].get("show"), to_port
+            begin, length = (int(values[name].get("show")) for name in ("tcp.seq", "tcp.len"))
+            if length and begin < read_to.get(one_way, 0):
+                continue  # TCP sent it again, because the acknowledgement came late
+            read_to[one_way] = max(begin + length, read_to.get(one_way, 0))
             if "tcp.payload" in values:
                 streams[to_port] += bytes.fromhex(values["tcp.payload"].get("value"))
             for name, proto in protocols:
@@ -69,7 +75,7 @@ def matched(pdus, decoded):
     decoded = iter(decoded)
     following = next(decoded, None)
     for pdu in pdus:
-        if following and following[1][:2] == ("smpp.command_id", f"{pdu.command:#010x}"):
+        if following and ("smpp.command_id", f"{pdu.command:#010x}") in (field[:2] for field in following):
             yield pdu, following
             following = next(decoded, None)
         else:

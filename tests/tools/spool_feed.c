@@ -55,9 +55,11 @@ static void stats(void)
         exit(2);
     }
     int n = snprintf(line, sizeof(line),
-                     "stats %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %d\n",
+                     "stats %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64
+                     " %d %" PRIu64 " %d\n",
                      s.queued, s.octets, s.published, s.dropped[CPS_SPOOL_STALE], s.dropped[CPS_SPOOL_REFUSED],
-                     s.dropped[CPS_SPOOL_FULL], s.dropped[CPS_SPOOL_UNUSABLE], s.away);
+                     s.dropped[CPS_SPOOL_FULL], s.dropped[CPS_SPOOL_UNUSABLE], s.away, s.dropped[CPS_SPOOL_NO_DISK],
+                     (int)s.disk);
     say(line, (size_t)n);
 }
 

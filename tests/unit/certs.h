@@ -108,6 +108,19 @@ static inline X509 *certs_with_ext(X509 *cert, EVP_PKEY *issuer_key, const char 
     return certs_own(X509_dup(copy)); /* once more, without what OpenSSL remembers of the original's extensions */
 }
 
+/* Adds an authorityInfoAccess that says where the TNAuthList is (RFC 8226 section 10.1). */
+static inline X509 *certs_with_list_at(X509 *cert, EVP_PKEY *issuer_key, const char *url)
+{
+    uint8_t der[256] = {0x30, 0, 0x30, 0, 0x06, 0x08, 0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x30, 0x0e, 0x86};
+    size_t n = strlen(url);
+    CU_ASSERT_TRUE_FATAL(n < 100);
+    der[15] = (uint8_t)n;
+    memcpy(der + 16, url, n);
+    der[3] = (uint8_t)(12 + n);
+    der[1] = (uint8_t)(14 + n);
+    return certs_with_ext(cert, issuer_key, "1.3.6.1.5.5.7.1.1", der, 16 + n, false);
+}
+
 /* Removes an extension and signs again. */
 static inline X509 *certs_without_ext(X509 *cert, EVP_PKEY *issuer_key, int nid)
 {

@@ -20,6 +20,7 @@ static inline struct cps_smpp *peer_new(const struct cps *cps, struct cps_smpp_o
     struct cps_smpp *peer = NULL;
     struct cps_error err = {0};
     options.size = sizeof(options);
+    options.from = options.from ? options.from : CPS_SMPP_FROM_SMSC;
     UNIT_CHECK(cps_smpp_new(&peer, cps, &options, &err) == CPS_OK, "%s", err.text);
     return peer;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "client/lib/transport.h"
 #include "tests/unit/cps_world.h"
 #include "tests/unit/https_peer.h"
 
@@ -20,19 +21,34 @@ struct fake_cps {
     bool no_cursors; /* gives everything each time */
     int wait_status; /* what a request that would wait is answered; 0: as usual */
     atomic_uint delay_ms;
-    atomic_uint plain, waiting; /* requests by kind */
-    size_t given;               /* envelopes in all answers */
+    atomic_uint plain, waiting, healths; /* requests by kind */
+    size_t given;                        /* envelopes in all answers */
     char last_after[64];
     bool removed[256]; /* of the items, by DELETE */
+    bool expired[256]; /* they are there no more, and nobody took them */
+    bool forgets;      /* what was taken, too */
+    bool no_ages;      /* does not say how old an envelope is */
+    int64_t put_ms[256];
+    int64_t older_ms;  /* what is put is this old already */
     int delete_status; /* what a DELETE is answered; 0: 204, or 404 where it is gone already */
     atomic_uint deletes;
-    struct peer_request last; /* without its body */
+    atomic_uint deletes_begun;
+    atomic_bool holds_deletes; /* does not answer them while this is set */
+    struct peer_request last;  /* without its body */
 };
 
 static inline void fake_sleep(unsigned ms)
 {
     struct timespec pause = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
     (void)nanosleep(&pause, NULL);
+}
+
+/* Returns once a counter of the fake's has reached a number. */
+static inline void fake_await(atomic_uint *counter, unsigned least)
+{
+    while (atomic_load(counter) < least) {
+        fake_sleep(1);
+    }
 }
 
 static inline size_t fake_after(struct fake_cps *fake, const struct peer_request *request)
@@ -45,19 +61,19 @@ static inline size_t fake_after(struct fake_cps *fake, const struct peer_request
     return after ? (size_t)strtoul(after + 7, NULL, 10) : 0;
 }
 
-static inline void fake_list(struct fake_cps *fake, size_t from, struct stir_buf *out)
+static inline void fake_list(struct fake_cps *fake, size_t from, bool holder, struct stir_buf *out)
 {
     struct stir_buf body = {0};
     size_t to = fake->page && from + fake->page < fake->count ? from + fake->page : fake->count;
     stir_buf_puts(&body, "{\"ppts\":[");
-    bool first = true;
     for (size_t i = from; i < to; i++) {
-        if (fake->removed[i]) {
-            continue;
-        }
-        stir_buf_printf(&body, "%s{\"id\":\"%s\",\"ppt\":\"%s\"}", first ? "" : ",", fake->items[i].id,
+        stir_buf_printf(&body, "%s{\"id\":\"%s\",\"ppt\":\"%s\"", i > from ? "," : "", fake->items[i].id,
                         fake->items[i].text);
-        first = false;
+        stir_buf_puts(&body, holder && fake->removed[i] ? ",\"taken\":true" : "");
+        if (holder && !fake->no_ages) {
+            stir_buf_printf(&body, ",\"age_ms\":%lld", (long long)(cps_monotonic_ms() - fake->put_ms[i]));
+        }
+        stir_buf_puts(&body, "}");
     }
     fake->given += to > from ? to - from : 0;
     stir_buf_printf(&body, "],\"cursor\":\"%zu\"}", to > from ? to : from);
@@ -85,12 +101,13 @@ static inline bool fake_refuses(struct fake_cps *fake, struct stir_buf *out)
 static inline void fake_remove(struct fake_cps *fake, const struct peer_request *request, struct stir_buf *out)
 {
     const char *id = strrchr(request->target, '/');
+    bool remembers = strstr(request->target, "?claim=yes") != NULL;
     int status = 404;
     atomic_fetch_add(&fake->deletes, 1);
     for (size_t i = 0; i < fake->count && !fake->delete_status; i++) {
-        if (strcmp(fake->items[i].id, id + 1) == 0 && !fake->removed[i]) {
-            fake->removed[i] = true;
-            status = 204;
+        if (strncmp(fake->items[i].id, id + 1, CPS_ID_LEN) == 0) {
+            status = fake->removed[i] ? fake->forgets ? 404 : 410 : fake->expired[i] ? 404 : 204;
+            fake->removed[i] |= status == 204 || (status == 404 && remembers);
         }
     }
     status = fake->delete_status ? fake->delete_status : status;
@@ -102,11 +119,23 @@ static inline void fake_answer(struct peer *peer, const struct peer_request *req
     struct fake_cps *fake = (struct fake_cps *)peer;
     char wait[256] = "wait=0";
     if (strcmp(request->method, "DELETE") == 0) {
+        atomic_fetch_add(&fake->deletes_begun, 1);
         fake_sleep(atomic_load(&fake->delay_ms));
+        while (atomic_load(&fake->holds_deletes) && !atomic_load(&peer->stopping)) {
+            fake_sleep(1);
+        }
         pthread_mutex_lock(&fake->lock);
         fake->last = *request;
         fake_remove(fake, request, out);
         pthread_mutex_unlock(&fake->lock);
+        return;
+    }
+    if (strncmp(request->target, "/health", 7) == 0) { /* answered also while the box is not */
+        atomic_fetch_add(&fake->healths, 1);
+        pthread_mutex_lock(&fake->lock);
+        fake->last = request->target[7] ? fake->last : *request;
+        pthread_mutex_unlock(&fake->lock);
+        peer_reply(out, 200, "application/json", NULL, "{}");
         return;
     }
     bool waits = peer_header(request, "Prefer", wait) != NULL;
@@ -126,7 +155,7 @@ static inline void fake_answer(struct peer *peer, const struct peer_request *req
     if (waits && fake->wait_status) {
         peer_reply(out, fake->wait_status, "application/problem+json", NULL, "{}");
     } else if (!fake_refuses(fake, out)) {
-        fake_list(fake, from, out);
+        fake_list(fake, from, strstr(request->target, "dummies=no") != NULL, out);
     }
     pthread_mutex_unlock(&fake->lock);
 }
@@ -168,6 +197,7 @@ static inline void fake_put_text(struct fake_cps *fake, const char *text)
     pthread_mutex_lock(&fake->lock);
     CU_ASSERT_TRUE_FATAL(fake->count < 256);
     struct cps_envelope *item = &fake->items[fake->count];
+    fake->put_ms[fake->count] = cps_monotonic_ms() - fake->older_ms;
     item->text = strdup(text);
     UNIT_CHECK(cps_envelope_id(item->id, text, strlen(text), NULL) == CPS_OK, "id");
     fake->count++;

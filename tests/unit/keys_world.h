@@ -22,6 +22,7 @@ struct keys_cps {
     char cache_control[64]; /* "": none */
     int status;             /* of GET /keys; 0: 200 */
     int any_status;         /* of everything; 0: as usual */
+    int post_status;        /* of POST; 0: as usual */
     atomic_uint delay_ms;
     atomic_uint gets, posts, lists, healths;
     char envelopes[8][STIR_JWE_MAX + 1];
@@ -62,14 +63,14 @@ static inline void keys_answer(struct peer *peer, const struct peer_request *req
     struct keys_cps *cps = (struct keys_cps *)peer;
     bool keys = strncmp(request->target, "/keys/", 6) == 0;
     bool post = strcmp(request->method, "POST") == 0;
-    bool health = strcmp(request->target, "/health") == 0;
+    bool health = strncmp(request->target, "/health", 7) == 0;
     atomic_fetch_add(keys ? &cps->gets : post ? &cps->posts : health ? &cps->healths : &cps->lists, 1);
     for (unsigned ms = atomic_load(&cps->delay_ms); ms > 0 && !atomic_load(&peer->stopping); ms -= ms > 10 ? 10 : ms) {
         keys_sleep_ms(ms > 10 ? 10 : ms);
     }
     pthread_mutex_lock(&cps->lock);
-    if (cps->any_status) {
-        peer_reply(out, cps->any_status, "application/problem+json", NULL, "{}");
+    if (cps->any_status || (post && cps->post_status)) {
+        peer_reply(out, cps->any_status ? cps->any_status : cps->post_status, "application/problem+json", NULL, "{}");
     } else if (keys) {
         keys_reply_record(cps, out);
     } else if (health) {

@@ -32,7 +32,7 @@ static inline EVP_PKEY *read_pem(const char *pem, bool private_key)
 static inline struct stir_identity identity(const char *text)
 {
     struct stir_identity id = {0};
-    UNIT_CODE(stir_identity_parse(&id, text, strlen(text), NULL, NULL), STIR_OK, text);
+    UNIT_CODE(stir_identity_parse_canonical(&id, text, strlen(text), 0, NULL), STIR_OK, text);
     return id;
 }
 
@@ -64,7 +64,7 @@ static inline struct stir_passport *parse(const char *header, const char *claims
     size_t len = 0;
     char *token = token_of(header, claims, &len);
     struct stir_passport *passport = NULL;
-    *code = stir_passport_parse(&passport, token, len, NULL, err);
+    *code = stir_passport_parse(&passport, token, len, 0, err);
     UNIT_CHECK((passport != NULL) == (*code == STIR_OK), "%s: out", claims);
     free(token);
     return passport;

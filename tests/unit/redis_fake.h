@@ -30,7 +30,8 @@ struct redis_fake {
 /* and what it says of its settings */
 #define FAKE_ROLE "*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n-NOPERM no\r\n*0\r\n-ERR unknown command\r\n:-2\r\n"
 #define FAKE_GREETING                                                                                                  \
-    FAKE_ROLE FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA
+    FAKE_ROLE FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA       \
+        FAKE_SHA
 
 /* Reads what comes; false at the end or when it is to stop. */
 static inline bool fake_read(const struct redis_fake *fake, int fd, char *text, size_t size, size_t *n)

@@ -94,7 +94,7 @@ static inline bool redis_start(struct redis_server *server, const char *const *m
     if (server->pid == 0) {
         redis_exec(server, more);
     }
-    for (int i = 0; i < 500; i++) {
+    for (int i = 0; i < 6000; i++) {
         if (redis_says(server, "PING", "+") || redis_says(server, "PING", "-")) {
             return true;
         }

@@ -14,6 +14,7 @@
 #define HARNESS_ENTRIES 64
 
 struct harness {
+    bool remote; /* not in memory */
     uv_loop_t loop;
     struct cpsd_backend *backend;
     struct cpsd_store *store;
@@ -31,7 +32,7 @@ static const struct cpsd_store_config harness_defaults = {
     .url = "memory:",
     .box_limit = 1000,
     .memory_limit_bytes = 64UL << 20,
-    .timeout_ms = 1000,
+    .timeout_ms = 20000, /* a Redis that gets no processor for a second is no outage */
     .max_ttl_ms = 3600000,
 };
 
@@ -103,6 +104,7 @@ static inline bool harness_attach(struct harness *h, const struct cpsd_store_con
 {
     struct stir_error err = {0};
     memset(h, 0, sizeof(*h));
+    h->remote = strcmp(config->url, "memory:") != 0;
     (void)signal(SIGPIPE, SIG_IGN);
     bool open = uv_loop_init(&h->loop) == 0 && cpsd_backend_new(&h->backend, config, &err) == STIR_OK &&
                 cpsd_store_attach(&h->store, h->backend, &h->loop, &err) == STIR_OK;
@@ -114,13 +116,13 @@ static inline bool harness_open(struct harness *h, const struct cpsd_store_confi
     if (!harness_attach(h, config)) {
         return false;
     }
-    (void)harness_until_ready(h, true, 10000);
+    (void)harness_until_ready(h, true, 60000);
     return UNIT_CHECK(cpsd_store_ready(h->store), "the store is not ready");
 }
 
 static inline void harness_wait(struct harness *h, struct outcome *o)
 {
-    (void)harness_run(h, 10000, &o->calls);
+    (void)harness_run(h, 60000, &o->calls);
     UNIT_CHECK(o->calls == 1, "%d completions", o->calls);
 }
 
@@ -171,13 +173,18 @@ static inline struct outcome harness_get(struct harness *h, const char *to, unsi
     return o;
 }
 
-static inline struct outcome harness_remove(struct harness *h, const char *to, unsigned n)
+static inline struct outcome harness_remove_or(struct harness *h, const char *to, unsigned n, bool remember)
 {
     struct outcome o = {0};
     struct stir_identity box = harness_box(to);
     uint8_t id[CPSD_ID_OCTETS];
     harness_id(id, n);
-    cpsd_store_remove(h->store, &box, id, NULL, harness_done, &o);
+    cpsd_store_remove(h->store, &box, id, remember, NULL, harness_done, &o);
     harness_wait(h, &o);
     return o;
+}
+
+static inline struct outcome harness_remove(struct harness *h, const char *to, unsigned n)
+{
+    return harness_remove_or(h, to, n, false);
 }

@@ -1,5 +1,8 @@
 #include "common/cert.h"
 
+#include "common/key.h"
+#include "common/pem.h"
+
 #include "common/pem.h"
 #include "common/x509.h"
 #include "tests/unit/certs.h"
@@ -140,8 +143,20 @@ static void test_pem_around(void)
         {"-----BEGIN CERTIFICATE----\n&-----END CERTIFICATE-----\n", 0},
         {"-----BEGIN CERTIFICATE-----\n&-----END CERTIFICATE-----\n", 1},
         {"%-----END CERTIFICATE-----\n", 0},
-        {"%-", 0},
-        {"%-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", 0},
+        {"%-", 1},
+        {"CONNECTED(00000003)\n---\nCertificate chain\n%---\n%----------\n", 2},
+        {"\xef\xbb\xbf%", 1},
+        {"\xef\xbb\xbf\r\n\r\n%\r\n%", 2},
+        {"\xef\xbb%", 0},
+        {"-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n%", 1},
+        {"-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nAAAA\n-----END EC PRIVATE KEY-----\n%", 1},
+        {"%-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", 1},
+        {"%-----BEGIN PRIVATE KEY-----\nAAAA\n", 0},
+        {"%-----BEGIN PRIVATE KEY-----\nAAAA\n%", 0},
+        {"-----BEGIN X509 CERTIFICATE-----\n&-----END X509 CERTIFICATE-----\n", 1},
+        {"-----BEGIN X.509 CERTIFICATE-----\n&-----END X.509 CERTIFICATE-----\n", 1},
+        {"-----BEGIN X.509 CERTIFICATE-----\n&-----END CERTIFICATE-----\n", 0},
+        {"%-----BEGIN A-B-----\nAAAA\n-----END A-B-----\n", 0},
         {"%-----BEGIN TRUSTED CERTIFICATE-----\nAAAA\n-----END TRUSTED CERTIFICATE-----\n", 0},
         {"%-----BEGIN CERTIFICATE-----\nAAAA\n-----END X509 CRL-----\n", 0},
         {"no certificate here", 0},
@@ -167,6 +182,40 @@ static void test_pem_around(void)
         }
         stir_buf_free(&text);
     }
+    tear_down(&f);
+}
+
+/* F36: the authority's certificate first. And a private key in what a certificate host serves. */
+static void test_answers(void)
+{
+    struct fixture f;
+    struct stir_error err = {0};
+    struct stir_chain *chain = NULL;
+    set_up(&f);
+    struct stir_buf text = {0};
+    EVP_PKEY *key = NULL;
+    X509 *ca = certs_make((struct stir_cert_spec){.common_name = "STI CA", .ca = true}, &key);
+    certs_pem(&text, ca);
+    certs_pem(&text, f.leaf);
+    UNIT_CODE(stir_chain_parse(&chain, text.ptr, text.len, &err), STIR_E_CERT, "F36: the authority first");
+    UNIT_CHECK(strstr(err.text, "/CN=STI CA: the first certificate is an authority's: wrong order?"), "%s", err.text);
+    stir_buf_free(&text);
+    char *pem = NULL;
+    UNIT_OK(stir_key_to_pem(&pem, key, true, NULL));
+    for (int after = 0; after < 2; after++) {
+        text = (struct stir_buf){0};
+        stir_buf_puts(&text, after ? "" : pem);
+        certs_pem(&text, f.leaf);
+        stir_buf_puts(&text, after ? pem : "");
+        accept("a key beside the certificate in a file", text.ptr, text.len, 1);
+        chain = NULL;
+        UNIT_CODE(stir_chain_parse_answer(&chain, false, text.ptr, text.len, &err), STIR_E_CERT, "a key in an answer");
+        UNIT_CHECK(strstr(err.text, "a private key, which is public now"), "%s", err.text);
+        CU_ASSERT_TRUE(stir_pem_has_private_key(text.ptr, text.len));
+        stir_buf_free(&text);
+    }
+    CU_ASSERT_FALSE(stir_pem_has_private_key(f.leaf_pem.ptr, f.leaf_pem.len));
+    free(pem);
     tear_down(&f);
 }
 
@@ -211,7 +260,9 @@ static void test_truncations(void)
         refuse("truncated PEM", f.leaf_pem.ptr, n, STIR_E_CERT);
     }
     accept("PEM but for its last line end", f.leaf_pem.ptr, f.leaf_pem.len - 1, 1);
-    for (size_t n = f.leaf_pem.len + 1; n + 1 < f.chain_pem.len; n++) {
+    const size_t dashes = f.leaf_pem.len + 5; /* they are text as long as nothing follows */
+    accept("dashes after the first block", f.chain_pem.ptr, dashes, 1);
+    for (size_t n = dashes + 1; n + 1 < f.chain_pem.len; n++) {
         refuse("truncated in the second block", f.chain_pem.ptr, n, STIR_E_CERT);
     }
     tear_down(&f);
@@ -226,7 +277,7 @@ static void test_damaged(void)
         f.der[i] ^= 0x81;
         struct stir_chain *chain = NULL;
         if (parse(&chain, f.der, f.der_len, NULL) == STIR_OK) {
-            CU_ASSERT_TRUE(chain->count == 1 && chain->tnauth.count > 0 && chain->key);
+            CU_ASSERT_TRUE(chain->count == 1 && chain->key);
         }
         CU_ASSERT_EQUAL(ERR_peek_error(), 0);
         stir_chain_unref(chain);
@@ -304,15 +355,16 @@ static void test_sizes(void)
     stir_chain_unref(chain);
     stir_buf_free(&pem);
 
-    char *large = malloc(STIR_CHAIN_OCTETS + 1);
-    memset(large, '\n', STIR_CHAIN_OCTETS + 1);
+    char *large = malloc(STIR_CHAIN_FILE_OCTETS + 1);
+    memset(large, '\n', STIR_CHAIN_FILE_OCTETS + 1);
     memcpy(large, f.leaf_pem.ptr, f.leaf_pem.len);
-    accept("as large as may be", large, STIR_CHAIN_OCTETS, 1);
-    refuse("an octet larger", large, STIR_CHAIN_OCTETS + 1, STIR_E_TOO_BIG);
-    memset(large, 0x30, STIR_CHAIN_OCTETS);
-    refuse("garbage", large, STIR_CHAIN_OCTETS, STIR_E_CERT);
-    memset(large, 0xff, STIR_CHAIN_OCTETS);
-    refuse("more garbage", large, STIR_CHAIN_OCTETS, STIR_E_CERT);
+    accept("as large as may be", large, STIR_CHAIN_FILE_OCTETS, 1);
+    refuse("an octet larger", large, STIR_CHAIN_FILE_OCTETS + 1, STIR_E_TOO_BIG);
+    UNIT_CODE(stir_chain_parse_answer(&chain, false, large, STIR_CHAIN_OCTETS + 1, NULL), STIR_E_TOO_BIG, "an answer");
+    memset(large, 0x30, STIR_CHAIN_FILE_OCTETS);
+    refuse("garbage", large, STIR_CHAIN_FILE_OCTETS, STIR_E_CERT);
+    memset(large, 0xff, STIR_CHAIN_FILE_OCTETS);
+    refuse("more garbage", large, STIR_CHAIN_FILE_OCTETS, STIR_E_CERT);
     refuse("nothing", "", 0, STIR_E_CERT);
     UNIT_CODE(stir_chain_parse(&chain, NULL, 0, NULL), STIR_E_CERT, "not even a pointer");
     free(large);
@@ -386,7 +438,12 @@ static void test_leaf_tnauth(void)
     static const uint8_t bare[] = {0x16, 0x04, '1', '2', '3', '4'};
     EVP_PKEY *key = NULL;
     X509 *none = certs_make((struct stir_cert_spec){.common_name = "none"}, &key);
-    refuse_cert("no TNAuthList", none);
+    struct stir_chain *without = CERTS_CHAIN(none);
+    CU_ASSERT_EQUAL(without->tnauth.count, 0); /* it may speak for SIP URIs: RFC 8224 section 8.4 */
+    struct stir_error err = {0};
+    UNIT_CODE(stir_chain_check_own(without, &err), STIR_E_CERT, "it has no subjectAltName either");
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "it can sign for nobody"));
+    stir_chain_unref(without);
     refuse_cert("a bare IA5String", certs_with_ext(none, key, "1.3.6.1.5.5.7.1.26", bare, sizeof(bare), false));
     X509 *once = certs_with_ext(none, key, "1.3.6.1.5.5.7.1.26", spc, sizeof(spc), false);
     refuse_cert("TNAuthList twice", certs_with_ext(once, key, "1.3.6.1.5.5.7.1.26", spc, sizeof(spc), false));
@@ -411,14 +468,14 @@ static void *use(void *arg)
 {
     struct stir_chain *chain = arg;
     struct stir_identity id;
-    if (stir_identity_parse(&id, "sip:alice@example.com", 21, NULL, NULL) != STIR_OK) {
+    if (stir_identity_parse_canonical(&id, "sip:alice@example.com", 21, 0, NULL) != STIR_OK) {
         return arg;
     }
     for (int i = 0; i < 200; i++) {
         struct stir_chain *mine = stir_chain_ref(chain);
         struct stir_buf text = {0};
         stir_chain_signer(&text, mine);
-        bool good = stir_chain_covers(mine, &id, false, NULL, NULL) == STIR_OK && EVP_PKEY_eq(mine->key, mine->key);
+        bool good = stir_chain_covers(mine, &id, NULL, NULL, NULL) == STIR_OK && EVP_PKEY_eq(mine->key, mine->key);
         stir_buf_free(&text);
         stir_chain_unref(mine);
         if (!good) {
@@ -446,8 +503,47 @@ static void test_threads(void)
     certs_end();
 }
 
+/* RFC 8224 section 6.2.2: what is not a certificate could not be acquired; one that cannot be used was. */
+static void test_without_certificate(void)
+{
+    struct fixture f;
+    set_up(&f);
+    struct stir_chain *chain = NULL;
+    struct stir_error err = {0};
+    struct stir_buf mended = {0};
+    stir_buf_put(&mended, f.leaf_pem.ptr, f.leaf_pem.len);
+    stir_buf_puts(&mended, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+    X509 *other = leaf_with_key(EVP_EC_gen("P-384"));
+    struct stir_buf unusable = {0};
+    certs_pem(&unusable, other);
+    const struct {
+        const char *what;
+        struct stir_view text;
+        enum stir_code code;
+    } rows[] = {
+        {"nothing", stir_view("", 0), STIR_E_X5U_FETCH},
+        {"a page", stir_view_str("<html>Not here</html>"), STIR_E_X5U_FETCH},
+        {"a certificate that is cut", stir_view(f.leaf_pem.ptr, 200), STIR_E_X5U_FETCH},
+        {"a block that is not a certificate",
+         stir_view_str("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"), STIR_E_X5U_FETCH},
+        {"DER that is not a certificate", stir_view("\x30\x82\x00\x01\x00", 5), STIR_E_X5U_FETCH},
+        {"a damaged block after a certificate", stir_view(mended.ptr, mended.len), STIR_E_CERT},
+        {"a key that STIR does not use", stir_view(unusable.ptr, unusable.len), STIR_E_CERT},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        for (int local = 0; local < 2; local++) {
+            UNIT_CODE(stir_chain_parse_answer(&chain, local, rows[i].text.ptr, rows[i].text.len, &err), rows[i].code,
+                      rows[i].what);
+        }
+    }
+    stir_buf_free(&mended);
+    stir_buf_free(&unusable);
+    tear_down(&f);
+}
+
 UNIT_MAIN("cert", {"good chains", test_good}, {"around PEM blocks", test_pem_around}, {"PEM lines", test_pem_lines},
-          {"every truncation", test_truncations}, {"every octet damaged", test_damaged},
-          {"octets behind, BER", test_behind}, {"sizes", test_sizes}, {"the leaf's key", test_leaf_key},
-          {"the leaf's point", test_leaf_point}, {"the leaf's TNAuthList", test_leaf_tnauth},
-          {"shared between threads", test_threads})
+          {"F36: wrong order, and private keys in answers", test_answers}, {"every truncation", test_truncations},
+          {"every octet damaged", test_damaged}, {"octets behind, BER", test_behind}, {"sizes", test_sizes},
+          {"the leaf's key", test_leaf_key}, {"the leaf's point", test_leaf_point},
+          {"the leaf's TNAuthList", test_leaf_tnauth}, {"shared between threads", test_threads},
+          {"answers without a certificate", test_without_certificate})

@@ -201,11 +201,11 @@ static void test_refusals(void)
         {"[server\nworkers = 3", ":1: neither [section] nor key = value"},
         {"[server]\nworkers\nworkers = 0", ":2: neither"},
         {"[server]\nworkers = 0\nworkers", ":2: workers: must be"},
-        {"[server] workers = 3", ":1: text behind the name of a section"},
-        {"[server]\nworkers = 3\n  tls = no", ":3: an indented line goes on with the list above it, and there is none"},
-        {"[policy]\nroots = x\n  peers = y", ":3: an indented line goes on with the list above it, and this one looks"},
-        {"[server]\nlisten = a\033[2Jb", ":2: a control character"},
-        {"[server]\rworkers = 3\n", ":1: a control character"},
+        {"[server] workers = 3", ":1: unexpected text after the section name"},
+        {"[server]\nworkers = 3\n  tls = no", ":3: indented continuation line without a list to continue"},
+        {"[policy]\nroots = x\n  peers = y", ":3: indented line continues the list above it, but looks like a key"},
+        {"[server]\nlisten = a\033[2Jb", ":2: the line has a control character"},
+        {"[server]\rworkers = 3\n", ":1: the line has a control character"},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
         struct settings conf;
@@ -224,7 +224,7 @@ static void test_nul(void)
     struct stir_error err = {0};
     static const char text[] = "[server]\nlisten = 127.0.0.1:1\0 and more\n";
     UNIT_CODE(load_n(&conf, text, sizeof(text) - 1, &err), STIR_E_CONFIG, "NUL");
-    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, ":2: a control character"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, ":2: the line has a control character"));
     clear(&conf);
 }
 
@@ -244,7 +244,7 @@ static void test_long_lines(void)
         if (code == STIR_OK) {
             CU_ASSERT_EQUAL(strlen(conf.certificate), len - (sizeof("certificate = ") - 1));
         } else {
-            CU_ASSERT_PTR_NOT_NULL(strstr(err.text, ":3: longer than 198 octets"));
+            CU_ASSERT_PTR_NOT_NULL(strstr(err.text, ":3: the line is longer than 198 octets"));
         }
         clear(&conf);
     }

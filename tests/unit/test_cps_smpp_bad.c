@@ -23,19 +23,12 @@ static void test_malformed(void)
          SMPP_RINVDSTADR, "destination_addr: "},
         {"sm_length beyond", SMPP_SUBMIT_SM, MAKE_SM "05 'text'", RESP(SMPP_SUBMIT_SM), SMPP_RINVMSGLEN,
          "short_message: "},
-        {"a TLV cut", SMPP_DELIVER_SM, MAKE_SM "00 0424 ffff 'hi'", RESP(SMPP_DELIVER_SM), SMPP_RINVTLVLEN, ""},
-        {"half a TLV's head", SMPP_DATA_SM, "00 0000 00 0000 00 000000 1400", RESP(SMPP_DATA_SM), SMPP_RINVTLVSTREAM,
-         ""},
         {"to nobody", SMPP_SUBMIT_MULTI, "00 0101 00 00" MAKE_FLAGS "00", RESP(SMPP_SUBMIT_MULTI), SMPP_RINVNUMDESTS,
          "number_of_dests: "},
         {"UDH longer than the message", SMPP_SUBMIT_SM, MAKE_ADDRESSES "40 00 00 00 00 01 00 00 00 04 'text'",
          RESP(SMPP_SUBMIT_SM), SMPP_RINVESMCLASS, "the user data header is longer than the message"},
         {"UDHI of nothing", SMPP_DELIVER_SM, MAKE_ADDRESSES "40 00 00 00 00 01 00 00 00 00", RESP(SMPP_DELIVER_SM),
          SMPP_RINVESMCLASS, "the user data header is longer than the message"},
-        {"a SAR TLV missing", SMPP_SUBMIT_SM, MAKE_SM "02 'hi' 020c 0002 0001 020e 0001 02", RESP(SMPP_SUBMIT_SM),
-         SMPP_RMISSINGTLV, "TLVs that belong together are not all there"},
-        {"a SAR TLV of three octets", SMPP_SUBMIT_SM, MAKE_SM "02 'hi' 020c 0003 000001 020e 0001 02 020f 0001 01",
-         RESP(SMPP_SUBMIT_SM), SMPP_RINVTLVVAL, "a TLV whose value is not one that it can have"},
         {"a bind", SMPP_BIND_TRANSCEIVER, "'esme'", RESP(SMPP_BIND_TRANSCEIVER), SMPP_RINVSYSID, "system_id: "},
         {"a command without a response", SMPP_ALERT_NOTIFICATION, "0101 '12' 00 0000 '13'", NACK, SMPP_RINVDSTADR,
          "esme_addr: "},
@@ -112,8 +105,7 @@ static void test_other(void)
         {RESP(SMPP_SUBMIT_SM), "'77' 00", CPS_SMPP_OTHER},
         {RESP(SMPP_DELIVER_SM), "", CPS_SMPP_OTHER},
         {SMPP_GENERIC_NACK, "", CPS_SMPP_OTHER},
-        {SMPP_REPLACE_SM, "00 0000 00 00 00 00 00 02 'hi'", CPS_SMPP_OTHER},
-        {SMPP_BROADCAST_SM, "0102", CPS_SMPP_OTHER},
+        {SMPP_QUERY_SM, "00 0000 00", CPS_SMPP_OTHER},
         {SMPP_DELIVER_SM, MAKE_ADDRESSES "04 00 00 00 00 01 00 00 00 02 'id'", CPS_SMPP_RECEIPT},
         {SMPP_DELIVER_SM, MAKE_ADDRESSES "20 00 00 00 00 01 00 00 00 02 'id'", CPS_SMPP_RECEIPT},
         {SMPP_DATA_SM, "00 0101 '12345' 00 0101 '12346' 00 04 00 00 0424 0002 'id'", CPS_SMPP_RECEIPT},
@@ -127,6 +119,81 @@ static void test_other(void)
         peer_coherent(&result, "other");
         UNIT_CHECK(result.kind == rows[i].kind && !result.answer && result.command_id == rows[i].command, "row %zu: %s",
                    i, cps_smpp_kind_name(result.kind));
+        cps_smpp_result_clear(&result);
+    }
+    cps_smpp_free(peer);
+    cps_free(cps);
+}
+
+#define NUMBERS "00 0101 '4912345678' 00 0101 '4912345679' 00 "
+
+/* The same octets are a receipt of the SMSC's and a message of an ESME's. */
+static void test_sides(void)
+{
+    static const struct {
+        const char *label;
+        uint32_t command;
+        const char *body;
+    } rows[] = {
+        {"data_sm 04", SMPP_DATA_SM, NUMBERS "04 00 00 0424 0002 'id'"},
+        {"deliver_sm 04", SMPP_DELIVER_SM, NUMBERS "04 00 00 00 00 01 00 00 00 02 'id'"},
+        {"deliver_sm 20", SMPP_DELIVER_SM, NUMBERS "20 00 00 00 00 01 00 00 00 02 'id'"},
+        {"by TLVs", SMPP_DELIVER_SM, NUMBERS "00 00 00 00 00 00 00 00 00 02 'id' 001e 0002 '7' 00 0427 0001 02"},
+        {"with a stray NUL", SMPP_DELIVER_SM, NUMBERS "04 00 00 00 00 01 00 00 00 02 'id' 00"},
+    };
+    struct cps *cps = peer_cps((struct cps_options){0});
+    struct cps_smpp *smsc = peer_new(cps, (struct cps_smpp_options){.from = CPS_SMPP_FROM_SMSC});
+    struct cps_smpp *esme = peer_new(cps, (struct cps_smpp_options){.from = CPS_SMPP_FROM_ESME});
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct cps_smpp_result result = peer_take_made(smsc, rows[i].command, rows[i].body);
+        peer_result_is(&result, CPS_SMPP_RECEIPT, CPS_SMPP_NO_MESSAGE, rows[i].label);
+        cps_smpp_result_clear(&result);
+        result = peer_take_made(esme, rows[i].command, rows[i].body);
+        peer_result_is(&result, CPS_SMPP_MESSAGE, CPS_SMPP_FIT, rows[i].label);
+        cps_smpp_result_clear(&result);
+    }
+    cps_smpp_free(smsc);
+    cps_smpp_free(esme);
+    struct cps_smpp_options none = {.size = sizeof(none)};
+    struct cps_error err = {0};
+    UNIT_CHECK(cps_smpp_new(&smsc, cps, &none, &err) == CPS_E_CONFIG && strstr(err.text, "from"), "%s", err.text);
+    cps_free(cps);
+}
+
+/* A text without a destination. */
+static void test_replacements(void)
+{
+    struct cps *cps = peer_cps((struct cps_options){0});
+    struct cps_smpp *peer = peer_new(cps, (struct cps_smpp_options){.from = CPS_SMPP_FROM_ESME});
+    struct cps_smpp_result result = peer_take_made(peer, SMPP_REPLACE_SM, "00 0000 00 00 00 00 00 02 'hi'");
+    peer_result_is(&result, CPS_SMPP_REPLACE, CPS_SMPP_NO_MESSAGE, "replace_sm");
+    UNIT_CHECK(result.answer == RESP(SMPP_REPLACE_SM) && result.command_status == SMPP_RREPLACEFAIL, "its answer");
+    cps_smpp_result_clear(&result);
+    result = peer_take_made(peer, SMPP_BROADCAST_SM, "00 0101 '12' 00 00 00 00 00 00 00 00 0424 0002 'hi'");
+    peer_result_is(&result, CPS_SMPP_REPLACE, CPS_SMPP_NO_MESSAGE, "broadcast_sm");
+    UNIT_CHECK(result.answer == RESP(SMPP_BROADCAST_SM) && result.command_status == SMPP_RBCASTFAIL, "its answer");
+    cps_smpp_result_clear(&result);
+    cps_smpp_free(peer);
+    cps_free(cps);
+}
+
+/* A damaged or surplus end does not matter, unless it may hold another text. */
+static void test_tails(void)
+{
+    static const struct {
+        const char *label;
+        const char *body;
+        enum cps_smpp_reason reason;
+    } rows[] = {
+        {"a stray NUL", NUMBERS "00 00 00 00 00 00 00 00 00 02 'hi' 00", CPS_SMPP_FIT},
+        {"a TLV one octet short", NUMBERS "00 00 00 00 00 00 00 00 00 02 'hi' 0427 0002 02", CPS_SMPP_FIT},
+        {"a payload that is short", NUMBERS "00 00 00 00 00 00 00 00 00 02 'hi' 0424 ffff 'hi'", CPS_SMPP_AMBIGUOUS},
+    };
+    struct cps *cps = peer_cps((struct cps_options){0});
+    struct cps_smpp *peer = peer_new(cps, (struct cps_smpp_options){.from = CPS_SMPP_FROM_ESME});
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct cps_smpp_result result = peer_take_made(peer, SMPP_SUBMIT_SM, rows[i].body);
+        peer_result_is(&result, CPS_SMPP_MESSAGE, rows[i].reason, rows[i].label);
         cps_smpp_result_clear(&result);
     }
     cps_smpp_free(peer);
@@ -172,5 +239,7 @@ static void test_damaged(void)
     cps_free(cps);
 }
 
-UNIT_MAIN("cps_smpp_bad", {"malformed PDUs", test_malformed}, {"command_length", test_length},
-          {"no messages", test_other}, {"damaged PDUs", test_damaged})
+UNIT_MAIN("cps_smpp_bad", {"F1, F2: receipts, by the side that sends them", test_sides},
+          {"F3: replace_sm and broadcast_sm", test_replacements}, {"F4: a damaged or surplus end", test_tails},
+          {"malformed PDUs", test_malformed}, {"command_length", test_length}, {"no messages", test_other},
+          {"damaged PDUs", test_damaged})

@@ -144,14 +144,18 @@ static void test_duplicates(void)
 }
 
 /* Another text under the same reference: the older message's segments come back at once. */
-static void test_reset(void)
+/* Two messages are open under one reference. */
+static void test_contested(void)
 {
-    begin((struct cps_smpp_options){0});
-    expect(take(7, 3, 2, "two "), CPS_SMPP_WAITS, CPS_SMPP_UNFINISHED, 0, "second");
-    expect(take(7, 3, 1, "one "), CPS_SMPP_WAITS, CPS_SMPP_UNFINISHED, 0, "first");
-    check_given_up(take(7, 3, 1, "another "), CPS_SMPP_WAITS, CPS_SMPP_UNFINISHED, (unsigned[]){1, 2}, 2);
-    expect(take(7, 3, 3, "end"), CPS_SMPP_WAITS, CPS_SMPP_UNFINISHED, 0, "third");
-    expect_text(take(7, 3, 2, "text "), "another text end");
+    struct cps_smpp_result result = {0};
+    begin((struct cps_smpp_options){.join_timeout_ms = 100});
+    expect(take_at(peer, 7, 3, 2, "two ", 0), CPS_SMPP_WAITS, CPS_SMPP_UNFINISHED, 0, "second");
+    expect(take_at(peer, 7, 3, 1, "one ", 0), CPS_SMPP_WAITS, CPS_SMPP_UNFINISHED, 0, "first");
+    check_given_up(take_at(peer, 7, 3, 1, "another ", 0), CPS_SMPP_LOOSE, CPS_SMPP_CONTESTED, (unsigned[]){1, 2}, 2);
+    expect(take_at(peer, 7, 3, 3, "end", 0), CPS_SMPP_LOOSE, CPS_SMPP_CONTESTED, 0, "third");
+    expect(take_at(peer, 7, 3, 2, "text ", 0), CPS_SMPP_LOOSE, CPS_SMPP_CONTESTED, 0, "second");
+    CU_ASSERT_EQUAL(cps_smpp_expire(peer, 100, &result, NULL), CPS_E_NOT_FOUND);
+    expect(take_at(peer, 7, 3, 1, "one ", 100), CPS_SMPP_WAITS, CPS_SMPP_UNFINISHED, 0, "when the time is over");
     end();
 }
 
@@ -172,9 +176,9 @@ static void test_expire(void)
 {
     struct cps_smpp_result result = {0};
     begin((struct cps_smpp_options){.join_timeout_ms = 100});
-    expect(take_at(peer, 7, 3, 3, "three", 1000), CPS_SMPP_WAITS, CPS_SMPP_UNFINISHED, 0, "first");
+    expect(take_at(peer, 7, 3, 3, "three", 990), CPS_SMPP_WAITS, CPS_SMPP_UNFINISHED, 0, "first");
+    expect(take_at(peer, 7, 3, 1, "one", 1000), CPS_SMPP_WAITS, CPS_SMPP_UNFINISHED, 0, "second");
     expect(take_at(peer, 8, 2, 2, "two", 1050), CPS_SMPP_WAITS, CPS_SMPP_UNFINISHED, 0, "other");
-    expect(take_at(peer, 7, 3, 1, "one", 1099), CPS_SMPP_WAITS, CPS_SMPP_UNFINISHED, 0, "second");
     CU_ASSERT_EQUAL(cps_smpp_next_ms(peer, 1099), 1);
     CU_ASSERT_EQUAL(cps_smpp_expire(peer, 1099, &result, NULL), CPS_E_NOT_FOUND);
     CU_ASSERT_EQUAL(cps_smpp_next_ms(peer, 1100), 0);
@@ -262,23 +266,35 @@ static void test_digests(void)
                 peer_body_is(&result, is_long ? "11" : "00", 2, "by itself");
             }
             expect(result, number == 2 ? CPS_SMPP_MESSAGE : CPS_SMPP_WAITS,
-                   number == 2 ? CPS_SMPP_BAD_ORIG : CPS_SMPP_UNFINISHED, 0, "digest");
+                   number == 2 ? CPS_SMPP_ALPHANUMERIC : CPS_SMPP_UNFINISHED, 0, "digest");
         }
     }
     end();
 }
 
-/* Parts of two codings are no message. */
+/* F20: parts of one message may have different data_codings. */
 static void test_codings(void)
 {
-    begin((struct cps_smpp_options){0});
-    expect(peer_take_made(peer, SMPP_SUBMIT_SM, ADDRESSES "40 00 00 00 00 01 00 00 00 07 050003070201 'a'"),
-           CPS_SMPP_WAITS, CPS_SMPP_UNFINISHED, 0, "data_coding 0");
-    struct cps_smpp_result result =
-        peer_take_made(peer, SMPP_SUBMIT_SM, ADDRESSES "40 00 00 00 00 01 00 f0 00 07 050003070202 'b'");
-    CU_ASSERT_EQUAL(result.data_coding, 0xf0);
-    expect(result, CPS_SMPP_WAITS, CPS_SMPP_UNFINISHED, 0, "data_coding f0");
-    end();
+    static const struct {
+        const char *first, *second; /* data_coding, length and text */
+        uint8_t data_coding;
+        const char *body;
+    } rows[] = {
+        {"f0 00 07 050003070201 'a'", "00 00 07 050003070202 'b'", 0x00, "ab"},
+        {"00 00 08 050003070201 1b65", "08 00 08 050003070202 041f", 0x08, "€П"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char body[256];
+        begin((struct cps_smpp_options){0});
+        (void)snprintf(body, sizeof(body), ADDRESSES "40 00 00 00 00 01 00 %s", rows[i].first);
+        expect(peer_take_made(peer, SMPP_SUBMIT_SM, body), CPS_SMPP_WAITS, CPS_SMPP_UNFINISHED, 0, rows[i].first);
+        (void)snprintf(body, sizeof(body), ADDRESSES "40 00 00 00 00 01 00 %s", rows[i].second);
+        struct cps_smpp_result result = peer_take_made(peer, SMPP_SUBMIT_SM, body);
+        CU_ASSERT_EQUAL(result.data_coding, rows[i].data_coding);
+        peer_body_is(&result, rows[i].body, strlen(rows[i].body), rows[i].second);
+        expect(result, CPS_SMPP_MESSAGE, CPS_SMPP_FIT, 0, rows[i].second);
+        end();
+    }
 }
 
 static void test_doubtful(void)
@@ -293,8 +309,18 @@ static void test_doubtful(void)
         {"the same twice", ADDRESSES MAKE_FLAGS "02 'hi' 0424 0002 'hi'", CPS_SMPP_MESSAGE, CPS_SMPP_FIT},
         {"two texts, of a segment", ADDRESSES UDH_FLAGS "07 050003070201 'x' 0424 0007 050003070201 'y'",
          CPS_SMPP_LOOSE, CPS_SMPP_AMBIGUOUS},
-        {"two places", ADDRESSES UDH_FLAGS "07 050003070201 'x' 020c 0002 0008 020e 0001 02 020f 0001 01",
+        {"two references", ADDRESSES UDH_FLAGS "07 050003070201 'x' 020c 0002 0008 020e 0001 02 020f 0001 01",
+         CPS_SMPP_WAITS, CPS_SMPP_UNFINISHED},
+        {"two references, the last", ADDRESSES UDH_FLAGS "07 050003070202 'y' 020c 0002 0009 020e 0001 02 020f 0001 02",
+         CPS_SMPP_MESSAGE, CPS_SMPP_FIT},
+        {"two places", ADDRESSES UDH_FLAGS "07 050003070201 'x' 020c 0002 0008 020e 0001 02 020f 0001 02",
          CPS_SMPP_LOOSE, CPS_SMPP_AMBIGUOUS},
+        {"an empty payload beside a text", ADDRESSES MAKE_FLAGS "02 'hi' 0424 0000", CPS_SMPP_MESSAGE, CPS_SMPP_FIT},
+        {"a reference alone", ADDRESSES MAKE_FLAGS "02 'hi' 020c 0002 0001", CPS_SMPP_MESSAGE, CPS_SMPP_FIT},
+        {"a reference of three octets, 1 of 1",
+         ADDRESSES MAKE_FLAGS "02 'hi' 020c 0003 000001 020e 0001 01 020f 0001 01", CPS_SMPP_MESSAGE, CPS_SMPP_FIT},
+        {"a header's place beside a TLV alone", ADDRESSES UDH_FLAGS "07 050003070101 'x' 020e 0001 02",
+         CPS_SMPP_MESSAGE, CPS_SMPP_FIT},
         {"segment 4 of 3", ADDRESSES UDH_FLAGS "07 050003070304 'x'", CPS_SMPP_MESSAGE, CPS_SMPP_FIT},
         {"segment 0", ADDRESSES UDH_FLAGS "07 050003070300 'x'", CPS_SMPP_MESSAGE, CPS_SMPP_FIT},
         {"1 of 1", ADDRESSES UDH_FLAGS "07 050003070101 'x'", CPS_SMPP_MESSAGE, CPS_SMPP_FIT},
@@ -317,7 +343,7 @@ static void test_doubtful(void)
 }
 
 UNIT_MAIN("cps_smpp_join", {"all orders", test_orders}, {"two peers", test_two_peers},
-          {"kinds of references", test_kinds_of_references}, {"duplicates", test_duplicates}, {"reset", test_reset},
-          {"over the limits", test_over}, {"expiry", test_expire}, {"many destinations", test_many_dests},
-          {"keys", test_keys}, {"digests", test_digests}, {"codings", test_codings},
-          {"doubtful texts and places", test_doubtful})
+          {"kinds of references", test_kinds_of_references}, {"duplicates", test_duplicates},
+          {"two messages under one reference", test_contested}, {"over the limits", test_over}, {"expiry", test_expire},
+          {"many destinations", test_many_dests}, {"keys", test_keys}, {"digests", test_digests},
+          {"F20: segments with two data_codings", test_codings}, {"doubtful texts and places", test_doubtful})

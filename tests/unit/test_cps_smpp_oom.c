@@ -11,6 +11,7 @@ enum { PARTS = 3, PART = 120 };
 
 static struct cps *cps;
 static unsigned data_coding;
+static const char *octet;     /* in hexadecimal; the text is of this one */
 static bool there[PARTS + 1]; /* which tokens the peer has */
 
 static void come_back(const struct cps_smpp_segment *segments, size_t count)
@@ -43,7 +44,7 @@ static enum cps_code take_part(struct cps_smpp *peer, unsigned number)
                          "00 0500 'Bank' 00 0101 '4912345678' 00 40 00 00 00 00 01 00 %02x 00 %02x 0500030703%02x",
                          data_coding, 6 + PART, number);
     for (int i = 0; i < PART; i++) {
-        n += (size_t)snprintf(body + n, sizeof(body) - n, "41");
+        n += (size_t)snprintf(body + n, sizeof(body) - n, "%s", octet);
     }
     size_t len = make_pdu(octets, SMPP_SUBMIT_SM, 0, body);
     enum cps_code code = cps_smpp_take(peer, octets, len, number, (void *)(uintptr_t)number, &result, NULL);
@@ -85,11 +86,13 @@ static void run(const struct cps_smpp_options *options)
     cps_smpp_free(peer);
 }
 
-static void sweep(struct cps_smpp_options options, unsigned coding, unsigned long at_least)
+static void sweep(struct cps_smpp_options options, unsigned coding, const char *of, unsigned long at_least)
 {
     options.size = sizeof(options);
+    options.from = CPS_SMPP_FROM_ESME;
     cps = peer_cps((struct cps_options){0});
     data_coding = coding;
+    octet = of;
     for (unsigned long n = 0;; n++) {
         oom_begin(n);
         run(&options);
@@ -103,17 +106,23 @@ static void sweep(struct cps_smpp_options options, unsigned coding, unsigned lon
 
 static void test_gsm(void)
 {
-    sweep((struct cps_smpp_options){.alphanumeric_domain = "example.org"}, 0, 10);
+    sweep((struct cps_smpp_options){.alphanumeric_domain = "example.org"}, 0, "41", 10);
 }
 
 static void test_packed(void)
 {
-    sweep((struct cps_smpp_options){.packed = true, .alphanumeric_domain = "example.org"}, 0, 11);
+    sweep((struct cps_smpp_options){.packed = true, .alphanumeric_domain = "example.org"}, 0, "41", 11);
 }
 
 static void test_iconv(void)
 {
-    sweep((struct cps_smpp_options){.alphanumeric_domain = "example.org"}, 10, 10);
+    sweep((struct cps_smpp_options){.alphanumeric_domain = "example.org"}, 10, "41", 10);
 }
 
-UNIT_MAIN("cps_smpp without memory", {"GSM 03.38", test_gsm}, {"packed", test_packed}, {"by iconv", test_iconv})
+static void test_readings(void)
+{
+    sweep((struct cps_smpp_options){.alphanumeric_domain = "example.org"}, 0, "09", 14);
+}
+
+UNIT_MAIN("cps_smpp without memory", {"GSM 03.38", test_gsm}, {"readings", test_readings}, {"packed", test_packed},
+          {"by iconv", test_iconv})

@@ -68,9 +68,10 @@ static void add(const char *label, struct stir_trust *trust, const struct stir_b
                 enum stir_code expected)
 {
     struct stir_error err = {0};
-    UNIT_CODE(stir_trust_add_crl(trust, crl->ptr, crl->len, issuer ? issuer->ptr : NULL, issuer ? issuer->len : 0,
-                                 &err),
-              expected, label);
+    struct stir_view certs = issuer ? stir_view(issuer->ptr, issuer->len) : stir_view("", 0);
+    enum stir_code code = stir_trust_set_crl_signers(trust, certs, stir_view("", 0), NULL, &err);
+    code = code == STIR_OK ? stir_trust_add_crl(trust, crl->ptr, crl->len, &err) : code;
+    UNIT_CODE(code, expected, label);
     UNIT_CHECK(expected == STIR_OK || (err.code == expected && err.text[0]), "%s: no text", label);
     UNIT_CHECK(ERR_peek_error() == 0, "%s: left in OpenSSL's queue", label);
 }
@@ -283,6 +284,52 @@ static void test_indirect_issuer(void)
     tear_down(&w);
 }
 
+/* F18: the issuer of an indirect list leads to a root of its own, which anchors no PASSporT. */
+static void test_signer_roots(void)
+{
+    struct world w;
+    struct stir_buf crl = {0}, certs = {0}, roots = {0};
+    EVP_PKEY *root_key = NULL, *key = NULL;
+    struct stir_error err = {0};
+    set_up(&w);
+    struct stir_trust *trust = trust_of(w.root);
+    X509 *root = certs_make((struct stir_cert_spec){.common_name = "STI-PA root", .ca = true}, &root_key);
+    struct stir_cert_spec spec = {.common_name = "STI-PA CRL",
+                                  .crl_issuer = true,
+                                  .issuer = root,
+                                  .issuer_key = root_key};
+    X509 *signer = certs_make(spec, &key);
+    make(&crl, signer, key, w.leaf, true);
+    certs_pem(&certs, signer);
+    certs_pem(&certs, root);
+    add("its root stands beside it, but is no anchor", trust, &crl, &certs, STIR_E_CERT_UNTRUSTED);
+    certs_pem(&roots, root);
+    const struct stir_view signer_view = stir_view(certs.ptr, certs.len), none = stir_view("", 0);
+    UNIT_OK(stir_trust_set_crl_signers(trust, signer_view, stir_view(roots.ptr, roots.len), NULL, NULL));
+    UNIT_CODE(stir_trust_add_crl(trust, crl.ptr, crl.len, &err), STIR_OK, err.text);
+    verify("F18: revoked by it", trust, w.chain, CERTS_NOW, STIR_E_CERT_REVOKED, "/CN=leaf");
+    /* a leaf that the same root has issued is nobody's signer here */
+    struct stir_cert_spec leaf_spec = {.common_name = "intruder", .issuer = root, .issuer_key = root_key};
+    struct stir_chain *intruder = CERTS_CHAIN(certs_make_for("spc:1234", leaf_spec, NULL));
+    verify("F18: its root anchors no leaf", trust, intruder, CERTS_NOW, STIR_E_CERT_UNTRUSTED, "/CN=intruder");
+    stir_chain_unref(intruder);
+    /* the signer may stand in the file of roots too; and a root there signs itself */
+    certs_pem(&roots, signer);
+    UNIT_OK(stir_trust_set_crl_signers(trust, none, stir_view(roots.ptr, roots.len), NULL, NULL));
+    UNIT_CODE(stir_trust_add_crl(trust, crl.ptr, crl.len, &err), STIR_OK, err.text);
+    /* the trust's own roots serve as before */
+    make(&crl, w.lists, w.lists_key, w.leaf, true);
+    UNIT_OK(stir_trust_set_crl_signers(trust, stir_view(w.lists_pem.ptr, w.lists_pem.len),
+                                       stir_view(roots.ptr, roots.len), NULL, NULL));
+    UNIT_CODE(stir_trust_add_crl(trust, crl.ptr, crl.len, &err), STIR_OK, err.text);
+    UNIT_CODE(stir_trust_set_crl_signers(trust, none, stir_view("x", 1), NULL, &err), STIR_E_CERT, "no certificate");
+    stir_trust_unref(trust);
+    stir_buf_free(&crl);
+    stir_buf_free(&certs);
+    stir_buf_free(&roots);
+    tear_down(&w);
+}
+
 /* ---- what a list says it covers ---- */
 
 /* Adds an extension, from OpenSSL's text form or DER, to a list and signs it again. */
@@ -490,7 +537,7 @@ static void test_foreign(void)
     for (size_t n = 0; n < crl.len; n++) {
         struct stir_buf part = {0};
         stir_buf_put(&part, crl.ptr, n);
-        UNIT_CHECK(stir_trust_add_crl(trust, part.ptr, n, NULL, 0, NULL) == STIR_E_CRL, "truncated to %zu", n);
+        UNIT_CHECK(stir_trust_add_crl(trust, part.ptr, n, NULL) == STIR_E_CRL, "truncated to %zu", n);
         stir_buf_free(&part);
     }
     stir_buf_put(&crl, "", 1);
@@ -534,6 +581,8 @@ static void test_same_name(void)
 
 UNIT_MAIN("crl", {"direct lists", test_direct}, {"signatures of direct lists", test_direct_signature},
           {"policies", test_policy}, {"indirect lists", test_indirect},
-          {"issuers of indirect lists", test_indirect_issuer}, {"issuing distribution points", test_points},
+          {"issuers of indirect lists", test_indirect_issuer},
+          {"F18: issuers of indirect lists have roots of their own", test_signer_roots},
+          {"issuing distribution points", test_points},
           {"distribution points of certificates", test_distribution_points}, {"refused", test_refused},
           {"lists of other make", test_foreign}, {"issuers of one name", test_same_name})

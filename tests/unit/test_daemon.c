@@ -14,18 +14,7 @@ static const struct stir_daemon daemon_3 = {.name = "testd",
                                             .count = 1,
                                             .overrides_max = 3};
 
-#define USAGE                                                                                                          \
-    "usage: testd [-c FILE] [-o SECTION.KEY=VALUE]... [-t | -p]\n"                                                     \
-    "It tests.\n"                                                                                                      \
-    "\n"                                                                                                               \
-    "  -c FILE               configuration; every key has a default\n"                                                 \
-    "  -o SECTION.KEY=VALUE  set one key, over the file\n"                                                             \
-    "  -t                    check the configuration and what it names, then exit\n"                                   \
-    "  -p                    print the configuration file with every key, its default and its meaning\n"               \
-    "  -V                    print the version\n"                                                                      \
-    "  -h                    print this\n"                                                                             \
-    "\n"                                                                                                               \
-    "SIGTERM stops it.\n"
+#define POINTER "Try \"testd --help\" for the options.\n"
 
 /* What one of the two standard streams was given, while it is a file. */
 struct caught {
@@ -87,7 +76,8 @@ static void test_goes_on(void)
     CU_ASSERT_PTR_NULL(ran.options.path);
     CU_ASSERT_FALSE(ran.options.check);
     CU_ASSERT_EQUAL(ran.options.overrides.count, 0);
-    run(&ran, &daemon_3, (char *[]){"-c", "a", "-oserver.workers=1", "-t", "-o", "b", "-c", "c", "-od", NULL});
+    run(&ran, &daemon_3,
+        (char *[]){"-c", "a", "--set=server.workers=1", "--check", "-o", "b", "--config", "c", "-od", NULL});
     CU_ASSERT_TRUE(ran.goes_on);
     UNIT_STR(ran.options.path, "c", "-c");
     CU_ASSERT_TRUE(ran.options.check);
@@ -106,15 +96,20 @@ static void test_ends(void)
         int status;
         const char *out, *err;
     } rows[] = {
-        {{"-h"}, 0, USAGE, ""},
         {{"-V"}, 0, "testd " CPS_VERSION "\n", ""},
+        {{"--version"}, 0, "testd " CPS_VERSION "\n", ""},
         {{"-t", "-V", "-h"}, 0, "testd " CPS_VERSION "\n", ""},
-        {{"-x"}, 2, "", "testd: invalid option -- 'x'\n" USAGE},
-        {{"-c"}, 2, "", "testd: option requires an argument -- 'c'\n" USAGE},
-        {{"file"}, 2, "", USAGE},
-        {{"-t", "--", "-h"}, 2, "", USAGE},
-        {{"-oa", "-ob", "-oc", "-od"}, 2, "", USAGE},
-        {{"-oa", "-ob", "-oc", "-od", "-h"}, 2, "", USAGE},
+        {{"-x"}, 2, "", "testd: invalid option -- 'x'\n" POINTER},
+        {{"--nonsense"}, 2, "", "testd: unrecognized option '--nonsense'\n" POINTER},
+        {{"-c"}, 2, "", "testd: option requires an argument -- 'c'\n" POINTER},
+        {{"--set"}, 2, "", "testd: option '--set' requires an argument\n" POINTER},
+        {{"-t", "--online"}, 2, "", "testd: there is no --online here\n" POINTER},
+        {{"--user", "nobody"}, 2, "", "testd: --user is for the check, -t\n" POINTER},
+        {{"-t", "--user", "no such"}, 2, "", "testd: --user: there is no account \"no such\"\n"},
+        {{"file"}, 2, "", "testd: unexpected argument \"file\"\n" POINTER},
+        {{"-t", "--", "-h"}, 2, "", "testd: unexpected argument \"-h\"\n" POINTER},
+        {{"-oa", "-ob", "-oc", "-od"}, 2, "", "testd: -o is given more than 3 times\n" POINTER},
+        {{"-oa", "-ob", "-oc", "-od", "-h"}, 2, "", "testd: -o is given more than 3 times\n" POINTER},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct ran ran;
@@ -123,6 +118,21 @@ static void test_ends(void)
         UNIT_STR(ran.out.text, rows[i].out, "standard output");
         UNIT_STR(ran.err.text, rows[i].err, "standard error");
         UNIT_STR(ran.options.path, "untouched", "options");
+    }
+}
+
+static void test_help(void)
+{
+    static const char *const words[] = {"usage: testd ", "\nIt tests.\n",         "-c, --config FILE",
+                                        "-t, --check",   "\nSIGTERM stops it.\n", "Exit status: 0"};
+    for (size_t i = 0; i < 2; i++) {
+        struct ran ran;
+        run(&ran, &daemon_3, (char *[]){i ? "--help" : "-h", NULL});
+        UNIT_CHECK(!ran.goes_on && ran.status == 0, "status %d", ran.status);
+        UNIT_STR(ran.err.text, "", "standard error");
+        for (size_t j = 0; j < sizeof(words) / sizeof(words[0]); j++) {
+            UNIT_CHECK(strstr(ran.out.text, words[j]) != NULL, "help lacks \"%s\"", words[j]);
+        }
     }
 }
 
@@ -156,18 +166,25 @@ static void test_many(void)
     run(&ran, &greedy, args);
     CU_ASSERT_FALSE(ran.goes_on);
     CU_ASSERT_EQUAL(ran.status, 2);
-    UNIT_STR(ran.err.text, USAGE, "standard error");
+    UNIT_STR(ran.err.text, "testd: -o is given more than 128 times\n" POINTER, "standard error");
 }
 
 static void test_says(void)
 {
     static const struct {
         enum stir_code code;
-        int status;
-    } rows[] = {{STIR_E_CONFIG, 2}, {STIR_E_IO, 1}, {STIR_E_KEY, 1}, {STIR_E_NOMEM, 1}};
+        int status, verdict;
+        const char *text;
+    } rows[] = {
+        {STIR_E_CONFIG, 2, 2, "testd: the configuration is wrong: it is 100%n wrong\n"},
+        {STIR_E_IO, 1, 2, "testd: the configuration is wrong: it is 100%n wrong\n"},
+        {STIR_E_KEY, 1, 2, "testd: the configuration is wrong: it is 100%n wrong\n"},
+        {STIR_E_NOMEM, 1, 1, "testd: out of memory: it is 100%n wrong\n"},
+    };
+    struct stir_faults faults = {0};
     struct caught out, err;
     catch_begin(&out, stdout);
-    int status = stir_daemon_good(&daemon_3);
+    int status = stir_daemon_verdict(&daemon_3, &faults);
     catch_end(&out);
     CU_ASSERT_EQUAL(status, 0);
     UNIT_STR(out.text, "testd: the configuration is good\n", "good");
@@ -181,8 +198,16 @@ static void test_says(void)
         catch_end(&err);
         UNIT_CHECK(status == rows[i].status, "%s: %d", stir_error_name(rows[i].code), status);
         UNIT_STR(err.text, expected, "failure");
+        stir_faults_take(&faults, rows[i].code, &error);
+        stir_faults_take(&faults, rows[i].code, &error); /* is said once */
+        catch_begin(&err, stderr);
+        status = stir_daemon_verdict(&daemon_3, &faults);
+        catch_end(&err);
+        UNIT_CHECK(status == rows[i].verdict, "%s: %d", stir_error_name(rows[i].code), status);
+        UNIT_STR(err.text, rows[i].text, "verdict");
+        CU_ASSERT_EQUAL(faults.count, 0);
     }
 }
 
-UNIT_MAIN("daemon", {"goes on", test_goes_on}, {"usage, version, mistakes", test_ends}, {"-p", test_sample},
-          {"many -o", test_many}, {"good and failed", test_says})
+UNIT_MAIN("daemon", {"goes on", test_goes_on}, {"N14: version and mistakes", test_ends}, {"N14: help", test_help},
+          {"-p", test_sample}, {"many -o", test_many}, {"N18: good, failed and refused", test_says})

@@ -1,6 +1,6 @@
 #include "cps/dummy.h"
 
-#include "common/jwe.h"
+#include "common/envelope.h"
 #include "tests/unit/unit.h"
 
 #include <openssl/evp.h>
@@ -18,7 +18,7 @@ static struct cpsd_dummies *make(int mode, int64_t life_s, const uint8_t key[CPS
     struct cpsd_dummies *dummies = NULL;
     config.dummies_mode = mode;
     config.ttl_default_s = life_s;
-    config.dummies_sizes = (char *)(uintptr_t) "512, 768";
+    config.dummies_sizes = (char *)(uintptr_t) "512, 1024";
     UNIT_OK(cpsd_dummies_new(&dummies, key, &config, NULL));
     return dummies;
 }
@@ -26,7 +26,7 @@ static struct cpsd_dummies *make(int mode, int64_t life_s, const uint8_t key[CPS
 static struct stir_identity box(const char *text)
 {
     struct stir_identity id;
-    UNIT_OK(stir_identity_parse(&id, text, strlen(text), NULL, NULL));
+    UNIT_OK(stir_identity_parse_canonical(&id, text, strlen(text), 0, NULL));
     return id;
 }
 
@@ -40,9 +40,10 @@ static void check_entry(const struct cpsd_entry *entry, int64_t now, int64_t lif
     struct stir_jwe_info info;
     uint8_t digest[32];
     UNIT_OK(stir_jwe_check(&info, entry->envelope.ptr, entry->envelope.len, NULL));
+    UNIT_OK(stir_envelope_check_form(&info, NULL));
     CU_ASSERT_EQUAL(info.curve, STIR_CURVE_X25519);
     CU_ASSERT_FALSE(info.a128gcm);
-    CU_ASSERT(info.ciphertext_len == 512 || info.ciphertext_len == 768);
+    CU_ASSERT(info.ciphertext_len == 512 || info.ciphertext_len == 1024);
     SHA256((const unsigned char *)entry->envelope.ptr, entry->envelope.len, digest);
     CU_ASSERT_EQUAL(memcmp(digest, entry->id, CPSD_ID_OCTETS), 0);
     CU_ASSERT(entry->arrival_us <= now && now < entry->expires_us);
@@ -166,7 +167,8 @@ static void test_many_boxes(void)
 
 static void test_settings(void)
 {
-    static const char *const bad[] = {"", "0", "100", "511", "512 9000", "8448", "-256", "x", "256x"};
+    static const char *const bad[] = {
+        "", "0", "100", "256", "511", "768", "512 9000", "16384", "-512", "x", "512x", "1,024", "18446744073709551615"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         struct cpsd_dummies *dummies = NULL;
         config.dummies_sizes = (char *)(uintptr_t)bad[i];

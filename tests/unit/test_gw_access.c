@@ -86,15 +86,19 @@ static void test_no_networks(void)
 
 static void test_text(void)
 {
-    static const char *const texts[][2] = {{"127.0.0.1", "127.0.0.1"},
-                                           {"::ffff:192.0.2.1", "192.0.2.1"},
-                                           {"2001:db8::1", "2001:db8::1"},
-                                           {"unix", "?"}};
+    /* an address, its text, and that of its network */
+    static const char *const texts[][3] = {{"127.0.0.1", "127.0.0.1", "127.0.0.1"},
+                                           {"::ffff:192.0.2.1", "192.0.2.1", "192.0.2.1"},
+                                           {"2001:db8::1", "2001:db8::1", "2001:db8::"},
+                                           {"2001:db8:1:2:3:4:5:6", "2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"},
+                                           {"unix", "?", "?"}};
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         char text[GW_ADDRESS_MAX + 1];
         struct sockaddr_storage address = address_of(texts[i][0]);
         gw_address_text(text, (const struct sockaddr *)&address);
         UNIT_STR(text, texts[i][1], "text");
+        gw_network_text(text, (const struct sockaddr *)&address);
+        UNIT_STR(text, texts[i][2], "network");
     }
 }
 
@@ -125,13 +129,15 @@ static void test_endpoints(void)
 {
     for (size_t i = 0; i < sizeof(endpoints) / sizeof(endpoints[0]); i++) {
         struct gw_endpoint endpoint = {0};
-        struct sockaddr_storage address;
+        struct stir_listen_addresses found;
         enum stir_code code = gw_endpoint_read(&endpoint, "key", endpoints[i].text, NULL);
         UNIT_CODE(code, endpoints[i].host ? STIR_OK : STIR_E_CONFIG, endpoints[i].text);
         UNIT_STR(endpoint.host, endpoints[i].host ? endpoints[i].host : "", endpoints[i].text);
         UNIT_STR(endpoint.port, endpoints[i].port ? endpoints[i].port : "", endpoints[i].text);
-        code = gw_endpoint_address(&address, "key", endpoints[i].text, NULL);
-        UNIT_CODE(code, endpoints[i].numeric ? STIR_OK : STIR_E_CONFIG, endpoints[i].text);
+        if (endpoints[i].numeric || !endpoints[i].host) {
+            code = gw_listen_find(&found, "key", endpoints[i].text, NULL);
+            UNIT_CODE(code, endpoints[i].numeric ? STIR_OK : STIR_E_CONFIG, endpoints[i].text);
+        }
     }
     char longest[600];
     memset(longest, 'a', sizeof(longest));

@@ -5,7 +5,7 @@
 
 static const struct smpp_addressing plain = {.numbering = STIR_NUMBERING_DEFAULT};
 static const struct smpp_addressing named = {.numbering = STIR_NUMBERING_DEFAULT, .alphanumeric_domain = "example.com"};
-static const struct smpp_text_settings gsm = {.data_coding_0 = SMPP_GSM7};
+static const struct smpp_text_settings gsm = {.data_coding_0 = SMPP_GSM7, .data_coding_1 = SMPP_ASCII};
 
 /* A PDU as the relay holds it. */
 struct read {
@@ -36,7 +36,7 @@ static void done(struct read *read)
 static void check_body(const struct gw_message *message, const char *expected)
 {
     struct stir_buf body = {0};
-    UNIT_CHECK(gw_message_body(message, &body) == GW_FIT, "no body");
+    UNIT_CHECK(gw_message_body(message, NULL, &body, NULL) == GW_FIT, "no body");
     UNIT_STR(body.ptr ? body.ptr : "", expected, "body");
     stir_buf_free(&body);
 }
@@ -57,7 +57,8 @@ static void test_fit(void)
     read = read_as(SMPP_DATA_SM, PAIR "00 00 08 0424 0004 0068 d83d", &plain);
     UNIT_CHECK(read->message.unfit == GW_FIT, "half a pair is a body of octets");
     struct stir_buf body = {0};
-    UNIT_CHECK(gw_message_body(&read->message, &body) == GW_FIT && body.len == 4 && !memcmp(body.ptr, "\0h\xd8=", 4),
+    UNIT_CHECK(gw_message_body(&read->message, NULL, &body, NULL) == GW_FIT && body.len == 4 &&
+                   !memcmp(body.ptr, "\0h\xd8=", 4),
                "as they are");
     stir_buf_free(&body);
     done(read);
@@ -103,10 +104,11 @@ static void test_unfit(void)
         {"two texts", SMPP_SUBMIT_SM, PAIR FLAGS("00", "00") "02 'hi' 0424 0002 'ho'", GW_UNFIT_AMBIGUOUS, true},
         {"the centre's own text", SMPP_SUBMIT_SM, PAIR "00 00 00 00 00 00 00 00 07 00", GW_UNFIT_AMBIGUOUS, true},
         {"a header beyond the text", SMPP_SUBMIT_SM, PAIR FLAGS("40", "00") "02 0500", GW_UNFIT_UNREADABLE, true},
-        {"a reference alone", SMPP_SUBMIT_SM, PAIR FLAGS("00", "00") "02 'hi' 020c 0002 0001", GW_UNFIT_UNREADABLE,
-         true},
         {"two places", SMPP_SUBMIT_SM,
          PAIR FLAGS("40", "00") "08 0500032a0301 'hi' 020c 0002 002a 020e 0001 02 020f 0001 01", GW_UNFIT_AMBIGUOUS,
+         true},
+        {"two numbers of one segment", SMPP_SUBMIT_SM,
+         PAIR FLAGS("00", "00") "02 'hi' 020c 0002 002a 020e 0001 02 020f 0001 01 020f 0001 02", GW_UNFIT_AMBIGUOUS,
          true},
         {"a text beyond the PDU", SMPP_SUBMIT_SM, PAIR FLAGS("00", "00") "09 'hi'", GW_UNFIT_UNREADABLE, false},
         {"half a TLV", SMPP_SUBMIT_SM, PAIR FLAGS("00", "00") "02 'hi' 1501 0009 'pa'", GW_UNFIT_UNREADABLE, false},

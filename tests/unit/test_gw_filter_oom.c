@@ -63,14 +63,14 @@ static void play(void)
     static const char *const segments[] = {"0500032a0201 'a'", "0500032a0202 'b'", "0500032b0201 'c'",
                                            "0500032c0301 'd'", "0500032c0301 'e'", "0500032d0201 'f'"};
     for (uint32_t i = 0; i < 3; i++) {
-        filter_say(&rig, GW_ESME, 2 + i, FILTER_FROM, FILTER_TO, "'hi'", 0);
+        filter_say(&rig, GW_ESME, 2 + i, FILTER_FROM, FILTER_TO, "'hi' 09", 0); /* 09: a text of several readings */
     }
     for (uint32_t i = 0; i < 6; i++) {
         filter_say(&rig, GW_ESME, 5 + i, FILTER_FROM, "12155551399", segments[i], 0x40);
     }
     ARMED((void)uv_run(&rig.loop, UV_RUN_NOWAIT));
     ARMED(rig.filter.stop(rig.filter.arg));
-    for (unsigned i = 0; i < 10000 && gw_relay_held(rig.rig.relay); i++) {
+    for (unsigned i = 0; i < 60000 && gw_relay_held(rig.rig.relay); i++) {
         ARMED((void)uv_run(&rig.loop, UV_RUN_NOWAIT));
     }
 }

@@ -6,7 +6,7 @@
 static struct gw_policy policy;
 static struct gw_tag tag;
 static struct gw_tag_outcome outcome;
-static const struct smpp_text_settings gsm = {.data_coding_0 = SMPP_GSM7};
+static const struct smpp_text_settings gsm = {.data_coding_0 = SMPP_GSM7, .data_coding_1 = SMPP_ASCII};
 static const struct smpp_text_settings latin = {.data_coding_0 = SMPP_LATIN1};
 static const struct smpp_text_settings packed = {.data_coding_0 = SMPP_GSM7, .packed = true};
 static char prefix[64];
@@ -24,14 +24,14 @@ static void init(struct rig *rig, enum gw_treatment treatment, const char *verdi
     rig->options.offers[GW_ESME] = true;
     rig->filter.offer = decide;
     prefix[0] = '\0';
-    policy = (struct gw_policy){
-        .verify = {.verdict_tag = 0x1501, .signer_tag = 0x1502, .reject_status = 0x66, .text_prefix = prefix}};
+    policy = (struct gw_policy){.verify = {.tags = {0x1501, 0x1502}, .reject_status = 0x66, .text_prefix = prefix}};
     tag = (struct gw_tag){.treatment = treatment, .verdict = verdict, .signer = signer, .settings = &gsm};
 }
 
 #define HEAD MAKE_ADDRESSES "00 00 00 00 00 00 00 00 00 02 'hi' "
 #define PLANTED "1501 0006 'passed' "
 #define OTHERS "1403 0002 'xx' "
+#define CUT MAKE_ADDRESSES "00 00 00 00 00 00 00 00 00 ff 'hi' " PLANTED
 
 static void check_peer(struct rig *rig, const char *body, const char *label)
 {
@@ -83,15 +83,61 @@ static void test_untaggable(void)
     RIG_TOLD(&rig, "E:submit_sm_resp#2!1", "no room");
     UNIT_CHECK(outcome.rejected, "rejected");
     rig.options.max_pdu = 65536;
-    rig_send(&rig, GW_ESME, SMPP_SUBMIT_SM, 0, 3, HEAD "1501 0009 'pa'");
-    RIG_TOLD(&rig, "E:submit_sm_resp#3!c2", "half a verdict of its own");
-    tag.treatment = GW_TREAT_DELIVER;
-    rig_send(&rig, GW_ESME, SMPP_SUBMIT_SM, 0, 4, HEAD "15");
-    RIG_TOLD(&rig, "E:submit_sm_resp#4!c0", "what may be one");
+    rig_send(&rig, GW_ESME, SMPP_SUBMIT_SM, 0, 3, CUT);
+    RIG_TOLD(&rig, "E:submit_sm_resp#3!1", "a mandatory field cannot be read");
     tag.treatment = GW_TREAT_REJECT;
-    rig_send(&rig, GW_ESME, SMPP_SUBMIT_SM, 0, 5, HEAD "15");
+    rig_send(&rig, GW_ESME, SMPP_SUBMIT_SM, 0, 5, CUT);
     RIG_TOLD(&rig, "E:submit_sm_resp#5!66", "as policy says");
     rig_free(&rig);
+}
+
+/* Where all verdicts are only tagged, the lack of a tag says nothing: no message is refused for it. */
+static void test_only_tags(void)
+{
+    struct rig rig;
+    init(&rig, GW_TREAT_TAG, "stale", "");
+    policy.verify.only_tags = true;
+    rig.options.max_pdu = SMPP_HEADER_LEN + 34;
+    rig_send(&rig, GW_ESME, SMPP_SUBMIT_SM, 0, 2, HEAD);
+    check_peer(&rig, HEAD, "no room");
+    UNIT_CHECK(outcome.untagged && !outcome.rejected, "without a tag");
+    rig.options.max_pdu = SMPP_HEADER_LEN + 44;
+    rig_send(&rig, GW_ESME, SMPP_SUBMIT_SM, 0, 2, HEAD "1502 0001 'x' 1403 0005 'abcde'");
+    check_peer(&rig, HEAD "1403 0005 'abcde'", "no room, planted");
+    UNIT_CHECK(outcome.untagged && outcome.planted, "without a tag, and without a planted one");
+    rig_send(&rig, GW_ESME, SMPP_SUBMIT_SM, 0, 2, CUT);
+    check_peer(&rig, CUT, "a mandatory field cannot be read");
+    UNIT_CHECK(outcome.untagged && !outcome.rejected, "as it came");
+    rig_free(&rig);
+}
+
+/* What follows the last whole TLV stays at the end, unless a verdict may be found in it. */
+static void test_tails(void)
+{
+    static const struct {
+        const char *label;
+        enum gw_treatment treatment;
+        const char *in;
+        const char *out;
+        bool planted;
+    } rows[] = {
+        {"a stray NUL", GW_TREAT_TAG, HEAD "00", HEAD "1501 0005 'stale' 00", false},
+        {"a stray NUL, delivered", GW_TREAT_DELIVER, HEAD "00", HEAD "00", false},
+        {"a TLV one octet short", GW_TREAT_TAG, HEAD OTHERS "0427 0002 02",
+         HEAD OTHERS "1501 0005 'stale' 0427 0002 02", false},
+        {"half a verdict of its own", GW_TREAT_TAG, HEAD "1501 0009 'pa'", HEAD "1501 0005 'stale'", true},
+        {"half a verdict, delivered", GW_TREAT_DELIVER, HEAD OTHERS "1501 0009 'passed'", HEAD OTHERS, true},
+        {"a verdict before a stray NUL", GW_TREAT_DELIVER, HEAD PLANTED "00", HEAD "00", true},
+        {"a verdict in a damaged TLV", GW_TREAT_DELIVER, HEAD "0204 00ff 0007 1501 0006 'passed'", HEAD, true},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct rig rig;
+        init(&rig, rows[i].treatment, "stale", "");
+        rig_send(&rig, GW_ESME, SMPP_SUBMIT_SM, 0, 2, rows[i].in);
+        UNIT_CHECK(outcome.planted == rows[i].planted && !outcome.rejected, "%s: planted", rows[i].label);
+        check_peer(&rig, rows[i].out, rows[i].label);
+        rig_free(&rig);
+    }
 }
 
 /* ---- the prefix ---- */
@@ -131,10 +177,13 @@ static void test_prefix(void)
         {"packed", "%v ", &packed, "00", "00", "e834", NULL},
         {"Latin-1 by setting", "\xc3\xa9", &latin, "00", "00", "'hi'", "e9 'hi'"},
         {"Latin-1", "\xc3\xa9", &gsm, "00", "03", "'hi'", "e9 'hi'"},
-        {"Latin-1, no such letter", "\xe2\x82\xac", &gsm, "00", "03", "'hi'", NULL},
+        {"Latin-1, of Windows-1252", "\xe2\x82\xac", &gsm, "00", "03", "'hi'", "80 'hi'"},
+        {"Latin-1, no such letter", "\xd0\x9f", &gsm, "00", "03", "'hi'", NULL},
         {"ASCII", "%v ", &gsm, "00", "01", "'hi'", "'stale hi'"},
         {"ASCII, no such letter", "\xc3\xa9", &gsm, "00", "01", "'hi'", NULL},
         {"UCS-2", "\xe2\x82\xac", &gsm, "00", "08", "0068", "20ac 0068"},
+        {"UCS-2 with a mark", "\xe2\x82\xac", &gsm, "00", "08", "feff 0068", "feff 20ac 0068"},
+        {"UCS-2, little-endian", "\xe2\x82\xac!", &gsm, "00", "08", "fffe 6800", "fffe ac20 2100 6800"},
         {"UCS-2, a pair", "\xf0\x9f\x98\x80", &gsm, "00", "08", "0068", "d83d de00 0068"},
         {"binary", "%v ", &gsm, "00", "04", "'hi'", NULL},
         {"Cyrillic", "%v ", &gsm, "00", "06", "'hi'", NULL},
@@ -211,4 +260,6 @@ static void test_prefix_and_tag(void)
 }
 
 UNIT_MAIN("gw_filter_tag", {"treatments", test_treatments}, {"without room or sense", test_untaggable},
-          {"the prefix", test_prefix}, {"room for it", test_room}, {"prefix and tag", test_prefix_and_tag})
+          {"F4: a configuration that only tags refuses nothing", test_only_tags},
+          {"F4: a damaged or surplus end", test_tails}, {"the prefix", test_prefix}, {"room for it", test_room},
+          {"prefix and tag", test_prefix_and_tag})

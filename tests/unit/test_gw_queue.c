@@ -90,5 +90,30 @@ static void test_unreadable(void)
     gw_queue_clear(&queue);
 }
 
-UNIT_MAIN("gw_queue", {"memory stays", test_steady}, {"order stays", test_grows},
-          {"what cannot be read", test_unreadable})
+/* Segments of incomplete messages delay nobody, and what leaves before them is found past them. */
+static void test_incomplete(void)
+{
+    struct gw_queue queue = {0};
+    struct gw_entry *entries[4], *ready = NULL;
+    for (size_t i = 0; i < 4; i++) {
+        entries[i] = entry_of("2");
+        UNIT_OK(gw_queue_put(&queue, entries[i]));
+        entries[i]->held.incomplete = i == 1;
+    }
+    UNIT_CHECK(!gw_queue_may_leave(entries[2]), "the first one is complete");
+    gw_queue_take(&queue, entries[0], &ready);
+    UNIT_CHECK(entries[1]->listed && entries[2]->listed && !entries[3]->listed, "the next one that can leave");
+    UNIT_CHECK(gw_queue_may_leave(entries[2]) && !gw_queue_may_leave(entries[3]), "past the incomplete one");
+    entries[1]->held.incomplete = false;
+    UNIT_CHECK(!gw_queue_may_leave(entries[2]), "complete, it has its place in the order");
+    for (size_t i = 1; i < 4; i++) {
+        gw_queue_take(&queue, entries[i], &ready);
+    }
+    for (size_t i = 0; i < 4; i++) {
+        gw_entry_free(entries[i]);
+    }
+    gw_queue_clear(&queue);
+}
+
+UNIT_MAIN("gw_queue", {"incomplete messages", test_incomplete}, {"memory stays", test_steady},
+          {"order stays", test_grows}, {"what cannot be read", test_unreadable})

@@ -73,6 +73,37 @@ static void test_recipients(void)
     gw_recipients_free(NULL);
 }
 
+/* A file with a JWK Set holds as many keys of its destination as the set has for encrypting. */
+static void test_set(void)
+{
+    static const char *const uses[] = {"sig", "enc", NULL, "enc"};
+    struct gw_recipients *recipients = NULL;
+    struct stir_error err = {0};
+    const struct cps_key *const *keys = NULL;
+    char path[192];
+    json_t *list = json_array();
+    for (size_t i = 0; i < sizeof(uses) / sizeof(uses[0]); i++) {
+        EVP_PKEY *key = NULL;
+        json_t *jwk = NULL;
+        UNIT_OK(stir_key_generate(&key, i % 2 ? STIR_CURVE_X25519 : STIR_CURVE_P256, NULL));
+        certs_own_key(key);
+        UNIT_OK(stir_jwk_make(&jwk, key, false, NULL));
+        if (uses[i]) {
+            (void)json_object_set_new(jwk, "use", json_string(uses[i]));
+        }
+        (void)json_array_append_new(list, jwk);
+    }
+    json_t *set = json_pack("{s:o}", "keys", list);
+    (void)snprintf(path, sizeof(path), "%s/442071234567.jwks", keys_dir);
+    CU_ASSERT_EQUAL(json_dump_file(set, path, 0), 0);
+    json_decref(set);
+    add_key("442071234567.old.pem");
+    UNIT_CODE(gw_recipients_load(&recipients, keys_dir, false, &err), STIR_OK, err.text);
+    UNIT_NEED(recipients);
+    CU_ASSERT_EQUAL(keys_of(recipients, "442071234567", &keys), 4);
+    gw_recipients_free(recipients);
+}
+
 static void test_default(void)
 {
     struct gw_recipients *recipients = NULL;
@@ -115,5 +146,5 @@ static void test_wrong_keys(void)
     UNIT_CHECK(strstr(err.text, "/nonexistent") && !recipients, "%s", err.text);
 }
 
-UNIT_MAIN("gw_recipients", {"(begin)", begin}, {"keys by destination", test_recipients}, {"keys for all", test_default},
-          {"wrong keys", test_wrong_keys}, {"(end)", end})
+UNIT_MAIN("gw_recipients", {"(begin)", begin}, {"keys by destination", test_recipients}, {"F16: a JWK Set", test_set},
+          {"keys for all", test_default}, {"wrong keys", test_wrong_keys}, {"(end)", end})

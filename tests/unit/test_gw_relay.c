@@ -47,8 +47,8 @@ static void play_session(bool by_octet, bool offers)
     UNIT_CHECK(session.rig.counters.passed == session.rig.counters.offered, "passed");
     UNIT_CHECK((session.rig.counters.offered > 50) == offers, "%u offered", (unsigned)session.rig.counters.offered);
     UNIT_CHECK(session.rig.counters.binds == 2, "binds");
-    UNIT_CHECK(session.rig.counters.octets_from_esme == session.sent[GW_ESME].len &&
-                   session.rig.counters.octets_from_peer == session.sent[GW_PEER].len &&
+    UNIT_CHECK(session.rig.counters.bytes_from_esme == session.sent[GW_ESME].len &&
+                   session.rig.counters.bytes_from_peer == session.sent[GW_PEER].len &&
                    session.rig.counters.pdus_from_esme + session.rig.counters.pdus_from_peer == 168 &&
                    session.rig.counters.pdus_from_peer > 60 && session.rig.counters.pdus_from_esme > 60,
                "what came is counted");

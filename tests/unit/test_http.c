@@ -37,6 +37,28 @@ static const struct {
     {"encoding and length", "POST /x HTTP/1.1\r\nHost: a\r\ntransfer-encoding: x\r\ncontent-length: 3\r\n\r\nabc",
      CPSD_HTTP_BAD, 400},
     {"get with an encoding", "GET /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", CPSD_HTTP_BAD, 411},
+    {"S16: HTTP/1.0 without Host", "GET / HTTP/1.0\r\n\r\n", CPSD_HTTP_READY, 0},
+    {"S16: HTTP/1.0 with an invalid Host", "GET / HTTP/1.0\r\nHost: a/b\r\n\r\n", CPSD_HTTP_BAD, 400},
+    {"S16: Host with space, comma and slash", "GET / HTTP/1.1\r\nHost: a b,c/\r\n\r\n", CPSD_HTTP_BAD, 400},
+    {"host with a user", "GET / HTTP/1.1\r\nHost: u@a\r\n\r\n", CPSD_HTTP_BAD, 400},
+    {"host with a bad port", "GET / HTTP/1.1\r\nHost: a:b\r\n\r\n", CPSD_HTTP_BAD, 400},
+    {"host with two ports", "GET / HTTP/1.1\r\nHost: a:1:2\r\n\r\n", CPSD_HTTP_BAD, 400},
+    {"host with half an escape", "GET / HTTP/1.1\r\nHost: a%2\r\n\r\n", CPSD_HTTP_BAD, 400},
+    {"host with a bracket that stays open", "GET / HTTP/1.1\r\nHost: [::1\r\n\r\n", CPSD_HTTP_BAD, 400},
+    {"host with empty brackets", "GET / HTTP/1.1\r\nHost: []\r\n\r\n", CPSD_HTTP_BAD, 400},
+    {"host with text after the bracket", "GET / HTTP/1.1\r\nHost: [::1]a\r\n\r\n", CPSD_HTTP_BAD, 400},
+    {"host with octets over 127", "GET / HTTP/1.1\r\nHost: \xc3\xa4\r\n\r\n", CPSD_HTTP_BAD, 400},
+    {"host with a port", "GET / HTTP/1.1\r\nHost: cps.example.com:8443\r\n\r\n", CPSD_HTTP_READY, 0},
+    {"host with an empty port", "GET / HTTP/1.1\r\nHost: a:\r\n\r\n", CPSD_HTTP_READY, 0},
+    {"IPv6 host", "GET / HTTP/1.1\r\nHost: [2001:db8::1]:8443\r\n\r\n", CPSD_HTTP_READY, 0},
+    {"IPv4 in IPv6 host", "GET / HTTP/1.1\r\nHost: [::ffff:192.0.2.1]\r\n\r\n", CPSD_HTTP_READY, 0},
+    {"escaped host", "GET / HTTP/1.1\r\nHost: a%2Db_c~!\r\n\r\n", CPSD_HTTP_READY, 0},
+    {"empty host", "GET / HTTP/1.1\r\nHost:\r\n\r\n", CPSD_HTTP_READY, 0},
+    {"absolute form with a user", "GET https://u@a/health HTTP/1.1\r\nHost: a\r\n\r\n", CPSD_HTTP_BAD, 400},
+    {"absolute form without a host", "GET https:///health HTTP/1.1\r\nHost: a\r\n\r\n", CPSD_HTTP_BAD, 400},
+    {"idempotency key twice", "GET / HTTP/1.1\r\nHost: a\r\nIdempotency-Key: a\r\nIdempotency-Key: b\r\n\r\n",
+     CPSD_HTTP_BAD, 400},
+    {"S16: prefer twice", "GET / HTTP/1.1\r\nHost: a\r\nPrefer: a\r\nPrefer: b\r\n\r\n", CPSD_HTTP_READY, 0},
     {"no host", "GET / HTTP/1.1\r\n\r\n", CPSD_HTTP_BAD, 400},
     {"host twice", "GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", CPSD_HTTP_BAD, 400},
     {"content type twice", "GET / HTTP/1.1\r\nHost: a\r\nContent-Type: a\r\nContent-Type: a\r\n\r\n", CPSD_HTTP_BAD,
@@ -148,6 +170,12 @@ static void test_keep_alive(void)
         {"GET / HTTP/1.0\r\nHost: a\r\nConnection: Keep-Alive\r\n\r\n", true},
         {"GET / HTTP/1.1\r\nHost: a\r\nConnection: x, CLOSE\r\n\r\n", false},
         {"GET / HTTP/1.1\r\nHost: a\r\nConnection: closed\r\n\r\n", true},
+        /* S16: the tokens of all lines count, and close wins */
+        {"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nConnection: keep-alive\r\n\r\n", false},
+        {"GET / HTTP/1.1\r\nHost: a\r\nConnection: keep-alive\r\nConnection: close\r\n\r\n", false},
+        {"GET / HTTP/1.0\r\nConnection: keep-alive\r\nConnection: close\r\n\r\n", false},
+        {"GET / HTTP/1.0\r\nConnection: x\r\nConnection: keep-alive\r\n\r\n", true},
+        {"GET / HTTP/1.0\r\n\r\n", false},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct cpsd_http http;
@@ -247,6 +275,79 @@ static void test_format(void)
     UNIT_STR(cpsd_http_reason(299), "Unknown", "a status that is not used");
 }
 
-UNIT_MAIN("http", {"requests and refusals", test_requests}, {"every truncation waits for more", test_truncations},
-          {"parts of a request", test_parts}, {"keep-alive", test_keep_alive}, {"limit of the head", test_head_limit},
-          {"items of a field", test_items}, {"query and numbers", test_query_and_numbers}, {"response", test_format})
+/* A list field is what all its lines say, in their order (RFC 9110 section 5.3). */
+static void test_s16_joined(void)
+{
+    static const struct {
+        const char *text, *prefer, *accept;
+    } rows[] = {
+        {"GET /a:b HTTP/1.1\r\nHost: a\r\nPrefer: x\r\nPrefer: wait=5\r\n\r\n", "x, wait=5", NULL},
+        {"\r\nGET / HTTP/1.1\r\nprefer:wait=5 \r\nHost: a\r\nPREFER: \r\nPrefer: x\r\n\r\n", "wait=5, , x", NULL},
+        {"GET / HTTP/1.1\r\nAccept: a\r\nPrefer: 1\r\nHost: a\r\nPrefer: 2\r\nAccept: b\r\nPrefers: 3\r\n\r\n", "1, 2",
+         "a, b"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        struct cpsd_http http = {0};
+        char room[CPSD_HTTP_JOINED + 1];
+        const char *text = rows[i].text;
+        CU_ASSERT_EQUAL(cpsd_http_feed(&http, text, strlen(text), &limits), CPSD_HTTP_READY);
+        CU_ASSERT_EQUAL(http.repeated, 1u << CPSD_PREFER | (rows[i].accept ? 1u << CPSD_ACCEPT : 0));
+        room[cpsd_http_join(&http, text, CPSD_PREFER, room)] = '\0';
+        UNIT_STR(room, rows[i].prefer, "Prefer");
+        if (rows[i].accept) {
+            room[cpsd_http_join(&http, text, CPSD_ACCEPT, room)] = '\0';
+            UNIT_STR(room, rows[i].accept, "Accept");
+        }
+    }
+}
+
+/* What is joined fits into the room for it, to the octet. */
+static void test_joined_limit(void)
+{
+    static const struct cpsd_http_limits wide = {.head_bytes = 8192, .body_bytes = 100, .fields = 64};
+    for (size_t len = CPSD_HTTP_JOINED - 10; len < CPSD_HTTP_JOINED + 10; len++) {
+        char text[CPSD_HTTP_JOINED * 2], room[CPSD_HTTP_JOINED + 1];
+        int n = snprintf(text, sizeof(text),
+                         "GET / HTTP/1.1\r\nHost: a\r\nPrefer: %0*d\r\nAccept: 12\r\nPrefer: 1\r\nAccept: 3\r\n\r\n",
+                         (int)len - 8, 7); /* "7, 1" and "12, 3" */
+        struct cpsd_http http = {0};
+        enum cpsd_http_state state = cpsd_http_feed(&http, text, (size_t)n, &wide);
+        UNIT_CHECK(state == (len <= CPSD_HTTP_JOINED ? CPSD_HTTP_READY : CPSD_HTTP_BAD), "%zu octets", len);
+        if (state == CPSD_HTTP_READY) {
+            size_t used = cpsd_http_join(&http, text, CPSD_PREFER, room);
+            used += cpsd_http_join(&http, text, CPSD_ACCEPT, room + used);
+            CU_ASSERT_EQUAL(used, len);
+        } else {
+            CU_ASSERT_EQUAL(http.status, 431);
+        }
+    }
+}
+
+static void test_s16_numbers(void)
+{
+    static const struct {
+        const char *text;
+        uint64_t number; /* 0: refused */
+    } rows[] = {{"1", 1},
+                {"60", 60},
+                {"61", 60},
+                {"99999999999", 60},
+                {"99999999999999999999999999999", 60},
+                {"", 0},
+                {"-1", 0},
+                {"1x", 0},
+                {"9999999999999999999999999x", 0}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        uint64_t number = 0;
+        struct stir_view text = stir_view(rows[i].text, strlen(rows[i].text));
+        CU_ASSERT_EQUAL(cpsd_http_number_up_to(text, 60, &number), rows[i].number != 0);
+        UNIT_CHECK(number == rows[i].number, "%s", rows[i].text);
+    }
+}
+
+UNIT_MAIN("http", {"S16: lines of a list field are joined", test_s16_joined},
+          {"S16: a number over the maximum is cut to it", test_s16_numbers},
+          {"limit of joined lines", test_joined_limit}, {"requests and refusals", test_requests},
+          {"every truncation waits for more", test_truncations}, {"parts of a request", test_parts},
+          {"keep-alive", test_keep_alive}, {"limit of the head", test_head_limit}, {"items of a field", test_items},
+          {"query and numbers", test_query_and_numbers}, {"response", test_format})

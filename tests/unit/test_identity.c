@@ -124,7 +124,7 @@ static void test_parse(void)
         memset(&id, 0xee, sizeof(id));
         char *exact = malloc(identities[i].n + 1); /* so that a sanitizer sees a read past the end */
         memcpy(exact, identities[i].text, identities[i].n);
-        enum stir_code code = stir_identity_parse(&id, exact, identities[i].n, NULL, &err);
+        enum stir_code code = stir_identity_parse_canonical(&id, exact, identities[i].n, 0, &err);
         UNIT_CODE(code, identities[i].code, identities[i].text);
         if (code == STIR_OK && identities[i].canonical) {
             UNIT_STR(id.text, identities[i].canonical, identities[i].text);
@@ -148,14 +148,14 @@ static void test_idempotent(void)
         if (identities[i].code != STIR_OK) {
             continue;
         }
-        UNIT_CODE(stir_identity_parse(&once, identities[i].text, identities[i].n, NULL, NULL), STIR_OK, "once");
-        UNIT_CODE(stir_identity_parse(&again, once.text, once.len, NULL, NULL), STIR_OK, once.text);
+        UNIT_CODE(stir_identity_parse_canonical(&once, identities[i].text, identities[i].n, 0, NULL), STIR_OK, "once");
+        UNIT_CODE(stir_identity_parse_canonical(&again, once.text, once.len, 0, NULL), STIR_OK, once.text);
         UNIT_STR(again.text, once.text, "again");
         size_t n = stir_identity_to_path(path, &once);
         UNIT_CHECK(n == strlen(path) && strspn(path, "%-._~0123456789abcdefghijklmnopqrstuvwxyz"
                                                      "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == n,
                    "%s: as a path", path);
-        UNIT_CODE(stir_identity_from_path(&again, path, n, NULL, NULL), STIR_OK, path);
+        UNIT_CODE(stir_identity_from_path(&again, path, n, 0, NULL), STIR_OK, path);
         UNIT_CHECK(stir_identity_equal(&once, &again), "%s: through a path", path);
     }
 }
@@ -184,7 +184,32 @@ static void test_numbering(void)
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct stir_identity id = {0};
-        enum stir_code code = stir_identity_parse(&id, rows[i].text, strlen(rows[i].text), &numbering, NULL);
+        enum stir_code code = stir_identity_parse_user(&id, rows[i].text, strlen(rows[i].text), &numbering, NULL);
+        UNIT_CODE(code, rows[i].code, rows[i].text);
+        UNIT_STR(id.text, rows[i].canonical ? rows[i].canonical : "", rows[i].text);
+    }
+}
+
+/* The same texts in claims and paths: nothing is put before them, and a number that is local to a context is refused.
+ */
+static void test_canonical(void)
+{
+    static const struct {
+        const char *text;
+        enum stir_code code;
+        const char *canonical;
+    } rows[] = {
+        {"4512345678", STIR_OK, "4512345678"},
+        {"tel:4512345678", STIR_OK, "4512345678"},
+        {"tel:+45-12-34-56-78", STIR_OK, "4512345678"},
+        {"sip:4512345678@example.com;user=phone", STIR_OK, "4512345678"},
+        {"tel:12345678;phone-context=+45", STIR_E_URI, NULL},
+        {"sip:12345678;phone-context=+45@example.com;user=phone", STIR_OK,
+         "sip:12345678;phone-context=+45@example.com"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct stir_identity id = {0};
+        enum stir_code code = stir_identity_parse_canonical(&id, rows[i].text, strlen(rows[i].text), 15, NULL);
         UNIT_CODE(code, rows[i].code, rows[i].text);
         UNIT_STR(id.text, rows[i].canonical ? rows[i].canonical : "", rows[i].text);
     }
@@ -247,7 +272,7 @@ static void test_paths(void)
         struct stir_identity id = {0};
         char *exact = malloc(segments[i].n + 1);
         memcpy(exact, segments[i].segment, segments[i].n);
-        enum stir_code code = stir_identity_from_path(&id, exact, segments[i].n, NULL, &err);
+        enum stir_code code = stir_identity_from_path(&id, exact, segments[i].n, 0, &err);
         UNIT_CODE(code, segments[i].code, segments[i].segment);
         UNIT_STR(id.text, segments[i].canonical ? segments[i].canonical : "", segments[i].segment);
         free(exact);
@@ -261,24 +286,25 @@ static void test_lengths(void)
     memset(text, 'a', sizeof(text));
     memcpy(text, "sip:", 4);
     memcpy(text + STIR_IDENTITY_MAX - 2, "@b", 2);
-    UNIT_OK(stir_identity_parse(&id, text, STIR_IDENTITY_MAX, NULL, NULL));
+    UNIT_OK(stir_identity_parse_canonical(&id, text, STIR_IDENTITY_MAX, 0, NULL));
     CU_ASSERT_EQUAL(id.len, STIR_IDENTITY_MAX);
     CU_ASSERT_EQUAL(strlen(id.text), STIR_IDENTITY_MAX);
     char path[3 * STIR_IDENTITY_MAX + 1];
     CU_ASSERT_EQUAL(stir_identity_to_path(path, &id), STIR_IDENTITY_MAX + 4);
-    UNIT_CODE(stir_identity_parse(&id, text, STIR_IDENTITY_MAX + 1, NULL, NULL), STIR_E_TOO_BIG, "one octet over");
+    UNIT_CODE(stir_identity_parse_canonical(&id, text, STIR_IDENTITY_MAX + 1, 0, NULL), STIR_E_TOO_BIG,
+              "one octet over");
 
     memset(text, 'a', sizeof(text));
     memcpy(text, "sip:a@b;", 8);
-    UNIT_OK(stir_identity_parse(&id, text, 1024, NULL, NULL));
-    UNIT_CODE(stir_identity_parse(&id, text, 1025, NULL, NULL), STIR_E_TOO_BIG, "long parameters");
+    UNIT_OK(stir_identity_parse_canonical(&id, text, 1024, 0, NULL));
+    UNIT_CODE(stir_identity_parse_canonical(&id, text, 1025, 0, NULL), STIR_E_TOO_BIG, "long parameters");
 
     memcpy(text, "urn:", 4);
-    UNIT_CODE(stir_identity_parse(&id, text, 1024, NULL, NULL), STIR_E_TOO_BIG, "the longest text that is read");
-    UNIT_CODE(stir_identity_parse(&id, text, sizeof(text), NULL, NULL), STIR_E_TOO_BIG, "over-long");
-    UNIT_CODE(stir_identity_from_path(&id, text, sizeof(text), NULL, NULL), STIR_E_TOO_BIG, "an over-long segment");
+    UNIT_CODE(stir_identity_parse_canonical(&id, text, 1024, 0, NULL), STIR_E_TOO_BIG, "the longest text that is read");
+    UNIT_CODE(stir_identity_parse_canonical(&id, text, sizeof(text), 0, NULL), STIR_E_TOO_BIG, "over-long");
+    UNIT_CODE(stir_identity_from_path(&id, text, sizeof(text), 0, NULL), STIR_E_TOO_BIG, "an over-long segment");
     memset(text, '1', sizeof(text));
-    UNIT_CODE(stir_identity_from_path(&id, text, 100, NULL, NULL), STIR_E_TN, "100 digits");
+    UNIT_CODE(stir_identity_from_path(&id, text, 100, 0, NULL), STIR_E_TN, "100 digits");
 
     /* the worst case of a path: every octet escaped */
     memset(&id, 0, sizeof(id));
@@ -304,5 +330,5 @@ static void test_equal(void)
 }
 
 UNIT_MAIN("identity", {"numbers and URIs", test_parse}, {"canonical texts stay as they are", test_idempotent},
-          {"numbering", test_numbering}, {"path segments", test_paths}, {"lengths", test_lengths},
-          {"equality", test_equal})
+          {"numbering", test_numbering}, {"F14: canonical numbers are never read as national ones", test_canonical},
+          {"path segments", test_paths}, {"lengths", test_lengths}, {"equality", test_equal})

@@ -16,9 +16,18 @@ static const struct {
     {TEXT(" \t\r\n[1,2.5,-0,true,false,null,\"\\u20ac\",{\"a\":{}}] "), STIR_OK, NULL},
     {TEXT("\"text\""), STIR_OK, NULL},
     {TEXT("1"), STIR_OK, NULL},
-    {TEXT("\"\\ud83d\\ude00\""), STIR_OK, NULL},                                  /* a surrogate pair */
-    {TEXT("\"\xf0\x9f\x98\x80\""), STIR_OK, NULL},                                /* the same in UTF-8 */
-    {TEXT("[9223372036854775807,-9223372036854775808]"), STIR_OK, NULL},          /* int64's ends */
+    {TEXT("\"\\ud83d\\ude00\""), STIR_OK, NULL},                         /* a surrogate pair */
+    {TEXT("\"\xf0\x9f\x98\x80\""), STIR_OK, NULL},                       /* the same in UTF-8 */
+    {TEXT("[9223372036854775807,-9223372036854775808]"), STIR_OK, NULL}, /* int64's ends */
+    {TEXT("[9223372036854775808,-9223372036854775809]"), STIR_OK, NULL}, /* F26: beyond them */
+    {TEXT("[{\"a\":18446744073709551616, \"b\":[340282366920938463463374607431768211456]}]"), STIR_OK, NULL},
+    {TEXT("123456789012345678901234567890"), STIR_OK, NULL},
+    {TEXT("[99999999999999999999,\"99999999999999999999\\\"99999999999999999999\",1]"), STIR_OK, NULL},
+    {TEXT("[99999999999999999999x]"), STIR_E_JSON, NULL},
+    {TEXT("[099999999999999999999]"), STIR_E_JSON, NULL},
+    {TEXT("[-99999999999999999999-]"), STIR_E_JSON, NULL},
+    {TEXT("[99999999999999999999"), STIR_E_JSON, "ends too early"},
+    {TEXT("{\"a\":99999999999999999999,\"a\":1}"), STIR_E_JSON, "occurs twice"},
     {TEXT("\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\""), STIR_OK, NULL},                  /* no nesting: a string */
     {TEXT("\"\\\"[[[[[[[[[[[[[[[[[[[[[[[[\\\\\""), STIR_OK, NULL},                /* with escaped quotes in it */
     {TEXT("[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]"), STIR_OK, NULL},                    /* 16 levels */
@@ -58,8 +67,6 @@ static const struct {
     {TEXT("\"\\ud83d\""), STIR_E_JSON, NULL},             /* half a pair */
     {TEXT("\"\\udc00\\ud800\""), STIR_E_JSON, NULL},      /* the wrong way round */
     {TEXT("\"\\x41\""), STIR_E_JSON, NULL},
-    {TEXT("[9223372036854775808]"), STIR_E_JSON, "too large"},
-    {TEXT("[-9223372036854775809]"), STIR_E_JSON, "too large"},
     {TEXT("[1e400]"), STIR_E_JSON, "too large"},
     {TEXT("[-1e400]"), STIR_E_JSON, "too large"},
     {TEXT("[01]"), STIR_E_JSON, NULL},
@@ -129,7 +136,7 @@ static void test_members(void)
 {
     struct stir_error err = {0};
     const char *text = "{\"s\":\"x\",\"e\":\"\",\"i\":-5,\"max\":9223372036854775807,\"r\":1.0,\"x\":1e3,\"t\":true,"
-                       "\"n\":null,\"a\":[1],\"d\":\"5\"}";
+                       "\"n\":null,\"a\":[1],\"d\":\"5\",\"big\":9223372036854775808,\"low\":-9223372036854775809}";
     json_t *object = NULL;
     const char *string = "untouched";
     int64_t number = 42;
@@ -149,13 +156,89 @@ static void test_members(void)
     CU_ASSERT_EQUAL(number, -5);
     UNIT_OK(stir_json_int(&number, object, "max", &err));
     CU_ASSERT_EQUAL(number, INT64_MAX);
-    const char *const no_ints[] = {"r", "x", "s", "d", "t", "n", "a", "absent"};
+    const char *const no_ints[] = {"r", "x", "s", "d", "t", "n", "a", "absent", "big", "low"};
     number = 42;
-    for (size_t i = 0; i < 8; i++) {
+    for (size_t i = 0; i < sizeof(no_ints) / sizeof(no_ints[0]); i++) {
         UNIT_CODE(stir_json_int(&number, object, no_ints[i], &err), STIR_E_JSON, no_ints[i]);
         CU_ASSERT_EQUAL(number, 42);
     }
     json_decref(object);
+}
+
+static void test_dates(void)
+{
+    static const struct {
+        const char *text;
+        int64_t date;
+    } rows[] = {{"1443208345", 1443208345},
+                {"1443208345.0", 1443208345},
+                {"1443208345.25", 1443208346},
+                {"1.4432083455e9", 1443208346},
+                {"0", 0},
+                {"-1", 0},
+                {"-0.5", 0},
+                {"0.1", 1},
+                {"9007199254740991", 9007199254740991},
+                {"9007199254740993", STIR_JSON_DATE_MAX},
+                {"9223372036854775807", STIR_JSON_DATE_MAX},
+                {"1e300", STIR_JSON_DATE_MAX},
+                {"-1e300", 0}};
+    static const char *const no_dates[] = {"\"1\"", "null", "true", "[1]", "{}"};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        int64_t date = -1;
+        json_t *object = json_object();
+        json_object_set_new(object, "exp", json_loads(rows[i].text, JSON_DECODE_ANY, NULL));
+        UNIT_OK(stir_json_date(&date, object, "exp", NULL));
+        UNIT_CHECK(date == rows[i].date, "%s: %lld", rows[i].text, (long long)date);
+        json_decref(object);
+    }
+    for (size_t i = 0; i < sizeof(no_dates) / sizeof(no_dates[0]); i++) {
+        struct stir_error err = {0};
+        int64_t date = 42;
+        json_t *object = json_object();
+        json_object_set_new(object, "exp", json_loads(no_dates[i], JSON_DECODE_ANY, NULL));
+        UNIT_CODE(stir_json_date(&date, object, "exp", &err), STIR_E_JSON, no_dates[i]);
+        UNIT_STR(err.text, "exp is not a number", no_dates[i]);
+        UNIT_CODE(stir_json_date(&date, object, "nbf", &err), STIR_E_JSON, "absent");
+        UNIT_STR(err.text, "nbf is missing", no_dates[i]);
+        CU_ASSERT_EQUAL(date, 42);
+        json_decref(object);
+    }
+}
+
+static void test_time(void)
+{
+    static const struct {
+        const char *text;
+        int64_t down, up; /* -1: refused */
+    } rows[] = {
+        {"0", 0, 0},
+        {"1700000000", 1700000000, 1700000000},
+        {"1700000000.0", 1700000000, 1700000000},
+        {"1700000000.25", 1700000000, 1700000001},
+        {"1.7e9", 1700000000, 1700000000},
+        {"9007199254740992", INT64_C(9007199254740992), INT64_C(9007199254740992)},
+        {"9007199254740993", -1, -1},
+        {"1e300", -1, -1},
+        {"-0.5", -1, -1},
+        {"-1", -1, -1},
+        {"\"1700000000\"", -1, -1},
+        {"true", -1, -1},
+        {"null", -1, -1},
+        {"[1]", -1, -1},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        json_t *value = NULL;
+        int64_t down = -1, up = -1;
+        UNIT_OK(stir_json_parse(&value, rows[i].text, strlen(rows[i].text), NULL));
+        CU_ASSERT_EQUAL(stir_json_time(value, false, &down), rows[i].down >= 0);
+        CU_ASSERT_EQUAL(stir_json_time(value, true, &up), rows[i].up >= 0);
+        UNIT_CHECK(down == rows[i].down && up == rows[i].up, "%s", rows[i].text);
+        json_decref(value);
+    }
+    int64_t untouched = 42;
+    CU_ASSERT_FALSE(stir_json_time(NULL, false, &untouched));
+    CU_ASSERT_EQUAL(untouched, 42);
 }
 
 static void check_jcs(const char *text, const char *expected)
@@ -316,6 +399,6 @@ static void test_quote(void)
 }
 
 UNIT_MAIN("json", {"what is JSON and what is not", test_parse}, {"errors do not quote", test_error_text},
-          {"every truncation", test_truncations}, {"members", test_members},
-          {"RFC 8785 sections 3.2.2 to 3.2.4", test_jcs}, {"RFC 8785 appendix B", test_jcs_numbers},
-          {"JCS failures stick", test_jcs_failures}, {"quoting", test_quote})
+          {"every truncation", test_truncations}, {"members", test_members}, {"dates, rounded either way", test_time},
+          {"dates, with and without a fraction", test_dates}, {"RFC 8785 sections 3.2.2 to 3.2.4", test_jcs},
+          {"RFC 8785 appendix B", test_jcs_numbers}, {"JCS failures stick", test_jcs_failures}, {"quoting", test_quote})

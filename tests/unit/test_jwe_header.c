@@ -26,6 +26,7 @@ static enum stir_code read_json(struct stir_jwe_header *out, const char *json, s
 static void check_rows(const struct row *rows, size_t count, enum stir_curve curve)
 {
     EVP_PKEY *key = jose_new_key(curve);
+    const char *own = curve == STIR_CURVE_P256 ? JOSE_HEADER_P256 : JOSE_HEADER_X25519;
     for (size_t i = 0; i < count; i++) {
         char *jwe = jose_seal(key, rows[i].header, stir_view_str("aaa.bbb.ccc"));
         struct stir_buf out = {0};
@@ -36,7 +37,8 @@ static void check_rows(const struct row *rows, size_t count, enum stir_curve cur
         if (rows[i].code == STIR_OK) {
             UNIT_STR(out.ptr, "aaa.bbb.ccc", rows[i].header);
             UNIT_CHECK(info.curve == curve && info.ciphertext_len == 11 &&
-                           info.a128gcm == (strstr(rows[i].header, "A128GCM") != NULL),
+                           info.a128gcm == (strstr(rows[i].header, "A128GCM") != NULL) &&
+                           info.own_header == (strcmp(rows[i].header, own) == 0),
                        "info of %s", rows[i].header);
         } else {
             UNIT_CHECK(out.len == 0, "%s: octets put on failure", rows[i].header);

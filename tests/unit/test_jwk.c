@@ -222,6 +222,46 @@ static void test_round_trip(void)
     }
 }
 
+/* RFC 7517 sections 4.2 to 4.4: what a JWK says of its use counts, and silence allows everything. */
+static void test_use(void)
+{
+    static const struct {
+        const char *members;
+        bool encrypt, sign;
+    } rows[] = {
+        {"{}", true, true},
+        {"{\"use\":\"enc\"}", true, false},
+        {"{\"use\":\"sig\"}", false, true},
+        {"{\"use\":\"Enc\"}", false, false},
+        {"{\"use\":\"\"}", false, false},
+        {"{\"use\":null}", false, false},
+        {"{\"use\":[\"enc\",\"sig\"]}", false, false},
+        {"{\"key_ops\":[]}", true, true}, /* WebCrypto, of a public key for agreements */
+        {"{\"key_ops\":[\"deriveKey\"]}", true, false},
+        {"{\"key_ops\":[\"x\",\"deriveBits\"]}", true, false},
+        {"{\"key_ops\":[\"sign\"]}", false, true},
+        {"{\"key_ops\":[\"verify\"]}", false, true},
+        {"{\"key_ops\":[\"sign\",\"deriveKey\"]}", true, true},
+        {"{\"key_ops\":[\"encrypt\",\"wrapKey\"]}", false, false},
+        {"{\"key_ops\":[1,null]}", false, false},
+        {"{\"key_ops\":\"deriveKey\"}", false, false},
+        {"{\"key_ops\":{}}", false, false},
+        {"{\"alg\":\"ECDH-ES\"}", true, false},
+        {"{\"alg\":\"ECDH-ES+A256KW\"}", false, false},
+        {"{\"alg\":\"ES256\"}", false, true},
+        {"{\"use\":\"enc\",\"key_ops\":[\"verify\"]}", false, false},
+        {"{\"use\":\"enc\",\"alg\":\"ES256\"}", false, false},
+        {"{\"use\":\"enc\",\"alg\":\"ECDH-ES\",\"key_ops\":[\"deriveBits\"],\"kid\":\"sig\"}", true, false},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        json_t *jwk = NULL;
+        UNIT_OK(stir_json_parse(&jwk, rows[i].members, strlen(rows[i].members), NULL));
+        UNIT_CHECK(stir_jwk_is_for(jwk, STIR_KEY_ENCRYPT) == rows[i].encrypt, "%s: encrypt", rows[i].members);
+        UNIT_CHECK(stir_jwk_is_for(jwk, STIR_KEY_SIGN) == rows[i].sign, "%s: sign", rows[i].members);
+        json_decref(jwk);
+    }
+}
+
 UNIT_MAIN("jwk", {"parse", test_parse}, {"reasons", test_reasons}, {"make", test_make},
           {"what is not made", test_make_refuses}, {"thumbprints", test_thumbprint},
-          {"make and parse", test_round_trip})
+          {"make and parse", test_round_trip}, {"F16: what a key is for", test_use})

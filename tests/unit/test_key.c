@@ -209,7 +209,8 @@ static void test_good_files(void)
         const char *name = rows[i / 2].name;
         bool want_private = i % 2;
         enum stir_code expected = want_private && !rows[i / 2].is_private ? STIR_E_KEY : STIR_OK;
-        if (UNIT_CODE(stir_key_load(&key, path_of(name), want_private, &err), expected, name) && key) {
+        if (UNIT_CODE(stir_key_load(&key, path_of(name), want_private, STIR_KEY_ENCRYPT, &err), expected, name) &&
+            key) {
             UNIT_CHECK(stir_key_same_public(key, strchr("xa", name[0]) ? x25519 : p256), "%s: another key", name);
             UNIT_CHECK(stir_key_has_private(key) == rows[i / 2].is_private, "%s: private half", name);
         }
@@ -255,7 +256,8 @@ static void test_bad_files(void)
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         EVP_PKEY *key = NULL;
         struct stir_error err = {0};
-        UNIT_CODE(stir_key_load(&key, path_of(rows[i].name), false, &err), rows[i].code, rows[i].name);
+        UNIT_CODE(stir_key_load(&key, path_of(rows[i].name), false, STIR_KEY_ENCRYPT, &err), rows[i].code,
+                  rows[i].name);
         UNIT_CHECK(!key, "%s: touched on failure", rows[i].name);
         UNIT_CHECK(strstr(err.text, rows[i].name) && strstr(err.text, rows[i].reason), "%s: %s", rows[i].name,
                    err.text);
@@ -266,6 +268,8 @@ static void test_bad_files(void)
 
 static void test_uris(void)
 {
+    /* without OpenSSL's engine for PKCS#11, whatever is installed; test_pkcs11.py has a token */
+    CU_ASSERT_EQUAL(setenv("OPENSSL_ENGINES", "/nowhere", 1), 0);
     const struct {
         const char *prefix;
         const char *name;
@@ -284,15 +288,15 @@ static void test_uris(void)
         EVP_PKEY *key = NULL;
         struct stir_error err = {0};
         (void)snprintf(uri, sizeof(uri), "%s%s", rows[i].prefix, path_of(rows[i].name));
-        UNIT_CODE(stir_key_load(&key, uri, true, &err), rows[i].code, uri);
+        UNIT_CODE(stir_key_load(&key, uri, true, STIR_KEY_ENCRYPT, &err), rows[i].code, uri);
         JOSE_QUEUE_EMPTY(uri);
         EVP_PKEY_free(key);
     }
     EVP_PKEY *key = NULL;
     struct stir_error err = {0};
-    UNIT_CODE(stir_key_load(&key, "pkcs11:token=a?pin-value=1234", true, &err), STIR_E_KEY, "a PIN");
+    UNIT_CODE(stir_key_load(&key, "pkcs11:token=a?pin-value=1234", true, STIR_KEY_ENCRYPT, &err), STIR_E_KEY, "a PIN");
     UNIT_CHECK(!strstr(err.text, "1234") && strstr(err.text, "key store"), "the PIN is in the text: %s", err.text);
-    UNIT_CODE(stir_key_load(&key, "", true, &err), STIR_E_IO, "no name");
+    UNIT_CODE(stir_key_load(&key, "", true, STIR_KEY_ENCRYPT, &err), STIR_E_IO, "no name");
 }
 
 /* Every truncation of a PEM and of a DER file: a key only when it is whole. */
@@ -306,7 +310,7 @@ static void test_truncated_files(void)
         for (size_t n = 0; n < last; n++) {
             EVP_PKEY *key = NULL;
             save("truncated", whole.ptr, n);
-            enum stir_code code = stir_key_load(&key, path_of("truncated"), true, NULL);
+            enum stir_code code = stir_key_load(&key, path_of("truncated"), true, STIR_KEY_ENCRYPT, NULL);
             UNIT_CHECK(code == STIR_E_KEY && !key, "%zu octets of %s: %s", n, names[i], stir_error_name(code));
             EVP_PKEY_free(key);
         }
@@ -336,7 +340,7 @@ static void test_comparison(void)
 {
     EVP_PKEY *other = jose_new_key(STIR_CURVE_P256);
     EVP_PKEY *public_half = NULL;
-    UNIT_OK(stir_key_load(&public_half, path_of("ec-public.jwk"), false, NULL));
+    UNIT_OK(stir_key_load(&public_half, path_of("ec-public.jwk"), false, STIR_KEY_ENCRYPT, NULL));
     UNIT_CHECK(stir_key_same_public(p256, p256), "itself");
     UNIT_CHECK(stir_key_same_public(p256, public_half), "its public half");
     UNIT_CHECK(!stir_key_same_public(p256, other), "another");
@@ -362,7 +366,7 @@ static void test_pem(void)
                                   with_private ? 28 : 27) == 0,
                    "%s", pem);
         save("written.pem", pem, strlen(pem));
-        UNIT_OK(stir_key_load(&again, path_of("written.pem"), with_private, NULL));
+        UNIT_OK(stir_key_load(&again, path_of("written.pem"), with_private, STIR_KEY_ENCRYPT, NULL));
         UNIT_CHECK(stir_key_same_public(keys[i / 2], again), "another key");
         UNIT_CHECK(stir_key_has_private(again) == with_private, "private half");
         free(pem);
@@ -398,6 +402,61 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
     return remove(path);
 }
 
+/* Writes a JWK Set of `count` new keys, each with this member (NULL: none), as sets.jwks. */
+static void write_set(size_t count, const char *use)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++) {
+        EVP_PKEY *key = NULL;
+        json_t *jwk = NULL;
+        UNIT_OK(stir_key_generate(&key, STIR_CURVE_X25519, NULL));
+        UNIT_OK(stir_jwk_make(&jwk, key, true, NULL));
+        if (use) {
+            (void)json_object_set_new(jwk, "use", json_string(use));
+        }
+        (void)json_array_append_new(list, jwk);
+        EVP_PKEY_free(key);
+    }
+    (void)json_array_append(list, json_array_get(list, 0));              /* one is there twice, */
+    (void)json_array_append_new(list, json_pack("{s:s}", "kty", "XYZ")); /* and one is of another kind */
+    json_t *set = json_pack("{s:o}", "keys", list);
+    CU_ASSERT_EQUAL(json_dump_file(set, path_of("sets.jwks"), 0), 0);
+    json_decref(set);
+}
+
+/* Loads the set, and expects this number of keys; 0: it fails. */
+static void check_set(size_t cap, bool want_private, enum stir_key_use use, size_t expected)
+{
+    EVP_PKEY *keys[8] = {NULL};
+    struct stir_error err = {0};
+    size_t count = 0;
+    enum stir_code code = stir_keys_load(keys, cap, &count, path_of("sets.jwks"), want_private, use, &err);
+    UNIT_CODE(code, expected ? STIR_OK : STIR_E_KEY, err.text);
+    UNIT_CHECK(count == expected, "%zu keys, not %zu", count, expected);
+    for (size_t i = 0; i < count; i++) {
+        UNIT_CHECK(stir_key_has_private(keys[i]), "key %zu", i);
+        EVP_PKEY_free(keys[i]);
+    }
+}
+
+static void test_sets(void)
+{
+    EVP_PKEY *key = NULL;
+    size_t count = 0;
+    for (size_t n = 1; n <= 8; n++) {
+        write_set(n, n % 2 ? "enc" : NULL);
+        check_set(8, true, STIR_KEY_ENCRYPT, n);
+        check_set(8, false, STIR_KEY_ENCRYPT, n);
+        check_set(n - 1, true, STIR_KEY_ENCRYPT, 0); /* there are more */
+        check_set(8, true, STIR_KEY_SIGN, n % 2 ? 0 : n);
+    }
+    write_set(3, "sig");
+    check_set(8, true, STIR_KEY_ENCRYPT, 0);
+    UNIT_OK(stir_keys_load(&key, 1, &count, path_of("ec-public.jwk"), false, STIR_KEY_ENCRYPT, NULL));
+    CU_ASSERT_EQUAL(count, 1);
+    EVP_PKEY_free(key);
+}
+
 static void test_remove_files(void)
 {
     UNIT_CHECK(nftw(dir, remove_one, 4, FTW_DEPTH | FTW_PHYS) == 0, "%s stays", dir);
@@ -407,5 +466,5 @@ static void test_remove_files(void)
 
 UNIT_MAIN("key", {"files are made", test_make_files}, {"good files", test_good_files}, {"bad files", test_bad_files},
           {"URIs", test_uris}, {"truncated files", test_truncated_files}, {"curves", test_curves},
-          {"comparison", test_comparison}, {"PEM", test_pem}, {"generation", test_generate},
-          {"files are removed", test_remove_files})
+          {"comparison", test_comparison}, {"PEM", test_pem}, {"F16: JWK Sets", test_sets},
+          {"generation", test_generate}, {"files are removed", test_remove_files})

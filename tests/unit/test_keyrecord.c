@@ -256,6 +256,7 @@ static void test_forged(void)
 #define CLAIMS(subject, keys, more)                                                                                    \
     "{\"exp\":1700000100,\"iat\":1700000000,\"iss\":\"1234\",\"keys\":[" keys "]" subject more "}"
 #define SPC ",\"spc\":[\"1234\"]"
+#define KEY_XYZ "{\"kty\":\"XYZ\",\"x\":\"AAAA\"}"
 
 /* Signed well, so that nothing but what is said stands between them and being accepted. */
 static const struct {
@@ -291,7 +292,7 @@ static const struct {
     {HEADER, CLAIMS(",\"spc\":\"1234\"", KEY, ""), STIR_E_JWS},
     {HEADER, CLAIMS(",\"spc\":[1234]", KEY, ""), STIR_E_JWS},
     {HEADER, CLAIMS(",\"spc\":[\"\"]", KEY, ""), STIR_E_JWS},
-    {HEADER, CLAIMS(",\"spc\":[\"1234567890123456\"]", KEY, ""), STIR_E_JWS},
+    {HEADER, CLAIMS(",\"spc\":[\"123456789012345678901234567890123\"]", KEY, ""), STIR_E_JWS},
     {HEADER, CLAIMS(",\"spc\":[\"1,tn:12155551212\"]", KEY, ""), STIR_E_JWS},
     {HEADER, CLAIMS(",\"spc\":[\"12 34\"]", KEY, ""), STIR_E_JWS},
     {HEADER, CLAIMS(",\"tn\":[\"12155551212\"]", KEY, ""), STIR_OK},
@@ -358,6 +359,14 @@ static const struct {
             "\"x\":\"hSDwCYkwp1R0i33ctD73Wg2_Og0mOBr066SpjqqbTmo\"}",
             ""),
      STIR_E_JWS},
+    /* keys that are left out beside one that can be used */
+    {HEADER, CLAIMS(SPC, KEY "," KEY_XYZ, ""), STIR_OK},
+    {HEADER, CLAIMS(SPC, KEY_XYZ "," KEY, ""), STIR_OK},
+    {HEADER, CLAIMS(SPC, KEY_XYZ "," KEY_XYZ, ""), STIR_E_KEY},
+    {HEADER, CLAIMS(SPC, "7,{}," KEY ",{\"kty\":\"OKP\",\"crv\":\"X448\",\"x\":\"AAAA\"},{\"kty\":\"EC\"}", ""),
+     STIR_OK},
+    {HEADER, CLAIMS(SPC, KEY ",{\"kty\":\"XYZ\",\"d\":\"AAAA\"}", ""), STIR_E_KEY}, /* a private key is told */
+    {HEADER, CLAIMS(SPC, KEY "," KEY_XYZ "," KEY, ""), STIR_E_KEY},
     /* the CPS */
     {HEADER, CLAIMS(SPC, KEY, ",\"cps\":\"https://cps.example.com\""), STIR_OK},
     {HEADER, CLAIMS(SPC, KEY, ",\"cps\":\"http://cps.example.com\""), STIR_E_JWS},
@@ -391,6 +400,28 @@ static void test_shapes(void)
     }
     EVP_PKEY_free(key);
     JOSE_QUEUE_EMPTY("shapes");
+}
+
+/* RFC 7517 section 5. */
+static void test_unknown_kind(void)
+{
+    struct stir_keyrecord *record = NULL;
+    struct stir_error err = {0};
+    char *text = NULL;
+    size_t len = 0;
+    EVP_PKEY *key = jose_new_key(STIR_CURVE_P256), *used = NULL;
+    json_t *jwk = json_loads(KEY, 0, NULL);
+    UNIT_OK(stir_jwk_parse(&used, jwk, false, NULL));
+    UNIT_OK(
+        stir_jws_sign(&text, &len, stir_view_str(HEADER), stir_view_str(CLAIMS(SPC, KEY_XYZ "," KEY, "")), key, NULL));
+    UNIT_CODE(stir_keyrecord_parse(&record, text, len, &err), STIR_OK, err.text);
+    UNIT_CHECK(record && record->key_count == 1 && stir_key_same_public(record->keys[0].pkey, used),
+               "the key that is understood");
+    stir_keyrecord_free(record);
+    json_decref(jwk);
+    free(text);
+    EVP_PKEY_free(used);
+    EVP_PKEY_free(key);
 }
 
 static void test_sizes(void)
@@ -489,4 +520,5 @@ static void test_make_refuses(void)
 
 UNIT_MAIN("keyrecord", {"make, parse, verify", test_round_trip}, {"x5c", test_x5c}, {"current keys", test_current},
           {"scope", test_scope}, {"times", test_times}, {"forged", test_forged}, {"shapes", test_shapes},
-          {"sizes", test_sizes}, {"covers", test_covers}, {"what is not made", test_make_refuses})
+          {"F28: a key of an unknown kind beside one that is understood", test_unknown_kind}, {"sizes", test_sizes},
+          {"covers", test_covers}, {"what is not made", test_make_refuses})

@@ -19,8 +19,9 @@ static void test_codes(void)
 
 static void test_own_codes(void)
 {
-    static const enum cps_code own[] = {CPS_E_BUSY,         CPS_E_IN_CALLBACK, CPS_E_CLOSED,      CPS_E_REPLAY_FULL,
-                                        CPS_E_REPLAY_STORE, CPS_E_SPOOL_FULL,  CPS_E_SPOOL_STORE, CPS_E_OUTSIDE};
+    static const enum cps_code own[] = {CPS_E_BUSY,        CPS_E_IN_CALLBACK,  CPS_E_CLOSED,
+                                        CPS_E_REPLAY_FULL, CPS_E_REPLAY_STORE, CPS_E_SPOOL_FULL,
+                                        CPS_E_SPOOL_STORE, CPS_E_OUTSIDE,      CPS_E_AWAY};
     for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
         UNIT_CHECK(strncmp(cps_error_name(own[i]), "CPS_E_", 6) == 0, "%d has no name", own[i]);
         UNIT_CHECK(strcmp(cps_strerror(own[i]), "unknown error") != 0, "%d has no text", own[i]);
@@ -30,7 +31,7 @@ static void test_own_codes(void)
 
 static void test_outside(void)
 {
-    static const int outside[] = {-1, 9, 19, 128, 100000};
+    static const int outside[] = {-1, 9, 19, 129, 100000};
     for (size_t i = 0; i < sizeof(outside) / sizeof(outside[0]); i++) {
         UNIT_STR(cps_error_name((enum cps_code)outside[i]), "unknown", "name");
         UNIT_STR(cps_strerror((enum cps_code)outside[i]), "unknown error", "text");

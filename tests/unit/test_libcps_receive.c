@@ -59,7 +59,7 @@ static void test_passed(void)
     receives("the first, from memory", "one", 0, CPS_PASSED);
     CU_ASSERT_EQUAL(atomic_load(&fake.plain), 1);
     receives("a second time", "one", 0, CPS_REPLAYED);
-    receives("another text", "three", 0, CPS_MSGI_MISMATCH);
+    receives("another text", "three", 0, CPS_NO_PASSPORT);
     CU_ASSERT_EQUAL(fake.given, 2);
     end();
 }
@@ -131,7 +131,7 @@ static void test_best(void)
     free(token);
     receives("for another", "text", 0, CPS_DEST_MISMATCH);
     fake_publish(&fake, &world, "another text", 0);
-    receives("another message", "text", 0, CPS_MSGI_MISMATCH);
+    receives("another message", "a third text", 0, CPS_MSGI_MISMATCH);
     fake_publish(&fake, &world, "text", 0);
     receives("passed", "text", 0, CPS_PASSED);
     CU_ASSERT_EQUAL(receive("text", 0, &result), CPS_E_REPLAYED);
@@ -140,7 +140,7 @@ static void test_best(void)
     end();
 }
 
-/* A chain inside the envelope makes x5u unnecessary; one that is damaged is told. */
+/* A chain inside the envelope makes x5u unnecessary; one that is damaged leaves x5u. */
 static void test_chain_inside(void)
 {
     struct cps_error err = {0};
@@ -163,7 +163,7 @@ static void test_chain_inside(void)
     EVP_PKEY *key = NULL;
     char path[96];
     world_path(path, &world, "box.key");
-    UNIT_OK(stir_key_load(&key, path, false, NULL));
+    UNIT_OK(stir_key_load(&key, path, false, STIR_KEY_ENCRYPT, NULL));
     certs_own_key(key);
     UNIT_OK(stir_envelope_seal(&sealed, passport, strlen(passport), &junk, 1, key, NULL));
     fake_put_text(&fake, sealed.ptr);
@@ -171,16 +171,18 @@ static void test_chain_inside(void)
     cps_text_free(passport);
     message.orig = WORLD_ORIG;
     struct cps_result result;
-    CU_ASSERT_EQUAL(receive("more", 0, &result), CPS_E_MSGI_MISMATCH);
-    CU_ASSERT_EQUAL(result.candidates, 2);
+    CU_ASSERT_EQUAL(receive("more", 0, &result), CPS_OK);
+    VERDICT_IS(&result, CPS_PASSED, "F27: what came along is no certificate, x5u is good");
     cps_result_clear(&result);
     cps_signer_free(other);
     end();
 }
 
+static unsigned awaited; /* requests that wait, before it is published */
+
 static void *publish_later(void *arg)
 {
-    fake_sleep(150);
+    fake_await(&fake.waiting, awaited);
     fake_publish(&fake, &world, arg, 0);
     return NULL;
 }
@@ -191,16 +193,14 @@ static void test_waits(void)
     pthread_t thread;
     static char text[] = "late";
     begin();
+    awaited = 1;
     CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, publish_later, text), 0);
-    int64_t start = clock_ms();
-    receives("came late", "late", 5000, CPS_PASSED);
-    int64_t took = clock_ms() - start;
-    UNIT_CHECK(took >= 100 && took < 2000, "took %lld ms", (long long)took);
+    receives("came late", "late", 60000, CPS_PASSED);
     (void)pthread_join(thread, NULL);
-    start = clock_ms();
-    receives("never comes", "never", 300, CPS_MSGI_MISMATCH);
-    took = clock_ms() - start;
-    UNIT_CHECK(took >= 290 && took < 1000, "took %lld ms", (long long)took);
+    int64_t start = clock_ms();
+    receives("never comes", "never", 300, CPS_NO_PASSPORT);
+    int64_t took = clock_ms() - start;
+    UNIT_CHECK(took >= 290, "took %lld ms", (long long)took);
     UNIT_CHECK(atomic_load(&fake.waiting) <= 4, "%u waiting requests", atomic_load(&fake.waiting));
     end();
 }
@@ -212,10 +212,13 @@ static void test_cps_that_never_waits(void)
     static char text[] = "late";
     begin();
     fake.never_waits = true;
+    awaited = 4;
+    int64_t start = clock_ms();
     CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, publish_later, text), 0);
-    receives("came late", "late", 5000, CPS_PASSED);
+    receives("came late", "late", 60000, CPS_PASSED);
     (void)pthread_join(thread, NULL);
-    UNIT_CHECK(atomic_load(&fake.waiting) < 12, "%u requests", atomic_load(&fake.waiting));
+    int64_t took = clock_ms() - start;
+    UNIT_CHECK(took >= 300, "four requests, and pauses of 50, 100 and 200 ms: took %lld ms", (long long)took);
     end();
 }
 
@@ -254,11 +257,10 @@ static void test_no_cursors(void)
 /* A PASSporT that says nothing of the body passes without waiting for a better one. */
 static void test_without_msgi(void)
 {
-    begin();
+    fake_begin(&fake, &world, (struct cps_options){.msgi_optional = true});
     fake_publish(&fake, &world, NULL, 0);
-    int64_t start = clock_ms();
-    receives("no msgi", "text", 5000, CPS_PASSED);
-    UNIT_CHECK(clock_ms() - start < 2000, "took %lld ms", (long long)(clock_ms() - start));
+    receives("no msgi", "text", 600000, CPS_PASSED);
+    CU_ASSERT_EQUAL(atomic_load(&fake.waiting), 0);
     end();
 }
 
@@ -341,7 +343,7 @@ static void test_replay_full(void)
 
 static void test_failures(void)
 {
-    fake_begin(&fake, &world, (struct cps_options){.request_timeout_ms = 200});
+    fake_begin(&fake, &world, (struct cps_options){0});
     fake_publish(&fake, &world, "one", 0);
     fake.status = 503;
     receives("503", "one", 0, CPS_CPS_UNAVAILABLE);
@@ -351,17 +353,18 @@ static void test_failures(void)
     receives("401", "one", 0, CPS_CPS_UNAVAILABLE);
     fake.status = 503;
     fake.status_for = 1;
-    receives("503 once", "one", 1000, CPS_PASSED);
-    atomic_store(&fake.delay_ms, 500);
+    receives("503 once", "one", 60000, CPS_PASSED);
+    receives("another one", "two", 0, CPS_NO_PASSPORT);
+    end();
+    fake_begin(&fake, &world, (struct cps_options){.request_timeout_ms = 1500});
+    atomic_store(&fake.delay_ms, 2500);
     receives("no answer", "two", 0, CPS_TIMEOUT);
     atomic_store(&fake.delay_ms, 0);
-    receives("an answer again", "two", 0, CPS_MSGI_MISMATCH);
+    receives("an answer again", "two", 0, CPS_NO_PASSPORT);
     end();
     fake_begin(&fake, &world, (struct cps_options){.cps_url = "https://127.0.0.1:1"});
     receives("nobody there", "one", 0, CPS_CPS_UNAVAILABLE);
-    int64_t start = clock_ms();
-    receives("nobody there, waiting", "one", 10000, CPS_CPS_UNAVAILABLE);
-    UNIT_CHECK(clock_ms() - start < 2000, "took %lld ms", (long long)(clock_ms() - start));
+    receives("nobody there, which ends the waiting", "one", 600000, CPS_CPS_UNAVAILABLE);
     end();
 }
 
@@ -374,18 +377,21 @@ static void test_failure_while_waiting(void)
     begin();
     fake_publish(&fake, &world, "one", 0);
     fake.wait_status = 503;
-    int64_t start = clock_ms();
-    CU_ASSERT_EQUAL(receive("two", 400, &result), CPS_E_MSGI_MISMATCH);
-    cps_result_clear(&result);
-    UNIT_CHECK(clock_ms() - start >= 390, "took %lld ms", (long long)(clock_ms() - start));
-    unsigned asked = atomic_load(&fake.waiting);
-    UNIT_CHECK(asked >= 2 && asked < 8, "%u waiting requests", asked);
+    unsigned asked = 0;
+    for (int tries = 0; asked == 0 && tries < 20; tries++) { /* on a busy machine the time may be over before */
+        int64_t start = clock_ms();
+        CU_ASSERT_EQUAL(receive("two", 400, &result), CPS_E_MSGI_MISMATCH);
+        cps_result_clear(&result);
+        UNIT_CHECK(clock_ms() - start >= 390, "took %lld ms", (long long)(clock_ms() - start));
+        asked = atomic_load(&fake.waiting);
+    }
+    UNIT_CHECK(asked >= 1 && asked < 8, "%u waiting requests", asked);
+    awaited = asked + 1;
     CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, publish_later, text), 0);
-    fake_sleep(50);
     pthread_mutex_lock(&fake.lock);
     fake.wait_status = 0;
     pthread_mutex_unlock(&fake.lock);
-    receives("it is back", "late", 5000, CPS_PASSED);
+    receives("it is back", "late", 60000, CPS_PASSED);
     (void)pthread_join(thread, NULL);
     end();
 }
@@ -507,7 +513,7 @@ static void test_closing(void)
         struct cps_message message = world_message("never");
         CODE_IS(cps_receive_async(world.cps, &message, keys, 1, 60000, on_result, NULL, &err), CPS_OK, err);
     }
-    fake_sleep(100);
+    fake_await(&fake.waiting, 1);
     cps_free(world.cps);
     world.cps = NULL;
     CU_ASSERT_EQUAL(seen.calls, 20);

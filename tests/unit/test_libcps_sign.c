@@ -19,7 +19,7 @@ static void test_sign(void)
     world_begin(&world, NULL);
     CODE_IS(cps_sign(world.cps, world.signer, &message, &token, &len, &err), CPS_OK, err);
     CU_ASSERT_EQUAL(len, strlen(token));
-    UNIT_OK(stir_passport_parse(&parsed, token, len, NULL, NULL));
+    UNIT_OK(stir_passport_parse(&parsed, token, len, 0, NULL));
     UNIT_STR(parsed->orig.text, "12155551212", "orig in canonical form");
     UNIT_STR(parsed->dest[0].text, WORLD_DEST, "dest");
     UNIT_STR(parsed->x5u, WORLD_X5U, "x5u");
@@ -33,7 +33,7 @@ static void test_sign(void)
     message.body_len = 0;
     message.iat = CERTS_NOW - 5;
     CODE_IS(cps_sign(world.cps, world.signer, &message, &token, NULL, &err), CPS_OK, err);
-    UNIT_OK(stir_passport_parse(&parsed, token, strlen(token), NULL, NULL));
+    UNIT_OK(stir_passport_parse(&parsed, token, strlen(token), 0, NULL));
     CU_ASSERT_PTR_NULL(parsed->msgi);
     CU_ASSERT_EQUAL(parsed->iat, CERTS_NOW - 5);
     stir_passport_free(parsed);

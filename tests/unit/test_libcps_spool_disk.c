@@ -82,7 +82,9 @@ static int layer_device(sqlite3_file *file)
 
 static int layer_shm_map(sqlite3_file *file, int page, int size, int extend, void volatile **out)
 {
-    return METHODS(file)->xShmMap(REAL(file), page, size, extend, out);
+    /* the file that processes share grows, too */
+    return atomic_load(&refusal) == SQLITE_FULL && extend ? SQLITE_IOERR_SHMSIZE
+                                                          : METHODS(file)->xShmMap(REAL(file), page, size, extend, out);
 }
 
 static int layer_shm_lock(sqlite3_file *file, int offset, int n, int flags)
@@ -143,8 +145,116 @@ __attribute__((constructor)) static void put_layer(void)
 
 static struct spool_world spool;
 
-/* Full, or broken: the answer says which. What is in the file stays there, and goes on when the disk is well again. */
-static void goes_on_after(int rc, enum cps_code code)
+/* F25: full, or broken, while the CPS is away; when it is back all that was spooled before is published, each once.
+ * What came of it is written down when the disk is well again, and not published again by anybody. */
+static void publishes_in_spite_of(int rc, enum cps_code code, enum cps_spool_disk disk)
+{
+    enum { COUNT = 100 };
+    struct cps_error err = {0};
+    spool_begin(&spool, (struct cps_options){0});
+    spool_habit(&spool, 503, NULL, NULL);
+    struct cps *cps = spool_handle(&spool);
+    for (int i = 0; i < COUNT; i++) {
+        CODE_IS(spool_put(&spool, cps, WORLD_DEST, 0, &err), CPS_OK, err);
+    }
+    CU_ASSERT_EQUAL(spool_stats(cps).disk, CPS_SPOOL_DISK_GOOD);
+    atomic_store(&refusal, rc);
+    for (int i = 0; i < 3; i++) {
+        CODE_IS(spool_put(&spool, cps, WORLD_DEST, 0, &err), code, err);
+    }
+    CU_ASSERT_EQUAL(spool_stats(cps).disk, disk);
+    CU_ASSERT_EQUAL(spool_stats(cps).queued, COUNT);
+    CU_ASSERT_EQUAL(spool_stats(cps).dropped[CPS_SPOOL_NO_DISK], 3);
+    spool_habit(&spool, 0, NULL, NULL);
+    CU_ASSERT_TRUE(spool_drained(cps));
+    CU_ASSERT_EQUAL(spool_count(&spool, 201), COUNT);
+    CU_ASSERT_EQUAL(spool_count(&spool, 200), 0);
+    CU_ASSERT_EQUAL(spool_stats(cps).published, COUNT);
+    CU_ASSERT_EQUAL(spool_stats(cps).disk, disk);
+    CU_ASSERT_EQUAL(spool_sql(&spool, "SELECT count(*) FROM entries"), COUNT);
+    atomic_store(&refusal, SQLITE_OK);
+    CODE_IS(spool_put(&spool, cps, WORLD_DEST, 0, &err), CPS_OK, err);
+    CU_ASSERT_EQUAL(spool_stats(cps).disk, CPS_SPOOL_DISK_GOOD);
+    SPOOL_UNTIL(spool_sql(&spool, "SELECT count(*) FROM entries") == 0);
+    CU_ASSERT_EQUAL(spool_count(&spool, 201), COUNT + 1);
+    CU_ASSERT_EQUAL(spool_count(&spool, 200), 0);
+    CU_ASSERT_EQUAL(spool_stats(cps).published, COUNT + 1);
+    CU_ASSERT_EQUAL(spool_stats(cps).dropped[CPS_SPOOL_NO_DISK], 3);
+    cps_free(cps);
+    CU_ASSERT_EQUAL(spool_sql(&spool, "SELECT n FROM totals WHERE name = 'published'"), COUNT + 1);
+    CU_ASSERT_EQUAL(spool_sql(&spool, "SELECT n FROM totals WHERE name = 'disk'"), 3);
+    spool_end(&spool);
+}
+
+static void test_full(void)
+{
+    publishes_in_spite_of(SQLITE_FULL, CPS_E_SPOOL_FULL, CPS_SPOOL_DISK_FULL);
+}
+
+static void test_broken(void)
+{
+    publishes_in_spite_of(SQLITE_IOERR_WRITE, CPS_E_SPOOL_STORE, CPS_SPOOL_DISK_FAILING);
+}
+
+/* What the CPS refuses while the disk is full: for good, once; for now, until it is taken. */
+static void test_full_and_refused(void)
+{
+    struct cps_error err = {0};
+    spool_begin(&spool, (struct cps_options){0});
+    spool_habit(&spool, 503, NULL, NULL);
+    struct cps *cps = spool_handle(&spool);
+    for (int i = 0; i < 4; i++) {
+        CODE_IS(spool_put(&spool, cps, i % 2 ? WORLD_DEST : "12155550199", 0, &err), CPS_OK, err);
+    }
+    atomic_store(&refusal, SQLITE_FULL);
+    CODE_IS(spool_put(&spool, cps, WORLD_DEST, 0, &err), CPS_E_SPOOL_FULL, err);
+    spool_habit(&spool, 429, NULL, "12155550199");
+    SPOOL_UNTIL(spool_count(&spool, 201) == 2 && spool_count(&spool, 429) >= 4);
+    CU_ASSERT_EQUAL(spool_stats(cps).published, 2);
+    spool_habit(&spool, 422, NULL, "12155550199");
+    SPOOL_UNTIL(spool_count(&spool, 422) == 2);
+    atomic_store(&refusal, SQLITE_OK);
+    SPOOL_UNTIL(spool_sql(&spool, "SELECT count(*) FROM entries") == 0);
+    CU_ASSERT_EQUAL(spool_stats(cps).dropped[CPS_SPOOL_REFUSED], 2);
+    CU_ASSERT_EQUAL(spool_count(&spool, 422), 2);
+    CU_ASSERT_EQUAL(spool_count(&spool, 201), 2);
+    cps_free(cps);
+    spool_end(&spool);
+}
+
+/* The disk fills up while one is under way: that it was published is not forgotten, and it is not published again. */
+static void test_full_meanwhile(void)
+{
+    struct cps_error err = {0};
+    spool_begin(&spool, (struct cps_options){0});
+    atomic_store(&spool.delay_ms, 60000);
+    struct cps *cps = spool_handle(&spool);
+    CODE_IS(spool_put(&spool, cps, WORLD_DEST, 0, &err), CPS_OK, err);
+    SPOOL_UNTIL(spool_stats(cps).under_way == 1);
+    atomic_store(&refusal, SQLITE_FULL);
+    atomic_store(&spool.delay_ms, 0);
+    SPOOL_UNTIL(spool_stats(cps).disk == CPS_SPOOL_DISK_FULL);
+    CU_ASSERT_TRUE(spool_drained(cps));
+    CU_ASSERT_EQUAL(spool_stats(cps).published, 1);
+    atomic_store(&refusal, SQLITE_OK);
+    SPOOL_UNTIL(spool_stats(cps).disk == CPS_SPOOL_DISK_GOOD);
+    CU_ASSERT_EQUAL(spool_sql(&spool, "SELECT count(*) FROM entries"), 0);
+    CU_ASSERT_EQUAL(spool_count(&spool, 0), 1);
+    CU_ASSERT_EQUAL(spool_stats(cps).published, 1);
+    /* and a handle that is freed then leaves it to the loan's end */
+    atomic_store(&spool.delay_ms, 60000);
+    CODE_IS(spool_put(&spool, cps, WORLD_DEST, 0, &err), CPS_OK, err);
+    SPOOL_UNTIL(spool_stats(cps).under_way == 1);
+    atomic_store(&refusal, SQLITE_FULL);
+    cps_free(cps);
+    atomic_store(&refusal, SQLITE_OK);
+    CU_ASSERT_EQUAL(spool_sql(&spool, "SELECT count(*) FROM entries WHERE loan != 0"), 1);
+    spool_end(&spool);
+}
+
+/* A process that begins on a full disk publishes what the one before it has left, and spools again when there is room.
+ */
+static void test_full_and_restarted(void)
 {
     struct cps_error err = {0};
     spool_begin(&spool, (struct cps_options){0});
@@ -153,62 +263,23 @@ static void goes_on_after(int rc, enum cps_code code)
     for (int i = 0; i < 5; i++) {
         CODE_IS(spool_put(&spool, cps, WORLD_DEST, 0, &err), CPS_OK, err);
     }
-    atomic_store(&refusal, rc);
-    for (int i = 0; i < 3; i++) {
-        CODE_IS(spool_put(&spool, cps, WORLD_DEST, 0, &err), code, err);
-    }
+    atomic_store(&refusal, SQLITE_FULL);
+    cps_free(cps);
+    cps = spool_handle(&spool);
+    CU_ASSERT_EQUAL(spool_stats(cps).disk, CPS_SPOOL_DISK_FULL);
+    CU_ASSERT_EQUAL(spool_stats(cps).queued, 5);
+    CODE_IS(spool_put(&spool, cps, WORLD_DEST, 0, &err), CPS_E_SPOOL_FULL, err);
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "free some space"));
     spool_habit(&spool, 0, NULL, NULL);
-    CU_ASSERT_EQUAL(spool_stats(cps).queued, 5);
-    CU_ASSERT_EQUAL(spool_stats(cps).dropped[CPS_SPOOL_FULL], code == CPS_E_SPOOL_FULL ? 3 : 0);
-    spool_sleep(100);
-    size_t published = spool_count(&spool, 201);
-    CU_ASSERT_TRUE(published <= 1); /* one may have been under way */
-    CU_ASSERT_EQUAL(spool_stats(cps).queued, 5);
+    CU_ASSERT_TRUE(spool_drained(cps));
+    CU_ASSERT_EQUAL(spool_count(&spool, 201), 5);
     atomic_store(&refusal, SQLITE_OK);
     CODE_IS(spool_put(&spool, cps, WORLD_DEST, 0, &err), CPS_OK, err);
     CU_ASSERT_TRUE(spool_drained(cps));
+    CU_ASSERT_EQUAL(spool_stats(cps).disk, CPS_SPOOL_DISK_GOOD);
     CU_ASSERT_EQUAL(spool_count(&spool, 201), 6);
-    CU_ASSERT_EQUAL(spool_stats(cps).dropped[CPS_SPOOL_FULL], code == CPS_E_SPOOL_FULL ? 3 : 0);
     cps_free(cps);
-    CU_ASSERT_EQUAL(spool_sql(&spool, "SELECT n FROM totals WHERE name = 'published'"), 6);
-    CU_ASSERT_EQUAL(spool_sql(&spool, "SELECT n FROM totals WHERE name = 'full'"), code == CPS_E_SPOOL_FULL ? 3 : 0);
-    spool_end(&spool);
-}
-
-static void test_full(void)
-{
-    goes_on_after(SQLITE_FULL, CPS_E_SPOOL_FULL);
-}
-
-static void test_broken(void)
-{
-    goes_on_after(SQLITE_IOERR_WRITE, CPS_E_SPOOL_STORE);
-}
-
-/* The disk fills up while one is under way: that it was published is not forgotten, and it is not published again. */
-static void test_full_meanwhile(void)
-{
-    struct cps_error err = {0};
-    spool_begin(&spool, (struct cps_options){0});
-    atomic_store(&spool.delay_ms, 200);
-    struct cps *cps = spool_handle(&spool);
-    CODE_IS(spool_put(&spool, cps, WORLD_DEST, 0, &err), CPS_OK, err);
-    SPOOL_UNTIL(spool_stats(cps).under_way == 1);
-    atomic_store(&refusal, SQLITE_FULL);
-    SPOOL_UNTIL(spool_count(&spool, 201) == 1);
-    spool_sleep(1200); /* longer than it takes to try again */
-    CU_ASSERT_EQUAL(spool_stats(cps).queued, 1);
-    atomic_store(&refusal, SQLITE_OK);
-    CU_ASSERT_TRUE(spool_drained(cps));
-    CU_ASSERT_EQUAL(spool_count(&spool, 0), 1);
-    CU_ASSERT_EQUAL(spool_stats(cps).published, 1);
-    /* and a handle that is freed then leaves it to the loan's end */
-    CODE_IS(spool_put(&spool, cps, WORLD_DEST, 0, &err), CPS_OK, err);
-    SPOOL_UNTIL(spool_stats(cps).under_way == 1);
-    atomic_store(&refusal, SQLITE_FULL);
-    cps_free(cps);
-    atomic_store(&refusal, SQLITE_OK);
-    CU_ASSERT_EQUAL(spool_sql(&spool, "SELECT count(*) FROM entries WHERE loan != 0"), 1);
+    CU_ASSERT_EQUAL(spool_sql(&spool, "SELECT count(*) FROM entries"), 0);
     spool_end(&spool);
 }
 
@@ -227,5 +298,7 @@ static void test_full_from_the_beginning(void)
     world_end(&spool.world);
 }
 
-UNIT_MAIN("libcps: the spool's disk", {"full", test_full}, {"broken", test_broken},
-          {"full meanwhile", test_full_meanwhile}, {"full from the beginning", test_full_from_the_beginning})
+UNIT_MAIN("libcps: the spool's disk", {"F25: full", test_full}, {"F25: broken", test_broken},
+          {"full, and refused", test_full_and_refused}, {"full meanwhile", test_full_meanwhile},
+          {"F25: full, and restarted", test_full_and_restarted},
+          {"full from the beginning", test_full_from_the_beginning})

@@ -427,7 +427,7 @@ static void test_bad_files(void)
     make_with("CREATE TABLE used (id)");
     refused(path, "not a spool");
     remove_file();
-    make_with("PRAGMA application_id=1668313969; PRAGMA user_version=2; CREATE TABLE x (y)");
+    make_with("PRAGMA application_id=1668313969; PRAGMA user_version=1; CREATE TABLE x (y)");
     refused(path, "another version");
     remove_file();
     cps_spool_db_close(open_with(1, 1));

@@ -10,14 +10,23 @@ static void test_fates(void)
         enum cps_spool_fate fate;
         bool may_pass;
     } table[] = {
-        {CPS_OK, CPS_FATE_PUBLISHED, false},       {CPS_E_CONNECT, CPS_FATE_CPS, true},
-        {CPS_E_TLS, CPS_FATE_CPS, true},           {CPS_E_TIMEOUT, CPS_FATE_CPS, true},
-        {CPS_E_UNAVAILABLE, CPS_FATE_CPS, true},   {CPS_E_PROTOCOL, CPS_FATE_CPS, false},
-        {CPS_E_UNAUTHORIZED, CPS_FATE_CPS, false}, {CPS_E_FORBIDDEN, CPS_FATE_BOX, false},
-        {CPS_E_BOX_FULL, CPS_FATE_BOX, true},      {CPS_E_REFUSED, CPS_FATE_REFUSED, false},
-        {CPS_E_CERT_TIME, CPS_FATE_CPS, true},     {CPS_E_CLOSED, CPS_FATE_LOCAL, true},
-        {CPS_E_BUSY, CPS_FATE_LOCAL, true},        {CPS_E_NOMEM, CPS_FATE_LOCAL, false},
-        {CPS_E_INVAL, CPS_FATE_LOCAL, false},      {(enum cps_code)9999, CPS_FATE_LOCAL, false},
+        {CPS_OK, CPS_FATE_PUBLISHED, false},
+        {CPS_E_CONNECT, CPS_FATE_CPS, true},
+        {CPS_E_TLS, CPS_FATE_CPS, true},
+        {CPS_E_TIMEOUT, CPS_FATE_CPS, true},
+        {CPS_E_UNAVAILABLE, CPS_FATE_CPS, true},
+        {CPS_E_AWAY, CPS_FATE_AWAY, true},
+        {CPS_E_PROTOCOL, CPS_FATE_CPS, false},
+        {CPS_E_UNAUTHORIZED, CPS_FATE_CPS, false},
+        {CPS_E_FORBIDDEN, CPS_FATE_BOX, false},
+        {CPS_E_BOX_FULL, CPS_FATE_BOX, true},
+        {CPS_E_REFUSED, CPS_FATE_REFUSED, false},
+        {CPS_E_CERT_TIME, CPS_FATE_CPS, true},
+        {CPS_E_CLOSED, CPS_FATE_LOCAL, true},
+        {CPS_E_BUSY, CPS_FATE_LOCAL, true},
+        {CPS_E_NOMEM, CPS_FATE_LOCAL, false},
+        {CPS_E_INVAL, CPS_FATE_LOCAL, false},
+        {(enum cps_code)9999, CPS_FATE_LOCAL, false},
     };
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
         UNIT_CHECK(cps_spool_fate(table[i].code) == table[i].fate, "%s", cps_error_name(table[i].code));

@@ -99,6 +99,7 @@ static void test_no_connection(void)
     CODE_IS(send_one(cps, CPS_SPOOL_ON_FAILURE, &sent, &err), CPS_OK, err);
     SENT_IS(&sent, 0, 1, CPS_E_TIMEOUT);
     cps_free(cps);
+    spool.options.request_timeout_ms = 0;
     spool.options.tls_ca_file = spool.world.trust;
     cps = spool_handle(&spool);
     CODE_IS(send_one(cps, CPS_SPOOL_ON_FAILURE, &sent, &err), CPS_OK, err);
@@ -167,7 +168,7 @@ static void test_known_to_be_away(void)
     CODE_IS(send_one(cps, CPS_SPOOL_ON_FAILURE, &sent, &err), CPS_OK, err);
     CU_ASSERT_EQUAL(spool_count(&spool, 0), asked);
     CU_ASSERT_PTR_NOT_NULL(strstr(sent.spooled_for.text, "away"));
-    SENT_IS(&sent, 0, 1, CPS_E_UNAVAILABLE);
+    SENT_IS(&sent, 0, 1, CPS_E_AWAY);
     spool_habit(&spool, 0, NULL, NULL);
     CU_ASSERT_TRUE(spool_drained(cps));
     CODE_IS(send_one(cps, CPS_SPOOL_ON_FAILURE, &sent, &err), CPS_OK, err);
@@ -224,11 +225,12 @@ static void test_twice(void)
     spool_begin(&spool, (struct cps_options){0});
     struct cps *cps = spool_handle(&spool);
     char *envelope = spool_envelope(&spool);
-    atomic_store(&spool.delay_ms, 100);
+    atomic_store(&spool.delay_ms, 60000);
     for (int i = 0; i < 3; i++) {
         CODE_IS(cps_spool_put(cps, WORLD_DEST, envelope, strlen(envelope), 0, 0, &err), CPS_OK, err);
         CU_ASSERT_EQUAL(spool_stats(cps).queued, 1);
     }
+    atomic_store(&spool.delay_ms, 0);
     CU_ASSERT_TRUE(spool_drained(cps));
     CU_ASSERT_EQUAL(spool_count(&spool, 0), 1);
     cps_free(cps);
@@ -328,7 +330,7 @@ static void test_busy(void)
     struct cps_sent blocking;
     struct cps_error err = {0};
     spool_begin(&spool, (struct cps_options){.max_in_flight = 1});
-    atomic_store(&spool.delay_ms, 400);
+    atomic_store(&spool.delay_ms, 60000);
     struct cps *cps = spool_handle(&spool);
     hear(cps, NULL);
     CU_ASSERT_EQUAL(send_async(cps, CPS_SPOOL_ON_FAILURE, &sent[0]), CPS_OK);
@@ -338,11 +340,11 @@ static void test_busy(void)
     CODE_IS(send_one(cps, CPS_SPOOL_ON_FAILURE, &blocking, &err), CPS_OK, err);
     SENT_IS(&blocking, 0, 1, CPS_E_BUSY);
     CODE_IS(spool_put(&spool, cps, WORLD_DEST, 0, &err), CPS_OK, err);
+    atomic_store(&spool.delay_ms, 0);
     SPOOL_UNTIL(atomic_load(&heard.calls) == 3);
     SENT_IS(&sent[0], 1, 0, CPS_OK);
     SENT_IS(&sent[2], 0, 1, CPS_E_BUSY);
     SENT_IS(&sent[3], 0, 1, CPS_OK);
-    atomic_store(&spool.delay_ms, 0);
     CU_ASSERT_TRUE(spool_drained(cps));
     CU_ASSERT_EQUAL(spool_count(&spool, 201), 5);
     CODE_IS(send_one(cps, CPS_SPOOL_NEVER, &blocking, &err), CPS_OK, err); /* none is counted that has ended */
@@ -357,16 +359,13 @@ static void test_freed_meanwhile(void)
     enum { MANY = 20 };
     struct cps_sent sent[MANY] = {{.envelopes = 0}};
     spool_begin(&spool, (struct cps_options){.spool_retry_min_ms = 30000, .spool_retry_max_ms = 30000});
-    atomic_store(&spool.delay_ms, 3000);
+    atomic_store(&spool.delay_ms, 60000);
     struct cps *cps = spool_handle(&spool);
     hear(cps, NULL);
     for (size_t i = 0; i < MANY; i++) {
         CU_ASSERT_EQUAL(send_async(cps, i % 2 ? CPS_SPOOL_ON_FAILURE : CPS_SPOOL_FIRST, &sent[i]), CPS_OK);
     }
-    spool_sleep(50);
-    int64_t start = spool_ms();
     cps_free(cps);
-    CU_ASSERT_TRUE(spool_ms() - start < 2000);
     CU_ASSERT_EQUAL(atomic_load(&heard.calls), MANY);
     for (size_t i = 0; i < MANY; i++) {
         SENT_IS(&sent[i], 0, 1, i % 2 ? CPS_E_CLOSED : CPS_OK);

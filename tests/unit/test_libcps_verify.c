@@ -137,7 +137,6 @@ static void test_message_mismatches(void)
     static const char *const both[] = {WORLD_DEST, "12155559999"};
     world_begin(&world, NULL);
     char *token = world_sign(&world, BODY, 0);
-    char *bare = world_sign(&world, NULL, 0);
     struct cps_message message = world_message(BODY);
     struct cps_result result;
     message.orig = "12155550000";
@@ -162,23 +161,29 @@ static void test_message_mismatches(void)
     verifies_as("an empty body is a body", empty, NULL, CPS_MSGI_MISMATCH, CPS_E_MSGI_MISMATCH);
     verifies_as("an empty body", empty, "", CPS_PASSED, CPS_OK);
     cps_text_free(empty);
-    message = world_message(BODY);
+    cps_text_free(token);
+    world_end(&world);
+}
+
+/* A "msg" PASSporT without msgi says nothing of the text: it would verify any. */
+static void test_msgi_optional(void)
+{
+    struct cps_options options = {.msgi_optional = true};
+    struct cps_message message = world_message(BODY);
+    struct cps_result result;
+    world_begin(&world, NULL);
+    char *bare = world_sign(&world, NULL, 0);
+    verifies_as("a body, and no msgi", bare, BODY, CPS_UNSUPPORTED, CPS_E_PPT);
+    verifies_as("an empty body, and no msgi", bare, "", CPS_UNSUPPORTED, CPS_E_PPT);
+    verifies_as("no body, and no msgi", bare, NULL, CPS_PASSED, CPS_OK);
+    cps_text_free(bare);
+    world_end(&world);
+    world_begin(&world, &options);
+    bare = world_sign(&world, NULL, 0);
     CU_ASSERT_EQUAL(cps_verify_passport(world.cps, bare, strlen(bare), NULL, 0, &message, &result), CPS_OK);
     VERDICT_IS(&result, CPS_PASSED, "nothing said of the body");
     CU_ASSERT_FALSE(result.msgi_checked);
     cps_result_clear(&result);
-    cps_text_free(token);
-    cps_text_free(bare);
-    world_end(&world);
-}
-
-static void test_require_msgi(void)
-{
-    struct cps_options options = {.require_msgi = true};
-    world_begin(&world, &options);
-    char *bare = world_sign(&world, NULL, 0);
-    verifies_as("a body, and no msgi", bare, BODY, CPS_MSGI_MISMATCH, CPS_E_MSGI_MISMATCH);
-    verifies_as("no body, and no msgi", bare, NULL, CPS_PASSED, CPS_OK);
     cps_text_free(bare);
     world_end(&world);
 }
@@ -213,6 +218,36 @@ static void test_freshness(void)
     token = world_sign(&world, BODY, CERTS_NOW + 1);
     verifies_as("no skew", token, BODY, CPS_STALE, CPS_E_FUTURE);
     cps_text_free(token);
+    world_end(&world);
+}
+
+/* The signer may limit a PASSporT's life more than iat does (RFC 7519 sections 4.1.4 and 4.1.5). */
+static void test_expiry(void)
+{
+    static const struct {
+        const char *claim;
+        enum cps_verdict verdict;
+        enum cps_code code;
+    } rows[] = {
+        {"\"exp\":1699999970,", CPS_STALE, CPS_E_STALE},      {"\"exp\":1700000000,", CPS_STALE, CPS_E_STALE},
+        {"\"exp\":1699999970.5,", CPS_STALE, CPS_E_STALE},    {"\"exp\":1700000000.5,", CPS_PASSED, CPS_OK},
+        {"\"exp\":1700000001,", CPS_PASSED, CPS_OK},          {"\"nbf\":1700003600,", CPS_STALE, CPS_E_FUTURE},
+        {"\"nbf\":1700003600.25,", CPS_STALE, CPS_E_FUTURE},  {"\"nbf\":1700000060,", CPS_PASSED, CPS_OK},
+        {"\"exp\":\"soon\",", CPS_MALFORMED, CPS_E_PASSPORT},
+    };
+    world_begin(&world, NULL);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char claims[512];
+        char msgi[STIR_MSGI_MAX];
+        UNIT_OK(stir_msgi_make(msgi, STIR_MSGI_SHA256, BODY, strlen(BODY), NULL));
+        (void)snprintf(claims, sizeof(claims),
+                       "{\"dest\":{\"tn\":[\"12155551313\"]},%s\"iat\":1700000000,\"msgi\":\"%s\","
+                       "\"orig\":{\"tn\":\"12155551212\"}}",
+                       rows[i].claim, msgi);
+        char *token = world_token(HEADER, claims, world.leaf_key);
+        verifies_as(rows[i].claim, token, BODY, rows[i].verdict, rows[i].code);
+        free(token);
+    }
     world_end(&world);
 }
 
@@ -296,52 +331,107 @@ static void test_malformed(void)
     world_end(&world);
 }
 
-static void test_types(void)
+#define SHAKEN(attest) "\"attest\":" attest ",\"origid\":\"123e4567-e89b-12d3-a456-426655440000\","
+
+/* A PASSporT from Alice of any type, without msgi unless `more` has it. */
+static char *token_of_type(const char *ppt, const char *more)
 {
-    static const struct {
-        const char *ppt;
-        const char *more;
-        enum cps_verdict verdict;
-        enum cps_code code;
-    } rows[] = {
-        {"\"ppt\":\"msg\",", "", CPS_PASSED, CPS_OK},
-        {"", "", CPS_PASSED, CPS_OK},
-        {"\"ppt\":\"shaken\",", "\"attest\":\"A\",\"origid\":\"123e4567-e89b-12d3-a456-426655440000\",", CPS_PASSED,
-         CPS_OK},
-        {"\"ppt\":\"rph\",", "", CPS_UNSUPPORTED, CPS_E_PPT},
-        {"\"ppt\":\"MSG\",", "", CPS_UNSUPPORTED, CPS_E_PPT},
-        {"\"ppt\":\"div\",", "\"div\":{\"tn\":\"12155551212\"},", CPS_UNSUPPORTED, CPS_E_PPT},
-    };
-    world_begin(&world, NULL);
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        char header[256];
-        char claims[512];
-        (void)snprintf(header, sizeof(header), "{\"alg\":\"ES256\",%s\"typ\":\"passport\",\"x5u\":\"" WORLD_X5U "\"}",
-                       rows[i].ppt);
-        (void)snprintf(claims, sizeof(claims),
-                       "{%s\"dest\":{\"tn\":[\"12155551313\"]},\"iat\":1700000000,\"orig\":{\"tn\":\"12155551212\"}}",
-                       rows[i].more);
-        char *token = world_token(header, claims, world.leaf_key);
-        verifies_as(rows[i].ppt, token, BODY, rows[i].verdict, rows[i].code);
+    char header[256];
+    char claims[512];
+    (void)snprintf(header, sizeof(header), "{\"alg\":\"ES256\",%s\"typ\":\"passport\",\"x5u\":\"" WORLD_X5U "\"}", ppt);
+    (void)snprintf(claims, sizeof(claims),
+                   "{%s\"dest\":{\"tn\":[\"12155551313\"]},\"iat\":1700000000,\"orig\":{\"tn\":\"12155551212\"}}",
+                   more);
+    return world_token(header, claims, world.leaf_key);
+}
+
+struct typed {
+    const char *ppt, *more;
+    enum cps_verdict verdict;
+    enum cps_code code;
+    const char *shown, *attest; /* of the result */
+};
+
+static void check_types(const struct typed *rows, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct cps_message message = world_message(BODY);
+        struct cps_result result;
+        char *token = token_of_type(rows[i].ppt, rows[i].more);
+        enum cps_code code = cps_verify_passport(world.cps, token, strlen(token), NULL, 0, &message, &result);
+        UNIT_CHECK(code == rows[i].code, "%s %s: %s", rows[i].ppt, rows[i].more, cps_error_name(code));
+        VERDICT_IS(&result, rows[i].verdict, rows[i].more);
+        UNIT_STR(result.ppt, rows[i].shown, rows[i].ppt);
+        UNIT_STR(result.attest, rows[i].attest, rows[i].more);
+        CU_ASSERT_FALSE(result.msgi_checked);
+        cps_result_clear(&result);
         free(token);
     }
+}
+
+/* What was signed for a call does not vouch for a text (RFC 9475 section 3.2). */
+static void test_types(void)
+{
+    static const struct typed rows[] = {
+        {"\"ppt\":\"shaken\",", SHAKEN("\"A\""), CPS_UNSUPPORTED, CPS_E_PPT, "shaken", "A"},
+        {"\"ppt\":\"shaken\",", SHAKEN("\"C\""), CPS_UNSUPPORTED, CPS_E_PPT, "shaken", "C"},
+        {"\"ppt\":\"shaken\",", SHAKEN("{\"a\":1}"), CPS_UNSUPPORTED, CPS_E_PPT, "shaken", ""},
+        {"", "", CPS_UNSUPPORTED, CPS_E_PPT, "baseline", ""},
+        {"", "\"msgi\":\"sha256-AAAA\",", CPS_UNSUPPORTED, CPS_E_PPT, "baseline", ""},
+        {"\"ppt\":\"rph\",", "", CPS_UNSUPPORTED, CPS_E_PPT, "rph", ""},
+        {"\"ppt\":\"MSG\",", "", CPS_UNSUPPORTED, CPS_E_PPT, "MSG", ""},
+        {"\"ppt\":\"div\",", "\"div\":{\"tn\":\"12155551212\"},", CPS_UNSUPPORTED, CPS_E_PPT, "div", ""},
+        {"\"ppt\":\"a b\\n\xc3\xa9 and 28 further characters\",", "", CPS_UNSUPPORTED, CPS_E_PPT,
+         "a?b????and?28?further?character", ""},
+        {"\"ppt\":\"msg\",", "", CPS_UNSUPPORTED, CPS_E_PPT, "msg", ""}, /* no msgi */
+    };
+    world_begin(&world, NULL);
+    check_types(rows, sizeof(rows) / sizeof(rows[0]));
+    char *token = world_sign(&world, BODY, 0);
+    struct cps_message message = world_message(BODY);
+    struct cps_result result;
+    CU_ASSERT_EQUAL(cps_verify_passport(world.cps, token, strlen(token), NULL, 0, &message, &result), CPS_OK);
+    UNIT_STR(result.ppt, "msg", "msg");
+    UNIT_STR(result.attest, "", "msg");
+    cps_result_clear(&result);
+    cps_text_free(token);
     world_end(&world);
 }
 
-/* msgi means something in "msg" only (RFC 9475 section 3.2): elsewhere it is as if it were not there. */
-static void test_msgi_elsewhere(void)
+static void test_accepted_types(void)
 {
-    struct cps_message message = world_message(BODY);
-    struct cps_result result;
-    world_begin(&world, NULL);
-    char *token = world_token("{\"alg\":\"ES256\",\"typ\":\"passport\",\"x5u\":\"" WORLD_X5U "\"}",
-                              "{\"dest\":{\"tn\":[\"12155551313\"]},\"iat\":1700000000,\"msgi\":\"sha256-AAAA\","
-                              "\"orig\":{\"tn\":\"12155551212\"}}",
-                              world.leaf_key);
-    CU_ASSERT_EQUAL(cps_verify_passport(world.cps, token, strlen(token), NULL, 0, &message, &result), CPS_OK);
-    CU_ASSERT_FALSE(result.msgi_checked);
-    cps_result_clear(&result);
-    free(token);
+    static const struct typed rows[] = {
+        {"\"ppt\":\"shaken\",", SHAKEN("\"A\""), CPS_PASSED, CPS_OK, "shaken", "A"},
+        {"\"ppt\":\"shaken\",", SHAKEN("\"B\""), CPS_UNSUPPORTED, CPS_E_PPT, "shaken", "B"},
+        {"\"ppt\":\"shaken\",", SHAKEN("\"C\""), CPS_UNSUPPORTED, CPS_E_PPT, "shaken", "C"},
+        {"\"ppt\":\"shaken\",", SHAKEN("\"AA\""), CPS_UNSUPPORTED, CPS_E_PPT, "shaken", ""},
+        {"\"ppt\":\"shaken\",", SHAKEN("\"a\""), CPS_UNSUPPORTED, CPS_E_PPT, "shaken", ""},
+        {"\"ppt\":\"shaken\",", SHAKEN("\"\""), CPS_UNSUPPORTED, CPS_E_PPT, "shaken", ""},
+        {"\"ppt\":\"shaken\",", SHAKEN("{\"a\":1}"), CPS_UNSUPPORTED, CPS_E_PPT, "shaken", ""},
+        {"", "", CPS_PASSED, CPS_OK, "baseline", ""},
+        {"", "\"msgi\":\"sha256-AAAB\",", CPS_PASSED, CPS_OK, "baseline", ""}, /* msgi is of "msg" alone */
+        {"\"ppt\":\"div\",", "\"div\":{\"tn\":\"12155551212\"},", CPS_UNSUPPORTED, CPS_E_PPT, "div", ""},
+        {"\"ppt\":\"rph\",", "", CPS_UNSUPPORTED, CPS_E_PPT, "rph", ""},
+        {"\"ppt\":\"msg\",", "", CPS_UNSUPPORTED, CPS_E_PPT, "msg", ""},
+    };
+    static const struct {
+        const char *types, *reason;
+    } refused[] = {
+        {"shaken", "msg is missing"},    {"", "msg is missing"},
+        {" , ", "msg is missing"},       {"msg,div", "unknown type \"div\""},
+        {"MSG", "unknown type \"MSG\""}, {"msg;shaken", "unknown type \"msg;shaken\""},
+    };
+    struct cps_options options = {.accept_types = "baseline, msg,shaken"};
+    world_begin(&world, &options);
+    check_types(rows, sizeof(rows) / sizeof(rows[0]));
+    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+        struct cps *none = NULL;
+        struct cps_error err = {0};
+        options = world.options;
+        options.accept_types = refused[i].types;
+        CODE_IS(cps_new(&none, &options, &err), CPS_E_CONFIG, err);
+        UNIT_CHECK(strstr(err.text, refused[i].reason) != NULL, "%s: %s", refused[i].types, err.text);
+    }
     world_end(&world);
 }
 
@@ -394,6 +484,7 @@ static void test_signals(void)
 UNIT_MAIN("libcps verification", {"passed, once", test_passed}, {"replay with s flipped", test_replay_with_flipped_s},
           {"replay and a handle that follows", test_replay_goes_on},
           {"failures use nothing up", test_failure_uses_nothing_up}, {"another message", test_message_mismatches},
-          {"msgi required", test_require_msgi}, {"freshness", test_freshness}, {"signatures", test_signature},
-          {"algorithms", test_algorithms}, {"malformed", test_malformed}, {"types", test_types},
-          {"msgi in other types", test_msgi_elsewhere}, {"signals", test_signals})
+          {"msgi optional", test_msgi_optional}, {"freshness", test_freshness}, {"F29: exp and nbf", test_expiry},
+          {"signatures", test_signature}, {"algorithms", test_algorithms}, {"malformed", test_malformed},
+          {"F12: a call's PASSporT does not vouch for a text", test_types}, {"accepted types", test_accepted_types},
+          {"signals", test_signals})

@@ -61,7 +61,7 @@ static void test_rfc8225(void)
     struct stir_passport *passport = NULL;
     EVP_PKEY *a1 = read_pem(rfc8225_private, true);
     EVP_PKEY *a2 = read_pem(rfc8225_public, false);
-    UNIT_OK(stir_passport_parse(&passport, RFC8225_A, strlen(RFC8225_A), NULL, &err));
+    UNIT_OK(stir_passport_parse(&passport, RFC8225_A, strlen(RFC8225_A), 0, &err));
     UNIT_NEED(passport);
     CU_ASSERT(passport->ppt == STIR_PPT_NONE && !passport->ppt_name && !passport->msgi);
     CU_ASSERT_EQUAL(passport->iat, 1471375418);
@@ -81,9 +81,9 @@ static void test_rfc8225(void)
     UNIT_OK(stir_jws_verify(&jws, a2, &err));
     stir_jws_clear(&jws);
     passport = NULL;
-    UNIT_CODE(stir_passport_parse(&passport, RFC8225_7_1, strlen(RFC8225_7_1), NULL, &err), STIR_E_PASSPORT, "7.1");
+    UNIT_CODE(stir_passport_parse(&passport, RFC8225_7_1, strlen(RFC8225_7_1), 0, &err), STIR_E_PASSPORT, "7.1");
     UNIT_STR(err.text, "iat is not an integer", "7.1");
-    UNIT_CODE(stir_passport_parse(&passport, RFC8816_9, strlen(RFC8816_9), NULL, &err), STIR_E_PASSPORT, "RFC 8816");
+    UNIT_CODE(stir_passport_parse(&passport, RFC8816_9, strlen(RFC8816_9), 0, &err), STIR_E_PASSPORT, "RFC 8816");
     UNIT_STR(err.text, "iat is not an integer", "RFC 8816");
     CU_ASSERT_PTR_NULL(passport);
     EVP_PKEY_free(a1);
@@ -96,7 +96,7 @@ static void test_rfc8946(void)
     struct stir_error err = {0};
     struct stir_passport *passport = NULL;
     EVP_PKEY *key = read_pem(rfc8946_public, false);
-    UNIT_OK(stir_passport_parse(&passport, RFC8946_DIV, strlen(RFC8946_DIV), NULL, &err));
+    UNIT_OK(stir_passport_parse(&passport, RFC8946_DIV, strlen(RFC8946_DIV), 0, &err));
     UNIT_NEED(passport);
     CU_ASSERT_EQUAL(passport->ppt, STIR_PPT_DIV);
     UNIT_STR(passport->dest[0].text, "12155551214", "dest");
@@ -105,7 +105,7 @@ static void test_rfc8946(void)
     stir_passport_free(passport);
 
     passport = NULL;
-    UNIT_OK(stir_passport_parse(&passport, RFC8946_ORIGINAL, strlen(RFC8946_ORIGINAL), NULL, &err));
+    UNIT_OK(stir_passport_parse(&passport, RFC8946_ORIGINAL, strlen(RFC8946_ORIGINAL), 0, &err));
     UNIT_NEED(passport);
     CU_ASSERT_EQUAL(passport->ppt, STIR_PPT_NONE);
     UNIT_OK(stir_jws_verify(&passport->jws, key, &err));
@@ -115,8 +115,7 @@ static void test_rfc8946(void)
     UNIT_OK(stir_jws_parse(&jws, RFC8946_DIV_O, strlen(RFC8946_DIV_O), &err));
     UNIT_OK(stir_jws_verify(&jws, key, &err));
     stir_jws_clear(&jws);
-    UNIT_CODE(stir_passport_parse(&passport, RFC8946_DIV_O, strlen(RFC8946_DIV_O), NULL, &err), STIR_E_PASSPORT,
-              "div-o");
+    UNIT_CODE(stir_passport_parse(&passport, RFC8946_DIV_O, strlen(RFC8946_DIV_O), 0, &err), STIR_E_PASSPORT, "div-o");
     UNIT_STR(err.text, "dest does not hold arrays of tn or uri", "div-o");
     EVP_PKEY_free(key);
 }

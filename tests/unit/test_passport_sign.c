@@ -48,7 +48,7 @@ static void test_round_trip(void)
     char *token = good_token(&len);
     struct stir_passport *passport = NULL;
     struct stir_error err = {0};
-    UNIT_OK(stir_passport_parse(&passport, token, len, NULL, &err));
+    UNIT_OK(stir_passport_parse(&passport, token, len, 0, &err));
     UNIT_NEED(passport);
     UNIT_OK(stir_jws_verify(&passport->jws, signing_key, &err));
     CU_ASSERT_EQUAL(passport->ppt, STIR_PPT_MSG);
@@ -157,7 +157,7 @@ static void test_sign_failures(void)
             UNIT_CODE(code, STIR_E_TOO_BIG, "too many long destinations");
             break;
         }
-        UNIT_OK(stir_passport_parse(&passport, token, len, NULL, NULL));
+        UNIT_OK(stir_passport_parse(&passport, token, len, 0, NULL));
         stir_passport_free(passport);
         free(token);
         token = NULL;
@@ -206,6 +206,36 @@ static void test_fresh(void)
     }
 }
 
+/* RFC 7519 sections 4.1.4 and 4.1.5, of one that iat finds fresh. */
+static void test_expiry(void)
+{
+    static const struct {
+        int64_t exp, nbf, now;
+        enum stir_code code;
+    } rows[] = {
+        {0, 0, 1030, STIR_OK},
+        {1031, 0, 1030, STIR_OK},
+        {1030, 0, 1030, STIR_E_STALE},
+        {1000, 0, 1030, STIR_E_STALE}, /* within the clock skew, which does not prolong a life */
+        {1, 0, 1030, STIR_E_STALE},
+        {STIR_IAT_MAX, 0, 1030, STIR_OK},
+        {0, 1030, 1030, STIR_OK},
+        {0, 1090, 1030, STIR_OK},
+        {0, 1091, 1030, STIR_E_FUTURE},
+        {0, 4630, 1030, STIR_E_FUTURE},
+        {0, STIR_IAT_MAX, 1030, STIR_E_FUTURE},
+        {1031, 1, 1030, STIR_OK},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct stir_passport passport = {.iat = 1000, .exp = rows[i].exp, .nbf = rows[i].nbf};
+        struct stir_error err = {0};
+        char label[32];
+        (void)snprintf(label, sizeof(label), "row %zu", i);
+        UNIT_CODE(stir_passport_fresh(&passport, rows[i].now, 60, 60, &err), rows[i].code, label);
+        CU_ASSERT((err.text[0] == '\0') == (rows[i].code == STIR_OK));
+    }
+}
+
 /* s becomes n - s: the other valid signature of the same octets. */
 static void flip(uint8_t sig[STIR_ES256_SIG])
 {
@@ -227,8 +257,8 @@ static void test_replay_id(void)
     struct stir_passport *resigned = NULL;
     uint8_t id[32];
     uint8_t again[32];
-    UNIT_OK(stir_passport_parse(&passport, token, strlen(token), NULL, NULL));
-    UNIT_OK(stir_passport_parse(&resigned, another, strlen(another), NULL, NULL));
+    UNIT_OK(stir_passport_parse(&passport, token, strlen(token), 0, NULL));
+    UNIT_OK(stir_passport_parse(&resigned, another, strlen(another), 0, NULL));
     UNIT_NEED(passport);
     UNIT_NEED(resigned);
     UNIT_OK(stir_passport_replay_id(id, passport, NULL));
@@ -268,5 +298,5 @@ static void test_x5u(void)
 
 UNIT_MAIN("passport_sign", {"a key", make_key}, {"serialization", test_serialize},
           {"sign, parse, verify", test_round_trip}, {"what is not signed", test_bad_specs},
-          {"keys and sizes", test_sign_failures}, {"freshness", test_fresh}, {"replay identifiers", test_replay_id},
-          {"x5u", test_x5u}, {"no key", free_key})
+          {"keys and sizes", test_sign_failures}, {"freshness", test_fresh}, {"F29: exp and nbf", test_expiry},
+          {"replay identifiers", test_replay_id}, {"x5u", test_x5u}, {"no key", free_key})

@@ -5,7 +5,7 @@
 static struct stir_identity identity(const char *text)
 {
     struct stir_identity id = {0};
-    UNIT_OK(stir_identity_parse(&id, text, strlen(text), NULL, NULL));
+    UNIT_OK(stir_identity_parse_canonical(&id, text, strlen(text), 0, NULL));
     return id;
 }
 
@@ -29,6 +29,22 @@ static void test_names(void)
     }
 }
 
+static void test_own(void)
+{
+    uint8_t id[CPSD_ID_OCTETS], other[CPSD_ID_OCTETS];
+    for (unsigned last = 0; last < 256; last++) {
+        memset(id, 0x55, sizeof(id));
+        id[CPSD_ID_OCTETS - 1] = (uint8_t)last;
+        memcpy(other, id, sizeof(id));
+        cpsd_passports_id_set_own(id, true);
+        cpsd_passports_id_set_own(other, false);
+        CU_ASSERT_TRUE(cpsd_passports_id_is_own(id));
+        CU_ASSERT_FALSE(cpsd_passports_id_is_own(other));
+        CU_ASSERT_EQUAL(memcmp(id, other, CPSD_ID_OCTETS - 1), 0);
+        CU_ASSERT_EQUAL(id[CPSD_ID_OCTETS - 1] ^ other[CPSD_ID_OCTETS - 1], 1);
+    }
+}
+
 /* A box that somebody could name as a destination could be listed by anybody. */
 static void test_no_destination_is_a_box(void)
 {
@@ -36,7 +52,7 @@ static void test_no_destination_is_a_box(void)
                                         "/passports#xyz", "//passports/1/2", "urn:/passports/1/2"};
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         struct stir_identity id = {0};
-        enum stir_code code = stir_identity_from_path(&id, texts[i], strlen(texts[i]), NULL, NULL);
+        enum stir_code code = stir_identity_from_path(&id, texts[i], strlen(texts[i]), 0, NULL);
         UNIT_CHECK(code != STIR_OK || id.text[0] != '/', "%s is taken as %s", texts[i], id.text);
     }
 }
@@ -71,9 +87,9 @@ static void test_spc(void)
     } rows[] = {
         {"1234", "1234"},
         {"709J", "709J"},
-        {"%37%30%39j", "709j"},
+        {"%37%30%39j", "709J"},
         {"123456789012345", "123456789012345"},
-        {"1234567890123456", NULL},
+        {"123456789012345678901234567890123", NULL},
         {"", NULL},
         {"12%", NULL},
         {"12%3", NULL},
@@ -118,4 +134,5 @@ static void test_life(void)
 }
 
 UNIT_MAIN("passports_box", {"names of boxes", test_names}, {"no destination is a box", test_no_destination_is_a_box},
-          {"long names", test_long_names}, {"provider codes in paths", test_spc}, {"retention", test_life})
+          {"long names", test_long_names}, {"provider codes in paths", test_spc}, {"F40: the provider's own", test_own},
+          {"retention", test_life})

@@ -44,7 +44,7 @@ static struct stir_chain *chain_for(const struct world *w, const char *tnauth, c
 static struct stir_identity identity(const char *text)
 {
     struct stir_identity id = {0};
-    UNIT_CODE(stir_identity_parse(&id, text, strlen(text), NULL, NULL), STIR_OK, text);
+    UNIT_CODE(stir_identity_parse_canonical(&id, text, strlen(text), 0, NULL), STIR_OK, text);
     return id;
 }
 
@@ -188,6 +188,7 @@ static void test_defaults(void)
         {CPSD_ACT_LIST, "list", CPSD_POLICY_OPEN},
         {CPSD_ACT_FETCH, "fetch", CPSD_POLICY_OPEN},
         {CPSD_ACT_DELETE, "delete", CPSD_POLICY_HOLDER},
+        {CPSD_ACT_REPORTS, "reports", CPSD_POLICY_TOKEN},
         {CPSD_ACT_WAIT, "wait", CPSD_POLICY_OPEN},
         {CPSD_ACT_KEYS_PUT, "keys_put", CPSD_POLICY_HOLDER},
         {CPSD_ACT_KEYS_GET, "keys_get", CPSD_POLICY_OPEN},

@@ -1,9 +1,10 @@
 /* The handlers without a socket: a request goes in, the answer comes out of the one completion. */
 #include "common/json.h"
 #include "common/jwe.h"
+#include "common/process_metrics.h"
 #include "cps/problem.h"
 #include "cps/routes.h"
-#include "tests/unit/unit.h"
+#include "tests/unit/jose_jwe.h"
 
 #include <stdlib.h>
 
@@ -11,6 +12,7 @@ static struct cpsd_config config;
 static struct cpsd_service service;
 static struct cpsd_metrics metrics;
 static struct cpsd_metrics *all_metrics[] = {&metrics};
+static struct stir_reloads reloads;
 static uv_loop_t loop;
 static EVP_PKEY *key;
 
@@ -105,21 +107,30 @@ static void publish(struct answer *answer, const char *path, const char *text, c
     ask(answer, &post);
 }
 
+static atomic_flag form_warned;
+
 static void setup(void)
 {
     static const uint8_t secret[CPSD_DUMMY_SECRET] = {5};
+    static const struct stir_log silent = {.level = STIR_LOG_ERROR};
     struct stir_error err = {0};
-    struct stir_conf_overrides overrides = {.text = {"listen=", "listen_plain=127.0.0.1:0", "max_wait_s=2"},
-                                            .count = 3};
+    struct stir_conf_overrides overrides = {.text = {"server.listen=", "listen_plain=127.0.0.1:0", "max_wait_s=2",
+                                                     "policy.publish=open"},
+                                            .count = 4};
     UNIT_OK(cpsd_config_load(&config, NULL, &overrides, &err));
-    config.policy[CPSD_ACT_PUBLISH] = CPSD_POLICY_OPEN;
     struct cpsd_store_config store = {
         .url = "memory:", .box_limit = 5, .memory_limit_bytes = 1 << 20, .timeout_ms = 1000, .max_ttl_ms = 259200000};
     UNIT_OK(stir_key_generate(&key, STIR_CURVE_X25519, NULL));
     (void)uv_loop_init(&loop);
-    service = (struct cpsd_service){
-        .config = &config, .metrics = &metrics, .all_metrics = all_metrics, .worker_count = 1, .loop = &loop};
-    stir_conf_numbering(&config.numbering, &service.numbering);
+    service = (struct cpsd_service){.config = &config,
+                                    .log = &silent,
+                                    .metrics = &metrics,
+                                    .reloads = &reloads,
+                                    .all_metrics = all_metrics,
+                                    .form_warned = &form_warned,
+                                    .worker_count = 1,
+                                    .loop = &loop};
+    stir_reloads_begin(&reloads);
     UNIT_OK(cpsd_backend_new(&service.backend, &store, &err));
     UNIT_OK(cpsd_store_attach(&service.store, service.backend, &loop, &err));
     UNIT_OK(cpsd_dummies_new(&service.dummies, secret, &config, &err));
@@ -317,6 +328,78 @@ static void test_refusals(void)
     teardown(&answer);
 }
 
+/* What another JOSE library writes opens as well, but whoever watches the box can tell it from a dummy. */
+static void test_form(void)
+{
+    static const struct {
+        const char *label, *header;
+        size_t plaintext;
+        const char *detail; /* NULL: stored */
+    } rows[] = {
+        {"ours", JOSE_HEADER_X25519, 512, NULL},
+        {"ours, longer", JOSE_HEADER_X25519, 8192, NULL},
+        {"another order",
+         "{\"alg\":\"ECDH-ES\",\"enc\":\"A256GCM\",\"cty\":\"passport\",\"epk\":{\"crv\":\"X25519\",\"kty\":\"OKP\","
+         "\"x\":\"@X\"}}",
+         512, "in the order alg, cty, enc, epk"},
+        {"another order in epk",
+         "{\"alg\":\"ECDH-ES\",\"cty\":\"passport\",\"enc\":\"A256GCM\",\"epk\":{\"kty\":\"OKP\",\"crv\":\"X25519\","
+         "\"x\":\"@X\"}}",
+         512, "in the order crv, kty, x, y"},
+        {"spaces",
+         "{\"alg\": \"ECDH-ES\", \"cty\": \"passport\", \"enc\": \"A256GCM\", \"epk\": {\"crv\": \"X25519\", "
+         "\"kty\": \"OKP\", \"x\": \"@X\"}}",
+         512, "without spaces"},
+        {"A128GCM",
+         "{\"alg\":\"ECDH-ES\",\"cty\":\"passport\",\"enc\":\"A128GCM\",\"epk\":{\"crv\":\"X25519\",\"kty\":\"OKP\","
+         "\"x\":\"@X\"}}",
+         512, "use A256GCM"},
+        {"not padded", JOSE_HEADER_X25519, 333, "has 333 octets; pad it with spaces to 512, 1,024"},
+        {"a multiple of 256", JOSE_HEADER_X25519, 768, "has 768 octets"},
+        {"too long", JOSE_HEADER_X25519, 8448, "has 8448 octets"},
+    };
+    static const char plaintext[8448] = "a.b.c";
+    for (int strict = CPSD_STRICT_AUTO; strict <= CPSD_STRICT_NO; strict++) {
+        struct answer answer = {0};
+        setup();
+        config.dummies_strict = strict;
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+            char *text = jose_seal(key, rows[i].header, stir_view(plaintext, rows[i].plaintext));
+            char path[64];
+            int expected = rows[i].detail && strict != CPSD_STRICT_NO ? 422 : 201;
+            (void)snprintf(path, sizeof(path), "/cps/1215555%04zu/ppts", i);
+            publish(&answer, path, text, NULL);
+            UNIT_CHECK(answer.status == expected, "%s: %d", rows[i].label, answer.status);
+            UNIT_CHECK(expected == 201 || strstr(answer.body.ptr, rows[i].detail), "%s: %s", rows[i].label,
+                       answer.body.ptr);
+            free(text);
+        }
+        teardown(&answer);
+    }
+}
+
+/* auto follows the policy: where neither list nor fetch is open, only authenticated callers see what there is. */
+static void test_form_by_policy(void)
+{
+    static const struct {
+        int list, fetch;
+        bool strict;
+    } rows[] = {{CPSD_POLICY_OPEN, CPSD_POLICY_OPEN, true},
+                {CPSD_POLICY_HOLDER, CPSD_POLICY_OPEN, true},
+                {CPSD_POLICY_OPEN, CPSD_POLICY_TOKEN, true},
+                {CPSD_POLICY_TOKEN, CPSD_POLICY_HOLDER, false}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct cpsd_config some = {.dummies_strict = CPSD_STRICT_AUTO};
+        some.policy[CPSD_ACT_LIST] = rows[i].list;
+        some.policy[CPSD_ACT_FETCH] = rows[i].fetch;
+        UNIT_CHECK(cpsd_config_strict(&some) == rows[i].strict, "row %zu", i);
+        some.dummies_strict = CPSD_STRICT_YES;
+        CU_ASSERT_TRUE(cpsd_config_strict(&some));
+        some.dummies_strict = CPSD_STRICT_NO;
+        CU_ASSERT_FALSE(cpsd_config_strict(&some));
+    }
+}
+
 static void test_full_box(void)
 {
     struct answer answer = {0};
@@ -343,12 +426,25 @@ static void test_delete(void)
     ask(&answer, &(struct ask){.method = CPSD_DELETE, .path = location});
     CU_ASSERT_EQUAL(answer.status, 204);
     ask(&answer, &(struct ask){.method = CPSD_DELETE, .path = location});
-    CU_ASSERT_EQUAL(answer.status, 404);
+    CU_ASSERT_EQUAL(answer.status, 410);
     publish(&answer, "/cps/12155551212/ppts", text, NULL); /* known until it would have expired */
     CU_ASSERT_EQUAL(answer.status, 200);
     json_t *list = list_json(&answer, "/cps/12155551212/ppts", NULL);
-    CU_ASSERT_FALSE(lists(list, text));
+    CU_ASSERT_TRUE(lists(list, text)); /* strangers see no difference */
+    for (size_t i = 0; i < json_array_size(json_object_get(list, "ppts")); i++) {
+        CU_ASSERT_EQUAL(json_object_size(json_array_get(json_object_get(list, "ppts"), i)), 2);
+    }
     json_decref(list);
+    static const struct {
+        const char *query;
+        int status;
+    } absent[] = {{NULL, 404}, {NULL, 404}, {"claim=no", 404}, {"claim=yes", 404}, {"claim=yes", 410}, {NULL, 410}};
+    for (size_t i = 0; i < sizeof(absent) / sizeof(absent[0]); i++) {
+        ask(&answer, &(struct ask){.method = CPSD_DELETE,
+                                   .path = "/cps/12155551212/ppts/AAAAAAAAAAAAAAAAAAAAAA",
+                                   .query = absent[i].query});
+        UNIT_CHECK(answer.status == absent[i].status, "row %zu: %d", i, answer.status);
+    }
     free(text);
     teardown(&answer);
 }
@@ -445,16 +541,14 @@ static void test_wait_ends(void)
     uint64_t start = uv_hrtime();
     ask(&answer, &(struct ask){.method = CPSD_GET, .path = "/cps/12/ppts", .prefer = "wait=1"});
     uint64_t ms = (uv_hrtime() - start) / 1000000;
-    CU_ASSERT(ms >= 900 && ms < 2000);
+    CU_ASSERT(ms >= 900);
     CU_ASSERT_EQUAL(answer.status, 200);
     CU_ASSERT_PTR_NOT_NULL(strstr(answer.body.ptr, "/cps/12/ppts/")); /* the dummy */
     /* drained: answered at once with what there is */
-    begin(&answer, &(struct ask){.method = CPSD_GET, .path = "/cps/12/ppts", .prefer = "wait=2"});
+    begin(&answer, &(struct ask){.method = CPSD_GET, .path = "/cps/12/ppts", .prefer = "wait=30"});
     CU_ASSERT_FALSE(answer.done);
-    start = uv_hrtime();
     answer.request->hurry(answer.request);
     finish(&answer);
-    CU_ASSERT((uv_hrtime() - start) / 1000000 < 500);
     CU_ASSERT_EQUAL(answer.status, 200);
     teardown(&answer);
 }
@@ -486,6 +580,8 @@ static void test_status_map(void)
 }
 
 UNIT_MAIN("ppts", {"publish, list, fetch", test_publish_and_read}, {"dummies are like all others", test_dummies},
-          {"refusals", test_refusals}, {"a full box", test_full_box}, {"delete once", test_delete},
-          {"cursor", test_cursor}, {"a cursor of the future", test_cursor_of_the_future}, {"waiting", test_wait},
-          {"waiting ends", test_wait_ends}, {"policy", test_policy}, {"one map to a status", test_status_map})
+          {"refusals", test_refusals}, {"N8: an envelope of another form", test_form},
+          {"N8: which policies make it strict", test_form_by_policy}, {"a full box", test_full_box},
+          {"delete once", test_delete}, {"cursor", test_cursor}, {"a cursor of the future", test_cursor_of_the_future},
+          {"waiting", test_wait}, {"waiting ends", test_wait_ends}, {"policy", test_policy},
+          {"one map to a status", test_status_map})

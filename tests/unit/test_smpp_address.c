@@ -17,14 +17,12 @@ static const struct smpp_addressing america = {.numbering = {.max_digits = 15,
                                                              .country_code = "1",
                                                              .international_prefix = "011",
                                                              .short_code_digits = 6,
-                                                             .national_digits = 10},
-                                               .national_ton = true};
+                                                             .national_digits = 10}};
 
 static const struct smpp_addressing trusting = {
-    .numbering = {.max_digits = 15, .country_code = "44", .national_prefix = "0", .short_code_digits = 6},
-    .national_ton = true};
+    .numbering = {.max_digits = 15, .country_code = "44", .national_prefix = "0", .short_code_digits = 6}};
 
-static const struct smpp_addressing plain = {.numbering = STIR_NUMBERING_DEFAULT, .national_ton = true};
+static const struct smpp_addressing plain = {.numbering = STIR_NUMBERING_DEFAULT};
 
 #define NPI_ISDN 1
 
@@ -44,8 +42,7 @@ static const struct {
     {&america, 1, NPI_ISDN, "2155551212", STIR_OK, "2155551212"},
     {&america, 1, NPI_ISDN, "01144790000001", STIR_OK, "44790000001"},
     {&britain, 1, 0, "12345", STIR_OK, "12345"},
-    {&britain, 1, NPI_ISDN, "00", STIR_OK, "00"},
-    {&britain, 1, NPI_ISDN, "NotDigits1", STIR_E_TN, ""},
+    {&britain, 1, NPI_ISDN, "00", STIR_E_TN, ""},
     {&britain, 1, NPI_ISDN, "+", STIR_E_TN, ""},
     {&britain, 1, NPI_ISDN, "++447900000001", STIR_E_TN, ""},
     {&britain, 1, NPI_ISDN, "4479000000010000", STIR_E_TN, ""},
@@ -56,12 +53,23 @@ static const struct {
     {&britain, 2, NPI_ISDN, "7900000001", STIR_OK, "447900000001"},
     {&britain, 2, NPI_ISDN, "12345", STIR_OK, "12345"},
     {&plain, 2, NPI_ISDN, "447900000001", STIR_OK, "447900000001"},
-    /* national, by senders whose word counts */
+    /* F21: TON 2 gets the country code */
+    {&trusting, 2, NPI_ISDN, "7700900123", STIR_OK, "447700900123"},
+    {&trusting, 2, NPI_ISDN, "07700900123", STIR_OK, "447700900123"},
+    {&trusting, 2, 0, "7700900123", STIR_OK, "447700900123"},
+    {&trusting, 0, NPI_ISDN, "7700900123", STIR_OK, "7700900123"},     /* of unknown type: it lacks the prefix */
+    {&trusting, 2, NPI_ISDN, "447700900123", STIR_OK, "447700900123"}, /* Kannel marks every number so */
+    {&trusting, 2, NPI_ISDN, "+447700900123", STIR_OK, "447700900123"},
+    {&trusting, 2, NPI_ISDN, "*100#777", STIR_OK, "*100#777"},
+    {&britain, 2, NPI_ISDN, "33123456789", STIR_OK, "33123456789"}, /* not of ten digits: French */
+    {&britain, 2, NPI_ISDN, "0033123456789", STIR_OK, "33123456789"},
+    {&britain, 2, NPI_ISDN, "4479000000", STIR_OK, "444479000000"},
+    /* national */
     {&america, 2, NPI_ISDN, "2155551212", STIR_OK, "12155551212"},
     {&america, 2, NPI_ISDN, "72727", STIR_OK, "72727"},
     {&america, 2, NPI_ISDN, "+12155551212", STIR_OK, "12155551212"},
-    {&america, 2, NPI_ISDN, "21555512120000", STIR_OK, "121555512120000"},
-    {&trusting, 2, NPI_ISDN, "4479000000", STIR_OK, "444479000000"},
+    {&america, 2, NPI_ISDN, "21555512120000", STIR_OK, "21555512120000"},
+    {&trusting, 2, NPI_ISDN, "4479000000", STIR_OK, "4479000000"},
     {&trusting, 2, NPI_ISDN, "07900000001", STIR_OK, "447900000001"},
     {&trusting, 2, NPI_ISDN, "0000000", STIR_OK, "44000000"},
     /* unknown, network specific, subscriber, abbreviated */
@@ -80,8 +88,6 @@ static const struct {
     {&britain, 0, 0, "", STIR_E_TN, ""},
     {&britain, 1, NPI_ISDN, "", STIR_E_TN, ""},
     {&britain, 5, 0, "", STIR_E_TN, ""},
-    {&britain, 2, NPI_ISDN, "Brand", STIR_E_TN, ""},
-    {&britain, 3, NPI_ISDN, "Brand", STIR_E_TN, ""},
     {&britain, 0, 0, "12345678901234567890123456789012345678901234567890123456789012345", STIR_E_TN, ""},
     {&britain, 1, 0, "12345678901234567890123456789012345678901234567890123456789012345", STIR_E_TN, ""},
     {&britain, 1, 0, "123456789012345678901234567890123456789012345678901234567890123456", STIR_E_TN, ""},
@@ -96,6 +102,12 @@ static const struct {
     /* alphanumeric */
     {&britain, 5, 0, "MyBrand", STIR_OK, "sip:mybrand@sms.example.net"},
     {&britain, 0, 0, "MyBrand", STIR_OK, "sip:mybrand@sms.example.net"},
+    {&britain, 1, NPI_ISDN, "MyBrand", STIR_OK, "sip:mybrand@sms.example.net"},
+    {&britain, 2, NPI_ISDN, "MyBrand", STIR_OK, "sip:mybrand@sms.example.net"},
+    {&britain, 3, NPI_ISDN, "MyBrand", STIR_OK, "sip:mybrand@sms.example.net"},
+    {&britain, 1, NPI_ISDN, "4pets", STIR_OK, "sip:4pets@sms.example.net"},
+    {&plain, 1, NPI_ISDN, "MyBrand", STIR_E_TN, ""},
+    {&plain, 3, NPI_ISDN, "MyBrand", STIR_E_TN, ""},
     {&britain, 5, 0, "My Brand", STIR_OK, "sip:my%20brand@sms.example.net"},
     {&britain, 5, 0, "a@evil.example", STIR_OK, "sip:a%40evil.example@sms.example.net"},
     {&britain, 5, 0, "a;user=phone", STIR_OK, "sip:a%3Buser%3Dphone@sms.example.net"},
@@ -160,7 +172,7 @@ static void test_kind(void)
         struct smpp_address letters = {(uint8_t)ton, 0, stir_view_str("Brand1")};
         struct smpp_address digits = {(uint8_t)ton, 0, stir_view_str("12345")};
         struct smpp_address none = {(uint8_t)ton, 0, stir_view("", 0)};
-        UNIT_CHECK(smpp_address_is_alphanumeric(&letters) == (ton == 5 || ton == 0), "TON %u, letters", ton);
+        UNIT_CHECK(smpp_address_is_alphanumeric(&letters), "TON %u, letters", ton);
         UNIT_CHECK(smpp_address_is_alphanumeric(&digits) == (ton == 5), "TON %u, digits", ton);
         UNIT_CHECK(smpp_address_is_alphanumeric(&none) == (ton == 5), "TON %u, empty", ton);
     }

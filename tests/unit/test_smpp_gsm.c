@@ -181,26 +181,28 @@ static void test_unpack_known(void)
         const char *packed;
         unsigned fill;
         const char *septets;
+        bool filled;
     } rows[] = {
-        {"", 0, ""},
-        {"e8329bfd4697d9ec37", 0, "68656c6c6f68656c6c6f"}, /* hellohello */
-        {"d0", 0, "50"},
-        {"41", 0, "41"},
-        {"00", 0, "00"}, /* an '@' */
-        {"8000", 0, "0001"},
-        {"4100", 0, "4100"},
-        {"c1", 0, "41"}, /* the spare bit is nobody's */
+        {"", 0, "", false},
+        {"e8329bfd4697d9ec37", 0, "68656c6c6f68656c6c6f", false}, /* hellohello */
+        {"d0", 0, "50", false},
+        {"41", 0, "41", false},
+        {"00", 0, "00", false}, /* an '@' */
+        {"8000", 0, "0001", false},
+        {"4100", 0, "4100", false},
+        {"c1", 0, "41", false}, /* the spare bit is nobody's */
         /* behind a header of 6 octets: 1 fill bit; "Zahlung über 12 " and an escape, then the rest */
-        {"b46134bbee3e83fce2b21c14938136", 1, "5a61686c756e67207e6265722031 3220 1b"},
+        {"b46134bbee3e83fce2b21c14938136", 1, "5a61686c756e67207e6265722031 3220 1b", false},
         /* eight zeros fit: the last is taken for spare bits */
-        {"00000000000000", 0, "00000000000000"},
-        {"c16030180c0683", 0, "4141414141414141"},
-        {"c16030180c0603", 0, "4141414141414101"},
-        {"c16030180c0601", 0, "41414141414141"},
-        {"00", 1, ""},
-        {"02", 1, "01"},
-        {"ff", 6, ""},
-        {"ff", 1, "7f"},
+        {"00000000000000", 0, "0000000000000000", true},
+        {"c16030180c0683", 0, "4141414141414141", false},
+        {"c16030180c0603", 0, "4141414141414101", false},
+        {"c16030180c061b", 0, "414141414141410d", true}, /* filled with CR, as TS 23.038 says */
+        {"c16030180c0601", 0, "4141414141414100", true},
+        {"00", 1, "00", true},
+        {"02", 1, "01", false},
+        {"ff", 6, "", false},
+        {"ff", 1, "7f", false},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         uint8_t packed[32];
@@ -208,7 +210,9 @@ static void test_unpack_known(void)
         uint8_t out[48];
         size_t n = unit_unhex(packed, sizeof(packed), rows[i].packed);
         size_t expected_n = unit_unhex(expected, sizeof(expected), rows[i].septets);
-        size_t got = smpp_gsm_unpack(out, packed, n, rows[i].fill);
+        bool filled = !rows[i].filled;
+        size_t got = smpp_gsm_unpack(out, packed, n, rows[i].fill, &filled);
+        UNIT_CHECK(filled == rows[i].filled, "%s: filled %d", rows[i].packed, filled);
         UNIT_CHECK(got == expected_n && memcmp(out, expected, got) == 0, "%s: %zu septets", rows[i].packed, got);
     }
 }
@@ -225,7 +229,7 @@ static void test_unpack_all_lengths(void)
                 septets[i] = (uint8_t)(random >> 24 & 0x7f);
             }
             if (n > 0) {
-                septets[n - 1] |= 1; /* no '@' at the end */
+                septets[n - 1] |= 0x40; /* neither '@' nor CR at the end */
             }
             size_t len = n ? pack(packed, septets, n, fill) : 0;
             uint8_t *exact = len ? malloc(len) : NULL; /* so that a sanitizer sees a read past the end */
@@ -233,7 +237,9 @@ static void test_unpack_all_lengths(void)
             if (exact) {
                 memcpy(exact, packed, len);
             }
-            size_t got = smpp_gsm_unpack(out, exact, len, fill);
+            bool filled = false;
+            size_t got = smpp_gsm_unpack(out, exact, len, fill, &filled);
+            got -= filled;
             UNIT_CHECK(got == n && memcmp(out, septets, n) == 0, "fill %u: %zu septets, expected %zu", fill, got, n);
             free(exact);
             free(out);

@@ -29,7 +29,7 @@ static void end(void)
 
 static struct smpp_join_outcome add_at(unsigned number, const char *text, void *token, uint64_t now)
 {
-    struct smpp_part part = {.octets = stir_view_str(text)};
+    struct smpp_part part = {.alphabet = SMPP_ASCII, .octets = stir_view_str(text)};
     key.place.number = (uint8_t)number;
     return smpp_join_add(join, &key, &part, token, now);
 }
@@ -41,12 +41,18 @@ static enum smpp_join_result add(unsigned number, const char *text)
     return done.result;
 }
 
+static enum stir_code body_of(const struct smpp_joined *message, struct stir_buf *out, enum smpp_body *kind)
+{
+    struct smpp_part parts[UINT8_MAX];
+    return smpp_body_make(out, kind, parts, smpp_joined_parts(message, parts), NULL);
+}
+
 static void check_body(struct smpp_joined *message, const char *expected, const char *label)
 {
     struct stir_buf body = {0};
     enum smpp_body kind = SMPP_BODY_MALFORMED;
     UNIT_NEED(message);
-    UNIT_OK(smpp_joined_body(message, SMPP_ASCII, &body, &kind, NULL));
+    UNIT_OK(body_of(message, &body, &kind));
     UNIT_STR(body.ptr ? body.ptr : "", expected, label);
     stir_buf_free(&body);
     smpp_joined_free(message);
@@ -116,7 +122,9 @@ static void test_whole(void)
 /* Each segment is read in the languages that its own header names; an escape goes over to the next. */
 static void test_languages(void)
 {
-    static const struct smpp_part parts[] = {{{"\x60\x1b", 2}, 1, 1}, {{"se\x1b", 3}, 0, 1}, {{"\x65\x60", 2}, 6, 6}};
+    static const struct smpp_part parts[] = {{.octets = {"\x60\x1b", 2}, .locking = 1, .single = 1},
+                                             {.octets = {"se\x1b", 3}, .single = 1},
+                                             {.octets = {"\x65\x60", 2}, .locking = 6, .single = 6}};
     struct smpp_join_outcome done = {0};
     struct stir_buf body = {0};
     enum smpp_body kind = SMPP_BODY_MALFORMED;
@@ -131,7 +139,7 @@ static void test_languages(void)
         }
     }
     UNIT_NEED(done.message);
-    UNIT_OK(smpp_joined_body(done.message, SMPP_GSM7, &body, &kind, NULL));
+    UNIT_OK(body_of(done.message, &body, &kind));
     UNIT_STR(body.ptr, "çşe€\u0950", "three languages");
     stir_buf_free(&body);
     smpp_joined_free(done.message);
@@ -145,8 +153,8 @@ static void test_keys(void)
     if (!begin(&roomy)) {
         return;
     }
-    struct smpp_join_key keys[10];
-    for (size_t i = 0; i < 10; i++) {
+    struct smpp_join_key keys[9];
+    for (size_t i = 0; i < 9; i++) {
         keys[i] = key;
     }
     keys[1].peer = &other_peer;
@@ -156,11 +164,10 @@ static void test_keys(void)
     keys[5].place.ref = 0x12a; /* an octet of it the same */
     keys[6].place.kind = SMPP_REF_16;
     keys[7].place.total = 4;
-    keys[8].data_coding = 8;
-    keys[9].orig = stir_view_str("1215555121"); /* what is left over is no part of the next field */
-    keys[9].dest = stir_view_str("212155551213");
+    keys[8].orig = stir_view_str("1215555121"); /* what is left over is no part of the next field */
+    keys[8].dest = stir_view_str("212155551213");
     for (unsigned number = 1; number <= 3; number++) {
-        for (size_t i = 0; i < 10; i++) {
+        for (size_t i = 0; i < 9; i++) {
             struct smpp_join_outcome done;
             char text[16];
             (void)snprintf(text, sizeof(text), "%zu.%u ", i, number);
@@ -249,8 +256,9 @@ static void test_duplicates(void)
     end();
 }
 
-/* Another text in the place of one: the older message is given up, and the new one can become whole. */
-static void test_reset(void)
+/* Another text in the place of one: two messages are open under one reference. Neither is joined, in whatever order
+ * their segments come, until the time is over. */
+static void test_contested(void)
 {
     int tokens[6];
     if (!begin(&roomy)) {
@@ -259,7 +267,7 @@ static void test_reset(void)
     CU_ASSERT_EQUAL(add_at(1, "old one", &tokens[0], 0).result, SMPP_JOIN_HELD);
     CU_ASSERT_EQUAL(add_at(3, "old three", &tokens[1], 1).result, SMPP_JOIN_HELD);
     struct smpp_join_outcome done = add_at(1, "new one", &tokens[2], 5);
-    CU_ASSERT_EQUAL(done.result, SMPP_JOIN_RESET);
+    CU_ASSERT_EQUAL(done.result, SMPP_JOIN_CONTESTED);
     UNIT_NEED(done.message);
     void *token = NULL;
     struct smpp_part part;
@@ -269,28 +277,55 @@ static void test_reset(void)
     CU_ASSERT(!smpp_joined_segment(done.message, 2, &part, &token));
     CU_ASSERT(smpp_joined_segment(done.message, 3, &part, &token) && token == &tokens[1]);
     check_body(done.message, "old oneold three", "what was given up");
-    check_held(1, 1, "after a reset");
-    CU_ASSERT_EQUAL(add(2, "new two"), SMPP_JOIN_HELD);
-    CU_ASSERT_EQUAL(smpp_join_next_ms(join, 5), roomy.timeout_ms); /* its own time */
-    done = add_at(3, "new three", NULL, 6);
+    check_held(1, 0, "a mark is left");
+    static const char *const more[] = {"old two", "new two", "new three", "new one"};
+    for (unsigned i = 0; i < 4; i++) {
+        done = add_at(i == 2 ? 3 : i == 3 ? 1 : 2, more[i], NULL, 6);
+        UNIT_CHECK(done.result == SMPP_JOIN_CONTESTED && !done.message, "%s", more[i]);
+    }
+    CU_ASSERT_EQUAL(smpp_join_next_ms(join, 5), roomy.timeout_ms);
+    CU_ASSERT_PTR_NULL(smpp_join_expire(join, 5 + roomy.timeout_ms));
+    check_held(0, 0, "the mark is gone");
+    /* another reference was never concerned, and this one may be used again */
+    CU_ASSERT_EQUAL(add_at(1, "one", NULL, 5 + roomy.timeout_ms).result, SMPP_JOIN_HELD);
+    CU_ASSERT_EQUAL(add_at(2, "two", NULL, 5 + roomy.timeout_ms).result, SMPP_JOIN_HELD);
+    done = add_at(3, "three", NULL, 5 + roomy.timeout_ms);
     CU_ASSERT_EQUAL(done.result, SMPP_JOIN_COMPLETE);
-    check_body(done.message, "new onenew twonew three", "the new one");
-    /* the same octets in another language are another text; and so is less of it */
-    CU_ASSERT_EQUAL(add(1, "abc"), SMPP_JOIN_HELD);
-    struct smpp_part turkish = {.octets = stir_view_str("abc"), .locking = 1};
-    key.place.number = 1;
-    done = smpp_join_add(join, &key, &turkish, NULL, 0);
-    CU_ASSERT_EQUAL(done.result, SMPP_JOIN_RESET);
-    smpp_joined_free(done.message);
-    turkish.single = 1;
-    done = smpp_join_add(join, &key, &turkish, NULL, 0);
-    CU_ASSERT_EQUAL(done.result, SMPP_JOIN_RESET);
-    smpp_joined_free(done.message);
-    CU_ASSERT_EQUAL(add(1, "ab"), SMPP_JOIN_RESET);
-    CU_ASSERT_EQUAL(add(1, "ax"), SMPP_JOIN_RESET);
-    CU_ASSERT_EQUAL(add(1, ""), SMPP_JOIN_RESET);
-    CU_ASSERT_EQUAL(add(1, ""), SMPP_JOIN_DUPLICATE);
-    check_held(1, 1, "one is left");
+    check_body(done.message, "onetwothree", "later");
+    end();
+}
+
+/* The same octets in another language are another text; and so is less of it. */
+static void test_contesting_texts(void)
+{
+    static const struct {
+        const char *text;
+        uint8_t locking, single;
+        enum smpp_join_result result;
+    } rows[] = {{"abc", 0, 0, SMPP_JOIN_DUPLICATE}, {"abc", 1, 0, SMPP_JOIN_CONTESTED},
+                {"abc", 0, 1, SMPP_JOIN_CONTESTED}, {"ab", 0, 0, SMPP_JOIN_CONTESTED},
+                {"abx", 0, 0, SMPP_JOIN_CONTESTED}, {"", 0, 0, SMPP_JOIN_CONTESTED}};
+    if (!begin(&roomy)) {
+        return;
+    }
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        key.place.ref = (uint16_t)i;
+        CU_ASSERT_EQUAL(add(1, "abc"), SMPP_JOIN_HELD);
+        struct smpp_part part = {.alphabet = SMPP_ASCII,
+                                 .octets = stir_view_str(rows[i].text),
+                                 .locking = rows[i].locking,
+                                 .single = rows[i].single};
+        key.place.number = 1;
+        struct smpp_join_outcome done = smpp_join_add(join, &key, &part, NULL, 0);
+        UNIT_CHECK(done.result == rows[i].result, "row %u: %d", (unsigned)i, done.result);
+        smpp_joined_free(done.message);
+    }
+    unsigned left = 0;
+    for (struct smpp_joined *message; (message = smpp_join_take(join, &peer)); left++) {
+        smpp_joined_free(message);
+    }
+    UNIT_CHECK(left == 1, "%u messages, and no marks", left);
+    check_held(0, 0, "nothing is left");
     end();
 }
 
@@ -309,28 +344,41 @@ static void test_timeouts(void)
         CU_ASSERT_EQUAL(add_at(1, "one", &token, 1000 + ref * 10).result, SMPP_JOIN_HELD);
     }
     key.place.ref = 0;
-    CU_ASSERT_EQUAL(add_at(2, "two", NULL, 1050).result, SMPP_JOIN_HELD); /* gives no more time */
-    CU_ASSERT_EQUAL(smpp_join_next_ms(join, 1050), 50);
+    CU_ASSERT_EQUAL(add_at(2, "two", NULL, 1050).result, SMPP_JOIN_HELD); /* its time begins again */
+    CU_ASSERT_EQUAL(add_at(2, "two", NULL, 1060).result, SMPP_JOIN_DUPLICATE);
+    CU_ASSERT_EQUAL(smpp_join_next_ms(join, 1050), 60);
     CU_ASSERT_EQUAL(smpp_join_next_ms(join, 999), 100);
-    CU_ASSERT_EQUAL(smpp_join_next_ms(join, 1099), 1);
-    CU_ASSERT_EQUAL(smpp_join_next_ms(join, 1100), 0);
+    CU_ASSERT_EQUAL(smpp_join_next_ms(join, 1109), 1);
+    CU_ASSERT_EQUAL(smpp_join_next_ms(join, 1110), 0);
     CU_ASSERT_PTR_NULL(smpp_join_expire(join, 999));
-    CU_ASSERT_PTR_NULL(smpp_join_expire(join, 1099));
-    struct smpp_joined *message = smpp_join_expire(join, 1100);
+    CU_ASSERT_PTR_NULL(smpp_join_expire(join, 1109));
+    struct smpp_joined *message = smpp_join_expire(join, 1149);
+    UNIT_NEED(message);
+    smpp_joined_free(message);
+    message = smpp_join_expire(join, 1149);
+    UNIT_NEED(message);
+    check_body(message, "one", "the one that got its segment last");
+    CU_ASSERT_PTR_NULL(smpp_join_expire(join, 1149));
+    check_held(1, 2, "the one that got a second segment has more time");
+    message = smpp_join_expire(join, 1150);
     UNIT_NEED(message);
     void *found = NULL;
     CU_ASSERT(smpp_joined_segment(message, 1, NULL, &found) && found == &token);
-    check_body(message, "onetwo", "the oldest");
-    CU_ASSERT_PTR_NULL(smpp_join_expire(join, 1100));
-    check_held(2, 2, "the oldest is gone");
+    check_body(message, "onetwo", "the last");
     /* one from the middle completes; the order of the others stays */
+    for (unsigned ref = 0; ref < 3; ref++) {
+        key.place.ref = (uint16_t)ref;
+        CU_ASSERT_EQUAL(add_at(1, "one", &token, 2000 + ref * 10).result, SMPP_JOIN_HELD);
+    }
     key.place.ref = 1;
     CU_ASSERT_EQUAL(add(2, ""), SMPP_JOIN_HELD);
     CU_ASSERT_EQUAL(add(3, ""), SMPP_JOIN_COMPLETE);
-    CU_ASSERT_EQUAL(smpp_join_next_ms(join, 1100), 20);
-    message = smpp_join_expire(join, 5000);
-    UNIT_NEED(message);
-    smpp_joined_free(message);
+    CU_ASSERT_EQUAL(smpp_join_next_ms(join, 2080), 20);
+    for (unsigned left = 2; left > 0; left--) {
+        message = smpp_join_expire(join, 5000);
+        UNIT_NEED(message);
+        smpp_joined_free(message);
+    }
     CU_ASSERT_PTR_NULL(smpp_join_expire(join, 5000));
     check_held(0, 0, "all are gone");
     /* what comes late begins anew */
@@ -364,8 +412,8 @@ static void test_bounds_of_messages(void)
     CU_ASSERT_EQUAL(add(3, "three"), SMPP_JOIN_COMPLETE);
     key.place.ref = 7;
     CU_ASSERT_EQUAL(add(1, "one"), SMPP_JOIN_HELD);
-    key.place.ref = 1; /* and a reset takes the place of what it gives up */
-    CU_ASSERT_EQUAL(add(1, "another"), SMPP_JOIN_RESET);
+    key.place.ref = 1; /* and a mark takes the place of what is given up */
+    CU_ASSERT_EQUAL(add(1, "another"), SMPP_JOIN_CONTESTED);
     end();
 }
 
@@ -390,9 +438,10 @@ static void test_bounds_of_segments(void)
     limits.peer.segments = 0; /* a reload may leave no room at all */
     smpp_join_set_limits(join, &limits);
     CU_ASSERT_EQUAL(add(1, "one"), SMPP_JOIN_DUPLICATE);
-    CU_ASSERT_EQUAL(add(1, "another"), SMPP_JOIN_OVER);
+    CU_ASSERT_EQUAL(add(1, "another"), SMPP_JOIN_CONTESTED);
+    key.place.ref = 99;
     CU_ASSERT_EQUAL(add(1, "one"), SMPP_JOIN_OVER);
-    check_held(0, 0, "no room");
+    check_held(1, 0, "no room but for a mark");
     end();
 }
 
@@ -443,7 +492,7 @@ static void test_moving(void)
                 struct stir_buf body = {0};
                 enum smpp_body kind;
                 UNIT_NEED(done.message);
-                UNIT_OK(smpp_joined_body(done.message, SMPP_ASCII, &body, &kind, NULL));
+                UNIT_OK(body_of(done.message, &body, &kind));
                 UNIT_CHECK(body.len == total, "ref %u: %zu octets, expected %zu", ref, body.len, total);
                 stir_buf_free(&body);
                 smpp_joined_free(done.message);
@@ -494,18 +543,15 @@ static void test_kannel(void)
             segment.place.kind == SMPP_REF_NONE) {
             continue;
         }
-        struct smpp_join_key its = {&peer, stir_view_str(pdu.orig), stir_view_str(pdu.dest), segment.place,
-                                    pdu.data_coding};
+        struct smpp_join_key its = {&peer, stir_view_str(pdu.orig), stir_view_str(pdu.dest), segment.place};
         struct smpp_join_outcome done = smpp_join_add(join, &its, &segment.part, NULL, 0);
         if (done.result != SMPP_JOIN_COMPLETE) {
-            bool ambiguous = strcmp(pdu.name, "mo17_sar_and_udhi") == 0; /* says two things, and one part is all */
-            UNIT_CHECK(done.result == SMPP_JOIN_HELD && segment.ambiguous == ambiguous, "%s: %d", pdu.name,
-                       done.result);
+            UNIT_CHECK(done.result == SMPP_JOIN_HELD && !segment.ambiguous, "%s: %d", pdu.name, done.result);
             continue;
         }
         struct stir_buf body = {0};
         enum smpp_body kind = SMPP_BODY_MALFORMED;
-        UNIT_OK(smpp_joined_body(done.message, segment.alphabet, &body, &kind, NULL));
+        UNIT_OK(body_of(done.message, &body, &kind));
         if (pdu.asked_text) {
             UNIT_STR(body.ptr, pdu.asked_text, pdu.name);
         } else {
@@ -527,7 +573,7 @@ static void test_kannel(void)
 UNIT_MAIN("smpp_join", {"all orders", test_orders}, {"whole messages", test_whole}, {"each part of the key", test_keys},
           {"lengths of addresses", test_same_address_texts}, {"places that cannot be", test_impossible},
           {"duplicates", test_duplicates}, {"languages", test_languages},
-          {"another text in the same place", test_reset}, {"timeouts", test_timeouts},
-          {"bounds: messages", test_bounds_of_messages}, {"bounds: segments", test_bounds_of_segments},
-          {"bounds: octets", test_bounds_of_octets}, {"blocks that grow", test_moving},
-          {"taking messages out", test_take}, {"Kannel's segments", test_kannel})
+          {"two messages under one reference", test_contested}, {"what makes them two", test_contesting_texts},
+          {"timeouts", test_timeouts}, {"bounds: messages", test_bounds_of_messages},
+          {"bounds: segments", test_bounds_of_segments}, {"bounds: octets", test_bounds_of_octets},
+          {"blocks that grow", test_moving}, {"taking messages out", test_take}, {"Kannel's segments", test_kannel})

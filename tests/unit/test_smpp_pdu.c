@@ -266,7 +266,7 @@ static void test_other_requests(void)
 static void test_opaque(void)
 {
     static const uint32_t commands[] = {
-        SMPP_BROADCAST_SM,       SMPP_QUERY_BROADCAST_SM | SMPP_RESP, 0x00010203, 0, 0x80010203, 0xffffffff,
+        SMPP_CANCEL_BROADCAST_SM, SMPP_QUERY_BROADCAST_SM | SMPP_RESP, 0x00010203, 0, 0x80010203, 0xffffffff,
         SMPP_OUTBIND | SMPP_RESP};
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
         struct made made = made_pdu(commands[i], 5, "00 ff 'anything' 14");
@@ -370,10 +370,12 @@ static void test_texts(void)
         {"empty message_payload", "00 0424 0000", "", true, false},
         {"both", "02 'hi' 0424 0002 'ho'", "hi", false, true},
         {"both, the payload longer", "02 'hi' 0424 0003 'hi!'", "hi", false, true},
-        {"both, the payload empty", "02 'hi' 0424 0000", "hi", false, true},
+        {"both, the payload empty", "02 'hi' 0424 0000", "hi", false, false},
         {"both the same", "02 'hi' 0424 0002 'hi'", "hi", false, false},
         {"two payloads", "00 0424 0002 'ho' 1400 0000 0424 0002 'hi'", "ho", true, true},
-        {"two payloads, one empty", "00 0424 0000 0424 0002 'hi'", "", true, true},
+        {"two payloads, the first empty", "00 0424 0000 0424 0002 'hi'", "hi", true, false},
+        {"two payloads, the last empty", "00 0424 0002 'hi' 0424 0000", "hi", true, false},
+        {"all three, one empty", "02 'hi' 0424 0000 0424 0002 'ho'", "hi", false, true},
         {"the same payload twice", "00 0424 0002 'ho' 0424 0002 'ho'", "ho", true, false},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -396,15 +398,92 @@ static void test_receipts(void)
         uint8_t esm_class;
         bool receipt;
     } rows[] = {
-        {SMPP_DELIVER_SM, 0x00, false}, {SMPP_DELIVER_SM, 0x04, true},  {SMPP_DELIVER_SM, 0x44, true},
-        {SMPP_DELIVER_SM, 0x20, true},  {SMPP_DELIVER_SM, 0x08, false}, {SMPP_DELIVER_SM, 0x10, false},
-        {SMPP_DELIVER_SM, 0x24, false}, {SMPP_DELIVER_SM, 0x43, false}, {SMPP_DATA_SM, 0x04, true},
-        {SMPP_SUBMIT_SM, 0x04, false},  {SMPP_REPLACE_SM, 0x04, false},
+        {SMPP_DELIVER_SM, 0x00, false}, {SMPP_DELIVER_SM, 0x04, true},  {SMPP_DELIVER_SM, 0x07, true},
+        {SMPP_DELIVER_SM, 0x44, true},  {SMPP_DELIVER_SM, 0x20, true},  {SMPP_DELIVER_SM, 0x24, true},
+        {SMPP_DELIVER_SM, 0x08, false}, {SMPP_DELIVER_SM, 0x10, false}, {SMPP_DELIVER_SM, 0x18, false},
+        {SMPP_DELIVER_SM, 0x43, false}, {SMPP_DATA_SM, 0x04, true},     {SMPP_SUBMIT_SM, 0x04, false},
+        {SMPP_REPLACE_SM, 0x04, false},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct smpp_pdu pdu = {.header.command = rows[i].command, .esm_class = rows[i].esm_class};
-        UNIT_CHECK(smpp_pdu_is_receipt(&pdu) == rows[i].receipt, "row %zu", i);
+        UNIT_CHECK(smpp_pdu_is_receipt(&pdu, SMPP_FROM_SMSC) == rows[i].receipt, "row %zu", i);
+        UNIT_CHECK(!smpp_pdu_is_receipt(&pdu, SMPP_FROM_ESME), "row %zu: an ESME sends no receipts", i);
     }
+}
+
+static void test_receipt_tlvs(void)
+{
+    static const struct {
+        const char *label;
+        const char *tlvs;
+        bool receipt;
+    } rows[] = {
+        {"both", "001e 0009 '7220bb6b' 00 0427 0001 02", true},
+        {"in the other order", "0427 0001 05 001e 0001 31", true},
+        {"no state", "001e 0009 '7220bb6b' 00", false},
+        {"no id", "0427 0001 02", false},
+        {"an empty id", "001e 0000 0427 0001 02", false},
+        {"a state of two octets", "001e 0001 31 0427 0002 0002", false},
+        {"neither", "", false},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char body[256];
+        (void)snprintf(body, sizeof(body), MAKE_SM "02 'id' %s", rows[i].tlvs);
+        struct made made = made_pdu(SMPP_DELIVER_SM, 0, body);
+        UNIT_CHECK(smpp_pdu_is_receipt(&made.pdu, SMPP_FROM_SMSC) == rows[i].receipt, "%s", rows[i].label);
+        UNIT_CHECK(!smpp_pdu_is_receipt(&made.pdu, SMPP_FROM_ESME), "%s, from an ESME", rows[i].label);
+        made_free(&made);
+    }
+}
+
+static void test_tails(void)
+{
+    static const struct {
+        const char *label;
+        const char *end;
+        size_t tlvs, tail;
+        bool ambiguous;
+    } rows[] = {
+        {"nothing", "", 0, 0, false},
+        {"a stray NUL", "00", 0, 1, false},
+        {"a NUL after a TLV", "0204 0002 0007 00", 6, 1, false},
+        {"a TLV one octet short", "0427 0002 02", 0, 5, false},
+        {"a good TLV and one that is short", "0204 0002 0007 0427 0002 02", 6, 5, false},
+        {"a payload that is short", "0424 0009 'evil'", 0, 8, true},
+        {"half a payload's tag", "04", 0, 1, false},
+        {"a SAR TLV that is short", "020c 0002 07", 0, 5, false},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char body[256];
+        uint8_t octets[MAKE_MAX];
+        struct smpp_pdu pdu;
+        struct smpp_flaw flaw;
+        (void)snprintf(body, sizeof(body), MAKE_SM "02 'hi' %s", rows[i].end);
+        size_t n = make_pdu(octets, SMPP_SUBMIT_SM, 0, body);
+        UNIT_CHECK(smpp_pdu_read_leniently(&pdu, octets, n, &flaw) == SMPP_OK && view_is(pdu.body, "hi"), "%s",
+                   rows[i].label);
+        UNIT_CHECK(pdu.tlvs.len == rows[i].tlvs && pdu.tail.len == rows[i].tail, "%s: %zu, %zu", rows[i].label,
+                   pdu.tlvs.len, pdu.tail.len);
+        UNIT_CHECK(pdu.ambiguous == rows[i].ambiguous, "%s: ambiguous", rows[i].label);
+        UNIT_CHECK((flaw.fault == SMPP_OK) == (rows[i].tail == 0), "%s: %s", rows[i].label,
+                   smpp_fault_name(flaw.fault));
+        UNIT_CHECK((smpp_pdu_read(&pdu, octets, n, NULL) == SMPP_OK) == (rows[i].tail == 0), "%s: strictly",
+                   rows[i].label);
+    }
+}
+
+/* What was read before a fault is there. */
+static void test_partial(void)
+{
+    uint8_t octets[MAKE_MAX];
+    struct smpp_pdu pdu;
+    size_t n = make_pdu(octets, SMPP_DELIVER_SM, 0, MAKE_ADDRESSES "04 00 00 00 00 01 00 00 00 09 'id'");
+    CU_ASSERT_EQUAL(smpp_pdu_read_leniently(&pdu, octets, n, NULL), SMPP_F_SM_LENGTH);
+    UNIT_CHECK(smpp_pdu_is_receipt(&pdu, SMPP_FROM_SMSC) && pdu.source.addr.len > 0, "a receipt whose text is cut");
+    UNIT_CHECK(pdu.short_message.len == 0 && pdu.tlvs.len == 0 && pdu.tail.len == 0, "the rest is empty");
+    n = make_pdu(octets, SMPP_DELIVER_SM, 0, "00 0101 '12'");
+    CU_ASSERT_EQUAL(smpp_pdu_read_leniently(&pdu, octets, n, NULL), SMPP_F_NO_NUL);
+    UNIT_CHECK(!smpp_pdu_is_receipt(&pdu, SMPP_FROM_SMSC) && pdu.source.ton == 1 && pdu.source.addr.len == 0, "cut");
 }
 
 UNIT_MAIN("smpp_pdu", {"what Kannel said, field by field and written again", test_vectors},
@@ -412,4 +491,7 @@ UNIT_MAIN("smpp_pdu", {"what Kannel said, field by field and written again", tes
           {"responses without a body", test_bodyless},
           {"replace_sm, cancel_sm, query_sm, data_sm", test_other_requests}, {"commands that are kept", test_opaque},
           {"submit_multi", test_multi}, {"submit_multi to as many as there can be", test_multi_full},
-          {"strings over the limit", test_oversize}, {"where the text is", test_texts}, {"receipts", test_receipts})
+          {"strings over the limit", test_oversize}, {"where the text is", test_texts},
+          {"F1: a receipt is one only from the SMSC, by its esm_class", test_receipts},
+          {"F2: or by receipted_message_id and message_state", test_receipt_tlvs},
+          {"F4: what follows the last whole TLV", test_tails}, {"F4: a fault in the mandatory fields", test_partial})

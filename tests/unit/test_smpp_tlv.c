@@ -63,30 +63,35 @@ static void test_sar(void)
     static const struct {
         const char *label;
         const char *hex;
-        enum smpp_fault fault;
         struct smpp_sar sar;
     } rows[] = {
-        {"none", "1400 0000", SMPP_OK, {0}},
-        {"all", "020c0002 1234 020e0001 03 020f0001 02", SMPP_OK, {true, 0x1234, 3, 2}},
-        {"another order", "020f0001 02 1400 0000 020e0001 03 020c0002 1234", SMPP_OK, {true, 0x1234, 3, 2}},
-        {"the same twice", "020c0002 1234 020e0001 03 020f0001 02 020f0001 02", SMPP_OK, {true, 0x1234, 3, 2}},
-        {"segment 0 of 0", "020c0002 0000 020e0001 00 020f0001 00", SMPP_OK, {true, 0, 0, 0}},
-        {"segment 4 of 3", "020c0002 1234 020e0001 03 020f0001 04", SMPP_OK, {true, 0x1234, 3, 4}},
-        {"no segment", "020c0002 1234 020e0001 03", SMPP_F_TLV_SET, {0}},
-        {"no total", "020c0002 1234 020f0001 03", SMPP_F_TLV_SET, {0}},
-        {"no reference", "020e0001 03 020f0001 02", SMPP_F_TLV_SET, {0}},
-        {"two that differ", "020c0002 1234 020e0001 03 020f0001 02 020f0001 01", SMPP_F_TLV_VALUE, {0}},
-        {"two totals", "020c0002 1234 020e0001 03 020e0001 04 020f0001 02", SMPP_F_TLV_VALUE, {0}},
-        {"reference of one octet", "020c0001 12 020e0001 03 020f0001 02", SMPP_F_TLV_VALUE, {0}},
-        {"total of two octets", "020c0002 1234 020e0002 0003 020f0001 02", SMPP_F_TLV_VALUE, {0}},
-        {"empty segment", "020c0002 1234 020e0001 03 020f0000", SMPP_F_TLV_VALUE, {0}},
+        {"none", "1400 0000", {0}},
+        {"all", "020c0002 1234 020e0001 03 020f0001 02", {true, false, 0x1234, 3, 2}},
+        {"another order", "020f0001 02 1400 0000 020e0001 03 020c0002 1234", {true, false, 0x1234, 3, 2}},
+        {"the same twice", "020c0002 1234 020e0001 03 020f0001 02 020f0001 02", {true, false, 0x1234, 3, 2}},
+        {"segment 0 of 0", "020c0002 0000 020e0001 00 020f0001 00", {true, false, 0, 0, 0}},
+        {"segment 4 of 3", "020c0002 1234 020e0001 03 020f0001 04", {true, false, 0x1234, 3, 4}},
+        {"no segment", "020c0002 1234 020e0001 03", {0}},
+        {"no total", "020c0002 1234 020f0001 03", {0}},
+        {"no reference", "020e0001 03 020f0001 02", {0}},
+        {"two that differ", "020c0002 1234 020e0001 03 020f0001 02 020f0001 01", {.differs = true}},
+        {"two totals", "020c0002 1234 020e0001 03 020e0001 04 020f0001 02", {.differs = true}},
+        {"two that differ, one missing", "020c0002 1234 020e0001 03 020e0001 04", {0}},
+        {"reference of one octet", "020c0001 12 020e0001 03 020f0001 02", {true, false, 0x12, 3, 2}},
+        {"reference of four octets", "020c0004 00001234 020e0001 03 020f0001 02", {true, false, 0x1234, 3, 2}},
+        {"reference that does not fit", "020c0004 00011234 020e0001 03 020f0001 02", {0}},
+        {"reference of five octets", "020c0005 0000001234 020e0001 03 020f0001 02", {0}},
+        {"total of two octets", "020c0002 1234 020e0002 0003 020f0001 02", {true, false, 0x1234, 3, 2}},
+        {"total of 256", "020c0002 1234 020e0002 0100 020f0001 02", {0}},
+        {"empty segment", "020c0002 1234 020e0001 03 020f0000", {0}},
+        {"empty segment beside another", "020c0002 1234 020e0001 03 020f0000 020f0001 02", {true, false, 0x1234, 3, 2}},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         uint8_t memory[256];
-        struct smpp_sar sar = {true, 9, 9, 9};
-        enum smpp_fault fault = smpp_sar_read(&sar, octets(memory, rows[i].hex));
-        UNIT_CHECK(fault == rows[i].fault, "%s: %s", rows[i].label, smpp_fault_name(fault));
-        UNIT_CHECK(sar.present == rows[i].sar.present && sar.ref == rows[i].sar.ref && sar.total == rows[i].sar.total &&
+        struct smpp_sar sar = {true, true, 9, 9, 9};
+        smpp_sar_read(&sar, octets(memory, rows[i].hex));
+        UNIT_CHECK(sar.present == rows[i].sar.present && sar.differs == rows[i].sar.differs &&
+                       sar.ref == rows[i].sar.ref && sar.total == rows[i].sar.total &&
                        sar.segment == rows[i].sar.segment,
                    "%s: %u %u of %u", rows[i].label, sar.ref, sar.segment, sar.total);
     }

@@ -49,6 +49,7 @@ static void check_list(struct harness *h, int64_t after, const char *expected)
     UNIT_CODE(list.result.code, STIR_OK, expected);
     for (size_t i = 0; i < list.result.count; i++) {
         (void)strncat(texts, list.text[i], sizeof(texts) - strlen(texts) - 1);
+        (void)strncat(texts, list.entries[i].taken ? "!" : "", sizeof(texts) - strlen(texts) - 1);
         CU_ASSERT(list.result.now_us >= list.entries[i].arrival_us);
     }
     UNIT_STR(texts, expected, "listed");
@@ -109,7 +110,7 @@ static void one_more(void)
     put(&h, BOX, 3, "c", false);
     put(&h, BOX, 1, "a", true);
     UNIT_CODE(harness_remove(&h, BOX, 1).result.code, STIR_OK, "removed");
-    check_list(&h, 0, "bc");
+    check_list(&h, 0, "a!bc");
     CU_ASSERT(redis_number(&server, "PEXPIRETIME " KEY) > until_ms - 1);
     harness_close(&h);
 }
@@ -125,11 +126,11 @@ static void consumed(void)
     UNIT_CODE(harness_remove(&h, BOX, 1).result.code, STIR_OK, "once");
     UNIT_CODE(harness_remove(&h, BOX, 1).result.code, STIR_E_NOT_FOUND, "twice");
     CU_ASSERT(redis_says(&server, "CONFIG SET maxmemory 0", "+OK"));
-    check_list(&h, 0, "");
+    check_list(&h, 0, "a!");
     put(&h, BOX, 1, "a", true);
-    check_list(&h, 0, "");
+    check_list(&h, 0, "a!");
     long left_ms = redis_number(&server, "PTTL " KEY);
-    UNIT_CHECK(left_ms > 50000 && left_ms <= 60000, "%ld ms are left", left_ms);
+    UNIT_CHECK(left_ms > 110000 && left_ms <= 120001, "%ld ms are left", left_ms);
     harness_close(&h);
 }
 
@@ -139,9 +140,13 @@ static void expires(void)
     if (!open_redis(&h)) {
         return;
     }
-    UNIT_CODE(harness_put(&h, BOX, 1, "a", 50).result.code, STIR_OK, "put");
-    check_list(&h, 0, "a");
-    (void)harness_run(&h, 60, NULL);
+    struct outcome list = {0};
+    for (uint64_t life_ms = 50; !list.result.count && life_ms <= 50000; life_ms *= 10) { /* longer on a slow machine */
+        UNIT_CODE(harness_put(&h, BOX, 1, "a", (int64_t)life_ms).result.code, STIR_OK, "put");
+        list = harness_list(&h, BOX, 0, ALL);
+        (void)harness_run(&h, life_ms + 10, NULL);
+    }
+    CU_ASSERT(list.result.count == 1 && strcmp(list.text[0], "a") == 0);
     check_list(&h, 0, "");
     CU_ASSERT_EQUAL(redis_number(&server, "EXISTS " KEY), 0);
     put(&h, BOX, 1, "a", false);
@@ -163,9 +168,9 @@ static long wait_for_last_ms(void)
 /* What comes in that millisecond finds nothing, and leaves nothing behind that stays for ever. */
 static void too_late(void)
 {
-    enum { TIMES = 40, LIFE_MS = 30 };
+    enum { TIMES = 40, MOST = 4000, LIFE_MS = 30 };
     unsigned met = 0;
-    for (int i = 0; i < TIMES; i++) {
+    for (int i = 0; i < TIMES || (!met && i < MOST); i++) { /* a busy machine may miss it often */
         struct harness h;
         if (!open_redis(&h)) {
             return;
@@ -184,13 +189,13 @@ static void too_late(void)
         UNIT_CHECK(redis_number(&server, "PTTL " KEY) != -1, "time %d: the box stays for ever", i);
         harness_close(&h);
     }
-    UNIT_CHECK(met > 0, "in %d times the millisecond was not met", TIMES);
+    UNIT_CHECK(met > 0, "in %d times the millisecond was not met", MOST);
 }
 
 /* Random histories of many short boxes, told to both stores. */
 static void same_histories(void)
 {
-    enum { BOXES = 200, STEPS = 12000, IDS = 3, SHORT_MS = 300 };
+    enum { BOXES = 200, STEPS = 12000, IDS = 3, SHORT_MS = 1 };
     struct harness memory, redis;
     uint64_t random = 20240229;
     struct cpsd_store_config config = harness_defaults;
@@ -205,11 +210,14 @@ static void same_histories(void)
         (void)snprintf(text, sizeof(text), "%u", id);
         struct outcome a, b;
         if (what < 40) {
-            int64_t ttl = what < 10 ? SHORT_MS : 600000;
+            int64_t ttl = what < 2 ? SHORT_MS : 600000;
             a = harness_put(&memory, box, id, text, ttl);
             b = harness_put(&redis, box, id, text, ttl);
             UNIT_CHECK(a.result.existed == b.result.existed, "step %d: existed: %d, %d", i, a.result.existed,
                        b.result.existed);
+            if (ttl == SHORT_MS) {
+                (void)harness_run(&memory, SHORT_MS + 2, NULL); /* it is over in both before anybody asks for it */
+            }
         } else if (what < 60) {
             a = harness_remove(&memory, box, id);
             b = harness_remove(&redis, box, id);
@@ -227,9 +235,6 @@ static void same_histories(void)
                    (int)b.result.code);
         UNIT_CHECK(a.result.count == b.result.count, "step %d: %zu in memory, %zu in Redis", i, a.result.count,
                    b.result.count);
-        if (i % 3000 == 2999) {
-            (void)harness_run(&memory, SHORT_MS + 10, NULL); /* what is short-lived goes in both, and only now */
-        }
     }
     harness_close(&memory);
     harness_close(&redis);
@@ -323,8 +328,7 @@ static void records(void)
     static const uint8_t id[16] = "0123456789abcdef";
     uint8_t octets[64];
     struct cpsd_redis_fresh out, in = {.ttl_ms = 0x0102030405, .id = id, .form = 'E', .envelope = stir_view("xy", 2)};
-    cpsd_redis_fresh_record(octets, &in);
-    CU_ASSERT_EQUAL(cpsd_redis_fresh_len(in.envelope), 25);
+    CU_ASSERT_EQUAL(cpsd_redis_fresh_record(octets, &in), 25);
     CU_ASSERT(memcmp(octets,
                      "F\1\2\3\4\5"
                      "0123456789abcdef"
@@ -336,6 +340,18 @@ static void records(void)
     CU_ASSERT_FALSE(cpsd_redis_fresh_parse(&out, stir_view((char *)octets, 22)));
     octets[0] = 0;
     CU_ASSERT_FALSE(cpsd_redis_fresh_parse(&out, stir_view((char *)octets, 25)));
+    /* with a publisher: its length stands before it */
+    in.form = 'O';
+    in.publisher = stir_view_str("12345678spc");
+    CU_ASSERT_EQUAL(cpsd_redis_fresh_record(octets, &in), 37);
+    CU_ASSERT(memcmp(octets + 22, "O\v12345678spcxy", 15) == 0);
+    CU_ASSERT(cpsd_redis_fresh_parse(&out, stir_view((char *)octets, 37)));
+    CU_ASSERT(stir_view_is(out.publisher, "12345678spc") && stir_view_is(out.envelope, "xy"));
+    for (size_t n = 22; n < 35; n++) {
+        CU_ASSERT_FALSE(cpsd_redis_fresh_parse(&out, stir_view((char *)octets, n)));
+    }
+    octets[23] = 7;
+    CU_ASSERT_FALSE(cpsd_redis_fresh_parse(&out, stir_view((char *)octets, 37)));
 }
 
 static void rows(void)

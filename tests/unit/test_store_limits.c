@@ -46,6 +46,27 @@ static void burst_and_rate(void)
     cpsd_buckets_free(buckets);
 }
 
+static void given_back(void)
+{
+    struct cpsd_buckets *buckets = cpsd_buckets_new(100);
+    struct cpsd_spend spend = both_of(spend_of("a", 10, 5, 2), spend_of("b", 1, 3, 1));
+    int64_t now = 1000000000;
+    for (int i = 0; i < 100; i++) {
+        UNIT_CHECK(!cpsd_buckets_spend(buckets, &spend, "", now).refused, "%d", i);
+        cpsd_buckets_give_back(buckets, &spend, "", now);
+    }
+    UNIT_CHECK(!cpsd_buckets_spend(buckets, &spend, "", now).refused, "the first of two");
+    UNIT_CHECK(!cpsd_buckets_spend(buckets, &spend, "", now).refused, "the second of two");
+    UNIT_CHECK(cpsd_buckets_spend(buckets, &spend, "", now).refused, "what is not given back is gone");
+    /* long after the bucket was full again nothing is gained */
+    now += 3600000000;
+    cpsd_buckets_give_back(buckets, &spend, "", now);
+    UNIT_CHECK(!cpsd_buckets_spend(buckets, &spend, "", now).refused, "the first of two, later");
+    UNIT_CHECK(!cpsd_buckets_spend(buckets, &spend, "", now).refused, "the second of two, later");
+    UNIT_CHECK(cpsd_buckets_spend(buckets, &spend, "", now).refused, "full, and not fuller");
+    cpsd_buckets_free(buckets);
+}
+
 static void all_or_none(void)
 {
     struct cpsd_buckets *buckets = cpsd_buckets_new(100);
@@ -81,6 +102,9 @@ static void bounded(void)
 
 /* ---- with a put ---- */
 
+/* Tokens that a put takes where one comes back each second: those that come while a test runs make no difference. */
+enum { EACH = 100 };
+
 static struct outcome put(struct harness *h, const char *to, unsigned n, const struct cpsd_spend *spend,
                           const struct cpsd_claim *claim)
 {
@@ -88,7 +112,9 @@ static struct outcome put(struct harness *h, const char *to, unsigned n, const s
     struct stir_identity box = harness_box(to);
     uint8_t id[CPSD_ID_OCTETS];
     harness_id(id, n);
-    cpsd_store_put_limited(h->store, &box, id, stir_view_str("x"), 60000, spend, claim, harness_done, &o);
+    const struct cpsd_put what = {
+        .id = id, .envelope = stir_view_str("x"), .ttl_ms = 60000, .spend = spend, .claim = claim};
+    cpsd_store_publish(h->store, &box, &what, harness_done, &o);
     harness_wait(h, &o);
     return o;
 }
@@ -104,50 +130,52 @@ static size_t count(struct harness *h, const char *to)
 
 static void limited(struct harness *h)
 {
-    struct cpsd_spend spend = both_of(spend_of("spc:1234", 1, 3, 1), spend_of("", 1, 2, 1));
+    struct cpsd_spend spend = both_of(spend_of("spc:1234", 1, 3 * EACH, EACH), spend_of("", 1, 2 * EACH, EACH));
     struct cpsd_claim claim = {.ttl_ms = 60000};
     harness_id(claim.id, 77);
     for (unsigned i = 0; i < 2; i++) {
         struct outcome o = put(h, DEST, i, &spend, NULL);
         UNIT_CODE(o.result.code, STIR_OK, "within the limit");
-        UNIT_CHECK(o.result.tokens_left == 1 - (int64_t)i, "%lld left", (long long)o.result.tokens_left);
+        UNIT_CHECK(o.result.tokens_left / EACH == 1 - (int64_t)i, "%lld left", (long long)o.result.tokens_left);
     }
     struct outcome o = put(h, DEST, 2, &spend, &claim);
     UNIT_CODE(o.result.code, STIR_E_BOX_FULL, "beyond it");
     UNIT_CHECK(o.result.limited == 2, "by the destination's bucket, not %u", o.result.limited);
-    UNIT_CHECK(o.result.retry_after_ms > 500 && o.result.retry_after_ms <= 1001, "%lld ms",
+    UNIT_CHECK(o.result.retry_after_ms > 500 * EACH && o.result.retry_after_ms <= 1000 * EACH + 1, "%lld ms",
                (long long)o.result.retry_after_ms);
     UNIT_CHECK(count(h, DEST) == 2, "nothing was stored");
     /* nothing was claimed, and nothing taken from the other bucket */
     o = put(h, OTHER, 2, &spend, NULL);
     UNIT_CODE(o.result.code, STIR_OK, "the provider has one left");
-    UNIT_CHECK(o.result.tokens_left == 0, "and now none");
+    UNIT_CHECK(o.result.tokens_left / EACH == 0, "and now none");
     o = put(h, OTHER, 3, &spend, NULL);
     UNIT_CHECK(o.result.code == STIR_E_BOX_FULL && o.result.limited == 1, "now the provider's bucket lacks");
     struct cpsd_spend none = {.count = 0};
     UNIT_CODE(put(h, DEST, 4, &none, &claim).result.code, STIR_OK, "the claim was not taken");
     UNIT_CODE(put(h, DEST, 5, &none, &claim).result.code, STIR_E_REPLAYED, "now it is");
     /* what is refused as a replay takes no tokens */
-    struct cpsd_spend fresh = spend_of("spc:9", 1, 2, 1);
+    struct cpsd_spend fresh = spend_of("spc:9", 1, 2 * EACH, EACH);
     UNIT_CODE(put(h, DEST, 6, &fresh, &claim).result.code, STIR_E_REPLAYED, "a replay");
-    UNIT_CHECK(put(h, DEST, 7, &fresh, NULL).result.tokens_left == 1, "took nothing");
+    UNIT_CHECK(put(h, DEST, 7, &fresh, NULL).result.tokens_left / EACH == 1, "took nothing");
 }
 
 static void claim_and_limit(struct harness *h)
 {
-    struct cpsd_spend spend = both_of(both_of(spend_of("a", 1, 9, 4), spend_of("b", 1, 9, 1)), spend_of("", 1, 9, 1));
+    struct cpsd_spend spend = both_of(both_of(spend_of("a", 1, 9 * EACH, 4 * EACH), spend_of("b", 1, 9 * EACH, EACH)),
+                                      spend_of("", 1, 9 * EACH, EACH));
     struct cpsd_claim claim = {.ttl_ms = 60000};
     harness_id(claim.id, 78);
     struct outcome o = put(h, DEST, 1, &spend, &claim);
     UNIT_CODE(o.result.code, STIR_OK, "three buckets and a claim");
-    UNIT_CHECK(o.result.tokens_left == 5, "four of nine: %lld left", (long long)o.result.tokens_left);
+    UNIT_CHECK(o.result.tokens_left / EACH == 5, "four of nine: %lld left", (long long)o.result.tokens_left);
     UNIT_CODE(put(h, DEST, 2, &spend, &claim).result.code, STIR_E_REPLAYED, "the claim");
     o = put(h, DEST, 1, &spend, NULL);
-    UNIT_CHECK(o.result.code == STIR_OK && o.result.existed && o.result.tokens_left == 1,
+    UNIT_CHECK(o.result.code == STIR_OK && o.result.existed && o.result.tokens_left / EACH == 1,
                "the same envelope costs, too");
     o = put(h, DEST, 3, &spend, NULL);
-    UNIT_CHECK(o.result.limited == 1 && o.result.retry_after_ms > 2000 && o.result.retry_after_ms <= 3001, "%lld ms",
-               (long long)o.result.retry_after_ms);
+    UNIT_CHECK(o.result.limited == 1 && o.result.retry_after_ms > 2000 * EACH &&
+                   o.result.retry_after_ms <= 3000 * EACH + 1,
+               "%lld ms", (long long)o.result.retry_after_ms);
 }
 
 /* Tokens come back with time. */
@@ -174,27 +202,44 @@ static void owe(struct harness *h, const struct cpsd_spend *spend)
 /* What is owed is paid before anything else passes; the debt has an end. */
 static void debts(struct harness *h)
 {
-    struct cpsd_spend debt = spend_of("spc:1234", 10, 50, 30), spend = spend_of("spc:1234", 10, 50, 1);
+    struct cpsd_spend debt = spend_of("spc:1234", 1, 50 * EACH, 30 * EACH);
+    struct cpsd_spend spend = spend_of("spc:1234", 1, 50 * EACH, EACH);
     owe(h, &debt);
-    UNIT_CHECK(put(h, DEST, 1, &spend, NULL).result.tokens_left == 19, "fifty less thirty less one");
+    UNIT_CHECK(put(h, DEST, 1, &spend, NULL).result.tokens_left / EACH == 19, "fifty less thirty less one");
     owe(h, &debt);
     struct outcome o = put(h, DEST, 2, &spend, NULL);
-    UNIT_CHECK(o.result.limited == 1 && o.result.retry_after_ms > 700 && o.result.retry_after_ms <= 1201, "%lld ms",
-               (long long)o.result.retry_after_ms);
+    UNIT_CHECK(o.result.limited == 1 && o.result.retry_after_ms > 11000 * EACH &&
+                   o.result.retry_after_ms <= 12000 * EACH + 1,
+               "%lld ms", (long long)o.result.retry_after_ms);
     for (int i = 0; i < 2000; i++) {
         owe(h, &debt);
     }
     o = put(h, DEST, 2, &spend, NULL);
-    UNIT_CHECK(o.result.retry_after_ms > 3590000 && o.result.retry_after_ms <= 3600101, "%lld ms",
+    UNIT_CHECK(o.result.retry_after_ms > 3500000 && o.result.retry_after_ms <= 3600000 + 1000 * EACH + 1, "%lld ms",
                (long long)o.result.retry_after_ms);
 }
 
+/* A destination that is named like a provider's bucket has a bucket of its own. */
+static void apart(struct harness *h)
+{
+    struct cpsd_spend dest = spend_of("dest:spc:1234", 1, EACH, EACH), own = spend_of("", 1, EACH, EACH);
+    struct cpsd_spend spc = spend_of("spc:1234", 1, 2 * EACH, EACH);
+    UNIT_CODE(put(h, "spc:1234", 1, &dest, NULL).result.code, STIR_OK, "S10: the destination");
+    UNIT_CODE(put(h, "spc:5678", 2, &own, NULL).result.code, STIR_OK, "S10: a box's own");
+    UNIT_CHECK(put(h, DEST, 3, &spc, NULL).result.tokens_left / EACH == 1, "S10: the provider's is full");
+    struct cpsd_spend other = spend_of("spc:5678", 1, 2 * EACH, EACH);
+    UNIT_CHECK(put(h, DEST, 4, &other, NULL).result.tokens_left / EACH == 1, "S10: the other provider's, too");
+    UNIT_CODE(put(h, "/passports/spc:1234/1", 5, &dest, NULL).result.code, STIR_E_BOX_FULL, "S10: in another box");
+}
+
+ON_BOTH(apart, &harness_defaults)
 ON_BOTH(debts, &harness_defaults)
 ON_BOTH(limited, &harness_defaults)
 ON_BOTH(claim_and_limit, &harness_defaults)
 ON_BOTH(tokens_come, &harness_defaults)
 
-UNIT_MAIN("store_limits", {"burst and rate", burst_and_rate}, {"all or none", all_or_none}, {"bounded", bounded},
+UNIT_MAIN("store_limits", {"burst and rate", burst_and_rate}, {"given back", given_back}, {"all or none", all_or_none},
+          {"bounded", bounded}, {"S10: names in memory", memory_apart}, {"S10: names in Redis", redis_apart},
           {"memory limited", memory_limited}, {"redis limited", redis_limited},
           {"memory claim and limit", memory_claim_and_limit}, {"redis claim and limit", redis_claim_and_limit},
           {"memory tokens come", memory_tokens_come}, {"redis tokens come", redis_tokens_come},

@@ -17,7 +17,7 @@ static void slots(void)
         {"", 0},
         {"foo", 12182},
         {"cps:{12155551212}", 14191},
-        {"cps:{12155551212}:j:AAAAAAAAAAAAAAAAAAAAAA", 14191},
+        {"cps:{12155551212}:x:AAAAAAAAAAAAAAAAAAAAAA", 14191},
         {"cpsk:{12155551212}", 14191},
         {"cps:{im:user%7D@example.com}", 10740},
         {"{}foo", 9500},

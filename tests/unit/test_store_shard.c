@@ -38,7 +38,8 @@ static void add(struct cpsd_shard *shard, unsigned i, int64_t expires_us)
     uint8_t id[CPSD_ID_OCTETS];
     struct stir_identity name = box_of(i);
     harness_id(id, i);
-    UNIT_OK(cpsd_shard_add(shard, &name, i % 7, id, cpsd_blob_new(stir_view_str("envelope")), expires_us));
+    UNIT_OK(cpsd_shard_add(shard, &name, i % 7, id, cpsd_blob_new(stir_view_str("envelope"), stir_view(NULL, 0)),
+                           expires_us));
 }
 
 static void any_order(void)
@@ -59,7 +60,7 @@ static void any_order(void)
             consumed[i] = false;
             living++;
         } else if (what == 0 && !consumed[i]) {
-            cpsd_shard_consume(&shard, item);
+            cpsd_shard_consume(&shard, item, false, 0);
             consumed[i] = true;
             living--;
         } else if (what == 1) {
@@ -110,7 +111,7 @@ static void collisions(void)
         char text[16];
         (void)snprintf(text, sizeof(text), "%u", i);
         struct stir_identity name = harness_box(text);
-        UNIT_OK(cpsd_shard_add(&shard, &name, 0, id, cpsd_blob_new(stir_view_str(text)), 10));
+        UNIT_OK(cpsd_shard_add(&shard, &name, 0, id, cpsd_blob_new(stir_view_str(text), stir_view(NULL, 0)), 10));
     }
     for (unsigned i = 1; i <= 50; i++) {
         char text[16];

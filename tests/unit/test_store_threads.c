@@ -191,7 +191,7 @@ static void run_consumer(struct worker *w)
         memcpy(id, &claim->n, sizeof(claim->n));
         struct stir_identity box = box_number(claim->n % BOXES);
         w->flying++;
-        cpsd_store_remove(w->store, &box, id, NULL, claimed, claim);
+        cpsd_store_remove(w->store, &box, id, false, NULL, claimed, claim);
         while (w->flying >= FLIGHT && !atomic_load(&w->shared->failed)) {
             (void)uv_run(&w->loop, UV_RUN_ONCE);
         }

@@ -66,12 +66,14 @@ static const struct {
      NULL}, /* a no-break hyphen */
 };
 
+/* numbering NULL: a canonical number. expected NULL: it is refused. */
 static void check(const char *text, size_t n, const char *expected, const struct stir_numbering *numbering)
 {
     struct stir_error err = {0};
     struct stir_tn tn;
     memset(&tn, 0xee, sizeof(tn));
-    enum stir_code code = stir_tn_parse(&tn, text, n, numbering, &err);
+    enum stir_code code =
+        numbering ? stir_tn_parse_user(&tn, text, n, numbering, &err) : stir_tn_parse_canonical(&tn, text, n, 0, &err);
     UNIT_CODE(code, expected ? STIR_OK : STIR_E_TN, text);
     if (code == STIR_OK && expected) {
         UNIT_STR(tn.digits, expected, text);
@@ -96,11 +98,34 @@ static void test_long_texts(void)
     char text[5001] = {0};
     memset(text, '1', sizeof(text) - 1);
     for (size_t n = 16; n < sizeof(text); n = n < 64 ? n + 1 : n * 2) {
-        UNIT_CHECK(stir_tn_parse(&(struct stir_tn){0}, text, n, NULL, NULL) == STIR_E_TN, "%zu digits", n);
+        UNIT_CHECK(stir_tn_parse_canonical(&(struct stir_tn){0}, text, n, 0, NULL) == STIR_E_TN, "%zu digits", n);
     }
     memset(text, '-', sizeof(text) - 1);
     memcpy(text + sizeof(text) - 5, "1215", 4);
     check(text, sizeof(text) - 1, "1215", NULL);
+}
+
+static void refused(const char *text, const char *reason)
+{
+    struct stir_tn tn = {0};
+    struct stir_error err = {0};
+    UNIT_CODE(stir_tn_parse_canonical(&tn, text, strlen(text), 0, &err), STIR_E_TN, text);
+    UNIT_CHECK(strstr(err.text, reason) != NULL, "%s: %s", text, err.text);
+}
+
+static void test_misread_spellings(void)
+{
+    refused("+44 (0)20 7123 4567", "leave out the 0");
+    refused("+44(0)2071234567", "leave out the 0");
+    refused("+44 ( 0 ) 20 7123 4567", "leave out the 0");
+    refused("44 (0)20 7123 4567", "leave out the 0");
+    refused("+0044 20 7123 4567", "no country code begins with 0");
+    refused("+00442071234567", "no country code begins with 0");
+    refused("(+0)44", "no country code begins with 0");
+    check(TEXT("+39 (06) 1234567"), "39061234567", NULL); /* Italian numbers keep their 0 */
+    check(TEXT("+44 (20) 7123 4567"), "442071234567", NULL);
+    check(TEXT("(0)20 7123 4567"), "02071234567", NULL);
+    check(TEXT("+1 (00) 23"), "10023", NULL);
 }
 
 static void test_lengths(void)
@@ -111,8 +136,10 @@ static void test_lengths(void)
         numbering.max_digits = max;
         numbering.min_digits = 1;
         for (unsigned n = 1; n <= 40; n++) {
-            enum stir_code code = stir_tn_parse(&(struct stir_tn){0}, digits, n, &numbering, NULL);
+            enum stir_code code = stir_tn_parse_user(&(struct stir_tn){0}, digits, n, &numbering, NULL);
             UNIT_CHECK((code == STIR_OK) == (n <= max && n <= STIR_TN_MAX), "%u digits of %u", n, max);
+            code = stir_tn_parse_canonical(&(struct stir_tn){0}, digits, n, max, NULL);
+            UNIT_CHECK((code == STIR_OK) == (n >= 2 && n <= max && n <= STIR_TN_MAX), "canonical: %u of %u", n, max);
             UNIT_CHECK(stir_tn_is_canonical(digits, n, max) == (n <= max && n <= STIR_TN_MAX), "%u of %u", n, max);
         }
     }
@@ -123,7 +150,7 @@ static void test_lengths(void)
     check(TEXT("12155551212"), "12155551212", &(struct stir_numbering){.short_code_digits = 6}); /* 0: the default */
     check(TEXT("1234567890123456"), NULL, &(struct stir_numbering){.short_code_digits = 6});
     struct stir_error err = {0};
-    CU_ASSERT_EQUAL(stir_tn_parse(&(struct stir_tn){0}, TEXT("2125551212345678"), NULL, &err), STIR_E_TN);
+    CU_ASSERT_EQUAL(stir_tn_parse_canonical(&(struct stir_tn){0}, TEXT("2125551212345678"), 0, &err), STIR_E_TN);
     CU_ASSERT_PTR_NULL(strstr(err.text, "2125551212345678")); /* the number is not shown */
     CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "16 digits"));
 }
@@ -205,6 +232,10 @@ static const struct {
     {&no_short_codes, "911", "1911"},
     {&no_short_codes, "011", "1011"}, /* a prefix with nothing behind it is no prefix */
     {&no_short_codes, "0112", "2"},
+    {&britain, "(0)7700 900123", "447700900123"}, /* the national prefix in brackets */
+    {&britain, "0044 (0)7700 900123", NULL},
+    {&britain, "0004477009001", NULL},
+    {&britain, "00 07700 900123", NULL},
 };
 
 static void test_national(void)
@@ -214,12 +245,21 @@ static void test_national(void)
     }
 }
 
-/* What is canonical stays as it is: a path that a client made is read again by the server. */
-static void test_idempotent(void)
+/* A canonical number is read as what it is, whatever it would be if a user had dialled it. */
+static void test_canonical(void)
 {
+    static const char *const foreign[] = {
+        "4512345678",  /* Denmark's, with ten digits as a North American national number */
+        "81312345678", /* Japan's, which begins with Russia's national prefix */
+        "0044207123",  /* no prefix is taken off */
+        "390612345678", "447700900123", "12155551212", "911", "*2155551212"};
+    for (size_t i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++) {
+        check(foreign[i], strlen(foreign[i]), foreign[i], NULL);
+    }
     for (size_t i = 0; i < sizeof(national) / sizeof(national[0]); i++) {
-        if (national[i].tn && national[i].text[0] != '+' && national[i].numbering != &no_short_codes) {
-            check(national[i].tn, strlen(national[i].tn), national[i].tn, national[i].numbering);
+        const char *tn = national[i].tn;
+        if (tn && strlen(tn) > 1) {
+            check(tn, strlen(tn), tn, NULL);
         }
     }
 }
@@ -238,6 +278,8 @@ static void test_is_canonical(void)
     CU_ASSERT(!stir_tn_is_canonical(TEXT("121:"), 15));
 }
 
-UNIT_MAIN("tn", {"visual forms, and what is no number", test_plain}, {"long texts", test_long_texts},
-          {"limits on the length", test_lengths}, {"national numbers", test_national},
-          {"canonical numbers stay as they are", test_idempotent}, {"stir_tn_is_canonical", test_is_canonical})
+UNIT_MAIN("tn", {"visual forms, and what is no number", test_plain},
+          {"F30: +44 (0)20 and +0044 are refused with the reason", test_misread_spellings},
+          {"long texts", test_long_texts}, {"limits on the length", test_lengths}, {"national numbers", test_national},
+          {"F14: canonical numbers are never read as national ones", test_canonical},
+          {"stir_tn_is_canonical", test_is_canonical})

@@ -56,7 +56,7 @@ static void test_round_trip(void)
     struct stir_error err = {0};
     UNIT_CODE(stir_token_make(&text, &spec, signing_key, &err), STIR_OK, err.text);
     struct stir_token token = {0};
-    UNIT_CODE(stir_token_parse(&token, text.ptr, text.len, NULL, &err), STIR_OK, err.text);
+    UNIT_CODE(stir_token_parse(&token, text.ptr, text.len, 0, &err), STIR_OK, err.text);
     UNIT_STR(token.iss, "1234", "iss");
     UNIT_STR(token.spc, "1234", "spc");
     UNIT_STR(token.sub, NULL, "sub");
@@ -97,7 +97,7 @@ static void test_spec(void)
     bad[5].x5c = &der;
     bad[5].x5c_count = 1;
     bad[6].x5u = "http://cert.example.org/";
-    bad[7].spc = "1234567890123456";
+    bad[7].spc = "123456789012345678901234567890123";
     bad[8].jti = "";
     for (size_t i = 0; i < 9; i++) {
         struct stir_buf text = {0};
@@ -164,14 +164,19 @@ static void test_refusals(void)
         {HEADER, "{" FRESH ",\"action\":\"PUBLISH\"," REST "}", STIR_E_JWS,
          "the token's action is not one that there is"},
         {HEADER, "{" PUBLISH "," REST "}", STIR_E_JWS, "the token's iat is missing"},
-        {HEADER, "{\"iat\":1.5," PUBLISH "," REST "}", STIR_E_JWS, "the token's iat is not a whole number of seconds"},
+        {HEADER, "{\"iat\":1.5," PUBLISH "," REST "}", STIR_OK, ""},
+        {HEADER, "{\"iat\":-0.5," PUBLISH "," REST "}", STIR_E_JWS,
+         "the token's iat is not a number of seconds since 1970"},
+        {HEADER, "{\"iat\":1e300," PUBLISH "," REST "}", STIR_E_JWS,
+         "the token's iat is not a number of seconds since 1970"},
         {HEADER, "{\"iat\":\"1\"," PUBLISH "," REST "}", STIR_E_JWS,
-         "the token's iat is not a whole number of seconds"},
-        {HEADER, "{\"iat\":-1," PUBLISH "," REST "}", STIR_E_JWS, "the token's iat is not a whole number of seconds"},
+         "the token's iat is not a number of seconds since 1970"},
+        {HEADER, "{\"iat\":-1," PUBLISH "," REST "}", STIR_E_JWS,
+         "the token's iat is not a number of seconds since 1970"},
         {HEADER, "{\"iat\":9007199254740993," PUBLISH "," REST "}", STIR_E_JWS,
-         "the token's iat is not a whole number of seconds"},
+         "the token's iat is not a number of seconds since 1970"},
         {HEADER, "{" FRESH ",\"exp\":null," PUBLISH "," REST "}", STIR_E_JWS,
-         "the token's exp is not a whole number of seconds"},
+         "the token's exp is not a number of seconds since 1970"},
         {HEADER, "{" FRESH "," PUBLISH ",\"aud\":\"a\",\"jti\":\"1\"}", STIR_E_JWS, "the token's iss is missing"},
         {HEADER, "{" FRESH "," PUBLISH ",\"aud\":\"a\",\"iss\":1,\"jti\":\"1\"}", STIR_E_JWS,
          "the token's iss is not a string of a sensible length"},
@@ -200,7 +205,7 @@ static void test_refusals(void)
         char *text = token_of(rows[i].header, rows[i].claims, &len);
         struct stir_token token = {.iat = 42};
         struct stir_error err = {0};
-        enum stir_code code = stir_token_parse(&token, text, len, NULL, &err);
+        enum stir_code code = stir_token_parse(&token, text, len, 0, &err);
         UNIT_CHECK(code == rows[i].code && (!rows[i].text || strcmp(err.text, rows[i].text) == 0), "row %zu: %s, %s", i,
                    stir_error_name(code), err.text);
         if (code == STIR_OK) {
@@ -228,7 +233,7 @@ static void check_rows(const struct row *rows, size_t count, const struct stir_t
         char *text = token_of(HEADER, rows[i].claims, &len);
         struct stir_token token = {0};
         struct stir_error err = {0};
-        UNIT_CODE(stir_token_parse(&token, text, len, NULL, &err), STIR_OK, rows[i].claims);
+        UNIT_CODE(stir_token_parse(&token, text, len, 0, &err), STIR_OK, rows[i].claims);
         enum stir_code code = stir_token_check(&token, expect, &err);
         UNIT_CHECK(code == rows[i].code && strcmp(err.text, rows[i].text) == 0, "row %zu: %s, %s", i,
                    stir_error_name(code), err.text);
@@ -260,6 +265,10 @@ static void test_check(void)
         {TIMES("\"iat\":1700000000,\"exp\":1699999996"), STIR_OK, ""},
         {TIMES("\"iat\":1700000000,\"exp\":1699999995"), STIR_E_STALE, "the token has expired"},
         {TIMES("\"iat\":1700000000,\"exp\":0"), STIR_E_STALE, "the token has expired"},
+        {TIMES("\"iat\":1700000005.9,\"nbf\":1700000005.9"), STIR_OK, ""},
+        {TIMES("\"iat\":1.7e9,\"exp\":1699999995.1"), STIR_OK, ""},
+        {TIMES("\"iat\":1.7e9,\"exp\":1699999995.0"), STIR_E_STALE, "the token has expired"},
+        {TIMES("\"iat\":1699999939.999"), STIR_E_STALE, "the token's iat is more than 60 s ago"},
         {TIMES("\"iat\":1700000000,\"nbf\":1700000006"), STIR_E_FUTURE, "the token's nbf is in the future"},
         {WHO("\"orig\":{\"tn\":[\"+1 (215) 555-1212\"]},\"dest\":{\"tn\":\"+1.212.555.1212\"}"), STIR_OK, ""},
         {WHO("\"dest\":{\"tn\":\"12125551212\"}"), STIR_E_ORIG_MISMATCH, "the token has no orig"},
@@ -270,6 +279,7 @@ static void test_check(void)
          "the token's dest is not the path's"},
         {WHO("\"orig\":{\"tn\":\"12155551212\"},\"dest\":{\"uri\":\"im:12125551212@a.example\"}"), STIR_E_DEST_MISMATCH,
          "the token's dest is not the path's"},
+        {WHO("\"spc\":\"1234\"," NAMES), STIR_OK, ""},
         {WHO("\"spc\":\"1235\"," NAMES), STIR_E_FORBIDDEN, "the token's SPC is not the path's"},
         {WHO("\"sub\":\"1235\"," NAMES), STIR_E_FORBIDDEN, "the token's SPC is not the path's"},
     };
@@ -306,6 +316,46 @@ static void test_body(void)
     free_key();
 }
 
+/* The third form of the claim: of the RFC 8785 form of the whole body, which came with spaces and in another order. */
+static void test_canonical_body(void)
+{
+    static const char sent[] = "{ \"passports\" : [\"abc\"],\n  \"later\": {\"b\": 2.0, \"a\": 1} }";
+    static const char canonical[] = "{\"later\":{\"a\":1,\"b\":2},\"passports\":[\"abc\"]}";
+    char digest[STIR_TOKEN_DIGEST], claims[512];
+    const struct {
+        const char *digest_of, *body;
+        enum stir_code code;
+    } rows[] = {
+        {canonical, sent, STIR_OK},
+        {sent, sent, STIR_OK}, /* as it was sent */
+        {canonical, canonical, STIR_OK},
+        {sent, canonical, STIR_E_MSGI_MISMATCH},
+        {canonical, "{\"later\":{\"a\":1,\"b\":3},\"passports\":[\"abc\"]}", STIR_E_MSGI_MISMATCH},
+        {canonical, "{\"passports\":[\"abc\"]}", STIR_E_MSGI_MISMATCH}, /* a member was taken out */
+        {"[1]", "[ 1 ]", STIR_E_MSGI_MISMATCH},                         /* objects only */
+        {canonical, "", STIR_E_MSGI_MISMATCH},
+    };
+    make_key();
+    struct stir_identity orig = identity("+12155551212"), dest = identity("+12125551212");
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct stir_token_expect expect = good_expect(&orig, &dest);
+        expect.has_body = true;
+        expect.body = stir_view_str(rows[i].body);
+        UNIT_OK(stir_token_digest_body(digest, stir_view_str(rows[i].digest_of), NULL));
+        (void)snprintf(claims, sizeof(claims), "{" FRESH "," PUBLISH "," REST "," NAMES ",\"passports\":\"%s\"}",
+                       digest);
+        size_t len = 0;
+        char *text = token_of(HEADER, claims, &len);
+        struct stir_token token = {0};
+        struct stir_error err = {0};
+        UNIT_CODE(stir_token_parse(&token, text, len, 0, &err), STIR_OK, err.text);
+        UNIT_CODE(stir_token_check(&token, &expect, &err), rows[i].code, rows[i].body);
+        stir_token_clear(&token);
+        free(text);
+    }
+    free_key();
+}
+
 /* ---- who, and what it is known by ---- */
 
 static void test_scope(void)
@@ -316,6 +366,9 @@ static void test_scope(void)
     } rows[] = {
         {"1234", NULL, NULL, "spc:1234", NULL},
         {"1234", "1234", "1234", "spc:99,spc:1234", NULL},
+        {"554A", "554a", "554A", "spc:554a", NULL}, /* F38 */
+        {"554a", NULL, NULL, "spc:554A", NULL},
+        {"554B", NULL, NULL, "spc:554a", "iss"},
         {"1235", NULL, NULL, "spc:1234", "iss"},
         {"1234", "1235", NULL, "spc:1234", "sub"},
         {"1234", NULL, "1235", "spc:1234", "spc"},
@@ -423,5 +476,6 @@ static void test_x5c_bad(void)
 
 UNIT_MAIN("token", {"made and read back", test_round_trip}, {"what cannot be made", test_spec},
           {"digests", test_digests}, {"UUIDs", test_uuid}, {"refusals", test_refusals}, {"claims", test_check},
-          {"body", test_body}, {"TNAuthList", test_scope}, {"id", test_id}, {"window", test_window}, {"x5c", test_x5c},
+          {"body", test_body}, {"F39: the digest of the canonical body", test_canonical_body},
+          {"F38: TNAuthList", test_scope}, {"id", test_id}, {"window", test_window}, {"x5c", test_x5c},
           {"bad x5c", test_x5c_bad})

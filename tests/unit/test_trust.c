@@ -3,7 +3,9 @@
 #include "tests/unit/certs.h"
 #include "tests/unit/unit.h"
 
+#include <openssl/core_names.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* Paths: roots, validity, constraints, algorithms, scope. Revocation is in test_crl.c. */
@@ -102,29 +104,138 @@ static X509 *forged(X509 *cert)
     return copy;
 }
 
+/* ---- F17: RSA and P-521, and roots that cannot be used ---- */
+
+/* A self-signed CA with this key. */
+static X509 *root_of(const char *name, EVP_PKEY *key)
+{
+    return certs_make((struct stir_cert_spec){.common_name = name, .ca = true, .subject_key = key}, NULL);
+}
+
+/* The same certificate with its point written otherwise, signed again: 0x02/0x03 compressed, 0x06/0x07 hybrid. */
+static X509 *with_point_form(const char *name, const char *curve, const char *form)
+{
+    EVP_PKEY *key = certs_own_key(EVP_EC_gen(curve));
+    CU_ASSERT_EQUAL_FATAL(EVP_PKEY_set_utf8_string_param(key, OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT, form), 1);
+    return root_of(name, key);
+}
+
+static void refuse_key(const char *label, EVP_PKEY *key)
+{
+    refuse_root(label, root_of("r", certs_own_key(key)));
+}
+
+static EVP_PKEY *explicit_curve(const char *curve)
+{
+    EVP_PKEY *key = EVP_EC_gen(curve);
+    CU_ASSERT_EQUAL_FATAL(EVP_PKEY_set_utf8_string_param(key, OSSL_PKEY_PARAM_EC_ENCODING, "explicit"), 1);
+    return key;
+}
+
+static EVP_PKEY *rsa_key(const char *type, unsigned long exponent)
+{
+    EVP_PKEY *key = NULL;
+    BIGNUM *e = BN_new();
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
+    CU_ASSERT_TRUE_FATAL(BN_set_word(e, exponent) && EVP_PKEY_keygen_init(ctx) == 1 &&
+                         EVP_PKEY_CTX_set_rsa_keygen_bits(ctx, 2048) == 1 &&
+                         EVP_PKEY_CTX_set1_rsa_keygen_pubexp(ctx, e) == 1 && EVP_PKEY_generate(ctx, &key) == 1);
+    EVP_PKEY_CTX_free(ctx);
+    BN_free(e);
+    return key;
+}
+
 static void test_roots(void)
 {
     struct world w;
     struct stir_buf pem = {0};
     make_world(&w);
-    EVP_PKEY *rsa = certs_own_key(EVP_RSA_gen(2048));
-    EVP_PKEY *p521 = certs_own_key(EVP_EC_gen("P-521"));
     refuse_roots("nothing", "", 0);
     refuse_roots("no block", "hello\n", 6);
-    refuse_root("RSA", certs_make((struct stir_cert_spec){.common_name = "r", .subject_key = rsa, .ca = true}, NULL));
-    refuse_root("P-521",
-                certs_make((struct stir_cert_spec){.common_name = "r", .subject_key = p521, .ca = true}, NULL));
+    refuse_key("RSA of 1024 bits", EVP_RSA_gen(1024));
+    refuse_key("RSA-PSS", rsa_key("RSA-PSS", 65537));
+    refuse_key("an RSA exponent of 40 bits", rsa_key("RSA", 0xff00000001UL));
+    refuse_key("P-224", EVP_EC_gen("P-224"));
+    refuse_key("P-521 with its parameters spelled out", explicit_curve("P-521"));
+    refuse_root("P-521 in hybrid form (RFC 5480 section 2.2)", with_point_form("r", "P-521", "hybrid"));
     refuse_root("only an intermediate", w.middle);
     refuse_root("a root whose signature is wrong", forged(w.root));
     certs_pem(&pem, w.root);
     for (size_t n = 0; n + 1 < pem.len; n++) {
         refuse_roots("truncated", pem.ptr, n);
     }
-    size_t one = pem.len;
-    certs_pem(&pem, w.root);
-    memcpy(pem.ptr + one + 100, "!", 1);
-    refuse_roots("a good root, then a damaged block", pem.ptr, pem.len);
     stir_buf_free(&pem);
+    certs_end();
+}
+
+/* What a trust file's reader was warned of. */
+struct warned {
+    size_t count;
+    char text[8][512];
+};
+
+static void note(void *arg, const char *text)
+{
+    struct warned *warned = arg;
+    if (warned->count < 8) {
+        (void)snprintf(warned->text[warned->count], sizeof(warned->text[0]), "%s", text);
+    }
+    warned->count++;
+}
+
+static void test_roots_skipped(void)
+{
+    struct world w;
+    struct stir_buf pem = {0};
+    struct warned warned = {0};
+    const struct stir_trust_warn warn = {.say = note, .arg = &warned};
+    make_world(&w);
+    stir_buf_puts(&pem, "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n");
+    certs_pem(&pem, root_of("small", certs_own_key(EVP_RSA_gen(1024))));
+    certs_pem(&pem, w.root);
+    certs_pem(&pem, forged(w.root));
+    stir_buf_puts(&pem, "-----BEGIN CERTIFICATE-----\nMIIC\n"); /* no end */
+    struct stir_trust *trust = NULL;
+    UNIT_OK(stir_trust_new_empty(&trust, NULL));
+    UNIT_OK(stir_trust_add_roots(trust, pem.ptr, pem.len, &warn, NULL));
+    CU_ASSERT_EQUAL(warned.count, 4);
+    CU_ASSERT_PTR_NOT_NULL(strstr(warned.text[0], "certificate 1 is skipped"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(warned.text[1], "certificate 2 is skipped: /CN=small: the key is RSA of 1024 bits"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(warned.text[2], "certificate 4 is skipped: /CN=root"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(warned.text[3], "without an end"));
+    struct stir_chain *chain = CERTS_CHAIN(w.leaf, w.middle);
+    UNIT_OK(stir_trust_verify(trust, chain, CERTS_NOW, NULL));
+    stir_chain_unref(chain);
+    /* the text in which nothing is left says why of the first one */
+    struct stir_error err = {0};
+    struct stir_buf none = {0};
+    certs_pem(&none, root_of("small", certs_own_key(EVP_RSA_gen(1024))));
+    UNIT_CODE(stir_trust_add_roots(trust, none.ptr, none.len, NULL, &err), STIR_E_CERT, "no root is left");
+    UNIT_CHECK(strstr(err.text, "no usable root: certificate 1: /CN=small"), "%s", err.text);
+    stir_buf_free(&none);
+    stir_buf_free(&pem);
+    stir_trust_unref(trust);
+    certs_end();
+}
+
+static void test_all_keys(void)
+{
+    struct world w;
+    make_world(&w);
+    EVP_PKEY *keys[] = {certs_own_key(EVP_RSA_gen(2048)), certs_own_key(EVP_EC_gen("P-521")), w.root_key};
+    X509 *roots[] = {root_of("RSA root", keys[0]), root_of("P-521 root", keys[1]), w.root, NULL};
+    for (size_t i = 0; i < 3; i++) {
+        for (size_t j = 0; j < 2; j++) {
+            struct stir_cert_spec ca = {
+                .common_name = "CA", .ca = true, .subject_key = keys[j], .issuer = roots[i], .issuer_key = keys[i]};
+            X509 *middle = certs_make(ca, NULL);
+            X509 *leaf = under(&w, (struct stir_cert_spec){.issuer = middle, .issuer_key = keys[j]});
+            check("RSA and P-521 in every place", roots, CHAIN(leaf, middle), STIR_OK, "");
+            check("forged below RSA or P-521", roots, CHAIN(forged(leaf), middle), STIR_E_CERT_UNTRUSTED, "other");
+        }
+    }
+    X509 *compressed = with_point_form("compressed", "P-521", "compressed");
+    check("a compressed point", ROOTS(w.root, compressed), CHAIN(w.leaf, w.middle), STIR_OK, "");
     certs_end();
 }
 
@@ -172,6 +283,33 @@ static void test_untrusted(void)
     UNIT_OK(trust_new(&trust, ROOTS(w.root), NULL));
     UNIT_OK(stir_chain_parse(&chain, CERTS_RFC9118, strlen(CERTS_RFC9118), NULL));
     UNIT_CODE(stir_trust_verify(trust, chain, 1640000000, NULL), STIR_E_CERT_UNTRUSTED, "RFC 9118's certificate");
+    stir_chain_unref(chain);
+    stir_trust_unref(trust);
+    certs_end();
+}
+
+/* F36: what is missing in a chain is named. */
+static void test_missing(void)
+{
+    struct world w;
+    struct world other;
+    make_world(&w);
+    make_world(&other);
+    struct stir_trust *trust = NULL;
+    struct stir_error err = {0};
+    UNIT_OK(trust_new(&trust, ROOTS(w.root), NULL));
+    struct stir_chain *chain = CERTS_CHAIN(w.leaf);
+    chain->from = STIR_CHAIN_X5U;
+    UNIT_CODE(stir_trust_verify(trust, chain, CERTS_NOW, &err), STIR_E_CERT_UNTRUSTED, "only the leaf");
+    UNIT_CHECK(strstr(err.text, "x5u served only the leaf, without CN=middle"), "%s", err.text);
+    stir_chain_unref(chain);
+    chain = CERTS_CHAIN(w.leaf, other.leaf);
+    UNIT_CODE(stir_trust_verify(trust, chain, CERTS_NOW, &err), STIR_E_CERT_UNTRUSTED, "another's certificate");
+    UNIT_CHECK(strstr(err.text, "the chain has 2 certificates, without its issuer CN=middle"), "%s", err.text);
+    stir_chain_unref(chain);
+    chain = CERTS_CHAIN(other.leaf, other.middle, other.root);
+    UNIT_CODE(stir_trust_verify(trust, chain, CERTS_NOW, &err), STIR_E_CERT_UNTRUSTED, "another root");
+    UNIT_CHECK(!strstr(err.text, "without"), "%s", err.text);
     stir_chain_unref(chain);
     stir_trust_unref(trust);
     certs_end();
@@ -282,10 +420,10 @@ static void test_algorithms(void)
     } rows[] = {
         {"P-256", STIR_OK},
         {"P-384", STIR_OK},
-        {"P-521", STIR_E_CERT_UNTRUSTED},
+        {"P-521", STIR_OK},
         {"P-224", STIR_E_CERT_UNTRUSTED},
         {"secp256k1", STIR_E_CERT_UNTRUSTED},
-        {NULL, STIR_E_CERT_UNTRUSTED},
+        {NULL, STIR_OK},
     };
     struct world w;
     make_world(&w);
@@ -419,6 +557,53 @@ static void test_scope(void)
     }
 }
 
+/* The number table limits what a CA can delegate whose TNAuthList names its provider only (RFC 9060 section 4). */
+static void test_scope_by_table(void)
+{
+    static const char csv[] = "1215555,1234\n1215556,1000\n";
+    static const struct {
+        const char *middle, *leaf;
+        enum stir_code code;
+    } rows[] = {
+        {"spc:1234", "tn:12155551212", STIR_OK},
+        {"spc:1234", "range:12155551000+1000", STIR_OK},
+        {"spc:1234", "spc:1234", STIR_OK},
+        {"spc:1234", "tn:12155561212", STIR_E_CERT_SCOPE}, /* another provider's */
+        {"spc:1234", "tn:12155571212", STIR_E_CERT_SCOPE}, /* nobody's */
+        {"spc:1234", "range:12155559000+2000", STIR_E_CERT_SCOPE},
+        {"spc:1000,spc:1234", "range:12155559000+2000", STIR_OK},
+        {NULL, "tn:12155571212", STIR_OK}, /* such a CA does not narrow */
+    };
+    struct stir_numtable *table = NULL;
+    UNIT_OK(stir_numtable_parse(&table, csv, sizeof(csv) - 1, NULL));
+    UNIT_NEED(table);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        EVP_PKEY *keys[2];
+        struct stir_trust *trust = NULL;
+        struct stir_error err = {0};
+        X509 *root = certs_make((struct stir_cert_spec){.common_name = "root", .ca = true}, &keys[0]);
+        X509 *middle = maybe_for(
+            rows[i].middle,
+            (struct stir_cert_spec){.common_name = "middle", .ca = true, .issuer = root, .issuer_key = keys[0]},
+            &keys[1]);
+        X509 *leaf =
+            certs_make_for(rows[i].leaf,
+                           (struct stir_cert_spec){.common_name = "leaf", .issuer = middle, .issuer_key = keys[1]},
+                           NULL);
+        struct stir_chain *chain = certs_chain(CHAIN(leaf, middle));
+        UNIT_OK(trust_new(&trust, ROOTS(root), &err));
+        UNIT_CODE(stir_trust_verify(trust, chain, CERTS_NOW, &err), STIR_OK, "without a table");
+        stir_trust_set_numbers(trust, table);
+        UNIT_CODE(stir_trust_verify(trust, chain, CERTS_NOW, &err), rows[i].code, rows[i].leaf);
+        UNIT_CHECK(rows[i].code == STIR_OK || strstr(err.text, "the number table decides"), "%s: %s", rows[i].leaf,
+                   err.text);
+        stir_trust_unref(trust);
+        stir_chain_unref(chain);
+        certs_end();
+    }
+    stir_numtable_unref(table);
+}
+
 static void test_scope_malformed(void)
 {
     static const uint8_t bare[] = {0x16, 0x04, '1', '2', '3', '4'};
@@ -444,6 +629,80 @@ static void test_scope_malformed(void)
     X509 *unnamed = certs_without_ext(w.leaf, w.middle_key, NID_authority_key_identifier);
     check("a delegate that does not name its parent's key", ROOTS(w.root), CHAIN(unnamed, middle), STIR_E_CERT, "leaf");
     check("no delegate, so it need not", ROOTS(w.root), CHAIN(unnamed, w.middle), STIR_OK, "");
+    certs_end();
+}
+
+/* ---- lists that are fetched ---- */
+
+/* What stir_trust_verify_path says of a chain: `missing` is compared. */
+static void check_lists(const char *label, const struct stir_trust *trust, const struct stir_chain *chain, int missing,
+                        enum stir_code expected)
+{
+    struct stir_error err = {0};
+    struct stir_chain_used used;
+    UNIT_CODE(stir_trust_verify_path(trust, chain, CERTS_NOW, &used, &err), expected, label);
+    UNIT_CHECK(used.lacks == missing, "%s: lacks %d, not %d", label, used.lacks, missing);
+}
+
+/* An authority whose TNAuthList is elsewhere (RFC 8226 section 10.1): its list counts once it was added. */
+static void test_lists_added(void)
+{
+    static const struct {
+        const char *label, *list;
+        enum stir_code code;
+    } rows[] = {
+        {"covers the leaf",
+         "\x30\x08\xa0\x06\x16\x04"
+         "1234",
+         STIR_OK},
+        {"does not cover the leaf",
+         "\x30\x08\xa0\x06\x16\x04"
+         "9999",
+         STIR_E_CERT_SCOPE},
+        {"nothing in it can be acted on",
+         "\x30\x08\xa0\x06\x16\x04"
+         "12_4",
+         STIR_E_CERT_SCOPE},
+    };
+    struct world w;
+    struct stir_trust *trust = NULL;
+    struct stir_chain *added = NULL;
+    uint8_t key[2][STIR_CHAIN_LIST_KEY];
+    make_world(&w);
+    UNIT_OK(trust_new(&trust, ROOTS(w.root), NULL));
+    X509 *elsewhere = certs_with_list_at(w.middle, w.root_key, "https://a.example/list");
+    struct stir_chain *chain = CERTS_CHAIN(w.leaf, elsewhere);
+    check_lists("before it is fetched", trust, chain, 1, STIR_OK);
+    UNIT_CODE(stir_trust_verify(trust, chain, CERTS_NOW, NULL), STIR_E_CERT_SCOPE, "nobody fetches it");
+    CU_ASSERT_TRUE(stir_chain_lacks_lists(chain));
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        UNIT_CODE(stir_chain_with_list(&added, chain, 1, rows[i].list, 10, NULL), STIR_OK, rows[i].label);
+        CU_ASSERT_FALSE(stir_chain_lacks_lists(added));
+        check_lists(rows[i].label, trust, added, -1, rows[i].code);
+        UNIT_CODE(stir_trust_verify(trust, added, CERTS_NOW, NULL), rows[i].code, rows[i].label);
+        stir_chain_unref(added);
+    }
+    CU_ASSERT_EQUAL(stir_chain_with_list(&added, chain, 1, "x", 1, NULL), STIR_E_CERT);
+    CU_ASSERT_TRUE(stir_chain_list_key(key[0], chain, 0));
+    CU_ASSERT_TRUE(stir_chain_list_key(key[1], chain, 1));
+    CU_ASSERT_NOT_EQUAL(memcmp(key[0], key[1], sizeof(key[0])), 0);
+    stir_chain_unref(chain);
+    /* a certificate that is not on the path makes nobody fetch anything */
+    chain = CERTS_CHAIN(w.leaf, w.middle, elsewhere, certs_with_list_at(w.leaf, w.leaf_key, "https://b.example/list"));
+    check_lists("not on the path", trust, chain, -1, STIR_OK);
+    stir_chain_unref(chain);
+    /* both, the leaf's first */
+    X509 *leaf = certs_with_list_at(
+        certs_make((struct stir_cert_spec){.common_name = "leaf", .issuer = elsewhere, .issuer_key = w.middle_key},
+                   NULL),
+        w.middle_key, "https://a.example/leaf");
+    chain = CERTS_CHAIN(leaf, elsewhere);
+    check_lists("the leaf's", trust, chain, 0, STIR_OK);
+    UNIT_OK(stir_chain_with_list(&added, chain, 0, rows[0].list, 10, NULL));
+    check_lists("then its authority's", trust, added, 1, STIR_OK);
+    stir_chain_unref(added);
+    stir_chain_unref(chain);
+    stir_trust_unref(trust);
     certs_end();
 }
 
@@ -479,7 +738,7 @@ static void test_threads(void)
     UNIT_OK(trust_new(&shared.trust, ROOTS(w.root), NULL));
     UNIT_OK(stir_crl_make(&crls, w.middle, w.middle_key, others, 2, false, CERTS_NOW, CERTS_NOW + 100, NULL));
     UNIT_OK(stir_crl_make(&crls, w.root, w.root_key, others, 2, true, CERTS_NOW, CERTS_NOW + 100, NULL));
-    UNIT_OK(stir_trust_add_crl(shared.trust, crls.ptr, crls.len, NULL, 0, NULL));
+    UNIT_OK(stir_trust_add_crl(shared.trust, crls.ptr, crls.len, NULL));
     stir_trust_set_crl_policy(shared.trust, STIR_CRL_REQUIRED);
     shared.chain = CERTS_CHAIN(w.leaf, w.middle);
     for (size_t i = 0; i < 4; i++) {
@@ -497,8 +756,12 @@ static void test_threads(void)
     certs_end();
 }
 
-UNIT_MAIN("trust", {"roots", test_roots}, {"good chains", test_good}, {"chains to no trusted root", test_untrusted},
+UNIT_MAIN("trust", {"roots", test_roots}, {"F17: a root that cannot be used is skipped and named", test_roots_skipped},
+          {"F17: RSA and P-521 verify", test_all_keys}, {"good chains", test_good},
+          {"chains to no trusted root", test_untrusted}, {"F36: what is missing is named", test_missing},
           {"validity", test_time}, {"issuers", test_issuers}, {"path length", test_path_length},
           {"algorithms", test_algorithms}, {"critical extensions", test_critical}, {"the leaf", test_leaf},
-          {"TNAuthLists cover each other", test_scope}, {"TNAuthLists that cannot be read", test_scope_malformed},
-          {"shared between threads", test_threads})
+          {"TNAuthLists cover each other", test_scope},
+          {"F13: the number table limits delegation", test_scope_by_table},
+          {"TNAuthLists that cannot be read", test_scope_malformed},
+          {"TNAuthLists of authorities that are fetched", test_lists_added}, {"shared between threads", test_threads})

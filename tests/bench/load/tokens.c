@@ -40,7 +40,7 @@ enum stir_code load_tokens_make(struct load_requests *requests, struct stir_erro
     const struct load_options *o = requests->options;
     struct stir_buf envelope = {0};
     EVP_PKEY *key = NULL;
-    enum stir_code code = stir_key_load(&key, o->token_key, true, err);
+    enum stir_code code = stir_key_load(&key, o->token_key, true, STIR_KEY_SIGN, err);
     if (code != STIR_OK) {
         return code;
     }
