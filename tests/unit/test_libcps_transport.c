@@ -507,7 +507,9 @@ static void test_queue(void)
         CODE_IS(cps_publish_async(world.cps, WORLD_DEST, "a", 1, 0, on_published, NULL, &err), CPS_OK, err);
     }
     wait_for_calls(20);
-    UNIT_CHECK(seen.code == CPS_E_TIMEOUT, "the last one ends with %d", (int)seen.code);
+    /* CONNECT: a machine so busy that its second was over before the connection was made */
+    UNIT_CHECK(seen.code == CPS_E_TIMEOUT || seen.code == CPS_E_CONNECT, "the last one ends with %d", (int)seen.code);
+    UNIT_CHECK(atomic_load(&peer.requests) < 20, "%u requests were sent", atomic_load(&peer.requests));
     end();
 }
 
