@@ -16,7 +16,7 @@
 # and counts test cases: those of CUnit and unittest, and every other stage as one. Tests run two at a time for each
 # processor, with a sanitizer one, and those with a line "# alone: WHY" by themselves at the end. With --all the builds
 # for later tests are made while the tests of an earlier one wait.
-# The list of stages follows from the files: tests/unit/test_*.c, tests/fuzz/fuzz_*.c with their corpus,
+# The list of stages follows from the files: tests/unit/**/test_*.c, tests/fuzz/fuzz_*.c with their corpus,
 # tests/integration/test_*.py, tests/interop/*.sh, tests/valgrind.sh, tests/packages.sh, tests/install.sh, tests/check-*.sh. An
 # integration test runs with each of dev, asan and tsan unless it has a line such as "# presets: dev asan". BUILD_DIR
 # tells it where the programs are: $BUILD_DIR/cps/cpsd, $BUILD_DIR/client/cpsctl. An interop test with a line
@@ -238,7 +238,7 @@ stages_of() {
             return 0
             ;;
     esac
-    for file in tests/unit/test_*.c; do
+    for file in tests/unit/**/test_*.c; do
         name=$(basename "$file" .c)
         echo "beside cunit $preset/unit/$name $run build/$preset/tests/$name"
     done
@@ -302,7 +302,7 @@ run_preset() {
     end_all
 }
 
-shopt -s nullglob
+shopt -s nullglob globstar
 export PYTHONDONTWRITEBYTECODE=1 LC_ALL=C.UTF-8
 stage script deps deploy/install-deps.sh test || finish
 ((${#presets[@]} == 1)) || [[ -n $only ]] || build_ahead "${presets[@]}"

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "client/ctl/ctl.h"
-#include "common/view.h"
+#include "common/base/view.h"
 
 /* The certificates of a chain in DER, leaf first, as they travel in an envelope. */
 struct ctl_chain {

@@ -2,8 +2,8 @@
 #include "client/ctl/groups.h"
 #include "client/ctl/handle.h"
 #include "client/ctl/input.h"
-#include "common/b64.h"
-#include "common/pem.h"
+#include "common/cert/pem.h"
+#include "common/jose/b64.h"
 
 /* What became of all envelopes together. */
 struct tally {

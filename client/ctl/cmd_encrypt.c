@@ -2,9 +2,9 @@
 #include "client/ctl/commands.h"
 #include "client/ctl/groups.h"
 #include "client/ctl/input.h"
-#include "common/envelope.h"
-#include "common/key.h"
-#include "common/passport.h"
+#include "common/jose/envelope.h"
+#include "common/jose/key.h"
+#include "common/passport/passport.h"
 
 /* One PASSporT to one key; the envelope is a line of the answer. */
 static enum ctl_exit seal(struct ctl *ctl, struct stir_view passport, const struct ctl_chain *chain, EVP_PKEY *key,

@@ -5,7 +5,7 @@
 #include "client/ctl/handle.h"
 #include "client/ctl/input.h"
 #include "client/ctl/render.h"
-#include "common/keyrecord.h"
+#include "common/passport/keyrecord.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -5,8 +5,8 @@
 #include "client/ctl/files.h"
 #include "client/ctl/groups.h"
 #include "client/ctl/pki_scope.h"
-#include "common/key.h"
-#include "common/keyrecord.h"
+#include "common/jose/key.h"
+#include "common/passport/keyrecord.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -3,8 +3,8 @@
 #include "client/ctl/groups.h"
 #include "client/ctl/pki_ca.h"
 #include "client/ctl/pki_scope.h"
-#include "common/key.h"
-#include "common/pki.h"
+#include "common/cert/pki.h"
+#include "common/jose/key.h"
 
 #include <errno.h>
 #include <stdio.h>

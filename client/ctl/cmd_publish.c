@@ -3,7 +3,7 @@
 #include "client/ctl/handle.h"
 #include "client/ctl/input.h"
 #include "client/ctl/render.h"
-#include "common/jwe.h"
+#include "common/jose/jwe.h"
 
 /* Before the first is stored, all are known to be envelopes. */
 static enum ctl_exit check_envelopes(struct ctl *ctl, const struct ctl_tokens *tokens)

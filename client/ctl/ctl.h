@@ -2,7 +2,7 @@
 
 #include "client/cps.h"
 #include "client/ctl/options.h"
-#include "common/buf.h"
+#include "common/base/buf.h"
 
 #include <jansson.h>
 

@@ -2,7 +2,7 @@
 
 #include "client/ctl/input.h"
 #include "client/ctl/render.h"
-#include "common/pem.h"
+#include "common/cert/pem.h"
 
 #include <errno.h>
 #include <stdio.h>

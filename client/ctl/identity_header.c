@@ -1,6 +1,6 @@
 #include "client/ctl/identity_header.h"
 
-#include "common/jws.h"
+#include "common/jose/jws.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "client/ctl/ctl.h"
-#include "common/view.h"
+#include "common/base/view.h"
 
 #include <jansson.h>
 

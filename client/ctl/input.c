@@ -1,6 +1,6 @@
 #include "client/ctl/input.h"
 
-#include "common/identity.h"
+#include "common/number/identity.h"
 
 #include <stdio.h>
 #include <stdlib.h>

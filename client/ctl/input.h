@@ -1,8 +1,8 @@
 #pragma once
 
 #include "client/ctl/ctl.h"
-#include "common/tn.h"
-#include "common/view.h"
+#include "common/base/view.h"
+#include "common/number/tn.h"
 
 /*
  * What the user gives: files, messages, keys. Each function records its failure in ctl, naming the file or option, and

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "common/buf.h"
-#include "common/error.h"
+#include "common/base/buf.h"
+#include "common/base/error.h"
 
 #include <stdbool.h>
 #include <stddef.h>

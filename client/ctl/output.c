@@ -1,7 +1,7 @@
 /* How a subcommand's answer and its failure are told. */
 #include "client/ctl/ctl.h"
 #include "client/ctl/render.h"
-#include "common/json.h"
+#include "common/jose/json.h"
 
 #include <errno.h>
 #include <openssl/crypto.h>

@@ -1,9 +1,9 @@
 #include "client/ctl/pki_ca.h"
 
 #include "client/ctl/input.h"
-#include "common/key.h"
-#include "common/pem.h"
-#include "common/pki.h"
+#include "common/cert/pem.h"
+#include "common/cert/pki.h"
+#include "common/jose/key.h"
 
 #include <openssl/crypto.h>
 #include <openssl/err.h>

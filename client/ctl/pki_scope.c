@@ -1,6 +1,6 @@
 #include "client/ctl/pki_scope.h"
 
-#include "common/identity.h"
+#include "common/number/identity.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>

@@ -1,8 +1,8 @@
 #pragma once
 
 #include "client/ctl/ctl.h"
-#include "common/claims.h"
-#include "common/tnauth.h"
+#include "common/cert/claim_constraints.h"
+#include "common/cert/tnauthlist.h"
 
 /* What `cpsctl pki` lets a certificate speak for and its PASSporTs say. Failures are recorded in ctl. */
 

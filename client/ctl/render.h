@@ -1,6 +1,6 @@
 #pragma once
 
-#include "common/buf.h"
+#include "common/base/buf.h"
 
 #include <jansson.h>
 

@@ -2,7 +2,7 @@
 
 #include "client/ctl/date.h"
 #include "client/ctl/render.h"
-#include "common/passport.h"
+#include "common/passport/passport.h"
 
 #include <stdio.h>
 #include <string.h>

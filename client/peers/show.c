@@ -1,9 +1,9 @@
 #include "client/peers/show.h"
 
-#include "client/smpp/text.h"
+#include "client/smpp/text/text.h"
 #include "client/smpp/tlv.h"
 #include "client/smpp/udh.h"
-#include "common/buf.h"
+#include "common/base/buf.h"
 
 #include <ctype.h>
 #include <jansson.h>

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "client/smpp/pdu.h"
-#include "common/buf.h"
+#include "common/base/buf.h"
 
 #include <poll.h>
 #include <stdbool.h>

@@ -1,6 +1,6 @@
 #include "client/smpp/address.h"
 
-#include "common/buf.h"
+#include "common/base/buf.h"
 
 #include <ctype.h>
 

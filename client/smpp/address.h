@@ -1,7 +1,7 @@
 #pragma once
 
 #include "client/smpp/pdu.h"
-#include "common/identity.h"
+#include "common/number/identity.h"
 
 /*
  * An SMPP address as an identity of a PASSporT. type_of_number decides:
@@ -11,7 +11,7 @@
  *   unknown ones: senders mark any number national, Kannel by default;
  * - 5 alphanumeric, and any other with a letter in it (senders mark names 1 or 3, too): no TN. It is
  *   sip:<address, percent-encoded>@alphanumeric_domain, where one is set; never a TN, though it look like one;
- * - others: by the numbering (short codes, national prefix, number lengths: common/tn.h).
+ * - others: by the numbering (short codes, national prefix, number lengths: common/number/tn.h).
  * A numbering_plan_indicator that names no telephone numbers (data, telex, IMSI, Internet, WAP) makes no identity.
  */
 struct smpp_addressing {

@@ -8,7 +8,7 @@
 struct smpp_join {
     struct smpp_join_limits limits;
     struct smpp_join_bounds held;
-    struct cps_map messages;
+    struct stir_map messages;
     struct smpp_joined *oldest;
     struct smpp_joined *newest;
 };
@@ -16,7 +16,7 @@ struct smpp_join {
 enum stir_code smpp_join_new(struct smpp_join **out, const struct smpp_join_limits *limits)
 {
     struct smpp_join *join = calloc(1, sizeof(*join));
-    if (!join || !cps_map_init(&join->messages)) {
+    if (!join || !stir_map_init(&join->messages)) {
         free(join);
         return STIR_E_NOMEM;
     }
@@ -60,7 +60,7 @@ static void write_key(struct lookup *to, const struct smpp_join *join, const str
     put(to, fixed, sizeof(fixed));
     put(to, key->orig.ptr, key->orig.len);
     put(to, key->dest.ptr, key->dest.len);
-    to->hash = cps_map_hash(&join->messages, to->octets, to->n, NULL, 0);
+    to->hash = stir_map_hash(&join->messages, to->octets, to->n, NULL, 0);
 }
 
 static bool within(const struct smpp_join_bounds *held, const struct smpp_join_bounds *more,
@@ -90,14 +90,14 @@ static void count_in(struct smpp_join *join, struct smpp_join_peer *peer, struct
 
 static void link_message(struct smpp_join *join, struct smpp_joined *message, uint64_t hash)
 {
-    cps_map_put(&join->messages, &message->node, hash);
+    stir_map_put(&join->messages, &message->node, hash);
     *(message->older ? &message->older->newer : &join->oldest) = message;
     *(message->newer ? &message->newer->older : &join->newest) = message;
 }
 
 static void unlink_message(struct smpp_join *join, struct smpp_joined *message)
 {
-    cps_map_remove(&join->messages, &message->node);
+    stir_map_remove(&join->messages, &message->node);
     *(message->older ? &message->older->newer : &join->oldest) = message->newer;
     *(message->newer ? &message->newer->older : &join->newest) = message->older;
 }
@@ -120,9 +120,9 @@ static struct smpp_joined *take_out(struct smpp_join *join, struct smpp_joined *
 
 static struct smpp_joined *find(struct smpp_join *join, const struct lookup *key)
 {
-    struct cps_map_node *node = cps_map_first(&join->messages, key->hash);
+    struct stir_map_node *node = stir_map_first(&join->messages, key->hash);
     while (node && !smpp_joined_has_key((struct smpp_joined *)node, key->octets, key->n)) {
-        node = cps_map_next(node);
+        node = stir_map_next(node);
     }
     return (struct smpp_joined *)node;
 }
@@ -342,6 +342,6 @@ void smpp_join_free(struct smpp_join *join)
     for (struct smpp_joined *message; (message = smpp_join_take(join, NULL));) {
         smpp_joined_free(message);
     }
-    cps_map_free(&join->messages);
+    stir_map_free(&join->messages);
     free(join);
 }

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "client/smpp/text.h"
+#include "client/smpp/text/text.h"
 #include "client/smpp/udh.h"
 
 #include <stdbool.h>

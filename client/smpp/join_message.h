@@ -1,7 +1,7 @@
 #pragma once
 
-#include "client/lib/map.h"
 #include "client/smpp/join.h"
+#include "common/base/map.h"
 
 /*
  * One message's block, inside the joiner: the slots of its segments, its key, and behind them the octets of the
@@ -21,7 +21,7 @@ struct smpp_join_slot {
 };
 
 struct smpp_joined {
-    struct cps_map_node node; /* first: a node is its message */
+    struct stir_map_node node; /* first: a node is its message */
     struct smpp_joined *older;
     struct smpp_joined *newer;
     struct smpp_join_peer *peer;

@@ -2,7 +2,7 @@
 
 #include "client/smpp/command.h"
 #include "client/smpp/pdu_fault.h"
-#include "common/view.h"
+#include "common/base/view.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -2,7 +2,7 @@
 
 #include "client/smpp/pdu.h"
 #include "client/smpp/tlv.h"
-#include "common/error.h"
+#include "common/base/error.h"
 
 /* Changes to a PDU that leave all its other octets as they came. */
 

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "client/smpp/command.h"
-#include "common/attribute.h"
+#include "common/base/attribute.h"
 
 #include <stddef.h>
 #include <stdint.h>

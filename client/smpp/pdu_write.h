@@ -1,7 +1,7 @@
 #pragma once
 
 #include "client/smpp/pdu.h"
-#include "common/error.h"
+#include "common/base/error.h"
 
 /*
  * Making PDUs. Functions write into the caller's buffer `out` of `cap` octets and set *len only on success; `out` is

@@ -1,6 +1,6 @@
 #include "client/smpp/segment.h"
 
-#include "client/smpp/gsm.h"
+#include "client/smpp/text/gsm.h"
 
 /* The septets behind a header begin at the next septet boundary (TS 23.040 section 9.2.3.24). */
 static enum stir_code unpack(struct smpp_part *part, size_t header_len, struct stir_buf *unpacked,

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "common/view.h"
+#include "common/base/view.h"
 
 #include <stdbool.h>
 #include <stdint.h>

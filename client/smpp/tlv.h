@@ -1,7 +1,7 @@
 #pragma once
 
 #include "client/smpp/pdu_fault.h"
-#include "common/view.h"
+#include "common/base/view.h"
 
 #include <stdbool.h>
 #include <stdint.h>

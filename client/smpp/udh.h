@@ -1,7 +1,7 @@
 #pragma once
 
-#include "common/error.h"
-#include "common/view.h"
+#include "common/base/error.h"
+#include "common/base/view.h"
 
 #include <stdbool.h>
 #include <stdint.h>

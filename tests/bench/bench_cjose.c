@@ -4,8 +4,8 @@
  *
  *     bench_cjose [--seconds N]
  */
-#include "common/envelope.h"
-#include "common/passport.h"
+#include "common/jose/envelope.h"
+#include "common/passport/passport.h"
 
 #include <cjose/cjose.h>
 #include <stdio.h>

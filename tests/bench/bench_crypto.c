@@ -5,8 +5,8 @@
  *
  *     bench_crypto [--seconds N] [--json]
  */
-#include "common/envelope.h"
-#include "common/passport.h"
+#include "common/jose/envelope.h"
+#include "common/passport/passport.h"
 
 #include <math.h>
 #include <openssl/evp.h>

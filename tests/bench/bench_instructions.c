@@ -8,12 +8,13 @@
  * octets. row: what the store for Redis adds, an envelope packed, written as a command, and unpacked again. seal: a
  * PASSporT signed and encrypted. open: decrypted and verified.
  */
-#include "common/envelope.h"
-#include "common/passport.h"
-#include "cps/routes.h"
-#include "cps/store_redis_command.h"
-#include "cps/store_redis_row.h"
-#include "cps/store_redis_script.h"
+#include "common/jose/envelope.h"
+#include "common/passport/passport.h"
+#include "cps/api/dummy.h"
+#include "cps/api/routes.h"
+#include "cps/store/redis/box/row.h"
+#include "cps/store/redis/box/script.h"
+#include "cps/store/redis/wire/command.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -4,8 +4,8 @@
  *
  *     bench_numtable [--json]
  */
-#include "common/buf.h"
-#include "common/numtable.h"
+#include "common/base/buf.h"
+#include "common/number/numtable.h"
 
 #include <stdio.h>
 #include <stdlib.h>

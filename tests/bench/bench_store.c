@@ -1,4 +1,4 @@
-#include "cps/store.h"
+#include "cps/store/store.h"
 
 #include <signal.h>
 #include <stdio.h>

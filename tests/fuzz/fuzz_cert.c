@@ -1,5 +1,5 @@
-#include "common/cert.h"
-#include "common/crl.h"
+#include "common/cert/cert.h"
+#include "common/cert/crl.h"
 
 #include <openssl/err.h>
 #include <stdlib.h>

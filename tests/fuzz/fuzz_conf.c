@@ -1,4 +1,4 @@
-#include "common/conf.h"
+#include "common/base/conf.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* What an edge says of a client: three fields, one a line. Nothing is believed that is not written as it must be. */
-#include "cps/edge.h"
+#include "cps/auth/proxy_headers.h"
 #include "tests/fuzz/must.h"
 
 #include <stdint.h>

@@ -1,4 +1,4 @@
-#include "client/gateway/relay.h"
+#include "client/sidecar/relay/relay.h"
 #include "tests/fuzz/must.h"
 
 #include <string.h>

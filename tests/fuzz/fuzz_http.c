@@ -1,5 +1,5 @@
 /* The server's request parser: whole and in two pieces must agree, and nothing may be read beyond what is there. */
-#include "cps/http.h"
+#include "cps/http/http_parse.h"
 
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
 /* Identities and numbers: a canonical text is printable, its own canonical text, and survives the way through a path.
  */
-#include "common/identity.h"
+#include "common/number/identity.h"
 
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* Values of SIP Identity header fields, as cpsctl verify and cpsctl inspect read them. */
 #include "client/ctl/identity_header.h"
-#include "common/jws.h"
+#include "common/jose/jws.h"
 #include "tests/fuzz/must.h"
 
 #include <string.h>

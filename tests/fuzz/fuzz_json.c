@@ -1,5 +1,5 @@
 /* Strict JSON and JCS: whatever parses has a canonical form, which parses again and is its own canonical form. */
-#include "common/json.h"
+#include "common/jose/json.h"
 
 #include <stdlib.h>
 #include <string.h>

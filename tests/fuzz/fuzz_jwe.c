@@ -1,8 +1,8 @@
-#include "common/b64.h"
-#include "common/envelope.h"
-#include "common/json.h"
-#include "common/jwe_header.h"
-#include "common/jwe_pack.h"
+#include "common/jose/b64.h"
+#include "common/jose/envelope.h"
+#include "common/jose/json.h"
+#include "common/jose/jwe_header.h"
+#include "common/jose/jwe_pack.h"
 #include "tests/fuzz/must.h"
 
 #include <openssl/err.h>

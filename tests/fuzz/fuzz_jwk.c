@@ -1,5 +1,5 @@
-#include "common/json.h"
-#include "common/key.h"
+#include "common/jose/json.h"
+#include "common/jose/key.h"
 #include "tests/fuzz/must.h"
 
 #include <openssl/err.h>

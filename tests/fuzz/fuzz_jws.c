@@ -1,7 +1,7 @@
-#include "common/jws.h"
+#include "common/jose/jws.h"
 
-#include "common/json.h"
-#include "common/key.h"
+#include "common/jose/json.h"
+#include "common/jose/key.h"
 #include "tests/fuzz/must.h"
 
 #include <stdlib.h>

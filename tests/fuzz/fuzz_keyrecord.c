@@ -1,7 +1,7 @@
 /* Key records: the input is a compact form, or a header and claims with a line end between that are made into one, so
  * that base64 does not stand in the way of what is behind it. */
-#include "common/b64.h"
-#include "common/keyrecord.h"
+#include "common/jose/b64.h"
+#include "common/passport/keyrecord.h"
 #include "tests/fuzz/must.h"
 
 #include <string.h>

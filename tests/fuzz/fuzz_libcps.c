@@ -1,7 +1,7 @@
-#include "client/lib/remote.h"
-#include "client/lib/transport_curl.h"
-#include "common/maxage.h"
-#include "common/url.h"
+#include "client/lib/net/cps_http.h"
+#include "client/lib/net/transport_curl.h"
+#include "common/base/http_field.h"
+#include "common/base/url.h"
 
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* The number table: what a good one gives for any number is a row of its own, and that of the longest prefix. */
-#include "common/numtable.h"
-#include "common/tnauth.h"
+#include "common/cert/tnauthlist.h"
+#include "common/number/numtable.h"
 #include "tests/fuzz/must.h"
 
 #include <stdint.h>

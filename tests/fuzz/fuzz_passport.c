@@ -1,7 +1,7 @@
 /* PASSporTs: the input is a compact form, or a header and claims with a line end between that are made into one, so
  * that base64 does not stand in the way of what is behind it. */
-#include "common/b64.h"
-#include "common/passport.h"
+#include "common/jose/b64.h"
+#include "common/passport/passport.h"
 
 #include <stdlib.h>
 #include <string.h>

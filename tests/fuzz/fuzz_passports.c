@@ -1,7 +1,7 @@
-#include "common/json.h"
-#include "common/jwe.h"
-#include "cps/passports_body.h"
-#include "cps/passports_box.h"
+#include "common/jose/json.h"
+#include "common/jose/jwe.h"
+#include "cps/api/passports_body.h"
+#include "cps/api/passports_box.h"
 #include "tests/fuzz/must.h"
 
 #include <openssl/err.h>

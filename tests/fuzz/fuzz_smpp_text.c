@@ -4,9 +4,9 @@
  */
 #include "client/smpp/address.h"
 #include "client/smpp/join.h"
-#include "client/smpp/reading.h"
 #include "client/smpp/segment.h"
-#include "client/smpp/text_utf8.h"
+#include "client/smpp/text/reading.h"
+#include "client/smpp/text/text_utf8.h"
 #include "tests/fuzz/must.h"
 
 #include <stdint.h>

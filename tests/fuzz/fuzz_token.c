@@ -1,8 +1,8 @@
 /* Bearer tokens: the input is a compact form, or a header and claims with a line end between that are made into one, so
  * that base64 does not stand in the way of what is behind it. */
-#include "common/b64.h"
-#include "common/passport.h"
-#include "common/token.h"
+#include "common/jose/b64.h"
+#include "common/passport/passport.h"
+#include "common/passport/token.h"
 #include "tests/fuzz/must.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
 /* Lists of roots (sticaList.jwt): the input is a list, a NUL, and the certificates of its signer and of its anchor. */
-#include "common/trust_list.h"
+#include "common/cert/trust_list.h"
 #include "tests/fuzz/must.h"
 
 #include <string.h>

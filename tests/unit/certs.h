@@ -1,7 +1,7 @@
 #pragma once
 
-#include "common/cert.h"
-#include "common/pki.h"
+#include "common/cert/cert.h"
+#include "common/cert/pki.h"
 #include "tests/unit/unit.h"
 
 #include <openssl/ec.h>

@@ -1,9 +1,9 @@
 #pragma once
 
 #include "client/cps.h"
-#include "common/buf.h"
-#include "common/key.h"
-#include "common/passport.h"
+#include "common/base/buf.h"
+#include "common/jose/key.h"
+#include "common/passport/passport.h"
 #include "tests/unit/certs.h"
 
 #include <ftw.h>

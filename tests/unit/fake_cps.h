@@ -1,6 +1,6 @@
 #pragma once
 
-#include "client/lib/transport.h"
+#include "client/lib/net/transport.h"
 #include "tests/unit/cps_world.h"
 #include "tests/unit/https_peer.h"
 

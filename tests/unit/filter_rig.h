@@ -1,9 +1,9 @@
 #pragma once
 
 #include "client/cps.h"
-#include "client/gateway/filter.h"
-#include "client/gateway/relay.h"
-#include "common/key.h"
+#include "client/sidecar/filter/filter.h"
+#include "client/sidecar/relay/relay.h"
+#include "common/jose/key.h"
 #include "tests/unit/https_peer.h"
 #include "tests/unit/relay_rig.h"
 

@@ -1,10 +1,10 @@
 #pragma once
 
-#include "common/b64.h"
-#include "common/buf.h"
-#include "common/json.h"
-#include "common/key.h"
-#include "common/view.h"
+#include "common/base/buf.h"
+#include "common/base/view.h"
+#include "common/jose/b64.h"
+#include "common/jose/json.h"
+#include "common/jose/key.h"
 #include "tests/unit/unit.h"
 
 #include <openssl/err.h>

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "common/ecdh.h"
+#include "common/jose/ecdh.h"
 #include "tests/unit/jose.h"
 
 #include <openssl/evp.h>

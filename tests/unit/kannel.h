@@ -1,7 +1,7 @@
 #pragma once
 
-#include "common/buf.h"
-#include "common/json.h"
+#include "common/base/buf.h"
+#include "common/jose/json.h"
 #include "tests/unit/unit.h"
 
 #include <stdlib.h>

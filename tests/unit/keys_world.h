@@ -1,9 +1,9 @@
 #pragma once
 
 #include "client/cps.h"
-#include "common/envelope.h"
-#include "common/json.h"
-#include "common/keyrecord.h"
+#include "common/jose/envelope.h"
+#include "common/jose/json.h"
+#include "common/passport/keyrecord.h"
 #include "tests/unit/cps_world.h"
 #include "tests/unit/https_peer.h"
 

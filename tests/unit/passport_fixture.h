@@ -1,8 +1,8 @@
 #pragma once
 
-#include "common/passport.h"
+#include "common/passport/passport.h"
 
-#include "common/key.h"
+#include "common/jose/key.h"
 #include "tests/unit/unit.h"
 
 #include <openssl/pem.h>

@@ -1,8 +1,8 @@
 #pragma once
 
-#include "client/gateway/relay.h"
+#include "client/sidecar/relay/relay.h"
 #include "client/smpp/pdu_write.h"
-#include "common/buf.h"
+#include "common/base/buf.h"
 #include "tests/unit/smpp_make.h"
 
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "client/smpp/segment.h"
-#include "common/json.h"
+#include "common/jose/json.h"
 #include "tests/unit/unit.h"
 
 #include <stdlib.h>

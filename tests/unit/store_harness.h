@@ -1,6 +1,6 @@
 #pragma once
 
-#include "cps/store.h"
+#include "cps/store/store.h"
 #include "tests/unit/unit.h"
 
 #include <signal.h>

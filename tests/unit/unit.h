@@ -1,6 +1,6 @@
 #pragma once
 
-#include "common/error.h"
+#include "common/base/error.h"
 
 #include <CUnit/Basic.h>
 #include <ctype.h>

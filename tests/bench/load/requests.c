@@ -1,8 +1,8 @@
 #include "tests/bench/load/load.h"
 
-#include "common/b64.h"
-#include "common/jwe.h"
-#include "common/key.h"
+#include "common/jose/b64.h"
+#include "common/jose/jwe.h"
+#include "common/jose/key.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
-#include "common/token.h"
+#include "common/passport/token.h"
 
-#include "common/key.h"
+#include "common/jose/key.h"
 #include "tests/bench/load/load.h"
 
 #include <inttypes.h>

@@ -1,0 +1,229 @@
+/* Tokens: what PASSporTs, key records and envelopes show to everybody. */
+#include "client/cps.h"
+#include "client/ctl/date.h"
+#include "client/ctl/inspect/inspect.h"
+#include "common/jose/b64.h"
+#include "common/jose/jwe.h"
+#include "common/jose/jws.h"
+#include "common/passport/msgi.h"
+#include "common/passport/passport.h"
+
+#include <string.h>
+
+static void add_text(json_t *object, const char *name, const char *text)
+{
+    (void)json_object_set_new(object, name, json_string(text));
+}
+
+static void add_number(json_t *object, const char *name, size_t number)
+{
+    (void)json_object_set_new(object, name, json_integer((json_int_t)number));
+}
+
+/* A claim that is a time, as a date too. */
+static void add_date(json_t *object, const char *name, const json_t *seconds)
+{
+    char date[CTL_DATE_MAX];
+    if (json_is_integer(seconds)) {
+        add_text(object, name, ctl_date_text(date, json_integer_value(seconds)));
+    }
+}
+
+/* "sha256, 32 octets", and whether that is as many as it should be. */
+static void add_msgi(json_t *json, const char *msgi)
+{
+    static const struct {
+        const char *name;
+        size_t octets;
+    } algorithms[] = {{"sha256", 32}, {"sha384", 48}, {"sha512", 64}};
+    const char *dash = strchr(msgi, '-');
+    const char *says = "not a digest";
+    size_t len = 0;
+    uint8_t octets[256];
+    size_t name_len = dash ? (size_t)(dash - msgi) : 0;
+    bool decoded = dash && stir_b64_decode(octets, sizeof(octets), &len, dash + 1, strlen(dash + 1)) == STIR_OK;
+    if (decoded) {
+        says = "unknown algorithm";
+    }
+    for (size_t i = 0; decoded && i < sizeof(algorithms) / sizeof(algorithms[0]); i++) {
+        if (strlen(algorithms[i].name) == name_len && strncmp(algorithms[i].name, msgi, name_len) == 0) {
+            says = algorithms[i].octets == len ? algorithms[i].name : "wrong length, never matches";
+        }
+    }
+    (void)json_object_set_new(json, "digest", json_pack("{s:s, s:I}", "algorithm", says, "octets", (json_int_t)len));
+}
+
+static const char *type_says(const json_t *header)
+{
+    static const char *const known[] = {"msg", "shaken", "div", "div-o"};
+    const char *ppt = json_string_value(json_object_get(header, "ppt"));
+    if (!ppt) {
+        return "baseline";
+    }
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        if (strcmp(known[i], ppt) == 0) {
+            return known[i];
+        }
+    }
+    return "a type that is not supported";
+}
+
+/* What a PASSporT shows beside its two JSON texts. */
+static void add_passport(json_t *json, struct stir_view token)
+{
+    const json_t *header = json_object_get(json, "header"), *claims = json_object_get(json, "claims");
+    const char *msgi = json_string_value(json_object_get(claims, "msgi"));
+    add_text(json, "type", type_says(header));
+    add_date(json, "issued", json_object_get(claims, "iat"));
+    if (msgi && strcmp(type_says(header), "msg") == 0) {
+        add_msgi(json, msgi);
+    }
+    ctl_inspect_passport_faults(json, token);
+}
+
+/* A signed token is a PASSporT unless it says that it is something else. */
+static const char *kind_of(const json_t *header, const json_t *claims)
+{
+    const char *typ = json_string_value(json_object_get(header, "typ"));
+    if (typ && strcmp(typ, "cps-keys+jwt") == 0) {
+        return "key record";
+    }
+    bool claims_are = json_object_get(claims, "orig") || json_object_get(claims, "dest");
+    return (typ && strcmp(typ, "passport") == 0) || claims_are ? "PASSporT" : "signed token";
+}
+
+static enum stir_code inspect_jws(json_t **out, const struct stir_view parts[3], struct stir_view token,
+                                  struct stir_error *err)
+{
+    json_t *json = json_pack("{s:s}", "kind", "");
+    if (!json) {
+        return stir_fail(err, STIR_E_NOMEM, "out of memory");
+    }
+    add_number(json, "octets", token.len);
+    const json_t *header = ctl_inspect_part(json, "header", parts[0]);
+    const json_t *claims = ctl_inspect_part(json, "claims", parts[1]);
+    if (!json_is_object(header) && !json_is_object(claims)) {
+        json_decref(json);
+        return stir_fail(err, STIR_E_JWS,
+                         "three parts with dots between, but neither the first nor the second is JSON "
+                         "in base64url");
+    }
+    ctl_inspect_octets(json, "signature", parts[2], STIR_ES256_SIG);
+    const char *kind = kind_of(header, claims);
+    add_text(json, "kind", kind);
+    if (strcmp(kind, "PASSporT") == 0) {
+        add_passport(json, token);
+    } else {
+        struct stir_jws jws = {0};
+        struct stir_error fault = {0};
+        add_date(json, "issued", json_object_get(claims, "iat"));
+        add_date(json, "expires", json_object_get(claims, "exp"));
+        if (stir_jws_parse(&jws, token.ptr, token.len, &fault) == STIR_OK) {
+            stir_jws_clear(&jws);
+        } else if (!json_object_get(json, "faults")) {
+            ctl_inspect_fault(json, "%s", fault.text);
+        }
+    }
+    *out = json;
+    return STIR_OK;
+}
+
+/* ---- envelopes ---- */
+
+/* RFC 7516 section 4: what an envelope's header has to say here. */
+static void check_jwe_header(json_t *json, const json_t *header)
+{
+    static const char *const known[] = {"alg", "cty", "enc", "epk"};
+    const char *alg = json_string_value(json_object_get(header, "alg"));
+    const char *enc = json_string_value(json_object_get(header, "enc"));
+    const char *cty = json_string_value(json_object_get(header, "cty"));
+    const char *name;
+    json_t *value;
+    if (!alg || strcmp(alg, "ECDH-ES") != 0) {
+        ctl_inspect_fault(json, "header: alg is not \"ECDH-ES\"");
+    }
+    if (!enc || (strcmp(enc, "A256GCM") != 0 && strcmp(enc, "A128GCM") != 0)) {
+        ctl_inspect_fault(json, "header: enc is neither \"A256GCM\" nor \"A128GCM\"");
+    }
+    if (!cty || strcmp(cty, "passport") != 0) {
+        ctl_inspect_fault(json, "header: cty is not \"passport\"");
+    }
+    if (!json_is_object(json_object_get(header, "epk"))) {
+        ctl_inspect_fault(json, "header: epk is not a key");
+    }
+    json_object_foreach((json_t *)(uintptr_t)header, name, value)
+    {
+        bool is_known = false;
+        for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+            is_known |= strcmp(known[i], name) == 0;
+        }
+        if (!is_known) {
+            ctl_inspect_fault(json, "header: %.40s, which tells envelopes apart, must not be there", name);
+        }
+    }
+}
+
+/* An envelope that is not as it should be: its parts, and what is wrong with them. */
+static enum stir_code inspect_faulty_envelope(json_t **out, const struct stir_view parts[5], struct stir_view token,
+                                              const char *reason, struct stir_error *err)
+{
+    json_t *json = json_pack("{s:s, s:I}", "kind", "envelope", "octets", (json_int_t)token.len);
+    if (!json) {
+        return stir_fail(err, STIR_E_NOMEM, "out of memory");
+    }
+    const json_t *header = ctl_inspect_part(json, "header", parts[0]);
+    if (!json_is_object(header)) {
+        json_decref(json);
+        return stir_fail(err, STIR_E_JWE, "five parts with dots between, but the first is not JSON in base64url");
+    }
+    check_jwe_header(json, header);
+    if (parts[1].len) {
+        ctl_inspect_fault(json, "encrypted key: not empty (RFC 7518 section 4.6)");
+    }
+    ctl_inspect_octets(json, "initialization vector", parts[2], STIR_GCM_IV);
+    ctl_inspect_octets(json, "ciphertext", parts[3], SIZE_MAX);
+    ctl_inspect_octets(json, "authentication tag", parts[4], STIR_GCM_TAG);
+    add_number(json, "ciphertext", parts[3].len / 4 * 3 + parts[3].len % 4 * 3 / 4);
+    if (!json_object_get(json, "faults")) {
+        ctl_inspect_fault(json, "%s", reason);
+    }
+    *out = json;
+    return STIR_OK;
+}
+
+static enum stir_code inspect_envelope(json_t **out, const struct stir_view parts[5], struct stir_view token,
+                                       struct stir_error *err)
+{
+    struct stir_jwe_info info;
+    struct cps_error id_err = {0};
+    struct stir_error reason = {0};
+    char id[CPS_ID_LEN + 1];
+    if (stir_jwe_check(&info, token.ptr, token.len, &reason) != STIR_OK) {
+        return inspect_faulty_envelope(out, parts, token, reason.text, err);
+    }
+    if (cps_envelope_id(id, token.ptr, token.len, &id_err) != CPS_OK) {
+        return stir_fail(err, STIR_E_JWE, "%s", id_err.text);
+    }
+    json_t *json =
+        json_pack("{s:s, s:s, s:I, s:s, s:s, s:s, s:I}", "kind", "envelope", "id", id, "octets", (json_int_t)token.len,
+                  "alg", "ECDH-ES", "enc", info.a128gcm ? "A128GCM" : "A256GCM", "epk",
+                  info.curve == STIR_CURVE_P256 ? "P-256" : "X25519", "ciphertext", (json_int_t)info.ciphertext_len);
+    if (!json) {
+        return stir_fail(err, STIR_E_NOMEM, "out of memory");
+    }
+    *out = json;
+    return STIR_OK;
+}
+
+enum stir_code ctl_inspect_token(json_t **out, struct stir_view token, struct stir_error *err)
+{
+    struct stir_view parts[5];
+    switch (ctl_inspect_split(parts, 5, token)) {
+    case 3:
+        return inspect_jws(out, parts, token, err);
+    case 5:
+        return inspect_envelope(out, parts, token, err);
+    default:
+        return stir_fail(err, STIR_E_INVAL, "neither a token of 3 or 5 parts nor a JWK, PEM or DER");
+    }
+}

@@ -1,0 +1,25 @@
+#pragma once
+
+#include "client/lib/net/task.h"
+#include "common/number/identity.h"
+
+/*
+ * An operation that is one request and its answer. Operations embed it first, fill `transfer.request`, and get
+ * `conclude` when the answer is there: it makes the result, and for a background operation calls the callback. They are
+ * run as tasks.
+ */
+struct cps_exchange {
+    struct cps_task task;
+    struct cps_transfer transfer;
+    void (*conclude)(struct cps_exchange *exchange);
+    void (*free)(struct cps_exchange *exchange); /* of a background operation, after conclude */
+    bool begun;
+    bool finding; /* the destination's record is looked for first */
+    struct stir_identity dest;
+};
+
+void cps_exchange_init(struct cps_exchange *exchange, struct cps *cps);
+
+/* Directs it at the CPS of a destination, or of none in particular (NULL). CPS_E_CONFIG, CPS_E_NOMEM. */
+enum cps_code cps_exchange_aim(struct cps_exchange *exchange, const struct stir_identity *dest,
+                               struct cps_error *err) STIR_MUST_CHECK;

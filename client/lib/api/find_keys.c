@@ -1,0 +1,245 @@
+/* Finding a destination's keys for the caller, and giving ours to a directory. */
+#include "client/lib/api/exchange.h"
+#include "client/lib/context/message.h"
+#include "client/lib/find/directory.h"
+#include "client/lib/find/route.h"
+#include "client/lib/net/cps_http.h"
+#include "client/lib/net/task.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- find ---- */
+
+struct seeking {
+    struct cps_task task;
+    struct stir_identity dest;
+    struct cps_found_keys result;
+    cps_found_keys_cb callback;
+    void *arg;
+};
+
+void cps_found_keys_clear(struct cps_found_keys *found)
+{
+    for (size_t i = 0; i < found->key_count; i++) {
+        cps_key_free(found->keys[i]);
+    }
+    for (size_t i = 0; i < found->record_count; i++) {
+        free(found->records[i].record);
+        free(found->records[i].cps_url);
+    }
+    *found = (struct cps_found_keys){0};
+}
+
+static enum cps_code show_record(struct cps_found_keys *out, const struct cps_target *target, struct cps_error *err)
+{
+    struct cps_found_record *shown = &out->records[out->record_count++];
+    const struct stir_keyrecord *record = target->record;
+    shown->record = strndup(record->token, record->token_len);
+    shown->cps_url = record->cps ? strdup(record->cps) : NULL;
+    shown->issued = record->iat;
+    shown->expires = record->exp;
+    memcpy(shown->signer, target->signer, sizeof(shown->signer));
+    return shown->record && (shown->cps_url || !record->cps) ? CPS_OK : cps_fail(err, CPS_E_NOMEM, "out of memory");
+}
+
+/* Shows the records whose keys are used, in their order. record_of: the index in out->records of each target. */
+static enum cps_code show_records(struct cps_found_keys *out, const struct cps_targets *targets,
+                                  const struct cps_target_key *keys, size_t count, struct cps_error *err)
+{
+    enum cps_code code = CPS_OK;
+    for (size_t i = 0; code == CPS_OK && i < targets->count; i++) {
+        const struct cps_target *target = targets->items[i];
+        bool used = false;
+        for (size_t k = 0; k < count; k++) {
+            if (keys[k].target == target) {
+                out->record_of[k] = out->record_count;
+                used = true;
+            }
+        }
+        if (used && target->record) {
+            code = show_record(out, target, err);
+        }
+    }
+    return code;
+}
+
+static enum cps_code show(struct cps_found_keys *out, const struct cps *cps, const struct cps_targets *targets,
+                          struct cps_error *err)
+{
+    struct cps_target_key found[CPS_FOUND_KEYS];
+    const struct cps_key *keys[CPS_FOUND_KEYS];
+    struct cps_keys taken = {0};
+    size_t count = cps_targets_keys(targets, cps_now(cps), found);
+    for (size_t i = 0; i < count; i++) {
+        keys[i] = found[i].key;
+    }
+    enum cps_code code = count ? cps_keys_take(&taken, keys, count, false, err)
+                               : cps_fail(err, CPS_E_KEY, "no key of the destination is current");
+    for (size_t i = 0; code == CPS_OK && i < taken.count; i++) {
+        out->keys[i] = taken.items[i];
+        memcpy(out->thumbprints[i], taken.items[i]->thumbprint, sizeof(out->thumbprints[i]));
+        out->key_count++;
+    }
+    free(taken.items); /* the references are in out */
+    if (code == CPS_OK) {
+        code = show_records(out, targets, found, count, err);
+        out->pinned = out->record_count == 0;
+    }
+    return code;
+}
+
+static void seek(struct cps_task *task)
+{
+    struct seeking *op = (struct seeking *)task;
+    struct cps *cps = task->cps;
+    struct cps_targets *targets = NULL;
+    struct cps_error err = {0};
+    enum cps_found found = cps_directory_get(cps->directory, &targets, &op->dest, task, &err);
+    if (found == CPS_FOUND_LATER) {
+        return;
+    }
+    if (found == CPS_FOUND && show(&op->result, cps, targets, &err) == CPS_OK) {
+        err = (struct cps_error){0};
+    } else {
+        cps_found_keys_clear(&op->result);
+    }
+    op->result.error = err;
+    cps_targets_unref(targets);
+    cps_directory_leave(cps->directory, task);
+    cps_task_end(task);
+    if (op->callback) {
+        op->callback(op->arg, &op->result);
+        cps_found_keys_clear(&op->result);
+        free(op);
+    }
+}
+
+static enum cps_code prepare_seek(struct seeking *op, struct cps *cps, const char *dest, struct cps_error *err)
+{
+    if (!cps) {
+        return cps_fail(err, CPS_E_INVAL, "a pointer is NULL");
+    }
+    op->task.cps = cps;
+    op->task.step = seek;
+    return cps_dest_check(&op->dest, cps, dest, err);
+}
+
+enum cps_code cps_find_keys(struct cps *cps, const char *dest, struct cps_found_keys *out, struct cps_error *err)
+{
+    struct seeking op = {0};
+    enum cps_code code = out ? prepare_seek(&op, cps, dest, err) : cps_fail(err, CPS_E_INVAL, "a pointer is NULL");
+    if (code == CPS_OK) {
+        code = cps_task_run(&op.task, err);
+    }
+    if (code == CPS_OK && op.result.error.code != CPS_OK) {
+        code = op.result.error.code;
+        if (err) {
+            *err = op.result.error;
+        }
+    }
+    if (code == CPS_OK) {
+        *out = op.result;
+    } else {
+        cps_found_keys_clear(&op.result);
+    }
+    return code;
+}
+
+enum cps_code cps_find_keys_async(struct cps *cps, const char *dest, cps_found_keys_cb callback, void *arg,
+                                  struct cps_error *err)
+{
+    struct seeking *op = calloc(1, sizeof(*op));
+    if (!op) {
+        return cps_fail(err, CPS_E_NOMEM, "out of memory");
+    }
+    op->callback = callback;
+    op->arg = arg;
+    enum cps_code code = callback ? prepare_seek(op, cps, dest, err) : cps_fail(err, CPS_E_INVAL, "callback is NULL");
+    if (code == CPS_OK) {
+        code = cps_task_start(&op->task, err);
+    }
+    if (code != CPS_OK) {
+        free(op);
+    }
+    return code;
+}
+
+/* ---- put ---- */
+
+#define SUBJECT_MAX 1024
+
+struct putting {
+    struct cps_exchange exchange;
+    struct cps_error error;
+};
+
+static void conclude(struct cps_exchange *exchange)
+{
+    struct putting *op = (struct putting *)exchange;
+    if (cps_answer_status(&exchange->transfer.response, &op->error) == CPS_OK) {
+        op->error = (struct cps_error){0};
+    }
+}
+
+/* Reads the subject as one of the record's own, so as a canonical number. A code is written so that nobody takes it for
+ * a short number. */
+static enum cps_code read_subject(struct stir_identity *out, bool *is_spc, const struct cps *cps, const char *subject,
+                                  const struct stir_keyrecord *record, struct cps_error *err)
+{
+    static const char scheme[] = "spc:";
+    bool has_scheme = strncmp(subject, scheme, sizeof(scheme) - 1) == 0;
+    const char *code = has_scheme ? subject + sizeof(scheme) - 1 : subject;
+    *is_spc = has_scheme || stir_tnauth_has_spc(&record->claims, code);
+    if (!*is_spc) {
+        struct stir_error cause = {0};
+        enum stir_code parsed = stir_identity_parse_canonical(out, subject, strnlen(subject, SUBJECT_MAX + 1),
+                                                              cps->numbering.max_digits, &cause);
+        return parsed == STIR_OK ? CPS_OK : cps_fail_prefix(err, cps_fail_stir(err, parsed, &cause), "subject");
+    }
+    *out = (struct stir_identity){.kind = STIR_IDENTITY_URI};
+    out->len = (unsigned)snprintf(out->text, sizeof(out->text), "spc:%.40s", code);
+    return CPS_OK;
+}
+
+static enum cps_code prepare_put(struct putting *op, struct cps *cps, const char *subject, const char *record,
+                                 size_t len, struct cps_error *err)
+{
+    struct stir_keyrecord *parsed = NULL;
+    struct stir_error cause = {0};
+    struct stir_identity name;
+    bool is_spc = false;
+    enum stir_code read = stir_keyrecord_parse(&parsed, record, len, &cause);
+    if (read != STIR_OK) {
+        return cps_fail_stir(err, read, &cause);
+    }
+    enum cps_code code = read_subject(&name, &is_spc, cps, subject, parsed, err);
+    stir_keyrecord_free(parsed);
+    if (code == CPS_OK) {
+        code = cps_ask_keys(&op->exchange.transfer.request, cps, name.text, is_spc ? NULL : &name, record, len, err);
+    }
+    return code == CPS_OK ? cps_exchange_aim(&op->exchange, NULL, err) : code;
+}
+
+enum cps_code cps_put_keys(struct cps *cps, const char *subject, const char *record, size_t len, struct cps_error *err)
+{
+    struct putting op = {0};
+    if (!cps || !subject || !record) {
+        return cps_fail(err, CPS_E_INVAL, "a pointer is NULL");
+    }
+    cps_exchange_init(&op.exchange, cps);
+    op.exchange.conclude = conclude;
+    enum cps_code code = prepare_put(&op, cps, subject, record, len, err);
+    if (code == CPS_OK) {
+        code = cps_task_run(&op.exchange.task, err);
+    }
+    if (code == CPS_OK && op.error.code != CPS_OK) {
+        code = op.error.code;
+        if (err) {
+            *err = op.error;
+        }
+    }
+    cps_transfer_clear(&op.exchange.transfer);
+    return code;
+}

@@ -1,0 +1,469 @@
+#include "client/lib/api/receive.h"
+#include "client/lib/box/unseal.h"
+#include "client/lib/net/cps_http.h"
+#include "client/lib/verify/certcache.h"
+#include "client/lib/verify/used_passports.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define PENDING_MAX 64 /* PASSporTs of one sender whose certificates are being fetched */
+#define OTHERS_MAX                                                                                                     \
+    32              /* PASSporTs with other texts that are verified for one message: a flood of them costs no more     \
+                     */
+#define MORE_MAX 64 /* envelopes that are opened after one that could pass, where processes share a replay memory */
+
+/* ---- what came ---- */
+
+void cps_receiving_take(struct receiving *op, struct cps_read *read)
+{
+    struct cps_envelopes listing = {0};
+    struct cps_error err = {0};
+    size_t fresh = 0;
+    enum cps_code code = cps_answer_listing(&listing, &read->transfer.response, &err);
+    if (code == CPS_OK) {
+        code = cps_box_seal(read, &listing, &fresh, &err);
+    }
+    if (code == CPS_OK) {
+        err = (struct cps_error){0};
+    } else {
+        cps_log(op->task.cps, CPS_LOG_NOTICE, "a box could not be read: %s", err.text);
+    }
+    cps_box_done(read, listing.cursor, fresh, &err);
+    cps_envelopes_clear(&listing);
+}
+
+/* ---- judging ---- */
+
+/* The best verdict counts. But where we failed to judge a PASSporT (no memory, replay memory full), nobody knows what
+ * it would have been: only one that passes is better than that. */
+static bool is_better(const struct cps_result *result, const struct cps_result *best)
+{
+    if (result->verdict == CPS_CPS_UNAVAILABLE || best->verdict == CPS_CPS_UNAVAILABLE) {
+        return best->verdict != CPS_PASSED && (result->verdict == CPS_PASSED || best->verdict != CPS_CPS_UNAVAILABLE);
+    }
+    return result->verdict < best->verdict;
+}
+
+static void consider(struct receiving *op, const struct cps_entry *entry, struct cps_result *result)
+{
+    if (op->any && !is_better(result, &op->best)) {
+        return;
+    }
+    cps_result_clear(&op->best);
+    op->best = *result;
+    op->any = true;
+    memcpy(op->best.envelope_id, entry->id, sizeof(entry->id));
+    cps_result_show(&op->best, entry->passport);
+}
+
+/* What is said of it instead of what it was found to be. Whose it is stands as far as it is known. */
+static void consider_failed(struct receiving *op, struct cps_entry *entry, enum cps_code code,
+                            const struct cps_error *err)
+{
+    struct cps_result result = CPS_NO_RESULT;
+    result.iat = entry->passport->iat;
+    pthread_mutex_lock(&entry->lock);
+    cps_result_name_signer(&result, &entry->proof);
+    pthread_mutex_unlock(&entry->lock);
+    cps_result_set(&result, code, err);
+    consider(op, entry, &result);
+}
+
+static enum cps_judging kind_of(const struct receiving *op, const struct cps_entry *entry)
+{
+    if (cps_arrival_fits(&op->arrival, entry->passport)) {
+        return CPS_JUDGE_EXACT;
+    }
+    return cps_arrival_is_loose(&op->arrival, entry->passport) ? CPS_JUDGE_LOOSE : CPS_JUDGE_OTHER;
+}
+
+/* A PASSporT that is good may be this message's. Those that say nothing of the text are of use where no other is. */
+static void vouch(struct receiving *op, struct cps_entry *entry, bool loose)
+{
+    struct cps_error err = {0};
+    if (loose != op->loose) {
+        cps_vouches_clear(&op->vouches);
+        op->loose = loose;
+    }
+    enum cps_code code = cps_vouches_add(&op->vouches, entry, &err);
+    op->match_due = true;
+    if (code != CPS_OK) {
+        consider_failed(op, entry, code, &err);
+    }
+}
+
+static bool differs(const struct cps_result *result)
+{
+    return result->error.code == CPS_E_MSGI_MISMATCH || result->error.code == CPS_E_MSGI;
+}
+
+/* One with another text may be evidence against this message only if it is good in everything else. */
+static void suspect(struct receiving *op, struct cps_entry *entry)
+{
+    struct cps_candidates *suspects = &op->suspects;
+    if (!suspects->items) {
+        suspects->items = calloc(OTHERS_MAX, sizeof(struct cps_entry *));
+        suspects->cap = suspects->items ? OTHERS_MAX : 0;
+    }
+    if (suspects->count < suspects->cap) {
+        suspects->items[suspects->count++] = cps_entry_ref(entry);
+    }
+}
+
+static bool verify(struct receiving *op, struct cps_entry *entry, struct cps_result *result)
+{
+    struct cps_error err = {0};
+    pthread_mutex_lock(&entry->lock);
+    bool judged = cps_verify(op->task.cps, entry->passport, entry->x5c, &entry->proof, &op->message, &op->task, result);
+    if (judged && result->verdict == CPS_PASSED && !entry->vouches && !cps_vouch_note_signer(entry)) {
+        cps_result_set(result, cps_fail(&err, CPS_E_NOMEM, "out of memory"), &err);
+    }
+    pthread_mutex_unlock(&entry->lock);
+    return judged;
+}
+
+/* True if it is known to be good and used: what it takes to say that of a copy. */
+static bool is_spent(struct cps_entry *entry)
+{
+    pthread_mutex_lock(&entry->lock);
+    bool known = entry->vouches;
+    pthread_mutex_unlock(&entry->lock);
+    return known && (atomic_load(&entry->gone) || atomic_load(&entry->used_at));
+}
+
+/* False: its certificate is being fetched. */
+static bool judge(struct receiving *op, struct cps_entry *entry)
+{
+    struct cps_result result = CPS_NO_RESULT;
+    struct cps_error err = {0};
+    enum cps_judging kind = kind_of(op, entry);
+    op->fitted |= kind == CPS_JUDGE_EXACT;
+    if (kind != CPS_JUDGE_OTHER && atomic_load(&entry->forgotten)) {
+        consider_failed(op, entry, cps_fail(&err, CPS_E_STALE, "the CPS does not remember whether it was used"), &err);
+        return true;
+    }
+    if (kind != CPS_JUDGE_OTHER && is_spent(entry)) {
+        vouch(op, entry, kind == CPS_JUDGE_LOOSE);
+        return true;
+    }
+    if (!verify(op, entry, &result)) {
+        return false;
+    }
+    if (result.verdict == CPS_PASSED) {
+        vouch(op, entry, kind == CPS_JUDGE_LOOSE);
+    } else if (kind != CPS_JUDGE_OTHER) {
+        consider(op, entry, &result);
+    } else if (differs(&result)) {
+        suspect(op, entry);
+    }
+    return true;
+}
+
+bool cps_receiving_passed(const struct receiving *op)
+{
+    return op->any && op->best.verdict == CPS_PASSED;
+}
+
+bool cps_receiving_found(const struct receiving *op)
+{
+    return cps_receiving_passed(op) || op->claim.under_way;
+}
+
+/* What cannot be verified and has another text says nothing about this message. */
+static void give_up_on(struct receiving *op, struct cps_entry *entry, const char *why)
+{
+    struct cps_error err = {0};
+    if (kind_of(op, entry) != CPS_JUDGE_OTHER) {
+        consider_failed(op, entry, cps_fail(&err, CPS_E_X5U_FETCH, "x5u: %s", why), &err);
+    }
+}
+
+static bool is_pending(const struct receiving *op, const struct cps_entry *entry)
+{
+    for (size_t i = 0; i < op->pending.count; i++) {
+        if (op->pending.items[i] == entry) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void cps_receiving_judge_pending(struct receiving *op)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < op->pending.count; i++) {
+        struct cps_entry *entry = op->pending.items[i];
+        if (cps_receiving_passed(op) || (!cps_receiving_found(op) && judge(op, entry))) {
+            cps_entry_unref(entry);
+        } else {
+            op->pending.items[left++] = entry;
+        }
+    }
+    op->pending.count = left;
+}
+
+/* Moves a candidate to those whose certificates are being fetched; the reference goes along. */
+static void put_off(struct receiving *op, struct cps_entry *entry)
+{
+    struct cps_candidates *pending = &op->pending;
+    if (!pending->items) {
+        pending->items = calloc(PENDING_MAX, sizeof(struct cps_entry *));
+        pending->cap = pending->items ? PENDING_MAX : 0;
+    }
+    if (pending->count < pending->cap) {
+        pending->items[pending->count++] = entry;
+    } else {
+        give_up_on(op, entry, "too many certificates have to be fetched for this sender");
+        cps_entry_unref(entry);
+    }
+}
+
+static void judge_one(struct receiving *op, struct cps_entry **item)
+{
+    if (!is_pending(op, *item) && !judge(op, *item)) {
+        put_off(op, *item);
+        *item = NULL;
+    }
+}
+
+/* Judges entries that can pass and were not judged before. CPS_E_NOMEM. */
+static enum cps_code judge_new(struct receiving *op, enum cps_judging which, struct cps_error *err)
+{
+    static const char *const none[] = {NULL};
+    struct cps_candidates found = {0};
+    bool by_digest = which == CPS_JUDGE_EXACT && op->digest_count;
+    enum cps_code code = cps_box_collect(op->box, &found, &op->message.orig, by_digest ? op->digests : none,
+                                         by_digest ? op->digest_count : 1, &op->seen[which], err);
+    for (size_t i = 0; i < found.count; i++) {
+        judge_one(op, &found.items[i]);
+    }
+    cps_candidates_clear(&found);
+    return code;
+}
+
+/* ---- matching ---- */
+
+static struct cps_entry *first_of_group(const struct receiving *op)
+{
+    return op->vouches.items[op->group].entry;
+}
+
+/* It passes if nobody else is first to take it out of its box. */
+static void begin_claim(struct receiving *op, const struct cps_result *result)
+{
+    struct cps_error err = {0};
+    enum cps_code code =
+        cps_claim_begin(&op->claim, &op->task, op->box, &op->message.dest[0], &op->vouches, op->group, result, &err);
+    if (code != CPS_OK) {
+        cps_match_undo(op->task.cps, &op->vouches, op->group, &op->message.dest[0]);
+        consider_failed(op, first_of_group(op), code, &err);
+    }
+}
+
+/* What was used up for this message passes if it is still good: a revocation list or its certificate may have changed
+ * since it was judged. */
+static void pass(struct receiving *op)
+{
+    struct cps_result result = CPS_NO_RESULT;
+    struct cps_entry *entry = first_of_group(op);
+    bool judged = verify(op, entry, &result);
+    if (!judged || result.verdict != CPS_PASSED) {
+        cps_match_undo(op->task.cps, &op->vouches, op->group, &op->message.dest[0]);
+        if (judged) {
+            consider(op, entry, &result);
+        } else {
+            put_off(op, cps_entry_ref(entry));
+        }
+        cps_vouches_drop(&op->vouches, op->group);
+        op->match_due = true;
+    } else if (op->task.cps->options.claim) {
+        begin_claim(op, &result);
+    } else {
+        consider(op, entry, &result);
+    }
+}
+
+/* Takes the first of those that vouch and were not used. */
+static void match(struct receiving *op)
+{
+    struct cps_error err = {0};
+    if (!op->match_due || !op->vouches.count || cps_receiving_found(op)) {
+        return;
+    }
+    op->match_due = false;
+    enum cps_code code = cps_match(op->task.cps, op->box, &op->vouches, &op->message.dest[0], &op->group, &err);
+    if (code == CPS_OK) {
+        pass(op);
+    } else if (code != CPS_E_REPLAYED || !op->loose) {
+        /* one that was used and says nothing of the text was another message's, for all we know */
+        consider_failed(op, first_of_group(op), code, &err);
+    }
+}
+
+/* ---- opening ---- */
+
+static enum cps_code open_one(struct receiving *op, struct cps_sealed *sealed, struct cps_error *err)
+{
+    enum cps_code code = cps_unseal(op->task.cps, op->box, &op->keys, sealed, err);
+    cps_box_opened(op->box, sealed, code == CPS_OK);
+    return code == CPS_OK && !cps_receiving_found(op) ? judge_new(op, CPS_JUDGE_EXACT, err) : code;
+}
+
+/* Opens envelopes until one is found that could pass. *left: there may be more.
+ * Another signer may have signed the same message. Within a process it does not matter when that is found, as entries
+ * know when others passed (match.h). Hosts and processes that share what was used have to use both up at once. */
+static enum cps_code open_some(struct receiving *op, bool *opened, bool *left, struct cps_error *err)
+{
+    bool all = op->task.cps->options.claim;
+    enum cps_code code = CPS_OK;
+    size_t more = op->task.cps->options.replay == CPS_REPLAY_SQLITE ? 0 : MORE_MAX;
+    *left = false;
+    while (code == CPS_OK) {
+        bool looking =
+            all || (!cps_receiving_found(op) && (!cps_vouches_has_unused(&op->vouches) || more++ < MORE_MAX));
+        struct cps_sealed *sealed = cps_box_unseal(op->box, looking);
+        *left = !looking;
+        if (!sealed) {
+            break;
+        }
+        code = open_one(op, sealed, err);
+        *opened = true;
+    }
+    return code;
+}
+
+enum cps_code cps_receiving_look(struct receiving *op, bool *busy, struct cps_error *err)
+{
+    bool left = true;
+    enum cps_code code = judge_new(op, CPS_JUDGE_EXACT, err);
+    *busy = false;
+    while (code == CPS_OK && left) {
+        bool opened = false;
+        code = open_some(op, &opened, &left, err);
+        *busy = cps_box_tell(op->box, &op->task, opened);
+        if (code == CPS_OK && !cps_receiving_found(op)) {
+            code = judge_new(op, CPS_JUDGE_EXACT, err); /* what others have opened, who are done now */
+        }
+        if (code == CPS_OK && !(*busy && op->task.cps->options.claim)) {
+            match(op);
+        }
+        /* all that could pass were used: what is not open yet counts, too */
+        left = left && !cps_receiving_found(op) && !cps_vouches_has_unused(&op->vouches);
+    }
+    if (code == CPS_OK && !*busy && !cps_receiving_found(op) && op->digest_count) {
+        code = judge_new(op, CPS_JUDGE_LOOSE, err);
+        match(op);
+    }
+    return code;
+}
+
+/* ---- evidence ---- */
+
+/* A PASSporT with the message's text says more than all others. */
+static bool wants_evidence(const struct receiving *op)
+{
+    return !op->fitted && !(op->any && op->best.verdict <= CPS_MSGI_MISMATCH);
+}
+
+/* True if no other process is known to have passed a message with an entry's text. Such a message was signed again if
+ * its sender sent it again, and then the box has two PASSporTs of one message. */
+static bool is_unused_elsewhere(struct receiving *op, const struct cps_entry *entry)
+{
+    const char *const digests[] = {entry->passport->msgi};
+    struct cps_candidates same = {0};
+    uint64_t seen = 0;
+    bool used = false,
+         good = cps_box_collect(op->box, &same, &entry->passport->orig, digests, 1, &seen, NULL) == CPS_OK;
+    for (size_t i = 0; good && !used && i < same.count; i++) {
+        good = cps_used_look(op->task.cps, same.items[i]->passport, &op->message.dest[0], &used, NULL) == CPS_OK;
+    }
+    cps_candidates_clear(&same);
+    if (used) {
+        cps_box_account(op->box, entry);
+    }
+    return good && !used;
+}
+
+static bool may_be_evidence(struct receiving *op, const struct cps_entry *entry)
+{
+    return kind_of(op, entry) == CPS_JUDGE_OTHER && !is_pending(op, entry) &&
+           cps_box_may_blame(op->box, &op->arrival, entry, op->read) && is_unused_elsewhere(op, entry);
+}
+
+/* Verifies PASSporTs from this sender with other texts: each may be evidence that this text was changed. */
+static enum cps_code judge_others(struct receiving *op, struct cps_error *err)
+{
+    struct cps_candidates found = {0};
+    enum cps_code code = cps_box_collect(op->box, &found, &op->message.orig, NULL, 0, &op->seen[CPS_JUDGE_OTHER], err);
+    op->candidates += found.count;
+    for (size_t i = 0; code == CPS_OK && i < found.count && op->others < OTHERS_MAX && wants_evidence(op); i++) {
+        if (may_be_evidence(op, found.items[i])) {
+            op->others++;
+            judge_one(op, &found.items[i]);
+        }
+    }
+    cps_candidates_clear(&found);
+    return code;
+}
+
+/* Accuses the message if there are more PASSporTs with other texts than other messages to which they may belong. */
+static void accuse(struct receiving *op)
+{
+    struct cps_result result = CPS_NO_RESULT;
+    struct cps_entry *entry =
+        op->suspects.count && wants_evidence(op) ? cps_box_blame(op->box, &op->arrival, &op->suspects, op->read) : NULL;
+    if (entry && verify(op, entry, &result) && differs(&result)) {
+        consider(op, entry, &result);
+    }
+}
+
+enum cps_code cps_receiving_find_evidence(struct receiving *op, struct cps_error *err)
+{
+    struct cps_broken broken;
+    enum cps_code code = judge_others(op, err);
+    accuse(op);
+    match(op);
+    if (code == CPS_OK && !op->any && !op->pending.count &&
+        cps_box_blame_broken(op->box, &op->arrival, op->read, &broken)) {
+        op->any = true;
+        cps_result_set(&op->best, broken.error.code, &broken.error);
+        op->best.verdict = CPS_MALFORMED;
+        op->best.iat = broken.iat;
+        memcpy(op->best.envelope_id, broken.id, sizeof(broken.id));
+    }
+    return code;
+}
+
+void cps_receiving_give_up(struct receiving *op, const char *why)
+{
+    for (size_t i = 0; i < op->pending.count; i++) {
+        give_up_on(op, op->pending.items[i], why);
+    }
+}
+
+/* ---- whose it is ---- */
+
+bool cps_receiving_settle(struct receiving *op, enum cps_code *code, struct cps_error *err)
+{
+    struct cps_claim *claim = &op->claim;
+    if (!cps_claim_is_over(claim, code, err)) {
+        return false;
+    }
+    if (*code == CPS_OK) {
+        consider(op, first_of_group(op), &claim->result);
+    } else if (*code == CPS_E_REPLAYED || *code == CPS_E_STALE) {
+        consider_failed(op, first_of_group(op), *code, err);
+        if (*code == CPS_E_STALE) {
+            cps_match_undo(op->task.cps, &op->vouches, op->group, &op->message.dest[0]);
+        }
+        /* the next one has its turn */
+        cps_vouches_drop(&op->vouches, op->group);
+        op->match_due = true;
+        *code = CPS_OK;
+    } else {
+        cps_match_undo(op->task.cps, &op->vouches, op->group, &op->message.dest[0]);
+    }
+    cps_claim_clear(claim);
+    return true;
+}

@@ -1,0 +1,50 @@
+#pragma once
+
+#include "client/cps_smpp.h"
+#include "client/lib/context/errors.h"
+#include "client/smpp/address.h"
+#include "client/smpp/join.h"
+#include "client/smpp/segment.h"
+#include "client/smpp/text/reading.h"
+
+/* The inside of cps_smpp.h. */
+struct cps_smpp {
+    enum smpp_side from;
+    struct smpp_text_settings text;
+    struct smpp_addressing orig; /* its domain is ours */
+    struct smpp_addressing dest; /* the same without a domain: a destination is a number */
+    size_t max_pdu;
+    struct smpp_join *join;
+    struct smpp_join_peer held;
+    struct stir_buf unpacked;
+};
+
+#define CPS_SMPP_IDENTITY (STIR_IDENTITY_MAX + 2) /* with a '+' and a NUL */
+
+/* What a result points to: one block, and the body. */
+struct cps_smpp_owned {
+    struct stir_buf body;
+    struct smpp_readings readings;
+    struct cps_reading reading_list[SMPP_READINGS - 1]; /* of these */
+    char orig[CPS_SMPP_IDENTITY];
+    char (*texts)[CPS_SMPP_IDENTITY]; /* of dests */
+    const char **dests;
+    size_t dest_room;
+    struct cps_smpp_segment segments[];
+};
+
+/* Room for so many segments and destinations; NULL: out of memory. */
+struct cps_smpp_owned *cps_smpp_owned_new(size_t segments, size_t dests);
+void cps_smpp_owned_free(struct cps_smpp_owned *owned);
+
+/* Sets reason and text (NULL: the reason's own), unless there is a reason already: the first one counts. */
+void cps_smpp_bar(struct cps_smpp_result *result, enum cps_smpp_reason reason, const char *text);
+
+/* The segments of a message that left the joiner, into the result's room for them; returns how many. */
+size_t cps_smpp_list_segments(struct cps_smpp_owned *owned, const struct smpp_joined *joined);
+
+/* Fills in what is known of a whole message: its addresses from this PDU; its body from `joined` or, where that is
+ * NULL, from the segment, unless something is against that already. owned has room for all. */
+void cps_smpp_fill_message(struct cps_smpp_result *result, struct cps_smpp_owned *owned, const struct cps_smpp *peer,
+                           const struct smpp_pdu *pdu, const struct smpp_segment *segment,
+                           const struct smpp_joined *joined);

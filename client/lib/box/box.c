@@ -1,0 +1,671 @@
+#include "client/lib/box/box.h"
+
+#include "client/lib/find/route.h"
+#include "client/lib/net/cps_http.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define STRANGERS 128  /* envelopes that are not ours, per box: dummies mostly */
+#define SEALED_MAX 64  /* envelopes that nobody opened, per box, when a message has passed */
+#define SEALED_SHARE 4 /* and in all boxes: box_octets_max over this */
+#define QUICK_MS 500   /* a waiting read that brings nothing within this time did not wait */
+#define BACKOFF_FIRST_MS 50
+#define BACKOFF_LAST_MS 2000
+
+struct cps_box {
+    struct stir_map_node node; /* first: a node is its box */
+    struct cps_box *newer, *older;
+    struct cps_boxes *boxes;
+    struct stir_identity dest;
+    uint8_t keys[32];
+    struct cps_shelf shelf;
+    struct cps_pile pile;
+    unsigned opening; /* envelopes off the pile that are being opened */
+    unsigned users;
+    struct cps_waiters waiters;
+    char *cursor; /* NULL: from the beginning */
+    uint64_t stamp;
+    struct cps_read *reads[CPS_READ_KINDS];
+    uint64_t begun, ended; /* numbers of plain reads */
+    struct cps_error outcome;
+    unsigned backoff_ms;
+    int64_t again_ms;
+    uint64_t strangers[STRANGERS]; /* hashes of their ids */
+    unsigned next_stranger;
+    struct cps_arrivals arrivals; /* messages whose PASSporTs are looked for */
+    struct cps_brokens brokens;
+    int64_t lossy_until_ms; /* entries of use were forgotten not long ago */
+};
+
+struct cps_boxes {
+    struct cps *cps;
+    pthread_mutex_t lock;
+    pthread_mutex_t matching; /* never taken while `lock` is held */
+    uint64_t matches;         /* begun; under `matching` */
+    struct stir_map map;
+    struct cps_box *newest, *oldest; /* by last use */
+    struct cps_entries entries;
+    struct cps_sealeds sealeds;
+    struct cps_unexplained unexplained;
+    int64_t evidence_since; /* by the handle's clock */
+};
+
+enum cps_code cps_boxes_new(struct cps_boxes **out, struct cps *cps, struct cps_error *err)
+{
+    struct cps_boxes *boxes = calloc(1, sizeof(*boxes));
+    if (!boxes || !stir_map_init(&boxes->map)) {
+        free(boxes);
+        return cps_fail(err, CPS_E_NOMEM, "out of memory");
+    }
+    if (!cps_entries_init(&boxes->entries, &cps->options) || !cps_sealeds_init(&boxes->sealeds) ||
+        !cps_unexplained_init(&boxes->unexplained, &cps->options)) {
+        cps_sealeds_free(&boxes->sealeds);
+        cps_entries_free(&boxes->entries);
+        stir_map_free(&boxes->map);
+        free(boxes);
+        return cps_fail(err, CPS_E_NOMEM, "out of memory");
+    }
+    boxes->cps = cps;
+    pthread_mutex_init(&boxes->lock, NULL);
+    pthread_mutex_init(&boxes->matching, NULL);
+    *out = boxes;
+    return CPS_OK;
+}
+
+/* ---- boxes, under the lock ---- */
+
+static void unlink_box(struct cps_boxes *boxes, struct cps_box *box)
+{
+    *(box->newer ? &box->newer->older : &boxes->newest) = box->older;
+    *(box->older ? &box->older->newer : &boxes->oldest) = box->newer;
+}
+
+static void link_newest(struct cps_boxes *boxes, struct cps_box *box)
+{
+    box->newer = NULL;
+    box->older = boxes->newest;
+    *(boxes->newest ? &boxes->newest->newer : &boxes->oldest) = box;
+    boxes->newest = box;
+}
+
+static void free_read(struct cps_read *read)
+{
+    if (read) {
+        cps_transfer_clear(&read->transfer);
+        free(read);
+    }
+}
+
+static void drop_box(struct cps_boxes *boxes, struct cps_box *box)
+{
+    cps_entries_forget(&boxes->entries, &box->shelf);
+    cps_sealed_forget(&boxes->sealeds, &box->pile);
+    unlink_box(boxes, box);
+    stir_map_remove(&boxes->map, &box->node);
+    for (int kind = 0; kind < CPS_READ_KINDS; kind++) {
+        free_read(box->reads[kind]);
+    }
+    free(box->brokens.items);
+    free(box->cursor);
+    free(box);
+}
+
+void cps_boxes_free(struct cps_boxes *boxes)
+{
+    if (!boxes) {
+        return;
+    }
+    while (boxes->newest) {
+        drop_box(boxes, boxes->newest);
+    }
+    cps_entries_free(&boxes->entries);
+    cps_sealeds_free(&boxes->sealeds);
+    cps_unexplained_free(&boxes->unexplained);
+    stir_map_free(&boxes->map);
+    pthread_mutex_destroy(&boxes->lock);
+    pthread_mutex_destroy(&boxes->matching);
+    free(boxes);
+}
+
+static struct cps_box *find_box(struct cps_boxes *boxes, const struct stir_identity *dest, const uint8_t keys[32])
+{
+    uint64_t hash = stir_map_hash(&boxes->map, dest->text, dest->len, keys, 32);
+    for (struct stir_map_node *node = stir_map_first(&boxes->map, hash); node; node = stir_map_next(node)) {
+        struct cps_box *box = (struct cps_box *)node;
+        if (stir_identity_equal(&box->dest, dest) && memcmp(box->keys, keys, 32) == 0) {
+            unlink_box(boxes, box);
+            link_newest(boxes, box);
+            return box;
+        }
+    }
+    return NULL;
+}
+
+static struct cps_box *add_box(struct cps_boxes *boxes, const struct stir_identity *dest, const uint8_t keys[32])
+{
+    struct cps_box *box = calloc(1, sizeof(*box));
+    if (!box) {
+        return NULL;
+    }
+    for (struct cps_box *old = boxes->oldest, *next; old && boxes->map.count >= boxes->cps->options.box_max;
+         old = next) {
+        next = old->newer;
+        if (!old->users && !old->reads[CPS_READ_PLAIN] && !old->reads[CPS_READ_WAIT]) {
+            drop_box(boxes, old);
+        }
+    }
+    box->boxes = boxes;
+    box->dest = *dest;
+    memcpy(box->keys, keys, 32);
+    box->waiters.kind = CPS_WAITING_BOX;
+    stir_map_put(&boxes->map, &box->node, stir_map_hash(&boxes->map, dest->text, dest->len, keys, 32));
+    link_newest(boxes, box);
+    return box;
+}
+
+/* The next read begins at the beginning. */
+static void forget_cursor(struct cps_box *box)
+{
+    free(box->cursor);
+    box->cursor = NULL;
+    box->stamp++;
+}
+
+static void lose(struct cps_shelf *shelf)
+{
+    struct cps_box *box = (struct cps_box *)(void *)((char *)shelf - offsetof(struct cps_box, shelf));
+    const struct cps_options *options = &box->boxes->cps->options;
+    box->lossy_until_ms = cps_monotonic_ms() + (options->max_age_s + options->clock_skew_s) * 1000;
+    forget_cursor(box);
+}
+
+/* Marks entries with one of these texts. Returns how many there are. */
+static size_t account_texts(struct cps_box *box, const struct stir_identity *orig, const char *const *digests,
+                            size_t count)
+{
+    struct cps_candidates found = {0};
+    /* without memory some are not found: they were not judged yet either */
+    (void)cps_entries_collect(&box->boxes->entries, &box->shelf, &found, orig, digests, count, 0);
+    size_t marked = found.count;
+    for (size_t i = 0; i < marked; i++) {
+        found.items[i]->accounted = true;
+    }
+    cps_candidates_clear(&found);
+    return marked;
+}
+
+/* PASSporTs with a message's text are accounted for by it, also those that come later: cps_box_add. */
+static void account_for(struct cps_box *box, struct cps_arrival *arrival)
+{
+    static const char *const none[] = {NULL};
+    bool text = arrival->digest_count > 0;
+    arrival->explained = account_texts(box, &arrival->message->orig, text ? arrival->digests : none,
+                                       text ? arrival->digest_count : 1) > 0;
+}
+
+/* Marks an entry if a message with its text has arrived: one that is being received, one that had to do without it, or
+ * one that another entry was for. The same text may have been signed again for a message that was sent again. */
+static void account_entry(struct cps_box *box, struct cps_entry *entry)
+{
+    const struct stir_passport *passport = entry->passport;
+    const char *const digests[] = {passport->msgi};
+    struct cps_candidates found = {0};
+    cps_arrivals_account(&box->arrivals, entry);
+    entry->accounted |= cps_unexplained_account(&box->boxes->unexplained, passport, &box->dest);
+    (void)cps_entries_collect(&box->boxes->entries, &box->shelf, &found, &passport->orig, digests, 1, 0);
+    for (size_t i = 0; i < found.count && !entry->accounted; i++) {
+        entry->accounted = passport->msgi && found.items[i]->accounted;
+    }
+    cps_candidates_clear(&found);
+}
+
+enum cps_code cps_box_enter(struct cps_box **out, struct cps_boxes *boxes, const uint8_t keys[32],
+                            struct cps_arrival *arrival, struct cps_task *task, uint64_t *next_read,
+                            struct cps_error *err)
+{
+    const struct stir_identity *dest = &arrival->message->dest[0];
+    pthread_mutex_lock(&boxes->lock);
+    struct cps_box *box = find_box(boxes, dest, keys);
+    box = box ? box : add_box(boxes, dest, keys);
+    if (box) {
+        int64_t now = cps_now(boxes->cps);
+        cps_entries_trim(&boxes->entries, 1, now, lose);
+        cps_sealed_trim(&boxes->sealeds, &box->pile, now);
+        box->users++;
+        cps_waiters_add(&box->waiters, task);
+        cps_arrivals_add(&box->arrivals, arrival);
+        account_for(box, arrival);
+        if (arrival->announced) {
+            cps_unexplained_take_back(&boxes->unexplained, &arrival->message->orig, dest);
+        }
+        *next_read = box->begun + 1;
+        *out = box;
+    }
+    pthread_mutex_unlock(&boxes->lock);
+    return box ? CPS_OK : cps_fail(err, CPS_E_NOMEM, "out of memory");
+}
+
+static bool is_crowded(const struct cps_boxes *boxes)
+{
+    return boxes->sealeds.octets > boxes->cps->options.box_octets_max / SEALED_SHARE;
+}
+
+/* Drops an answer that nobody is there to open; the cursor stays where it was, so nothing is lost. */
+static void discard_unwanted(struct cps_box *box)
+{
+    for (int kind = 0; kind < CPS_READ_KINDS && !box->users; kind++) {
+        if (box->reads[kind] && box->reads[kind]->ready && !box->reads[kind]->taken) {
+            free_read(box->reads[kind]);
+            box->reads[kind] = NULL;
+        }
+    }
+}
+
+void cps_box_leave(struct cps_box *box, struct cps_arrival *arrival, bool passed, struct cps_task *task)
+{
+    struct cps_boxes *boxes = box->boxes;
+    pthread_mutex_lock(&boxes->lock);
+    cps_arrivals_remove(arrival);
+    if (!passed && !arrival->explained) {
+        cps_unexplained_add(&boxes->unexplained, arrival, cps_now(boxes->cps));
+    }
+    cps_waiters_remove(CPS_WAITING_BOX, task);
+    box->users--;
+    discard_unwanted(box);
+    if (!box->users && box->pile.count && is_crowded(boxes)) {
+        cps_sealed_forget(&boxes->sealeds, &box->pile);
+        forget_cursor(box);
+    }
+    pthread_mutex_unlock(&boxes->lock);
+}
+
+void cps_boxes_announce(struct cps_boxes *boxes, const struct stir_identity *orig, const struct stir_identity *dest)
+{
+    pthread_mutex_lock(&boxes->lock);
+    cps_unexplained_announce(&boxes->unexplained, orig, dest, cps_now(boxes->cps));
+    pthread_mutex_unlock(&boxes->lock);
+}
+
+void cps_boxes_set_evidence_since(struct cps_boxes *boxes, int64_t since)
+{
+    pthread_mutex_lock(&boxes->lock);
+    boxes->evidence_since = since;
+    pthread_mutex_unlock(&boxes->lock);
+}
+
+/* ---- reads ---- */
+
+/* On the I/O thread. */
+static void answered(struct cps_transfer *transfer)
+{
+    struct cps_read *read = transfer->arg;
+    struct cps_box *box = read->box;
+    struct cps_boxes *boxes = box->boxes;
+    pthread_mutex_lock(&boxes->lock);
+    read->ready = true;
+    discard_unwanted(box);
+    cps_waiters_wake(&box->waiters);
+    pthread_mutex_unlock(&boxes->lock);
+}
+
+static enum cps_code begin_read(struct cps_box *box, enum cps_read_kind kind, uint32_t wait_ms, struct cps_error *err)
+{
+    struct cps *cps = box->boxes->cps;
+    struct cps_read *read = calloc(1, sizeof(*read));
+    if (!read) {
+        return cps_fail(err, CPS_E_NOMEM, "out of memory");
+    }
+    read->box = box;
+    read->kind = kind;
+    read->number = box->begun + 1;
+    read->stamp = box->stamp;
+    read->with_cursor = box->cursor != NULL;
+    read->begun_ms = cps_monotonic_ms();
+    read->transfer.done = answered;
+    read->transfer.arg = read;
+    enum cps_code code = cps_ask_retrieve(&read->transfer.request, cps, &box->dest, box->cursor,
+                                          kind == CPS_READ_WAIT ? wait_ms : 0, err);
+    if (code == CPS_OK) {
+        code = cps_route_to(&read->transfer.request.route, cps, &box->dest, NULL, err);
+    }
+    if (code == CPS_OK) {
+        code = cps_route_submit(cps, &read->transfer, err);
+    }
+    if (code != CPS_OK) {
+        free_read(read);
+        return code;
+    }
+    box->reads[kind] = read;
+    box->begun += kind == CPS_READ_PLAIN;
+    return CPS_OK;
+}
+
+enum cps_code cps_box_read(struct cps_box *box, enum cps_read_kind kind, uint32_t wait_ms, int64_t *again_ms,
+                           struct cps_error *err)
+{
+    enum cps_code code = CPS_OK;
+    pthread_mutex_lock(&box->boxes->lock);
+    *again_ms = 0;
+    if (!box->reads[kind]) {
+        if (kind == CPS_READ_WAIT && box->again_ms > cps_monotonic_ms()) {
+            *again_ms = box->again_ms;
+        } else {
+            code = begin_read(box, kind, wait_ms, err);
+        }
+    }
+    pthread_mutex_unlock(&box->boxes->lock);
+    return code;
+}
+
+struct cps_read *cps_box_take(struct cps_box *box)
+{
+    struct cps_read *taken = NULL;
+    pthread_mutex_lock(&box->boxes->lock);
+    for (int kind = 0; kind < CPS_READ_KINDS && !taken; kind++) {
+        if (box->reads[kind] && box->reads[kind]->ready && !box->reads[kind]->taken) {
+            taken = box->reads[kind];
+            taken->taken = true;
+        }
+    }
+    pthread_mutex_unlock(&box->boxes->lock);
+    return taken;
+}
+
+/* A CPS that does not wait, or fails, is not asked again at once. */
+static void set_backoff(struct cps_box *box, const struct cps_read *read, size_t fresh, bool failed)
+{
+    int64_t now = cps_monotonic_ms();
+    if (failed || (!fresh && now - read->begun_ms < QUICK_MS)) {
+        box->backoff_ms = box->backoff_ms ? box->backoff_ms * 2 : BACKOFF_FIRST_MS;
+        box->backoff_ms = box->backoff_ms < BACKOFF_LAST_MS ? box->backoff_ms : BACKOFF_LAST_MS;
+        box->again_ms = now + box->backoff_ms;
+    } else {
+        box->backoff_ms = 0;
+        box->again_ms = 0;
+    }
+}
+
+static void take_cursor(struct cps_box *box, const struct cps_read *read, const char *cursor)
+{
+    /* two reads at once: the one that went on from an older cursor must not set it back */
+    if (read->stamp != box->stamp) {
+        return;
+    }
+    char *copy = strdup(cursor);
+    if (copy) {
+        free(box->cursor);
+        box->cursor = copy;
+        box->stamp++;
+    }
+}
+
+void cps_box_done(struct cps_read *read, const char *cursor, size_t fresh, const struct cps_error *outcome)
+{
+    struct cps_box *box = read->box;
+    struct cps_boxes *boxes = box->boxes;
+    bool failed = outcome->code != CPS_OK;
+    pthread_mutex_lock(&boxes->lock);
+    bool bad_cursor = outcome->code == CPS_E_REFUSED && read->with_cursor;
+    if (bad_cursor && read->stamp == box->stamp) {
+        forget_cursor(box);
+    }
+    if (cursor && !failed) {
+        take_cursor(box, read, cursor);
+    }
+    if (read->kind == CPS_READ_WAIT) {
+        set_backoff(box, read, fresh, failed && !bad_cursor);
+    } else if ((failed && !bad_cursor) || (!failed && !fresh)) {
+        box->ended = read->number;
+        box->outcome = *outcome;
+    }
+    cps_entries_trim(&boxes->entries, 2, cps_now(boxes->cps), lose);
+    box->reads[read->kind] = NULL;
+    cps_waiters_wake(&box->waiters);
+    pthread_mutex_unlock(&boxes->lock);
+    free_read(read);
+}
+
+bool cps_box_outcome(struct cps_box *box, uint64_t *number, struct cps_error *outcome)
+{
+    pthread_mutex_lock(&box->boxes->lock);
+    bool ended = box->ended >= *number;
+    if (ended) {
+        *number = box->ended;
+        *outcome = box->outcome;
+    }
+    pthread_mutex_unlock(&box->boxes->lock);
+    return ended;
+}
+
+/* ---- what was in it ---- */
+
+static uint64_t stranger_hash(const struct cps_box *box, const char *id)
+{
+    return stir_map_hash(&box->boxes->map, id, strlen(id), NULL, 0);
+}
+
+static bool knows(const struct cps_box *box, const char *id)
+{
+    uint64_t hash = stranger_hash(box, id);
+    bool known =
+        cps_entries_has(&box->boxes->entries, &box->shelf, id) || cps_sealed_has(&box->boxes->sealeds, &box->pile, id);
+    for (unsigned i = 0; i < STRANGERS && !known; i++) {
+        known = box->strangers[i] == hash;
+    }
+    return known;
+}
+
+/* An envelope that is known was taken meanwhile. */
+static void note_taken(struct cps_box *box, const struct cps_envelope *envelope)
+{
+    struct cps_entry *entry =
+        envelope->taken ? cps_entries_find(&box->boxes->entries, &box->shelf, envelope->id) : NULL;
+    if (entry) {
+        atomic_store(&entry->gone, true);
+    }
+}
+
+static struct cps_listed listed_of(const struct cps_read *read, const struct cps_envelope *envelope)
+{
+    int64_t age_ms = envelope->age_ms > 0 ? envelope->age_ms : 0;
+    return (struct cps_listed){
+        .by_ms = cps_monotonic_ms() - age_ms,
+        .exact = envelope->age_ms >= 0,
+        .read = read->kind == CPS_READ_PLAIN ? read->number : 0,
+        .by_s = cps_now(read->box->boxes->cps) - age_ms / 1000,
+        .taken = envelope->taken,
+    };
+}
+
+enum cps_code cps_box_seal(const struct cps_read *read, struct cps_envelopes *listing, size_t *fresh,
+                           struct cps_error *err)
+{
+    struct cps_box *box = read->box;
+    const struct cps *cps = box->boxes->cps;
+    bool good = true;
+    *fresh = 0;
+    /* what is in it was issued before now: too old then, whatever it is */
+    int64_t until = cps_now(cps) + cps->options.max_age_s + cps->options.clock_skew_s;
+    pthread_mutex_lock(&box->boxes->lock);
+    for (size_t i = 0; good && i < listing->count; i++) {
+        if (!knows(box, listing->items[i].id)) {
+            const struct cps_listed listed = listed_of(read, &listing->items[i]);
+            good = cps_sealed_add(&box->boxes->sealeds, &box->pile, &listing->items[i], &listed, until);
+            *fresh += good;
+        } else {
+            note_taken(box, &listing->items[i]);
+        }
+    }
+    pthread_mutex_unlock(&box->boxes->lock);
+    return good ? CPS_OK : cps_fail(err, CPS_E_NOMEM, "out of memory");
+}
+
+struct cps_sealed *cps_box_unseal(struct cps_box *box, bool looking)
+{
+    struct cps_sealed *sealed = NULL;
+    pthread_mutex_lock(&box->boxes->lock);
+    if (looking || box->pile.count > SEALED_MAX || (box->users > 1 && is_crowded(box->boxes))) {
+        sealed = cps_sealed_take(&box->boxes->sealeds, &box->pile, looking);
+        box->opening += sealed != NULL;
+    }
+    pthread_mutex_unlock(&box->boxes->lock);
+    return sealed;
+}
+
+void cps_box_opened(struct cps_box *box, struct cps_sealed *sealed, bool done)
+{
+    pthread_mutex_lock(&box->boxes->lock);
+    (done ? cps_sealed_free : cps_sealed_put_back)(&box->boxes->sealeds, sealed);
+    box->opening--;
+    pthread_mutex_unlock(&box->boxes->lock);
+}
+
+bool cps_box_tell(struct cps_box *box, struct cps_task *task, bool opened)
+{
+    pthread_mutex_lock(&box->boxes->lock);
+    if (opened) {
+        cps_waiters_wake_others(&box->waiters, task);
+    }
+    bool busy = box->opening > 0;
+    pthread_mutex_unlock(&box->boxes->lock);
+    return busy;
+}
+
+void cps_box_not_ours(struct cps_box *box, const char *id)
+{
+    pthread_mutex_lock(&box->boxes->lock);
+    box->strangers[box->next_stranger] = stranger_hash(box, id);
+    box->next_stranger = (box->next_stranger + 1) % STRANGERS;
+    pthread_mutex_unlock(&box->boxes->lock);
+}
+
+void cps_box_add(struct cps_box *box, struct cps_entry *entry)
+{
+    struct cps_boxes *boxes = box->boxes;
+    pthread_mutex_lock(&boxes->lock);
+    bool twice = cps_entries_has(&boxes->entries, &box->shelf, entry->id);
+    if (!twice) {
+        account_entry(box, entry);
+        cps_entries_add(&boxes->entries, &box->shelf, entry, cps_now(boxes->cps));
+    }
+    pthread_mutex_unlock(&boxes->lock);
+    if (twice) {
+        cps_entry_unref(entry);
+    }
+}
+
+enum cps_code cps_box_collect(struct cps_box *box, struct cps_candidates *out, const struct stir_identity *orig,
+                              const char *const *digests, size_t count, uint64_t *seen, struct cps_error *err)
+{
+    struct cps_boxes *boxes = box->boxes;
+    pthread_mutex_lock(&boxes->lock);
+    bool good = cps_entries_collect(&boxes->entries, &box->shelf, out, orig, digests, count, *seen);
+    *seen = boxes->entries.last_number;
+    pthread_mutex_unlock(&boxes->lock);
+    return good ? CPS_OK : cps_fail(err, CPS_E_NOMEM, "out of memory");
+}
+
+/* ---- evidence ---- */
+
+void cps_box_add_broken(struct cps_box *box, const struct cps_broken *broken)
+{
+    pthread_mutex_lock(&box->boxes->lock);
+    cps_brokens_add(&box->brokens, broken);
+    pthread_mutex_unlock(&box->boxes->lock);
+}
+
+static bool may_blame(const struct cps_box *box, const struct cps_arrival *arrival, const struct cps_entry *entry,
+                      uint64_t first_read)
+{
+    const struct cps_boxes *boxes = box->boxes;
+    return box->lossy_until_ms < cps_monotonic_ms() && boxes->unexplained.unsure_until < cps_now(boxes->cps) &&
+           entry->passport->iat > boxes->evidence_since && cps_arrival_may_blame(arrival, entry, first_read);
+}
+
+bool cps_box_may_blame(struct cps_box *box, const struct cps_arrival *arrival, const struct cps_entry *entry,
+                       uint64_t first_read)
+{
+    pthread_mutex_lock(&box->boxes->lock);
+    bool may = may_blame(box, arrival, entry, first_read);
+    pthread_mutex_unlock(&box->boxes->lock);
+    return may;
+}
+
+void cps_box_account(struct cps_box *box, const struct cps_entry *entry)
+{
+    const char *const digests[] = {entry->passport->msgi};
+    pthread_mutex_lock(&box->boxes->lock);
+    (void)account_texts(box, &entry->passport->orig, digests, 1);
+    pthread_mutex_unlock(&box->boxes->lock);
+}
+
+/* How many other messages may have a PASSporT that was issued at iat. */
+static size_t count_others(struct cps_box *box, const struct cps_arrival *arrival, int64_t iat)
+{
+    struct cps_boxes *boxes = box->boxes;
+    return cps_arrivals_count_unexplained(&box->arrivals, arrival, iat) +
+           cps_unexplained_count(&boxes->unexplained, arrival, iat, cps_now(boxes->cps));
+}
+
+/* A PASSporT can belong to messages that arrived after it was issued. So the one that proves something is one that was
+ * issued at a time after which there are more PASSporTs than messages. */
+static struct cps_entry *choose_blamed(struct cps_box *box, const struct cps_arrival *arrival,
+                                       const struct cps_candidates *suspects, uint64_t first_read)
+{
+    struct cps_entry *chosen = NULL;
+    for (size_t i = 0; i < suspects->count && !chosen; i++) {
+        struct cps_entry *entry = suspects->items[i];
+        size_t later = 0;
+        for (size_t k = 0; k < suspects->count; k++) {
+            const struct cps_entry *other = suspects->items[k];
+            later += other->passport->iat >= entry->passport->iat && may_blame(box, arrival, other, first_read);
+        }
+        if (may_blame(box, arrival, entry, first_read) &&
+            (entry->blamed[0] || later > count_others(box, arrival, entry->passport->iat))) {
+            chosen = entry;
+        }
+    }
+    return chosen;
+}
+
+struct cps_entry *cps_box_blame(struct cps_box *box, struct cps_arrival *arrival, const struct cps_candidates *suspects,
+                                uint64_t first_read)
+{
+    pthread_mutex_lock(&box->boxes->lock);
+    struct cps_entry *chosen = choose_blamed(box, arrival, suspects, first_read);
+    if (chosen) {
+        (void)snprintf(chosen->blamed, sizeof(chosen->blamed), "%s", cps_arrival_name(arrival));
+        arrival->explained = true;
+    }
+    pthread_mutex_unlock(&box->boxes->lock);
+    return chosen;
+}
+
+bool cps_box_blame_broken(struct cps_box *box, struct cps_arrival *arrival, uint64_t first_read, struct cps_broken *out)
+{
+    struct cps_boxes *boxes = box->boxes;
+    pthread_mutex_lock(&boxes->lock);
+    size_t others = count_others(box, arrival, INT64_MIN);
+    const struct cps_broken *broken =
+        cps_brokens_blame(&box->brokens, arrival, first_read, others, cps_now(boxes->cps));
+    if (broken) {
+        *out = *broken;
+        arrival->explained = true;
+    }
+    pthread_mutex_unlock(&boxes->lock);
+    return broken != NULL;
+}
+
+uint64_t cps_box_begin_match(struct cps_box *box)
+{
+    pthread_mutex_lock(&box->boxes->matching);
+    return ++box->boxes->matches;
+}
+
+void cps_box_end_match(struct cps_box *box)
+{
+    pthread_mutex_unlock(&box->boxes->matching);
+}

@@ -1,0 +1,9 @@
+#pragma once
+
+#include "client/lib/context/errors.h"
+#include "client/lib/context/key.h"
+#include "common/jose/envelope.h"
+
+/* Opens an envelope with whichever key fits; *index tells which. */
+enum cps_code cps_open_with(struct stir_opened *out, size_t *index, const char *envelope, size_t len,
+                            const struct cps_key *const *keys, size_t key_count, struct cps_error *err) STIR_MUST_CHECK;

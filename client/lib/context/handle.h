@@ -1,0 +1,60 @@
+#pragma once
+
+#include "client/lib/context/errors.h"
+#include "common/cert/cert.h"
+#include "common/cert/trust.h"
+#include "common/number/tn.h"
+
+#include <stdatomic.h>
+
+struct cps_transport;
+struct cps_trust;
+struct cps_replay_memory;
+struct cps_certcache;
+struct cps_boxes;
+struct cps_routes;
+struct cps_route;
+struct cps_directory;
+struct cps_pinned;
+struct cps_spool;
+struct cps_credential;
+
+/* The handle. All but the counters is set by cps_new and constant afterwards; the parts have locks of their own. */
+struct cps {
+    struct cps_options options; /* our copies, with the defaults filled in */
+    struct stir_numbering numbering;
+    unsigned accepted_types;          /* bit 1 << enum stir_ppt: PASSporTs of this type verify a message */
+    struct cps_trust *trust;          /* NULL: no roots were given */
+    struct cps_replay_memory *replay; /* NULL: none */
+    struct cps_transport *transport;
+    struct cps_certcache *certs;
+    struct cps_boxes *boxes;
+    struct cps_credential *credential; /* NULL: none */
+    struct cps_spool *spool;           /* NULL: none */
+    struct stir_numtable *numbers;     /* NULL: none */
+    struct cps_pinned *pinned;         /* NULL: none */
+    struct cps_routes *routes;
+    struct cps_route *route; /* that of cps_url; NULL: none */
+    struct cps_directory *directory;
+    atomic_uint in_flight;
+    atomic_bool closing; /* cps_free has begun: background tasks are to end */
+};
+
+/* options.c: copies, checks, fills in. CPS_E_INVAL, CPS_E_CONFIG, CPS_E_NOMEM. On failure there is nothing to clear. */
+enum cps_code cps_options_copy(struct cps_options *out, const struct cps_options *given,
+                               struct cps_error *err) STIR_MUST_CHECK;
+void cps_options_clear(struct cps_options *options);
+enum cps_code cps_options_numbering(struct stir_numbering *out, const struct cps_options *options,
+                                    struct cps_error *err) STIR_MUST_CHECK;
+
+/* Reads accept_types into bits 1 << enum stir_ppt. CPS_E_CONFIG. */
+enum cps_code cps_options_types(unsigned *out, const struct cps_options *options,
+                                struct cps_error *err) STIR_MUST_CHECK;
+
+/* Returns what decides whether an SPC covers a number: the handle's number table, or allow_spc. */
+struct stir_authority cps_authority(const struct cps *cps);
+
+/* The clock of the options, seconds. */
+int64_t cps_now(const struct cps *cps);
+
+void cps_log(const struct cps *cps, enum cps_log_level level, const char *fmt, ...) STIR_PRINTF(3, 4);

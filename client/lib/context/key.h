@@ -1,0 +1,32 @@
+#pragma once
+
+#include "client/lib/context/errors.h"
+
+#include <openssl/evp.h>
+#include <stdatomic.h>
+
+/* An encryption key, shared by reference. */
+struct cps_key {
+    EVP_PKEY *pkey;
+    bool is_private;
+    char thumbprint[44];
+    atomic_int refs;
+};
+
+/* A public key that somebody else holds too: gets a reference of its own. CPS_E_NOMEM, CPS_E_KEY. */
+enum cps_code cps_key_wrap(struct cps_key **out, EVP_PKEY *pkey, struct cps_error *err) STIR_MUST_CHECK;
+
+/* References to keys for an operation that outlives its caller's array; freed with cps_keys_free. CPS_E_INVAL: none,
+ * too many, a NULL, a public one where private ones are wanted. */
+struct cps_keys {
+    struct cps_key **items;
+    size_t count;
+};
+
+enum cps_code cps_keys_take(struct cps_keys *out, const struct cps_key *const *keys, size_t count, bool want_private,
+                            struct cps_error *err) STIR_MUST_CHECK;
+void cps_keys_free(struct cps_keys *keys);
+
+/* The same check without keeping them. */
+enum cps_code cps_keys_check(const struct cps_key *const *keys, size_t count, bool want_private,
+                             struct cps_error *err) STIR_MUST_CHECK;

@@ -1,0 +1,388 @@
+#include "client/lib/find/directory.h"
+
+#include "client/lib/find/key_lookup.h"
+#include "client/lib/find/pinned_keys.h"
+#include "client/lib/net/task.h"
+#include "common/base/map.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define UNSAID_KEEP_S 300 /* an answer without Cache-Control */
+#define FAULTY_KEEP_S 30  /* an answer with a record that is not good: a certificate may have been out of reach */
+#define LEAST_KEEP_S 5    /* whatever it says: those who waited for it have to get at it */
+#define SEARCHES_MAX 256  /* under way */
+#define SEARCH_AGAIN_S 1  /* after a failure of ours */
+
+/* The newest record of an issuer that was seen for a destination. Of longer names of issuers the beginning counts. */
+struct seen {
+    char iss[STIR_TN_MAX + 8];
+    enum cps_target_scope scope;
+    int64_t iat;
+};
+
+struct entry {
+    struct stir_map_node node; /* first: a node is its entry */
+    struct entry *newer, *older;
+    struct stir_identity dest;
+    bool searching;
+    struct cps_targets *targets;       /* as found last; NULL: never yet */
+    int64_t until;                     /* neither they nor the error are good after this, by the handle's clock */
+    struct cps_error error;            /* CPS_OK: targets are what there is */
+    struct seen seen[CPS_RECORDS_MAX]; /* the newest records */
+    size_t seen_count, seen_next;
+};
+
+struct cps_directory {
+    struct cps *cps;
+    pthread_mutex_t lock;
+    struct stir_map map;
+    struct entry *newest, *oldest; /* by last use */
+    unsigned searches;
+    struct cps_waiters waiters;
+};
+
+enum cps_code cps_directory_new(struct cps_directory **out, struct cps *cps, struct cps_error *err)
+{
+    struct cps_directory *directory = calloc(1, sizeof(*directory));
+    if (!directory || !stir_map_init(&directory->map)) {
+        free(directory);
+        return cps_fail(err, CPS_E_NOMEM, "out of memory");
+    }
+    directory->cps = cps;
+    directory->waiters.kind = CPS_WAITING_KEYS;
+    pthread_mutex_init(&directory->lock, NULL);
+    *out = directory;
+    return CPS_OK;
+}
+
+/* ---- entries, under the lock ---- */
+
+static void unlink_entry(struct cps_directory *directory, struct entry *entry)
+{
+    *(entry->newer ? &entry->newer->older : &directory->newest) = entry->older;
+    *(entry->older ? &entry->older->newer : &directory->oldest) = entry->newer;
+}
+
+static void link_newest(struct cps_directory *directory, struct entry *entry)
+{
+    entry->newer = NULL;
+    entry->older = directory->newest;
+    *(directory->newest ? &directory->newest->newer : &directory->oldest) = entry;
+    directory->newest = entry;
+}
+
+static void drop(struct cps_directory *directory, struct entry *entry)
+{
+    unlink_entry(directory, entry);
+    stir_map_remove(&directory->map, &entry->node);
+    cps_targets_unref(entry->targets);
+    free(entry);
+}
+
+void cps_directory_free(struct cps_directory *directory)
+{
+    if (!directory) {
+        return;
+    }
+    while (directory->newest) {
+        drop(directory, directory->newest);
+    }
+    stir_map_free(&directory->map);
+    pthread_mutex_destroy(&directory->lock);
+    free(directory);
+}
+
+static struct entry *find(struct cps_directory *directory, const struct stir_identity *dest)
+{
+    uint64_t hash = stir_map_hash(&directory->map, dest->text, dest->len, NULL, 0);
+    for (struct stir_map_node *node = stir_map_first(&directory->map, hash); node; node = stir_map_next(node)) {
+        struct entry *entry = (struct entry *)node;
+        if (stir_identity_equal(&entry->dest, dest)) {
+            unlink_entry(directory, entry);
+            link_newest(directory, entry);
+            return entry;
+        }
+    }
+    return NULL;
+}
+
+static struct entry *add(struct cps_directory *directory, const struct stir_identity *dest)
+{
+    struct entry *entry = calloc(1, sizeof(*entry));
+    if (!entry) {
+        return NULL;
+    }
+    entry->dest = *dest;
+    for (struct entry *old = directory->oldest, *next;
+         old && directory->map.count >= directory->cps->options.key_cache_max; old = next) {
+        next = old->newer;
+        if (!old->searching) {
+            drop(directory, old);
+        }
+    }
+    stir_map_put(&directory->map, &entry->node, stir_map_hash(&directory->map, dest->text, dest->len, NULL, 0));
+    link_newest(directory, entry);
+    return entry;
+}
+
+/* ---- what is known ---- */
+
+/* One of the records at least has not ended and has a key that is current. */
+static bool any_is_good(const struct cps_targets *targets, int64_t now)
+{
+    for (size_t i = 0; targets && i < targets->count; i++) {
+        if (cps_target_is_good(targets->items[i], now)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* CPS_FOUND_LATER: nothing that is good any more. */
+static enum cps_found use(const struct entry *entry, struct cps_targets **out, int64_t now, struct cps_error *err)
+{
+    if (now > entry->until) {
+        return CPS_FOUND_LATER;
+    }
+    if (entry->error.code != CPS_OK) {
+        *err = entry->error;
+        return CPS_FOUND_NOT;
+    }
+    if (!any_is_good(entry->targets, now)) {
+        return CPS_FOUND_LATER;
+    }
+    *out = cps_targets_ref(entry->targets);
+    return CPS_FOUND;
+}
+
+static enum cps_code begin_search(struct cps_directory *directory, struct entry *entry,
+                                  const struct stir_identity *dest, struct cps_error *err)
+{
+    bool fresh = !entry;
+    if (directory->searches >= SEARCHES_MAX) {
+        return cps_fail(err, CPS_E_BUSY, "%d key records are being looked for, the limit", SEARCHES_MAX);
+    }
+    entry = fresh ? add(directory, dest) : entry;
+    if (!entry) {
+        return cps_fail(err, CPS_E_NOMEM, "out of memory");
+    }
+    enum cps_code code = cps_finding_start(directory->cps, dest, entry, err);
+    if (code != CPS_OK) {
+        if (fresh) {
+            drop(directory, entry);
+        }
+        return code;
+    }
+    entry->searching = true;
+    directory->searches++;
+    return CPS_OK;
+}
+
+/* A pinned destination has one target. */
+static enum cps_found use_pinned(struct cps_targets **out, struct cps_target *pinned, struct cps_error *err)
+{
+    struct cps_targets *targets = cps_targets_new();
+    if (!targets) {
+        cps_target_unref(pinned);
+        (void)cps_fail(err, CPS_E_NOMEM, "out of memory");
+        return CPS_FOUND_NOT;
+    }
+    cps_targets_add(targets, pinned);
+    *out = targets;
+    return CPS_FOUND;
+}
+
+enum cps_found cps_directory_get(struct cps_directory *directory, struct cps_targets **out,
+                                 const struct stir_identity *dest, struct cps_task *task, struct cps_error *err)
+{
+    struct cps *cps = directory->cps;
+    enum cps_found found = CPS_FOUND_LATER;
+    struct cps_target *pinned = cps_pinned_find(cps->pinned, dest);
+    if (pinned) {
+        return use_pinned(out, pinned, err);
+    }
+    if (dest->kind != STIR_IDENTITY_TN) {
+        (void)cps_fail(err, CPS_E_NOT_FOUND, "key records are for telephone numbers, and no key is pinned");
+        return CPS_FOUND_NOT;
+    }
+    pthread_mutex_lock(&directory->lock);
+    struct entry *entry = find(directory, dest);
+    if (entry && !entry->searching) {
+        found = use(entry, out, cps_now(cps), err);
+    }
+    if (found == CPS_FOUND_LATER) {
+        bool coming = entry && entry->searching;
+        if (!coming && begin_search(directory, entry, dest, err) != CPS_OK) {
+            found = CPS_FOUND_NOT;
+        } else if (task) {
+            cps_waiters_add(&directory->waiters, task);
+        }
+    }
+    pthread_mutex_unlock(&directory->lock);
+    return found;
+}
+
+void cps_directory_leave(struct cps_directory *directory, struct cps_task *task)
+{
+    pthread_mutex_lock(&directory->lock);
+    cps_waiters_remove(CPS_WAITING_KEYS, task);
+    pthread_mutex_unlock(&directory->lock);
+}
+
+struct cps_targets *cps_directory_known(struct cps_directory *directory, const struct stir_identity *dest)
+{
+    struct cps_targets *targets = NULL;
+    pthread_mutex_lock(&directory->lock);
+    struct entry *entry = find(directory, dest);
+    if (entry && any_is_good(entry->targets, cps_now(directory->cps))) {
+        targets = cps_targets_ref(entry->targets);
+    }
+    pthread_mutex_unlock(&directory->lock);
+    return targets;
+}
+
+/* ---- what was found ---- */
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static void keep(struct cps_directory *directory, struct entry *entry, struct cps_targets *targets, int64_t max_age_s)
+{
+    int64_t now = cps_now(directory->cps);
+    int64_t seconds = least(max_age_s < 0 ? UNSAID_KEEP_S : max_age_s, directory->cps->options.key_max_age_s);
+    cps_targets_unref(entry->targets);
+    entry->targets = targets;
+    entry->error = (struct cps_error){0};
+    entry->until = now + (seconds > LEAST_KEEP_S ? seconds : LEAST_KEEP_S);
+}
+
+/* A search that failed says nothing against the records that are known, which speak for themselves until they end:
+ * nobody who stands between can take them away, nor put older ones in their place. */
+static void keep_failure(struct cps_directory *directory, struct entry *entry, const struct cps_error *error)
+{
+    struct cps *cps = directory->cps;
+    bool ours = error->code == CPS_E_NOMEM || error->code == CPS_E_CLOSED || error->code == CPS_E_BUSY ||
+                error->code == CPS_E_AWAY;
+    bool good = any_is_good(entry->targets, cps_now(cps));
+    entry->error = good ? (struct cps_error){0} : *error;
+    entry->until = cps_now(cps) + (ours ? SEARCH_AGAIN_S : cps->options.key_negative_s);
+    bool usual = error->code == CPS_E_AWAY || (error->code == CPS_E_NOT_FOUND && !good);
+    cps_log(cps, usual ? CPS_LOG_INFO : CPS_LOG_WARNING, "key records: %s%s", error->text,
+            good ? "; those that are known stay in use" : "");
+}
+
+static bool is_of(const struct seen *seen, const struct stir_keyrecord *record, enum cps_target_scope scope)
+{
+    return seen->scope == scope && strncmp(seen->iss, record->iss, sizeof(seen->iss) - 1) == 0;
+}
+
+/* Remembers how new a record is; false: its issuer had a newer one. */
+static bool note_newest(struct entry *entry, const struct cps_target *target)
+{
+    struct seen *seen = NULL;
+    for (size_t i = 0; i < entry->seen_count && !seen; i++) {
+        seen = is_of(&entry->seen[i], target->record, target->scope) ? &entry->seen[i] : NULL;
+    }
+    if (seen && target->record->iat < seen->iat) {
+        return false;
+    }
+    if (!seen) {
+        seen = &entry->seen[entry->seen_next];
+        entry->seen_next = (entry->seen_next + 1) % CPS_RECORDS_MAX;
+        entry->seen_count += entry->seen_count < CPS_RECORDS_MAX;
+        *seen = (struct seen){.scope = target->scope};
+        (void)snprintf(seen->iss, sizeof(seen->iss), "%s", target->record->iss);
+    }
+    seen->iat = target->record->iat;
+    return true;
+}
+
+/* Adds a target, or puts it in the place of one of the same issuer, of which the newer one counts. */
+static void merge(struct cps_targets *into, struct cps_target *target)
+{
+    for (size_t i = 0; i < into->count; i++) {
+        struct cps_target *other = into->items[i];
+        if (other->scope == target->scope && strcmp(other->record->iss, target->record->iss) == 0) {
+            bool newer = target->record->iat > other->record->iat;
+            into->items[i] = newer ? target : other;
+            cps_target_unref(newer ? other : target);
+            return;
+        }
+    }
+    cps_targets_add(into, target);
+}
+
+/* Returns the record that is known of an issuer while it is good, otherwise NULL. */
+static struct cps_target *known_of(const struct entry *entry, const struct stir_keyrecord *record,
+                                   enum cps_target_scope scope, int64_t now)
+{
+    for (size_t i = 0; entry->targets && i < entry->targets->count; i++) {
+        struct cps_target *target = entry->targets->items[i];
+        if (target->scope == scope && strcmp(target->record->iss, record->iss) == 0) {
+            return cps_target_is_good(target, now) ? target : NULL;
+        }
+    }
+    return NULL;
+}
+
+/* Takes one record of the answer; where it is not good or too old, the one that is known of its issuer stays. */
+static void take(struct cps_directory *directory, struct entry *entry, struct cps_targets *into,
+                 struct cps_verified *verified, struct cps_error *err)
+{
+    int64_t now = cps_now(directory->cps);
+    struct cps_target *target = verified->target;
+    const struct stir_keyrecord *record = target ? target->record : verified->record;
+    struct cps_error why = {0};
+    if (target && !note_newest(entry, target)) {
+        (void)cps_fail(&why, CPS_E_STALE, "the CPS's key record is older than one that it had before");
+    } else if (target && !cps_target_is_good(target, now)) {
+        (void)cps_fail(&why, CPS_E_KEY, "no key of the key record is current");
+    }
+    struct cps_target *known = record ? known_of(entry, record, verified->scope, now) : NULL;
+    if (target && why.code == CPS_OK) {
+        merge(into, cps_target_ref(target));
+    } else if (known) {
+        merge(into, cps_target_ref(known));
+    }
+    if (why.code != CPS_OK) {
+        cps_log(directory->cps, CPS_LOG_WARNING, "a key record of %s is not used: %s", target->signer, why.text);
+        *err = err->code == CPS_OK ? why : *err;
+    }
+    cps_target_unref(target);
+    stir_keyrecord_free(verified->record);
+}
+
+void cps_directory_settle(struct cps_directory *directory, void *arg, struct cps_verified *records, size_t count,
+                          int64_t max_age_s, const struct cps_error *error)
+{
+    struct entry *entry = arg;
+    struct cps_error err = *error;
+    struct cps_targets *targets = cps_targets_new();
+    pthread_mutex_lock(&directory->lock);
+    if (!targets) {
+        (void)cps_fail(&err, CPS_E_NOMEM, "out of memory");
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (targets) {
+            take(directory, entry, targets, &records[i], &err);
+        } else {
+            cps_target_unref(records[i].target);
+            stir_keyrecord_free(records[i].record);
+        }
+    }
+    if (any_is_good(targets, cps_now(directory->cps))) {
+        keep(directory, entry, targets,
+             err.code == CPS_OK ? max_age_s : least(max_age_s < 0 ? UNSAID_KEEP_S : max_age_s, FAULTY_KEEP_S));
+    } else {
+        cps_targets_unref(targets);
+        keep_failure(directory, entry, &err);
+    }
+    entry->searching = false;
+    directory->searches--;
+    cps_waiters_wake(&directory->waiters);
+    pthread_mutex_unlock(&directory->lock);
+}

@@ -1,0 +1,342 @@
+#include "client/lib/find/key_lookup.h"
+
+#include "client/lib/net/cps_http.h"
+#include "client/lib/net/task.h"
+#include "common/jose/json.h"
+#include "common/number/numtable.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* One record of the answer on its way: its certificate is fetched, then both are verified. */
+struct item {
+    struct cps_verified found;
+    bool over;
+};
+
+/* One search: the records, their certificates, then what each is worth. */
+struct finding {
+    struct cps_task task;
+    struct cps_transfer transfer;
+    bool asked;
+    bool answered;
+    struct stir_identity dest;
+    void *entry;
+    struct item items[CPS_RECORDS_MAX];
+    size_t count;
+    struct cps_error error; /* the first that was found */
+};
+
+static void end(struct finding *finding)
+{
+    struct cps *cps = finding->task.cps;
+    struct cps_verified records[CPS_RECORDS_MAX];
+    for (size_t i = 0; i < finding->count; i++) {
+        records[i] = finding->items[i].found;
+    }
+    cps_certcache_leave(cps->certs, &finding->task);
+    cps_task_end(&finding->task);
+    cps_directory_settle(cps->directory, finding->entry, records, finding->count, finding->transfer.response.max_age_s,
+                         &finding->error);
+    cps_transfer_clear(&finding->transfer);
+    free(finding);
+}
+
+/* A record that is not good is left out: who hands out a forged one beside a good one takes nothing away. */
+static void give_up(struct finding *finding, const struct cps_error *err)
+{
+    cps_log(finding->task.cps, CPS_LOG_WARNING, "a key record that the CPS hands out is not used: %s", err->text);
+    if (finding->error.code == CPS_OK) {
+        finding->error = *err;
+    }
+}
+
+/* ---- the answer ---- */
+
+/* Finds out whether the record is about this destination: it names the number, or the provider that our own table gives
+ * it to. */
+static enum cps_code check_subject(struct finding *finding, struct item *item, struct cps_error *err)
+{
+    struct cps *cps = finding->task.cps;
+    const struct stir_tnauth *claims = &item->found.record->claims;
+    const char *tn = finding->dest.text;
+    struct stir_numtable_row row = {0};
+    item->found.scope = CPS_SCOPE_RANGE;
+    for (size_t i = 0; i < claims->count; i++) {
+        if (claims->entries[i].kind == STIR_TNAUTH_ONE && strcmp(claims->entries[i].value, tn) == 0) {
+            item->found.scope = CPS_SCOPE_NUMBER;
+        }
+    }
+    if (stir_tnauth_has_tn(claims, tn)) {
+        return CPS_OK;
+    }
+    item->found.scope = CPS_SCOPE_PROVIDER;
+    bool known = cps->numbers && stir_numtable_find(cps->numbers, tn, &row);
+    if (known && stir_keyrecord_covers(item->found.record, tn, row.spc)) {
+        return CPS_OK;
+    }
+    return cps_fail(err, CPS_E_CERT_SCOPE, "the key record does not speak for the destination%s",
+                    cps->numbers ? "" : " (a provider's needs numbers_file, which says whose a number is)");
+}
+
+/* Takes one record. Before its certificate is asked for, it has to be about the destination. */
+static void read_record(struct finding *finding, const char *text, size_t n)
+{
+    struct item *item = &finding->items[finding->count];
+    struct stir_error cause = {0};
+    struct cps_error err = {0};
+    *item = (struct item){0};
+    if (n && text[n - 1] == '\n') {
+        n--;
+    }
+    enum stir_code parsed = stir_keyrecord_parse(&item->found.record, text, n, &cause);
+    enum cps_code code = parsed == STIR_OK ? check_subject(finding, item, &err) : cps_fail_stir(&err, parsed, &cause);
+    if (code == CPS_OK) {
+        finding->count++;
+        return;
+    }
+    stir_keyrecord_free(item->found.record);
+    give_up(finding, &err);
+}
+
+static bool is_among(const json_t *item, const json_t *const *items, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (json_equal(item, items[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* {"records":["..."]}: of more than CPS_RECORDS_MAX the first count, and of equal ones the first. */
+static enum cps_code read_list(struct finding *finding, const struct stir_buf *body, struct cps_error *err)
+{
+    struct stir_error cause = {0};
+    json_t *root = NULL;
+    const json_t *taken[CPS_RECORDS_MAX];
+    size_t taken_count = 0;
+    enum stir_code parsed = stir_json_parse_object(&root, body->ptr, body->len, "the CPS's key records", &cause);
+    if (parsed != STIR_OK) {
+        return cps_fail(err, parsed == STIR_E_NOMEM ? CPS_E_NOMEM : CPS_E_PROTOCOL, "%s", cause.text);
+    }
+    const json_t *list = json_object_get(root, "records");
+    size_t count = json_array_size(list);
+    enum cps_code code = count ? CPS_OK : cps_fail(err, CPS_E_PROTOCOL, "the CPS's answer lists no key records");
+    for (size_t i = 0; code == CPS_OK && i < count && taken_count < CPS_RECORDS_MAX; i++) {
+        const json_t *item = json_array_get(list, i);
+        if (!json_is_string(item)) {
+            code = cps_fail(err, CPS_E_PROTOCOL, "the CPS's answer lists something that is not a key record");
+        } else if (!is_among(item, taken, taken_count)) {
+            taken[taken_count++] = item;
+            read_record(finding, json_string_value(item), json_string_length(item));
+        }
+    }
+    json_decref(root);
+    return code;
+}
+
+/* The answer of a CPS that knows one record only, such as a server of files, is the record itself. */
+static enum cps_code read_answer(struct finding *finding, struct cps_error *err)
+{
+    const struct cps_response *response = &finding->transfer.response;
+    if (response->error.code == CPS_OK && response->status == 404) {
+        return cps_fail(err, CPS_E_NOT_FOUND, "the CPS has no key record for the destination");
+    }
+    enum cps_code code = cps_answer_status(response, err);
+    if (code != CPS_OK) {
+        return code;
+    }
+    if (response->body.len && response->body.ptr[0] == '{') {
+        return read_list(finding, &response->body, err);
+    }
+    read_record(finding, response->body.len ? response->body.ptr : "", response->body.len);
+    return CPS_OK;
+}
+
+/* ---- each record ---- */
+
+static enum cps_found find_chain(struct finding *finding, const struct stir_keyrecord *record, struct cps_chain **chain,
+                                 struct cps_error *err)
+{
+    struct cps *cps = finding->task.cps;
+    if (record->x5c_count) {
+        enum cps_found found = CPS_FOUND_NOT;
+        if (cps_certcache_from_der(cps->certs, chain, record->x5c, record->x5c_count, err) == CPS_OK) {
+            found = cps_certcache_complete(cps->certs, chain, &finding->task, err);
+        }
+        if (found != CPS_FOUND) {
+            cps_chain_unref(*chain);
+            *chain = NULL;
+        }
+        return found;
+    }
+    return cps_certcache_get(cps->certs, chain, record->x5u, &finding->task, err);
+}
+
+static enum cps_code verify(struct finding *finding, const struct stir_keyrecord *record, struct cps_chain *chain,
+                            struct cps_error *err)
+{
+    struct cps *cps = finding->task.cps;
+    struct stir_error cause = {0};
+    int64_t now = cps_now(cps);
+    enum cps_code code = cps_chain_trusted(chain, cps->trust, now, err);
+    if (code != CPS_OK) {
+        return code;
+    }
+    enum stir_code checked = stir_keyrecord_check(record, chain->chain, now, cps->options.clock_skew_s, &cause);
+    return checked == STIR_OK ? CPS_OK : cps_fail_stir(err, checked, &cause);
+}
+
+/* Faults that a later chain at the same x5u may not have. */
+static bool is_of_chain(enum cps_code code)
+{
+    return code == CPS_E_SIGNATURE || code == CPS_E_KEY || (code >= CPS_E_CERT && code <= CPS_E_CERT_CONSTRAINT);
+}
+
+/* Verifies one record with its chain. If it fails, the certificate at x5u may have been changed since it was cached.
+ * CPS_FOUND: verified, or (*again) there is a later chain. CPS_FOUND_LATER: it is being fetched. */
+static enum cps_found verify_or_renew(struct finding *finding, const struct stir_keyrecord *record,
+                                      struct cps_chain *chain, bool *again, struct cps_error *err)
+{
+    struct cps_error failure = {0};
+    enum cps_code code = verify(finding, record, chain, err);
+    *again = false;
+    if (code == CPS_OK) {
+        return CPS_FOUND;
+    }
+    if (record->x5c_count || !is_of_chain(code)) {
+        return CPS_FOUND_NOT;
+    }
+    enum cps_found found = cps_certcache_renew(finding->task.cps->certs, chain, record->x5u, &finding->task, &failure);
+    *again = found == CPS_FOUND;
+    if (found == CPS_FOUND_NOT && failure.code != CPS_OK) {
+        (void)cps_fail(err, CPS_E_X5U_FETCH,
+                       "the key record does not verify with the certificate that was cached; the current one: %s",
+                       failure.text);
+    }
+    return found;
+}
+
+/* Gets one record's chain and verifies it. CPS_FOUND: *chain is a reference for the caller. */
+static enum cps_found find_verified(struct finding *finding, const struct stir_keyrecord *record,
+                                    struct cps_chain **chain, struct cps_error *err)
+{
+    bool again = true;
+    enum cps_found found = CPS_FOUND_NOT;
+    for (int tries = 0; again && tries < 2; tries++) {
+        cps_chain_unref(*chain);
+        *chain = NULL;
+        again = false;
+        found = find_chain(finding, record, chain, err);
+        found = found == CPS_FOUND ? verify_or_renew(finding, record, *chain, &again, err) : found;
+    }
+    return again ? CPS_FOUND_NOT : found;
+}
+
+/* Verifies one record, once its certificate is here. */
+static void advance(struct finding *finding, struct item *item)
+{
+    struct cps_verified *found = &item->found;
+    struct cps_error err = {0};
+    struct cps_chain *chain = NULL;
+    enum cps_found got = find_verified(finding, found->record, &chain, &err);
+    item->over = got != CPS_FOUND_LATER;
+    if (got == CPS_FOUND) {
+        struct stir_keyrecord *record = found->record;
+        found->record = NULL;
+        if (cps_target_from_record(&found->target, finding->task.cps, record, found->scope, chain->chain, &err) !=
+            CPS_OK) {
+            found->target = NULL;
+        }
+    }
+    if (item->over && !found->target) {
+        give_up(finding, &err);
+    }
+    cps_chain_unref(chain);
+}
+
+/* True when every record is verified or given up. All certificates are fetched at once. */
+static bool advance_all(struct finding *finding)
+{
+    bool over = true;
+    for (size_t i = 0; i < finding->count; i++) {
+        if (!finding->items[i].over) {
+            advance(finding, &finding->items[i]);
+        }
+        over = over && finding->items[i].over;
+    }
+    return over;
+}
+
+/* ---- the search ---- */
+
+/* Sends the request; true when its answer is there. */
+static bool ask(struct finding *finding)
+{
+    if (finding->asked) {
+        return atomic_load(&finding->transfer.complete);
+    }
+    finding->asked = true;
+    return cps_route_submit(finding->task.cps, &finding->transfer, &finding->transfer.response.error) != CPS_OK;
+}
+
+static void step(struct cps_task *task)
+{
+    struct finding *finding = (struct finding *)task;
+    struct cps_error err = {0};
+    if (!ask(finding)) {
+        return;
+    }
+    enum cps_code code = CPS_OK;
+    if (atomic_load(&task->cps->closing)) {
+        code = cps_fail(&err, CPS_E_CLOSED, "the handle was freed");
+    } else if (!finding->answered) {
+        finding->answered = true;
+        code = read_answer(finding, &err);
+    }
+    if (code == CPS_OK && !advance_all(finding)) {
+        return;
+    }
+    if (code != CPS_OK) {
+        finding->error = err;
+    }
+    end(finding);
+}
+
+static enum cps_code prepare(struct finding *finding, struct cps *cps, struct cps_error *err)
+{
+    finding->task.cps = cps;
+    finding->task.step = step;
+    finding->task.unmetered = true;
+    finding->transfer.done = cps_task_transfer_done;
+    finding->transfer.arg = &finding->task;
+    finding->transfer.response.max_age_s = -1;
+    if (!cps->trust) {
+        return cps_fail(
+            err, CPS_E_CONFIG,
+            "no trusted roots are configured (trust_file, list_files, list_urls): no key record can be verified");
+    }
+    enum cps_code code =
+        cps_ask_keys(&finding->transfer.request, cps, finding->dest.text, &finding->dest, NULL, 0, err);
+    return code == CPS_OK ? cps_route_to_directory(&finding->transfer.request.route, cps, &finding->dest, err) : code;
+}
+
+enum cps_code cps_finding_start(struct cps *cps, const struct stir_identity *dest, void *entry, struct cps_error *err)
+{
+    struct finding *finding = calloc(1, sizeof(*finding));
+    if (!finding) {
+        return cps_fail(err, CPS_E_NOMEM, "out of memory");
+    }
+    finding->dest = *dest;
+    finding->entry = entry;
+    enum cps_code code = prepare(finding, cps, err);
+    if (code == CPS_OK) {
+        code = cps_task_start(&finding->task, err);
+    }
+    if (code != CPS_OK) {
+        cps_transfer_clear(&finding->transfer);
+        free(finding);
+    }
+    return code;
+}

@@ -1,0 +1,392 @@
+/*
+ * Which servers of a CPS answer. A server is used until a request to it fails. From then on it is asked in the
+ * background, GET /health?for=read, until it answers. While another server of the route is good, the failed one is left
+ * alone meanwhile, longer each time. When no server is good, requests still go to them until a probe has failed as
+ * well, at each of them: then the CPS is away, requests fail at once with CPS_E_AWAY, and the first answer ends that.
+ *
+ * A CPS that answers 5xx to some requests only, as one whose store is full, answers the probe and is not away.
+ */
+#include "client/lib/find/route_internal.h"
+
+#include "client/lib/net/task.h"
+#include "common/base/buf.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+#define ALONE_FIRST_MS 1000   /* a server that failed once; each time twice as long, ... */
+#define ALONE_LAST_MS 30000   /* ... up to this, or what it asked for */
+#define ALONE_ASKED_MAX_S 300 /* of a Retry-After */
+#define PATIENCE_MS 2000      /* for the answer to a probe, ... */
+#define DOUBT_MS 500          /* ... but to the first one after a request that had no answer for its whole time */
+#define PAUSE_FIRST_MS 100    /* after an answer that a CPS that is away did not give; each time twice as long, ... */
+#define PAUSE_LAST_MS 1000    /* ... up to this */
+#define UNWANTED_MS                                                                                                    \
+    5000               /* a CPS that only a table or a record names, and nobody wanted for this time, is no longer     \
+                          asked: else whoever can publish a record could have any host asked for ever */
+#define IDLE_MS 300000 /* the CPS of cps_url, if nobody wanted it for this time, is asked every ALONE_LAST_MS */
+
+/* A server that is asked how it is. */
+struct cps_watch {
+    struct cps_task task; /* first */
+    struct cps_transfer transfer;
+    struct cps_route *route; /* a reference */
+    unsigned server;
+    bool asking;
+    unsigned probes; /* that failed, one after the other */
+    int64_t last_ms; /* when the last one did */
+};
+
+char *cps_route_join(const char *base, const char *path)
+{
+    struct stir_buf url = {0};
+    stir_buf_puts(&url, base);
+    stir_buf_puts(&url, path);
+    char *joined = stir_buf_steal(&url, NULL);
+    stir_buf_free(&url);
+    return joined;
+}
+
+bool cps_route_failed(const struct cps_response *response)
+{
+    switch (response->error.code) {
+    case CPS_OK:
+        return response->status >= 500;
+    case CPS_E_CONNECT:
+    case CPS_E_TLS:
+    case CPS_E_TIMEOUT:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* ---- what is known, under the lock of the routes ---- */
+
+static bool is_route_good(const struct cps_route *route)
+{
+    for (unsigned i = 0; i < route->count; i++) {
+        if (!route->servers[i].until_ms) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool are_all_away(const struct cps_route *route)
+{
+    for (unsigned i = 0; i < route->count; i++) {
+        if (!route->servers[i].away) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Returns how long the server is left alone from now on while others are good. */
+static int64_t note_failure(struct cps_server *server, const struct cps_response *response)
+{
+    unsigned asked = response->retry_after_s < ALONE_ASKED_MAX_S ? response->retry_after_s : ALONE_ASKED_MAX_S;
+    int64_t alone_ms = server->failures < 5 ? (int64_t)ALONE_FIRST_MS << server->failures : ALONE_LAST_MS;
+    alone_ms = asked * INT64_C(1000) > alone_ms ? asked * INT64_C(1000) : alone_ms;
+    server->failures += server->failures < 5;
+    server->until_ms = cps_monotonic_ms() + alone_ms;
+    if (response->error.code == CPS_OK) {
+        (void)cps_fail(&server->cause, CPS_E_UNAVAILABLE, "it answered %d", response->status);
+    } else {
+        server->cause = response->error;
+    }
+    return alone_ms;
+}
+
+/* Uses a server again, of which nothing is known. */
+static void forget(struct cps_route *route, struct cps_server *server)
+{
+    server->until_ms = 0;
+    server->away = false;
+    route->away_ms = 0;
+}
+
+/* Wakes those who ask: there is no other server any more, so that they ask sooner. */
+static void hurry(struct cps_route *route)
+{
+    for (unsigned i = 0; i < route->count; i++) {
+        if (route->servers[i].watch) {
+            cps_task_wake(&route->servers[i].watch->task);
+        }
+    }
+}
+
+/* ---- what is told ---- */
+
+/* What changed with one answer. */
+struct change {
+    int64_t alone_ms; /* the server is left alone from now on, while others are used; 0: it is not */
+    bool answers;     /* it is used again */
+    bool lost;        /* the CPS is away */
+    int64_t away_ms;  /* the CPS is back, and was away for this time; 0: it was not */
+    bool alone;       /* it is the only server */
+    char why[160];
+};
+
+static void tell(struct cps_route *route, unsigned i, const struct change *change)
+{
+    const struct cps *cps = route->routes->cps;
+    const char *base = route->servers[i].base;
+    /* anyone can publish a record that names a CPS */
+    enum cps_log_level level = route->public_only ? CPS_LOG_INFO : CPS_LOG_NOTICE;
+    if (change->alone_ms && !change->alone) {
+        cps_log(cps, CPS_LOG_WARNING, "%s is left alone for %lld ms: %s", base, (long long)change->alone_ms,
+                change->why);
+    } else if (change->answers && !change->alone) {
+        cps_log(cps, CPS_LOG_NOTICE, "%s answers again", base);
+    }
+    if (change->lost) {
+        cps_log(cps, level, "the CPS is away: %s: %s; requests to it fail at once until it answers", route->urls,
+                change->why);
+    } else if (change->away_ms) {
+        cps_log(cps, level, "the CPS answers again: %s: it was away for %lld.%lld s", route->urls,
+                (long long)(change->away_ms / 1000), (long long)(change->away_ms % 1000 / 100));
+    }
+}
+
+/* Under the lock. */
+static void take_good(struct cps_route *route, struct cps_server *server, struct change *change)
+{
+    change->answers = server->until_ms != 0;
+    change->away_ms = route->away_ms ? cps_monotonic_ms() - route->away_ms + 1 : 0;
+    server->failures = 0;
+    forget(route, server);
+    if (change->answers && server->watch) {
+        cps_task_wake(&server->watch->task); /* to end */
+    }
+}
+
+/* Under the lock. */
+static void take_failure(struct cps_route *route, struct cps_server *server, const struct cps_response *response,
+                         bool probe, struct change *change)
+{
+    bool was_good = !server->until_ms;
+    int64_t alone_ms = note_failure(server, response);
+    change->alone_ms = was_good ? alone_ms : 0;
+    (void)snprintf(change->why, sizeof(change->why), "%.158s", server->cause.text);
+    server->away = server->away || probe;
+    if (!route->away_ms && are_all_away(route)) {
+        route->away_ms = cps_monotonic_ms();
+        route->routes->lost++;
+        change->lost = true;
+    }
+    if (was_good && !is_route_good(route)) {
+        hurry(route);
+    }
+}
+
+static void watch(struct cps_route *route, unsigned server);
+
+/* An attempt that we ended ourselves says nothing. */
+static void hear(struct cps_route *route, unsigned i, const struct cps_response *response, bool probe)
+{
+    struct cps_server *server = &route->servers[i];
+    struct change change = {.alone = route->count == 1};
+    if (response->error.code == CPS_E_CLOSED || response->error.code == CPS_E_NOMEM) {
+        return;
+    }
+    pthread_mutex_lock(&route->routes->lock);
+    if (cps_route_failed(response)) {
+        take_failure(route, server, response, probe, &change);
+    } else if (server->until_ms) {
+        take_good(route, server, &change);
+    }
+    bool unwatched = server->until_ms && !server->watch;
+    pthread_mutex_unlock(&route->routes->lock);
+    tell(route, i, &change);
+    if (unwatched) {
+        watch(route, i);
+    }
+}
+
+void cps_route_hear(struct cps_route *route, unsigned server, const struct cps_response *response)
+{
+    hear(route, server, response, false);
+}
+
+bool cps_route_is_away(struct cps_route *route, struct cps_error *err)
+{
+    int64_t now = cps_monotonic_ms();
+    pthread_mutex_lock(&route->routes->lock);
+    bool away = route->away_ms != 0;
+    if (away && now - route->wanted_ms > IDLE_MS) {
+        hurry(route);
+    }
+    route->wanted_ms = now;
+    if (away) {
+        (void)cps_fail(err, CPS_E_AWAY, "the CPS has been away for %lld s: %.120s",
+                       (long long)(now - route->away_ms) / 1000, route->servers[0].cause.text);
+    }
+    pthread_mutex_unlock(&route->routes->lock);
+    return away;
+}
+
+void cps_away(const struct cps *cps, struct cps_away_status *out)
+{
+    struct cps_routes *routes = cps->routes;
+    int64_t now = cps_monotonic_ms();
+    *out = (struct cps_away_status){0};
+    pthread_mutex_lock(&routes->lock);
+    for (const struct cps_route *route = routes->newest; route; route = route->older) {
+        if (route->away_ms && route == cps->route) {
+            out->away = true;
+            out->away_ms = now - route->away_ms;
+            out->cause = route->servers[0].cause;
+        } else if (route->away_ms) {
+            out->others++;
+        }
+    }
+    out->lost = routes->lost;
+    pthread_mutex_unlock(&routes->lock);
+}
+
+/* ---- asking in the background, on the I/O thread ---- */
+
+/* Spreads the probes of many clients that lost one CPS at one time. */
+static int64_t spread(int64_t pause_ms)
+{
+    uint16_t chance = 0;
+    (void)!getrandom(&chance, sizeof(chance), GRND_NONBLOCK);
+    return pause_ms - pause_ms * chance / (4 * (int64_t)UINT16_MAX);
+}
+
+/* True if nobody is interested in how the servers are. Under the lock. */
+static bool is_forgotten(const struct cps_route *route, int64_t now)
+{
+    return route != route->routes->cps->route && now - route->wanted_ms > UNWANTED_MS;
+}
+
+/* Returns when a server of a CPS without a good one is asked the next time. Under the lock. */
+static int64_t next_probe(const struct cps_watch *watch, int64_t now)
+{
+    const struct cps_route *route = watch->route;
+    int64_t pause_ms = PAUSE_FIRST_MS;
+    if (!route->servers[watch->server].away && !watch->last_ms) {
+        return now; /* is it away? */
+    }
+    for (unsigned i = 1; i < watch->probes && pause_ms < PAUSE_LAST_MS; i++) {
+        pause_ms *= 2;
+    }
+    pause_ms = pause_ms < PAUSE_LAST_MS ? pause_ms : PAUSE_LAST_MS;
+    return watch->last_ms + (now - route->wanted_ms > IDLE_MS ? ALONE_LAST_MS : spread(pause_ms));
+}
+
+/* Returns when a server is asked the next time, and how long it has for its answer; 0: it is not asked any more. Under
+ * the lock. */
+static int64_t plan(struct cps_watch *watch, int64_t now, uint32_t *patience_ms)
+{
+    struct cps_route *route = watch->route;
+    struct cps_server *server = &route->servers[watch->server];
+    bool good = is_route_good(route);
+    bool doubt = !good && !server->away && server->cause.code == CPS_E_TIMEOUT;
+    *patience_ms = doubt ? DOUBT_MS : PATIENCE_MS;
+    if (is_forgotten(route, now)) {
+        forget(route, server);
+    }
+    return !server->until_ms ? 0 : good ? server->until_ms : next_probe(watch, now);
+}
+
+/* False: out of memory. */
+static bool ask(struct cps_watch *watch, uint32_t patience_ms)
+{
+    struct cps_route *route = watch->route;
+    struct cps *cps = route->routes->cps;
+    struct cps_transfer *transfer = &watch->transfer;
+    uint32_t most_ms = cps->options.request_timeout_ms;
+    char *url = cps_route_join(route->servers[watch->server].base, "/health?for=read");
+    *transfer = (struct cps_transfer){
+        .done = cps_task_transfer_done,
+        .arg = &watch->task,
+        .request =
+            {
+                .lane = CPS_LANE_WAIT, /* not held up by those who wait for an answer */
+                .url = url,
+                .accept = "application/json",
+                .response_max = 65536,
+                .public_only = route->public_only,
+                .timeout_ms = patience_ms < most_ms ? patience_ms : most_ms,
+            },
+    };
+    watch->asking = url && cps_transport_submit(cps->transport, transfer, NULL) == CPS_OK;
+    if (!watch->asking) {
+        cps_transfer_clear(transfer);
+    }
+    return watch->asking;
+}
+
+static void take_answer(struct cps_watch *watch)
+{
+    const struct cps_response *response = &watch->transfer.response;
+    watch->asking = false;
+    watch->last_ms = cps_monotonic_ms();
+    watch->probes += cps_route_failed(response) && watch->probes < 16;
+    hear(watch->route, watch->server, response, true);
+    cps_transfer_clear(&watch->transfer);
+}
+
+static void end_watch(struct cps_watch *watch)
+{
+    cps_task_end(&watch->task);
+    cps_route_unref(watch->route);
+    free(watch);
+}
+
+static void step(struct cps_task *task)
+{
+    struct cps_watch *watch = (struct cps_watch *)task;
+    struct cps_route *route = watch->route;
+    if (watch->asking && !atomic_load(&watch->transfer.complete)) {
+        return;
+    }
+    if (watch->asking) {
+        take_answer(watch);
+    }
+    uint32_t patience_ms = 0;
+    int64_t now = cps_monotonic_ms();
+    pthread_mutex_lock(&route->routes->lock);
+    int64_t due = atomic_load(&task->cps->closing) ? 0 : plan(watch, now, &patience_ms);
+    if (!due) {
+        route->servers[watch->server].watch = NULL;
+    }
+    pthread_mutex_unlock(&route->routes->lock);
+    if (!due) {
+        end_watch(watch);
+    } else if (due > now) {
+        task->due_ms = due;
+    } else {
+        task->due_ms = ask(watch, patience_ms) ? 0 : now + PAUSE_LAST_MS;
+    }
+}
+
+/* Begins to ask a server how it is; without memory for that it is used until it fails again. */
+static void watch(struct cps_route *route, unsigned server)
+{
+    struct cps_watch *made = calloc(1, sizeof(*made));
+    if (made) {
+        made->task.cps = route->routes->cps;
+        made->task.step = step;
+        made->task.unmetered = true;
+        made->route = cps_route_ref(route);
+        made->server = server;
+    }
+    /* its first step comes after this one, on this thread; until it is begun nobody may wake it */
+    bool begun = made && cps_task_start(&made->task, NULL) == CPS_OK;
+    pthread_mutex_lock(&route->routes->lock);
+    if (begun) {
+        route->servers[server].watch = made;
+    } else {
+        forget(route, &route->servers[server]);
+    }
+    pthread_mutex_unlock(&route->routes->lock);
+    if (made && !begun) {
+        cps_route_unref(made->route);
+        free(made);
+    }
+}

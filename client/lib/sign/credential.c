@@ -1,0 +1,167 @@
+#include "client/lib/sign/credential.h"
+
+#include "client/lib/sign/signer.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define TOKEN_OCTETS 32768 /* with a chain in it */
+
+struct cps_credential {
+    struct cps_signer *signer; /* x5u NULL: the chain goes into the tokens */
+    char *aud;                 /* NULL: the host */
+    char iss[STIR_TN_MAX + 1]; /* an SPC, or a number of a certificate that has none */
+    bool is_spc;
+};
+
+/* ---- opening ---- */
+
+/* An entry of the TNAuthList to act as: the one that is asked for, else the first SPC, else the first number. */
+static enum cps_code choose_name(struct cps_credential *credential, const char *wanted, struct cps_error *err)
+{
+    const struct stir_tnauth *list = &credential->signer->chain->tnauth;
+    const struct stir_tnauth_entry *chosen = NULL;
+    for (size_t i = 0; i < list->count; i++) {
+        const struct stir_tnauth_entry *entry = &list->entries[i];
+        bool spc = entry->kind == STIR_TNAUTH_SPC;
+        if (wanted ? spc && stir_spc_equal(entry->value, wanted)
+                   : !chosen || (spc && chosen->kind != STIR_TNAUTH_SPC)) {
+            chosen = entry;
+        }
+    }
+    if (!chosen) {
+        return cps_fail(err, CPS_E_CERT_SCOPE, "auth_spc: the certificate's TNAuthList does not name this SPC");
+    }
+    credential->is_spc = chosen->kind == STIR_TNAUTH_SPC;
+    memcpy(credential->iss, chosen->value, sizeof(credential->iss));
+    return CPS_OK;
+}
+
+static enum cps_code check_options(const struct cps_options *options, struct cps_error *err)
+{
+    bool cert = options->auth_cert_file != NULL;
+    if (cert != (options->auth_key_file != NULL)) {
+        return cps_fail(err, CPS_E_CONFIG, "auth_cert_file and auth_key_file go together");
+    }
+    if (!cert && (options->auth_x5u || options->auth_spc || options->auth_audience)) {
+        return cps_fail(err, CPS_E_CONFIG, "%s needs auth_cert_file",
+                        options->auth_x5u ? "auth_x5u" : (options->auth_spc ? "auth_spc" : "auth_audience"));
+    }
+    if (!cert && !options->tls_cert_file && (options->holder || options->claim)) {
+        return cps_fail(err, CPS_E_CONFIG,
+                        "%s needs a credential that holds the boxes: auth_cert_file or tls_cert_file",
+                        options->holder ? "holder" : "claim");
+    }
+    return CPS_OK;
+}
+
+enum cps_code cps_credential_open(struct cps_credential **out, const struct cps_options *options, struct cps_error *err)
+{
+    enum cps_code code = check_options(options, err);
+    if (code != CPS_OK || !options->auth_cert_file) {
+        return code;
+    }
+    struct cps_credential *credential = calloc(1, sizeof(*credential));
+    if (!credential) {
+        return cps_fail(err, CPS_E_NOMEM, "out of memory");
+    }
+    const struct cps_signer_options with = {.size = sizeof(with),
+                                            .key = options->auth_key_file,
+                                            .chain_file = options->auth_cert_file,
+                                            .x5u = options->auth_x5u};
+    code = cps_signer_make(&credential->signer, &with, err);
+    if (code != CPS_OK) {
+        code = cps_fail_prefix(err, code, "auth");
+    } else {
+        code = choose_name(credential, options->auth_spc, err);
+    }
+    if (code == CPS_OK && options->auth_audience) {
+        credential->aud = strdup(options->auth_audience);
+        code = credential->aud ? CPS_OK : cps_fail(err, CPS_E_NOMEM, "out of memory");
+    }
+    if (code != CPS_OK) {
+        cps_credential_free(credential);
+        return code;
+    }
+    *out = credential;
+    return CPS_OK;
+}
+
+void cps_credential_free(struct cps_credential *credential)
+{
+    if (credential) {
+        cps_signer_free(credential->signer);
+        free(credential->aud);
+        free(credential);
+    }
+}
+
+const struct cps_signer *cps_credential_signer(const struct cps_credential *credential)
+{
+    return credential->signer;
+}
+
+/* ---- tokens ---- */
+
+/* A token that no CPS would take is not made: the reason is plainer here. */
+static enum cps_code check_time(const struct cps_signer *signer, int64_t now, struct cps_error *err)
+{
+    if (now < signer->not_before || now >= signer->chain->not_after) {
+        return cps_fail(err, CPS_E_CERT_TIME, "the certificate that vouches for us to the CPS (auth_cert_file) %s",
+                        now < signer->not_before ? "is not yet valid" : "has expired: put a new one in its place");
+    }
+    return CPS_OK;
+}
+
+/* For an envelope in ATIS's form, as for the array that holds it. */
+static enum stir_code digest_body(char out[STIR_TOKEN_DIGEST], const struct cps_token_for *what, struct stir_error *err)
+{
+    if (what->body.len == 0) {
+        return STIR_OK;
+    }
+    return what->action == STIR_TOKEN_PUBLISH ? stir_token_digest_envelope(out, what->body, err)
+                                              : stir_token_digest_body(out, what->body, err);
+}
+
+enum cps_code cps_credential_make(char **out, const struct cps_credential *credential, const struct cps_token_for *what,
+                                  struct cps_error *err)
+{
+    struct stir_buf text = {.limit = TOKEN_OCTETS};
+    struct stir_error cause = {0};
+    char digest[STIR_TOKEN_DIGEST];
+    if (!credential) {
+        *out = NULL;
+        return CPS_OK;
+    }
+    const struct cps_signer *signer = credential->signer;
+    const struct stir_token_spec spec = {
+        .iss = credential->iss,
+        .sub = credential->iss,
+        .spc = credential->is_spc ? credential->iss : NULL,
+        .aud = credential->aud ? credential->aud : what->host,
+        .action = what->action,
+        .dest = what->dest,
+        .iat = (int64_t)time(NULL), /* whatever the time that messages are judged at */
+        .passports = what->body.len ? digest : NULL,
+        .x5u = signer->x5u,
+        .x5c = signer->x5u ? NULL : signer->der_views,
+        .x5c_count = signer->x5u ? 0 : signer->chain->count,
+    };
+    enum cps_code checked = check_time(signer, spec.iat, err);
+    if (checked != CPS_OK) {
+        return checked;
+    }
+    enum stir_code code = digest_body(digest, what, &cause);
+    stir_buf_puts(&text, "Bearer ");
+    if (code == STIR_OK) {
+        code = stir_token_make(&text, &spec, signer->key, &cause);
+    }
+    char *made = code == STIR_OK ? stir_buf_steal(&text, NULL) : NULL;
+    stir_buf_free(&text);
+    if (!made) {
+        return code == STIR_OK ? cps_fail(err, CPS_E_NOMEM, "out of memory") : cps_fail_stir(err, code, &cause);
+    }
+    *out = made;
+    return CPS_OK;
+}

@@ -1,0 +1,329 @@
+#include "client/lib/spool/spool_internal.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+#define JOBS_MAX 4096
+#define JOBS_AT_ONCE 512 /* in one transaction */
+
+int64_t cps_spool_wall_ms(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Where the kernel has none yet the clock has to do. */
+uint64_t cps_spool_chance(void)
+{
+    uint64_t bits;
+    return getrandom(&bits, sizeof(bits), GRND_NONBLOCK) == (ssize_t)sizeof(bits) ? bits
+                                                                                  : (uint64_t)cps_spool_wall_ms();
+}
+
+static bool is_of_disk(enum cps_code code)
+{
+    return code == CPS_E_SPOOL_FULL || code == CPS_E_SPOOL_STORE;
+}
+
+void cps_spool_note_write(struct cps_spool *spool, enum cps_code code, const struct cps_error *err)
+{
+    if (code != CPS_OK && !is_of_disk(code)) {
+        return; /* no memory: that says nothing about the disk */
+    }
+    enum cps_spool_disk disk = code == CPS_OK             ? CPS_SPOOL_DISK_GOOD
+                               : code == CPS_E_SPOOL_FULL ? CPS_SPOOL_DISK_FULL
+                                                          : CPS_SPOOL_DISK_FAILING;
+    if (disk != CPS_SPOOL_DISK_GOOD && disk != spool->disk) {
+        cps_log(spool->cps, CPS_LOG_ERROR, "%s: what it holds is still published, nothing more is kept; trying again",
+                err->text);
+    } else if (disk == CPS_SPOOL_DISK_GOOD && spool->disk != CPS_SPOOL_DISK_GOOD) {
+        cps_log(spool->cps, CPS_LOG_NOTICE, "the spool can be written again");
+    }
+    spool->disk = disk;
+    spool->write_again_ms = disk == CPS_SPOOL_DISK_GOOD ? 0 : cps_monotonic_ms() + CPS_SPOOL_WRITE_EVERY_MS;
+    pthread_mutex_lock(&spool->lock);
+    spool->stats.disk = disk;
+    pthread_mutex_unlock(&spool->lock);
+}
+
+/* ---- what others see ---- */
+
+static void show(struct cps_spool *spool, const struct cps_spool_view *view)
+{
+    pthread_mutex_lock(&spool->lock);
+    spool->stats.queued = view->queued > spool->book.published ? view->queued - spool->book.published : 0;
+    spool->stats.octets = view->octets > spool->book.octets ? view->octets - spool->book.octets : 0;
+    spool->stats.published = view->published + spool->book.published;
+    memcpy(spool->stats.dropped, view->dropped, sizeof(view->dropped));
+    spool->stats.dropped[CPS_SPOOL_NO_DISK] += spool->unrecorded;
+    spool->stats.away = spool->retry.away;
+    spool->oldest_put = view->oldest_put;
+    pthread_mutex_unlock(&spool->lock);
+}
+
+void cps_spool_count(struct cps_spool *spool, struct cps_spool_stats *out)
+{
+    int64_t now = cps_now(spool->cps);
+    pthread_mutex_lock(&spool->lock);
+    *out = spool->stats;
+    out->under_way = spool->under_way;
+    out->oldest_s = spool->oldest_put < now ? now - spool->oldest_put : 0;
+    pthread_mutex_unlock(&spool->lock);
+}
+
+bool cps_spool_look(struct cps_spool *spool, struct cps_spool_view *view)
+{
+    struct cps_error err = {0};
+    enum cps_code code = cps_spool_db_look(spool->db, view, &err);
+    if (code != CPS_OK) {
+        cps_spool_note_write(spool, code, &err); /* that it can be read says little: only writing shows it well */
+        return false;
+    }
+    show(spool, view);
+    return true;
+}
+
+/* ---- into the file ---- */
+
+static enum cps_code put(struct cps_spool *spool, const struct cps_spool_job *job, bool *counted, struct cps_error *err)
+{
+    int64_t now = cps_now(spool->cps);
+    int64_t now_ms = cps_spool_wall_ms();
+    struct cps_spool_entry entry = {
+        .envelope = job->envelope,
+        .len = job->len,
+        .put_at = now,
+        .fresh_until = job->fresh_until,
+        .keep_until = job->ttl_s ? now + job->ttl_s : 0,
+        .due_ms = now_ms,
+    };
+    memcpy(entry.dest, job->dest.text, job->dest.len + 1);
+    (void)snprintf(entry.cps, sizeof(entry.cps), "%s", job->cps ? job->cps : "");
+    if (job->tried) {
+        entry.due_ms += cps_spool_pause(&spool->retry.pace, 1, job->retry_after_s, cps_spool_chance());
+    }
+    enum cps_code code = cps_spool_entry_name(&entry, err);
+    return code == CPS_OK ? cps_spool_db_put(spool->db, &entry, now, now_ms, counted, err) : code;
+}
+
+/* One transaction for several: whoever wants to have spooled waits for one of them only. */
+static enum cps_code put_all(struct cps_spool *spool, struct cps_spool_job *jobs, struct cps_error *err)
+{
+    enum cps_code code = cps_spool_db_begin(spool->db, err);
+    if (code != CPS_OK) {
+        return code;
+    }
+    for (struct cps_spool_job *job = jobs; code == CPS_OK && job; job = job->next) {
+        bool counted = false;
+        code = put(spool, job, &counted, &job->result);
+        if (counted) {
+            code = CPS_OK; /* refused, and that is on record */
+        } else if (code != CPS_OK && err) {
+            *err = job->result;
+        }
+    }
+    enum cps_code ended = cps_spool_db_end(spool->db, code == CPS_OK, code == CPS_OK ? err : NULL);
+    return code == CPS_OK ? ended : code;
+}
+
+static void complete(struct cps_spool_job *job)
+{
+    cps_task_complete(job->task, &job->complete);
+}
+
+static void store(struct cps_spool *spool, struct cps_spool_job *jobs)
+{
+    struct cps_error err = {0};
+    struct cps_spool_view view;
+    enum cps_code code = put_all(spool, jobs, &err);
+    cps_spool_note_write(spool, code, &err);
+    for (struct cps_spool_job *job = jobs; job; job = job->next) {
+        if (code != CPS_OK) {
+            job->result = err;
+        }
+        spool->unrecorded += is_of_disk(code);
+    }
+    (void)cps_spool_look(spool, &view);
+    for (struct cps_spool_job *job = jobs, *next; job; job = next) {
+        next = job->next;
+        complete(job);
+    }
+}
+
+static void store_all(struct cps_spool *spool, struct cps_spool_job *jobs)
+{
+    while (jobs) {
+        struct cps_spool_job *last = jobs;
+        for (unsigned n = 1; n < JOBS_AT_ONCE && last->next; n++) {
+            last = last->next;
+        }
+        struct cps_spool_job *rest = last->next;
+        last->next = NULL;
+        store(spool, jobs);
+        jobs = rest;
+    }
+}
+
+/* ---- the thread ---- */
+
+/* Waits until there is something to do; false when it was the last time. */
+static bool wait_for_work(struct cps_spool *spool, struct cps_spool_job **jobs, struct cps_spool_attempt **finished)
+{
+    struct timespec until = {.tv_sec = (time_t)(spool->wake_ms / 1000),
+                             .tv_nsec = (long)(spool->wake_ms % 1000) * 1000000};
+    int rc = 0;
+    pthread_mutex_lock(&spool->lock);
+    while (!spool->jobs && !spool->finished && !spool->ending && rc == 0) {
+        rc = pthread_cond_timedwait(&spool->cond, &spool->lock, &until);
+    }
+    bool more = !spool->ending || spool->jobs || spool->finished;
+    *jobs = spool->jobs;
+    *finished = spool->finished;
+    spool->jobs = NULL;
+    spool->jobs_end = &spool->jobs;
+    spool->job_count = 0;
+    spool->finished = NULL;
+    pthread_mutex_unlock(&spool->lock);
+    return more;
+}
+
+static void *spool_main(void *arg)
+{
+    struct cps_spool *spool = arg;
+    struct cps_spool_job *jobs;
+    struct cps_spool_attempt *finished;
+    while (wait_for_work(spool, &jobs, &finished)) {
+        store_all(spool, jobs);
+        while (finished) {
+            struct cps_spool_attempt *attempt = finished;
+            finished = attempt->next;
+            cps_spool_judge(spool, attempt);
+        }
+        cps_spool_turn(spool);
+    }
+    return NULL;
+}
+
+enum cps_code cps_spool_submit(struct cps_spool *spool, struct cps_spool_job *job, struct cps_error *err)
+{
+    enum cps_code code = CPS_OK;
+    job->next = NULL;
+    pthread_mutex_lock(&spool->lock);
+    if (spool->job_count >= JOBS_MAX) {
+        code = cps_fail(err, CPS_E_BUSY, "%d envelopes wait to be spooled, the limit", JOBS_MAX);
+    } else {
+        spool->job_count++;
+        *spool->jobs_end = job;
+        spool->jobs_end = &job->next;
+        pthread_cond_signal(&spool->cond);
+    }
+    pthread_mutex_unlock(&spool->lock);
+    return code;
+}
+
+/* The application's signals are not for this thread. */
+static int start_thread(struct cps_spool *spool)
+{
+    sigset_t all;
+    sigset_t before;
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    int rc = pthread_create(&spool->thread, NULL, spool_main, spool);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return rc;
+}
+
+static void init(struct cps_spool *spool, struct cps *cps)
+{
+    pthread_condattr_t monotonic;
+    struct cps_spool_pace pace = {
+        .min_ms = cps->options.spool_retry_min_ms,
+        .max_ms = cps->options.spool_retry_max_ms,
+        .parallel = cps->options.spool_parallel,
+    };
+    spool->cps = cps;
+    spool->jobs_end = &spool->jobs;
+    spool->oldest_put = INT64_MAX;
+    cps_spool_retry_init(&spool->retry, &pace);
+    pthread_mutex_init(&spool->lock, NULL);
+    pthread_condattr_init(&monotonic);
+    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&spool->cond, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+}
+
+enum cps_code cps_spool_new(struct cps_spool **out, struct cps *cps, struct cps_error *err)
+{
+    struct cps_spool_db_config config = {
+        .path = cps->options.spool_file,
+        .hash_key = cps->options.spool_hash_key,
+        .max = cps->options.spool_max,
+        .octets_max = cps->options.spool_octets_max,
+        .sync = cps->options.spool_sync,
+    };
+    struct cps_spool_view view;
+    struct cps_spool *spool = calloc(1, sizeof(*spool));
+    if (!spool) {
+        return cps_fail(err, CPS_E_NOMEM, "out of memory");
+    }
+    init(spool, cps);
+    enum cps_code code = cps_spool_book_init(&spool->book) ? CPS_OK : cps_fail(err, CPS_E_NOMEM, "out of memory");
+    if (code == CPS_OK) {
+        code = cps_spool_db_open(&spool->db, &config, err);
+    }
+    if (code == CPS_OK && cps_spool_db_is_alone(spool->db)) {
+        struct cps_error full = {0};
+        cps_spool_note_write(spool,
+                             cps_fail(&full, CPS_E_SPOOL_FULL, "spool_file %s: the disk is full; free some space on it",
+                                      config.path),
+                             &full);
+    }
+    if (code == CPS_OK) {
+        code = cps_spool_db_look(spool->db, &view, err);
+    }
+    if (code == CPS_OK) {
+        show(spool, &view);
+        code = start_thread(spool) == 0 ? CPS_OK
+                                        : cps_fail(err, CPS_E_UNAVAILABLE, "the spool's thread could not be started");
+        spool->running = code == CPS_OK;
+    }
+    if (code != CPS_OK) {
+        cps_spool_free(spool);
+        return code;
+    }
+    *out = spool;
+    return CPS_OK;
+}
+
+void cps_spool_stop(struct cps_spool *spool)
+{
+    if (spool) {
+        pthread_mutex_lock(&spool->lock);
+        spool->stopping = true;
+        pthread_mutex_unlock(&spool->lock);
+    }
+}
+
+void cps_spool_free(struct cps_spool *spool)
+{
+    if (!spool) {
+        return;
+    }
+    pthread_mutex_lock(&spool->lock);
+    spool->ending = true;
+    pthread_cond_signal(&spool->cond);
+    pthread_mutex_unlock(&spool->lock);
+    if (spool->running) {
+        (void)pthread_join(spool->thread, NULL);
+    }
+    cps_spool_book_free(&spool->book);
+    cps_spool_db_close(spool->db);
+    pthread_cond_destroy(&spool->cond);
+    pthread_mutex_destroy(&spool->lock);
+    free(spool);
+}

@@ -1,0 +1,284 @@
+#include "client/lib/net/transport.h"
+#include "client/lib/spool/spool_sqlite_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define BUSY_PAUSE_MS 10
+#define BUSY_MS 2000               /* for a lock that another process holds */
+#define APPLICATION_ID 0x63707371  /* "cpsq": in the file's header */
+#define VERSION 2                  /* of the schema */
+#define LOG_KEPT_OCTETS "16777216" /* of the write-ahead log, once it was written back */
+
+enum cps_code cps_spool_db_fail(const struct cps_spool_db *db, struct cps_error *err)
+{
+    int rc = sqlite3_errcode(db->db);
+    bool full = rc == SQLITE_FULL;
+    return cps_fail(err, full ? CPS_E_SPOOL_FULL : CPS_E_SPOOL_STORE, "the spool: %s%s", sqlite3_errmsg(db->db),
+                    full ? "; free some space on the disk of spool_file" : "");
+}
+
+static enum cps_code fail_file(const struct cps_spool_db *db, const char *path, struct cps_error *err)
+{
+    return cps_fail(err, CPS_E_SPOOL_STORE, "spool_file %s: %s", path,
+                    db->db ? sqlite3_errmsg(db->db) : "out of memory");
+}
+
+/* Its owner's alone, with what SQLite puts beside it, also when somebody made it otherwise. */
+static enum cps_code tighten(const char *path, const char *suffix, struct cps_error *err)
+{
+    struct stat st;
+    char name[4096];
+    if ((size_t)snprintf(name, sizeof(name), "%s%s", path, suffix) >= sizeof(name)) {
+        return cps_fail(err, CPS_E_SPOOL_STORE, "spool_file: the name is too long");
+    }
+    if (stat(name, &st) != 0) {
+        return errno == ENOENT ? CPS_OK : cps_fail(err, CPS_E_SPOOL_STORE, "spool_file %s: %s", name, strerror(errno));
+    }
+    if (!S_ISREG(st.st_mode)) {
+        return cps_fail(err, CPS_E_SPOOL_STORE, "spool_file %s: not a regular file", name);
+    }
+    if ((st.st_mode & 077) && chmod(name, 0600) != 0) {
+        return cps_fail(err, CPS_E_SPOOL_STORE, "spool_file %s: others may read it, and that cannot be changed: %s",
+                        name, strerror(errno));
+    }
+    return CPS_OK;
+}
+
+/* Made by us first, for its mode. A file that is there is not opened here: closing it would take away the locks that
+ * this process may have on it. */
+static enum cps_code make_file(const char *path, struct cps_error *err)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd >= 0) {
+        (void)close(fd);
+    } else if (errno != EEXIST) {
+        return cps_fail(err, CPS_E_SPOOL_STORE, "spool_file %s: %s", path, strerror(errno));
+    }
+    enum cps_code code = tighten(path, "", err);
+    if (code == CPS_OK) {
+        code = tighten(path, "-wal", err);
+    }
+    return code == CPS_OK ? tighten(path, "-shm", err) : code;
+}
+
+/* The one value of a pragma, as text. */
+static bool ask(struct cps_spool_db *db, const char *pragma, char *out, size_t cap)
+{
+    sqlite3_stmt *statement = NULL;
+    bool good =
+        sqlite3_prepare_v2(db->db, pragma, -1, &statement, NULL) == SQLITE_OK && sqlite3_step(statement) == SQLITE_ROW;
+    const unsigned char *text = good ? sqlite3_column_text(statement, 0) : NULL;
+    good = text != NULL;
+    (void)snprintf(out, cap, "%s", good ? (const char *)text : "");
+    (void)sqlite3_finalize(statement);
+    return good;
+}
+
+static bool exec(struct cps_spool_db *db, const char *sql)
+{
+    return sqlite3_exec(db->db, sql, NULL, NULL, NULL) == SQLITE_OK;
+}
+
+enum { TABLES, APPLICATION, SCHEMA_VERSION, MARKS };
+
+/* What the file says of itself, all at one moment: somebody else may be making it. */
+static bool read_marks(struct cps_spool_db *db, long marks[MARKS])
+{
+    static const char *const questions[MARKS] = {"SELECT count(*) FROM sqlite_schema", "PRAGMA application_id",
+                                                 "PRAGMA user_version"};
+    char answer[32];
+    bool good = exec(db, "BEGIN");
+    for (size_t i = 0; good && i < MARKS; i++) {
+        good = ask(db, questions[i], answer, sizeof(answer));
+        marks[i] = strtol(answer, NULL, 10);
+    }
+    return good && exec(db, "COMMIT");
+}
+
+/* A file of somebody else's is not to be written to, and one that is damaged is not to be trusted. *fresh: there is
+ * nothing in it yet. */
+static enum cps_code look_over(struct cps_spool_db *db, const char *path, bool *out_fresh, struct cps_error *err)
+{
+    long marks[MARKS];
+    char check[200];
+    if (!read_marks(db, marks)) {
+        return fail_file(db, path, err);
+    }
+    bool fresh = marks[APPLICATION] == 0 && marks[SCHEMA_VERSION] == 0 && marks[TABLES] == 0;
+    if (!fresh && marks[APPLICATION] != APPLICATION_ID) {
+        return cps_fail(err, CPS_E_SPOOL_STORE, "spool_file %s: a database, but not a spool", path);
+    }
+    if (!fresh && marks[SCHEMA_VERSION] != VERSION) {
+        return cps_fail(err, CPS_E_SPOOL_STORE, "spool_file %s: made by another version (%ld, this one writes %d)",
+                        path, marks[SCHEMA_VERSION], VERSION);
+    }
+    *out_fresh = fresh;
+    if (!ask(db, "PRAGMA quick_check(1)", check, sizeof(check))) {
+        return fail_file(db, path, err);
+    }
+    return strcmp(check, "ok") == 0 ? CPS_OK
+                                    : cps_fail(err, CPS_E_SPOOL_STORE, "spool_file %s: damaged: %s", path, check);
+}
+
+/* What stays in the pages that deletion leaves behind is overwritten where that costs no extra writing. */
+static bool set_up(struct cps_spool_db *db, bool sync)
+{
+    return exec(db, "PRAGMA journal_size_limit=" LOG_KEPT_OCTETS) && exec(db, "PRAGMA secure_delete=FAST") &&
+           exec(db, "PRAGMA cell_size_check=ON") && exec(db, "PRAGMA trusted_schema=OFF") &&
+           exec(db, sync ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL") &&
+           sqlite3_db_config(db->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL) == SQLITE_OK;
+}
+
+static bool make_tables(struct cps_spool_db *db)
+{
+    char header[128];
+    (void)snprintf(header, sizeof(header), "PRAGMA application_id=%d; PRAGMA user_version=%d", APPLICATION_ID, VERSION);
+    return exec(db, "BEGIN IMMEDIATE") && exec(db, cps_spool_schema) && exec(db, header) && exec(db, "COMMIT");
+}
+
+static bool prepare(struct cps_spool_db *db)
+{
+    for (int i = 0; i < SPOOL_STATEMENTS; i++) {
+        if (sqlite3_prepare_v3(db->db, cps_spool_sql[i], -1, SQLITE_PREPARE_PERSISTENT, &db->statements[i], NULL) !=
+            SQLITE_OK) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* alone: without the file that SQLite shares with other processes, which needs room on the disk. */
+static enum cps_code open_file(struct cps_spool_db *db, const struct cps_spool_db_config *config, bool alone,
+                               struct cps_error *err)
+{
+    char mode[32];
+    bool fresh = false;
+    const char *path = config->path;
+    enum cps_code code = make_file(path, err);
+    if (code != CPS_OK) {
+        return code;
+    }
+    if (sqlite3_open_v2(path, &db->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK ||
+        sqlite3_busy_timeout(db->db, BUSY_MS) != SQLITE_OK) {
+        return fail_file(db, path, err);
+    }
+    if (alone && !exec(db, "PRAGMA locking_mode=EXCLUSIVE")) {
+        return fail_file(db, path, err);
+    }
+    db->alone = alone;
+    code = look_over(db, path, &fresh, err);
+    if (code != CPS_OK) {
+        return code;
+    }
+    if (!ask(db, "PRAGMA journal_mode=WAL", mode, sizeof(mode))) {
+        return fail_file(db, path, err);
+    }
+    if (strcmp(mode, "wal") != 0) {
+        return cps_fail(err, CPS_E_SPOOL_STORE, "spool_file %s: this file system has no write-ahead log", path);
+    }
+    /* nothing is written to a spool that is there: its disk may be full */
+    bool good = set_up(db, config->sync) && (!fresh || make_tables(db)) && prepare(db);
+    return good ? CPS_OK : fail_file(db, path, err);
+}
+
+static enum cps_code set_hash_key(struct cps_spool_db *db, const char *text, struct cps_error *err)
+{
+    unsigned n = 0;
+    bool made = text ? EVP_Digest(text, strlen(text), db->hash_key, &n, EVP_sha256(), NULL) == 1
+                     : RAND_bytes(db->hash_key, sizeof(db->hash_key)) == 1;
+    return made ? CPS_OK : cps_fail(err, CPS_E_CRYPTO, "the spool's hash key could not be made");
+}
+
+static void close_file(struct cps_spool_db *db)
+{
+    for (int i = 0; i < SPOOL_STATEMENTS; i++) {
+        (void)sqlite3_finalize(db->statements[i]);
+        db->statements[i] = NULL;
+    }
+    (void)sqlite3_close(db->db);
+    db->db = NULL;
+}
+
+/* Some locks SQLite does not wait for: those of a file that another process is just making, or closing as the last. */
+static enum cps_code open_patiently(struct cps_spool_db *db, const struct cps_spool_db_config *config,
+                                    struct cps_error *err)
+{
+    static const struct timespec pause = {.tv_nsec = BUSY_PAUSE_MS * 1000000L};
+    int64_t until_ms = cps_monotonic_ms() + BUSY_MS;
+    enum cps_code code = open_file(db, config, false, err);
+    while (code != CPS_OK && sqlite3_errcode(db->db) == SQLITE_BUSY && cps_monotonic_ms() < until_ms) {
+        close_file(db);
+        (void)nanosleep(&pause, NULL);
+        code = open_file(db, config, false, err);
+    }
+    return code;
+}
+
+/* True if the last failure may have been for lack of room on the disk. */
+static bool lacks_room(const struct cps_spool_db *db)
+{
+    int rc = sqlite3_extended_errcode(db->db);
+    return rc == SQLITE_FULL || rc == SQLITE_IOERR_SHMSIZE || rc == SQLITE_IOERR_SHMOPEN || rc == SQLITE_IOERR_SHMMAP;
+}
+
+/* On a full disk what the spool holds can still be published. */
+static enum cps_code open_anyhow(struct cps_spool_db *db, const struct cps_spool_db_config *config,
+                                 struct cps_error *err)
+{
+    enum cps_code code = open_patiently(db, config, err);
+    if (code != CPS_OK && lacks_room(db)) {
+        close_file(db);
+        struct cps_error again = {0};
+        if (open_file(db, config, true, &again) == CPS_OK) {
+            *err = (struct cps_error){0};
+            return CPS_OK;
+        }
+    }
+    return code;
+}
+
+bool cps_spool_db_is_alone(const struct cps_spool_db *db)
+{
+    return db->alone;
+}
+
+void cps_spool_db_close(struct cps_spool_db *db)
+{
+    if (!db) {
+        return;
+    }
+    close_file(db);
+    OPENSSL_cleanse(db->hash_key, sizeof(db->hash_key));
+    free(db);
+}
+
+enum cps_code cps_spool_db_open(struct cps_spool_db **out, const struct cps_spool_db_config *config,
+                                struct cps_error *err)
+{
+    struct cps_spool_db *db = calloc(1, sizeof(*db));
+    if (!db) {
+        return cps_fail(err, CPS_E_NOMEM, "out of memory");
+    }
+    db->max = config->max;
+    db->octets_max = config->octets_max;
+    enum cps_code code = set_hash_key(db, config->hash_key, err);
+    if (code == CPS_OK) {
+        code = open_anyhow(db, config, err);
+    }
+    if (code != CPS_OK) {
+        cps_spool_db_close(db);
+        return code;
+    }
+    *out = db;
+    return CPS_OK;
+}

@@ -1,0 +1,377 @@
+#include "client/lib/find/directory.h"
+#include "client/lib/net/cps_http.h"
+#include "client/lib/spool/spool_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define PURGE_AT_ONCE 2000                   /* in one transaction: others wait for the file meanwhile */
+#define SETTLED_AT_ONCE 1000                 /* likewise */
+#define SETTLED_AT_ONCE_FULL 8               /* likewise, while the disk is full */
+#define GONE_THROUGH_AT_ONCE 2000            /* entries, while the file cannot be written */
+#define LOAN_MARGIN_MS 5000                  /* beyond request_timeout_ms */
+#define BEYOND_MS (2 * 3600 * INT64_C(1000)) /* no pause is as long */
+
+static void free_attempt(struct cps_spool_attempt *attempt)
+{
+    cps_transfer_clear(&attempt->transfer);
+    free(attempt);
+}
+
+void cps_spool_free_attempts(struct cps_spool_attempt **list)
+{
+    while (*list) {
+        struct cps_spool_attempt *attempt = *list;
+        *list = attempt->next;
+        free_attempt(attempt);
+    }
+}
+
+/* On the I/O thread. */
+static void attempt_done(struct cps_transfer *transfer)
+{
+    struct cps_spool_attempt *attempt = transfer->arg;
+    struct cps_spool *spool = attempt->spool;
+    pthread_mutex_lock(&spool->lock);
+    attempt->next = spool->finished;
+    spool->finished = attempt;
+    spool->under_way--;
+    pthread_cond_signal(&spool->cond);
+    pthread_mutex_unlock(&spool->lock);
+}
+
+/* Finds out where it goes: to the CPS that the record of its key named. Otherwise, while the destination's record is
+ * being looked for, its box alone has to wait. */
+static enum cps_code aim(struct cps_spool_attempt *attempt, struct cps *cps, const struct stir_identity *dest)
+{
+    struct cps_targets *targets = NULL;
+    struct cps_error *err = &attempt->error;
+    if (attempt->entry.cps[0]) {
+        return cps_route_get(&attempt->transfer.request.route, cps->routes, attempt->entry.cps,
+                             !cps->options.record_allow_private, CPS_E_URI, err);
+    }
+    if (cps->options.route_by_record &&
+        cps_directory_get(cps->directory, &targets, dest, NULL, err) == CPS_FOUND_LATER) {
+        return cps_fail(err, CPS_E_BOX_FULL, "the destination's CPS is being looked for");
+    }
+    *err = (struct cps_error){0};
+    enum cps_code code =
+        cps_route_to(&attempt->transfer.request.route, cps, dest, cps_targets_for_reading(targets), err);
+    cps_targets_unref(targets);
+    return code;
+}
+
+/* Makes an attempt of an entry; false: out of memory. What cannot be published is settled in the next transaction. */
+static bool try_entry(struct cps_spool *spool, const struct cps_spool_entry *entry)
+{
+    struct stir_identity dest = {.len = (unsigned)strlen(entry->dest)};
+    int64_t left = entry->keep_until ? entry->keep_until - cps_now(spool->cps) : 0;
+    struct cps_spool_attempt *attempt = calloc(1, sizeof(*attempt));
+    if (!attempt) {
+        return false;
+    }
+    attempt->spool = spool;
+    attempt->entry = *entry;
+    attempt->entry.envelope = NULL;
+    attempt->transfer.done = attempt_done;
+    attempt->transfer.arg = attempt;
+    memcpy(dest.text, entry->dest, dest.len + 1);
+    dest.kind = strchr(dest.text, ':') ? STIR_IDENTITY_URI : STIR_IDENTITY_TN;
+    left = entry->keep_until && left < 1 ? 1 : left;
+    enum cps_code code = dest.len ? CPS_OK : cps_fail(&attempt->error, CPS_E_INVAL, "the entry is damaged");
+    if (code == CPS_OK) {
+        code = cps_ask_publish(&attempt->transfer.request, spool->cps, &dest, entry->envelope, entry->len,
+                               left < UINT32_MAX ? (uint32_t)left : UINT32_MAX, &attempt->error);
+    }
+    if (code == CPS_OK) {
+        code = aim(attempt, spool->cps, &dest);
+    }
+    attempt->ready = code == CPS_OK;
+    attempt->next = spool->lent;
+    spool->lent = attempt;
+    return true;
+}
+
+/* A row that was lent. One that is being published since it was borrowed is left to that. */
+static void take_lent(void *arg, const struct cps_spool_entry *entry)
+{
+    struct cps_spool *spool = arg;
+    const struct cps_spool_outcome *outcome = cps_spool_book_find(&spool->book, entry->id);
+    if (!outcome || !outcome->under_way) {
+        (void)try_entry(spool, entry); /* otherwise it is tried when its loan has run out */
+    }
+}
+
+static bool wants_borrowed(void *arg, const uint8_t id[CPS_SPOOL_ID])
+{
+    const struct cps_spool *spool = arg;
+    return cps_spool_book_allows(&spool->book, id, cps_spool_wall_ms());
+}
+
+/* A row that is tried without a loan, as the file cannot be written. */
+static void take_borrowed(void *arg, const struct cps_spool_entry *entry)
+{
+    struct cps_spool *spool = arg;
+    const struct cps_spool_outcome *outcome = cps_spool_book_find(&spool->book, entry->id);
+    struct cps_spool_entry one = *entry;
+    one.tries = 1 + (outcome ? outcome->tries : one.tries);
+    if (cps_spool_book_begin(&spool->book, &one) && !try_entry(spool, &one)) {
+        cps_spool_book_note(&spool->book, &one, CPS_FATE_LOCAL);
+    }
+}
+
+/* That the CPS does not answer, and answers again, is told where it is found out (route_watch.c). */
+static void tell_paused(struct cps_spool *spool, bool was_paused, enum cps_code code)
+{
+    struct cps_away_status status;
+    cps_away(spool->cps, &status);
+    if (was_paused) {
+        cps_log(spool->cps, CPS_LOG_INFO, "the spool is being published again");
+    } else {
+        cps_log(spool->cps, status.away ? CPS_LOG_INFO : CPS_LOG_NOTICE, "the spool is not published for now: %s",
+                cps_strerror(code));
+    }
+}
+
+void cps_spool_judge(struct cps_spool *spool, struct cps_spool_attempt *attempt)
+{
+    enum cps_code code = cps_answer_status(&attempt->transfer.response, &attempt->error);
+    unsigned after = attempt->error.retry_after_s;
+    bool was_away = spool->retry.away;
+    enum cps_spool_fate fate = cps_spool_fate(code);
+    if (!attempt->entry.cps[0]) { /* a CPS that a record names says nothing about ours, and delays nobody else */
+        cps_spool_heard(&spool->retry, fate, after, cps_monotonic_ms(), cps_spool_chance());
+    }
+    attempt->entry.due_ms = cps_spool_wall_ms();
+    if (fate == CPS_FATE_AWAY) {
+        attempt->entry.due_ms += CPS_SPOOL_AWAY_MS;
+    } else if (code != CPS_E_CLOSED) {
+        attempt->entry.due_ms += cps_spool_pause(&spool->retry.pace, attempt->entry.tries, after, cps_spool_chance());
+    }
+    if (fate == CPS_FATE_REFUSED) {
+        cps_log(spool->cps, CPS_LOG_WARNING, "the CPS refused a spooled envelope for good (%d): dropped",
+                attempt->error.http_status);
+    }
+    if (spool->retry.away != was_away) {
+        tell_paused(spool, was_away, code);
+    }
+    cps_spool_book_note(&spool->book, &attempt->entry, fate);
+    free_attempt(attempt);
+}
+
+/* Writes down one outcome. */
+static enum cps_code settle(struct cps_spool *spool, const struct cps_spool_outcome *outcome, struct cps_error *err)
+{
+    struct cps_spool_entry entry;
+    int64_t now = cps_now(spool->cps);
+    cps_spool_outcome_entry(&entry, outcome);
+    switch (outcome->fate) {
+    case CPS_FATE_PUBLISHED:
+        return cps_spool_db_published(spool->db, &entry, err);
+    case CPS_FATE_REFUSED:
+        return cps_spool_db_drop(spool->db, &entry, CPS_SPOOL_REFUSED, now, err);
+    case CPS_FATE_BOX:
+        return cps_spool_db_defer(spool->db, &entry, !outcome->elsewhere, err);
+    case CPS_FATE_CPS:
+    case CPS_FATE_AWAY:
+    case CPS_FATE_LOCAL:
+        break;
+    }
+    return entry.dest[0] ? cps_spool_db_defer(spool->db, &entry, false, err)
+                         : cps_spool_db_drop(spool->db, &entry, CPS_SPOOL_UNUSABLE, now, err);
+}
+
+/* Writes down up to `most` outcomes; *count tells how many. */
+static enum cps_code settle_some(struct cps_spool *spool, size_t most, size_t *count, struct cps_error *err)
+{
+    enum cps_code code = CPS_OK;
+    const struct cps_spool_outcome *outcome = spool->book.first;
+    for (; code == CPS_OK && outcome && *count < most; outcome = outcome->after) {
+        code = settle(spool, outcome, err);
+        ++*count;
+    }
+    return code;
+}
+
+static enum cps_code purge(struct cps_spool *spool, unsigned *dropped, struct cps_error *err)
+{
+    unsigned count = 1;
+    enum cps_code code = CPS_OK;
+    while (code == CPS_OK && count && *dropped < PURGE_AT_ONCE) {
+        code = cps_spool_db_purge(spool->db, cps_now(spool->cps), cps_spool_wall_ms(), &count, err);
+        *dropped += count;
+    }
+    return code;
+}
+
+static enum cps_code lend(struct cps_spool *spool, unsigned room, struct cps_error *err)
+{
+    int64_t now_ms = cps_spool_wall_ms();
+    struct cps_spool_loan loan = {
+        .loan = (int64_t)(cps_spool_chance() >> 2) + 1,
+        .now = cps_now(spool->cps),
+        .now_ms = now_ms,
+        .until_ms = now_ms + spool->cps->options.request_timeout_ms + LOAN_MARGIN_MS,
+        .count = room,
+        .take = take_lent,
+        .arg = spool,
+    };
+    return cps_spool_db_lend(spool->db, &loan, err);
+}
+
+/* What a transaction wrote. */
+struct written {
+    size_t settled;
+    unsigned purged;
+};
+
+/* What there is to write, in one transaction. While the disk is full a small one may find room where a large one does
+ * not. */
+static enum cps_code write_down(struct cps_spool *spool, const struct cps_spool_view *view, unsigned room,
+                                struct written *written, struct cps_error *err)
+{
+    size_t most = cps_spool_writes(spool) ? SETTLED_AT_ONCE : SETTLED_AT_ONCE_FULL;
+    enum cps_code code = cps_spool_db_begin(spool->db, err);
+    if (code != CPS_OK) {
+        return code;
+    }
+    if (spool->unrecorded) {
+        code = cps_spool_db_record(spool->db, NULL, CPS_SPOOL_NO_DISK, spool->unrecorded, cps_now(spool->cps), err);
+    }
+    if (code == CPS_OK) {
+        code = settle_some(spool, most, &written->settled, err);
+    }
+    if (code == CPS_OK && view->last_due_ms > cps_spool_wall_ms() + BEYOND_MS) {
+        code = cps_spool_db_unstick(spool->db, cps_spool_wall_ms(), cps_spool_wall_ms() + BEYOND_MS, err);
+    }
+    bool all = written->settled == spool->book.known; /* or what was published would be dropped, or tried again */
+    if (code == CPS_OK && all && view->first_stale < cps_now(spool->cps)) {
+        code = purge(spool, &written->purged, err);
+    }
+    if (code == CPS_OK && all && room) {
+        code = lend(spool, room, err);
+    }
+    enum cps_code ended = cps_spool_db_end(spool->db, code == CPS_OK, code == CPS_OK ? err : NULL);
+    return code == CPS_OK ? ended : code;
+}
+
+/* Gives the transport what was lent; what it does not take goes back. */
+static void launch(struct cps_spool *spool)
+{
+    pthread_mutex_lock(&spool->lock);
+    while (spool->lent) {
+        struct cps_spool_attempt *attempt = spool->lent;
+        spool->lent = attempt->next;
+        struct cps_error *err = &attempt->transfer.response.error;
+        if (spool->stopping) {
+            (void)cps_fail(err, CPS_E_CLOSED, "the handle was freed");
+        } else if (!attempt->ready) {
+            *err = attempt->error;
+        } else if (cps_route_submit(spool->cps, &attempt->transfer, err) == CPS_OK) {
+            spool->under_way++;
+            continue;
+        }
+        attempt->next = spool->finished;
+        spool->finished = attempt;
+    }
+    pthread_mutex_unlock(&spool->lock);
+}
+
+static unsigned room_now(struct cps_spool *spool)
+{
+    pthread_mutex_lock(&spool->lock);
+    unsigned room = spool->stopping ? 0 : cps_spool_room(&spool->retry, cps_monotonic_ms(), spool->under_way);
+    pthread_mutex_unlock(&spool->lock);
+    return room;
+}
+
+/* When there is something to do again, if nothing happens before. */
+static void set_alarm(struct cps_spool *spool, const struct cps_spool_view *view)
+{
+    int64_t now_ms = cps_monotonic_ms();
+    int64_t wait_ms = CPS_SPOOL_LOOK_EVERY_MS;
+    if (view->next_due_ms != INT64_MAX) {
+        int64_t due_ms = view->next_due_ms - cps_spool_wall_ms();
+        int64_t paused_ms = spool->retry.not_before_ms - now_ms;
+        due_ms = due_ms > paused_ms ? due_ms : paused_ms;
+        wait_ms = due_ms < wait_ms ? due_ms : wait_ms;
+    }
+    spool->wake_ms = now_ms + (wait_ms > 0 ? wait_ms : 0);
+}
+
+/* Writes down what there is, and tries what is due. *more: there is more of it. False: the file cannot be written. */
+static bool write_and_try(struct cps_spool *spool, const struct cps_spool_view *view, unsigned room, bool *more)
+{
+    struct cps_error err = {0};
+    struct written written = {0};
+    enum cps_code code = write_down(spool, view, room, &written, &err);
+    cps_spool_note_write(spool, code, &err);
+    if (code != CPS_OK) {
+        cps_spool_free_attempts(&spool->lent);
+        return false;
+    }
+    cps_spool_book_drop(&spool->book, written.settled);
+    spool->unrecorded = 0;
+    spool->borrow_after = 0;
+    if (written.purged) {
+        cps_log(spool->cps, CPS_LOG_WARNING, "%u spooled envelopes were not published in time: dropped",
+                written.purged);
+    }
+    *more = written.purged >= PURGE_AT_ONCE || spool->book.known > 0;
+    launch(spool);
+    return true;
+}
+
+/* Tries what is due although nothing of it can be written down: publishing twice is harmless, not publishing is not. */
+static void try_unwritten(struct cps_spool *spool, unsigned room, bool *more)
+{
+    struct cps_error err = {0};
+    struct cps_spool_search search = {
+        .now = cps_now(spool->cps),
+        .now_ms = cps_spool_wall_ms(),
+        .after = spool->borrow_after,
+        .count = room,
+        .rows = GONE_THROUGH_AT_ONCE,
+        .wants = wants_borrowed,
+        .take = take_borrowed,
+        .arg = spool,
+    };
+    if (cps_spool_db_search(spool->db, &search, &err) == CPS_OK) {
+        *more = !search.over;
+        spool->borrow_after = search.over ? 0 : search.after;
+    }
+    launch(spool);
+}
+
+/* Whether there is something to write. */
+static bool has_news(const struct cps_spool *spool, const struct cps_spool_view *view)
+{
+    bool stuck = view->last_due_ms > cps_spool_wall_ms() + BEYOND_MS;
+    return spool->book.known || stuck || spool->unrecorded || view->first_stale < cps_now(spool->cps);
+}
+
+void cps_spool_turn(struct cps_spool *spool)
+{
+    struct cps_spool_view view;
+    bool more = false;
+    spool->wake_ms = cps_monotonic_ms() + CPS_SPOOL_LOOK_EVERY_MS;
+    if (!cps_spool_look(spool, &view)) {
+        return;
+    }
+    unsigned room = view.next_due_ms <= cps_spool_wall_ms() ? room_now(spool) : 0;
+    bool writes = cps_spool_writes(spool) || cps_monotonic_ms() >= spool->write_again_ms;
+    if (writes && (room || has_news(spool, &view))) {
+        writes = write_and_try(spool, &view, room, &more);
+    }
+    if (!writes && room && view.queued > spool->book.published) {
+        try_unwritten(spool, room, &more);
+    }
+    if (!cps_spool_look(spool, &view)) {
+        return;
+    }
+    if (more && (writes || room_now(spool))) {
+        spool->wake_ms = cps_monotonic_ms();
+    } else if (writes && (room_now(spool) || spool->retry.not_before_ms > cps_monotonic_ms())) {
+        set_alarm(spool, &view);
+    }
+}

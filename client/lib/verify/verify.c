@@ -1,0 +1,406 @@
+#include "client/lib/verify/verify.h"
+
+#include "client/lib/verify/certcache.h"
+#include "client/lib/verify/trust.h"
+#include "client/lib/verify/used_passports.h"
+#include "common/cert/claim_constraints.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void cps_proof_clear(struct cps_proof *proof)
+{
+    cps_chain_unref(proof->chain);
+    cps_chain_unref(proof->tried);
+    free(proof->text);
+    free(proof->x5c_text);
+    memset(proof, 0, sizeof(*proof)); /* which clang's analyzer sees, unlike an assignment of {0} */
+}
+
+void cps_result_set(struct cps_result *out, enum cps_code code, const struct cps_error *err)
+{
+    if (err && err->code == code) {
+        out->error = *err;
+    } else {
+        (void)cps_fail(&out->error, code, "%s", cps_strerror(code));
+    }
+    if (code == CPS_OK) {
+        out->error = (struct cps_error){0};
+    }
+    out->verdict = cps_verdict_of(code);
+}
+
+/* "A", "B" or "C"; NULL for anything else that a signer put there (RFC 8588 section 4). */
+static const char *attestation(const struct stir_passport *passport)
+{
+    const char *attest = passport->attest;
+    return attest && strlen(attest) == 1 && strchr("ABC", *attest) ? attest : NULL;
+}
+
+static void show_type(struct cps_result *out, const struct stir_passport *passport)
+{
+    const char *name = passport->ppt == STIR_PPT_NONE ? "baseline" : passport->ppt_name;
+    const char *attest = attestation(passport);
+    size_t n = 0;
+    for (; name[n] && n + 1 < sizeof(out->ppt); n++) {
+        out->ppt[n] = (char)(name[n] > 0x20 && name[n] < 0x7f ? name[n] : '?');
+    }
+    out->ppt[n] = '\0';
+    out->attest[0] = attest ? *attest : '\0';
+    out->attest[1] = '\0';
+}
+
+void cps_result_show(struct cps_result *out, const struct stir_passport *passport)
+{
+    free(out->passport);
+    out->passport = strndup(passport->token, passport->token_len);
+    out->passport_len = out->passport ? passport->token_len : 0;
+    show_type(out, passport);
+}
+
+void cps_result_clear(struct cps_result *result)
+{
+    free(result->passport);
+    *result = CPS_NO_RESULT;
+}
+
+static enum cps_code fail_stir(struct cps_error *err, enum stir_code code, const struct stir_error *cause)
+{
+    return code == STIR_OK ? CPS_OK : cps_fail_stir(err, code, cause);
+}
+
+/* Step 2. A PASSporT that was made for a call does not vouch for a text (RFC 9475 section 3.2), unless the options
+ * accept its type; "shaken" then only with full attestation: B and C say that the signer does not know whether the
+ * caller may use the number (RFC 8588 section 4). A diverted call's PASSporT speaks for the diverting party, whose
+ * authority is over another claim than orig, and cannot be accepted at all. */
+static enum cps_code check_type(const struct cps *cps, const struct stir_passport *passport, struct cps_error *err)
+{
+    const char *attest = attestation(passport);
+    if (!(cps->accepted_types & 1u << passport->ppt)) {
+        return passport->ppt == STIR_PPT_NONE
+                   ? cps_fail(err, CPS_E_PPT, "a baseline PASSporT (without ppt) does not vouch for a message")
+                   : cps_fail(err, CPS_E_PPT, "a PASSporT of type \"%.32s\" does not vouch for a message",
+                              passport->ppt_name);
+    }
+    if (passport->ppt == STIR_PPT_SHAKEN && (!attest || *attest != 'A')) {
+        return cps_fail(err, CPS_E_PPT,
+                        "a \"shaken\" PASSporT with attestation %s does not vouch for its sender: only A does",
+                        attest ? attest : "of an unknown level");
+    }
+    return CPS_OK;
+}
+
+/* Step 3. */
+static enum cps_code check_orig(const struct stir_passport *passport, const struct cps_checked *message,
+                                struct cps_error *err)
+{
+    if (message && !stir_identity_equal(&passport->orig, &message->orig)) {
+        return cps_fail(err, CPS_E_ORIG_MISMATCH, "the PASSporT is from another sender");
+    }
+    return CPS_OK;
+}
+
+/* Step 4, once the chain is there: trust as of the time of signing, authority over orig, claim constraints. */
+static enum cps_code check_credentials(struct cps *cps, const struct stir_passport *passport, struct cps_chain *chain,
+                                       struct cps_proof *proof, struct cps_error *err)
+{
+    const struct stir_authority authority = cps_authority(cps);
+    struct stir_error cause = {0};
+    enum cps_code code = cps_chain_trusted(chain, cps->trust, passport->iat, err);
+    if (code == CPS_E_CERT_TIME) {
+        /* A wrong iat says nothing of the certificate (RFC 8224 section 6.2 step 4 judges it first). */
+        enum stir_code fresh =
+            stir_passport_fresh(passport, cps_now(cps), cps->options.max_age_s, cps->options.clock_skew_s, &cause);
+        code = fresh == STIR_OK ? code : cps_fail_stir(err, fresh, &cause);
+    }
+    if (code == CPS_E_CERT_UNTRUSTED && passport->x5c) {
+        /* The signer chose this chain and no other. */
+        err->code = CPS_E_CERT;
+        code = cps_fail_prefix(err, CPS_E_CERT, "x5c");
+    }
+    if (code != CPS_OK) {
+        return code;
+    }
+    proof->chain = cps_chain_ref(chain);
+    code = fail_stir(err, stir_chain_covers(chain->chain, &passport->orig, &authority, &proof->by_spc, &cause), &cause);
+    if (code != CPS_OK) {
+        return code;
+    }
+    return fail_stir(err, stir_claims_check_cert(chain->chain->certs[0], passport->jws.payload, &cause), &cause);
+}
+
+/* A TNAuthList that is elsewhere is fetched (RFC 8226 section 10.1). What makes the chain itself bad is said of it
+ * later, as of iat. */
+static enum cps_found complete_chain(struct cps *cps, struct cps_chain **chain, struct cps_task *task,
+                                     struct cps_error *err)
+{
+    enum cps_found found = cps_certcache_complete(cps->certs, chain, task, err);
+    if (found != CPS_FOUND) {
+        cps_chain_unref(*chain);
+        *chain = NULL;
+    }
+    return found;
+}
+
+static enum cps_found find_chain(struct cps *cps, const struct stir_passport *passport, struct cps_chain *x5c,
+                                 struct cps_task *task, struct cps_proof *proof, struct cps_chain **chain,
+                                 struct cps_error *err)
+{
+    if (!cps->trust) {
+        (void)cps_fail(err, CPS_E_CONFIG, "no trusted roots are configured (trust_file, list_files, list_urls)");
+        return CPS_FOUND_NOT;
+    }
+    if (passport->x5c) {
+        /* RFC 7515 section 4.1.6: what is in the signed header counts, whether it is good or not. */
+        return cps_certcache_from_x5c(cps->certs, chain, passport->x5c, err) == CPS_OK
+                   ? complete_chain(cps, chain, task, err)
+                   : CPS_FOUND_NOT;
+    }
+    if (x5c && !proof->without_x5c) {
+        *chain = cps_chain_ref(x5c);
+        return complete_chain(cps, chain, task, err);
+    }
+    if (!passport->x5u) {
+        (void)cps_fail(err, CPS_E_X5U, "the PASSporT names no certificate (x5u, x5c), and none came with it");
+        return CPS_FOUND_NOT;
+    }
+    enum cps_found found = cps_certcache_get(cps->certs, chain, passport->x5u, task, err);
+    if (found == CPS_FOUND) {
+        proof->tried = cps_chain_ref(*chain);
+    }
+    return found;
+}
+
+static void remember(struct cps_proof *proof, enum cps_proved known, enum cps_code code, const struct cps_error *err)
+{
+    proof->known = known;
+    proof->failed = code;
+    if (code != CPS_OK) {
+        proof->text = strdup(err->text);
+    }
+}
+
+/* Step 4. Only an outcome that time cannot change is remembered. False: later. */
+static bool prove_credentials(struct cps *cps, const struct stir_passport *passport, struct cps_chain *x5c,
+                              struct cps_task *task, struct cps_proof *proof, enum cps_code *code,
+                              struct cps_error *err)
+{
+    struct cps_chain *chain = NULL;
+    uint64_t generation = cps_trust_generation(cps->trust);
+    enum cps_found found = find_chain(cps, passport, x5c, task, proof, &chain, err);
+    if (found != CPS_FOUND) {
+        *code = err->code;
+        return found == CPS_FOUND_NOT;
+    }
+    *code = check_credentials(cps, passport, chain, proof, err);
+    cps_chain_unref(chain);
+    if (*code != CPS_E_NOMEM && *code != CPS_E_STALE && *code != CPS_E_FUTURE) {
+        remember(proof, CPS_PROVED_CREDENTIALS, *code, err);
+        proof->generation = generation;
+    } else {
+        cps_proof_clear(proof);
+    }
+    return true;
+}
+
+static enum cps_code recall(const struct cps_proof *proof, struct cps_error *err)
+{
+    if (proof->failed == CPS_OK) {
+        return CPS_OK;
+    }
+    return cps_fail(err, proof->failed, "%s", proof->text ? proof->text : cps_strerror(proof->failed));
+}
+
+/* A message is verified as of its arrival: the time that we waited for a PASSporT or a certificate makes none too old,
+ * as long as the replay memory remembers it. */
+static enum stir_code check_fresh(const struct cps *cps, const struct stir_passport *passport,
+                                  const struct cps_checked *message, struct stir_error *cause)
+{
+    const struct cps_options *options = &cps->options;
+    int64_t now = cps_now(cps);
+    enum stir_code code = stir_passport_fresh(passport, now, options->max_age_s, options->clock_skew_s, cause);
+    if (code == STIR_E_STALE && message && message->arrived && message->arrived < now &&
+        now <= cps_used_until(cps, passport)) {
+        code = stir_passport_fresh(passport, message->arrived, options->max_age_s, options->clock_skew_s, cause);
+    }
+    return code;
+}
+
+/* Steps 5 and 6. */
+static enum cps_code check_fresh_and_signed(struct cps *cps, const struct stir_passport *passport,
+                                            const struct cps_checked *message, struct cps_proof *proof,
+                                            struct cps_error *err)
+{
+    struct stir_error cause = {0};
+    enum stir_code fresh = check_fresh(cps, passport, message, &cause);
+    if (fresh != STIR_OK) {
+        return cps_fail_stir(err, fresh, &cause);
+    }
+    if (proof->known != CPS_PROVED_SIGNATURE) {
+        enum cps_code code = fail_stir(err, stir_jws_verify(&passport->jws, proof->chain->chain->key, &cause), &cause);
+        if (code == CPS_E_NOMEM || code == CPS_E_CRYPTO) {
+            return code;
+        }
+        remember(proof, CPS_PROVED_SIGNATURE, code, err);
+    }
+    return recall(proof, err);
+}
+
+/* Faults that another chain may not have. */
+static bool is_of_chain(enum cps_code code)
+{
+    return code == CPS_E_SIGNATURE || code == CPS_E_KEY || (code >= CPS_E_CERT && code <= CPS_E_CERT_CONSTRAINT);
+}
+
+/* A PASSporT does not verify with a chain: is there another one to try? Where one travelled along that is of x5u, which
+ * the signature covers. Where that of x5u was cached, the one that is there now. The proof is cleared with CPS_FOUND.
+ */
+static enum cps_found find_other_chain(struct cps *cps, const struct stir_passport *passport, struct cps_chain *x5c,
+                                       struct cps_task *task, struct cps_proof *proof, enum cps_code *code,
+                                       struct cps_error *err)
+{
+    struct cps_error failure = {0};
+    enum cps_found found = CPS_FOUND_NOT;
+    if (x5c && !proof->without_x5c && passport->x5u && !passport->x5c) {
+        cps_proof_clear(proof);
+        proof->without_x5c = true;
+        proof->x5c_failed = *code;
+        proof->x5c_text = strdup(err->text);
+        return CPS_FOUND;
+    }
+    if (proof->tried) {
+        found = cps_certcache_renew(cps->certs, proof->tried, passport->x5u, task, &failure);
+    }
+    if (found == CPS_FOUND) {
+        bool without_x5c = proof->without_x5c;
+        cps_proof_clear(proof);
+        proof->without_x5c = without_x5c;
+    } else if (found == CPS_FOUND_NOT && failure.code != CPS_OK) {
+        /* nobody knows what the certificate is now */
+        *code = cps_fail(err, CPS_E_X5U_FETCH, "not verified with the certificate that was cached; the current one: %s",
+                         failure.text);
+    }
+    return found;
+}
+
+/* Steps 4 to 6. False: a certificate is being fetched. */
+static bool prove(struct cps *cps, const struct stir_passport *passport, struct cps_chain *x5c, struct cps_task *task,
+                  const struct cps_checked *message, struct cps_proof *proof, enum cps_code *code,
+                  struct cps_error *err)
+{
+    enum cps_found other = CPS_FOUND;
+    while (other == CPS_FOUND) {
+        *code = CPS_OK;
+        if (proof->known == CPS_PROVED_NOTHING && !prove_credentials(cps, passport, x5c, task, proof, code, err)) {
+            return false;
+        }
+        if ((*code == CPS_E_X5U || *code == CPS_E_X5U_FETCH) && proof->x5c_failed != CPS_OK) {
+            *code = cps_fail(err, proof->x5c_failed, "%s",
+                             proof->x5c_text ? proof->x5c_text : cps_strerror(proof->x5c_failed));
+            return true;
+        }
+        if (*code == CPS_OK && proof->known == CPS_PROVED_CREDENTIALS) {
+            *code = recall(proof, err);
+        }
+        if (*code == CPS_OK) {
+            *code = check_fresh_and_signed(cps, passport, message, proof, err);
+        }
+        other = is_of_chain(*code) ? find_other_chain(cps, passport, x5c, task, proof, code, err) : CPS_FOUND_NOT;
+    }
+    return other == CPS_FOUND_NOT;
+}
+
+/* The name of the message's reading that this is a digest of; NULL: of none. */
+static const char *find_reading(const struct cps_checked *message, const char *msgi)
+{
+    for (size_t i = 0; i < message->reading_count; i++) {
+        for (int alg = STIR_MSGI_SHA256; alg <= STIR_MSGI_SHA512; alg++) {
+            if (strcmp(message->readings[i].msgi[alg], msgi) == 0) {
+                return message->readings[i].name;
+            }
+        }
+    }
+    return NULL;
+}
+
+static enum cps_code check_msgi(struct cps *cps, const struct stir_passport *passport,
+                                const struct cps_checked *message, struct cps_result *out, struct cps_error *err)
+{
+    struct stir_error cause = {0};
+    if (!passport->msgi) {
+        /* Without msgi a "msg" PASSporT protects who sent to whom and when, and would verify any text. */
+        return message->body && passport->ppt == STIR_PPT_MSG && !cps->options.msgi_optional
+                   ? cps_fail(err, CPS_E_PPT, "the PASSporT has no msgi: it does not vouch for the message's text")
+                   : CPS_OK;
+    }
+    if (!message->body) {
+        return cps_fail(err, CPS_E_MSGI_MISMATCH, "the PASSporT is for a message with a body, and this one has none");
+    }
+    enum stir_code code =
+        stir_msgi_check(passport->msgi, strlen(passport->msgi), message->body, message->body_len, &cause);
+    const char *reading = code == STIR_E_MSGI_MISMATCH ? find_reading(message, passport->msgi) : NULL;
+    if (reading) {
+        code = STIR_OK;
+        memcpy(out->reading, reading, sizeof(out->reading));
+    }
+    out->msgi_checked = code == STIR_OK;
+    return fail_stir(err, code, &cause);
+}
+
+static enum cps_code check_message(struct cps *cps, const struct stir_passport *passport,
+                                   const struct cps_checked *message, struct cps_result *out, struct cps_error *err)
+{
+    for (size_t i = 0; i < message->dest_count; i++) {
+        if (!stir_passport_has_dest(passport, &message->dest[i])) {
+            return cps_fail(err, CPS_E_DEST_MISMATCH, "the PASSporT is for another destination");
+        }
+    }
+    return check_msgi(cps, passport, message, out, err);
+}
+
+static void put_name(char *out, size_t cap, const struct cps_proof *proof,
+                     void (*put)(struct stir_buf *, const struct stir_chain *))
+{
+    struct stir_buf name = {.limit = cap - 1};
+    put(&name, proof->chain->chain);
+    if (name.ptr && name.len < cap) {
+        memcpy(out, name.ptr, name.len + 1);
+        cps_tame(out);
+    }
+    stir_buf_free(&name);
+}
+
+void cps_result_name_signer(struct cps_result *out, const struct cps_proof *proof)
+{
+    _Static_assert(CPS_AUTHORITY_MAX > STIR_TN_MAX + sizeof("spc:"), "a number fits");
+    if (proof->chain) {
+        put_name(out->signer, sizeof(out->signer), proof, stir_chain_signer);
+        put_name(out->authority, sizeof(out->authority), proof, stir_chain_authority);
+        out->by_spc = proof->by_spc;
+    }
+}
+
+bool cps_verify(struct cps *cps, const struct stir_passport *passport, struct cps_chain *x5c, struct cps_proof *proof,
+                const struct cps_checked *message, struct cps_task *task, struct cps_result *out)
+{
+    struct cps_error err = {0};
+    if (proof->generation && proof->generation != cps_trust_generation(cps->trust)) {
+        struct cps_proof outdated = *proof; /* a new revocation list may name the signer */
+        *proof = (struct cps_proof){.known = CPS_PROVED_NOTHING};
+        cps_proof_clear(&outdated);
+    }
+    enum cps_code code = check_type(cps, passport, &err);
+    if (code == CPS_OK) {
+        code = check_orig(passport, message, &err);
+    }
+    if (code == CPS_OK && !prove(cps, passport, x5c, task, message, proof, &code, &err)) {
+        return false;
+    }
+    cps_result_name_signer(out, proof);
+    if (code == CPS_OK && message) {
+        code = check_message(cps, passport, message, out, &err);
+    }
+    out->iat = passport->iat;
+    cps_result_set(out, code, &err);
+    return true;
+}

@@ -1,0 +1,277 @@
+#include "client/sidecar/filter/expectation.h"
+
+#include "common/base/siphash.h"
+
+#include <openssl/sha.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    WAYS = 4, /* entries that a hash may be in */
+    SHARE_ONE = 65536,
+    SHARE_STEPS = 32, /* how many messages the share of a route looks back, about */
+    COUNT_MAX = 255,
+};
+
+/* What is known of a sender on a route, or of a route. */
+struct known {
+    uint64_t key;        /* 0: none */
+    uint32_t passport_s; /* when the last PASSporT came; 0: never */
+    uint32_t waited_s;   /* sender: when one was last waited for in vain. route: until when probes of new senders were
+                          * spent, */
+    uint32_t probed_s;   /* and those of senders that are known not to sign */
+    uint32_t share;      /* route: of its messages, those with a PASSporT, of SHARE_ONE */
+    uint32_t count;      /* sender: waits in vain since the last PASSporT. route: messages */
+};
+
+struct gw_expect {
+    struct stir_siphash_key secret;
+    struct known routes[GW_EXPECT_ROUTES];
+    struct known senders[GW_EXPECT_SENDERS];
+    bool changed; /* since it was loaded or copied */
+};
+
+struct gw_expect *gw_expect_new(void)
+{
+    struct gw_expect *expect = calloc(1, sizeof(*expect));
+    if (expect && stir_siphash_key_new(&expect->secret) != 0) {
+        free(expect);
+        return NULL;
+    }
+    return expect;
+}
+
+struct gw_expect *gw_expect_take_copy(struct gw_expect *expect)
+{
+    struct gw_expect *copy = malloc(sizeof(*copy));
+    if (copy) {
+        memcpy(copy, expect, sizeof(*copy));
+        expect->changed = false;
+    }
+    return copy;
+}
+
+void gw_expect_free(struct gw_expect *expect)
+{
+    free(expect);
+}
+
+/* ---- tables ---- */
+
+static uint64_t route_key(const struct gw_expect *expect, const char *route)
+{
+    uint64_t key = stir_siphash(&expect->secret, route, strlen(route));
+    return key ? key : 1;
+}
+
+static uint64_t sender_key(const struct gw_expect *expect, uint64_t route, const char *orig)
+{
+    const uint64_t parts[] = {route, stir_siphash(&expect->secret, orig, strlen(orig))};
+    uint64_t key = stir_siphash(&expect->secret, parts, sizeof(parts));
+    return key ? key : 1;
+}
+
+static struct known *set_of(struct known *table, size_t size, uint64_t key)
+{
+    return &table[key % (size / WAYS) * WAYS];
+}
+
+static struct known *find(struct known *table, size_t size, uint64_t key)
+{
+    struct known *set = set_of(table, size, key);
+    for (size_t i = 0; i < WAYS; i++) {
+        if (set[i].key == key) {
+            return &set[i];
+        }
+    }
+    return NULL;
+}
+
+/* What may be forgotten first: an empty entry, one without a PASSporT, the oldest. */
+static uint64_t worth(const struct known *known)
+{
+    return known->key == 0 ? 0 : (uint64_t)known->passport_s << 32 | known->waited_s;
+}
+
+static struct known *find_or_add(struct known *table, size_t size, uint64_t key)
+{
+    struct known *found = find(table, size, key);
+    if (found) {
+        return found;
+    }
+    struct known *set = set_of(table, size, key), *least = set;
+    for (size_t i = 1; i < WAYS; i++) {
+        least = worth(&set[i]) < worth(least) ? &set[i] : least;
+    }
+    *least = (struct known){.key = key};
+    return least;
+}
+
+/* ---- asking ---- */
+
+/* Whether so much time has passed; a clock that was set back counts as that. */
+static bool is_past(uint32_t then_s, int64_t now_s, int64_t span_s)
+{
+    return now_s < (int64_t)then_s || now_s - (int64_t)then_s >= span_s;
+}
+
+static bool is_recent(const struct known *known, int64_t now_s)
+{
+    return known && known->passport_s && !is_past(known->passport_s, now_s, GW_EXPECT_RECENT_S);
+}
+
+/* Spends a probe, if there is one: `burst` at once, then one in span_s. *spent_s is when all that were spent are made
+ * up for; one that lies further ahead than that can be tells of a clock that was set back. */
+static enum gw_expected probe(uint32_t *spent_s, int64_t now_s, int64_t burst, int64_t span_s)
+{
+    int64_t spent = (int64_t)*spent_s;
+    if (spent < now_s || spent > now_s + burst * span_s) {
+        spent = now_s;
+    }
+    if (spent > now_s + (burst - 1) * span_s) {
+        return GW_EXPECT_NOTHING;
+    }
+    *spent_s = (uint32_t)(spent + span_s);
+    return GW_EXPECT_PROBE;
+}
+
+enum gw_expected gw_expect_ask(struct gw_expect *expect, const char *route_name, const char *orig, int64_t now_s)
+{
+    uint64_t key = route_key(expect, route_name);
+    const struct known *sender = find(expect->senders, GW_EXPECT_SENDERS, sender_key(expect, key, orig));
+    struct known *route = find_or_add(expect->routes, GW_EXPECT_ROUTES, key);
+    uint32_t misses = sender ? sender->count : 0;
+    if (is_recent(sender, now_s) && misses < GW_EXPECT_MISSES_SIGNER) {
+        return GW_EXPECT_PASSPORT;
+    }
+    if (misses >= GW_EXPECT_MISSES) {
+        return probe(&route->probed_s, now_s, 1, GW_EXPECT_KNOWN_S);
+    }
+    bool usual = is_recent(route, now_s) && route->share >= SHARE_ONE / GW_EXPECT_USUAL;
+    return usual ? GW_EXPECT_PASSPORT : probe(&route->waited_s, now_s, GW_EXPECT_PROBES, GW_EXPECT_NEW_S);
+}
+
+/* ---- learning ---- */
+
+void gw_expect_saw(struct gw_expect *expect, const char *route_name, const char *orig, bool passport, bool waited,
+                   int64_t now_s)
+{
+    uint64_t key = route_key(expect, route_name), of_sender = sender_key(expect, key, orig);
+    struct known *route = find_or_add(expect->routes, GW_EXPECT_ROUTES, key);
+    /* the first messages of a route weigh as much as their number says */
+    uint32_t steps = route->count < SHARE_STEPS ? route->count + 1 : SHARE_STEPS;
+    route->share -= route->share / steps;
+    route->share += passport ? SHARE_ONE / steps : 0;
+    route->count += route->count < COUNT_MAX;
+    expect->changed = true;
+    if (passport) {
+        struct known *sender = find_or_add(expect->senders, GW_EXPECT_SENDERS, of_sender);
+        sender->passport_s = route->passport_s = (uint32_t)now_s;
+        sender->count = 0;
+    } else if (waited) {
+        struct known *sender = find_or_add(expect->senders, GW_EXPECT_SENDERS, of_sender);
+        sender->waited_s = (uint32_t)now_s;
+        sender->count += sender->count < COUNT_MAX;
+    }
+}
+
+bool gw_expect_is_changed(const struct gw_expect *expect)
+{
+    return expect->changed;
+}
+
+/* ---- the file: magic, key, entries with their kind, SHA-256 of all before it; numbers with the lowest octet first
+ * ---- */
+
+static const char magic[8] = {'c', 'p', 's', 'e', 'x', 'p', '0', '1'};
+
+enum {
+    OF_ROUTE = 1,
+    OF_SENDER = 2,
+    ENTRY_OCTETS = 1 + 8 + 5 * 4,
+    HEAD_OCTETS = sizeof(magic) + 16,
+};
+
+static void put_number(struct stir_buf *out, uint64_t number, size_t octets)
+{
+    uint8_t text[8];
+    for (size_t i = 0; i < octets; i++) {
+        text[i] = (uint8_t)(number >> 8 * i);
+    }
+    stir_buf_put(out, text, octets);
+}
+
+static uint64_t take_number(const uint8_t **at, size_t octets)
+{
+    uint64_t number = 0;
+    for (size_t i = 0; i < octets; i++) {
+        number |= (uint64_t)(*at)[i] << 8 * i;
+    }
+    *at += octets;
+    return number;
+}
+
+static void save_table(struct stir_buf *out, uint8_t kind, const struct known *table, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        const struct known *known = &table[i];
+        const uint32_t fields[] = {known->passport_s, known->waited_s, known->probed_s, known->share, known->count};
+        if (known->key) {
+            put_number(out, kind, 1);
+            put_number(out, known->key, 8);
+            for (size_t k = 0; k < sizeof(fields) / sizeof(fields[0]); k++) {
+                put_number(out, fields[k], 4);
+            }
+        }
+    }
+}
+
+enum stir_code gw_expect_save(const struct gw_expect *expect, struct stir_buf *out)
+{
+    uint8_t digest[SHA256_DIGEST_LENGTH];
+    size_t from = out->len;
+    stir_buf_put(out, magic, sizeof(magic));
+    put_number(out, expect->secret.k0, 8);
+    put_number(out, expect->secret.k1, 8);
+    save_table(out, OF_ROUTE, expect->routes, GW_EXPECT_ROUTES);
+    save_table(out, OF_SENDER, expect->senders, GW_EXPECT_SENDERS);
+    if (stir_buf_state(out) == STIR_OK) {
+        (void)SHA256((const unsigned char *)out->ptr + from, out->len - from, digest);
+        stir_buf_put(out, digest, sizeof(digest));
+    }
+    return stir_buf_state(out);
+}
+
+enum stir_code gw_expect_load(struct gw_expect *expect, const void *data, size_t len, struct stir_error *err)
+{
+    uint8_t digest[SHA256_DIGEST_LENGTH];
+    const uint8_t *at = data;
+    if (len < HEAD_OCTETS + sizeof(digest) || (len - HEAD_OCTETS - sizeof(digest)) % ENTRY_OCTETS != 0 ||
+        memcmp(data, magic, sizeof(magic)) != 0) {
+        return stir_fail(err, STIR_E_IO, "it was not written by this version of cps-smpp");
+    }
+    const uint8_t *end = at + len - sizeof(digest);
+    if (!SHA256(at, len - sizeof(digest), digest) || memcmp(digest, end, sizeof(digest)) != 0) {
+        return stir_fail(err, STIR_E_IO, "it is damaged: its checksum is wrong");
+    }
+    memset(expect->routes, 0, sizeof(expect->routes));
+    memset(expect->senders, 0, sizeof(expect->senders));
+    at += sizeof(magic);
+    expect->secret.k0 = take_number(&at, 8);
+    expect->secret.k1 = take_number(&at, 8);
+    while (at < end) {
+        uint8_t kind = (uint8_t)take_number(&at, 1);
+        uint64_t key = take_number(&at, 8);
+        struct known *known = kind == OF_ROUTE ? find_or_add(expect->routes, GW_EXPECT_ROUTES, key)
+                                               : find_or_add(expect->senders, GW_EXPECT_SENDERS, key);
+        known->passport_s = (uint32_t)take_number(&at, 4);
+        known->waited_s = (uint32_t)take_number(&at, 4);
+        known->probed_s = (uint32_t)take_number(&at, 4);
+        known->share = (uint32_t)take_number(&at, 4);
+        known->count = (uint32_t)take_number(&at, 4);
+        known->share = known->share <= SHARE_ONE ? known->share : SHARE_ONE;
+        known->count = known->count <= COUNT_MAX ? known->count : COUNT_MAX;
+    }
+    expect->changed = false;
+    return STIR_OK;
+}

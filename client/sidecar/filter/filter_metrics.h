@@ -1,0 +1,139 @@
+#pragma once
+
+#include "client/cps.h"
+#include "client/sidecar/filter/expectation.h"
+#include "client/sidecar/filter/message.h"
+#include "client/sidecar/policy/policy.h"
+#include "common/base/buf.h"
+
+/*
+ * What the filter counts, since start; on the loop's thread.
+ */
+
+/* Why a message went on unsigned, or was rejected instead, beside GW_UNFIT_LIST. X(value, label in metrics and records,
+ * what its system_id does, for a warning: `system_id "kannel" has no tenant: 1,203 messages unsigned`). */
+#define GW_UNSIGNED_LIST(X)                                                                                            \
+    X(TENANT, "no-tenant", "has no tenant")                                                                            \
+    X(OUTSIDE, "outside", "sends from senders outside its tenant's numbers and names")                                 \
+    X(NOT_COVERED, "uncovered", "sends from senders that its tenant's certificate does not cover")                     \
+    X(NO_KEY, "no-key", "sends to destinations of which no key is known")                                              \
+    X(FAILED, "failed", "has messages whose PASSporT could not be made or published")                                  \
+    X(TIMEOUT, "timeout", "has messages whose PASSporT was not published within [sign] timeout_ms")                    \
+    X(INCOMPLETE, "incomplete", "sends long messages without some of their segments")                                  \
+    X(CONTESTED, "contested", "sends two long messages at a time with the same addresses, reference and total")        \
+    X(OVERFLOW, "overflow", "sends more segments of incomplete messages than [join] allows")
+
+enum gw_unsigned {
+    GW_UNSIGNED_FIRST = GW_UNFIT_COUNT - 1,
+#define GW_UNSIGNED_ENUM(value, label, does) GW_UNSIGNED_##value,
+    GW_UNSIGNED_LIST(GW_UNSIGNED_ENUM)
+#undef GW_UNSIGNED_ENUM
+        GW_UNSIGNED_COUNT
+};
+
+/* What a signing direction did with a message. X(value, name in metrics and records) */
+#define GW_OUTCOME_LIST(X)                                                                                             \
+    X(SIGNED, "signed")     /* its PASSporT is at the CPS */                                                           \
+    X(SPOOLED, "spooled")   /* its PASSporT waits in the spool */                                                      \
+    X(UNSIGNED, "unsigned") /* forwarded, and has no PASSporT */                                                       \
+    X(REFUSED, "refused")   /* not forwarded */
+
+enum gw_outcome {
+#define GW_OUTCOME_ENUM(value, name) GW_OUTCOME_##value,
+    GW_OUTCOME_LIST(GW_OUTCOME_ENUM)
+#undef GW_OUTCOME_ENUM
+        GW_OUTCOME_COUNT
+};
+
+const char *gw_outcome_name(enum gw_outcome outcome);
+
+/* "receipt", "replace_sm", "broadcast_sm", "unknown", "other". */
+const char *gw_exempt_name(enum gw_exempt kind);
+
+/* Of either kind, GW_UNFIT_... or GW_UNSIGNED_...; never NULL. */
+const char *gw_unsigned_name(unsigned why);
+const char *gw_unsigned_does(unsigned why);
+
+enum { GW_WAITED_BUCKETS = 14 }; /* up to 1 ms * 2^i, the last is open */
+
+struct gw_waited {
+    uint64_t bucket[GW_WAITED_BUCKETS];
+    uint64_t sum_ms;
+};
+
+/* X(field, name and labels behind "cps_smpp_", help, or NULL for a further row of the name before) */
+#define GW_FILTER_COUNTER_LIST(X)                                                                                      \
+    X(published, "signed_total{outcome=\"published\"}", "Messages that went on signed, by where the PASSporT was.")    \
+    X(spooled, "signed_total{outcome=\"spooled\"}", NULL)                                                              \
+    X(beside, "signed_total{outcome=\"beside\"}", NULL)                                                                \
+    X(late_published, "late_total{outcome=\"published\"}",                                                             \
+      "Messages that had gone on before their PASSporT was published, by what came of it.")                            \
+    X(late_spooled, "late_total{outcome=\"spooled\"}", NULL)                                                           \
+    X(late_lost, "late_total{outcome=\"lost\"}", NULL)                                                                 \
+    X(joined, "joined_total{outcome=\"complete\"}", "Long messages, by how joining their segments ended.")             \
+    X(join_expired, "joined_total{outcome=\"expired\"}", NULL)                                                         \
+    X(join_contested, "joined_total{outcome=\"contested\"}", NULL)                                                     \
+    X(join_overflows, "joined_total{outcome=\"overflow\"}", NULL)                                                      \
+    X(duplicates, "duplicate_segments_total", "Segments that were there already.")                                     \
+    X(released, "released_segments_total",                                                                             \
+      "Segments that were forwarded before their message was complete, so that their sender sends the rest.")          \
+    X(reject_tagged, "reject_tagged_total",                                                                            \
+      "Long messages with a verdict of [verify] reject that were not held whole: their last segment was tagged.")      \
+    X(repeats, "repeated_total", "Messages that came again after their connection had ended, and went on from there.") \
+    X(again_lost, "sent_again_total{after=\"loss\"}",                                                                  \
+      "Messages that were sent again and passed with the PASSporT that they had used, by what happened before.")       \
+    X(again_refused, "sent_again_total{after=\"refusal\"}", NULL)                                                      \
+    X(again_stopped, "sent_again_total{after=\"stop\"}", NULL)                                                         \
+    X(repeat_unsaved, "repeat_unsaved_total", "Messages for which there was no room in [repeat] file.")                \
+    X(again_over, "sent_again_over_total",                                                                             \
+      "Messages that were sent again after a loss more often than [repeat] max allows.")                               \
+    X(signed_again, "signed_again_total",                                                                              \
+      "Messages that were sent again and got a new PASSporT, their first was old.")                                    \
+    X(scheduled_long, "scheduled_total{life=\"longer\"}",                                                              \
+      "Messages to be delivered later than [sign] life_s, by how long their PASSporT lives.")                          \
+    X(scheduled_short, "scheduled_total{life=\"default\"}", NULL)                                                      \
+    X(planted, "planted_tags_total", "Messages that came with a verdict of their own, which was removed.")             \
+    X(prefix_left_out, "prefix_left_out_total", "Messages whose text had no room or no letters for the prefix.")       \
+    X(untagged, "untagged_total", "Messages that were forwarded without their tag, for which there was no room.")      \
+    X(judged_lost, "judged_lost_total", "Lines of the record of judged messages that could not be written.")           \
+    X(signed_lost, "signed_lost_total", "Lines of the record of signed messages that could not be written.")
+
+struct gw_filter_counters {
+#define GW_FILTER_COUNTER_FIELD(field, name, help) uint64_t field;
+    GW_FILTER_COUNTER_LIST(GW_FILTER_COUNTER_FIELD)
+#undef GW_FILTER_COUNTER_FIELD
+    uint64_t waits[GW_EXPECTED_COUNT];
+    uint64_t unsigned_[GW_UNSIGNED_COUNT];
+    uint64_t rejected[GW_UNSIGNED_COUNT];
+    uint64_t exempt[GW_EXEMPT_COUNT];  /* forwarded without being signed or judged; not of GW_EXEMPT_OTHER */
+    uint64_t refused[GW_EXEMPT_COUNT]; /* of GW_EXEMPT_REPLACE and GW_EXEMPT_BROADCAST */
+    uint64_t verdicts[STIR_VERDICT_COUNT][GW_TREATMENT_COUNT];
+    struct gw_waited waited_sign, waited_verify;
+};
+
+void gw_waited_add(struct gw_waited *waited, uint64_t ms);
+
+struct gw_outcomes; /* client/sidecar/filter/sign_outcomes.h */
+
+/* What it is at this moment. */
+struct gw_filter_gauges {
+    size_t queued, under_way; /* operations of libcps */
+    size_t undecided;         /* messages */
+    size_t join_messages, join_segments, join_octets;
+    size_t tenants, recipients; /* of the policy in use */
+    bool has_spool;
+    struct cps_spool_stats spool;
+    bool has_cps;
+    struct cps_away_status cps;
+    const struct gw_outcomes *outcomes;
+};
+
+/* Appends the Prometheus text form (version 0.0.4). */
+void gw_filter_metrics_render(struct stir_buf *out, const struct gw_filter_counters *counters,
+                              const struct gw_filter_gauges *gauges);
+
+/* Appends how the handle's revocation lists and lists of roots are doing, in the same form. cps may be NULL. */
+void gw_filter_lists_render(struct stir_buf *out, const struct cps *cps);
+
+/* Appends a sentence for each of them that was never loaded or has expired. */
+void gw_filter_lists_advise(struct stir_buf *out, const struct cps *cps);

@@ -1,0 +1,147 @@
+#include "client/sidecar/filter/message.h"
+
+#include "client/smpp/join.h"
+#include "client/smpp/pdu_list.h"
+
+#include <stdlib.h>
+
+static const struct {
+    const char *name, *text, *does;
+} unfits[GW_UNFIT_COUNT] = {[GW_FIT] = {"", "", ""},
+#define GW_UNFIT_ROW(value, label, text, does) [GW_UNFIT_##value] = {label, text, does},
+                            GW_UNFIT_LIST(GW_UNFIT_ROW)
+#undef GW_UNFIT_ROW
+};
+
+const char *gw_unfit_name(enum gw_unfit unfit)
+{
+    return unfits[unfit].name;
+}
+
+const char *gw_unfit_text(enum gw_unfit unfit)
+{
+    return unfits[unfit].text;
+}
+
+const char *gw_unfit_does(enum gw_unfit unfit)
+{
+    return unfits[unfit].does;
+}
+
+/* ---- whom it is from, and for ---- */
+
+static void add_dest(struct gw_message *out, const struct smpp_address *address, const struct smpp_addressing *how)
+{
+    struct stir_identity *dest = &out->dests[out->dest_count];
+    if (smpp_address_identity(dest, address, how, NULL) != STIR_OK) {
+        out->others = true;
+        return;
+    }
+    for (size_t i = 0; i < out->dest_count; i++) {
+        if (stir_identity_equal(dest, &out->dests[i])) {
+            return;
+        }
+    }
+    out->dest_count++;
+}
+
+static bool read_many(struct gw_message *out, const struct smpp_pdu *pdu, const struct smpp_addressing *how)
+{
+    struct stir_view rest = pdu->dests;
+    struct smpp_dest dest;
+    if (pdu->dest_count > 1) {
+        struct stir_identity *dests = calloc(pdu->dest_count, sizeof(*dests));
+        if (!dests) {
+            return false;
+        }
+        out->dests = dests;
+    }
+    while (smpp_dest_next(&rest, &dest) && out->dest_count < pdu->dest_count) {
+        if (dest.list) {
+            out->others = true;
+        } else {
+            add_dest(out, &dest.address, how);
+        }
+    }
+    return true;
+}
+
+static enum gw_unfit read_parties(struct gw_message *out, const struct smpp_pdu *pdu, const struct smpp_addressing *how)
+{
+    out->has_orig = smpp_address_identity(&out->orig, &pdu->source, how, NULL) == STIR_OK;
+    if (pdu->header.command != SMPP_SUBMIT_MULTI) {
+        add_dest(out, &pdu->dest, how);
+    } else if (!read_many(out, pdu, how)) {
+        return GW_UNFIT_MEMORY;
+    }
+    if (!out->has_orig) {
+        return GW_UNFIT_SENDER;
+    }
+    return out->dest_count ? GW_FIT : GW_UNFIT_DESTINATION;
+}
+
+/* ---- what it says ---- */
+
+static enum gw_unfit read_text(struct gw_message *out, const struct smpp_pdu *pdu,
+                               const struct smpp_text_settings *settings)
+{
+    struct smpp_sar sar = {0};
+    if (pdu->ambiguous) {
+        return GW_UNFIT_AMBIGUOUS;
+    }
+    if (pdu->sm_default_msg_id && pdu->body.len == 0) {
+        return GW_UNFIT_AMBIGUOUS; /* one of the message centre's own texts, whichever that is */
+    }
+    smpp_sar_read(&sar, pdu->tlvs);
+    enum stir_code code = smpp_segment_read(&out->segment, pdu->esm_class, pdu->data_coding, pdu->body, &sar, settings,
+                                            &out->unpacked, NULL);
+    if (code != STIR_OK) {
+        return code == STIR_E_PROTOCOL ? GW_UNFIT_UNREADABLE : GW_UNFIT_MEMORY;
+    }
+    return out->segment.ambiguous ? GW_UNFIT_AMBIGUOUS : GW_FIT;
+}
+
+void gw_message_read(struct gw_message *out, const struct gw_held *held, const struct smpp_text_settings *settings,
+                     const struct smpp_addressing *addressing)
+{
+    *out = (struct gw_message){.unpacked = {.limit = GW_BODY_MAX}};
+    out->dests = &out->one;
+    enum gw_unfit parties = read_parties(out, &held->pdu, addressing);
+    if (held->fault != SMPP_OK) {
+        out->unfit = GW_UNFIT_UNREADABLE;
+        return;
+    }
+    enum gw_unfit text = read_text(out, &held->pdu, settings);
+    out->unfit = text == GW_FIT ? parties : text;
+}
+
+void gw_message_clear(struct gw_message *message)
+{
+    if (message->dests != &message->one) {
+        free(message->dests);
+    }
+    stir_buf_free(&message->unpacked);
+}
+
+/* ---- its body ---- */
+
+static enum gw_unfit unfit_of(enum stir_code code)
+{
+    return code == STIR_OK ? GW_FIT : code == STIR_E_CONFIG ? GW_UNFIT_CODING : GW_UNFIT_MEMORY;
+}
+
+enum gw_unfit gw_message_body(const struct gw_message *message, const struct smpp_joined *joined, struct stir_buf *out,
+                              struct smpp_readings *readings)
+{
+    struct smpp_part parts[UINT8_MAX];
+    const struct smpp_part *first = joined ? parts : &message->segment.part;
+    size_t count = joined ? smpp_joined_parts(joined, parts) : 1;
+    size_t start = out->len;
+    enum smpp_body kind;
+    enum stir_code code = smpp_body_make(out, &kind, first, count, NULL);
+    if (code == STIR_OK && readings) {
+        struct stir_view body = out->ptr ? stir_view(out->ptr + start, out->len - start) : stir_view("", 0);
+        code = smpp_readings_make(readings, body, kind, first, count, NULL);
+    }
+    return unfit_of(code);
+}

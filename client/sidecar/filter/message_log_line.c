@@ -1,0 +1,102 @@
+#include "client/sidecar/filter/message_log_line.h"
+
+#include "common/jose/json.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+void gw_line_put_text(struct stir_buf *out, const char *name, const char *text)
+{
+    stir_buf_printf(out, ",\"%s\":", name);
+    stir_json_quote(out, text, strlen(text));
+}
+
+static void put_text_if_any(struct stir_buf *out, const char *name, const char *text)
+{
+    if (text && text[0]) {
+        gw_line_put_text(out, name, text);
+    }
+}
+
+static void put_number(struct stir_buf *out, const struct gw_number_key *key, const char *name, const char *number,
+                       bool clear)
+{
+    char hashed[GW_NUMBER_HASH];
+    if (number && !clear) {
+        gw_number_hash(key, number, hashed);
+    }
+    if (number) {
+        gw_line_put_text(out, name, clear ? number : hashed);
+    }
+}
+
+static void put_signer(struct stir_buf *out, const struct gw_number_key *key, const char *signer, bool clear)
+{
+    char hashed[3 + GW_NUMBER_HASH] = "tn:";
+    if (!clear && strncmp(signer, "tn:", 3) == 0) {
+        gw_number_hash(key, signer + 3, hashed + 3);
+        signer = hashed;
+    }
+    gw_line_put_text(out, "signer", signer);
+}
+
+static void put_time(struct stir_buf *out)
+{
+    struct timespec now;
+    struct tm tm;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    (void)gmtime_r(&now.tv_sec, &tm);
+    stir_buf_printf(out, "{\"time\":\"%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ\"", tm.tm_year + 1900, tm.tm_mon + 1,
+                    tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, now.tv_nsec / 1000000);
+}
+
+/* How each line begins. */
+static void put_subject(struct stir_buf *out, const struct gw_number_key *key, const struct gw_line_subject *subject)
+{
+    put_time(out);
+    gw_line_put_text(out, "direction", subject->from == GW_ESME ? "submit" : "deliver");
+    gw_line_put_text(out, "system_id", subject->system_id);
+    put_number(out, key, "orig", subject->orig, subject->numbers);
+    put_number(out, key, "dest", subject->dest, subject->numbers);
+    if (subject->dest_count > 1) {
+        stir_buf_printf(out, ",\"dests\":%zu", subject->dest_count);
+    }
+}
+
+static void put_times(struct stir_buf *out, uint64_t waited_ms, unsigned segments)
+{
+    stir_buf_printf(out, ",\"waited_ms\":%" PRIu64 ",\"segments\":%u", waited_ms, segments);
+}
+
+void gw_line_write_judged(struct stir_buf *out, const struct gw_number_key *key, const struct gw_judged *judged)
+{
+    put_subject(out, key, &judged->subject);
+    gw_line_put_text(out, "verdict", stir_verdict_name(judged->verdict));
+    gw_line_put_text(out, "reason", judged->reason);
+    put_signer(out, key, judged->signer, judged->subject.numbers);
+    put_text_if_any(out, "ppt", judged->ppt);
+    put_text_if_any(out, "attest", judged->attest);
+    put_text_if_any(out, "reading", judged->reading);
+    gw_line_put_text(out, "action", gw_treatment_name(judged->treatment));
+    put_times(out, judged->waited_ms, judged->segments);
+}
+
+void gw_line_write_signed(struct stir_buf *out, const struct gw_number_key *key, const struct gw_signed *line)
+{
+    put_subject(out, key, &line->subject);
+    put_text_if_any(out, "tenant", line->tenant);
+    gw_line_put_text(out, "status", gw_outcome_name(line->outcome));
+    if (line->outcome == GW_OUTCOME_UNSIGNED || line->outcome == GW_OUTCOME_REFUSED) {
+        gw_line_put_text(out, "reason", gw_unsigned_name(line->why));
+    }
+    put_text_if_any(out, "detail", line->detail);
+    put_times(out, line->waited_ms, line->segments);
+}
+
+void gw_line_write_exempted(struct stir_buf *out, const struct gw_number_key *key, const struct gw_exempted *exempted)
+{
+    put_subject(out, key, &exempted->subject);
+    gw_line_put_text(out, "exempt", exempted->kind);
+    gw_line_put_text(out, "action", exempted->action);
+}

@@ -1,0 +1,271 @@
+#include "client/sidecar/filter/filter_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/*
+ * Lines of the records of messages that wait for the answer to their message, which brings its message_id: a complaint
+ * names that, and a line is found by it. A line is written when its text is known and each of its PDUs was answered,
+ * was refused here, or has lost its connection; 5 s after it began at the latest, and at once where too many wait. A
+ * process that is killed loses the lines that wait; senders that saw no answer send those messages again.
+ */
+enum {
+    LINE_OCTETS = 4096, /* octets; the thread that writes takes no longer ones */
+    LINE_WAIT_MS = 5000,
+    LINES_MAX = 20000, /* PDUs that wait */
+};
+
+struct gw_line_pdu {
+    struct stir_map_node node; /* first: a node is its PDU; while its answer is awaited */
+    struct gw_line *line;
+    uint32_t sequence;
+    uint32_t status;
+    char message_id[GW_MESSAGE_ID_MAX + 1];
+};
+
+struct gw_line {
+    struct gw_filter_core *core;
+    struct gw_message_log *log;
+    struct gw_line *before, *after; /* in order of time, while `open` */
+    uint64_t due_ms;
+    uint64_t connection;
+    enum gw_leg from;
+    struct stir_buf text; /* all but what the answers bring */
+    bool said;
+    size_t open, count;
+    struct gw_line_pdu pdus[];
+};
+
+/* ---- waiting ---- */
+
+static uint64_t hash_of(const struct gw_filter_core *core, uint64_t connection, enum gw_leg from, uint32_t sequence)
+{
+    const uint64_t key[] = {connection, (uint64_t)from << 32 | sequence};
+    return stir_map_hash(&core->lines.by_sequence, key, sizeof(key), NULL, 0);
+}
+
+static void link_last(struct gw_line *line)
+{
+    struct gw_lines *lines = &line->core->lines;
+    line->after = NULL;
+    line->before = lines->last;
+    *(lines->last ? &lines->last->after : &lines->first) = line;
+    lines->last = line;
+    lines->waiting += line->count;
+}
+
+/* Nothing is awaited for it any more. */
+static void unlink_line(struct gw_lines *lines, struct gw_line *line)
+{
+    *(line->before ? &line->before->after : &lines->first) = line->after;
+    *(line->after ? &line->after->before : &lines->last) = line->before;
+    lines->waiting -= line->count;
+    for (size_t i = 0; i < line->count; i++) {
+        stir_map_remove(&lines->by_sequence, &line->pdus[i].node);
+    }
+    line->open = 0;
+}
+
+/* ---- writing ---- */
+
+static void put_pdu(struct stir_buf *out, const struct gw_line_pdu *pdu)
+{
+    stir_buf_printf(out, "\"sequence\":%u", (unsigned)pdu->sequence);
+    if (pdu->message_id[0]) {
+        gw_line_put_text(out, "message_id", pdu->message_id);
+    }
+    if (pdu->status) {
+        stir_buf_printf(out, ",\"command_status\":%u", (unsigned)pdu->status);
+    }
+}
+
+static void put_answers(struct stir_buf *out, const struct gw_line *line)
+{
+    struct stir_buf parts = {.limit = LINE_OCTETS};
+    stir_buf_printf(out, ",\"connection\":%llu,", (unsigned long long)line->connection);
+    put_pdu(out, &line->pdus[0]);
+    for (size_t i = 0; i < line->count && line->count > 1; i++) {
+        stir_buf_puts(&parts, i ? ",{" : ",\"parts\":[{");
+        put_pdu(&parts, &line->pdus[i]);
+        stir_buf_puts(&parts, i + 1 == line->count ? "}]" : "}");
+    }
+    /* of a message of very many segments the first one has to do */
+    if (parts.len && stir_buf_state(&parts) == STIR_OK && out->len + parts.len < LINE_OCTETS - 4) {
+        stir_buf_put(out, parts.ptr, parts.len);
+    }
+    stir_buf_free(&parts);
+}
+
+static void finish(struct gw_message_log *log, struct stir_buf *text)
+{
+    stir_buf_puts(text, "}\n");
+    gw_message_log_put(log, text);
+}
+
+static void end_if_done(struct gw_line *line)
+{
+    if (line->said && !line->open) {
+        put_answers(&line->text, line);
+        finish(line->log, &line->text);
+        free(line);
+    }
+}
+
+static void stop_waiting(struct gw_lines *lines, struct gw_line *line)
+{
+    unlink_line(lines, line);
+    end_if_done(line);
+}
+
+/* ---- the beginning ---- */
+
+static struct gw_line *make(struct gw_filter_core *core, struct gw_message_log *log, const struct gw_held *first,
+                            size_t count)
+{
+    struct gw_line *line =
+        log->on && first && count ? calloc(1, sizeof(*line) + count * sizeof(struct gw_line_pdu)) : NULL;
+    if (line) {
+        line->core = core;
+        line->log = log;
+        line->connection = first->bind->connection;
+        line->from = first->from;
+        line->due_ms = gw_now(core) + LINE_WAIT_MS;
+        line->text.limit = LINE_OCTETS - 1;
+    }
+    return line;
+}
+
+static void add_pdu(struct gw_line *line, const struct gw_held *held)
+{
+    if (held->bind->connection == line->connection && held->from == line->from) {
+        struct gw_line_pdu *pdu = &line->pdus[line->count++];
+        pdu->line = line;
+        pdu->sequence = held->pdu.header.sequence;
+        stir_map_put(&line->core->lines.by_sequence, &pdu->node,
+                     hash_of(line->core, line->connection, line->from, pdu->sequence));
+    }
+}
+
+static struct gw_line *begin(struct gw_line *line)
+{
+    struct gw_lines *lines = &line->core->lines;
+    line->open = line->count;
+    link_last(line);
+    while (lines->waiting > LINES_MAX && lines->first != line) {
+        stop_waiting(lines, lines->first);
+    }
+    return line;
+}
+
+struct gw_line *gw_line_of_held(struct gw_filter_core *core, struct gw_message_log *log, const struct gw_held *held)
+{
+    struct gw_line *line = make(core, log, held, 1);
+    if (line) {
+        add_pdu(line, held);
+    }
+    return line ? begin(line) : NULL;
+}
+
+struct gw_line *gw_line_of_parts(struct gw_filter_core *core, struct gw_message_log *log, const struct gw_part *parts)
+{
+    struct gw_line *line = make(core, log, gw_parts_held(parts), gw_parts_count(parts));
+    for (; line && parts; parts = parts->next) {
+        if (parts->held) {
+            add_pdu(line, parts->held);
+        }
+    }
+    return line ? begin(line) : NULL;
+}
+
+void gw_line_say(struct gw_line *line, struct gw_message_log *log, struct stir_buf *text, bool forwarded)
+{
+    if (!line) {
+        finish(log, text);
+        return;
+    }
+    stir_buf_put(&line->text, text->ptr ? text->ptr : "", text->len);
+    if (stir_buf_state(text) != STIR_OK) {
+        line->text.failed = text->failed;
+    }
+    stir_buf_free(text);
+    line->said = true;
+    if (!forwarded && line->open) {
+        unlink_line(&line->core->lines, line);
+    }
+    end_if_done(line);
+}
+
+void gw_line_drop(struct gw_line *line)
+{
+    if (line) {
+        if (line->open) {
+            unlink_line(&line->core->lines, line);
+        }
+        stir_buf_free(&line->text);
+        free(line);
+    }
+}
+
+/* ---- the answers ---- */
+
+static void take_answer(struct gw_filter_core *core, struct gw_line_pdu *pdu, uint32_t status, struct stir_view id)
+{
+    struct gw_line *line = pdu->line;
+    size_t n = id.len < GW_MESSAGE_ID_MAX ? id.len : GW_MESSAGE_ID_MAX;
+    stir_map_remove(&core->lines.by_sequence, &pdu->node);
+    pdu->status = status;
+    if (n) {
+        memcpy(pdu->message_id, id.ptr, n);
+    }
+    line->open--;
+    if (!line->open) {
+        stop_waiting(&core->lines, line);
+    }
+}
+
+void gw_lines_answered(struct gw_filter_core *core, const struct gw_bind *bind, enum gw_leg from, uint32_t sequence,
+                       uint32_t status, struct stir_view message_id)
+{
+    struct stir_map_node *node =
+        core->lines.waiting ? stir_map_first(&core->lines.by_sequence, hash_of(core, bind->connection, from, sequence))
+                            : NULL;
+    for (; node; node = stir_map_next(node)) {
+        struct gw_line_pdu *pdu = (struct gw_line_pdu *)node;
+        if (pdu->sequence == sequence && pdu->line->connection == bind->connection && pdu->line->from == from) {
+            take_answer(core, pdu, status, message_id);
+            return;
+        }
+    }
+}
+
+void gw_lines_ended(struct gw_filter_core *core, const struct gw_bind *bind)
+{
+    for (struct gw_line *line = core->lines.first, *next; line; line = next) {
+        next = line->after;
+        if (line->connection == bind->connection) {
+            stop_waiting(&core->lines, line);
+        }
+    }
+}
+
+/* ---- time ---- */
+
+void gw_lines_expire(struct gw_filter_core *core)
+{
+    while (core->lines.first && core->lines.first->due_ms <= gw_now(core)) {
+        stop_waiting(&core->lines, core->lines.first);
+    }
+}
+
+uint64_t gw_lines_due(const struct gw_filter_core *core)
+{
+    return core->lines.first ? core->lines.first->due_ms : UINT64_MAX;
+}
+
+void gw_lines_end(struct gw_filter_core *core)
+{
+    for (struct gw_line *line = core->lines.first, *next; line; line = next) {
+        next = line->after;
+        stop_waiting(&core->lines, line);
+    }
+}

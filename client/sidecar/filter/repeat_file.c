@@ -1,0 +1,154 @@
+#include "client/sidecar/filter/repeat_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+    SLOTS = 1 << 17, /* those not answered, those that may be sent again, those being judged, and room between them */
+    PROBES = 64,     /* of slots that are looked at for a free one */
+};
+
+struct head {
+    char magic[16];
+    uint32_t slot_size;
+    uint32_t slots;
+};
+
+struct layout {
+    struct head head;
+    int64_t used_s; /* when a process was at work last */
+    struct gw_repeat_slot slots[SLOTS];
+};
+
+struct gw_repeat_file {
+    int fd;
+    struct layout *map;
+    size_t next;
+};
+
+static const struct head expected = {"stir-cps repeat", sizeof(struct gw_repeat_slot), SLOTS};
+
+/* The file is new, or one of ours; then it has all its octets, so that no store can meet a full disk. */
+static enum stir_code prepare(int fd, const char *path, struct stir_error *err)
+{
+    struct stat st;
+    struct head head = {0};
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        return stir_fail(err, errno == EWOULDBLOCK ? STIR_E_CONFIG : STIR_E_IO, "[repeat] file: cannot lock %s: %s",
+                         path,
+                         errno == EWOULDBLOCK ? "another process uses it; give each cps-smpp a file of its own"
+                                              : strerror(errno));
+    }
+    if (fstat(fd, &st) != 0) {
+        return stir_fail(err, STIR_E_IO, "[repeat] file: cannot read %s: %s", path, strerror(errno));
+    }
+    bool is_new = st.st_size == 0;
+    if (!is_new &&
+        (st.st_size != (off_t)sizeof(struct layout) || pread(fd, &head, sizeof(head), 0) != (ssize_t)sizeof(head) ||
+         memcmp(&head, &expected, sizeof(head)) != 0)) {
+        return stir_fail(err, STIR_E_CONFIG,
+                         "[repeat] file: %s was not made by this version of cps-smpp; name another file, or remove it",
+                         path);
+    }
+    int failed = posix_fallocate(fd, 0, (off_t)sizeof(struct layout));
+    if (!failed && is_new && pwrite(fd, &expected, sizeof(expected), 0) != (ssize_t)sizeof(expected)) {
+        failed = errno;
+    }
+    if (failed && is_new) {
+        (void)!ftruncate(fd, 0);
+    }
+    return failed ? stir_fail(err, STIR_E_IO, "[repeat] file: cannot make %s of %zu octets: %s", path,
+                              sizeof(struct layout), strerror(failed))
+                  : STIR_OK;
+}
+
+enum stir_code gw_repeat_file_open(struct gw_repeat_file **out, const char *path, struct stir_error *err)
+{
+    struct gw_repeat_file *file = calloc(1, sizeof(*file));
+    if (!file) {
+        return stir_fail(err, STIR_E_NOMEM, "out of memory");
+    }
+    file->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0600);
+    if (file->fd < 0) {
+        free(file);
+        return stir_fail(err, STIR_E_IO, "[repeat] file: cannot open %s: %s", path, strerror(errno));
+    }
+    enum stir_code code = prepare(file->fd, path, err);
+    void *map = MAP_FAILED;
+    if (code == STIR_OK) {
+        map = mmap(NULL, sizeof(struct layout), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, file->fd, 0);
+        if (map == MAP_FAILED) {
+            code = stir_fail(err, STIR_E_IO, "[repeat] file: cannot map %s: %s", path, strerror(errno));
+        }
+    }
+    if (code != STIR_OK) {
+        (void)close(file->fd);
+        free(file);
+        return code;
+    }
+    file->map = map;
+    *out = file;
+    return STIR_OK;
+}
+
+void gw_repeat_file_close(struct gw_repeat_file *file)
+{
+    if (file) {
+        (void)munmap(file->map, sizeof(struct layout));
+        (void)close(file->fd);
+        free(file);
+    }
+}
+
+static bool is_sound(const struct gw_repeat_slot *slot)
+{
+    return slot->state >= GW_REPEAT_JUDGED && slot->state <= GW_REPEAT_UNREAD &&
+           memchr(slot->signer, '\0', sizeof(slot->signer)) && memchr(slot->ppt, '\0', sizeof(slot->ppt)) &&
+           memchr(slot->attest, '\0', sizeof(slot->attest));
+}
+
+void gw_repeat_file_set_used(struct gw_repeat_file *file, int64_t now_s)
+{
+    file->map->used_s = now_s;
+}
+
+int64_t gw_repeat_file_used(const struct gw_repeat_file *file)
+{
+    return file->map->used_s;
+}
+
+void gw_repeat_file_each(struct gw_repeat_file *file, bool (*take)(void *arg, struct gw_repeat_slot *slot), void *arg)
+{
+    for (size_t i = 0; i < SLOTS; i++) {
+        struct gw_repeat_slot *slot = &file->map->slots[i];
+        if (slot->state != GW_REPEAT_FREE && !(is_sound(slot) && take(arg, slot))) {
+            gw_repeat_slot_free(slot);
+        }
+    }
+}
+
+struct gw_repeat_slot *gw_repeat_file_take(struct gw_repeat_file *file)
+{
+    for (unsigned i = 0; i < PROBES; i++) {
+        struct gw_repeat_slot *slot = &file->map->slots[file->next++ % SLOTS];
+        if (slot->state == GW_REPEAT_FREE) {
+            return slot;
+        }
+    }
+    return NULL;
+}
+
+void gw_repeat_slot_free(struct gw_repeat_slot *slot)
+{
+    if (slot) {
+        slot->state = GW_REPEAT_FREE;
+        atomic_signal_fence(memory_order_seq_cst);
+    }
+}

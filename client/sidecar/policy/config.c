@@ -1,0 +1,542 @@
+#include "client/sidecar/policy/config.h"
+
+#include "client/cps.h"
+#include "client/smpp/command.h"
+#include "client/smpp/tlv.h"
+#include "common/base/conf_table.h"
+#include "common/number/numbering_keys.h"
+#include "common/passport/verdict.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const actions[] = {[GW_PASS] = "pass", [GW_SIGN] = "sign", [GW_VERIFY] = "verify", NULL};
+static const char *const alphabets[] = {[GW_ALPHABET_GSM7] = "gsm7",
+                                        [GW_ALPHABET_LATIN1] = "latin1",
+                                        [GW_ALPHABET_ASCII] = "ascii",
+                                        [GW_ALPHABET_UTF8] = "utf8",
+                                        NULL};
+static const char *const forwards[] = {[GW_FORWARD] = "forward", [GW_REJECT] = "reject", NULL};
+static const char *const holds[] = {
+    [GW_HOLD_WINDOW] = "window", [GW_HOLD_NEVER] = "never", [GW_HOLD_ALWAYS] = "always", NULL};
+static const char *const adaptives[] = {
+    [GW_ADAPTIVE_AUTO] = "auto", [GW_ADAPTIVE_YES] = "yes", [GW_ADAPTIVE_NO] = "no", NULL};
+static const char *const sign_modes[] = {[GW_PUBLISH_FIRST] = "publish_first", [GW_PUBLISH_BESIDE] = "beside", NULL};
+static const char *const alphanumerics[] = {
+    [GW_ALPHANUMERIC_UNSIGNED] = "unsigned", [GW_ALPHANUMERIC_DOMAIN] = "domain", NULL};
+static const char *const crl_policies[] = {[CPS_CRL_IF_PRESENT] = "if-present", [CPS_CRL_REQUIRED] = "required", NULL};
+static const char *const replaces[] = {[GW_REPLACE_REFUSE] = "refuse", [GW_REPLACE_PASS] = "pass", NULL};
+static const char *const replays[] = {
+    [GW_REPLAY_MEMORY] = "memory", [GW_REPLAY_SQLITE] = "sqlite", [GW_REPLAY_NONE] = "none", NULL};
+
+#define AT(field) offsetof(struct gw_config, field)
+
+const struct stir_conf_key gw_config_table[] = {
+    LIST_KEY("listen", "address", listen_address, "127.0.0.1:2775", false,
+             "Addresses on which ESMEs bind: IPv4 address:port, [IPv6 address]:port, host:port, or *:port for all "
+             "addresses of the machine; several with commas."),
+    STRING_KEY("listen", "certificate", listen_certificate, "", 0, true,
+               "With it ESMEs connect with TLS: the certificate chain, PEM, leaf first. Read again on SIGHUP."),
+    STRING_KEY("listen", "private_key", listen_private_key, "", 0, true,
+               "The private key that belongs to the certificate, PEM. Read again on SIGHUP."),
+    STRING_KEY("listen", "client_ca", listen_client_ca, "", 0, true,
+               "With it an ESME has to show a certificate of one of these authorities, PEM. Needs certificate."),
+    LIST_KEY("listen", "allow", listen_allow, "127.0.0.0/8, ::1", true,
+             "Networks that ESMEs may connect from, as 192.0.2.0/24 or 2001:db8::/32 or single addresses; 0.0.0.0/0, "
+             "::/0 is everybody. Others are closed at once."),
+    INT_KEY("listen", "max_connections", max_connections, "1000", 1, 100000, true,
+            "Connections of ESMEs at a time; beyond it new ones are closed at once."),
+    INT_KEY("listen", "max_binds_per_system_id", max_binds_per_system_id, "32", 0, 100000, true,
+            "Binds of one system_id at a time; one more is answered ESME_RBINDFAIL. 0: no limit."),
+    INT_KEY("listen", "max_handshakes", max_handshakes, "1000", 1, 100000, true,
+            "TLS handshakes of ESMEs in progress at a time; beyond it, a new one takes the place of the oldest."),
+    INT_KEY("listen", "handshakes_by_address", handshakes_by_address, "250", 0, 100000, true,
+            "TLS handshakes that one address (IPv6: a /64) has in progress at a time; beyond it, new connections are "
+            "closed at once. 0: no limit."),
+    INT_KEY("listen", "max_pdu_bytes", max_pdu_bytes, "65536", 1024, 16777216, true,
+            "The longest PDU, from either side; a longer one ends its connection."),
+    STRING_KEY("peer", "address", peer_address, "127.0.0.1:2776", 1, true,
+               "The SMSC, or whatever the ESMEs bound to before: host:port, resolved for each bind."),
+    BOOL_KEY("peer", "tls", peer_tls, "no", true, "Connect to it with TLS, and only if its certificate is good."),
+    STRING_KEY("peer", "ca", peer_ca, "", 0, true, "Who may vouch for the peer, PEM. Empty: the system's authorities."),
+    STRING_KEY("peer", "name", peer_name, "", 0, true,
+               "The name that the peer's certificate is to have. Empty: the host of address."),
+    STRING_KEY("peer", "certificate", peer_certificate, "", 0, true,
+               "A certificate chain to show to the peer, PEM, with private_key. Empty: none."),
+    STRING_KEY("peer", "private_key", peer_private_key, "", 0, true, "The private key that belongs to it, PEM."),
+    INT_KEY("timeouts", "connect_ms", connect_ms, "5000", 10, 600000, true,
+            "A peer that could not be reached in so many milliseconds: the bind is answered ESME_RBINDFAIL."),
+    INT_KEY("timeouts", "handshake_s", handshake_s, "5", 1, 3600, true,
+            "A TLS handshake of an ESME that is not finished after this time is ended."),
+    INT_KEY("timeouts", "bind_s", bind_s, "10", 1, 3600, true,
+            "How long a new connection may take to bind, and the peer to answer that."),
+    INT_KEY("timeouts", "enquire_link_s", enquire_link_s, "60", 0, 86400, true,
+            "A side that says nothing for so many seconds is sent enquire_link. 0: never."),
+    INT_KEY(
+        "timeouts", "answer_s", answer_s, "20", 1, 3600, true,
+        "A side that then says nothing for so many seconds is taken for dead; so is one that takes nothing for that "
+        "and enquire_link_s together."),
+    INT_KEY("timeouts", "pdu_s", pdu_s, "120", 1, 86400, true,
+            "A PDU has to be there completely within so many seconds of its first octet."),
+    INT_KEY("timeouts", "idle_s", idle_s, "0", 0, 604800, true,
+            "A bind on which nothing but enquire_link went for so many seconds is ended. 0: never."),
+    INT_KEY("timeouts", "unbind_s", unbind_s, "5", 1, 3600, true,
+            "An unbind waits so many seconds for the messages before it, and its sender so long for its answer."),
+    INT_KEY("timeouts", "drain_s", drain_s, "10", 0, 3600, true,
+            "After SIGTERM what is under way has so many seconds to end."),
+    INT_KEY("limits", "held_messages", held_messages, "1000", 1, 1000000, true,
+            "Messages that wait to be signed or judged, in each direction of one connection; beyond it nothing more is "
+            "read there until there is room."),
+    INT_KEY("limits", "held_bytes", held_bytes, "2097152", 65536, INT64_C(1) << 40, true, "The same in octets."),
+    INT_KEY("limits", "held_messages_total", held_messages_total, "50000", 1, 100000000, true,
+            "Messages that wait in all connections together. One in each direction of each always may."),
+    INT_KEY("limits", "held_bytes_total", held_bytes_total, "134217728", 65536, INT64_C(1) << 40, true,
+            "The same in octets."),
+    INT_KEY("limits", "queue_bytes", queue_bytes, "1048576", 65536, INT64_C(1) << 30, true,
+            "Octets that wait to be sent to one side of a connection; beyond it nothing more is read from the other."),
+    ENUM_KEY("submit", "action", submit.action, "pass", actions, true,
+             "What is done with messages from ESMEs to the peer: pass (nothing), sign (a PASSporT is published at the "
+             "CPS), verify (the PASSporT is fetched and judged)."),
+    ENUM_KEY("submit", "alphabet", submit.alphabet, "gsm7", alphabets, true,
+             "What data_coding 0 means from the ESMEs: gsm7, latin1, ascii, utf8."),
+    ENUM_KEY("submit", "alphabet_1", submit.alphabet_1, "ascii", alphabets, true,
+             "What data_coding 1 means from the ESMEs: ascii, gsm7, latin1, utf8. npm smpp needs gsm7."),
+    BOOL_KEY("submit", "packed", submit.packed, "no", true,
+             "GSM 7-bit text comes as packed septets rather than one septet an octet."),
+    ENUM_KEY("deliver", "action", deliver.action, "pass", actions, true,
+             "What is done with messages from the peer to ESMEs: pass, sign, verify."),
+    ENUM_KEY("deliver", "alphabet", deliver.alphabet, "gsm7", alphabets, true,
+             "What data_coding 0 means from the peer: gsm7, latin1, ascii, utf8."),
+    ENUM_KEY("deliver", "alphabet_1", deliver.alphabet_1, "ascii", alphabets, true,
+             "What data_coding 1 means from the peer: ascii, gsm7, latin1, utf8."),
+    BOOL_KEY("deliver", "packed", deliver.packed, "no", true,
+             "GSM 7-bit text comes as packed septets rather than one septet an octet."),
+    ENUM_KEY("sign", "mode", sign_mode, "publish_first", sign_modes, true,
+             "publish_first: a message goes on when the CPS has its PASSporT. beside: at once, while that is "
+             "published."),
+    ENUM_KEY("sign", "on_failure", sign_on_failure, "forward", forwards, true,
+             "When the CPS does not take the PASSporT: forward the message and publish later from the spool, or "
+             "reject it."),
+    ENUM_KEY("sign", "outside", sign_outside, "forward", forwards, true,
+             "A sender outside the tenant's numbers, or no tenant: forward unsigned, or reject."),
+    STRING_KEY("sign", "reject_status", sign_reject_status, "ESME_RSUBMITFAIL", 1, true,
+               "The command_status of what is rejected: a name or a number."),
+    INT_KEY("sign", "timeout_ms", sign_timeout_ms, "3000", 10, 600000, true,
+            "The longest that a message waits for its PASSporT to be published."),
+    INT_KEY("sign", "ttl_s", sign_ttl_s, "0", 0, 259200, true,
+            "How long the CPS is to keep a PASSporT. 0: as long as the CPS likes."),
+    BOOL_KEY("sign", "ussd_waits", sign_ussd_waits, "no", true,
+             "A message of a USSD session (service_type USSD, or with a ussd_service_op) waits until its PASSporT is "
+             "published, too. Otherwise it is forwarded at once, as with mode = beside."),
+    INT_KEY("sign", "life_s", sign_life_s, "60", 1, 259200, true,
+            "How long those who verify accept a PASSporT (their max_age_s). A message that is sent again when its "
+            "PASSporT is older than a quarter of that is signed again."),
+    INT_KEY("sign", "scheduled_life_s", sign_scheduled_life_s, "0", 0, 259200, true,
+            "The longest life that the CPS (its ttl_max_s) and those who verify (their max_age_s) allow a PASSporT of "
+            "a message with a schedule_delivery_time. One that is due within it gets a PASSporT that lives until then. "
+            "0: none lives longer than life_s; a message that is due later is counted as scheduled and logged."),
+    BOOL_KEY("sign", "with_chain", sign_with_chain, "no", true,
+             "Put the certificate chain into the envelope, for receivers that cannot fetch it."),
+    ENUM_KEY("sign", "replace", sign_replace, "refuse", replaces, true,
+             "replace_sm and broadcast_sm carry a text but no destination address, so their text cannot be signed: "
+             "refuse them with ESME_RREPLACEFAIL or ESME_RBCASTFAIL, or pass them."),
+    INT_KEY("verify", "wait_ms", verify_wait_ms, "500", 0, 600000, true,
+            "The longest that a message waits for its PASSporT to arrive."),
+    INT_KEY("verify", "grace_ms", verify_grace_ms, "200", 0, 60000, true,
+            "What the verdict may take beyond it, on a busy machine; with none by then it is timeout."),
+    ENUM_KEY(
+        "verify", "adaptive", verify_adaptive, "auto", adaptives, true,
+        "yes: a message waits for its PASSporT only if its sender had one within the last day, or if it is a new "
+        "sender and one message in eight on its system_id has one; others are judged by what is at the CPS when "
+        "they come, but for a probe now and then. no: every message waits. auto: yes, unless the list reject holds "
+        "no-passport."),
+    STRING_KEY(
+        "verify", "adaptive_file", verify_adaptive_file, "", 0, true,
+        "Where what was learned about senders is kept over a restart, as keyed hashes. Empty: the file senders in "
+        "the directory that systemd gives (StateDirectory), otherwise in memory only."),
+    BOOL_KEY(
+        "verify", "ussd_waits", verify_ussd_waits, "no", true,
+        "A message of a USSD session waits for its PASSporT, too. Otherwise its verdict is what is at the CPS when "
+        "it arrives."),
+    LIST_KEY("verify", "deliver", verify_deliver, "", true,
+             "Verdicts with which a message is delivered without a tag. A verdict in none of the lists: tag."),
+    LIST_KEY("verify", "tag", verify_tag, "", true, "Verdicts with which a message is delivered with a tag."),
+    LIST_KEY("verify", "reject", verify_reject, "", true, "Verdicts with which a message is rejected."),
+    STRING_KEY("verify", "reject_status", verify_reject_status, "ESME_RX_R_APPN", 1, true,
+               "The command_status of what is rejected: a name or a number."),
+    STRING_KEY("verify", "verdict_tlv", verify_verdict_tlv, "0x1501", 1, true,
+               "The TLV that carries the verdict as text. Those that a message brings along are removed."),
+    STRING_KEY("verify", "signer_tlv", verify_signer_tlv, "0x1502", 1, true,
+               "The TLV that carries who signed: SPC or TN. Those that a message brings along are removed."),
+    STRING_KEY("verify", "text_prefix", verify_text_prefix, "", 0, true,
+               "For peers that cannot read TLVs: put before the text of tagged messages, with the verdict for %v; "
+               "quotes around it keep spaces. Left out of segments and where it does not fit. Empty: the text stays "
+               "as it is."),
+    ENUM_KEY("verify", "replace", verify_replace, "refuse", replaces, true,
+             "replace_sm and broadcast_sm carry a text but no destination address, so no PASSporT can vouch for it: "
+             "refuse them with ESME_RREPLACEFAIL or ESME_RBCASTFAIL, or pass them without a verdict."),
+    INT_KEY("repeat", "max", repeat_max, "2", 0, 1000, true,
+            "How often a message passes again with one PASSporT after its connection was lost before the answer. Sent "
+            "more often it is judged anew, and is replayed; where messages are signed it gets a new PASSporT. A "
+            "message that the peer refused may be sent again without limit."),
+    STRING_KEY(
+        "repeat", "file", repeat_file, "", 0, false,
+        "Where verified messages that may be sent again are noted, so that the next process knows them when this "
+        "one is killed: digests and signers, 16 MiB, a file for each process. Empty: the file repeats in the "
+        "directory that systemd gives (StateDirectory), otherwise nowhere."),
+    ENUM_KEY(
+        "sender", "alphanumeric", alphanumeric, "unsigned", alphanumerics, true,
+        "An alphanumeric sender (TON 5, or any other with a letter) is no telephone number: unsigned, or domain for a "
+        "SIP URI in alphanumeric_domain."),
+    STRING_KEY("sender", "alphanumeric_domain", alphanumeric_domain, "", 0, true,
+               "With domain, \"Bank\" is sip:Bank@ this domain."),
+    BOOL_KEY("join", "strict", join_strict, "no", true,
+             "sign: segments wait until the PASSporT of the whole message is published; otherwise they go on at once "
+             "and the last one publishes it."),
+    ENUM_KEY("join", "hold", join_hold, "window", holds, true,
+             "verify (and strict): how long the segments of a long message are held for the rest of it. window: while "
+             "more messages come on their connection. When none came for 200 ms, or after 600 ms, they are forwarded, "
+             "since their sender may be waiting for the answers; then only the last segment is held, judged with the "
+             "whole text and tagged. never: all but the last segment are forwarded at once. always: until the message "
+             "is complete, for timeout_ms at most; a sender that waits for each answer cannot send a long message "
+             "then. Only a message that was held whole can be rejected; of another one the last segment is tagged."),
+    INT_KEY(
+        "join", "timeout_ms", join_timeout_ms, "3000", 100, 3600000, true,
+        "How long segments are held with hold = always for the next one of their message, in milliseconds. When it is "
+        "over, the segments that arrived are forwarded with the verdict timeout, or unsigned. The text of segments "
+        "that "
+        "were forwarded is remembered five times as long."),
+    INT_KEY("join", "messages_per_peer", join_messages_per_peer, "1000", 1, 1000000, true,
+            "Messages of one system_id, in each direction, that are not complete; beyond it they go on unjoined."),
+    INT_KEY("join", "bytes_per_peer", join_bytes_per_peer, "1048576", 65536, INT64_C(1) << 40, true,
+            "The same in octets."),
+    INT_KEY("join", "messages", join_messages, "20000", 1, 100000000, true, "The same for all together."),
+    INT_KEY("join", "bytes", join_bytes, "67108864", 65536, INT64_C(1) << 40, true, "The same for all in octets."),
+    NUMBERING_KEYS(numbering, "(TON 2, or unknown ones that look national)"),
+    STRING_KEY(
+        "numbers", "table", numbers_table, "", 0, true,
+        "Which provider a number belongs to, and its CPS: a file with lines prefix,spc[,cps_url], the longest prefix "
+        "counts; several URLs of one CPS with | between. The table decides which numbers a certificate covers that "
+        "names only a provider, as nearly all STI certificates do. Empty: there is no table."),
+    STRING_KEY(
+        "cps",
+        "url",
+        cps_url, "", 0, true,
+        "The CPS: https://host[:port]. Needed to sign and to verify. Several with commas between are servers of one "
+        "CPS, in order of preference: one that fails is left alone for a while."),
+    BOOL_KEY("cps", "route_by_record", cps_route_by_record, "no", true,
+             "A destination's key record also says at which CPS to publish with a key of recipients_dir, and where to "
+             "look for what was sent to our own numbers: it is asked for first. Otherwise the CPS is that of [numbers] "
+             "table, or url."),
+    BOOL_KEY("cps", "record_allow_private", cps_record_allow_private, "no", true,
+             "A key record may name a CPS at a private or loopback address: for tests and closed networks."),
+    STRING_KEY("cps", "ca", cps_ca, "", 0, true, "Who may vouch for the CPS, PEM. Empty: the system's authorities."),
+    STRING_KEY("cps", "certificate", cps_certificate, "", 0, true,
+               "A client certificate for the CPS, PEM, with private_key. Empty: none."),
+    STRING_KEY("cps", "private_key", cps_private_key, "", 0, true, "The private key that belongs to it, PEM."),
+    STRING_KEY(
+        "cps",
+        "auth_certificate", cps_auth_certificate, "", 0, true,
+        "An STI certificate, PEM, leaf first, that vouches for us to the CPS: each request carries a bearer token "
+        "of its own (ATIS-1000105). A CPS asks for one wherever its policy is not open. Empty: none."),
+    STRING_KEY("cps", "auth_private_key", cps_auth_private_key, "", 0, true,
+               "Its private key: a file (PEM, DER, JWK) or the pkcs11: URI of a key in a token or HSM."),
+    STRING_KEY("cps", "auth_x5u", cps_auth_x5u, "", 0, true,
+               "The https URL where the CPS finds that certificate. Empty: it travels in each token."),
+    STRING_KEY("cps", "auth_spc", cps_auth_spc, "", 0, true,
+               "The service provider code to act as. Empty: the first of the certificate's."),
+    STRING_KEY("cps", "auth_audience", cps_auth_audience, "", 0, true,
+               "What the CPS is called in tokens. Empty: the host of url."),
+    BOOL_KEY(
+        "cps", "holder", cps_holder, "no", true,
+        "The credential holds the destinations whose messages are verified: their boxes are read without dummies."),
+    BOOL_KEY("cps", "claim", cps_claim, "no", true,
+             "The PASSporT of a message that passes is taken out of its box first, which one host alone can do: for "
+             "several hosts that verify for the same destinations. Needs a credential that holds them."),
+    INT_KEY("cps", "connect_timeout_ms", cps_connect_timeout_ms, "3000", 10, 600000, true,
+            "For connecting to the CPS."),
+    INT_KEY("cps", "request_timeout_ms", cps_request_timeout_ms, "5000", 10, 600000, true, "For its answer."),
+    INT_KEY("cps", "max_connections", cps_max_connections, "16", 1, 1024, true, "Connections to it, kept alive."),
+    INT_KEY("cps", "max_in_flight", cps_max_in_flight, "4096", 1, 1000000, true,
+            "Messages whose PASSporT is being published or looked for; what comes beyond waits its turn."),
+    STRING_KEY("trust", "roots", trust_roots, "", 0, true,
+               "The STI roots, PEM. These, list_files or list_urls are needed to verify."),
+    LIST_KEY(
+        "trust", "list_files", trust_list_files, "", true,
+        "Signed lists of STI roots as the STI-PA publishes them (sticaList.jwt), files; in addition to roots. Read "
+        "again when they change."),
+    LIST_KEY(
+        "trust", "list_urls", trust_list_urls, "", true,
+        "Signed lists of STI roots that are fetched, https. A new one that is no good, or whose sequence is lower, "
+        "is not used: the one before stays."),
+    STRING_KEY(
+        "trust", "list_signer_roots", trust_list_signer_roots, "", 0, true,
+        "The root that the signer of these lists must lead to (that of the STI-PA), PEM; the signer's own "
+        "certificate may stand beside it, and is otherwise fetched from the list's x5u. It anchors nothing else."),
+    STRING_KEY(
+        "trust", "list_state_dir", trust_list_state_dir, "", 0, true,
+        "A directory for this program alone, in which the last good list of each name and its sequence are kept: "
+        "after a restart the sequence does not fall, and the list is in force before its server answers. Empty: "
+        "not kept."),
+    INT_KEY(
+        "trust", "list_refresh_s", trust_list_refresh_s, "3600", 1, 604800, true,
+        "How often lists of list_urls are fetched and list_files looked at. A fetch that fails is tried again every "
+        "minute."),
+    INT_KEY(
+        "trust", "list_grace_s", trust_list_grace_s, "604800", 0, 31536000, true,
+        "For how long the last good list stays in force after its exp, if no newer one is there. Then its roots are "
+        "no longer trusted."),
+    LIST_KEY("trust", "crl_files", trust_crl_files, "", true,
+             "Revocation lists, PEM or DER, direct or indirect. A file that changed is read again every "
+             "crl_refresh_s; a new one that is no good is not used: the one before stays."),
+    STRING_KEY("trust", "crl_issuer_file", trust_crl_issuer_file, "", 0, true,
+               "The certificate that indirect revocation lists are signed with, PEM, if it is not among the roots, and "
+               "those of the authorities between it and its root."),
+    STRING_KEY("trust", "crl_signer_roots", trust_crl_signer_roots, "", 0, true,
+               "Roots that issuers of indirect revocation lists may lead to, PEM, in addition to the STI roots. They "
+               "count for revocation lists alone: a certificate below them signs no PASSporT."),
+    LIST_KEY("trust", "crl_urls", trust_crl_urls, "", true,
+             "Revocation lists that are fetched, https; in addition to crl_files. A new one that is no good is not "
+             "used: the one before stays."),
+    INT_KEY("trust", "crl_refresh_s", trust_crl_refresh_s, "3600", 1, 604800, true,
+            "How often lists of crl_urls are fetched and crl_files looked at. A fetch that fails is tried again every "
+            "minute."),
+    STRING_KEY(
+        "trust", "crl_ca_file", trust_crl_ca_file, "", 0, true,
+        "Authorities that the servers of crl_urls and list_urls must have their certificates from, PEM. Empty: the "
+        "system's."),
+    ENUM_KEY("trust", "crl_policy", trust_crl_policy, "if-present", crl_policies, true,
+             "if-present: a certificate that a list names is refused, a list that is missing or stale is not held "
+             "against the others. required: each certificate needs a current list that covers its issuer."),
+    STRING_KEY("trust", "x5u_dir", trust_x5u_dir, "", 0, true,
+               "A directory of certificates that stands in for fetching them. Empty: they are fetched."),
+    STRING_KEY("trust", "x5u_ca_file", trust_x5u_ca_file, "", 0, true,
+               "Who may vouch for the hosts of certificates, PEM. Empty: the system's authorities."),
+    RENAMED_KEY("trust", "x5u_ca", old_x5u_ca, "trust", "x5u_ca_file"),
+    LIST_KEY("trust", "x5u_ports", trust_x5u_ports, "443, 8443", true, "Ports that certificates are fetched from."),
+    BOOL_KEY("trust", "x5u_allow_private", trust_x5u_allow_private, "no", true,
+             "Fetch certificates from private and loopback addresses too: for tests and closed networks."),
+    BOOL_KEY("trust", "allow_spc", trust_allow_spc, "no", true,
+             "Without [numbers] table: a certificate of any provider can sign for every number. With a table it has no "
+             "effect: the table says which provider a number belongs to, and certificates of providers need it."),
+    STRING_KEY("trust", "accept_types", trust_accept_types, "msg", 0, true,
+               "Which types of PASSporT verify a message: msg; with commas after it also shaken (attestation A only) "
+               "and baseline, which are made for calls and say nothing of a text."),
+    BOOL_KEY("trust", "msgi_optional", trust_msgi_optional, "no", true,
+             "A PASSporT without the digest of the text (msgi) passes too, whatever the text is."),
+    INT_KEY("trust", "max_age_s", trust_max_age_s, "60", 1, 259200, true, "How old a PASSporT may be."),
+    INT_KEY("trust", "clock_skew_s", trust_clock_skew_s, "60", 0, 3600, true,
+            "How far ahead of our clock it may have been issued."),
+    ENUM_KEY("trust", "replay", trust_replay, "memory", replays, true,
+             "Where used PASSporTs are remembered: memory, sqlite (a file that processes of a host share), none."),
+    STRING_KEY("trust", "replay_file", trust_replay_file, "", 0, true, "The file, with sqlite."),
+    INT_KEY("trust", "replay_max", trust_replay_max, "1000000", 1000, 100000000, true, "How many are remembered."),
+    STRING_KEY("keys", "dir", keys_dir, "", 0, true,
+               "Our private keys, with which envelopes are opened: a directory of PEM, DER, JWK or JWK Set files. A "
+               "file's name up "
+               "to its first dot says for whom: a number, what numbers begin with and *, or * for all (also: default). "
+               "The longest that fits counts; NUMBER.old.jwk is one more key of NUMBER."),
+    STRING_KEY("keys", "recipients_dir", keys_recipients_dir, "", 0, true,
+               "Public keys of destinations, to which PASSporTs are encrypted: files named as in dir."),
+    BOOL_KEY(
+        "keys", "find", keys_find, "no", true,
+        "A destination without a key in recipients_dir, which may then be left out: its key records are asked for at "
+        "its CPS and verified with [trust] roots. The PASSporT is encrypted to the keys of all of them. A provider's "
+        "record counts for the numbers that [numbers] table gives it. Without a record a message is forwarded "
+        "unsigned."),
+    BOOL_KEY("keys", "allow_readable", keys_allow_readable, "no", true,
+             "Whether the check (-t) accepts files of private keys and secrets that every account of the machine can "
+             "read or change."),
+    STRING_KEY("tenants", "dir", tenants_dir, "", 0, true,
+               "A directory with one file NAME.conf for each tenant that is signed for, read again on SIGHUP: section "
+               "[tenant], keys key, certificate, x5u, numbers, names, system_id (NAME if it is not given)."),
+    STRING_KEY("spool", "file", spool_file, "", 0, false,
+               "SQLite file of PASSporTs that wait to be published. Empty: what cannot be published is lost."),
+    INT_KEY("spool", "messages", spool_messages, "100000", 1, 100000000, true, "How many may wait."),
+    INT_KEY("spool", "bytes", spool_bytes, "268435456", 65536, INT64_C(1) << 40, true, "The same in octets."),
+    STRING_KEY("admin", "listen", admin_listen, "127.0.0.1:8082", 0, false,
+               "Where /metrics, /health and /ready are served over HTTP, for local use: address:port. Empty: nowhere."),
+    RENAMED_KEY("admin", "address", old_admin_address, "admin", "listen"),
+    STRING_KEY("log", "file", log_file, "", 0, true,
+               "File that log lines are appended to; opened again on SIGHUP and SIGUSR1, so that it can be rotated. "
+               "Empty: standard error, which systemd's journal reads."),
+    ENUM_KEY("log", "level", log_level, "notice", stir_log_levels, true,
+             "The most verbose records that are written: error, warning, notice, info, debug."),
+    INT_KEY(
+        "log", "alike_per_s", log_alike_per_s, "10", 0, 1000000, true,
+        "Lines per second of one kind of refusal, which strangers can cause at will; one more line says how many were "
+        "left out. 0: no limit."),
+    ENUM_KEY("log", "format", log_format, "text", stir_log_formats, true,
+             "text, json, or journal (for systemd: level prefix, no time)."),
+    STRING_KEY("log", "judged", log_judged, "-", 0, true,
+               "Where each judged message gives a line of JSON: a file, or - for standard output. Empty: nowhere."),
+    STRING_KEY(
+        "log",
+        "signed", log_signed, "-", 0, true,
+        "Where each message of a signing direction gives a line of JSON, with its status: signed, spooled, unsigned "
+        "or refused. A file, or - for standard output. Empty: nowhere."),
+    STRING_KEY(
+        "log",
+        "number_key_file", log_number_key_file, "", 0, true,
+        "File with the key of the hashes that stand for telephone numbers in both records: 16 octets or more, made "
+        "at the first start if it is missing. With the same file, a number has the same hash after a restart and "
+        "on other hosts. Empty: the file number-key in the directory that systemd gives (StateDirectory), "
+        "otherwise a new key at each start."),
+    BOOL_KEY("log", "numbers", log_numbers, "no", true, "Write numbers in clear there instead of as a keyed hash."),
+    BOOL_KEY("log", "exempt", log_exempt, "yes", true,
+             "Write a line in the records for each PDU that passes without a verdict or a PASSporT, too: delivery "
+             "receipts and unknown commands in a verifying direction, and what replace = pass lets through."),
+};
+const size_t gw_config_count = sizeof(gw_config_table) / sizeof(gw_config_table[0]);
+
+/* ---- checks ---- */
+
+static bool read_number(uint32_t *out, const char *text, uint32_t max)
+{
+    char *end = NULL;
+    bool hex = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
+    if (text[0] < '0' || text[0] > '9') {
+        return false;
+    }
+    errno = 0;
+    unsigned long number = strtoul(text, &end, hex ? 16 : 10);
+    if (*end || errno || number > max) {
+        return false;
+    }
+    *out = (uint32_t)number;
+    return true;
+}
+
+static enum stir_code read_status(uint32_t *out, const char *key, const char *text, struct stir_error *err)
+{
+    uint32_t status = 0;
+    if (!(read_number(&status, text, UINT32_MAX) || smpp_status_of_name(&status, text)) || status == SMPP_ROK) {
+        return stir_fail(err, STIR_E_CONFIG, "%s: no command_status of an error, by name or number", key);
+    }
+    *out = status;
+    return STIR_OK;
+}
+
+static enum stir_code read_tag(uint16_t *out, const char *key, const char *text, struct stir_error *err)
+{
+    uint32_t tag = 0;
+    if (!read_number(&tag, text, UINT16_MAX) || tag < SMPP_TLV_VENDOR_FIRST || tag > SMPP_TLV_VENDOR_LAST) {
+        return stir_fail(err, STIR_E_CONFIG, "%s: must be a vendor's tag, 0x1400 to 0x3fff", key);
+    }
+    *out = (uint16_t)tag;
+    return STIR_OK;
+}
+
+static void read_numbers(struct gw_config *config, struct stir_faults *faults)
+{
+    struct stir_error err = {0};
+    stir_faults_take(faults,
+                     read_status(&config->status.sign_reject, "[sign] reject_status", config->sign_reject_status, &err),
+                     &err);
+    stir_faults_take(faults,
+                     read_status(&config->status.verify_reject, "[verify] reject_status", config->verify_reject_status,
+                                 &err),
+                     &err);
+    stir_faults_take(faults, read_tag(&config->tag.verdict, "[verify] verdict_tlv", config->verify_verdict_tlv, &err),
+                     &err);
+    stir_faults_take(faults, read_tag(&config->tag.signer, "[verify] signer_tlv", config->verify_signer_tlv, &err),
+                     &err);
+    if (config->tag.verdict && config->tag.verdict == config->tag.signer) {
+        stir_faults_add(faults, STIR_E_CONFIG, "[verify] verdict_tlv and signer_tlv are the same");
+    }
+}
+
+/* Keys that go together, and what one asks of another. */
+static void check_pairs(const struct gw_config *config, struct stir_faults *faults)
+{
+    const struct {
+        bool good;
+        const char *text;
+    } rules[] = {
+        {!config->listen_certificate[0] == !config->listen_private_key[0],
+         "[listen] certificate and private_key go together"},
+        {!config->listen_client_ca[0] || config->listen_certificate[0], "[listen] client_ca needs a certificate"},
+        {!config->peer_certificate[0] == !config->peer_private_key[0],
+         "[peer] certificate and private_key go together"},
+        {!config->cps_certificate[0] == !config->cps_private_key[0], "[cps] certificate and private_key go together"},
+        {!config->cps_auth_certificate[0] == !config->cps_auth_private_key[0],
+         "[cps] auth_certificate and auth_private_key go together"},
+        {config->cps_auth_certificate[0] || !(config->cps_auth_x5u[0] || config->cps_auth_spc[0]),
+         "[cps] auth_x5u and auth_spc need auth_certificate"},
+        {config->cps_auth_certificate[0] || config->cps_certificate[0] || !(config->cps_holder || config->cps_claim),
+         "[cps] holder and claim need auth_certificate or certificate"},
+        {config->listen_address[0] != '\0', "[listen] address names no address"},
+        {config->held_messages <= config->held_messages_total, "[limits] held_messages is over held_messages_total"},
+        {config->held_bytes <= config->held_bytes_total, "[limits] held_bytes is over held_bytes_total"},
+        {!config->join_strict || config->join_hold != GW_HOLD_NEVER,
+         "[join] strict = yes holds segments: it needs hold = window or always"},
+        {config->alphanumeric == GW_ALPHANUMERIC_UNSIGNED || config->alphanumeric_domain[0],
+         "[sender] alphanumeric = domain needs alphanumeric_domain"},
+    };
+    for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+        if (!rules[i].good) {
+            stir_faults_add(faults, STIR_E_CONFIG, "%s", rules[i].text);
+        }
+    }
+    struct stir_error err = {0};
+    stir_faults_take(faults, stir_conf_numbering_check(&config->numbering, &err), &err);
+}
+
+static bool is_verdict(const char *name)
+{
+    for (int i = 0; i < STIR_VERDICT_COUNT; i++) {
+        if (strcmp(stir_verdict_name((enum stir_verdict)i), name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Every verdict is in one list at most. */
+static void check_verdicts(const struct gw_config *config, struct stir_faults *faults)
+{
+    const char *const lists[] = {config->verify_deliver, config->verify_tag, config->verify_reject};
+    const char *const names[] = {"deliver", "tag", "reject"};
+    struct stir_buf seen = {.limit = 65536};
+    char item[64], word[66];
+    for (size_t i = 0; i < 3; i++) {
+        for (size_t pos = 0; stir_conf_next(lists[i], &pos, item, sizeof(item));) {
+            (void)snprintf(word, sizeof(word), " %s ", item);
+            if (!is_verdict(item)) {
+                stir_faults_add(faults, STIR_E_CONFIG, "[verify] %s: \"%s\" is not a verdict", names[i], item);
+            } else if (seen.ptr && strstr(seen.ptr, word)) {
+                stir_faults_add(faults, STIR_E_CONFIG, "[verify] %s: %s is listed twice", names[i], item);
+            }
+            stir_buf_puts(&seen, word);
+        }
+    }
+    stir_buf_free(&seen);
+}
+
+static void check(void *conf, struct stir_faults *faults)
+{
+    check_pairs(conf, faults);
+    read_numbers(conf, faults);
+    check_verdicts(conf, faults);
+}
+
+/* ---- loading ---- */
+
+enum stir_code gw_config_load(struct gw_config *out, const char *path, const struct stir_conf_overrides *overrides,
+                              struct stir_error *err)
+{
+    struct gw_config config = {0};
+    enum stir_code code = stir_conf_read(&config, gw_config_table, gw_config_count, path, overrides, check, err);
+    if (code == STIR_OK) {
+        *out = config;
+    }
+    return code;
+}
+
+void gw_config_clear(struct gw_config *config)
+{
+    stir_conf_clear(config, gw_config_table, gw_config_count);
+}

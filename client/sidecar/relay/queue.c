@@ -1,0 +1,252 @@
+#include "client/sidecar/relay/queue.h"
+
+#include "client/smpp/pdu_list.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { BUCKETS_MIN = 64 };
+
+/* ---- entries ---- */
+
+static uint64_t mix(uint64_t hash, struct stir_view octets)
+{
+    for (size_t i = 0; i < octets.len; i++) {
+        hash = (hash ^ (uint8_t)octets.ptr[i]) * UINT64_C(0x100000001b3);
+    }
+    return (hash ^ 0x100) * UINT64_C(0x100000001b3); /* the end: "1", "23" is not "12", "3" */
+}
+
+/* Of the digits alone: a number has its order whatever its TON and NPI are. Two pairs with one key only wait for each
+ * other without need. */
+static uint64_t pair_key(struct stir_view source, struct stir_view dest)
+{
+    uint64_t hash = mix(mix(UINT64_C(0xcbf29ce484222325), source), dest);
+    return hash ^ hash >> 29;
+}
+
+static void set_keys(struct gw_entry *entry)
+{
+    const struct smpp_pdu *pdu = &entry->held.pdu;
+    struct stir_view rest = pdu->dests;
+    struct smpp_dest dest;
+    for (size_t i = 0; i < entry->node_count; i++) {
+        struct gw_node *node = &entry->nodes[i];
+        node->entry = entry;
+        if (entry->held.fault != SMPP_OK) {
+            node->key = 0;
+        } else if (pdu->dest_count == 0) {
+            node->key = pair_key(pdu->source.addr, pdu->dest.addr);
+        } else if (smpp_dest_next(&rest, &dest)) {
+            node->key = pair_key(pdu->source.addr, dest.address.addr);
+        }
+    }
+}
+
+enum stir_code gw_entry_new(struct gw_entry **out, enum gw_leg from, const char *pdu, size_t n)
+{
+    struct smpp_pdu read = {0};
+    struct smpp_flaw flaw = {0};
+    enum smpp_fault fault = smpp_pdu_read_leniently(&read, pdu, n, &flaw);
+    size_t nodes = fault == SMPP_OK && read.dest_count ? read.dest_count : 1;
+    size_t head = sizeof(struct gw_entry) + nodes * sizeof(struct gw_node);
+    struct gw_entry *entry = malloc(head + n);
+    if (!entry) {
+        return STIR_E_NOMEM;
+    }
+    char *copy = (char *)entry + head;
+    memset(entry, 0, head);
+    memcpy(copy, pdu, n);
+    entry->held = (struct gw_held){.from = from, .fault = fault, .flaw = flaw};
+    entry->node_count = nodes;
+    (void)!smpp_pdu_read_leniently(&entry->held.pdu, copy, n, NULL);
+    set_keys(entry);
+    *out = entry;
+    return STIR_OK;
+}
+
+void gw_entry_free(struct gw_entry *entry)
+{
+    if (entry) {
+        free(entry->edited);
+        free(entry);
+    }
+}
+
+/* ---- buckets ---- */
+
+static void bucket_append(struct gw_node **buckets, size_t count, struct gw_node *node)
+{
+    struct gw_node **last = &buckets[node->key & (count - 1)];
+    node->next = NULL;
+    node->previous = *last;
+    if (*last) {
+        (*last)->next = node;
+    }
+    *last = node;
+}
+
+static void bucket_remove(struct gw_queue *queue, struct gw_node *node)
+{
+    if (node->previous) {
+        node->previous->next = node->next;
+    }
+    if (node->next) {
+        node->next->previous = node->previous;
+    } else {
+        queue->buckets[node->key & (queue->bucket_count - 1)] = node->previous;
+    }
+}
+
+static void fill_buckets(const struct gw_queue *queue, struct gw_node **buckets, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        buckets[i] = NULL;
+    }
+    for (struct gw_entry *entry = queue->first; entry; entry = entry->next) {
+        for (size_t i = 0; i < entry->node_count; i++) {
+            bucket_append(buckets, count, &entry->nodes[i]);
+        }
+    }
+}
+
+static enum stir_code make_buckets(struct gw_queue *queue, size_t nodes)
+{
+    size_t count = queue->bucket_count ? queue->bucket_count : BUCKETS_MIN;
+    while (count < nodes) {
+        count *= 2;
+    }
+    if (count == queue->bucket_count) {
+        return STIR_OK;
+    }
+    struct gw_node **buckets = malloc(count * sizeof(struct gw_node *));
+    if (!buckets) {
+        return STIR_E_NOMEM;
+    }
+    fill_buckets(queue, buckets, count);
+    free(queue->buckets);
+    queue->buckets = buckets;
+    queue->bucket_count = count;
+    return STIR_OK;
+}
+
+/* ---- the queue ---- */
+
+enum stir_code gw_queue_put(struct gw_queue *queue, struct gw_entry *entry)
+{
+    enum stir_code code = make_buckets(queue, queue->node_count + entry->node_count);
+    if (code != STIR_OK) {
+        return code;
+    }
+    entry->place = queue->next_place++;
+    entry->next = NULL;
+    entry->previous = queue->last;
+    if (queue->last) {
+        queue->last->next = entry;
+    } else {
+        queue->first = entry;
+    }
+    queue->last = entry;
+    queue->count++;
+    queue->octets += entry->held.pdu.octets.len;
+    queue->node_count += entry->node_count;
+    for (size_t i = 0; i < entry->node_count; i++) {
+        bucket_append(queue->buckets, queue->bucket_count, &entry->nodes[i]);
+    }
+    return STIR_OK;
+}
+
+/* Lists the next entry with the same key. Those of incomplete messages delay nobody: the one after them is listed, too.
+ */
+static void list_successors(const struct gw_node *node, struct gw_entry **ready)
+{
+    bool passable = true;
+    for (struct gw_node *next = node->next; next && passable; next = next->next) {
+        if (next->key != node->key || next->entry == node->entry) {
+            continue;
+        }
+        passable = next->entry->held.incomplete;
+        if (!next->entry->listed) {
+            next->entry->listed = true;
+            next->entry->next_ready = *ready;
+            *ready = next->entry;
+        }
+    }
+}
+
+void gw_queue_take(struct gw_queue *queue, struct gw_entry *entry, struct gw_entry **ready)
+{
+    for (size_t i = 0; i < entry->node_count; i++) {
+        list_successors(&entry->nodes[i], ready);
+        bucket_remove(queue, &entry->nodes[i]);
+    }
+    *(entry->previous ? &entry->previous->next : &queue->first) = entry->next;
+    *(entry->next ? &entry->next->previous : &queue->last) = entry->previous;
+    queue->count--;
+    queue->octets -= entry->held.pdu.octets.len;
+    queue->node_count -= entry->node_count;
+}
+
+bool gw_queue_may_leave(const struct gw_entry *entry)
+{
+    for (size_t i = 0; i < entry->node_count; i++) {
+        for (const struct gw_node *p = entry->nodes[i].previous; p; p = p->previous) {
+            if (p->key == entry->nodes[i].key && p->entry != entry && !p->entry->held.incomplete) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+/* ---- exchanging places ---- */
+
+static void put_between(struct gw_queue *queue, struct gw_entry *entry, struct gw_entry *previous,
+                        struct gw_entry *next)
+{
+    entry->previous = previous;
+    entry->next = next;
+    *(previous ? &previous->next : &queue->first) = entry;
+    *(next ? &next->previous : &queue->last) = entry;
+}
+
+static void swap_places(struct gw_queue *queue, struct gw_entry *a, struct gw_entry *b)
+{
+    struct gw_entry *before_a = a->previous, *after_a = a->next;
+    struct gw_entry *before_b = b->previous, *after_b = b->next;
+    uint64_t place = a->place;
+    a->place = b->place;
+    b->place = place;
+    if (after_a == b) {
+        put_between(queue, b, before_a, a);
+        put_between(queue, a, b, after_b);
+    } else if (after_b == a) {
+        put_between(queue, a, before_b, b);
+        put_between(queue, b, a, after_a);
+    } else {
+        put_between(queue, a, before_b, after_b);
+        put_between(queue, b, before_a, after_a);
+    }
+}
+
+void gw_queue_reorder(struct gw_queue *queue, struct gw_entry *const *entries, size_t count)
+{
+    bool swapped = false;
+    for (size_t i = 0; i < count; i++) {
+        for (size_t k = i + 1; k < count; k++) {
+            if (entries[k]->place < entries[i]->place) {
+                swap_places(queue, entries[i], entries[k]);
+                swapped = true;
+            }
+        }
+    }
+    if (swapped) {
+        fill_buckets(queue, queue->buckets, queue->bucket_count);
+    }
+}
+
+void gw_queue_clear(struct gw_queue *queue)
+{
+    free(queue->buckets);
+    *queue = (struct gw_queue){0};
+}

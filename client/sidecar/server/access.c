@@ -1,0 +1,262 @@
+#include "client/sidecar/server/access.h"
+
+#include "common/base/conf.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { NETWORKS_MAX = 4096, BUCKETS_MIN = 64, MAPPED = 96 };
+
+static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+
+/* ---- networks ---- */
+
+/* "/24", or nothing for all bits. */
+static bool read_bits(unsigned *out, const char *text, unsigned max)
+{
+    char *end = NULL;
+    if (*text == '\0') {
+        *out = max;
+        return true;
+    }
+    unsigned long bits = text[1] >= '0' && text[1] <= '9' ? strtoul(text + 1, &end, 10) : max + 1;
+    if (bits > max || *end) {
+        return false;
+    }
+    *out = (unsigned)bits;
+    return true;
+}
+
+static bool has_host_bits(const struct gw_network *network)
+{
+    for (unsigned bit = network->bits; bit < 128; bit++) {
+        if (network->address[bit / 8] & 0x80 >> bit % 8) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum stir_code read_network(struct gw_network *out, const char *item, struct stir_error *err)
+{
+    char host[64];
+    size_t n = strcspn(item, "/");
+    bool good = n < sizeof(host);
+    struct gw_network network = {.bits = 0};
+    if (good) {
+        memcpy(host, item, n);
+        host[n] = '\0';
+        if (inet_pton(AF_INET6, host, network.address) == 1) {
+            good = read_bits(&network.bits, item + n, 128);
+        } else {
+            memcpy(network.address, mapped, sizeof(mapped));
+            good = inet_pton(AF_INET, host, network.address + sizeof(mapped)) == 1 &&
+                   read_bits(&network.bits, item + n, 32);
+            network.bits += MAPPED;
+        }
+    }
+    if (!good) {
+        return stir_fail(err, STIR_E_CONFIG, "[listen] allow: \"%s\" is neither a network nor an address", item);
+    }
+    if (has_host_bits(&network)) {
+        return stir_fail(err, STIR_E_CONFIG, "[listen] allow: %s has address bits behind its prefix", item);
+    }
+    *out = network;
+    return STIR_OK;
+}
+
+enum stir_code gw_allow_read(struct gw_allow *out, const char *list, struct stir_error *err)
+{
+    struct gw_allow allow = {0};
+    enum stir_code code = STIR_OK;
+    char item[128];
+    for (size_t pos = 0; code == STIR_OK && stir_conf_next(list, &pos, item, sizeof(item));) {
+        struct gw_network network = {0};
+        struct gw_network *grown =
+            allow.count < NETWORKS_MAX ? realloc(allow.networks, (allow.count + 1) * sizeof(*grown)) : NULL;
+        if (!grown) {
+            code = stir_fail(err, STIR_E_NOMEM, "[listen] allow");
+            break;
+        }
+        allow.networks = grown;
+        code = read_network(&network, item, err);
+        allow.networks[allow.count++] = network;
+    }
+    if (code != STIR_OK) {
+        gw_allow_clear(&allow);
+        return code;
+    }
+    *out = allow;
+    return STIR_OK;
+}
+
+void gw_allow_clear(struct gw_allow *allow)
+{
+    free(allow->networks);
+    *allow = (struct gw_allow){0};
+}
+
+static bool raw_address(uint8_t out[16], const struct sockaddr *address)
+{
+    if (address->sa_family == AF_INET) {
+        const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)address;
+        memcpy(out, mapped, sizeof(mapped));
+        memcpy(out + sizeof(mapped), &in->sin_addr, 4);
+        return true;
+    }
+    if (address->sa_family == AF_INET6) {
+        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)address;
+        memcpy(out, &in6->sin6_addr, 16);
+        return true;
+    }
+    return false;
+}
+
+static bool contains(const struct gw_network *network, const uint8_t raw[16])
+{
+    unsigned whole = network->bits / 8, rest = network->bits % 8;
+    bool ipv4 = memcmp(raw, mapped, sizeof(mapped)) == 0;
+    if (ipv4 && network->bits < MAPPED) { /* ::/0 speaks of IPv6 */
+        return false;
+    }
+    return memcmp(network->address, raw, whole) == 0 &&
+           (rest == 0 || ((network->address[whole] ^ raw[whole]) & (0xff00 >> rest & 0xff)) == 0);
+}
+
+bool gw_allow_has(const struct gw_allow *allow, const struct sockaddr *address)
+{
+    uint8_t raw[16];
+    bool known = raw_address(raw, address);
+    for (size_t i = 0; known && i < allow->count; i++) {
+        if (contains(&allow->networks[i], raw)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void raw_text(char out[GW_ADDRESS_MAX + 1], bool known, const uint8_t raw[16])
+{
+    bool ipv4 = known && memcmp(raw, mapped, sizeof(mapped)) == 0;
+    if (!known || !inet_ntop(ipv4 ? AF_INET : AF_INET6, ipv4 ? raw + sizeof(mapped) : raw, out, GW_ADDRESS_MAX + 1)) {
+        (void)snprintf(out, GW_ADDRESS_MAX + 1, "?");
+    }
+}
+
+void gw_address_text(char out[GW_ADDRESS_MAX + 1], const struct sockaddr *address)
+{
+    uint8_t raw[16];
+    raw_text(out, raw_address(raw, address), raw);
+}
+
+void gw_network_text(char out[GW_ADDRESS_MAX + 1], const struct sockaddr *address)
+{
+    uint8_t raw[16];
+    bool known = raw_address(raw, address);
+    if (known && memcmp(raw, mapped, sizeof(mapped)) != 0) {
+        memset(raw + 8, 0, 8);
+    }
+    raw_text(out, known, raw);
+}
+
+/* ---- tallies ---- */
+
+struct gw_tally_item {
+    struct gw_tally_item *next;
+    uint64_t count;
+    char name[GW_SYSTEM_ID_MAX + 1];
+};
+
+static size_t hash(const char *text)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    for (; *text; text++) {
+        hash = (hash ^ (uint8_t)*text) * UINT64_C(0x100000001b3);
+    }
+    return (size_t)(hash ^ hash >> 32);
+}
+
+/* Where the item is linked, or would be. */
+static struct gw_tally_item **find(const struct gw_tally *tally, const char *name)
+{
+    struct gw_tally_item **at = &tally->buckets[hash(name) & (tally->bucket_count - 1)];
+    while (*at && strcmp((*at)->name, name) != 0) {
+        at = &(*at)->next;
+    }
+    return at;
+}
+
+static bool grow(struct gw_tally *tally)
+{
+    size_t count = tally->bucket_count ? tally->bucket_count * 2 : BUCKETS_MIN;
+    struct gw_tally larger = {.buckets = calloc(count, sizeof(struct gw_tally_item *)), .bucket_count = count};
+    if (!larger.buckets) {
+        return false;
+    }
+    for (size_t i = 0; i < tally->bucket_count; i++) {
+        for (struct gw_tally_item *item = tally->buckets[i]; item;) {
+            struct gw_tally_item *next = item->next;
+            struct gw_tally_item **at = find(&larger, item->name);
+            item->next = NULL;
+            *at = item;
+            item = next;
+        }
+    }
+    free(tally->buckets);
+    tally->buckets = larger.buckets;
+    tally->bucket_count = count;
+    return true;
+}
+
+bool gw_tally_add(struct gw_tally *tally, const char *name, uint64_t max)
+{
+    if (tally->items >= tally->bucket_count && !grow(tally)) {
+        return false;
+    }
+    struct gw_tally_item **at = find(tally, name);
+    if (!*at) {
+        struct gw_tally_item *item = calloc(1, sizeof(*item));
+        if (!item) {
+            return false;
+        }
+        (void)snprintf(item->name, sizeof(item->name), "%s", name);
+        *at = item;
+        tally->items++;
+    }
+    if (max && (*at)->count >= max) {
+        return false;
+    }
+    (*at)->count++;
+    tally->total++;
+    return true;
+}
+
+void gw_tally_remove(struct gw_tally *tally, const char *name)
+{
+    struct gw_tally_item **at = tally->bucket_count ? find(tally, name) : NULL;
+    if (at && *at) {
+        tally->total--;
+        if (--(*at)->count == 0) {
+            struct gw_tally_item *item = *at;
+            *at = item->next;
+            free(item);
+            tally->items--;
+        }
+    }
+}
+
+void gw_tally_clear(struct gw_tally *tally)
+{
+    for (size_t i = 0; i < tally->bucket_count; i++) {
+        for (struct gw_tally_item *item = tally->buckets[i]; item;) {
+            struct gw_tally_item *next = item->next;
+            free(item);
+            item = next;
+        }
+    }
+    free(tally->buckets);
+    *tally = (struct gw_tally){0};
+}

@@ -1,0 +1,338 @@
+#include "client/sidecar/server/admin.h"
+
+#include "client/sidecar/server/sidecar_internal.h"
+#include "common/jose/json.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    CLIENTS_MAX = 32,
+    REQUEST_MAX = 4096, /* octets */
+    REQUEST_MS = 5000,  /* for all of it, answer included */
+};
+
+struct gw_admin {
+    struct gw_gateway *gateway;
+    uv_tcp_t tcps[STIR_LISTEN_ADDRESSES_MAX];
+    size_t tcp_count, open_listeners;
+    size_t clients;
+    struct client *first;
+    bool closing;
+};
+
+struct client {
+    struct gw_admin *admin;
+    struct client *previous, *next;
+    uv_tcp_t tcp;
+    uv_timer_t timer;
+    uv_write_t write;
+    uv_shutdown_t shutdown;
+    unsigned open_handles;
+    bool answered;
+    char request[REQUEST_MAX];
+    size_t len;
+    struct stir_buf answer;
+};
+
+void gw_place_text(char out[GW_PLACE_MAX], const uv_tcp_t *tcp)
+{
+    struct sockaddr_storage address = {0};
+    int len = (int)sizeof(address);
+    char host[INET6_ADDRSTRLEN] = "?";
+    unsigned port = 0;
+    bool six = false;
+    if (uv_tcp_getsockname(tcp, (struct sockaddr *)&address, &len) == 0) {
+        struct sockaddr_in6 in6;
+        struct sockaddr_in in;
+        memcpy(&in6, &address, sizeof(in6));
+        memcpy(&in, &address, sizeof(in));
+        six = address.ss_family == AF_INET6;
+        port = ntohs(six ? in6.sin6_port : in.sin_port);
+        (void)inet_ntop(address.ss_family, six ? (const void *)&in6.sin6_addr : (const void *)&in.sin_addr, host,
+                        sizeof(host));
+    }
+    (void)snprintf(out, GW_PLACE_MAX, "%s%s%s:%u", six ? "[" : "", host, six ? "]" : "", port);
+}
+
+/* ---- clients ---- */
+
+static void free_admin(struct gw_admin *admin)
+{
+    if (admin->closing && admin->clients == 0 && admin->open_listeners == 0) {
+        free(admin);
+    }
+}
+
+static void on_client_closed(uv_handle_t *handle)
+{
+    struct client *client = handle->data;
+    struct gw_admin *admin = client->admin;
+    if (--client->open_handles) {
+        return;
+    }
+    *(client->previous ? &client->previous->next : &admin->first) = client->next;
+    if (client->next) {
+        client->next->previous = client->previous;
+    }
+    stir_buf_free(&client->answer);
+    free(client);
+    admin->clients--;
+    free_admin(admin);
+}
+
+static void close_client(struct client *client)
+{
+    if (!uv_is_closing((uv_handle_t *)&client->tcp)) {
+        uv_close((uv_handle_t *)&client->tcp, on_client_closed);
+        uv_close((uv_handle_t *)&client->timer, on_client_closed);
+    }
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    close_client(timer->data);
+}
+
+/* The client closes, or the timer does: closing while it is still sending could take the answer from it. */
+static void on_written(uv_write_t *request, int status)
+{
+    struct client *client = request->data;
+    if (status < 0 || uv_shutdown(&client->shutdown, (uv_stream_t *)&client->tcp, NULL) < 0) {
+        close_client(client);
+    }
+}
+
+/* ---- requests ---- */
+
+static void answer(struct client *client, const char *status, const char *type, const struct stir_buf *body)
+{
+    uv_buf_t buf;
+    client->answered = true;
+    stir_buf_printf(&client->answer,
+                    "HTTP/1.1 %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nCache-Control: no-store\r\n%s"
+                    "Connection: close\r\n\r\n",
+                    status, type, body->len, strncmp(status, "405", 3) == 0 ? "Allow: GET\r\n" : "");
+    stir_buf_put(&client->answer, body->ptr, body->len);
+    if (stir_buf_state(&client->answer) != STIR_OK || stir_buf_state(body) != STIR_OK) {
+        close_client(client);
+        return;
+    }
+    buf = uv_buf_init(client->answer.ptr, (unsigned)client->answer.len);
+    client->write.data = client;
+    if (uv_write(&client->write, (uv_stream_t *)&client->tcp, &buf, 1, on_written) < 0) {
+        close_client(client);
+    }
+}
+
+static void answer_text(struct client *client, const char *status, const char *type, const char *text)
+{
+    struct stir_buf body = {0};
+    stir_buf_puts(&body, text);
+    answer(client, status, type, &body);
+    stir_buf_free(&body);
+}
+
+static void put_reasons(struct stir_buf *body, const struct gw_health *health, bool stopping)
+{
+    const char *comma = "";
+    stir_buf_puts(body, "{\"status\":503,\"message\":\"not ready\",\"reasons\":[");
+    if (stopping) {
+        stir_buf_puts(body, "\"stopping\"");
+        comma = ",";
+    }
+    for (int part = 0; part < GW_HEALTH_PARTS; part++) {
+        const char *reason = health->reasons[part];
+        if (reason[0]) {
+            stir_buf_puts(body, comma);
+            stir_json_quote(body, reason, strlen(reason));
+            comma = ",";
+        }
+    }
+    stir_buf_puts(body, "]}\n");
+}
+
+/* With lists of trust that were never loaded or have expired: a reason to look, not one to send messages elsewhere. */
+static void put_good(struct stir_buf *body, const struct gw_gateway *gateway)
+{
+    struct stir_buf advice = {0};
+    if (gateway->filter.advise) {
+        gateway->filter.advise(gateway->filter.arg, &advice);
+    }
+    stir_buf_puts(body, "{\"status\":200,\"message\":\"OK\"");
+    if (advice.len) {
+        stir_buf_puts(body, ",\"trust\":");
+        stir_json_quote(body, advice.ptr, advice.len);
+    }
+    stir_buf_puts(body, "}\n");
+    stir_buf_free(&advice);
+}
+
+/* Whether messages get through now, signed and verified as configured; /ready: and whether more are taken. */
+static void answer_health(struct client *client, bool stopping)
+{
+    struct stir_buf body = {0};
+    struct gw_health health;
+    bool good = !stopping;
+    gw_health_look(client->admin->gateway, &health);
+    for (int part = 0; part < GW_HEALTH_PARTS; part++) {
+        good = good && !health.reasons[part][0];
+    }
+    if (good) {
+        put_good(&body, client->admin->gateway);
+    } else {
+        put_reasons(&body, &health, stopping);
+    }
+    answer(client, good ? "200 OK" : "503 Service Unavailable", "application/json", &body);
+    stir_buf_free(&body);
+}
+
+static void handle(struct client *client, const char *method, const char *path)
+{
+    struct gw_gateway *gateway = client->admin->gateway;
+    bool health = strcmp(path, "/health") == 0, ready = strcmp(path, "/ready") == 0;
+    if (!health && !ready && strcmp(path, "/metrics") != 0) {
+        answer_text(client, "404 Not Found", "text/plain", "there are /metrics, /health, /ready\n");
+    } else if (strcmp(method, "GET") != 0) {
+        answer_text(client, "405 Method Not Allowed", "text/plain", "GET\n");
+    } else if (health || ready) {
+        answer_health(client, ready && gateway->stopping);
+    } else {
+        struct stir_buf body = {0};
+        gw_gateway_metrics(gateway, &body);
+        answer(client, "200 OK", "text/plain; version=0.0.4", &body);
+        stir_buf_free(&body);
+    }
+}
+
+/* "GET /health HTTP/1.1", and whatever fields follow, up to the empty line. */
+static void read_request(struct client *client)
+{
+    char method[8], path[64];
+    if (!memmem(client->request, client->len, "\r\n\r\n", 4)) {
+        if (client->len == REQUEST_MAX - 1) {
+            answer_text(client, "431 Request Header Fields Too Large", "text/plain", "too long\n");
+        }
+        return;
+    }
+    client->request[client->len] = '\0';
+    int end = 0;
+    if (sscanf(client->request, "%7[A-Z] %63[!-~] HTTP/1.%n", method, path, &end) != 2 || end == 0) {
+        answer_text(client, "400 Bad Request", "text/plain", "not a request\n");
+        return;
+    }
+    path[strcspn(path, "?")] = '\0';
+    handle(client, method, path);
+}
+
+static void on_alloc(uv_handle_t *handle_, size_t suggested, uv_buf_t *buf)
+{
+    struct client *client = handle_->data;
+    size_t at = client->answered ? 0 : client->len;
+    (void)suggested;
+    *buf = uv_buf_init(client->request + at, (unsigned)(REQUEST_MAX - 1 - at));
+}
+
+static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
+{
+    struct client *client = stream->data;
+    (void)buf;
+    if (n < 0) {
+        close_client(client);
+    } else if (n > 0 && !client->answered) {
+        client->len += (size_t)n;
+        read_request(client);
+    }
+}
+
+/* ---- the listener ---- */
+
+static void on_connection(uv_stream_t *stream, int status)
+{
+    struct gw_admin *admin = stream->data;
+    struct client *client = status == 0 ? calloc(1, sizeof(*client)) : NULL;
+    if (!client) {
+        return;
+    }
+    client->admin = admin;
+    client->next = admin->first;
+    if (client->next) {
+        client->next->previous = client;
+    }
+    admin->first = client;
+    admin->clients++;
+    client->open_handles = 2;
+    (void)uv_tcp_init(&admin->gateway->loop, &client->tcp);
+    (void)uv_timer_init(&admin->gateway->loop, &client->timer);
+    client->tcp.data = client->timer.data = client;
+    if (uv_accept(stream, (uv_stream_t *)&client->tcp) < 0 || admin->clients > CLIENTS_MAX ||
+        uv_timer_start(&client->timer, on_timer, REQUEST_MS, 0) < 0 ||
+        uv_read_start((uv_stream_t *)&client->tcp, on_alloc, on_read) < 0) {
+        close_client(client);
+    }
+}
+
+static void on_listener_closed(uv_handle_t *handle_)
+{
+    struct gw_admin *admin = handle_->data;
+    admin->open_listeners--;
+    free_admin(admin);
+}
+
+void gw_admin_close(struct gw_admin *admin)
+{
+    if (admin) {
+        for (struct client *client = admin->first; client; client = client->next) {
+            close_client(client);
+        }
+        admin->closing = true;
+        for (size_t i = 0; i < admin->tcp_count; i++) {
+            uv_close((uv_handle_t *)&admin->tcps[i], on_listener_closed);
+        }
+        free_admin(admin);
+    }
+}
+
+static enum stir_code listen_on(struct gw_admin *admin, const struct sockaddr_storage *address, bool only,
+                                const char *text, struct stir_error *err)
+{
+    uv_tcp_t *tcp = &admin->tcps[admin->tcp_count++];
+    char place[GW_PLACE_MAX];
+    admin->open_listeners++;
+    (void)uv_tcp_init(&admin->gateway->loop, tcp);
+    tcp->data = admin;
+    int status = uv_tcp_bind(tcp, (const struct sockaddr *)address, only ? UV_TCP_IPV6ONLY : 0);
+    if (status == 0) {
+        status = uv_listen((uv_stream_t *)tcp, CLIENTS_MAX, on_connection);
+    }
+    if (status < 0) {
+        return stir_fail(err, STIR_E_IO, "[admin] cannot listen on %s: %s", text, uv_strerror(status));
+    }
+    gw_place_text(place, tcp);
+    stir_log_plain(&admin->gateway->log, STIR_LOG_NOTICE, "admin on http://%s", place);
+    return STIR_OK;
+}
+
+enum stir_code gw_admin_open(struct gw_admin **out, struct gw_gateway *gateway, const char *address,
+                             struct stir_error *err)
+{
+    struct stir_listen_addresses found;
+    enum stir_code code = gw_listen_find(&found, "[admin] listen", address, err);
+    struct gw_admin *admin = code == STIR_OK ? calloc(1, sizeof(*admin)) : NULL;
+    if (!admin) {
+        return code == STIR_OK ? stir_fail(err, STIR_E_NOMEM, "admin") : code;
+    }
+    admin->gateway = gateway;
+    for (size_t i = 0; code == STIR_OK && i < found.count; i++) {
+        const struct sockaddr_storage *where = &found.at[i].address;
+        code = listen_on(admin, where, found.any && where->ss_family == AF_INET6, address, err);
+    }
+    if (code != STIR_OK) {
+        gw_admin_close(admin);
+        return code;
+    }
+    *out = admin;
+    return STIR_OK;
+}

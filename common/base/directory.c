@@ -1,0 +1,51 @@
+#include "common/base/directory.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static int visible(const struct dirent *entry)
+{
+    return entry->d_name[0] != '.';
+}
+
+/* By octets, whatever the locale. */
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+enum stir_code stir_directory_each(const char *dir,
+                                   enum stir_code (*take)(void *arg, const char *path, const char *name,
+                                                          struct stir_error *err),
+                                   void *arg, struct stir_error *err)
+{
+    struct dirent **entries = NULL;
+    enum stir_code code = STIR_OK;
+    int count = scandir(dir, &entries, visible, by_name);
+    if (count < 0) {
+        return errno == ENOMEM ? stir_fail(err, STIR_E_NOMEM, "out of memory")
+                               : stir_fail(err, STIR_E_IO, "%s: %s", dir, strerror(errno));
+    }
+    for (int i = 0; i < count; i++) {
+        struct stat st;
+        char *path = NULL;
+        if (code != STIR_OK) {
+            /* only freed */
+        } else if (asprintf(&path, "%s/%s", dir, entries[i]->d_name) < 0) {
+            path = NULL;
+            code = stir_fail(err, STIR_E_NOMEM, "out of memory");
+        } else if (stat(path, &st) != 0) {
+            code = stir_fail(err, STIR_E_IO, "%s: %s", path, strerror(errno));
+        } else if (S_ISREG(st.st_mode)) {
+            code = take(arg, path, entries[i]->d_name, err);
+        }
+        free(path);
+        free(entries[i]);
+    }
+    free(entries);
+    return code;
+}

@@ -1,0 +1,328 @@
+#include "cps/api/dummy.h"
+
+#include "common/base/buf.h"
+#include "common/jose/envelope.h"
+
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/rand.h>
+#include <openssl/sha.h>
+#include <stdlib.h>
+
+#define CACHE_SLOTS 1024 /* (box, slot) pairs that a worker remembers; a power of two */
+#define SIZES_MAX 32
+#define SEED 32
+
+struct dummy {
+    int64_t arrival_us;
+    uint8_t seed[SEED];
+    uint8_t id[CPSD_ID_OCTETS];
+    char *envelope; /* made when it is first shown: its key costs as much as all else of an answer */
+    size_t len;
+};
+
+/* The dummies of one box that arrive in one slot, sorted by arrival. */
+struct slot {
+    struct stir_identity box;
+    int64_t number;
+    size_t count;
+    struct dummy dummies[CPSD_DUMMIES_A_SLOT];
+};
+
+struct cpsd_dummies {
+    uint8_t secret[CPSD_DUMMY_SECRET];
+    bool steady;
+    int64_t life_us, slot_us;
+    size_t sizes[SIZES_MAX], size_count;
+    uint8_t *plain; /* zeros, as long as the largest size: what the key stream is taken from */
+    uint8_t *cipher;
+    struct slot *cache[CACHE_SLOTS];
+};
+
+enum stir_code cpsd_dummy_secret(uint8_t secret[CPSD_DUMMY_SECRET], const struct cpsd_config *config,
+                                 struct stir_error *err)
+{
+    if (!config->dummies_secret_file[0]) {
+        return RAND_bytes(secret, CPSD_DUMMY_SECRET) == 1 ? STIR_OK : stir_fail_openssl(err, STIR_E_CRYPTO, "random");
+    }
+    struct stir_buf file = {0};
+    enum stir_code code = stir_read_file(&file, config->dummies_secret_file, 4096, err);
+    if (code == STIR_OK && file.len < CPSD_DUMMY_SECRET) {
+        code = stir_fail(err, STIR_E_CONFIG, "%s: the dummies' secret needs %d octets or more",
+                         config->dummies_secret_file, CPSD_DUMMY_SECRET);
+    }
+    if (code == STIR_OK) {
+        SHA256((const unsigned char *)file.ptr, file.len, secret);
+    }
+    stir_buf_cleanse(&file);
+    return code;
+}
+
+static enum stir_code read_sizes(struct cpsd_dummies *dummies, const char *list, struct stir_error *err)
+{
+    char item[16];
+    size_t pos = 0, largest = 0;
+    while (stir_conf_next(list, &pos, item, sizeof(item))) {
+        char *end = NULL;
+        unsigned long size = strtoul(item, &end, 10);
+        if (*end || size == 0 || stir_envelope_padded(size) != size) {
+            return stir_fail(
+                err, STIR_E_CONFIG,
+                "[dummies] sizes: \"%s\" is not a length that an envelope has; write " STIR_ENVELOPE_LENGTHS
+                " without commas in the numbers",
+                item);
+        }
+        if (dummies->size_count == SIZES_MAX) {
+            return stir_fail(err, STIR_E_CONFIG, "[dummies] sizes: more than %d sizes", SIZES_MAX);
+        }
+        dummies->sizes[dummies->size_count++] = size;
+        largest = size > largest ? size : largest;
+    }
+    if (largest == 0) {
+        return stir_fail(err, STIR_E_CONFIG, "[dummies] sizes is empty");
+    }
+    dummies->plain = calloc(1, largest + 128);
+    dummies->cipher = calloc(1, largest + 128);
+    return dummies->plain && dummies->cipher ? STIR_OK : stir_fail(err, STIR_E_NOMEM, "dummies");
+}
+
+enum stir_code cpsd_dummies_new(struct cpsd_dummies **out, const uint8_t secret[CPSD_DUMMY_SECRET],
+                                const struct cpsd_config *config, struct stir_error *err)
+{
+    struct cpsd_dummies *dummies = calloc(1, sizeof(*dummies));
+    if (!dummies) {
+        return stir_fail(err, STIR_E_NOMEM, "dummies");
+    }
+    memcpy(dummies->secret, secret, CPSD_DUMMY_SECRET);
+    dummies->steady = config->dummies_mode == CPSD_DUMMIES_STEADY;
+    dummies->life_us = config->ttl_default_s * 1000000;
+    dummies->slot_us = dummies->steady ? dummies->life_us / 2 : dummies->life_us;
+    enum stir_code code = read_sizes(dummies, config->dummies_sizes, err);
+    if (code != STIR_OK) {
+        cpsd_dummies_free(dummies);
+        return code;
+    }
+    *out = dummies;
+    return STIR_OK;
+}
+
+static void slot_free(struct slot *slot)
+{
+    for (size_t i = 0; slot && i < slot->count; i++) {
+        free(slot->dummies[i].envelope);
+    }
+    if (slot) {
+        OPENSSL_cleanse(slot, sizeof(*slot));
+    }
+    free(slot);
+}
+
+void cpsd_dummies_free(struct cpsd_dummies *dummies)
+{
+    if (!dummies) {
+        return;
+    }
+    for (size_t i = 0; i < CACHE_SLOTS; i++) {
+        slot_free(dummies->cache[i]);
+    }
+    free(dummies->plain);
+    free(dummies->cipher);
+    OPENSSL_cleanse(dummies->secret, sizeof(dummies->secret));
+    free(dummies);
+}
+
+bool cpsd_dummies_steady(const struct cpsd_dummies *dummies)
+{
+    return dummies->steady;
+}
+
+/* HMAC over what, a number and the box: everything about a box's dummies follows from such seeds. */
+static bool seed(const struct cpsd_dummies *dummies, uint8_t out[SEED], char what, int64_t number,
+                 const struct stir_identity *box)
+{
+    uint8_t text[9 + STIR_IDENTITY_MAX];
+    unsigned len = 0;
+    text[0] = (uint8_t)what;
+    for (int i = 0; i < 8; i++) {
+        text[1 + i] = (uint8_t)((uint64_t)number >> (8 * i));
+    }
+    memcpy(text + 9, box->text, box->len);
+    return HMAC(EVP_sha256(), dummies->secret, CPSD_DUMMY_SECRET, text, 9 + box->len, out, &len) && len == SEED;
+}
+
+static uint64_t take_u64(const uint8_t *p)
+{
+    uint64_t n = 0;
+    for (int i = 0; i < 8; i++) {
+        n |= (uint64_t)p[i] << (8 * i);
+    }
+    return n;
+}
+
+/* Fills `out` with n octets of a key stream that nobody can foresee without the seed. */
+static bool key_stream(const struct cpsd_dummies *dummies, const uint8_t key[SEED], uint8_t *out, size_t n)
+{
+    static const uint8_t iv[16] = {0};
+    int len = 0;
+    EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+    bool ok = ctx && EVP_EncryptInit_ex(ctx, EVP_aes_256_ctr(), NULL, key, iv) == 1 &&
+              EVP_EncryptUpdate(ctx, out, &len, dummies->plain, (int)n) == 1 && (size_t)len == n;
+    EVP_CIPHER_CTX_free(ctx);
+    return ok;
+}
+
+/* The public half of a private key made of pseudo-random octets, as real ones are: not just any 32 octets, half of
+ * which are on the curve's twist. */
+static bool public_key(const uint8_t private_key[32], uint8_t epk[32])
+{
+    size_t len = 32;
+    EVP_PKEY *key = EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, NULL, private_key, 32);
+    bool ok = key && EVP_PKEY_get_raw_public_key(key, epk, &len) == 1 && len == 32;
+    EVP_PKEY_free(key);
+    return ok;
+}
+
+static bool make_envelope(struct cpsd_dummies *dummies, struct dummy *dummy)
+{
+    const uint8_t *key = dummy->seed;
+    uint8_t epk[32], digest[SHA256_DIGEST_LENGTH];
+    uint8_t *stream = dummies->cipher;
+    size_t size = dummies->sizes[take_u64(key + 8) % dummies->size_count];
+    struct stir_buf text = {.limit = STIR_JWE_MAX};
+    /* private key, IV, tag, ciphertext */
+    bool ok = key_stream(dummies, key, stream, 32 + STIR_GCM_IV + STIR_GCM_TAG + size) && public_key(stream, epk);
+    if (ok) {
+        stir_jwe_assemble(&text, STIR_CURVE_X25519, epk, stream + 32, stream + 32 + STIR_GCM_IV + STIR_GCM_TAG, size,
+                          stream + 32 + STIR_GCM_IV);
+        dummy->envelope = stir_buf_steal(&text, &dummy->len);
+        ok = dummy->envelope != NULL;
+    }
+    if (ok) {
+        SHA256((const unsigned char *)dummy->envelope, dummy->len, digest);
+        memcpy(dummy->id, digest, CPSD_ID_OCTETS);
+    }
+    OPENSSL_cleanse(stream, 32);
+    ERR_clear_error();
+    return ok;
+}
+
+/* One, and with chances of a half each time one more. */
+static size_t dummies_in_slot(const struct cpsd_dummies *dummies, uint64_t random)
+{
+    size_t n = 1;
+    while (dummies->steady && n < CPSD_DUMMIES_A_SLOT && (random & 1)) {
+        n++;
+        random >>= 1;
+    }
+    return n;
+}
+
+/* In empty mode all of a box's slots are shifted by a pseudo-random time of its own. */
+static int64_t phase(const struct cpsd_dummies *dummies, const struct stir_identity *box)
+{
+    uint8_t bytes[SEED];
+    if (dummies->steady || !seed(dummies, bytes, 'p', 0, box)) {
+        return 0;
+    }
+    return (int64_t)(take_u64(bytes) % (uint64_t)dummies->slot_us);
+}
+
+static int by_arrival(const void *a, const void *b)
+{
+    int64_t x = ((const struct dummy *)a)->arrival_us, y = ((const struct dummy *)b)->arrival_us;
+    return (x > y) - (x < y);
+}
+
+static struct slot *make_slot(struct cpsd_dummies *dummies, const struct stir_identity *box, int64_t number)
+{
+    uint8_t schedule[SEED];
+    struct slot *slot = calloc(1, sizeof(*slot));
+    bool ok = slot && seed(dummies, schedule, 's', number, box);
+    if (ok) {
+        slot->box = *box;
+        slot->number = number;
+    }
+    size_t want = ok ? dummies_in_slot(dummies, take_u64(schedule)) : 0;
+    for (size_t i = 0; ok && i < want; i++) {
+        struct dummy *dummy = &slot->dummies[i];
+        ok = seed(dummies, dummy->seed, (char)('0' + i), number, box);
+        slot->count += ok;
+        uint64_t offset = take_u64(dummy->seed) % (uint64_t)dummies->slot_us;
+        dummy->arrival_us = number * dummies->slot_us + (dummies->steady ? (int64_t)offset : -phase(dummies, box));
+    }
+    if (!ok) {
+        slot_free(slot);
+        return NULL;
+    }
+    qsort(slot->dummies, slot->count, sizeof(slot->dummies[0]), by_arrival);
+    return slot;
+}
+
+static size_t cache_index(const struct stir_identity *box, int64_t number)
+{
+    uint64_t hash = 0xcbf29ce484222325u ^ (uint64_t)number;
+    for (unsigned i = 0; i < box->len; i++) {
+        hash = (hash ^ (unsigned char)box->text[i]) * 0x100000001b3u;
+    }
+    return (size_t)(hash ^ hash >> 32) % CACHE_SLOTS;
+}
+
+/* Slots of the same box must not push each other out while a list is made: three neighbours lie in three places. */
+static struct slot *find_slot(struct cpsd_dummies *dummies, const struct stir_identity *box, int64_t number)
+{
+    size_t index = (cache_index(box, 0) + (size_t)(uint64_t)number) % CACHE_SLOTS;
+    struct slot *slot = dummies->cache[index];
+    if (slot && slot->number == number && stir_identity_equal(&slot->box, box)) {
+        return slot;
+    }
+    slot_free(slot);
+    return dummies->cache[index] = make_slot(dummies, box, number);
+}
+
+static int64_t floor_div(int64_t a, int64_t b)
+{
+    return a / b - (a % b < 0);
+}
+
+size_t cpsd_dummies_alive(struct cpsd_dummies *dummies, const struct stir_identity *box, int64_t now_us,
+                          struct cpsd_entry out[CPSD_DUMMIES_MAX])
+{
+    int64_t last = floor_div(now_us + phase(dummies, box), dummies->slot_us);
+    int64_t first = dummies->steady ? last - 2 : last;
+    size_t count = 0;
+    for (int64_t number = first; number <= last; number++) {
+        struct slot *slot = find_slot(dummies, box, number);
+        for (size_t i = 0; slot && i < slot->count; i++) {
+            struct dummy *dummy = &slot->dummies[i];
+            if (dummy->arrival_us > now_us || dummy->arrival_us + dummies->life_us <= now_us ||
+                (!dummy->envelope && !make_envelope(dummies, dummy))) {
+                continue;
+            }
+            out[count].arrival_us = dummy->arrival_us;
+            out[count].expires_us = dummy->arrival_us + dummies->life_us;
+            out[count].envelope = stir_view(dummy->envelope, dummy->len);
+            memcpy(out[count].id, dummy->id, CPSD_ID_OCTETS);
+            count++;
+        }
+    }
+    return count;
+}
+
+int64_t cpsd_dummies_next(struct cpsd_dummies *dummies, const struct stir_identity *box, int64_t now_us)
+{
+    if (!dummies->steady) {
+        return INT64_MAX;
+    }
+    int64_t current = floor_div(now_us, dummies->slot_us);
+    for (int64_t number = current; number <= current + 1; number++) {
+        const struct slot *slot = find_slot(dummies, box, number);
+        for (size_t i = 0; slot && i < slot->count; i++) {
+            if (slot->dummies[i].arrival_us > now_us) {
+                return slot->dummies[i].arrival_us;
+            }
+        }
+    }
+    return INT64_MAX;
+}

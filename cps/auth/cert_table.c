@@ -1,0 +1,185 @@
+#include "cps/auth/cert_table.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+bool cpsd_certs_table_init(struct cpsd_certs_table *table, size_t limit)
+{
+    size_t size = 16;
+    while (size < 2 * limit) {
+        size *= 2;
+    }
+    *table = (struct cpsd_certs_table){.limit = limit, .mask = size - 1};
+    table->buckets = calloc(size, sizeof(struct cpsd_certs_entry *));
+    table->by_id = calloc(size, sizeof(struct cpsd_certs_entry *));
+    return table->buckets && table->by_id && stir_siphash_key_new(&table->secret) == 0;
+}
+
+static void free_entry(struct cpsd_certs_entry *entry)
+{
+    stir_chain_unref(entry->chain);
+    free(entry->texts);
+    free(entry);
+}
+
+void cpsd_certs_table_clear(struct cpsd_certs_table *table)
+{
+    for (int list = 0; list < CPSD_CERTS_LISTS; list++) {
+        for (struct cpsd_certs_entry *entry = table->newest[list], *older; entry; entry = older) {
+            older = entry->older;
+            free_entry(entry);
+        }
+    }
+    free(table->buckets);
+    free(table->by_id);
+    table->buckets = table->by_id = NULL;
+}
+
+/* ---- the good ones by chain ---- */
+
+static struct cpsd_certs_entry **bucket_of_id(struct cpsd_certs_table *table, const uint8_t id[CPSD_CERTS_ID])
+{
+    return &table->by_id[stir_siphash(&table->secret, id, CPSD_CERTS_ID) & table->mask];
+}
+
+static void link_id(struct cpsd_certs_table *table, struct cpsd_certs_entry *entry)
+{
+    struct cpsd_certs_entry **bucket = bucket_of_id(table, entry->id);
+    entry->same = *bucket;
+    entry->same_link = bucket;
+    if (entry->same) {
+        entry->same->same_link = &entry->same;
+    }
+    *bucket = entry;
+}
+
+static void unlink_id(struct cpsd_certs_entry *entry)
+{
+    *entry->same_link = entry->same;
+    if (entry->same) {
+        entry->same->same_link = entry->same_link;
+    }
+}
+
+void cpsd_certs_table_identify(struct cpsd_certs_table *table, struct cpsd_certs_entry *entry,
+                               const uint8_t id[CPSD_CERTS_ID])
+{
+    if (entry->list == CPSD_CERTS_GOOD) {
+        unlink_id(entry);
+    }
+    memcpy(entry->id, id, CPSD_CERTS_ID);
+    if (entry->list == CPSD_CERTS_GOOD) {
+        link_id(table, entry);
+    }
+}
+
+/* The entry of this chain that was used least recently, if there are as many as there may be. */
+static struct cpsd_certs_entry *one_too_many(struct cpsd_certs_table *table, const uint8_t id[CPSD_CERTS_ID])
+{
+    struct cpsd_certs_entry *last = NULL;
+    size_t count = 0;
+    for (struct cpsd_certs_entry *entry = *bucket_of_id(table, id); entry; entry = entry->same) {
+        if (memcmp(entry->id, id, CPSD_CERTS_ID) == 0) {
+            last = entry; /* each use puts an entry first */
+            count++;
+        }
+    }
+    return count >= CPSD_CERTS_OF_CHAIN ? last : NULL;
+}
+
+/* ---- lists ---- */
+
+static void unlist(struct cpsd_certs_table *table, struct cpsd_certs_entry *entry)
+{
+    *(entry->newer ? &entry->newer->older : &table->newest[entry->list]) = entry->older;
+    *(entry->older ? &entry->older->newer : &table->oldest[entry->list]) = entry->newer;
+    table->count[entry->list]--;
+    if (entry->list == CPSD_CERTS_GOOD) {
+        unlink_id(entry);
+    }
+}
+
+static void enlist(struct cpsd_certs_table *table, struct cpsd_certs_entry *entry, enum cpsd_certs_list list)
+{
+    entry->list = list;
+    entry->newer = NULL;
+    entry->older = table->newest[list];
+    *(table->newest[list] ? &table->newest[list]->newer : &table->oldest[list]) = entry;
+    table->newest[list] = entry;
+    table->count[list]++;
+    if (list == CPSD_CERTS_GOOD) {
+        link_id(table, entry);
+    }
+}
+
+/* Room for one more. Those that are being fetched stay; the fetcher bounds them. */
+static void make_room(struct cpsd_certs_table *table, enum cpsd_certs_list list)
+{
+    struct cpsd_certs_entry *entry = table->oldest[list];
+    while (entry && table->count[list] >= table->limit) {
+        struct cpsd_certs_entry *newer = entry->newer;
+        if (!cpsd_certs_is_awaited(entry)) {
+            cpsd_certs_table_drop(table, entry);
+        }
+        entry = newer;
+    }
+}
+
+void cpsd_certs_table_move(struct cpsd_certs_table *table, struct cpsd_certs_entry *entry, enum cpsd_certs_list list)
+{
+    if (entry->list == list && table->newest[list] == entry) {
+        return;
+    }
+    unlist(table, entry);
+    struct cpsd_certs_entry *other = list == CPSD_CERTS_GOOD ? one_too_many(table, entry->id) : NULL;
+    if (other) {
+        cpsd_certs_table_move(table, other, CPSD_CERTS_OTHERS);
+    }
+    make_room(table, list);
+    enlist(table, entry, list);
+}
+
+/* ---- the hash table ---- */
+
+struct cpsd_certs_entry *cpsd_certs_table_find(struct cpsd_certs_table *table, const void *key, size_t n)
+{
+    struct cpsd_certs_entry *entry = table->buckets[stir_siphash(&table->secret, key, n) & table->mask];
+    while (entry && (entry->key_len != n || memcmp(entry->key, key, n) != 0)) {
+        entry = entry->next;
+    }
+    if (entry) {
+        cpsd_certs_table_move(table, entry, entry->list);
+    }
+    return entry;
+}
+
+struct cpsd_certs_entry *cpsd_certs_table_add(struct cpsd_certs_table *table, const void *key, size_t n)
+{
+    struct cpsd_certs_entry *entry = calloc(1, sizeof(*entry) + n + 1);
+    if (!entry) {
+        return NULL;
+    }
+    memcpy(entry->key, key, n);
+    entry->key_len = n;
+    entry->state = CPSD_CERTS_BAD;
+    make_room(table, CPSD_CERTS_OTHERS);
+    enlist(table, entry, CPSD_CERTS_OTHERS);
+    struct cpsd_certs_entry **bucket = &table->buckets[stir_siphash(&table->secret, key, n) & table->mask];
+    entry->next = *bucket;
+    entry->link = bucket;
+    if (entry->next) {
+        entry->next->link = &entry->next;
+    }
+    *bucket = entry;
+    return entry;
+}
+
+void cpsd_certs_table_drop(struct cpsd_certs_table *table, struct cpsd_certs_entry *entry)
+{
+    unlist(table, entry);
+    *entry->link = entry->next;
+    if (entry->next) {
+        entry->next->link = entry->link;
+    }
+    free_entry(entry);
+}

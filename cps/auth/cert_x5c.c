@@ -1,0 +1,254 @@
+/*
+ * Chains that tokens carry with them. One that is known as good is found by its leaf ('#'), in any x5c that has all the
+ * certificates by which it leads to the root, whatever else is there: certificates that are appended to a public chain
+ * make no new entry and no work. All others are known by the whole x5c ('?').
+ */
+#include "common/cert/x5c.h"
+#include "cps/auth/cert_cache_internal.h"
+
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define X5C_KEEP_S 86400
+
+struct x5c_key {
+    char octets[1 + 32];
+};
+
+/* An x5c by its certificates' texts. */
+struct x5c_texts {
+    uint8_t digest[STIR_CHAIN_MAX][32];
+    size_t count;
+    struct x5c_key leaf, whole;
+};
+
+static enum stir_code read_texts(struct x5c_texts *texts, const json_t *x5c, struct stir_error *err)
+{
+    enum stir_code code = stir_x5c_digests(texts->digest, &texts->count, x5c, err);
+    if (code != STIR_OK) {
+        return code;
+    }
+    texts->leaf.octets[0] = '#';
+    memcpy(texts->leaf.octets + 1, texts->digest[0], 32);
+    texts->whole.octets[0] = '?';
+    return EVP_Digest(texts->digest, texts->count * 32, (unsigned char *)texts->whole.octets + 1, NULL, EVP_sha256(),
+                      NULL) == 1
+               ? STIR_OK
+               : stir_fail_openssl(err, STIR_E_CRYPTO, "x5c: SHA-256 failed");
+}
+
+static struct stir_view view_of(const struct x5c_key *key)
+{
+    return stir_view(key->octets, sizeof(key->octets));
+}
+
+static struct cpsd_certs_entry *find(struct cpsd_certs *certs, const struct x5c_key *key)
+{
+    return cpsd_certs_table_find(&certs->table, key->octets, sizeof(key->octets));
+}
+
+static bool has_text(const struct x5c_texts *texts, const uint8_t digest[32])
+{
+    for (size_t i = 0; i < texts->count; i++) {
+        if (memcmp(texts->digest[i], digest, 32) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool has_all(const struct x5c_texts *texts, const struct cpsd_certs_entry *entry)
+{
+    bool all = true;
+    for (size_t i = 0; all && i < entry->text_count; i++) {
+        all = has_text(texts, entry->texts[i]);
+    }
+    return all;
+}
+
+/* What is remembered of an x5c; *key is what it is known by. NULL: nothing. Under the lock. */
+static struct cpsd_certs_entry *find_known(struct cpsd_certs *certs, const struct x5c_texts *texts, int64_t now,
+                                           const struct x5c_key **key)
+{
+    struct cpsd_certs_entry *entry = find(certs, &texts->leaf);
+    *key = &texts->leaf;
+    if (!entry || now > entry->until || !has_all(texts, entry)) {
+        entry = find(certs, &texts->whole);
+        *key = &texts->whole;
+    }
+    return entry && now <= entry->until ? entry : NULL;
+}
+
+/* Reads what the token brought and puts it under its key, with an error if it cannot be read. */
+static struct stir_chain *keep(struct cpsd_certs *certs, const struct x5c_key *key, const json_t *x5c, int64_t now,
+                               struct stir_error *err)
+{
+    struct stir_chain *chain = NULL;
+    struct stir_error error = {0};
+    enum stir_code code = stir_x5c_parse(&chain, x5c, &error);
+    uv_mutex_lock(&certs->lock);
+    struct cpsd_certs_entry *entry = find(certs, key);
+    entry = entry ? entry : cpsd_certs_table_add(&certs->table, key->octets, sizeof(key->octets));
+    if (entry && chain) {
+        cpsd_certs_put_chain(certs, entry, stir_chain_ref(chain), now, X5C_KEEP_S, 0);
+    } else if (entry) {
+        entry->error = error;
+        entry->error.code = code;
+        entry->until = now + CPSD_CERTS_CONDEMNED_S;
+    }
+    uv_mutex_unlock(&certs->lock);
+    if (!chain && err) {
+        *err = error;
+    }
+    return chain;
+}
+
+static enum cpsd_certs_found get(struct cpsd_certs *certs, struct stir_chain **out, const json_t *x5c,
+                                 const struct cpsd_certs_ask *ask, struct stir_error *err)
+{
+    struct x5c_texts texts;
+    const struct x5c_key *key = NULL;
+    struct stir_chain *unjudged = NULL;
+    enum cpsd_certs_found found = CPSD_CERTS_LATER;
+    if (read_texts(&texts, x5c, err) != STIR_OK) {
+        return CPSD_CERTS_FAILED;
+    }
+    uv_mutex_lock(&certs->lock);
+    struct cpsd_certs_entry *entry = find_known(certs, &texts, ask->now, &key);
+    if (entry) {
+        found = cpsd_certs_look(certs, entry, out, &unjudged, ask, err);
+    } else if (!cpsd_certs_may_work(NULL, ask, err)) {
+        found = CPSD_CERTS_FAILED;
+    }
+    uv_mutex_unlock(&certs->lock);
+    if (found != CPSD_CERTS_LATER) {
+        return found;
+    }
+    if (!unjudged) {
+        ask->wait->unproved = true;
+        unjudged = keep(certs, key, x5c, ask->now, err);
+    }
+    return unjudged ? cpsd_certs_verify(certs, out, unjudged, view_of(key), ask, err) : CPSD_CERTS_FAILED;
+}
+
+enum cpsd_certs_found cpsd_certs_get_x5c(struct cpsd_certs *certs, struct stir_chain **out, const json_t *x5c,
+                                         const struct cpsd_trusted *trusted, int64_t now,
+                                         const struct cpsd_certs_rules *rules, struct cpsd_certs_wait *wait,
+                                         struct stir_error *err)
+{
+    struct stir_chain *chain = NULL;
+    const struct cpsd_certs_ask ask = {.trusted = trusted, .now = now, .rules = rules, .wait = wait};
+    wait->unproved = false;
+    enum cpsd_certs_found found = get(certs, &chain, x5c, &ask, err);
+    return found == CPSD_CERTS_FOUND ? cpsd_certs_complete(certs, out, chain, &ask, err) : found;
+}
+
+/* ---- known as good ---- */
+
+/* A verdict on an x5c, and the certificates that it used. */
+struct proof {
+    uint64_t generation;
+    int64_t judged_until, since;
+    struct stir_chain_used used;
+    uint8_t id[CPSD_CERTS_ID];
+};
+
+/* The verdict that the whole x5c has; false: it has none, or a bad one. Under the lock. */
+static bool find_proof(struct proof *out, struct cpsd_certs *certs, const struct x5c_texts *texts,
+                       const struct stir_chain *chain)
+{
+    const struct cpsd_certs_entry *entry = find(certs, &texts->whole);
+    if (!entry || entry->state != CPSD_CERTS_READY || !entry->generation || entry->error.code != STIR_OK ||
+        !cpsd_certs_is_same(entry->chain, chain)) {
+        return false;
+    }
+    *out = (struct proof){.generation = entry->generation,
+                          .judged_until = entry->judged_until,
+                          .since = entry->fetched_at,
+                          .used = entry->used};
+    memcpy(out->id, entry->id, sizeof(out->id));
+    return true;
+}
+
+/* The chain without the certificates that were not used. NULL: out of memory. */
+static struct stir_chain *read_used(const json_t *x5c, const struct stir_chain_used *used)
+{
+    struct stir_chain *chain = NULL;
+    json_t *array = json_array();
+    bool good = array != NULL;
+    for (size_t i = 0; good && i < used->count; i++) {
+        good = json_array_append(array, json_array_get(x5c, used->index[i])) == 0;
+    }
+    if (!good || stir_x5c_parse(&chain, array, NULL) != STIR_OK) {
+        chain = NULL;
+    }
+    json_decref(array);
+    return chain;
+}
+
+/* Puts a chain under its leaf, in place of what was there, and forgets the x5c as a whole. Takes over the chain and the
+ * texts. Under the lock. */
+static void put_good(struct cpsd_certs *certs, const struct x5c_texts *texts, const struct proof *proof,
+                     struct stir_chain *chain, uint8_t (*used_texts)[32])
+{
+    struct cpsd_certs_entry *before = find(certs, &texts->leaf), *whole = find(certs, &texts->whole);
+    if (before) {
+        cpsd_certs_table_drop(&certs->table, before);
+    }
+    if (whole) {
+        cpsd_certs_table_drop(&certs->table, whole);
+    }
+    struct cpsd_certs_entry *entry =
+        cpsd_certs_table_add(&certs->table, texts->leaf.octets, sizeof(texts->leaf.octets));
+    if (!entry) {
+        stir_chain_unref(chain);
+        free(used_texts);
+        return;
+    }
+    entry->chain = chain;
+    entry->state = CPSD_CERTS_READY;
+    entry->fetched_at = proof->since;
+    entry->until = proof->since + X5C_KEEP_S;
+    if (entry->until > chain->not_after) {
+        entry->until = chain->not_after;
+    }
+    entry->generation = proof->generation;
+    entry->judged_until = proof->judged_until;
+    entry->used.lacks = -1;
+    for (entry->used.count = 0; entry->used.count < chain->count; entry->used.count++) {
+        size_t i = entry->used.count;
+        entry->used.index[i] = (uint8_t)i;
+        if (proof->used.index[i] == proof->used.lacks) {
+            entry->used.lacks = (int)i;
+        }
+    }
+    entry->texts = used_texts;
+    entry->text_count = chain->count;
+    cpsd_certs_table_identify(&certs->table, entry, proof->id);
+    cpsd_certs_table_move(&certs->table, entry, CPSD_CERTS_GOOD);
+}
+
+void cpsd_certs_prove_x5c(struct cpsd_certs *certs, const struct stir_chain *chain, const json_t *x5c)
+{
+    struct x5c_texts texts;
+    struct proof proof;
+    if (read_texts(&texts, x5c, NULL) != STIR_OK) {
+        return;
+    }
+    uv_mutex_lock(&certs->lock);
+    bool good = find_proof(&proof, certs, &texts, chain);
+    uv_mutex_unlock(&certs->lock);
+    struct stir_chain *used = good ? read_used(x5c, &proof.used) : NULL;
+    uint8_t(*used_texts)[32] = used ? calloc(used->count, sizeof(*used_texts)) : NULL;
+    if (!used_texts) {
+        stir_chain_unref(used);
+        return;
+    }
+    for (size_t i = 0; i < used->count; i++) {
+        memcpy(used_texts[i], texts.digest[proof.used.index[i]], sizeof(used_texts[i]));
+    }
+    uv_mutex_lock(&certs->lock);
+    put_good(certs, &texts, &proof, used, used_texts);
+    uv_mutex_unlock(&certs->lock);
+}

@@ -1,0 +1,266 @@
+#include "cps/base/metrics.h"
+
+#include <inttypes.h>
+
+static const char *const route_names[CPSD_ROUTE_COUNT] = {
+    [CPSD_ROUTE_PUBLISH] = "publish",
+    [CPSD_ROUTE_LIST] = "list",
+    [CPSD_ROUTE_FETCH] = "fetch",
+    [CPSD_ROUTE_DELETE] = "delete",
+    [CPSD_ROUTE_EMPTY] = "empty",
+    [CPSD_ROUTE_REPORT] = "report",
+    [CPSD_ROUTE_REPORTS] = "reports",
+    [CPSD_ROUTE_FEED] = "feed",
+    [CPSD_ROUTE_PREFIX] = "prefix",
+    [CPSD_ROUTE_ATIS_PUBLISH] = "atis_publish",
+    [CPSD_ROUTE_ATIS_RETRIEVE] = "atis_retrieve",
+    [CPSD_ROUTE_KEYS_PUT] = "keys_put",
+    [CPSD_ROUTE_KEYS_GET] = "keys_get",
+    [CPSD_ROUTE_HEALTH] = "health",
+    [CPSD_ROUTE_READY] = "ready",
+    [CPSD_ROUTE_METRICS] = "metrics",
+    [CPSD_ROUTE_BOX] = "box",
+    [CPSD_ROUTE_OTHER] = "other",
+};
+
+static const char *const republish_outcomes[CPSD_REPUBLISH_OUTCOMES] = {
+    [CPSD_REPUBLISH_DELIVERED] = "delivered",
+    [CPSD_REPUBLISH_REFUSED] = "refused",
+    [CPSD_REPUBLISH_EXPIRED] = "expired",
+    [CPSD_REPUBLISH_DROPPED] = "dropped",
+};
+
+static const int statuses[CPSD_STATUS_COUNT] = {
+    200, 201, 204, 304, 400, 401, 403, 404, 405, 408, 409, 411, 413, 415, 417, 422, 429, 431, 500, 503, 505,
+};
+
+const char *const cpsd_token_refused_names[] = {
+    [CPSD_TOKEN_MALFORMED] = "malformed",
+    [CPSD_TOKEN_ALG] = "algorithm",
+    [CPSD_TOKEN_AUD] = "audience",
+    [CPSD_TOKEN_ACTION] = "action",
+    [CPSD_TOKEN_STALE] = "stale",
+    [CPSD_TOKEN_FUTURE] = "future",
+    [CPSD_TOKEN_PATH] = "path",
+    [CPSD_TOKEN_DIGEST] = "digest",
+    [CPSD_TOKEN_X5U] = "x5u",
+    [CPSD_TOKEN_FETCH] = "fetch",
+    [CPSD_TOKEN_CERT] = "certificate",
+    [CPSD_TOKEN_UNTRUSTED] = "untrusted",
+    [CPSD_TOKEN_REVOKED] = "revoked",
+    [CPSD_TOKEN_SCOPE] = "scope",
+    [CPSD_TOKEN_SIGNATURE] = "signature",
+    [CPSD_TOKEN_REPLAYED] = "replayed",
+    [CPSD_TOKEN_UNAVAILABLE] = "unavailable",
+};
+
+#define FIRST_BUCKET_US 50u
+
+void cpsd_metrics_request(struct cpsd_metrics *metrics, enum cpsd_route_id route, int status, uint64_t us)
+{
+    size_t row = 18; /* 500 */
+    for (size_t i = 0; i < CPSD_STATUS_COUNT; i++) {
+        if (statuses[i] == status) {
+            row = i;
+            break;
+        }
+    }
+    size_t bucket = 0;
+    for (uint64_t bound = FIRST_BUCKET_US; us > bound && bucket < CPSD_LATENCY_BUCKETS - 1; bound *= 2) {
+        bucket++;
+    }
+    cpsd_count(&metrics->requests[route][row], 1);
+    cpsd_count(&metrics->latency[route][bucket], 1);
+    cpsd_count(&metrics->latency_sum_us[route], us);
+}
+
+static uint64_t read_counter(const _Atomic uint64_t *counter)
+{
+    return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+/* The sum over workers of the counter that lies at the same place in each. */
+static uint64_t sum(struct cpsd_metrics *const *workers, size_t count, size_t offset)
+{
+    uint64_t total = 0;
+    for (size_t i = 0; i < count; i++) {
+        total += read_counter((const _Atomic uint64_t *)(const void *)((const char *)workers[i] + offset));
+    }
+    return total;
+}
+
+#define SUM(field) sum(workers, count, offsetof(struct cpsd_metrics, field))
+
+static void header(struct stir_buf *out, const char *name, const char *type, const char *help)
+{
+    stir_buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static void single(struct stir_buf *out, const char *name, const char *type, const char *help, uint64_t value)
+{
+    header(out, name, type, help);
+    stir_buf_printf(out, "%s %" PRIu64 "\n", name, value);
+}
+
+static void render_requests(struct stir_buf *out, struct cpsd_metrics *const *workers, size_t count)
+{
+    header(out, "cpsd_requests_total", "counter", "Requests answered, by route and status.");
+    for (size_t route = 0; route < CPSD_ROUTE_COUNT; route++) {
+        for (size_t status = 0; status < CPSD_STATUS_COUNT; status++) {
+            uint64_t n = SUM(requests[route][status]);
+            if (n) {
+                stir_buf_printf(out, "cpsd_requests_total{route=\"%s\",status=\"%d\"} %" PRIu64 "\n",
+                                route_names[route], statuses[status], n);
+            }
+        }
+    }
+}
+
+static void render_latency(struct stir_buf *out, struct cpsd_metrics *const *workers, size_t count)
+{
+    const char *name = "cpsd_request_duration_seconds";
+    header(out, name, "histogram", "From a request's last octet to its answer, waiting included.");
+    for (size_t route = 0; route < CPSD_ROUTE_COUNT; route++) {
+        uint64_t total = 0, bound = FIRST_BUCKET_US;
+        for (size_t i = 0; i < CPSD_LATENCY_BUCKETS; i++, bound *= 2) {
+            total += SUM(latency[route][i]);
+            if (i < CPSD_LATENCY_BUCKETS - 1) {
+                stir_buf_printf(out, "%s_bucket{route=\"%s\",le=\"%g\"} %" PRIu64 "\n", name, route_names[route],
+                                (double)bound / 1e6, total);
+            }
+        }
+        stir_buf_printf(out, "%s_bucket{route=\"%s\",le=\"+Inf\"} %" PRIu64 "\n", name, route_names[route], total);
+        stir_buf_printf(out, "%s_sum{route=\"%s\"} %.6f\n", name, route_names[route],
+                        (double)SUM(latency_sum_us[route]) / 1e6);
+        stir_buf_printf(out, "%s_count{route=\"%s\"} %" PRIu64 "\n", name, route_names[route], total);
+    }
+}
+
+static void render_tokens(struct stir_buf *out, struct cpsd_metrics *const *workers, size_t count)
+{
+    single(out, "cpsd_credentials_unchecked_total", "counter",
+           "Requests answered 429 before their credential was checked: over read_by_address, publish_by_address or "
+           "chains_by_address.",
+           SUM(unchecked));
+    single(out, "cpsd_tokens_accepted_total", "counter", "Bearer tokens accepted.", SUM(tokens_accepted));
+    header(out, "cpsd_tokens_refused_total", "counter", "Bearer tokens refused, by reason.");
+    for (size_t i = 0; i < CPSD_TOKEN_REFUSED_COUNT; i++) {
+        stir_buf_printf(out, "cpsd_tokens_refused_total{reason=\"%s\"} %" PRIu64 "\n", cpsd_token_refused_names[i],
+                        SUM(tokens_refused[i]));
+    }
+}
+
+static void render_republish(struct stir_buf *out, struct cpsd_metrics *const *workers, size_t count)
+{
+    header(out, "cpsd_republished_total", "counter", "Publications handed on to one peer each, by what came of it.");
+    for (size_t i = 0; i < CPSD_REPUBLISH_OUTCOMES; i++) {
+        stir_buf_printf(out, "cpsd_republished_total{outcome=\"%s\"} %" PRIu64 "\n", republish_outcomes[i],
+                        SUM(republished[i]));
+    }
+    single(out, "cpsd_republish_retries_total", "counter", "Deliveries to a peer that are tried again.",
+           SUM(republish_retries));
+    single(out, "cpsd_republish_pending", "gauge", "Deliveries to peers that wait or are under way.",
+           SUM(republish_pending));
+}
+
+static void render_full(struct stir_buf *out, const struct cpsd_store_stats *store)
+{
+    static const char *const reasons[CPSD_FULL_COUNT] = {
+        [CPSD_FULL_BOX] = "box", [CPSD_FULL_SHARE] = "share", [CPSD_FULL_TAKEN] = "taken"};
+    header(out, "cpsd_full_total", "counter",
+           "Envelopes refused for want of room: in the box, in the publisher's share of it, or among those taken.");
+    for (size_t i = 0; i < CPSD_FULL_COUNT; i++) {
+        stir_buf_printf(out, "cpsd_full_total{reason=\"%s\"} %" PRIu64 "\n", reasons[i], store->full[i]);
+    }
+}
+
+static void render_store(struct stir_buf *out, const struct cpsd_store_stats *store)
+{
+    const char *name = "cpsd_store_operation_seconds";
+    header(out, name, "histogram", "Store operations, from the call to the completion.");
+    uint64_t total = 0, bound = 100;
+    const size_t buckets = sizeof(store->latency_bucket) / sizeof(store->latency_bucket[0]);
+    for (size_t i = 0; i + 1 < buckets; i++, bound *= 2) {
+        total += store->latency_bucket[i];
+        stir_buf_printf(out, "%s_bucket{le=\"%g\"} %" PRIu64 "\n", name, (double)bound / 1e6, total);
+    }
+    total += store->latency_bucket[buckets - 1];
+    stir_buf_printf(out, "%s_bucket{le=\"+Inf\"} %" PRIu64 "\n%s_sum %.6f\n%s_count %" PRIu64 "\n", name, total, name,
+                    (double)store->latency_sum_us / 1e6, name, total);
+    single(out, "cpsd_store_failures_total", "counter", "Store operations that failed.", store->failures);
+    single(out, "cpsd_store_reconnects_total", "counter", "Connections to the store made anew.", store->reconnects);
+    single(out, "cpsd_store_connections", "gauge",
+           "Connections to the store that are up; with memory: the workers, which are never without it.",
+           store->connections_up);
+    single(out, "cpsd_stored_total", "counter", "Envelopes stored.", store->stored);
+    single(out, "cpsd_consumed_total", "counter", "Envelopes taken out by their holder.", store->consumed);
+    single(out, "cpsd_expired_total", "counter", "Expired envelopes that were cleared away.", store->expired_seen);
+    single(out, "cpsd_emptied_total", "counter", "Envelopes taken out by holders who emptied their boxes.",
+           store->emptied);
+    single(out, "cpsd_feed_dropped_total", "counter", "Oldest entries of full feeds that made room for new ones.",
+           store->dropped);
+    render_full(out, store);
+    single(out, "cpsd_taken", "gauge",
+           "Envelopes that were taken out and are remembered until they expire (memory store only).", store->taken);
+    single(out, "cpsd_held", "gauge", "Envelopes held now (memory store only).", store->held);
+    single(out, "cpsd_held_bytes", "gauge", "Octets held now (memory store only).", store->held_octets);
+}
+
+void cpsd_metrics_render(struct stir_buf *out, struct cpsd_metrics *const *workers, size_t count,
+                         const struct cpsd_store_stats *store)
+{
+    render_requests(out, workers, count);
+    render_latency(out, workers, count);
+    single(out, "cpsd_connections", "gauge", "Connections open now.", SUM(connections));
+    single(out, "cpsd_connections_total", "counter", "Connections accepted.", SUM(connections_total));
+    single(out, "cpsd_connections_refused_total", "counter",
+           "Connections closed at once: over max_connections or connections_by_address.", SUM(connections_refused));
+    single(out, "cpsd_handshakes", "gauge", "TLS handshakes in progress now.", SUM(handshakes));
+    single(out, "cpsd_handshakes_ended_total", "counter",
+           "TLS handshakes that cpsd ended: over max_handshakes, handshakes_by_address or handshake_timeout_s.",
+           SUM(handshakes_ended));
+    single(out, "cpsd_output_bytes", "gauge", "Octets of answers that clients have not taken yet.", SUM(output));
+    single(out, "cpsd_output_ended_total", "counter",
+           "Connections closed because clients took too little of their answers: over max_output_bytes.",
+           SUM(output_ended));
+    single(out, "cpsd_accept_pauses_total", "counter",
+           "Pauses in accepting connections: the process had no file descriptor left.", SUM(accept_pauses));
+    single(out, "cpsd_timeouts_total", "counter", "Connections closed because a request did not come to its end.",
+           SUM(timeouts));
+    single(out, "cpsd_waiters", "gauge", "Requests that wait for an arrival now.", SUM(waiters));
+    single(out, "cpsd_dummies_served_total", "counter", "Dummy envelopes served.", SUM(dummies));
+    single(out, "cpsd_envelopes_served_total", "counter", "Real envelopes served.", SUM(envelopes));
+    render_tokens(out, workers, count);
+    render_republish(out, workers, count);
+    single(out, "cpsd_feeds", "gauge", "Feeds that are being served now.", SUM(feeds));
+    single(out, "cpsd_feed_missed_total", "counter",
+           "Envelopes that were stored but did not come into their provider's feed: the store went away.",
+           SUM(feed_missed));
+    header(out, "cpsd_reports_total", "counter", "Reports of bogus envelopes, by whether their publisher is known.");
+    stir_buf_printf(out,
+                    "cpsd_reports_total{publisher=\"known\"} %" PRIu64 "\n"
+                    "cpsd_reports_total{publisher=\"unknown\"} %" PRIu64 "\n",
+                    SUM(reports_known), SUM(reports_unknown));
+    render_store(out, store);
+}
+
+void cpsd_metrics_render_certs(struct stir_buf *out, const struct cpsd_certs_stats *certs)
+{
+    single(out, "cpsd_certificate_hits_total", "counter", "Tokens whose certificate was known.", certs->hits);
+    single(out, "cpsd_certificate_fetches_total", "counter", "Certificates fetched by their URL.", certs->fetches);
+    single(out, "cpsd_certificate_failures_total", "counter", "Certificates that could not be fetched.",
+           certs->failures);
+    single(out, "cpsd_certificate_verifications_total", "counter", "Certificate chains verified.",
+           certs->verifications);
+    single(out, "cpsd_certificates", "gauge", "Certificate chains and failures remembered now.", certs->held);
+    single(out, "cpsd_certificates_good", "gauge",
+           "Of these, chains that a signature has verified with; nothing else pushes them out.", certs->good);
+}
+
+void cpsd_metrics_render_log(struct stir_buf *out, uint64_t dropped, uint64_t left_out)
+{
+    single(out, "cpsd_log_dropped_total", "counter", "Log lines dropped because the log's reader or disk was too slow.",
+           dropped);
+    single(out, "cpsd_log_left_out_total", "counter", "Log lines left out because there were too many of their kind.",
+           left_out);
+}

@@ -1,0 +1,495 @@
+#include "cps/store/memory/shard.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define FIRST_BUCKETS 16
+#define MALLOC_OVERHEAD 16 /* an allocation's, as glibc has it */
+
+struct cpsd_blob *cpsd_blob_new(struct stir_view data, struct stir_view publisher)
+{
+    struct cpsd_blob *blob = malloc(sizeof(*blob) + data.len + publisher.len);
+    if (blob) {
+        atomic_init(&blob->refs, 1);
+        blob->len = data.len;
+        blob->publisher_len = (uint8_t)publisher.len;
+        if (data.len) {
+            memcpy(blob->data, data.ptr, data.len);
+        }
+        if (publisher.len) {
+            memcpy(blob->data + data.len, publisher.ptr, publisher.len);
+        }
+    }
+    return blob;
+}
+
+struct stir_view cpsd_blob_publisher(const struct cpsd_blob *blob)
+{
+    return stir_view(blob->data + blob->len, blob->publisher_len);
+}
+
+struct cpsd_blob *cpsd_blob_ref(struct cpsd_blob *blob)
+{
+    atomic_fetch_add_explicit(&blob->refs, 1, memory_order_relaxed);
+    return blob;
+}
+
+void cpsd_blob_unref(struct cpsd_blob *blob)
+{
+    if (blob && atomic_fetch_sub_explicit(&blob->refs, 1, memory_order_acq_rel) == 1) {
+        free(blob);
+    }
+}
+
+/* Tables. One that cannot grow gets longer chains. */
+
+static void table_grow(struct cpsd_table *table)
+{
+    size_t buckets = table->buckets ? table->buckets * 2 : FIRST_BUCKETS;
+    struct cpsd_node **bucket = calloc(buckets, sizeof(struct cpsd_node *));
+    if (!bucket) {
+        return;
+    }
+    for (size_t i = 0; i < table->buckets; i++) {
+        for (struct cpsd_node *node = table->bucket[i], *next; node; node = next) {
+            next = node->next;
+            node->next = bucket[node->hash & (buckets - 1)];
+            bucket[node->hash & (buckets - 1)] = node;
+        }
+    }
+    free(table->bucket);
+    table->bucket = bucket;
+    table->buckets = buckets;
+}
+
+static bool table_add(struct cpsd_table *table, struct cpsd_node *node)
+{
+    if (table->count >= table->buckets) {
+        table_grow(table);
+    }
+    if (!table->buckets) {
+        return false;
+    }
+    struct cpsd_node **head = &table->bucket[node->hash & (table->buckets - 1)];
+    node->next = *head;
+    *head = node;
+    table->count++;
+    return true;
+}
+
+static void table_remove(struct cpsd_table *table, struct cpsd_node *node)
+{
+    struct cpsd_node **link = &table->bucket[node->hash & (table->buckets - 1)];
+    while (*link != node) {
+        link = &(*link)->next;
+    }
+    *link = node->next;
+    table->count--;
+}
+
+static struct cpsd_node *table_first(const struct cpsd_table *table, uint64_t hash)
+{
+    return table->buckets ? table->bucket[hash & (table->buckets - 1)] : NULL;
+}
+
+/* The heap. */
+
+static void heap_set(struct cpsd_shard *shard, size_t at, struct cpsd_item *item)
+{
+    shard->heap[at] = item;
+    item->heap_at = at;
+}
+
+static void heap_up(struct cpsd_shard *shard, size_t at, struct cpsd_item *item)
+{
+    while (at && shard->heap[(at - 1) / 2]->expires_us > item->expires_us) {
+        heap_set(shard, at, shard->heap[(at - 1) / 2]);
+        at = (at - 1) / 2;
+    }
+    heap_set(shard, at, item);
+}
+
+static void heap_down(struct cpsd_shard *shard, size_t at, struct cpsd_item *item)
+{
+    for (size_t child; (child = 2 * at + 1) < shard->heap_len; at = child) {
+        if (child + 1 < shard->heap_len && shard->heap[child + 1]->expires_us < shard->heap[child]->expires_us) {
+            child++;
+        }
+        if (shard->heap[child]->expires_us >= item->expires_us) {
+            break;
+        }
+        heap_set(shard, at, shard->heap[child]);
+    }
+    heap_set(shard, at, item);
+}
+
+static bool heap_add(struct cpsd_shard *shard, struct cpsd_item *item)
+{
+    if (shard->heap_len == shard->heap_cap) {
+        size_t cap = shard->heap_cap ? shard->heap_cap * 2 : FIRST_BUCKETS;
+        struct cpsd_item **heap = realloc(shard->heap, cap * sizeof(struct cpsd_item *));
+        if (!heap) {
+            return false;
+        }
+        shard->heap = heap;
+        shard->heap_cap = cap;
+    }
+    heap_up(shard, shard->heap_len++, item);
+    return true;
+}
+
+static void heap_remove(struct cpsd_shard *shard, const struct cpsd_item *item)
+{
+    struct cpsd_item *moved = shard->heap[--shard->heap_len];
+    if (moved == item) {
+        return;
+    }
+    if (moved->expires_us < item->expires_us) {
+        heap_up(shard, item->heap_at, moved);
+    } else {
+        heap_down(shard, item->heap_at, moved);
+    }
+}
+
+/* Boxes and items. */
+
+static size_t box_cost(unsigned len)
+{
+    return sizeof(struct cpsd_box) + len + sizeof(void *) + MALLOC_OVERHEAD;
+}
+
+static size_t blob_cost(const struct cpsd_blob *blob)
+{
+    return sizeof(*blob) + blob->len + blob->publisher_len + MALLOC_OVERHEAD;
+}
+
+static size_t owner_cost(void)
+{
+    return sizeof(struct cpsd_owner) + sizeof(void *) + MALLOC_OVERHEAD;
+}
+
+static size_t item_cost(void)
+{
+    return sizeof(struct cpsd_item) + 2 * sizeof(void *) + MALLOC_OVERHEAD;
+}
+
+size_t cpsd_shard_cost(const struct stir_identity *box, const struct cpsd_blob *blob)
+{
+    return box_cost(box->len) + item_cost() + blob_cost(blob);
+}
+
+static void held(struct cpsd_shard *shard, size_t octets)
+{
+    atomic_fetch_add_explicit(shard->octets, octets, memory_order_relaxed);
+}
+
+static void released(struct cpsd_shard *shard, size_t octets)
+{
+    atomic_fetch_sub_explicit(shard->octets, octets, memory_order_relaxed);
+}
+
+/* Of one box all ids differ, and nobody knows the box's hash. */
+static uint64_t item_hash(const struct cpsd_shard *shard, const struct cpsd_box *box, const uint8_t id[CPSD_ID_OCTETS])
+{
+    return stir_siphash(shard->key, id, CPSD_ID_OCTETS) ^ box->node.hash;
+}
+
+struct cpsd_box *cpsd_shard_box(struct cpsd_shard *shard, const struct stir_identity *id, uint64_t hash)
+{
+    for (struct cpsd_node *node = table_first(&shard->boxes, hash); node; node = node->next) {
+        struct cpsd_box *box = (struct cpsd_box *)node;
+        if (node->hash == hash && box->kind == id->kind && box->len == id->len &&
+            memcmp(box->text, id->text, id->len) == 0) {
+            return box;
+        }
+    }
+    return NULL;
+}
+
+struct cpsd_item *cpsd_shard_item(struct cpsd_shard *shard, const struct cpsd_box *box,
+                                  const uint8_t id[CPSD_ID_OCTETS])
+{
+    uint64_t hash = item_hash(shard, box, id);
+    for (struct cpsd_node *node = table_first(&shard->items, hash); node; node = node->next) {
+        struct cpsd_item *item = (struct cpsd_item *)node;
+        if (node->hash == hash && item->box == box && memcmp(item->id, id, CPSD_ID_OCTETS) == 0) {
+            return item;
+        }
+    }
+    return NULL;
+}
+
+static void owner_id(uint8_t id[CPSD_PUBLISHER_ID], struct stir_view publisher)
+{
+    memset(id, 0, CPSD_PUBLISHER_ID);
+    if (publisher.len >= CPSD_PUBLISHER_ID) {
+        memcpy(id, publisher.ptr, CPSD_PUBLISHER_ID);
+    }
+}
+
+static uint64_t owner_hash(const struct cpsd_shard *shard, const struct cpsd_box *box,
+                           const uint8_t id[CPSD_PUBLISHER_ID])
+{
+    return stir_siphash(shard->key, id, CPSD_PUBLISHER_ID) ^ box->node.hash;
+}
+
+static struct cpsd_owner *find_owner(const struct cpsd_shard *shard, struct cpsd_box *box,
+                                     const uint8_t id[CPSD_PUBLISHER_ID])
+{
+    if (memcmp(box->owner.id, id, CPSD_PUBLISHER_ID) == 0 && (box->owner.living || box->owner.taken)) {
+        return &box->owner;
+    }
+    if (!shard->owners.count) {
+        return NULL;
+    }
+    uint64_t hash = owner_hash(shard, box, id);
+    for (struct cpsd_node *node = table_first(&shard->owners, hash); node; node = node->next) {
+        struct cpsd_owner *owner = (struct cpsd_owner *)node;
+        if (node->hash == hash && owner->box == box && memcmp(owner->id, id, CPSD_PUBLISHER_ID) == 0) {
+            return owner;
+        }
+    }
+    return NULL;
+}
+
+const struct cpsd_owner *cpsd_shard_owner(const struct cpsd_shard *shard, const struct cpsd_box *box,
+                                          struct stir_view publisher)
+{
+    uint8_t id[CPSD_PUBLISHER_ID];
+    owner_id(id, publisher);
+    return find_owner(shard, (struct cpsd_box *)(uintptr_t)box, id);
+}
+
+/* NULL: no memory. One that has nothing yet is let go of with drop_owner_if_empty. */
+static struct cpsd_owner *find_or_make_owner(struct cpsd_shard *shard, struct cpsd_box *box, struct stir_view publisher)
+{
+    uint8_t id[CPSD_PUBLISHER_ID];
+    owner_id(id, publisher);
+    struct cpsd_owner *owner = find_owner(shard, box, id);
+    if (owner) {
+        return owner;
+    }
+    bool free_place = !box->owner.living && !box->owner.taken;
+    owner = free_place ? &box->owner : calloc(1, sizeof(*owner));
+    if (!owner) {
+        return NULL;
+    }
+    owner->box = box;
+    memcpy(owner->id, id, CPSD_PUBLISHER_ID);
+    owner->node.hash = owner_hash(shard, box, id);
+    if (!free_place && !table_add(&shard->owners, &owner->node)) {
+        free(owner);
+        return NULL;
+    }
+    held(shard, free_place ? 0 : owner_cost());
+    return owner;
+}
+
+static void drop_owner_if_empty(struct cpsd_shard *shard, struct cpsd_box *box, struct cpsd_owner *owner)
+{
+    if (!owner->living && !owner->taken && owner != &box->owner) {
+        table_remove(&shard->owners, &owner->node);
+        released(shard, owner_cost());
+        free(owner);
+    }
+}
+
+void cpsd_shard_disown(struct cpsd_shard *shard, struct cpsd_item *item)
+{
+    struct cpsd_owner *owner = item->owner;
+    item->owner = NULL;
+    if (owner) {
+        *(item->taken ? &owner->taken : &owner->living) -= 1;
+        drop_owner_if_empty(shard, item->box, owner);
+    }
+}
+
+static void drop_box_if_empty(struct cpsd_shard *shard, struct cpsd_box *box)
+{
+    if (!box->living && !box->gone) {
+        table_remove(&shard->boxes, &box->node);
+        released(shard, box_cost(box->len));
+        free(box);
+    }
+}
+
+static struct cpsd_box *find_or_make_box(struct cpsd_shard *shard, const struct stir_identity *id, uint64_t hash)
+{
+    struct cpsd_box *box = cpsd_shard_box(shard, id, hash);
+    if (box) {
+        return box;
+    }
+    box = calloc(1, sizeof(*box) + id->len);
+    if (!box) {
+        return NULL;
+    }
+    box->node.hash = hash;
+    box->kind = id->kind;
+    box->len = id->len;
+    box->next_expiry_us = INT64_MAX;
+    memcpy(box->text, id->text, id->len);
+    if (!table_add(&shard->boxes, &box->node)) {
+        free(box);
+        return NULL;
+    }
+    held(shard, box_cost(id->len));
+    return box;
+}
+
+/* Puts a living item at the end of those that are shown. */
+static void append_living(struct cpsd_shard *shard, struct cpsd_item *item)
+{
+    struct cpsd_box *box = item->box;
+    item->prev = box->last;
+    *(box->last ? &box->last->next : &box->first) = item;
+    box->last = item;
+    box->living++;
+    item->owner->living++;
+    shard->living++;
+    if (item->expires_us < box->next_expiry_us) {
+        box->next_expiry_us = item->expires_us;
+    }
+}
+
+/* Takes an item out of those that are shown, and lets go of what it holds. */
+static void hide(struct cpsd_shard *shard, struct cpsd_item *item)
+{
+    struct cpsd_box *box = item->box;
+    *(item->prev ? &item->prev->next : &box->first) = item->next;
+    *(item->next ? &item->next->prev : &box->last) = item->prev;
+    item->prev = NULL;
+    item->next = NULL;
+    released(shard, blob_cost(item->blob));
+    cpsd_blob_unref(item->blob);
+    item->blob = NULL;
+}
+
+enum stir_code cpsd_shard_add(struct cpsd_shard *shard, const struct stir_identity *id_of_box, uint64_t hash,
+                              const uint8_t id[CPSD_ID_OCTETS], struct cpsd_blob *blob, int64_t expires_us)
+{
+    struct cpsd_box *box = find_or_make_box(shard, id_of_box, hash);
+    if (!box) {
+        return STIR_E_NOMEM;
+    }
+    struct cpsd_owner *owner = find_or_make_owner(shard, box, cpsd_blob_publisher(blob));
+    struct cpsd_item *item = owner ? calloc(1, sizeof(*item)) : NULL;
+    if (!item) {
+        goto fail;
+    }
+    item->owner = owner;
+    item->node.hash = item_hash(shard, box, id);
+    item->box = box;
+    item->arrival_us = shard->last_us + 1;
+    item->expires_us = expires_us;
+    item->shown_until_us = expires_us;
+    memcpy(item->id, id, CPSD_ID_OCTETS);
+    if (!heap_add(shard, item)) {
+        goto fail;
+    }
+    if (!table_add(&shard->items, &item->node)) {
+        heap_remove(shard, item);
+        goto fail;
+    }
+    item->blob = blob;
+    shard->last_us++;
+    append_living(shard, item);
+    held(shard, item_cost() + blob_cost(blob));
+    return STIR_OK;
+fail:
+    free(item);
+    if (owner) {
+        drop_owner_if_empty(shard, box, owner);
+    }
+    drop_box_if_empty(shard, box);
+    return STIR_E_NOMEM;
+}
+
+void cpsd_shard_consume(struct cpsd_shard *shard, struct cpsd_item *item, bool show, int64_t known_until_us)
+{
+    item->taken = true;
+    item->box->living--;
+    item->box->gone++;
+    item->owner->living--;
+    item->owner->taken++;
+    shard->living--;
+    shard->gone++;
+    if (!show) {
+        hide(shard, item);
+    }
+    if (known_until_us > item->expires_us) {
+        item->expires_us = known_until_us;
+        heap_down(shard, item->heap_at, item);
+    }
+}
+
+void cpsd_shard_hide(struct cpsd_shard *shard, struct cpsd_item *item)
+{
+    hide(shard, item);
+}
+
+void cpsd_shard_drop(struct cpsd_shard *shard, struct cpsd_item *item)
+{
+    struct cpsd_box *box = item->box;
+    if (item->blob) {
+        hide(shard, item);
+    }
+    cpsd_shard_disown(shard, item);
+    if (item->taken) {
+        box->gone--;
+        shard->gone--;
+    } else {
+        box->living--;
+        shard->living--;
+    }
+    heap_remove(shard, item);
+    table_remove(&shard->items, &item->node);
+    released(shard, item_cost());
+    free(item);
+    drop_box_if_empty(shard, box);
+}
+
+size_t cpsd_shard_expire(struct cpsd_shard *shard, int64_t now_us, size_t most)
+{
+    size_t count = 0;
+    /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): a dropped item has left the heap, also when it was the last one */
+    while (count < most && shard->heap_len && shard->heap[0]->expires_us <= now_us) {
+        shard->expired += !shard->heap[0]->taken;
+        cpsd_shard_drop(shard, shard->heap[0]);
+        count++;
+    }
+    return count;
+}
+
+void cpsd_shard_make_room(struct cpsd_shard *shard, struct cpsd_box *box, int64_t now_us)
+{
+    if (now_us < box->next_expiry_us) {
+        return;
+    }
+    box->next_expiry_us = INT64_MAX;
+    for (struct cpsd_item *item = box->first, *next; item; item = next) {
+        next = item->next;
+        if (item->taken) {
+            continue; /* it takes no room */
+        }
+        if (item->expires_us > now_us) {
+            box->next_expiry_us = item->expires_us < box->next_expiry_us ? item->expires_us : box->next_expiry_us;
+            continue;
+        }
+        shard->expired++;
+        bool last = box->living + box->gone == 1;
+        cpsd_shard_drop(shard, item);
+        if (last) {
+            return;
+        }
+    }
+}
+
+void cpsd_shard_clear(struct cpsd_shard *shard)
+{
+    (void)cpsd_shard_expire(shard, INT64_MAX, SIZE_MAX);
+    free(shard->boxes.bucket);
+    free(shard->items.bucket);
+    free(shard->owners.bucket);
+    free(shard->heap);
+    *shard = (struct cpsd_shard){0};
+}

@@ -1,0 +1,126 @@
+#include "cps/store/redis/box/put_new.h"
+
+#include "cps/store/redis/box/row.h"
+
+#include <string.h>
+
+enum { LIFE = 1, ID = LIFE + CPSD_REDIS_FRESH_LIFE, FORM = ID + 16 };
+
+static void put_octets(uint8_t *out, size_t n, int64_t value)
+{
+    while (n--) {
+        out[n] = (uint8_t)value;
+        value >>= 8;
+    }
+}
+
+size_t cpsd_redis_fresh_record(uint8_t *out, const struct cpsd_redis_fresh *fresh)
+{
+    out[0] = CPSD_REDIS_FRESH;
+    put_octets(out + LIFE, CPSD_REDIS_FRESH_LIFE, fresh->ttl_ms);
+    memcpy(out + ID, fresh->id, 16);
+    out[FORM] = (uint8_t)fresh->form;
+    size_t n = CPSD_REDIS_FRESH_HEAD + cpsd_redis_row_tag(out + CPSD_REDIS_FRESH_HEAD, fresh->publisher);
+    if (fresh->envelope.len) {
+        memcpy(out + n, fresh->envelope.ptr, fresh->envelope.len);
+    }
+    return n + fresh->envelope.len;
+}
+
+bool cpsd_redis_fresh_parse(struct cpsd_redis_fresh *out, struct stir_view record)
+{
+    if (record.len < CPSD_REDIS_FRESH_HEAD || record.ptr[0] != CPSD_REDIS_FRESH) {
+        return false;
+    }
+    *out = (struct cpsd_redis_fresh){
+        .id = (const uint8_t *)record.ptr + ID,
+        .form = record.ptr[FORM],
+    };
+    for (size_t i = LIFE; i < ID; i++) {
+        out->ttl_ms = out->ttl_ms << 8 | (unsigned char)record.ptr[i];
+    }
+    return cpsd_redis_row_split(&out->publisher, &out->envelope, out->form,
+                                stir_view(record.ptr + CPSD_REDIS_FRESH_HEAD, record.len - CPSD_REDIS_FRESH_HEAD));
+}
+
+static const char begin[] = "*1\r\n$5\r\nMULTI\r\n";
+static const char end[] = "*1\r\n$4\r\nEXEC\r\n";
+
+#define COMMANDS 3
+struct commands {
+    struct cpsd_redis_arg args[COMMANDS][4];
+    size_t counts[COMMANDS];
+    char digits[CPSD_REDIS_DIGITS];
+};
+
+/* The record is the first command's last argument. */
+static void compose(struct commands *out, struct cpsd_redis_arg key, int64_t ttl_ms, struct cpsd_redis_arg record,
+                    const char *publish)
+{
+    *out = (struct commands){
+        .args = {{{"HSETNX", 6}, key, {"m", 1}, record}, {{"PEXPIRE", 7}, key, {0}, {"NX", 2}}, {{0}, key}},
+        .counts = {4, 4, 3},
+    };
+    out->args[2][0] = cpsd_redis_arg_text(publish);
+    out->args[1][2] = cpsd_redis_arg_number(out->digits, ttl_ms);
+}
+
+size_t cpsd_redis_fresh_size(struct cpsd_redis_arg key, struct cpsd_redis_arg record)
+{
+    struct commands commands;
+    size_t size = sizeof(begin) + sizeof(end);
+    compose(&commands, key, INT64_MAX, record, "SPUBLISH");
+    for (size_t i = 0; i < COMMANDS; i++) {
+        size += cpsd_redis_command_size(commands.args[i], commands.counts[i]);
+    }
+    return size;
+}
+
+size_t cpsd_redis_fresh_write(char *out, size_t *record_at, struct cpsd_redis_arg key, int64_t ttl_ms,
+                              struct cpsd_redis_arg record, const char *publish)
+{
+    struct commands commands;
+    size_t n = sizeof(begin) - 1;
+    compose(&commands, key, ttl_ms, record, publish);
+    memcpy(out, begin, n);
+    for (size_t i = 0; i < COMMANDS; i++) {
+        n += cpsd_redis_command_write(out + n, commands.args[i], commands.counts[i]);
+        if (i == 0) {
+            *record_at = n - 2 - record.len;
+        }
+    }
+    memcpy(out + n, end, sizeof(end) - 1);
+    return n + sizeof(end) - 1;
+}
+
+static bool is_bit(const redisReply *reply, long long bit)
+{
+    return reply->type == REDIS_REPLY_INTEGER && reply->integer == bit;
+}
+
+/* How many heard of it, or that it may not be told, is nothing that matters here. A key that is no box of ours is an
+ * error within the answer: the script will be told the same. */
+int cpsd_redis_fresh_made(const redisReply *reply)
+{
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != COMMANDS) {
+        return -1;
+    }
+    bool made = is_bit(reply->element[0], 1) && is_bit(reply->element[1], 1);
+    return made ? 1 : is_bit(reply->element[0], 0) || reply->element[0]->type == REDIS_REPLY_ERROR ? 0 : -1;
+}
+
+/* See FRESH_TIMES beside the scripts. */
+bool cpsd_redis_fresh_row(redisReply *row, char *room, const redisReply *m, int64_t expires_ms)
+{
+    struct cpsd_redis_fresh fresh;
+    const int64_t longest_ms = ((INT64_C(1) << (8 * CPSD_REDIS_TIME_OCTETS)) - 1) / 1000;
+    if (m->type != REDIS_REPLY_STRING || !cpsd_redis_fresh_parse(&fresh, stir_view(m->str, m->len)) ||
+        expires_ms <= fresh.ttl_ms || expires_ms > longest_ms) {
+        return false;
+    }
+    put_octets((uint8_t *)room, CPSD_REDIS_TIME_OCTETS, (expires_ms - fresh.ttl_ms) * 1000 + 999);
+    put_octets((uint8_t *)room + CPSD_REDIS_TIME_OCTETS, CPSD_REDIS_TIME_OCTETS, expires_ms * 1000);
+    memcpy(room + (ptrdiff_t)2 * CPSD_REDIS_TIME_OCTETS, m->str + ID, m->len - ID);
+    *row = (redisReply){.type = REDIS_REPLY_STRING, .str = room, .len = 2 * CPSD_REDIS_TIME_OCTETS + (m->len - ID)};
+    return true;
+}

@@ -1,0 +1,156 @@
+#include "cps/store/redis/redis_internal.h"
+#include "cps/store/redis/wire/command.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/*
+ * Redis Sentinel: asks one who the primary is, then listens there to +switch-master.
+ */
+static const char channel[] = "+switch-master";
+
+static void found(struct redis_store *store, const char *host, size_t len, unsigned port)
+{
+    struct cpsd_redis_address *address = &store->only.address;
+    bool same = address->port == port && strlen(address->host) == len && memcmp(address->host, host, len) == 0;
+    if (same || !len || len >= sizeof(address->host)) {
+        return;
+    }
+    memcpy(address->host, host, len);
+    address->host[len] = '\0';
+    address->port = port;
+    redis_node_move(&store->only, "the Sentinel calls another one the primary");
+}
+
+/* A port in decimal; 0 if it is none. */
+static unsigned port_of(const char *text, size_t len)
+{
+    char digits[8], *end;
+    if (len == 0 || len >= sizeof(digits)) {
+        return 0;
+    }
+    memcpy(digits, text, len);
+    digits[len] = '\0';
+    unsigned long port = strtoul(digits, &end, 10);
+    return digits[0] >= '0' && digits[0] <= '9' && *end == '\0' && port <= 65535 ? (unsigned)port : 0;
+}
+
+static bool is_string(const redisReply *array, size_t i)
+{
+    return i < array->elements && array->element[i]->type == REDIS_REPLY_STRING;
+}
+
+static bool on_listening(struct cpsd_redis_request *request, const redisReply *reply)
+{
+    bool good = !reply || reply->type == REDIS_REPLY_ARRAY || reply->type == REDIS_REPLY_STATUS ||
+                reply->type == REDIS_REPLY_ERROR;
+    if (good) {
+        free(request);
+    }
+    return good;
+}
+
+static bool say(struct redis_store *store, const struct cpsd_redis_arg *args, size_t count)
+{
+    struct listening {
+        struct cpsd_redis_request request;
+        char command[96];
+    } *listening = calloc(1, sizeof(*listening));
+    if (!listening) {
+        return false;
+    }
+    listening->request = (struct cpsd_redis_request){
+        .command = listening->command,
+        .len = cpsd_redis_command_write(listening->command, args, count),
+        .answered = on_listening,
+    };
+    if (!redis_scout_send(store, &listening->request)) {
+        free(listening);
+        return false;
+    }
+    return true;
+}
+
+/* [host, port], or nil if this Sentinel knows no such primary. */
+static bool answer(struct redis_store *store, const redisReply *reply)
+{
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 || !is_string(reply, 0) || !is_string(reply, 1)) {
+        return false;
+    }
+    unsigned port = port_of(reply->element[1]->str, reply->element[1]->len);
+    if (!port || !reply->element[0]->len) {
+        return false;
+    }
+    found(store, reply->element[0]->str, reply->element[0]->len, port);
+    struct cpsd_redis_arg args[] = {cpsd_redis_arg_text("SUBSCRIBE"), cpsd_redis_arg_text(channel)};
+    store->scout.listening = say(store, args, 2);
+    return true;
+}
+
+/* "name old-host old-port new-host new-port" */
+static void switched(struct redis_store *store, const char *text, size_t len)
+{
+    const char *part[6];
+    size_t n = 0, size[6] = {0};
+    for (size_t i = 0; i <= len && n < 6; i++) {
+        if (i == 0 || text[i - 1] == ' ') {
+            part[n++] = text + i;
+        }
+        if (i < len && text[i] != ' ') {
+            size[n - 1]++;
+        }
+    }
+    const char *name = redis_backend_of(store)->place.name;
+    unsigned port = n == 5 ? port_of(part[4], size[4]) : 0;
+    if (port && size[0] == strlen(name) && memcmp(part[0], name, size[0]) == 0) {
+        found(store, part[3], size[3], port);
+    }
+}
+
+static bool push(struct redis_store *store, const redisReply *reply)
+{
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 3 || !is_string(reply, 0) || !is_string(reply, 1) ||
+        !is_string(reply, 2) || strcmp(reply->element[0]->str, "message") != 0) {
+        return false;
+    }
+    if (strcmp(reply->element[1]->str, channel) == 0) {
+        switched(store, reply->element[2]->str, reply->element[2]->len);
+    }
+    return true;
+}
+
+/* It says nothing for years; a dead connection must not look like that. */
+static void upkeep(struct redis_store *store)
+{
+    struct cpsd_redis_arg args[] = {cpsd_redis_arg_text("PING")};
+    if (!store->scout.conn.pending) {
+        (void)say(store, args, 1);
+    }
+}
+
+static size_t count(const struct redis_store *store)
+{
+    return redis_backend_of(store)->place.seeds;
+}
+
+static void pick(const struct redis_store *store, size_t i, struct cpsd_redis_address *out)
+{
+    *out = redis_backend_of(store)->place.seed[i];
+}
+
+static size_t question(struct redis_store *store, char *out, size_t size)
+{
+    struct cpsd_redis_arg args[] = {cpsd_redis_arg_text("SENTINEL"), cpsd_redis_arg_text("GET-MASTER-ADDR-BY-NAME"),
+                                    cpsd_redis_arg_text(redis_backend_of(store)->place.name)};
+    return cpsd_redis_command_size(args, 3) <= size ? cpsd_redis_command_write(out, args, 3) : 0;
+}
+
+const struct redis_finder redis_finder_sentinel = {
+    .count = count,
+    .pick = pick,
+    .question = question,
+    .answer = answer,
+    .push = push,
+    .upkeep = upkeep,
+};

@@ -1,0 +1,225 @@
+#include "cps/store/redis/wire/redis_url.h"
+
+#include "common/base/view.h"
+
+#include <openssl/crypto.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CREDENTIAL_MAX 1024 /* octets of a user or a password */
+#define DB_MAX 65535
+
+static void clear_text(char *text)
+{
+    if (text) {
+        OPENSSL_cleanse(text, strlen(text));
+        free(text);
+    }
+}
+
+void cpsd_redis_address_clear(struct cpsd_redis_address *address)
+{
+    clear_text(address->user);
+    clear_text(address->password);
+    *address = (struct cpsd_redis_address){0};
+}
+
+void cpsd_redis_address_name(const struct cpsd_redis_address *address, char *out, size_t size)
+{
+    if (address->local) {
+        (void)snprintf(out, size, "%s", address->path);
+    } else {
+        (void)snprintf(out, size, strchr(address->host, ':') ? "[%s]:%u" : "%s:%u", address->host, address->port);
+    }
+}
+
+static int hex(char c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    if (c >= 'a' && c <= 'f') {
+        return c - 'a' + 10;
+    }
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* Undoes percent-encoding; out has room for size octets and the NUL is among them. */
+static bool decode(char *out, size_t size, struct stir_view in)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < in.len; i++) {
+        char c = in.ptr[i];
+        if (c == '%') {
+            int high = in.len - i > 2 ? hex(in.ptr[i + 1]) : -1;
+            int low = high >= 0 ? hex(in.ptr[i + 2]) : -1;
+            if (low < 0) {
+                return false;
+            }
+            c = (char)(high * 16 + low);
+            i += 2;
+        }
+        if (c == '\0' || n + 1 >= size) {
+            return false;
+        }
+        out[n++] = c;
+    }
+    out[n] = '\0';
+    return true;
+}
+
+static enum stir_code credential(char **out, struct stir_view in, const char *what, struct stir_error *err)
+{
+    char *text = malloc(CREDENTIAL_MAX + 1);
+    if (!text) {
+        return stir_fail(err, STIR_E_NOMEM, "no memory for the store's %s", what);
+    }
+    if (!decode(text, CREDENTIAL_MAX + 1, in)) {
+        OPENSSL_cleanse(text, CREDENTIAL_MAX + 1);
+        free(text);
+        return stir_fail(err, STIR_E_CONFIG, "the store's URL: the %s is longer than %d octets or badly encoded", what,
+                         CREDENTIAL_MAX);
+    }
+    *out = text;
+    return STIR_OK;
+}
+
+/* A decimal number without sign, at most `max`. */
+static bool number(unsigned *out, struct stir_view in, unsigned max)
+{
+    unsigned value = 0;
+    for (size_t i = 0; i < in.len; i++) {
+        if (in.ptr[i] < '0' || in.ptr[i] > '9') {
+            return false;
+        }
+        value = value * 10 + (unsigned)(in.ptr[i] - '0');
+        if (value > max) {
+            return false;
+        }
+    }
+    *out = value;
+    return in.len > 0;
+}
+
+/* Cuts at the first c: what is before it is returned, *rest is what is after it. ptr is NULL if there is no c. */
+static struct stir_view cut(struct stir_view in, char c, struct stir_view *rest)
+{
+    const char *at = in.len ? memchr(in.ptr, c, in.len) : NULL;
+    if (!at) {
+        return stir_view(NULL, 0);
+    }
+    size_t n = (size_t)(at - in.ptr);
+    *rest = stir_view(at + 1, in.len - n - 1);
+    return stir_view(in.ptr, n);
+}
+
+/* Takes "user:password@" off *in. */
+static enum stir_code parse_userinfo(struct cpsd_redis_address *out, struct stir_view *in, size_t authority,
+                                     struct stir_error *err)
+{
+    struct stir_view rest, password = {0};
+    struct stir_view info = cut(stir_view(in->ptr, authority), '@', &rest);
+    if (!info.ptr) {
+        return STIR_OK;
+    }
+    struct stir_view user = cut(info, ':', &password);
+    if (!user.ptr || password.len == 0) {
+        return stir_fail(err, STIR_E_CONFIG, "the store's URL: before the @ stands user:password or :password");
+    }
+    *in = stir_view(rest.ptr, in->len - info.len - 1);
+    enum stir_code code = credential(&out->password, password, "password", err);
+    if (code == STIR_OK && user.len) {
+        code = credential(&out->user, user, "user", err);
+    }
+    return code;
+}
+
+static bool parse_host(struct cpsd_redis_address *out, struct stir_view in)
+{
+    struct stir_view host, port = {0};
+    if (in.len && in.ptr[0] == '[') {
+        host = cut(stir_view(in.ptr + 1, in.len - 1), ']', &port);
+        if (!host.ptr || (port.len && port.ptr[0] != ':')) {
+            return false;
+        }
+        port = port.len ? stir_view(port.ptr + 1, port.len - 1) : stir_view(NULL, 0);
+    } else {
+        host = cut(in, ':', &port);
+        host = host.ptr ? host : in;
+    }
+    static const char good[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:";
+    if (host.len == 0 || host.len >= sizeof(out->host)) {
+        return false;
+    }
+    memcpy(out->host, host.ptr, host.len);
+    out->host[host.len] = '\0';
+    out->port = CPSD_REDIS_PORT;
+    return strspn(out->host, good) == host.len && (!port.ptr || (number(&out->port, port, 65535) && out->port));
+}
+
+static enum stir_code parse_tcp(struct cpsd_redis_address *out, struct stir_view in, struct stir_error *err)
+{
+    struct stir_view path = {0};
+    struct stir_view authority = cut(in, '/', &path);
+    authority = authority.ptr ? authority : in;
+    if (memchr(in.ptr, '?', in.len) || memchr(in.ptr, '#', in.len)) {
+        return stir_fail(err, STIR_E_CONFIG, "the store's URL: redis: takes no ? and no #; write them %%3F and %%23");
+    }
+    size_t before = in.len;
+    enum stir_code code = parse_userinfo(out, &in, authority.len, err);
+    authority.len -= before - in.len;
+    if (code) {
+        return code;
+    }
+    if (!parse_host(out, stir_view(in.ptr, authority.len))) {
+        return stir_fail(err, STIR_E_CONFIG, "the store's URL: the host or the port is not one");
+    }
+    if (path.len && !number(&out->db, path, DB_MAX)) {
+        return stir_fail(err, STIR_E_CONFIG, "the store's URL: what follows the host is no database number");
+    }
+    return STIR_OK;
+}
+
+static enum stir_code parse_unix(struct cpsd_redis_address *out, struct stir_view in, struct stir_error *err)
+{
+    struct stir_view query = {0}, rest;
+    struct stir_view authority = cut(in, '/', &rest);
+    out->local = true;
+    enum stir_code code = parse_userinfo(out, &in, authority.ptr ? authority.len : in.len, err);
+    if (code) {
+        return code;
+    }
+    struct stir_view path = cut(in, '?', &query);
+    path = path.ptr ? path : in;
+    if (path.len < 2 || path.ptr[0] != '/' || !decode(out->path, sizeof(out->path), path)) {
+        return stir_fail(err, STIR_E_CONFIG,
+                         "the store's URL: redis+unix: needs an absolute path of at most %zu octets",
+                         sizeof(out->path) - 1);
+    }
+    if (query.ptr && (query.len < 4 || memcmp(query.ptr, "db=", 3) != 0 ||
+                      !number(&out->db, stir_view(query.ptr + 3, query.len - 3), DB_MAX))) {
+        return stir_fail(err, STIR_E_CONFIG, "the store's URL: after the path only ?db=number is known");
+    }
+    return STIR_OK;
+}
+
+enum stir_code cpsd_redis_address_parse(struct cpsd_redis_address *out, const char *url, struct stir_error *err)
+{
+    static const char tcp[] = "redis://", local[] = "redis+unix://";
+    struct cpsd_redis_address address = {0};
+    enum stir_code code;
+    if (strncmp(url, tcp, sizeof(tcp) - 1) == 0) {
+        code = parse_tcp(&address, stir_view_str(url + sizeof(tcp) - 1), err);
+    } else if (strncmp(url, local, sizeof(local) - 1) == 0) {
+        code = parse_unix(&address, stir_view_str(url + sizeof(local) - 1), err);
+    } else {
+        code = stir_fail(err, STIR_E_CONFIG, "the store's URL: two slashes follow redis: and redis+unix:");
+    }
+    if (code) {
+        cpsd_redis_address_clear(&address);
+        return code;
+    }
+    *out = address;
+    return STIR_OK;
+}

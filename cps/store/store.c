@@ -1,0 +1,400 @@
+#include "cps/store/store_internal.h"
+
+#include "common/jose/b64.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const struct cpsd_backend_ops *const backends[] = {&cpsd_backend_memory, &cpsd_backend_redis,
+                                                          &cpsd_backend_redis_unix, &cpsd_backend_redis_cluster,
+                                                          &cpsd_backend_redis_sentinel};
+
+/* Schemes that people will try and this version does not have. */
+static const struct {
+    const char *scheme, *why;
+} absent[] = {
+    {"rediss", "this build's hiredis has no TLS; use redis+unix: or a tunnel"},
+};
+
+static bool has_scheme(const char *url, const char *scheme)
+{
+    size_t n = strlen(scheme);
+    return strncmp(url, scheme, n) == 0 && url[n] == ':';
+}
+
+static enum stir_code find_backend(const struct cpsd_backend_ops **out, const char *url, struct stir_error *err)
+{
+    for (size_t i = 0; i < sizeof(backends) / sizeof(backends[0]); i++) {
+        if (has_scheme(url, backends[i]->scheme)) {
+            *out = backends[i];
+            return STIR_OK;
+        }
+    }
+    for (size_t i = 0; i < sizeof(absent) / sizeof(absent[0]); i++) {
+        if (has_scheme(url, absent[i].scheme)) {
+            return stir_fail(err, STIR_E_CONFIG, "the store's URL: %s: %s", absent[i].scheme, absent[i].why);
+        }
+    }
+    return stir_fail(err, STIR_E_CONFIG,
+                     "the store's URL is none of memory:, redis://host, redis+unix:///path, "
+                     "redis+cluster://host,..., redis+sentinel://host,.../name");
+}
+
+/* In envelopes: at least one. */
+static unsigned share_of(const struct cpsd_store_config *config)
+{
+    uint64_t percent = config->box_share ? config->box_share : 100;
+    uint64_t share = percent * config->box_limit / 100;
+    return share < 1 ? 1 : share < config->box_limit ? (unsigned)share : config->box_limit;
+}
+
+enum stir_code cpsd_backend_new(struct cpsd_backend **out, const struct cpsd_store_config *config,
+                                struct stir_error *err)
+{
+    const struct cpsd_backend_ops *ops = NULL;
+    struct cpsd_hub *hub = NULL;
+    struct cpsd_backend *backend = NULL;
+    if (!config->url || !config->box_limit || !config->timeout_ms || !config->max_ttl_ms) {
+        return stir_fail(err, STIR_E_CONFIG, "the store needs a URL, a box limit, a timeout and a longest life");
+    }
+    if (config->replicas > CPSD_REPLICAS_MAX) {
+        return stir_fail(err, STIR_E_CONFIG, "the store's durability: at most %d replicas", CPSD_REPLICAS_MAX);
+    }
+    enum stir_code code = find_backend(&ops, config->url, err);
+    if (code == STIR_OK) {
+        code = cpsd_hub_new(&hub, err);
+    }
+    if (code == STIR_OK) {
+        code = ops->backend_new(&backend, config, err);
+    }
+    if (code) {
+        cpsd_hub_free(hub);
+        return code;
+    }
+    backend->ops = ops;
+    backend->config = *config;
+    backend->config.url = NULL;
+    backend->config.box_share = share_of(config);
+    backend->hub = hub;
+    (void)pthread_mutex_init(&backend->lock, NULL);
+    *out = backend;
+    return STIR_OK;
+}
+
+void cpsd_backend_free(struct cpsd_backend *backend)
+{
+    if (backend) {
+        cpsd_hub_free(backend->hub);
+        (void)pthread_mutex_destroy(&backend->lock);
+        backend->ops->backend_free(backend);
+    }
+}
+
+const char *cpsd_backend_description(const struct cpsd_backend *backend)
+{
+    return backend->description;
+}
+
+enum stir_code cpsd_store_attach(struct cpsd_store **out, struct cpsd_backend *backend, uv_loop_t *loop,
+                                 struct stir_error *err)
+{
+    struct cpsd_store *store = calloc(1, backend->ops->store_size);
+    if (!store) {
+        return stir_fail(err, STIR_E_NOMEM, "no memory for a worker's store");
+    }
+    enum stir_code code = cpsd_hub_open(backend->hub, &store->port, loop, err);
+    if (code) {
+        free(store);
+        return code;
+    }
+    store->backend = backend;
+    store->loop = loop;
+    backend->ops->store_open(store);
+    (void)pthread_mutex_lock(&backend->lock);
+    store->next = backend->stores;
+    backend->stores = store;
+    (void)pthread_mutex_unlock(&backend->lock);
+    *out = store;
+    return STIR_OK;
+}
+
+void cpsd_backend_advice(struct cpsd_backend *backend, char *out, size_t size)
+{
+    out[0] = '\0';
+    if (backend->ops->advice) {
+        backend->ops->advice(backend, out, size);
+    }
+}
+
+static uint64_t counted(const _Atomic uint64_t *counter)
+{
+    return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+static void add_counters(struct cpsd_store_stats *sum, const struct cpsd_store_counters *counters)
+{
+    sum->operations += counted(&counters->operations);
+    sum->failures += counted(&counters->failures);
+    sum->reconnects += counted(&counters->reconnects);
+    sum->stored += counted(&counters->stored);
+    sum->consumed += counted(&counters->consumed);
+    sum->expired_seen += counted(&counters->expired_seen);
+    sum->connections_up += counted(&counters->connections_up);
+    sum->dropped += counted(&counters->dropped);
+    sum->emptied += counted(&counters->emptied);
+    for (size_t i = 0; i < CPSD_FULL_COUNT; i++) {
+        sum->full[i] += counted(&counters->full[i]);
+    }
+    sum->latency_sum_us += counted(&counters->latency_sum_us);
+    for (size_t i = 0; i < CPSD_LATENCY_BUCKETS; i++) {
+        sum->latency_bucket[i] += counted(&counters->latency_bucket[i]);
+    }
+}
+
+void cpsd_backend_stats(struct cpsd_backend *backend, struct cpsd_store_stats *out)
+{
+    (void)pthread_mutex_lock(&backend->lock);
+    *out = backend->past;
+    for (const struct cpsd_store *store = backend->stores; store; store = store->next) {
+        add_counters(out, &store->counters);
+    }
+    (void)pthread_mutex_unlock(&backend->lock);
+    if (backend->ops->held) {
+        backend->ops->held(backend, out);
+    }
+}
+
+/* The store's numbers outlive it. */
+static void detach(struct cpsd_store *store)
+{
+    struct cpsd_backend *backend = store->backend;
+    (void)pthread_mutex_lock(&backend->lock);
+    struct cpsd_store **link = &backend->stores;
+    while (*link != store) {
+        link = &(*link)->next;
+    }
+    *link = store->next;
+    add_counters(&backend->past, &store->counters);
+    (void)pthread_mutex_unlock(&backend->lock);
+}
+
+static void part_closed(struct cpsd_store *store)
+{
+    if (--store->closes) {
+        return;
+    }
+    void (*closed)(void *arg) = store->closed;
+    void *arg = store->closed_arg;
+    detach(store);
+    free(store);
+    if (closed) {
+        closed(arg);
+    }
+}
+
+static void port_closed(void *arg)
+{
+    part_closed(arg);
+}
+
+void cpsd_store_close(struct cpsd_store *store, void (*closed)(void *arg), void *arg)
+{
+    store->closing = true;
+    store->closes = 2;
+    store->closed = closed;
+    store->closed_arg = arg;
+    cpsd_hub_close(&store->port, port_closed, store);
+    store->backend->ops->store_close(store, part_closed);
+}
+
+bool cpsd_store_ready(const struct cpsd_store *store)
+{
+    return !store->closing && store->backend->ops->ready(store);
+}
+
+bool cpsd_store_tried(const struct cpsd_store *store)
+{
+    const struct cpsd_backend_ops *ops = store->backend->ops;
+    return ops->ready(store) || (ops->failed && ops->failed(store));
+}
+
+static void count_result(struct cpsd_store_counters *counters, const struct cpsd_op *op,
+                         const struct cpsd_store_result *result)
+{
+    uint64_t us = (uv_hrtime() - op->started_ns) / 1000;
+    size_t bucket = 0;
+    while (bucket < CPSD_LATENCY_BUCKETS - 1 && us >= (uint64_t)100 << bucket) {
+        bucket++;
+    }
+    cpsd_count(&counters->operations, 1);
+    cpsd_count(&counters->latency_bucket[bucket], 1);
+    cpsd_count(&counters->latency_sum_us, us);
+    if (result->code == STIR_E_UNAVAILABLE || result->code == STIR_E_NOMEM) {
+        cpsd_count(&counters->failures, 1);
+    }
+    if (result->code == STIR_OK && op->kind == CPSD_OP_PUT && !result->existed) {
+        cpsd_count(&counters->stored, 1);
+    }
+    if (result->code == STIR_E_BOX_FULL && !result->limited) {
+        cpsd_count(&counters->full[result->full], 1);
+    }
+    cpsd_count(&counters->dropped, result->dropped);
+    cpsd_count(&counters->emptied, result->ids.len / CPSD_ID_OCTETS);
+    if (result->code == STIR_OK && op->kind == CPSD_OP_REMOVE) {
+        cpsd_count(&counters->consumed, 1);
+    }
+}
+
+void cpsd_op_complete(struct cpsd_store *store, const struct cpsd_op *op, const struct cpsd_store_result *result)
+{
+    count_result(&store->counters, op, result);
+    if (op->kind == CPSD_OP_PUT && result->code == STIR_OK && !result->existed) {
+        cpsd_hub_wake(store->backend->hub, &op->box);
+    }
+    op->done(op->arg, result);
+}
+
+void cpsd_op_fail(struct cpsd_store *store, const struct cpsd_op *op, enum stir_code code)
+{
+    struct cpsd_store_result result = {.code = code, .retry_after_ms = CPSD_RETRY_AFTER_MS};
+    cpsd_op_complete(store, op, &result);
+}
+
+static int64_t within(int64_t ttl_ms, int64_t longest)
+{
+    return ttl_ms < 1 ? 1 : ttl_ms > longest ? longest : ttl_ms;
+}
+
+static void run(struct cpsd_store *store, enum cpsd_op_kind kind, const struct stir_identity *box,
+                struct cpsd_op_args *args, cpsd_store_done *done, void *arg)
+{
+    struct cpsd_op op = {.kind = kind, .started_ns = uv_hrtime(), .done = done, .arg = arg, .box = *box};
+    struct cpsd_claim claim;
+    if (store->closing) {
+        cpsd_op_fail(store, &op, STIR_E_UNAVAILABLE);
+        return;
+    }
+    if (args->claim) {
+        claim = *args->claim;
+        claim.ttl_ms = within(claim.ttl_ms, CPSD_TTL_LONGEST_MS);
+        args->claim = &claim;
+    }
+    store->backend->ops->run(store, &op, args);
+}
+
+void cpsd_store_put(struct cpsd_store *store, const struct stir_identity *box, const uint8_t id[CPSD_ID_OCTETS],
+                    struct stir_view envelope, int64_t ttl_ms, const struct cpsd_claim *claim, cpsd_store_done *done,
+                    void *arg)
+{
+    const struct cpsd_put put = {.id = id, .envelope = envelope, .ttl_ms = ttl_ms, .claim = claim};
+    cpsd_store_publish(store, box, &put, done, arg);
+}
+
+void cpsd_store_publish(struct cpsd_store *store, const struct stir_identity *box, const struct cpsd_put *put,
+                        cpsd_store_done *done, void *arg)
+{
+    struct cpsd_op_args args = {.id = put->id, .envelope = put->envelope, .claim = put->claim};
+    args.ttl_ms = within(put->ttl_ms, (int64_t)store->backend->config.max_ttl_ms);
+    args.spend = put->spend && put->spend->count ? put->spend : NULL;
+    args.publisher = put->publisher;
+    args.ring = put->ring > 0;
+    args.limit = put->ring ? put->ring : store->backend->config.box_limit;
+    args.share = put->ring ? put->ring : store->backend->config.box_share;
+    run(store, CPSD_OP_PUT, box, &args, done, arg);
+}
+
+void cpsd_store_owe(struct cpsd_store *store, const struct cpsd_bucket *bucket, cpsd_store_done *done, void *arg)
+{
+    struct cpsd_spend spend = {.bucket = {*bucket}, .count = 1};
+    struct cpsd_op_args args = {.spend = &spend};
+    struct stir_identity name = {.kind = STIR_IDENTITY_URI, .len = (unsigned)strlen(bucket->name)};
+    memcpy(name.text, bucket->name, name.len);
+    run(store, CPSD_OP_OWE, &name, &args, done, arg);
+}
+
+void cpsd_store_list(struct cpsd_store *store, const struct stir_identity *box, int64_t after_us, size_t count,
+                     size_t octets, const struct cpsd_claim *claim, cpsd_store_done *done, void *arg)
+{
+    struct cpsd_op_args args = {.after_us = after_us > 0 ? after_us : 0,
+                                .count = count ? count : 1,
+                                .octets = octets ? octets : 1,
+                                .claim = claim};
+    run(store, CPSD_OP_LIST, box, &args, done, arg);
+}
+
+void cpsd_store_get(struct cpsd_store *store, const struct stir_identity *box, const uint8_t id[CPSD_ID_OCTETS],
+                    const struct cpsd_claim *claim, cpsd_store_done *done, void *arg)
+{
+    struct cpsd_op_args args = {.id = id, .claim = claim};
+    run(store, CPSD_OP_GET, box, &args, done, arg);
+}
+
+void cpsd_store_remove(struct cpsd_store *store, const struct stir_identity *box, const uint8_t id[CPSD_ID_OCTETS],
+                       bool remember, const struct cpsd_claim *claim, cpsd_store_done *done, void *arg)
+{
+    struct cpsd_op_args args = {.id = id, .remember = remember, .claim = claim};
+    run(store, CPSD_OP_REMOVE, box, &args, done, arg);
+}
+
+void cpsd_store_forget(struct cpsd_store *store, const struct stir_identity *box, struct stir_view ids,
+                       cpsd_store_done *done, void *arg)
+{
+    struct cpsd_op_args args = {.ids = ids};
+    run(store, CPSD_OP_FORGET, box, &args, done, arg);
+}
+
+void cpsd_store_empty(struct cpsd_store *store, const struct stir_identity *box, int64_t until_us,
+                      const struct cpsd_claim *claim, cpsd_store_done *done, void *arg)
+{
+    struct cpsd_op_args args = {.after_us = until_us, .count = CPSD_EMPTY_MOST, .claim = claim};
+    run(store, CPSD_OP_EMPTY, box, &args, done, arg);
+}
+
+void cpsd_store_once(struct cpsd_store *store, const struct cpsd_claim *claim, cpsd_store_done *done, void *arg)
+{
+    struct cpsd_op_args args = {.claim = claim};
+    struct stir_identity name = {.kind = STIR_IDENTITY_URI};
+    name.len = (unsigned)stir_b64url_encode(name.text, claim->id, sizeof(claim->id));
+    run(store, CPSD_OP_ONCE, &name, &args, done, arg);
+}
+
+void cpsd_store_keep(struct cpsd_store *store, const struct stir_identity *name, struct stir_view text, int64_t ttl_ms,
+                     int64_t order, const struct cpsd_claim *claim, cpsd_store_done *done, void *arg)
+{
+    struct cpsd_op_args args = {.envelope = text, .order = order < 0 ? 0 : order, .claim = claim};
+    args.ttl_ms = within(ttl_ms, CPSD_TTL_LONGEST_MS);
+    if (text.len > CPSD_RECORD_MAX) {
+        struct cpsd_op op = {.kind = CPSD_OP_KEEP, .started_ns = uv_hrtime(), .done = done, .arg = arg, .box = *name};
+        cpsd_op_fail(store, &op, STIR_E_TOO_BIG);
+        return;
+    }
+    run(store, CPSD_OP_KEEP, name, &args, done, arg);
+}
+
+void cpsd_store_look(struct cpsd_store *store, const struct stir_identity *name, const struct cpsd_claim *claim,
+                     cpsd_store_done *done, void *arg)
+{
+    struct cpsd_op_args args = {.claim = claim};
+    run(store, CPSD_OP_LOOK, name, &args, done, arg);
+}
+
+void cpsd_store_drop(struct cpsd_store *store, const struct stir_identity *name, const struct cpsd_claim *claim,
+                     cpsd_store_done *done, void *arg)
+{
+    struct cpsd_op_args args = {.claim = claim};
+    run(store, CPSD_OP_DROP, name, &args, done, arg);
+}
+
+void cpsd_store_wait(struct cpsd_store *store, struct cpsd_wait *wait, const struct stir_identity *box,
+                     void (*arrived)(void *arg), void *arg)
+{
+    cpsd_hub_wait(&store->port, wait, box, arrived, arg);
+    if (store->backend->ops->wait && !store->closing) {
+        store->backend->ops->wait(store, box);
+    }
+}
+
+void cpsd_store_unwait(struct cpsd_wait *wait)
+{
+    cpsd_hub_unwait(wait);
+}

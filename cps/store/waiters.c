@@ -1,0 +1,259 @@
+#include "cps/store/waiters.h"
+
+#include "common/base/siphash.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SHARDS 64
+#define BUCKETS 256 /* a shard: 10,000 waiters are less than one a bucket */
+
+struct hub_shard {
+    pthread_mutex_t lock;
+    struct cpsd_wait *bucket[BUCKETS];
+};
+
+struct cpsd_hub {
+    struct stir_siphash_key key;
+    struct hub_shard shard[SHARDS];
+};
+
+static void link_wait(struct cpsd_wait **head, struct cpsd_wait *wait)
+{
+    assert(!wait->link); /* it is in one list at most */
+    wait->next = *head;
+    wait->link = head;
+    if (wait->next) {
+        wait->next->link = &wait->next;
+    }
+    *head = wait;
+}
+
+static void unlink_wait(struct cpsd_wait *wait)
+{
+    if (!wait->link) {
+        return;
+    }
+    *wait->link = wait->next;
+    if (wait->next) {
+        wait->next->link = wait->link;
+    }
+    wait->next = NULL;
+    wait->link = NULL;
+}
+
+static struct hub_shard *shard_of(struct cpsd_hub *hub, uint64_t hash)
+{
+    return &hub->shard[hash % SHARDS];
+}
+
+static struct cpsd_wait **bucket_of(struct hub_shard *shard, uint64_t hash)
+{
+    return &shard->bucket[hash / SHARDS % BUCKETS];
+}
+
+static bool same_box(const struct stir_identity *a, const struct stir_identity *b)
+{
+    return a->kind == b->kind && a->len == b->len && memcmp(a->text, b->text, a->len) == 0;
+}
+
+enum stir_code cpsd_hub_new(struct cpsd_hub **out, struct stir_error *err)
+{
+    struct cpsd_hub *hub = calloc(1, sizeof(*hub));
+    if (!hub) {
+        return stir_fail(err, STIR_E_NOMEM, "no memory for the table of waiting readers");
+    }
+    if (stir_siphash_key_new(&hub->key)) {
+        free(hub);
+        return stir_fail(err, STIR_E_CRYPTO, "the system gives no random octets");
+    }
+    for (size_t i = 0; i < SHARDS; i++) {
+        (void)pthread_mutex_init(&hub->shard[i].lock, NULL);
+    }
+    *out = hub;
+    return STIR_OK;
+}
+
+void cpsd_hub_free(struct cpsd_hub *hub)
+{
+    if (!hub) {
+        return;
+    }
+    for (size_t i = 0; i < SHARDS; i++) {
+        (void)pthread_mutex_destroy(&hub->shard[i].lock);
+    }
+    free(hub);
+}
+
+/* Moves what was woken to a list that only this loop touches: a waiter that waits again from within `arrived`, and is
+ * woken again meanwhile, has its turn in the next round. */
+static void deliver(uv_async_t *async)
+{
+    struct cpsd_hub_port *port = async->data;
+    (void)pthread_mutex_lock(&port->lock);
+    port->delivering = port->fired;
+    port->fired = NULL;
+    if (port->delivering) {
+        port->delivering->link = &port->delivering;
+    }
+    (void)pthread_mutex_unlock(&port->lock);
+    while (port->delivering) {
+        struct cpsd_wait *wait = port->delivering;
+        unlink_wait(wait);
+        wait->waiting = false;
+        wait->arrived(wait->arg);
+    }
+}
+
+enum stir_code cpsd_hub_open(struct cpsd_hub *hub, struct cpsd_hub_port *port, uv_loop_t *loop, struct stir_error *err)
+{
+    int status = uv_async_init(loop, &port->async, deliver);
+    if (status) {
+        return stir_fail(err, STIR_E_IO, "cannot watch for wake-ups: %s", uv_strerror(status));
+    }
+    port->async.data = port;
+    port->hub = hub;
+    port->fired = NULL;
+    port->delivering = NULL;
+    port->open = true;
+    (void)pthread_mutex_init(&port->lock, NULL);
+    return STIR_OK;
+}
+
+static void forget_shard(struct hub_shard *shard, struct cpsd_hub_port *port)
+{
+    for (size_t i = 0; i < BUCKETS; i++) {
+        for (struct cpsd_wait *wait = shard->bucket[i], *next; wait; wait = next) {
+            next = wait->next;
+            if (wait->port == port) {
+                unlink_wait(wait);
+                wait->waiting = false;
+            }
+        }
+    }
+}
+
+static void forget_list(struct cpsd_wait **list)
+{
+    while (*list) {
+        struct cpsd_wait *wait = *list;
+        unlink_wait(wait);
+        wait->waiting = false;
+    }
+}
+
+static void port_closed(uv_handle_t *handle)
+{
+    struct cpsd_hub_port *port = handle->data;
+    (void)pthread_mutex_destroy(&port->lock);
+    port->closed(port->arg);
+}
+
+void cpsd_hub_close(struct cpsd_hub_port *port, void (*closed)(void *arg), void *arg)
+{
+    port->open = false;
+    port->closed = closed;
+    port->arg = arg;
+    for (size_t i = 0; i < SHARDS; i++) {
+        (void)pthread_mutex_lock(&port->hub->shard[i].lock);
+        forget_shard(&port->hub->shard[i], port);
+        (void)pthread_mutex_unlock(&port->hub->shard[i].lock);
+    }
+    (void)pthread_mutex_lock(&port->lock);
+    forget_list(&port->fired);
+    (void)pthread_mutex_unlock(&port->lock);
+    forget_list(&port->delivering);
+    uv_close((uv_handle_t *)&port->async, port_closed);
+}
+
+void cpsd_hub_wait(struct cpsd_hub_port *port, struct cpsd_wait *wait, const struct stir_identity *box,
+                   void (*arrived)(void *arg), void *arg)
+{
+    wait->arrived = arrived;
+    wait->arg = arg;
+    wait->box = *box;
+    wait->hash = stir_siphash(&port->hub->key, box->text, box->len);
+    wait->port = port;
+    wait->waiting = port->open;
+    if (!port->open) {
+        return;
+    }
+    struct hub_shard *shard = shard_of(port->hub, wait->hash);
+    (void)pthread_mutex_lock(&shard->lock);
+    link_wait(bucket_of(shard, wait->hash), wait);
+    (void)pthread_mutex_unlock(&shard->lock);
+}
+
+/* Both locks: the waiter is in a bucket, or in its port's list of woken ones, and may be on its way from one to the
+ * other. */
+void cpsd_hub_unwait(struct cpsd_wait *wait)
+{
+    if (!wait->waiting) {
+        return;
+    }
+    struct hub_shard *shard = shard_of(wait->port->hub, wait->hash);
+    (void)pthread_mutex_lock(&shard->lock);
+    (void)pthread_mutex_lock(&wait->port->lock);
+    unlink_wait(wait);
+    (void)pthread_mutex_unlock(&wait->port->lock);
+    (void)pthread_mutex_unlock(&shard->lock);
+    wait->waiting = false;
+}
+
+/* With the shard's lock held. */
+static void fire(struct cpsd_wait *wait)
+{
+    struct cpsd_hub_port *port = wait->port;
+    (void)pthread_mutex_lock(&port->lock);
+    bool first = !port->fired;
+    unlink_wait(wait);
+    link_wait(&port->fired, wait);
+    (void)pthread_mutex_unlock(&port->lock);
+    if (first) {
+        (void)uv_async_send(&port->async);
+    }
+}
+
+uint64_t cpsd_hub_hash(const struct cpsd_hub *hub, const char *text, size_t len)
+{
+    return stir_siphash(&hub->key, text, len);
+}
+
+/* Through one port, or (NULL) through all. */
+static void wake(struct cpsd_hub *hub, const struct cpsd_hub_port *port, const struct stir_identity *box)
+{
+    uint64_t hash = cpsd_hub_hash(hub, box->text, box->len);
+    struct hub_shard *shard = shard_of(hub, hash);
+    (void)pthread_mutex_lock(&shard->lock);
+    for (struct cpsd_wait *wait = *bucket_of(shard, hash), *next; wait; wait = next) {
+        next = wait->next;
+        if (wait->hash == hash && (!port || wait->port == port) && same_box(&wait->box, box)) {
+            fire(wait);
+        }
+    }
+    (void)pthread_mutex_unlock(&shard->lock);
+}
+
+void cpsd_hub_wake(struct cpsd_hub *hub, const struct stir_identity *box)
+{
+    wake(hub, NULL, box);
+}
+
+void cpsd_hub_wake_port(struct cpsd_hub_port *port, const struct stir_identity *box)
+{
+    wake(port->hub, port, box);
+}
+
+bool cpsd_hub_waits(struct cpsd_hub_port *port, const struct stir_identity *box)
+{
+    uint64_t hash = cpsd_hub_hash(port->hub, box->text, box->len);
+    struct hub_shard *shard = shard_of(port->hub, hash);
+    (void)pthread_mutex_lock(&shard->lock);
+    const struct cpsd_wait *wait = *bucket_of(shard, hash);
+    while (wait && !(wait->hash == hash && wait->port == port && same_box(&wait->box, box))) {
+        wait = wait->next;
+    }
+    (void)pthread_mutex_unlock(&shard->lock);
+    return wait != NULL;
+}
