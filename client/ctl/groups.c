@@ -48,7 +48,7 @@ static const struct ctl_option cps[] = {
      .text = "what the CPS is called in tokens, if not by the host of its URL", .env = "CPS_AUTH_AUDIENCE"},
     {"holder", CTL_FLAG, NULL, CTL_AT(holder),
      .text = "our credential holds the box that is read: it is read without dummies"},
-    {"timeout", CTL_NUMBER, "SECONDS", CTL_AT(timeout_s), .text = "for one request", .initial = 5, .min = 1,
+    {"timeout", CTL_NUMBER, "SECONDS", CTL_AT(timeout_s), .text = "for one request", .initial = CTL_TIMEOUT_S, .min = 1,
      .max = 3600},
 };
 const struct ctl_group ctl_group_cps = CTL_GROUP("The CPS", cps);

@@ -14,6 +14,7 @@ extern const struct ctl_group ctl_group_table;     /* numbers alone */
 extern const struct ctl_group ctl_group_finding;   /* keys and CPSs of destinations */
 extern const struct ctl_group ctl_group_numbers;   /* country-code, ... */
 
+#define CTL_TIMEOUT_S 5 /* for one request, unless --timeout says otherwise */
 #define CTL_AT(field) .offset = offsetof(struct ctl_args, field)
 #define CTL_GROUP(heading, table)                                                                                      \
     {                                                                                                                  \

@@ -1,5 +1,7 @@
 #include "client/ctl/handle.h"
 
+#include "client/ctl/groups.h"
+
 #include "client/ctl/input.h"
 #include "client/ctl/render.h"
 #include "common/cert/pem.h"
@@ -165,6 +167,8 @@ enum ctl_exit ctl_cps_open(struct ctl *ctl, struct cps **out)
         .claim = args->claim,
         .shared_passport = args->shared_passport,
         .request_timeout_ms = (uint32_t)(args->timeout_s * 1000),
+        /* somebody who gives a request more time than the default gives it to connecting as well */
+        .connect_timeout_ms = args->timeout_s > CTL_TIMEOUT_S ? (uint32_t)(args->timeout_s * 1000) : 0,
         .allow_spc = args->allow_spc,
         .country_code = args->country_code,
         .national_prefix = args->national_prefix,

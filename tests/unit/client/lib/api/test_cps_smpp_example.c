@@ -92,7 +92,7 @@ static void test_same(void)
     struct stir_buf theirs = {0};
     struct stir_buf ours = {0};
     read_example(&theirs, TEST_DATA "/../../../client/cps_smpp.h");
-    read_this(&ours, TEST_DATA "/../test_cps_smpp_example.c");
+    read_this(&ours, TEST_DATA "/../client/lib/api/test_cps_smpp_example.c");
     UNIT_CHECK(ours.len > 1000, "%zu octets", ours.len);
     UNIT_CHECK(theirs.len >= ours.len && memcmp(theirs.ptr, ours.ptr, ours.len) == 0 &&
                    theirs.ptr[ours.len + strspn(theirs.ptr + ours.len, "\n")] == '\0',
