@@ -141,9 +141,9 @@ static void row(unsigned n)
                                           cpsd_redis_arg_number(digits, n),
                                           {form, 1}};
     need(cpsd_redis_command_write(command, args, 4) < sizeof(command), "a command");
-    octets[CPSD_REDIS_ROW_HEAD - 1] = *form;
-    memcpy(octets + CPSD_REDIS_ROW_HEAD, packed.ptr, packed.len);
-    redisReply reply = {.type = REDIS_REPLY_STRING, .str = octets, .len = CPSD_REDIS_ROW_HEAD + packed.len};
+    octets[BOX_ROW_FORM] = *form;
+    memcpy(octets + BOX_ROW_HEAD, packed.ptr, packed.len);
+    redisReply reply = {.type = REDIS_REPLY_STRING, .str = octets, .len = BOX_ROW_HEAD + packed.len};
     size_t need_octets = 0;
     char *to = text;
     need(cpsd_redis_row_is(&reply, &need_octets) && need_octets <= sizeof(text), "a row");

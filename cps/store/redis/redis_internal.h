@@ -1,6 +1,7 @@
 #pragma once
 
 #include "common/base/buf.h"
+#include "cps/store/redis/box/script.h"
 #include "cps/store/redis/topology/place.h"
 #include "cps/store/redis/topology/slot.h"
 #include "cps/store/redis/wire/command.h"

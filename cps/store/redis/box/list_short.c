@@ -2,7 +2,6 @@
 
 #include "cps/store/redis/box/put_new.h"
 #include "cps/store/redis/box/row.h"
-#include "cps/store/redis/box/script.h"
 
 #include <string.h>
 
@@ -19,22 +18,22 @@ static size_t expiry_command(struct cpsd_redis_arg args[2], struct cpsd_redis_ar
 }
 
 /* HMGET key m 1 ... 8 */
-static size_t rows_command(struct cpsd_redis_arg args[3 + CPSD_REDIS_SHORT], struct cpsd_redis_arg key)
+static size_t rows_command(struct cpsd_redis_arg args[3 + BOX_SHORT_ROWS], struct cpsd_redis_arg key)
 {
     static const char digits[] = "12345678";
-    _Static_assert(sizeof(digits) - 1 == CPSD_REDIS_SHORT, "a digit for each row");
+    _Static_assert(sizeof(digits) - 1 == BOX_SHORT_ROWS, "a digit for each row");
     args[0] = (struct cpsd_redis_arg){"HMGET", 5};
     args[1] = key;
     args[2] = (struct cpsd_redis_arg){"m", 1};
-    for (size_t i = 0; i < CPSD_REDIS_SHORT; i++) {
+    for (size_t i = 0; i < BOX_SHORT_ROWS; i++) {
         args[3 + i] = (struct cpsd_redis_arg){digits + i, 1};
     }
-    return 3 + CPSD_REDIS_SHORT;
+    return 3 + BOX_SHORT_ROWS;
 }
 
 size_t cpsd_redis_short_size(struct cpsd_redis_arg key)
 {
-    struct cpsd_redis_arg args[3 + CPSD_REDIS_SHORT];
+    struct cpsd_redis_arg args[3 + BOX_SHORT_ROWS];
     size_t size = cpsd_redis_command_size(time_command, 1);
     size += cpsd_redis_command_size(args, expiry_command(args, key));
     return size + cpsd_redis_command_size(args, rows_command(args, key));
@@ -42,7 +41,7 @@ size_t cpsd_redis_short_size(struct cpsd_redis_arg key)
 
 size_t cpsd_redis_short_write(char *out, struct cpsd_redis_arg key, bool expiry)
 {
-    struct cpsd_redis_arg args[3 + CPSD_REDIS_SHORT];
+    struct cpsd_redis_arg args[3 + BOX_SHORT_ROWS];
     size_t n = cpsd_redis_command_write(out, time_command, 1);
     if (expiry) {
         n += cpsd_redis_command_write(out + n, args, expiry_command(args, key));
@@ -85,32 +84,32 @@ static int64_t number(const char *octets, size_t n)
     return value;
 }
 
-/* What is read of m: see READ and WRITE beside the scripts. */
+/* What is read of m: see layout.h. */
 struct bounds {
     int64_t head, tail, last_us, gap;
 };
 
 static bool read_bounds(struct bounds *out, const redisReply *m)
 {
-    enum { TAIL = 5, LAST = 13, LENGTH = 34, GAP = 56, LENGTH_ALL = 68 };
-    if (m->type != REDIS_REPLY_STRING || (m->len != LENGTH && m->len != LENGTH_ALL)) {
+    if (m->type != REDIS_REPLY_STRING || (m->len != BOX_META_SHORT && m->len != BOX_META_LONG)) {
         return false;
     }
-    *out = (struct bounds){.head = number(m->str, 5), .tail = number(m->str + TAIL, 5)};
-    out->last_us = number(m->str + LAST, CPSD_REDIS_TIME_OCTETS);
-    out->gap = m->len == LENGTH_ALL ? number(m->str + GAP, 5) : 0;
+    *out = (struct bounds){.head = number(m->str + BOX_META_HEAD, BOX_COUNT_OCTETS),
+                           .tail = number(m->str + BOX_META_TAIL, BOX_COUNT_OCTETS)};
+    out->last_us = number(m->str + BOX_META_LAST, BOX_TIME_OCTETS);
+    out->gap = m->len == BOX_META_LONG ? number(m->str + BOX_META_CLOSED_TO, BOX_COUNT_OCTETS) : 0;
     return out->head >= 1;
 }
 
 /* A row that is no longer of use holds its arrival only. */
 static bool is_gone(const redisReply *row)
 {
-    return row->type == REDIS_REPLY_STRING && row->len == CPSD_REDIS_TIME_OCTETS;
+    return row->type == REDIS_REPLY_STRING && row->len == BOX_ROW_GONE;
 }
 
 static int64_t expires_us(const redisReply *row)
 {
-    return number(row->str + CPSD_REDIS_TIME_OCTETS, CPSD_REDIS_TIME_OCTETS);
+    return number(row->str + BOX_ROW_EXPIRES, BOX_TIME_OCTETS);
 }
 
 /* The next living row; false where the limits cut it off. */
@@ -130,17 +129,17 @@ static bool take_row(struct cpsd_redis_short *out, redisReply *row, const struct
 
 static bool is_fresh(const redisReply *m)
 {
-    return m->type == REDIS_REPLY_STRING && m->len && m->str[0] == CPSD_REDIS_FRESH;
+    return m->type == REDIS_REPLY_STRING && m->len && m->str[0] == BOX_FRESH;
 }
 
 static void read_fresh(struct cpsd_redis_short *out, char *room, const redisReply *m,
                        const struct cpsd_redis_short_limits *limits)
 {
     size_t size = 0;
-    out->whole = m->len <= CPSD_REDIS_FRESH_MAX && cpsd_redis_fresh_row(&out->fresh, room, m, limits->expires_ms) &&
+    out->whole = m->len <= BOX_FRESH_MAX && cpsd_redis_fresh_row(&out->fresh, room, m, limits->expires_ms) &&
                  cpsd_redis_row_is(&out->fresh, &size);
     if (out->whole) {
-        out->last_us = number(room, CPSD_REDIS_TIME_OCTETS);
+        out->last_us = number(room + BOX_ROW_ARRIVAL, BOX_TIME_OCTETS);
         (void)take_row(out, &out->fresh, limits, &size);
     }
 }
@@ -151,7 +150,7 @@ bool cpsd_redis_short_read(struct cpsd_redis_short *out, char *room, const redis
     struct bounds bounds = {.head = 1};
     size_t size = 0;
     *out = (struct cpsd_redis_short){.whole = true};
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 1 + CPSD_REDIS_SHORT) {
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 1 + BOX_SHORT_ROWS) {
         return false;
     }
     const redisReply *m = reply->element[0];
@@ -160,7 +159,7 @@ bool cpsd_redis_short_read(struct cpsd_redis_short *out, char *room, const redis
         return true;
     }
     out->whole =
-        m->type == REDIS_REPLY_NIL || (read_bounds(&bounds, m) && bounds.tail <= CPSD_REDIS_SHORT && !bounds.gap);
+        m->type == REDIS_REPLY_NIL || (read_bounds(&bounds, m) && bounds.tail <= BOX_SHORT_ROWS && !bounds.gap);
     out->last_us = bounds.last_us;
     for (int64_t i = bounds.head; out->whole && !out->more && i <= bounds.tail; i++) {
         redisReply *row = reply->element[i];

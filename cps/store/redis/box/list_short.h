@@ -1,5 +1,6 @@
 #pragma once
 
+#include "cps/store/redis/box/layout.h"
 #include "cps/store/redis/wire/command.h"
 
 #include <hiredis/hiredis.h>
@@ -11,8 +12,6 @@
  * short. TIME goes first: what arrives after the last command was served arrived later than that. Then, if asked for,
  * the box's expiry, without which one that was made without a script cannot be read.
  */
-#define CPSD_REDIS_SHORT 8 /* rows that are asked for */
-
 /* TIME, PEXPIRETIME with `expiry`, and m and the first rows of the box with that key. */
 size_t cpsd_redis_short_size(struct cpsd_redis_arg key);
 size_t cpsd_redis_short_write(char *out, struct cpsd_redis_arg key, bool expiry);
@@ -25,8 +24,8 @@ struct cpsd_redis_short {
     bool more;  /* the limits cut it */
     int64_t last_us;
     size_t count;
-    redisReply *rows[CPSD_REDIS_SHORT]; /* living, in order of arrival */
-    redisReply fresh;                   /* a row that lies in `room` */
+    redisReply *rows[BOX_SHORT_ROWS]; /* living, in order of arrival */
+    redisReply fresh;                 /* a row that lies in `room` */
 };
 
 struct cpsd_redis_short_limits {
@@ -35,6 +34,6 @@ struct cpsd_redis_short_limits {
     size_t count, octets; /* that are wanted at most */
 };
 
-/* Reads the answer to the last command; false if malformed. room: CPSD_REDIS_ROW_MAX octets. */
+/* Reads the answer to the last command; false if malformed. room: BOX_ROW_MAX octets. */
 bool cpsd_redis_short_read(struct cpsd_redis_short *out, char *room, const redisReply *reply,
                            const struct cpsd_redis_short_limits *limits);

@@ -83,7 +83,7 @@ struct arguments {
     char bucket[CPSD_BUCKETS_MAX][STIR_IDENTITY_MAX + CPSD_BUCKET_NAME + 16];
     char bucket_digits[3 * CPSD_BUCKETS_MAX][CPSD_REDIS_DIGITS];
     char key[STIR_IDENTITY_MAX + 8], claim[CLAIM_KEY_MAX];
-    uint8_t row[STIR_JWE_MAX], tag[CPSD_REDIS_TAG_MAX];
+    uint8_t row[STIR_JWE_MAX], tag[BOX_TAG_MAX];
 };
 
 static void add(struct arguments *args, struct cpsd_redis_arg arg)

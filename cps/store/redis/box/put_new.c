@@ -4,8 +4,6 @@
 
 #include <string.h>
 
-enum { LIFE = 1, ID = LIFE + CPSD_REDIS_FRESH_LIFE, FORM = ID + 16 };
-
 static void put_octets(uint8_t *out, size_t n, int64_t value)
 {
     while (n--) {
@@ -16,11 +14,11 @@ static void put_octets(uint8_t *out, size_t n, int64_t value)
 
 size_t cpsd_redis_fresh_record(uint8_t *out, const struct cpsd_redis_fresh *fresh)
 {
-    out[0] = CPSD_REDIS_FRESH;
-    put_octets(out + LIFE, CPSD_REDIS_FRESH_LIFE, fresh->ttl_ms);
-    memcpy(out + ID, fresh->id, 16);
-    out[FORM] = (uint8_t)fresh->form;
-    size_t n = CPSD_REDIS_FRESH_HEAD + cpsd_redis_row_tag(out + CPSD_REDIS_FRESH_HEAD, fresh->publisher);
+    out[BOX_FRESH_KIND] = BOX_FRESH;
+    put_octets(out + BOX_FRESH_LIFE, BOX_FRESH_LIFE_OCTETS, fresh->ttl_ms);
+    memcpy(out + BOX_FRESH_ID, fresh->id, BOX_ID_OCTETS);
+    out[BOX_FRESH_FORM] = (uint8_t)fresh->form;
+    size_t n = BOX_FRESH_HEAD + cpsd_redis_row_tag(out + BOX_FRESH_HEAD, fresh->publisher);
     if (fresh->envelope.len) {
         memcpy(out + n, fresh->envelope.ptr, fresh->envelope.len);
     }
@@ -29,18 +27,18 @@ size_t cpsd_redis_fresh_record(uint8_t *out, const struct cpsd_redis_fresh *fres
 
 bool cpsd_redis_fresh_parse(struct cpsd_redis_fresh *out, struct stir_view record)
 {
-    if (record.len < CPSD_REDIS_FRESH_HEAD || record.ptr[0] != CPSD_REDIS_FRESH) {
+    if (record.len < BOX_FRESH_HEAD || record.ptr[0] != BOX_FRESH) {
         return false;
     }
     *out = (struct cpsd_redis_fresh){
-        .id = (const uint8_t *)record.ptr + ID,
-        .form = record.ptr[FORM],
+        .id = (const uint8_t *)record.ptr + BOX_FRESH_ID,
+        .form = record.ptr[BOX_FRESH_FORM],
     };
-    for (size_t i = LIFE; i < ID; i++) {
+    for (size_t i = BOX_FRESH_LIFE; i < BOX_FRESH_ID; i++) {
         out->ttl_ms = out->ttl_ms << 8 | (unsigned char)record.ptr[i];
     }
     return cpsd_redis_row_split(&out->publisher, &out->envelope, out->form,
-                                stir_view(record.ptr + CPSD_REDIS_FRESH_HEAD, record.len - CPSD_REDIS_FRESH_HEAD));
+                                stir_view(record.ptr + BOX_FRESH_HEAD, record.len - BOX_FRESH_HEAD));
 }
 
 static const char begin[] = "*1\r\n$5\r\nMULTI\r\n";
@@ -109,18 +107,18 @@ int cpsd_redis_fresh_made(const redisReply *reply)
     return made ? 1 : is_bit(reply->element[0], 0) || reply->element[0]->type == REDIS_REPLY_ERROR ? 0 : -1;
 }
 
-/* See FRESH_TIMES beside the scripts. */
+/* As lua/part_fresh_times.lua computes it. */
 bool cpsd_redis_fresh_row(redisReply *row, char *room, const redisReply *m, int64_t expires_ms)
 {
     struct cpsd_redis_fresh fresh;
-    const int64_t longest_ms = ((INT64_C(1) << (8 * CPSD_REDIS_TIME_OCTETS)) - 1) / 1000;
+    const int64_t longest_ms = BOX_TIME_MAX_US / 1000;
     if (m->type != REDIS_REPLY_STRING || !cpsd_redis_fresh_parse(&fresh, stir_view(m->str, m->len)) ||
         expires_ms <= fresh.ttl_ms || expires_ms > longest_ms) {
         return false;
     }
-    put_octets((uint8_t *)room, CPSD_REDIS_TIME_OCTETS, (expires_ms - fresh.ttl_ms) * 1000 + 999);
-    put_octets((uint8_t *)room + CPSD_REDIS_TIME_OCTETS, CPSD_REDIS_TIME_OCTETS, expires_ms * 1000);
-    memcpy(room + (ptrdiff_t)2 * CPSD_REDIS_TIME_OCTETS, m->str + ID, m->len - ID);
-    *row = (redisReply){.type = REDIS_REPLY_STRING, .str = room, .len = 2 * CPSD_REDIS_TIME_OCTETS + (m->len - ID)};
+    put_octets((uint8_t *)room + BOX_ROW_ARRIVAL, BOX_TIME_OCTETS, (expires_ms - fresh.ttl_ms) * 1000 + 999);
+    put_octets((uint8_t *)room + BOX_ROW_EXPIRES, BOX_TIME_OCTETS, expires_ms * 1000);
+    memcpy(room + BOX_ROW_ID, m->str + BOX_FRESH_ID, m->len - BOX_FRESH_ID);
+    *row = (redisReply){.type = REDIS_REPLY_STRING, .str = room, .len = BOX_ROW_ID + (m->len - BOX_FRESH_ID)};
     return true;
 }

@@ -8,7 +8,6 @@
  * Redis' answers as results. Every answer is checked before it is used: one of another type or shape than the script
  * gives drops the connection.
  */
-#define TIME_MAX_US (((int64_t)1 << (8 * CPSD_REDIS_TIME_OCTETS)) - 1)
 #define TEXT_KEEP 65536 /* octets for unpacked envelopes that are kept between answers */
 
 static bool is_number(const redisReply *array, size_t i, int64_t least, int64_t most)
@@ -19,7 +18,7 @@ static bool is_number(const redisReply *array, size_t i, int64_t least, int64_t 
 
 static bool is_time(const redisReply *array, size_t i)
 {
-    return is_number(array, i, 1, TIME_MAX_US);
+    return is_number(array, i, 1, BOX_TIME_MAX_US);
 }
 
 /* Room for that many octets of text, until the next call; NULL: no memory. */

@@ -7,14 +7,14 @@
 struct stir_view cpsd_redis_row_of(uint8_t room[STIR_JWE_MAX], const char **form, struct stir_view envelope,
                                    struct stir_view publisher)
 {
-    static const char plain[][2] = {{CPSD_REDIS_PLAIN, 0}, {CPSD_REDIS_PLAIN_OF, 0}};
-    static const char packed[][2] = {{CPSD_REDIS_PACKED, 0}, {CPSD_REDIS_PACKED_OF, 0}};
+    static const char plain[][2] = {{BOX_FORM_PLAIN, 0}, {BOX_FORM_PLAIN_OF, 0}};
+    static const char packed[][2] = {{BOX_FORM_PACKED, 0}, {BOX_FORM_PACKED_OF, 0}};
     size_t len = envelope.len <= STIR_JWE_MAX ? stir_jwe_pack(room, envelope.ptr, envelope.len) : 0;
     *form = len ? packed[publisher.len > 0] : plain[publisher.len > 0];
     return len ? stir_view((const char *)room, len) : envelope;
 }
 
-size_t cpsd_redis_row_tag(uint8_t tag[CPSD_REDIS_TAG_MAX], struct stir_view publisher)
+size_t cpsd_redis_row_tag(uint8_t tag[BOX_TAG_MAX], struct stir_view publisher)
 {
     if (!publisher.len) {
         return 0;
@@ -28,8 +28,8 @@ bool cpsd_redis_row_split(struct stir_view *publisher, struct stir_view *envelop
 {
     *publisher = stir_view("", 0);
     *envelope = after;
-    if (form != CPSD_REDIS_PLAIN_OF && form != CPSD_REDIS_PACKED_OF) {
-        return form == CPSD_REDIS_PLAIN || form == CPSD_REDIS_PACKED;
+    if (form != BOX_FORM_PLAIN_OF && form != BOX_FORM_PACKED_OF) {
+        return form == BOX_FORM_PLAIN || form == BOX_FORM_PACKED;
     }
     size_t len = after.len ? (unsigned char)after.ptr[0] : 0;
     if (len < CPSD_PUBLISHER_ID || len > CPSD_PUBLISHER_MAX || after.len < 1 + len) {
@@ -49,18 +49,18 @@ struct parts {
 /* The form of a row that was taken is in lower case. */
 static bool row_parts(struct parts *out, const redisReply *row)
 {
-    char form = row->str[CPSD_REDIS_ROW_HEAD - 1];
+    char form = row->str[BOX_ROW_FORM];
     out->taken = form >= 'a';
     form = (char)(out->taken ? form - 'a' + 'A' : form);
-    out->packed = form == CPSD_REDIS_PACKED || form == CPSD_REDIS_PACKED_OF;
+    out->packed = form == BOX_FORM_PACKED || form == BOX_FORM_PACKED_OF;
     return cpsd_redis_row_split(&out->publisher, &out->envelope, form,
-                                stir_view(row->str + CPSD_REDIS_ROW_HEAD, row->len - CPSD_REDIS_ROW_HEAD));
+                                stir_view(row->str + BOX_ROW_HEAD, row->len - BOX_ROW_HEAD));
 }
 
 bool cpsd_redis_row_is(const redisReply *row, size_t *octets)
 {
     struct parts parts;
-    if (row->type != REDIS_REPLY_STRING || row->len < CPSD_REDIS_ROW_HEAD || !row_parts(&parts, row)) {
+    if (row->type != REDIS_REPLY_STRING || row->len < BOX_ROW_HEAD || !row_parts(&parts, row)) {
         return false;
     }
     size_t len = parts.packed ? stir_jwe_unpacked_len(parts.envelope) : 0;
@@ -78,7 +78,7 @@ size_t cpsd_redis_row_text(const redisReply *row)
 static int64_t read_time(const char *octets)
 {
     int64_t us = 0;
-    for (size_t i = 0; i < CPSD_REDIS_TIME_OCTETS; i++) {
+    for (size_t i = 0; i < BOX_TIME_OCTETS; i++) {
         us = us << 8 | (unsigned char)octets[i];
     }
     return us;
@@ -86,9 +86,9 @@ static int64_t read_time(const char *octets)
 
 void cpsd_redis_row_read(struct cpsd_entry *out, const redisReply *row, char **room)
 {
-    out->arrival_us = read_time(row->str);
-    out->expires_us = read_time(row->str + CPSD_REDIS_TIME_OCTETS);
-    memcpy(out->id, row->str + (ptrdiff_t)2 * CPSD_REDIS_TIME_OCTETS, sizeof(out->id));
+    out->arrival_us = read_time(row->str + BOX_ROW_ARRIVAL);
+    out->expires_us = read_time(row->str + BOX_ROW_EXPIRES);
+    memcpy(out->id, row->str + BOX_ROW_ID, sizeof(out->id));
     struct parts parts;
     (void)row_parts(&parts, row);
     out->taken = parts.taken;

@@ -1,17 +1,13 @@
 #pragma once
 
-#include "common/jose/jwe.h"
-#include "cps/store/redis/box/script.h"
+#include "cps/store/redis/box/layout.h"
 #include "cps/store/store.h"
 
 #include <hiredis/hiredis.h>
 
 /*
- * Envelopes as rows of a box in Redis: packed where they can be. The layout is described beside the scripts.
+ * Envelopes as rows of a box in Redis: packed where they can be. The layout is described in layout.h.
  */
-
-/* A row whose envelope is not packed, or small enough to be. */
-#define CPSD_REDIS_ROW_MAX (CPSD_REDIS_ROW_HEAD + CPSD_REDIS_TAG_MAX + STIR_JWE_MAX)
 
 /* What goes to Redis for an envelope: packed into room, or the envelope itself. The form tells which, and whether it
  * has a publisher. */
@@ -19,7 +15,7 @@ struct stir_view cpsd_redis_row_of(uint8_t room[STIR_JWE_MAX], const char **form
                                    struct stir_view publisher);
 
 /* Writes what stands in a row between form and envelope for a publisher; returns its octets, 0 for none. */
-size_t cpsd_redis_row_tag(uint8_t tag[CPSD_REDIS_TAG_MAX], struct stir_view publisher);
+size_t cpsd_redis_row_tag(uint8_t tag[BOX_TAG_MAX], struct stir_view publisher);
 
 /* Takes apart what follows the form: tag and envelope. False if it is damaged. */
 bool cpsd_redis_row_split(struct stir_view *publisher, struct stir_view *envelope, char form, struct stir_view after);

@@ -1,10 +1,11 @@
 #pragma once
 
+#include "cps/store/redis/wire/conn.h"
 #include "cps/store/store.h"
 
 /*
  * What runs inside Redis: one script an operation, one key a box or a record, one round trip a request. The layout of a
- * box is described beside the scripts.
+ * box is described in layout.h.
  *
  * A claim is a second key, and its life in milliseconds the last argument; where it was taken before, the answer is the
  * status CPSD_REDIS_REPLAYED and nothing was done. In a cluster, where the two keys are in different slots, the claim
@@ -36,20 +37,8 @@ enum cpsd_redis_script {
     CPSD_REDIS_SCRIPTS,
 };
 
-/* A row: arrival_us and expires_us in N octets each, most significant first, the id, the form, the publisher with
- * its length in an octet before it where the form says that there is one, then the envelope: as it came, or packed
- * (common/jose/jwe_pack.h), which takes a third less of Redis' memory. In lower case the form says that it was taken.
- */
-#define CPSD_REDIS_TIME_OCTETS 7
-#define CPSD_REDIS_ROW_HEAD (2 * CPSD_REDIS_TIME_OCTETS + 16 + 1)
-#define CPSD_REDIS_PLAIN 'E'
-#define CPSD_REDIS_PACKED 'P'
-#define CPSD_REDIS_PLAIN_OF 'O'  /* with a publisher */
-#define CPSD_REDIS_PACKED_OF 'Q' /* likewise */
-#define CPSD_REDIS_TAG_MAX (1 + CPSD_PUBLISHER_MAX)
+/* The texts, made from the files in lua/ by embed_lua.cmake. */
+extern const char *const cpsd_redis_script_texts[CPSD_REDIS_SCRIPTS];
 
-const char *cpsd_redis_script_text(enum cpsd_redis_script script);
-
-/* A script's name in EVALSHA: the SHA-1 of its text. */
-#define CPSD_REDIS_SHA_TEXT 40
+/* Writes a script's name in EVALSHA: the SHA-1 of its text in hexadecimal, with a NUL. */
 void cpsd_redis_script_sha(enum cpsd_redis_script script, char out[CPSD_REDIS_SHA_TEXT + 1]);

@@ -86,7 +86,7 @@ static bool run_short(struct redis_store *store, const struct cpsd_op *op, const
 
 static bool run_fresh(struct redis_store *store, const struct cpsd_op *op, const struct cpsd_op_args *what)
 {
-    uint8_t record[CPSD_REDIS_FRESH_MAX], packed[STIR_JWE_MAX];
+    uint8_t record[BOX_FRESH_MAX], packed[STIR_JWE_MAX];
     char room[REDIS_KEY_MAX];
     if (is_known(store, &op->box)) {
         know(store, &op->box, what->ttl_ms);
@@ -132,7 +132,7 @@ bool redis_run_plain(struct redis_store *store, const struct cpsd_op *op, const 
     if (op->kind == CPSD_OP_LIST && what->after_us == 0) {
         return run_short(store, op, what);
     }
-    return op->kind == CPSD_OP_PUT && !store->lacks && what->ttl_ms <= CPSD_REDIS_FRESH_LIFE_MAX &&
+    return op->kind == CPSD_OP_PUT && !store->lacks && what->ttl_ms <= BOX_FRESH_LIFE_MAX_MS &&
            run_fresh(store, op, what);
 }
 
@@ -203,7 +203,7 @@ void redis_plain_again(struct redis_op *op)
 static bool take_short(struct redis_op *op, const redisReply *reply)
 {
     struct cpsd_redis_short box;
-    char room[CPSD_REDIS_ROW_MAX];
+    char room[BOX_ROW_MAX];
     size_t octets = 0;
     const struct cpsd_redis_short_limits limits = {.now_us = op->now_us,
                                                    .expires_ms = op->expires_ms,

@@ -48,6 +48,9 @@ static struct cpsd_redis_conn_config config_of(struct redis_node *node, enum cps
     return (struct cpsd_redis_conn_config){
         .use = use,
         .address = &node->address,
+        .scripts = cpsd_redis_script_texts,
+        .script_count = CPSD_REDIS_SCRIPTS,
+        .sample_key = "cps:{}",
         .timeout_ms = redis->base.config.timeout_ms,
         .log = redis->base.config.log,
         .up = on_up,

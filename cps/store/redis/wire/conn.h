@@ -1,7 +1,6 @@
 #pragma once
 
 #include "common/base/log.h"
-#include "cps/store/redis/box/script.h"
 #include "cps/store/redis/wire/link.h"
 
 /*
@@ -10,6 +9,7 @@
  * dropped with all that was pending on it, and a new one is made: with a name resolved anew, after a pause that grows
  * from almost nothing to half a second.
  */
+#define CPSD_REDIS_SHA_TEXT 40      /* characters of a SHA-1 in hexadecimal, by which Redis calls a script */
 #define CPSD_REDIS_PENDING_MAX 8192 /* requests on the way; more are refused */
 
 /* Embedded in what its owner wants to remember of it. */
@@ -38,6 +38,10 @@ struct cpsd_redis_conn_config {
     enum cpsd_redis_use use;
     const struct cpsd_redis_address *address; /* may be changed between attempts, see locate */
     bool any_password;                        /* a server that knows no password (a Sentinel) is taken, too */
+    /* For requests: the scripts that Redis loads before the connection is up, and a key such as requests have. */
+    const char *const *scripts;
+    size_t script_count;
+    const char *sample_key;
     unsigned timeout_ms;
     const struct stir_log *log;
     void (*up)(void *owner);   /* requests are taken */

@@ -198,7 +198,7 @@ static bool say_settings(struct cpsd_redis_conn *conn)
 static bool say_expiry(struct cpsd_redis_conn *conn)
 {
     static const struct greeting how = {.name = "to be asked", .accept = accept_expiry};
-    struct cpsd_redis_arg args[] = {cpsd_redis_arg_text("PEXPIRETIME"), cpsd_redis_arg_text("cps:{}")};
+    struct cpsd_redis_arg args[] = {cpsd_redis_arg_text("PEXPIRETIME"), cpsd_redis_arg_text(conn->config->sample_key)};
     return say(conn, &how, args, 2);
 }
 
@@ -206,9 +206,9 @@ static bool say_scripts(struct cpsd_redis_conn *conn)
 {
     static const struct greeting how = {.name = "the scripts", .accept = accept_script};
     bool said = true;
-    for (unsigned i = 0; said && i < CPSD_REDIS_SCRIPTS; i++) {
+    for (size_t i = 0; said && i < conn->config->script_count; i++) {
         struct cpsd_redis_arg args[] = {cpsd_redis_arg_text("SCRIPT"), cpsd_redis_arg_text("LOAD"),
-                                        cpsd_redis_arg_text(cpsd_redis_script_text((enum cpsd_redis_script)i))};
+                                        cpsd_redis_arg_text(conn->config->scripts[i])};
         said = say(conn, &how, args, 3);
     }
     return said;

@@ -373,12 +373,12 @@ static void rows(void)
                  {72057594037927, true},
                  {72057594037928, false}};
     redisReply m = {.type = REDIS_REPLY_STRING, .str = record, .len = 25}, row;
-    char room[CPSD_REDIS_ROW_HEAD + 25];
+    char room[BOX_ROW_HEAD + 25];
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
         UNIT_CHECK(cpsd_redis_fresh_row(&row, room, &m, table[i].expires_ms) == table[i].good, "row %zu", i);
     }
     CU_ASSERT_FATAL(cpsd_redis_fresh_row(&row, room, &m, 0x0100000000));
-    CU_ASSERT(row.len == CPSD_REDIS_ROW_HEAD + 2 && memcmp(row.str + 14, "0123456789abcdefExy", 19) == 0);
+    CU_ASSERT(row.len == BOX_ROW_HEAD + 2 && memcmp(row.str + 14, "0123456789abcdefExy", 19) == 0);
     m.type = REDIS_REPLY_INTEGER;
     CU_ASSERT_FALSE(cpsd_redis_fresh_row(&row, room, &m, 1763762400000));
 }

@@ -1,0 +1,4 @@
+-- Stores an envelope after taking tokens. Arguments and answer: CPSD_REDIS_PUT_LIMITED in script.h.
+-- include: part_begin.lua
+-- include: part_spend.lua
+-- include: part_store.lua
