@@ -1,5 +1,5 @@
 #!/bin/bash
-# An installation by hand, as the README has it: tests/install.sh
+# An installation by hand, as deploy/README.md has it: tests/install.sh
 #
 # Configures without presets and without CUnit, installs a build below a prefix of its own, and looks at what is there:
 # nothing elsewhere, no files of Debian's, paths of the prefix in pkg-config and units, an edited configuration that

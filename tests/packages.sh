@@ -77,7 +77,7 @@ listing >"$work/before"
 in_root sh -c 'apt-get -q -y install --no-install-recommends /debs/*.deb' >>"$work/apt.log" 2>&1 ||
     { tail -n 30 "$work/apt.log" >&2; fail "apt-get could not install the packages"; }
 for file in /usr/sbin/cpsd /usr/sbin/cps-smpp /usr/bin/{cpsctl,cps-esme,cps-smsc} /etc/stir-cps/{cpsd,cps-smpp}.conf \
-    /etc/logrotate.d/{cpsd,cps-smpp} /usr/share/doc/stir-cps/README.md /usr/share/man/man1/cps-{esme,smsc}.1.gz \
+    /etc/logrotate.d/{cpsd,cps-smpp} /usr/share/doc/stir-cps/{,cps/,client/,deploy/}README.md /usr/share/man/man1/cps-{esme,smsc}.1.gz \
     /usr/lib/systemd/system/{cpsd,cps-smpp,cps-smpp@}.service /usr/share/bash-completion/completions/cpsctl; do
     [[ -e $root$file ]] || fail "$file is not there after the installation"
 done

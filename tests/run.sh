@@ -5,9 +5,9 @@
 # their corpus, the integration tests and the interop tests: what somebody needs who has just cloned the project.
 #   --all           everything that must pass before a change is accepted. This adds the checks of the sources
 #                   (format, layering, exported symbols, clang-tidy, Lua, deployment files, instruction counts), a run under
-#                   valgrind, the Debian packages, the README's recipes under systemd, the demo and unit tests on Debian
-#                   13, a build with clang, the unit and integration tests again with the address and thread sanitizers,
-#                   and 10 s of libFuzzer for each fuzz target.
+#                   valgrind, the Debian packages, the recipes of deploy/README.md under systemd, the demo and unit tests
+#                   on Debian 13, a build with clang, the unit and integration tests again with the address and thread
+#                   sanitizers, and 10 s of libFuzzer for each fuzz target.
 #   --preset NAME   only the stages of one build
 #   --only PATTERN  only the stages, of all that --all has, whose name matches the regular expression, and the builds
 #                   that they need

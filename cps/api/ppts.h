@@ -3,7 +3,7 @@
 #include "cps/http/request.h"
 
 /*
- * The RFC 8816 interface: envelopes in the box of a destination (section 9, as this server specifies it in README).
+ * The RFC 8816 interface: envelopes in the box of a destination (section 9, as cps/README.md describes it).
  */
 
 /* POST /cps/{dest}/ppts: stores an envelope. 201 or, if it was there, 200; Location. 400, 413, 415, 422, 429, 503. */

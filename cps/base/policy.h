@@ -8,7 +8,8 @@
  * Who may do what: one table, action by policy. A policy is what the operator wrote for the action; whether this caller
  * may is decided here and nowhere else.
  *
- * X(action, key in [policy], default, what it is). The configuration, its sample and the README's table follow from it.
+ * X(action, key in [policy], default, what it is). The configuration, its sample and the table in cps/README.md follow
+ * from it.
  */
 #define CPSD_ACTION_LIST(X)                                                                                            \
     X(PUBLISH, "publish", "token", "Who may put an envelope into a box (POST /cps/{dest}/ppts)")                       \

@@ -1,4 +1,4 @@
-# The tables of README's "How fast" from bench.json: jq -r -f tests/bench/readme.jq build/bench/bench.json
+# The tables of tests/bench/README.md from bench.json: jq -r -f tests/bench/readme.jq build/bench/bench.json
 def or_blank: if . == null then "" else . end;
 def ms: if . == null then "" else . / 1000 * 100 | round / 100 end;
 def share: "\(. * 100 | round)%";

@@ -11,7 +11,7 @@
 # cpsd's processor time. A row fails, and the exit status is 1, unless every request of the legitimate clients is
 # answered 201 and their latency stays below 5 times its quiet value or 50 ms, whichever is more.
 #
-# The server, Redis, the load generator, and the attacker share this machine; the figures in README.md are from one with
+# The server, Redis, the load generator, and the attacker share this machine; the figures in attack.md are from one with
 # 2 processors. On a busy machine the figures are worse, so let nothing else run. Needs root, ip and tc. Makes the
 # namespace and ends what it started, also when it is interrupted. All ways together take about 70 minutes.
 set -euo pipefail

@@ -1,6 +1,6 @@
-"""What an operator does on the first day, taken out of the README: its commands, files and what they print, from the
-packages to a verdict at an SMSC, in a booted Debian. run-systemd.sh makes that and calls first_day.py PID ROOT, with the
-process id of its systemd and its directory."""
+"""What an operator does on the first day, taken out of deploy/README.md and client/sidecar/README.md: their commands,
+files and what they print, from the packages to a verdict at an SMSC, in a booted Debian. run-systemd.sh makes that and
+calls first_day.py PID ROOT, with the process id of its systemd and its directory."""
 import contextlib
 import json
 import os
@@ -80,12 +80,16 @@ def get(path):
         return file.read()
 
 
+def read(document):
+    with open(os.path.join(HOME, document)) as file:
+        return file.read()
+
+
 class Readme:
-    """Sections of the README with what an operator takes out of them, in order."""
+    """Sections of the documents with what an operator takes out of them, in order."""
 
     def __init__(self):
-        with open(os.path.join(HOME, "README.md")) as file:
-            self.text = file.read()
+        self.text = read("deploy/README.md") + read("client/sidecar/README.md")
 
     def section(self, title):
         return re.search(rf"^#{{2,3}} {re.escape(title)}\n(.*?)(?=^#{{2,3}} |\Z)", self.text, re.M | re.S)[1]
@@ -112,7 +116,7 @@ def expected_pattern(expected):
 
 
 class Day:
-    """Follows the README, and remembers how long each step took and what was typed for it."""
+    """Follows the documents, and remembers how long each step took and what was typed for it."""
 
     def __init__(self):
         self.readme, self.steps, self.edited = Readme(), [], 0
@@ -144,14 +148,14 @@ class Day:
         until(lambda: run(f"curl -s '{url}' || true")[:2] in ("0:", "3:"), "Kannel takes a message")
         until(lambda: text in run("journalctl -t cps-smsc -o cat"), f'the SMSC has "{text}"')
 
-    # ---- what the README takes for granted ----
+    # ---- what the documents take for granted ----
 
     def have_kannel(self):
         put("/etc/kannel/kannel.conf", KANNEL)
         put("/etc/default/kannel", "START_SMSBOX=1\n")
 
     def point_kannel_here(self):
-        """Two lines change: those that the README shows with another value."""
+        """Two lines change: those that the document shows with another value."""
         shown = re.search(r"(?m)^    group = smsc\n((?:    .*\n)+)", self.readme.section("Put it in front of Kannel"))[1]
         text = get("/etc/kannel/kannel.conf")
         for key, value in re.findall(r"(\S+) = (\S+)", shown):
@@ -174,17 +178,20 @@ class Day:
             until(lambda: '"verdict"' in run("journalctl -u cps-smpp@smsc -o cat"), "the journal has the verdict")
 
 
-def check_documents(readme):
-    """All that the README links to is in the packages, but for what is below tests/."""
-    for path in re.findall(r"\]\((?!https?:)([^)#]+)\)", readme.text):
-        if not path.startswith("tests/"):
-            assert os.path.exists(f"{ROOT}/usr/share/doc/stir-cps/{path}"), path
-    assert get("/usr/share/doc/stir-cps/README.md") == readme.text
-    print("ok  N1: the documents that the README links to are there")
+def check_documents():
+    """The packages have the documents for operators and all that these link to, but for what contributors read."""
+    for document in "README.md", "deploy/README.md", "cps/README.md", "client/README.md", "client/sidecar/README.md":
+        text = get(f"/usr/share/doc/stir-cps/{document}")
+        assert text == read(document), document
+        for link in re.findall(r"\]\((?!https?:)([^)#]+)", text):
+            path = os.path.normpath(os.path.join(os.path.dirname(document), link))
+            if not path.startswith(("tests/", "common/", ".github/")):
+                assert os.path.exists(f"{ROOT}/usr/share/doc/stir-cps/{path}"), f"{document}: {link}"
+    print("ok  N1: the documents and what they link to are there")
 
 
 def check_modes():
-    """Owners and modes are those of the README's table."""
+    """Owners and modes are those of the table in deploy/README.md."""
     for path, wanted in {"cpsd.conf": "root:cpsd 640", "cps-smpp.conf": "root:cps-smpp 640", "tls.key": "root:cpsd 640",
                          "tenants": "root:cps-smpp 2750", "recipients": "root:cps-smpp 2750", "keys": "root:cps-smpp 2750",
                          "sti.key": "root:cps-smpp 640", "keys/default.jwk": "root:cps-smpp 640"}.items():  # fmt: skip
@@ -261,7 +268,7 @@ def check_unreadable_key():
 
 
 def check_directories(day):
-    """What the units let the daemons write to is where the README says: spool, judged messages, logs."""
+    """What the units let the daemons write to is where deploy/README.md says: spool, judged messages, logs."""
     put("/etc/stir-cps/cps-smpp-smsc.conf.d/log.conf", "[log]\njudged = /var/log/cps-smpp/smsc/judged.log\n")
     put("/etc/stir-cps/cpsd.conf.d/log.conf", "[log]\nfile = /var/log/cpsd/cpsd.log\n")
     cursor = journal_end()
@@ -312,7 +319,7 @@ def table(day):
     for name, until_step in ("(b) Kannel's first signed message", kannel), ("(c) a verdict at an SMSC", len(titles)):
         done = day.steps[:until_step]
         rows.append((name, sum(s[1] for s in done), sum(s[2] for s in done), sum(s[3] for s in done),
-                     "the README up to " + done[-1][0]))  # fmt: skip
+                     "the documents up to " + done[-1][0]))  # fmt: skip
     print(f"\n| from a fresh Debian {os.environ.get('FIRST_DAY_DEBIAN', '12')} to | commands | files | seconds | what is typed |\n|---|---|---|---|---|")
     for title, commands, files, seconds in day.steps:
         print(f"| {title} | {commands} | {files} | {seconds:.1f} | that section |")
@@ -329,7 +336,7 @@ def main():
         day.have_kannel()
         day.follow("Put it in front of Kannel", day.before_kannel_block)
         day.follow("Put it in front of an SMSC", day.before_smsc_block)
-        check_documents(day.readme)
+        check_documents()
         check_modes()
         check_directories(day)
         check_reloads()

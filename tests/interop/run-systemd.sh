@@ -1,9 +1,9 @@
 #!/bin/bash
-# The first day of an operator: the README's recipes, from the packages to a verdict at an SMSC, in a Debian of its own in
-# which systemd is the first process: tests/interop/run-systemd.sh [--demo] [bookworm|trixie]
+# The first day of an operator: deploy/README.md and client/sidecar/README.md, from the packages to a verdict at an SMSC, in
+# a Debian of its own in which systemd is the first process: tests/interop/run-systemd.sh [--demo] [bookworm|trixie]
 #
 # Builds the packages, makes the Debian (debootstrap, kept in build/debian/), gives it a Kannel, boots it in namespaces of
-# its own without a network, and follows the README there: first_day.py. Prints what a new user types and how long each
+# its own without a network, and follows the documents there: first_day.py. Prints what a new user types and how long each
 # step takes. The Debian is 12 (bookworm) unless 13 (trixie) is asked for, which builds its own packages in minutes. With
 # --demo it also measures deploy/demo.sh in a fresh Debian, which takes some minutes. Needs root.
 # all: makes packages and a Debian
@@ -89,9 +89,9 @@ cp "$work"/packages/*.deb "$root/root"
 echo force-unsafe-io >"$root/etc/dpkg/dpkg.cfg.d/unsafe-io"
 quietly in_debian_root "$root" apt-get -q update
 quietly in_debian_root "$root" apt-get -q -y install --no-install-recommends systemd systemd-sysv dbus iproute2 kannel
-# there is no network once it is booted: what the README installs lies ready
-install=$(sed -n '/^### Install$/,/^### /s/^apt-get install //p' README.md)
-[[ -n $install ]] || fail "the README installs nothing"
+# there is no network once it is booted: what the document installs is downloaded before
+install=$(sed -n '/^## Install$/,/^## /s/^apt-get install //p' deploy/README.md)
+[[ -n $install ]] || fail "deploy/README.md installs nothing"
 quietly in_debian_root "$root" sh -c "cd /root && apt-get -q -y install --download-only $install"
 rm -f "$root/usr/sbin/policy-rc.d" "$root/etc/rc"?.d/S??kannel
 echo 'APT::Get::Assume-Yes "true";' >"$root/etc/apt/apt.conf.d/99yes"

@@ -11,7 +11,7 @@
  */
 
 /* What makes a message unfit. X(value, label in metrics and records, a sentence about the message, what its system_id
- * does, for a warning). README.md explains the labels, which tests/unit/test_gw_unsigned.c checks. */
+ * does, for a warning). client/sidecar/README.md explains the labels, which tests/unit/test_gw_unsigned.c checks. */
 #define GW_UNFIT_LIST(X)                                                                                               \
     X(UNREADABLE, "unreadable", "the message cannot be read", "sends messages that cannot be read")                    \
     X(AMBIGUOUS, "ambiguous", "the message can be read in more than one way",                                          \

@@ -125,7 +125,7 @@ static void test_words(void)
 {
     struct stir_buf readme = {0}, metrics = {0}, manual = {0};
     char quoted[64];
-    read_document(&readme, "README.md");
+    read_document(&readme, "client/sidecar/README.md");
     read_document(&metrics, "deploy/prometheus/metrics.md");
     read_document(&manual, "deploy/man/cps-smpp.8.scd");
     for (unsigned why = GW_FIT + 1; why < GW_UNSIGNED_COUNT; why++) {
@@ -135,14 +135,14 @@ static void test_words(void)
             UNIT_CHECK(strcmp(gw_unsigned_name(other), name) != 0, "%s twice", name);
         }
         (void)snprintf(quoted, sizeof(quoted), "`%s`", name);
-        UNIT_CHECK(readme.ptr && strstr(readme.ptr, quoted), "README.md explains %s", quoted);
+        UNIT_CHECK(readme.ptr && strstr(readme.ptr, quoted), "client/sidecar/README.md explains %s", quoted);
         UNIT_CHECK(metrics.ptr && strstr(metrics.ptr, quoted), "metrics.md names %s", quoted);
         (void)snprintf(quoted, sizeof(quoted), "*%s*", name);
         UNIT_CHECK(manual.ptr && strstr(manual.ptr, quoted), "the manual page explains %s", quoted);
     }
     for (int outcome = 0; outcome < GW_OUTCOME_COUNT; outcome++) {
         (void)snprintf(quoted, sizeof(quoted), "`%s`", gw_outcome_name((enum gw_outcome)outcome));
-        UNIT_CHECK(readme.ptr && strstr(readme.ptr, quoted), "README.md explains %s", quoted);
+        UNIT_CHECK(readme.ptr && strstr(readme.ptr, quoted), "client/sidecar/README.md explains %s", quoted);
         UNIT_CHECK(metrics.ptr && strstr(metrics.ptr, quoted), "metrics.md names %s", quoted);
     }
     UNIT_STR(gw_unsigned_name(GW_UNSIGNED_COUNT), "", "beyond");
