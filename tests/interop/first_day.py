@@ -92,7 +92,8 @@ class Readme:
         self.text = read("deploy/README.md") + read("client/sidecar/README.md")
 
     def section(self, title):
-        return re.search(rf"^#{{2,3}} {re.escape(title)}\n(.*?)(?=^#{{2,3}} |\Z)", self.text, re.M | re.S)[1]
+        """The text below a heading, with its subsections."""
+        return re.search(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", self.text, re.M | re.S)[1]
 
     def blocks(self, title):
         """[("ini", path, text)] and [("sh", commands, expected output)]."""
