@@ -78,6 +78,15 @@ class Documents(Case):
         """The README is short, and what it shows is in the first screens."""
         self.assertLessEqual(len(read("README.md").splitlines()), 200)
 
+    def test_example(self):
+        """The C program that is shown compiles against the public header as it is installed."""
+        os.makedirs(f"{self.dir}/stir-cps")
+        shutil.copy(os.path.join(HOME, "client", "cps.h"), f"{self.dir}/stir-cps")
+        for program in re.findall(r"^```c\n(.*?)^```$", read("client/README.md"), re.M | re.S):
+            with open(f"{self.dir}/program.c", "w") as file:
+                file.write(program)
+            run("cc", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", f"-I{self.dir}", f"{self.dir}/program.c")
+
     def test_limits(self):
         """The defaults that the table of limits gives are cpsd's."""
         defaults = dict(re.findall(r"^#(\w+) = (\d+)$", run(CPSD, "-p").stdout.decode(), re.M))
