@@ -17,7 +17,7 @@ build=(libcunit1-dev cmake ninja-build pkg-config gcc libc6-dev)
 test=(curl openssl jq valgrind clang libclang-rt-dev clang-tidy clang-format nghttp2-client python3 python3-jwcrypto
       python3-cryptography tcpdump iproute2 git kannel kannel-extras tshark libsmpp34-dev
       scdoc debhelper build-essential lintian debootstrap shellcheck systemd prometheus python3-yaml zsh
-      haproxy python3-h2 python3-jsonschema softhsm2 libengine-pkcs11-openssl lua5.1)
+      haproxy python3-h2 python3-jsonschema softhsm2 libengine-pkcs11-openssl lua5.1 universal-ctags)
 bench=(nginx libnginx-mod-http-lua lua-nginx-redis webdis redis-tools libcjose-dev gnuplot-nox)
 
 # Prints the libraries that the -dev packages of this release depend on. libwebsockets-evlib-uv is one of them, which
