@@ -74,7 +74,6 @@ client/sidecar/filter/filter_check.c	client/lib/sign/tenants_check.h	likewise
 client/sidecar/filter/filter_check.c	client/lib/api/online_check.h	likewise
 client/sidecar/filter/filter_health.c	client/lib/sign/tenants_check.h	likewise
 client/sidecar/filter/repeat.c	client/lib/box/arrival.h	likewise
-client/lib/net/transport.c	client/lib/find/route.h	a transfer holds a reference to its route
 EXCEPTIONS
 }
 

@@ -37,27 +37,6 @@ static void step(struct cps_task *task)
     }
 }
 
-enum cps_code cps_spool_fresh(int64_t *fresh_until, const struct cps *cps, int64_t from, uint32_t ttl_s,
-                              struct cps_error *err)
-{
-    int64_t now = cps_now(cps);
-    if (*fresh_until == 0) {
-        *fresh_until = from + (ttl_s ? (int64_t)ttl_s : cps->options.max_age_s);
-    }
-    if (*fresh_until < now) {
-        return cps_fail(err, CPS_E_STALE, "the envelope is of no more use");
-    }
-    if (*fresh_until > now + CPS_MAX_AGE_LIMIT_S) {
-        *fresh_until = now + CPS_MAX_AGE_LIMIT_S;
-    }
-    return CPS_OK;
-}
-
-enum cps_code cps_spool_here(const struct cps *cps, struct cps_error *err)
-{
-    return cps->spool ? CPS_OK : cps_fail(err, CPS_E_CONFIG, "no spool is configured (spool_file)");
-}
-
 /* What is no envelope is refused now, when somebody hears of it, and nothing gets into the file in clear. */
 static enum cps_code prepare(struct putting *op, struct cps *cps, const char *dest, const char *envelope, size_t len,
                              uint32_t ttl_s, int64_t fresh_until, struct cps_error *err)

@@ -1,6 +1,8 @@
 #pragma once
 
+#include "client/lib/context/clock.h"
 #include "client/lib/context/errors.h"
+#include "client/lib/context/log.h"
 #include "common/cert/cert.h"
 #include "common/cert/trust.h"
 #include "common/number/tn.h"
@@ -52,9 +54,7 @@ enum cps_code cps_options_types(unsigned *out, const struct cps_options *options
                                 struct cps_error *err) STIR_MUST_CHECK;
 
 /* Returns what decides whether an SPC covers a number: the handle's number table, or allow_spc. */
-struct stir_authority cps_authority(const struct cps *cps);
-
-/* The clock of the options, seconds. */
-int64_t cps_now(const struct cps *cps);
-
-void cps_log(const struct cps *cps, enum cps_log_level level, const char *fmt, ...) STIR_PRINTF(3, 4);
+static inline struct stir_authority cps_authority(const struct cps *cps)
+{
+    return (struct stir_authority){.numbers = cps->numbers, .allow_spc = cps->options.allow_spc};
+}

@@ -140,109 +140,6 @@ static bool any_is_good(const struct cps_targets *targets, int64_t now)
     return false;
 }
 
-/* CPS_FOUND_LATER: nothing that is good any more. */
-static enum cps_found use(const struct entry *entry, struct cps_targets **out, int64_t now, struct cps_error *err)
-{
-    if (now > entry->until) {
-        return CPS_FOUND_LATER;
-    }
-    if (entry->error.code != CPS_OK) {
-        *err = entry->error;
-        return CPS_FOUND_NOT;
-    }
-    if (!any_is_good(entry->targets, now)) {
-        return CPS_FOUND_LATER;
-    }
-    *out = cps_targets_ref(entry->targets);
-    return CPS_FOUND;
-}
-
-static enum cps_code begin_search(struct cps_directory *directory, struct entry *entry,
-                                  const struct stir_identity *dest, struct cps_error *err)
-{
-    bool fresh = !entry;
-    if (directory->searches >= SEARCHES_MAX) {
-        return cps_fail(err, CPS_E_BUSY, "%d key records are being looked for, the limit", SEARCHES_MAX);
-    }
-    entry = fresh ? add(directory, dest) : entry;
-    if (!entry) {
-        return cps_fail(err, CPS_E_NOMEM, "out of memory");
-    }
-    enum cps_code code = cps_finding_start(directory->cps, dest, entry, err);
-    if (code != CPS_OK) {
-        if (fresh) {
-            drop(directory, entry);
-        }
-        return code;
-    }
-    entry->searching = true;
-    directory->searches++;
-    return CPS_OK;
-}
-
-/* A pinned destination has one target. */
-static enum cps_found use_pinned(struct cps_targets **out, struct cps_target *pinned, struct cps_error *err)
-{
-    struct cps_targets *targets = cps_targets_new();
-    if (!targets) {
-        cps_target_unref(pinned);
-        (void)cps_fail(err, CPS_E_NOMEM, "out of memory");
-        return CPS_FOUND_NOT;
-    }
-    cps_targets_add(targets, pinned);
-    *out = targets;
-    return CPS_FOUND;
-}
-
-enum cps_found cps_directory_get(struct cps_directory *directory, struct cps_targets **out,
-                                 const struct stir_identity *dest, struct cps_task *task, struct cps_error *err)
-{
-    struct cps *cps = directory->cps;
-    enum cps_found found = CPS_FOUND_LATER;
-    struct cps_target *pinned = cps_pinned_find(cps->pinned, dest);
-    if (pinned) {
-        return use_pinned(out, pinned, err);
-    }
-    if (dest->kind != STIR_IDENTITY_TN) {
-        (void)cps_fail(err, CPS_E_NOT_FOUND, "key records are for telephone numbers, and no key is pinned");
-        return CPS_FOUND_NOT;
-    }
-    pthread_mutex_lock(&directory->lock);
-    struct entry *entry = find(directory, dest);
-    if (entry && !entry->searching) {
-        found = use(entry, out, cps_now(cps), err);
-    }
-    if (found == CPS_FOUND_LATER) {
-        bool coming = entry && entry->searching;
-        if (!coming && begin_search(directory, entry, dest, err) != CPS_OK) {
-            found = CPS_FOUND_NOT;
-        } else if (task) {
-            cps_waiters_add(&directory->waiters, task);
-        }
-    }
-    pthread_mutex_unlock(&directory->lock);
-    return found;
-}
-
-void cps_directory_leave(struct cps_directory *directory, struct cps_task *task)
-{
-    pthread_mutex_lock(&directory->lock);
-    cps_waiters_remove(CPS_WAITING_KEYS, task);
-    pthread_mutex_unlock(&directory->lock);
-}
-
-struct cps_targets *cps_directory_known(struct cps_directory *directory, const struct stir_identity *dest)
-{
-    struct cps_targets *targets = NULL;
-    pthread_mutex_lock(&directory->lock);
-    struct entry *entry = find(directory, dest);
-    if (entry && any_is_good(entry->targets, cps_now(directory->cps))) {
-        targets = cps_targets_ref(entry->targets);
-    }
-    pthread_mutex_unlock(&directory->lock);
-    return targets;
-}
-
 /* ---- what was found ---- */
 
 static int64_t least(int64_t a, int64_t b)
@@ -356,22 +253,24 @@ static void take(struct cps_directory *directory, struct entry *entry, struct cp
     stir_keyrecord_free(verified->record);
 }
 
-void cps_directory_settle(struct cps_directory *directory, void *arg, struct cps_verified *records, size_t count,
-                          int64_t max_age_s, const struct cps_error *error)
+/* The end of a search: puts what was found into its entry and wakes everyone who waits. */
+static void directory_settle(struct cps *cps, void *arg, const struct cps_lookup_result *result)
 {
+    struct cps_directory *directory = cps->directory;
     struct entry *entry = arg;
-    struct cps_error err = *error;
+    struct cps_error err = *result->error;
+    int64_t max_age_s = result->max_age_s;
     struct cps_targets *targets = cps_targets_new();
     pthread_mutex_lock(&directory->lock);
     if (!targets) {
         (void)cps_fail(&err, CPS_E_NOMEM, "out of memory");
     }
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < result->count; i++) {
         if (targets) {
-            take(directory, entry, targets, &records[i], &err);
+            take(directory, entry, targets, &result->records[i], &err);
         } else {
-            cps_target_unref(records[i].target);
-            stir_keyrecord_free(records[i].record);
+            cps_target_unref(result->records[i].target);
+            stir_keyrecord_free(result->records[i].record);
         }
     }
     if (any_is_good(targets, cps_now(directory->cps))) {
@@ -385,4 +284,109 @@ void cps_directory_settle(struct cps_directory *directory, void *arg, struct cps
     directory->searches--;
     cps_waiters_wake(&directory->waiters);
     pthread_mutex_unlock(&directory->lock);
+}
+
+/* ---- looking up ---- */
+
+/* CPS_FOUND_LATER: nothing that is good any more. */
+static enum cps_found use(const struct entry *entry, struct cps_targets **out, int64_t now, struct cps_error *err)
+{
+    if (now > entry->until) {
+        return CPS_FOUND_LATER;
+    }
+    if (entry->error.code != CPS_OK) {
+        *err = entry->error;
+        return CPS_FOUND_NOT;
+    }
+    if (!any_is_good(entry->targets, now)) {
+        return CPS_FOUND_LATER;
+    }
+    *out = cps_targets_ref(entry->targets);
+    return CPS_FOUND;
+}
+
+static enum cps_code begin_search(struct cps_directory *directory, struct entry *entry,
+                                  const struct stir_identity *dest, struct cps_error *err)
+{
+    bool fresh = !entry;
+    if (directory->searches >= SEARCHES_MAX) {
+        return cps_fail(err, CPS_E_BUSY, "%d key records are being looked for, the limit", SEARCHES_MAX);
+    }
+    entry = fresh ? add(directory, dest) : entry;
+    if (!entry) {
+        return cps_fail(err, CPS_E_NOMEM, "out of memory");
+    }
+    enum cps_code code = cps_key_lookup_start(directory->cps, dest, directory_settle, entry, err);
+    if (code != CPS_OK) {
+        if (fresh) {
+            drop(directory, entry);
+        }
+        return code;
+    }
+    entry->searching = true;
+    directory->searches++;
+    return CPS_OK;
+}
+
+/* A pinned destination has one target. */
+static enum cps_found use_pinned(struct cps_targets **out, struct cps_target *pinned, struct cps_error *err)
+{
+    struct cps_targets *targets = cps_targets_new();
+    if (!targets) {
+        cps_target_unref(pinned);
+        (void)cps_fail(err, CPS_E_NOMEM, "out of memory");
+        return CPS_FOUND_NOT;
+    }
+    cps_targets_add(targets, pinned);
+    *out = targets;
+    return CPS_FOUND;
+}
+
+enum cps_found cps_directory_get(struct cps_directory *directory, struct cps_targets **out,
+                                 const struct stir_identity *dest, struct cps_task *task, struct cps_error *err)
+{
+    struct cps *cps = directory->cps;
+    enum cps_found found = CPS_FOUND_LATER;
+    struct cps_target *pinned = cps_pinned_find(cps->pinned, dest);
+    if (pinned) {
+        return use_pinned(out, pinned, err);
+    }
+    if (dest->kind != STIR_IDENTITY_TN) {
+        (void)cps_fail(err, CPS_E_NOT_FOUND, "key records are for telephone numbers, and no key is pinned");
+        return CPS_FOUND_NOT;
+    }
+    pthread_mutex_lock(&directory->lock);
+    struct entry *entry = find(directory, dest);
+    if (entry && !entry->searching) {
+        found = use(entry, out, cps_now(cps), err);
+    }
+    if (found == CPS_FOUND_LATER) {
+        bool coming = entry && entry->searching;
+        if (!coming && begin_search(directory, entry, dest, err) != CPS_OK) {
+            found = CPS_FOUND_NOT;
+        } else if (task) {
+            cps_waiters_add(&directory->waiters, task);
+        }
+    }
+    pthread_mutex_unlock(&directory->lock);
+    return found;
+}
+
+void cps_directory_leave(struct cps_directory *directory, struct cps_task *task)
+{
+    pthread_mutex_lock(&directory->lock);
+    cps_waiters_remove(CPS_WAITING_KEYS, task);
+    pthread_mutex_unlock(&directory->lock);
+}
+
+struct cps_targets *cps_directory_known(struct cps_directory *directory, const struct stir_identity *dest)
+{
+    struct cps_targets *targets = NULL;
+    pthread_mutex_lock(&directory->lock);
+    struct entry *entry = find(directory, dest);
+    if (entry && any_is_good(entry->targets, cps_now(directory->cps))) {
+        targets = cps_targets_ref(entry->targets);
+    }
+    pthread_mutex_unlock(&directory->lock);
+    return targets;
 }

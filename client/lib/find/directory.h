@@ -24,16 +24,3 @@ void cps_directory_leave(struct cps_directory *directory, struct cps_task *task)
 
 /* What is known now, without looking for it: a new reference, or NULL. */
 struct cps_targets *cps_directory_known(struct cps_directory *directory, const struct stir_identity *dest);
-
-/* One record of an answer, and the result of verifying it. */
-struct cps_verified {
-    struct stir_keyrecord *record; /* not good: what it claims to be; NULL: it is good, or not a record at all */
-    enum cps_target_scope scope;
-    struct cps_target *target; /* good; NULL: it is not */
-};
-
-/* For finding.c: the end of a search. Takes over what is in `records`, of which there may be none. error: why there is
- * no answer, or what is wrong with the first record that is not good. max_age_s: for how long the answer may be kept,
- * -1: it did not say. */
-void cps_directory_settle(struct cps_directory *directory, void *entry, struct cps_verified *records, size_t count,
-                          int64_t max_age_s, const struct cps_error *error);

@@ -1,7 +1,9 @@
 #include "client/lib/find/key_lookup.h"
 
+#include "client/lib/find/route_configured.h"
 #include "client/lib/net/cps_http.h"
 #include "client/lib/net/task.h"
+#include "client/lib/verify/certcache.h"
 #include "common/jose/json.h"
 #include "common/number/numtable.h"
 
@@ -21,7 +23,8 @@ struct finding {
     bool asked;
     bool answered;
     struct stir_identity dest;
-    void *entry;
+    cps_lookup_cb done;
+    void *arg;
     struct item items[CPS_RECORDS_MAX];
     size_t count;
     struct cps_error error; /* the first that was found */
@@ -36,8 +39,13 @@ static void end(struct finding *finding)
     }
     cps_certcache_leave(cps->certs, &finding->task);
     cps_task_end(&finding->task);
-    cps_directory_settle(cps->directory, finding->entry, records, finding->count, finding->transfer.response.max_age_s,
-                         &finding->error);
+    const struct cps_lookup_result result = {
+        .records = records,
+        .count = finding->count,
+        .max_age_s = finding->transfer.response.max_age_s,
+        .error = &finding->error,
+    };
+    finding->done(cps, finding->arg, &result);
     cps_transfer_clear(&finding->transfer);
     free(finding);
 }
@@ -322,14 +330,16 @@ static enum cps_code prepare(struct finding *finding, struct cps *cps, struct cp
     return code == CPS_OK ? cps_route_to_directory(&finding->transfer.request.route, cps, &finding->dest, err) : code;
 }
 
-enum cps_code cps_finding_start(struct cps *cps, const struct stir_identity *dest, void *entry, struct cps_error *err)
+enum cps_code cps_key_lookup_start(struct cps *cps, const struct stir_identity *dest, cps_lookup_cb done, void *arg,
+                                   struct cps_error *err)
 {
     struct finding *finding = calloc(1, sizeof(*finding));
     if (!finding) {
         return cps_fail(err, CPS_E_NOMEM, "out of memory");
     }
     finding->dest = *dest;
-    finding->entry = entry;
+    finding->done = done;
+    finding->arg = arg;
     enum cps_code code = prepare(finding, cps, err);
     if (code == CPS_OK) {
         code = cps_task_start(&finding->task, err);

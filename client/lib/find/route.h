@@ -45,10 +45,6 @@ enum cps_code cps_route_to(struct cps_route **out, struct cps *cps, const struct
 enum cps_code cps_route_to_holder(struct cps_route **out, struct cps *cps, const struct stir_identity *dest,
                                   const struct cps_target *target, struct cps_error *err) STIR_MUST_CHECK;
 
-/* Where a destination's key record is looked for: as cps_route_to, but for the record. */
-enum cps_code cps_route_to_directory(struct cps_route **out, struct cps *cps, const struct stir_identity *dest,
-                                     struct cps_error *err) STIR_MUST_CHECK;
-
 /* As cps_transport_submit, for a request that has a route and a path. CPS_E_AWAY: the CPS is known to be away, nobody
  * was asked. */
 enum cps_code cps_route_submit(struct cps *cps, struct cps_transfer *transfer, struct cps_error *err) STIR_MUST_CHECK;

@@ -9,7 +9,6 @@
 #include "client/lib/find/route_internal.h"
 
 #include "client/lib/net/task.h"
-#include "common/base/buf.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,16 +36,6 @@ struct cps_watch {
     unsigned probes; /* that failed, one after the other */
     int64_t last_ms; /* when the last one did */
 };
-
-char *cps_route_join(const char *base, const char *path)
-{
-    struct stir_buf url = {0};
-    stir_buf_puts(&url, base);
-    stir_buf_puts(&url, path);
-    char *joined = stir_buf_steal(&url, NULL);
-    stir_buf_free(&url);
-    return joined;
-}
 
 bool cps_route_failed(const struct cps_response *response)
 {

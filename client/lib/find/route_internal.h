@@ -19,7 +19,8 @@ struct cps_server {
 };
 
 struct cps_route {
-    struct stir_map_node node; /* first: a node is its route */
+    struct cps_route_head head; /* first: the transport gives references back through it */
+    struct stir_map_node node;
     struct cps_route *newer, *older;
     struct cps_routes *routes;
     unsigned refs;

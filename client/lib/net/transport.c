@@ -1,6 +1,5 @@
 #include "client/lib/net/transport.h"
 
-#include "client/lib/find/route.h"
 #include "client/lib/net/task.h"
 #include "client/lib/net/transport_curl.h"
 
@@ -8,7 +7,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define LANES (CPS_LANE_LIST + 1)
 #define CERTIFICATES_AT_ONCE 256
@@ -41,16 +39,12 @@ struct cps_transport {
     bool retrying;       /* something waits that was tried already: its turn may be now */
 };
 
-int64_t cps_monotonic_ms(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 void cps_transfer_clear(struct cps_transfer *transfer)
 {
-    cps_route_unref(transfer->request.route);
+    struct cps_route *route = transfer->request.route;
+    if (route) {
+        ((const struct cps_route_head *)(const void *)route)->unref(route);
+    }
     free(transfer->request.authorization);
     free(transfer->request.path);
     free(transfer->request.url);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "client/lib/context/clock.h"
 #include "client/lib/context/errors.h"
 #include "common/base/buf.h"
 #include "common/passport/token.h"
@@ -16,7 +17,11 @@
 struct cps_transport;
 struct cps_task;
 
+/* Which servers a request may go to: find/route.h. The transport knows of a route only how to give back a reference. */
 struct cps_route;
+struct cps_route_head {
+    void (*unref)(struct cps_route *route);
+};
 
 enum cps_lane {
     CPS_LANE_SERVICE,     /* to the CPS; shares max_connections */
@@ -27,7 +32,8 @@ enum cps_lane {
 
 struct cps_request {
     enum cps_lane lane;
-    struct cps_route *route; /* owned reference: to whom, one after the other (cps_route_submit); NULL: url says it */
+    struct cps_route *route; /* owned reference, a struct cps_route_head comes first in it: the servers to try one after
+                                the other (cps_route_submit); NULL: url says where it goes */
     char *path;              /* owned, with a route: from '/' on, behind the base URL */
     char *url;               /* owned by the transfer */
     const char *method;      /* static; NULL: POST with a body, else GET */
@@ -111,9 +117,6 @@ bool cps_transport_is_here(struct cps_transport *transport);
 /* Gives a transfer to the I/O thread, starting that if need be. On failure `done` is never called. */
 enum cps_code cps_transport_submit(struct cps_transport *transport, struct cps_transfer *transfer,
                                    struct cps_error *err) STIR_MUST_CHECK;
-
-/* Milliseconds of the monotonic clock, for deadlines. */
-int64_t cps_monotonic_ms(void);
 
 /* For tasks in the background (task.c). */
 void cps_transport_enter(struct cps_transport *transport, struct cps_task *task); /* registers */

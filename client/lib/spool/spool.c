@@ -4,96 +4,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
-#include <time.h>
 
 #define JOBS_MAX 4096
 #define JOBS_AT_ONCE 512 /* in one transaction */
-
-int64_t cps_spool_wall_ms(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-/* Where the kernel has none yet the clock has to do. */
-uint64_t cps_spool_chance(void)
-{
-    uint64_t bits;
-    return getrandom(&bits, sizeof(bits), GRND_NONBLOCK) == (ssize_t)sizeof(bits) ? bits
-                                                                                  : (uint64_t)cps_spool_wall_ms();
-}
-
-static bool is_of_disk(enum cps_code code)
-{
-    return code == CPS_E_SPOOL_FULL || code == CPS_E_SPOOL_STORE;
-}
-
-void cps_spool_note_write(struct cps_spool *spool, enum cps_code code, const struct cps_error *err)
-{
-    if (code != CPS_OK && !is_of_disk(code)) {
-        return; /* no memory: that says nothing about the disk */
-    }
-    enum cps_spool_disk disk = code == CPS_OK             ? CPS_SPOOL_DISK_GOOD
-                               : code == CPS_E_SPOOL_FULL ? CPS_SPOOL_DISK_FULL
-                                                          : CPS_SPOOL_DISK_FAILING;
-    if (disk != CPS_SPOOL_DISK_GOOD && disk != spool->disk) {
-        cps_log(spool->cps, CPS_LOG_ERROR, "%s: what it holds is still published, nothing more is kept; trying again",
-                err->text);
-    } else if (disk == CPS_SPOOL_DISK_GOOD && spool->disk != CPS_SPOOL_DISK_GOOD) {
-        cps_log(spool->cps, CPS_LOG_NOTICE, "the spool can be written again");
-    }
-    spool->disk = disk;
-    spool->write_again_ms = disk == CPS_SPOOL_DISK_GOOD ? 0 : cps_monotonic_ms() + CPS_SPOOL_WRITE_EVERY_MS;
-    pthread_mutex_lock(&spool->lock);
-    spool->stats.disk = disk;
-    pthread_mutex_unlock(&spool->lock);
-}
-
-/* ---- what others see ---- */
-
-static void show(struct cps_spool *spool, const struct cps_spool_view *view)
-{
-    pthread_mutex_lock(&spool->lock);
-    spool->stats.queued = view->queued > spool->book.published ? view->queued - spool->book.published : 0;
-    spool->stats.octets = view->octets > spool->book.octets ? view->octets - spool->book.octets : 0;
-    spool->stats.published = view->published + spool->book.published;
-    memcpy(spool->stats.dropped, view->dropped, sizeof(view->dropped));
-    spool->stats.dropped[CPS_SPOOL_NO_DISK] += spool->unrecorded;
-    spool->stats.away = spool->retry.away;
-    spool->oldest_put = view->oldest_put;
-    pthread_mutex_unlock(&spool->lock);
-}
-
-void cps_spool_count(struct cps_spool *spool, struct cps_spool_stats *out)
-{
-    int64_t now = cps_now(spool->cps);
-    pthread_mutex_lock(&spool->lock);
-    *out = spool->stats;
-    out->under_way = spool->under_way;
-    out->oldest_s = spool->oldest_put < now ? now - spool->oldest_put : 0;
-    pthread_mutex_unlock(&spool->lock);
-}
-
-bool cps_spool_look(struct cps_spool *spool, struct cps_spool_view *view)
-{
-    struct cps_error err = {0};
-    enum cps_code code = cps_spool_db_look(spool->db, view, &err);
-    if (code != CPS_OK) {
-        cps_spool_note_write(spool, code, &err); /* that it can be read says little: only writing shows it well */
-        return false;
-    }
-    show(spool, view);
-    return true;
-}
 
 /* ---- into the file ---- */
 
 static enum cps_code put(struct cps_spool *spool, const struct cps_spool_job *job, bool *counted, struct cps_error *err)
 {
     int64_t now = cps_now(spool->cps);
-    int64_t now_ms = cps_spool_wall_ms();
+    int64_t now_ms = cps_wall_ms();
     struct cps_spool_entry entry = {
         .envelope = job->envelope,
         .len = job->len,
@@ -146,7 +66,7 @@ static void store(struct cps_spool *spool, struct cps_spool_job *jobs)
         if (code != CPS_OK) {
             job->result = err;
         }
-        spool->unrecorded += is_of_disk(code);
+        spool->unrecorded += cps_spool_is_of_disk(code);
     }
     (void)cps_spool_look(spool, &view);
     for (struct cps_spool_job *job = jobs, *next; job; job = next) {
@@ -287,7 +207,7 @@ enum cps_code cps_spool_new(struct cps_spool **out, struct cps *cps, struct cps_
         code = cps_spool_db_look(spool->db, &view, err);
     }
     if (code == CPS_OK) {
-        show(spool, &view);
+        cps_spool_show(spool, &view);
         code = start_thread(spool) == 0 ? CPS_OK
                                         : cps_fail(err, CPS_E_UNAVAILABLE, "the spool's thread could not be started");
         spool->running = code == CPS_OK;

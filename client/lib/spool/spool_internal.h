@@ -46,14 +46,17 @@ struct cps_spool {
     int64_t borrow_after;           /* while it fails: up to where the file was gone through */
 };
 
-/* Milliseconds of the wall clock. */
-int64_t cps_spool_wall_ms(void);
-
 /* Random bits, to spread tries and tell loans apart. */
 uint64_t cps_spool_chance(void);
 
 /* Takes in what an attempt to write came to; logs that the file fails, and that it works again, once each. */
 void cps_spool_note_write(struct cps_spool *spool, enum cps_code code, const struct cps_error *err);
+
+/* Returns true if a failure is the disk's or the file's. */
+bool cps_spool_is_of_disk(enum cps_code code);
+
+/* Takes what a look at the file showed into what cps_spool_count reports. */
+void cps_spool_show(struct cps_spool *spool, const struct cps_spool_view *view);
 
 /* Whether the file can be written, as far as is known. */
 static inline bool cps_spool_writes(const struct cps_spool *spool)

@@ -105,7 +105,7 @@ static void take_lent(void *arg, const struct cps_spool_entry *entry)
 static bool wants_borrowed(void *arg, const uint8_t id[CPS_SPOOL_ID])
 {
     const struct cps_spool *spool = arg;
-    return cps_spool_book_allows(&spool->book, id, cps_spool_wall_ms());
+    return cps_spool_book_allows(&spool->book, id, cps_wall_ms());
 }
 
 /* A row that is tried without a loan, as the file cannot be written. */
@@ -142,7 +142,7 @@ void cps_spool_judge(struct cps_spool *spool, struct cps_spool_attempt *attempt)
     if (!attempt->entry.cps[0]) { /* a CPS that a record names says nothing about ours, and delays nobody else */
         cps_spool_heard(&spool->retry, fate, after, cps_monotonic_ms(), cps_spool_chance());
     }
-    attempt->entry.due_ms = cps_spool_wall_ms();
+    attempt->entry.due_ms = cps_wall_ms();
     if (fate == CPS_FATE_AWAY) {
         attempt->entry.due_ms += CPS_SPOOL_AWAY_MS;
     } else if (code != CPS_E_CLOSED) {
@@ -198,7 +198,7 @@ static enum cps_code purge(struct cps_spool *spool, unsigned *dropped, struct cp
     unsigned count = 1;
     enum cps_code code = CPS_OK;
     while (code == CPS_OK && count && *dropped < PURGE_AT_ONCE) {
-        code = cps_spool_db_purge(spool->db, cps_now(spool->cps), cps_spool_wall_ms(), &count, err);
+        code = cps_spool_db_purge(spool->db, cps_now(spool->cps), cps_wall_ms(), &count, err);
         *dropped += count;
     }
     return code;
@@ -206,7 +206,7 @@ static enum cps_code purge(struct cps_spool *spool, unsigned *dropped, struct cp
 
 static enum cps_code lend(struct cps_spool *spool, unsigned room, struct cps_error *err)
 {
-    int64_t now_ms = cps_spool_wall_ms();
+    int64_t now_ms = cps_wall_ms();
     struct cps_spool_loan loan = {
         .loan = (int64_t)(cps_spool_chance() >> 2) + 1,
         .now = cps_now(spool->cps),
@@ -241,8 +241,8 @@ static enum cps_code write_down(struct cps_spool *spool, const struct cps_spool_
     if (code == CPS_OK) {
         code = settle_some(spool, most, &written->settled, err);
     }
-    if (code == CPS_OK && view->last_due_ms > cps_spool_wall_ms() + BEYOND_MS) {
-        code = cps_spool_db_unstick(spool->db, cps_spool_wall_ms(), cps_spool_wall_ms() + BEYOND_MS, err);
+    if (code == CPS_OK && view->last_due_ms > cps_wall_ms() + BEYOND_MS) {
+        code = cps_spool_db_unstick(spool->db, cps_wall_ms(), cps_wall_ms() + BEYOND_MS, err);
     }
     bool all = written->settled == spool->book.known; /* or what was published would be dropped, or tried again */
     if (code == CPS_OK && all && view->first_stale < cps_now(spool->cps)) {
@@ -291,7 +291,7 @@ static void set_alarm(struct cps_spool *spool, const struct cps_spool_view *view
     int64_t now_ms = cps_monotonic_ms();
     int64_t wait_ms = CPS_SPOOL_LOOK_EVERY_MS;
     if (view->next_due_ms != INT64_MAX) {
-        int64_t due_ms = view->next_due_ms - cps_spool_wall_ms();
+        int64_t due_ms = view->next_due_ms - cps_wall_ms();
         int64_t paused_ms = spool->retry.not_before_ms - now_ms;
         due_ms = due_ms > paused_ms ? due_ms : paused_ms;
         wait_ms = due_ms < wait_ms ? due_ms : wait_ms;
@@ -328,7 +328,7 @@ static void try_unwritten(struct cps_spool *spool, unsigned room, bool *more)
     struct cps_error err = {0};
     struct cps_spool_search search = {
         .now = cps_now(spool->cps),
-        .now_ms = cps_spool_wall_ms(),
+        .now_ms = cps_wall_ms(),
         .after = spool->borrow_after,
         .count = room,
         .rows = GONE_THROUGH_AT_ONCE,
@@ -346,7 +346,7 @@ static void try_unwritten(struct cps_spool *spool, unsigned room, bool *more)
 /* Whether there is something to write. */
 static bool has_news(const struct cps_spool *spool, const struct cps_spool_view *view)
 {
-    bool stuck = view->last_due_ms > cps_spool_wall_ms() + BEYOND_MS;
+    bool stuck = view->last_due_ms > cps_wall_ms() + BEYOND_MS;
     return spool->book.known || stuck || spool->unrecorded || view->first_stale < cps_now(spool->cps);
 }
 
@@ -358,7 +358,7 @@ void cps_spool_turn(struct cps_spool *spool)
     if (!cps_spool_look(spool, &view)) {
         return;
     }
-    unsigned room = view.next_due_ms <= cps_spool_wall_ms() ? room_now(spool) : 0;
+    unsigned room = view.next_due_ms <= cps_wall_ms() ? room_now(spool) : 0;
     bool writes = cps_spool_writes(spool) || cps_monotonic_ms() >= spool->write_again_ms;
     if (writes && (room || has_news(spool, &view))) {
         writes = write_and_try(spool, &view, room, &more);

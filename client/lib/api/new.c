@@ -13,37 +13,15 @@
 #include "common/base/buf.h"
 #include "common/number/numtable.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
-#include <unistd.h>
 
 const char *cps_version(void)
 {
     return CPS_VERSION;
 }
 
-int64_t cps_now(const struct cps *cps)
-{
-    return cps->options.now ? cps->options.now(cps->options.now_arg) : (int64_t)time(NULL);
-}
-
-void cps_log(const struct cps *cps, enum cps_log_level level, const char *fmt, ...)
-{
-    char line[512];
-    if (cps->options.log) {
-        va_list args;
-        va_start(args, fmt);
-        (void)vsnprintf(line, sizeof(line), fmt, args);
-        va_end(args);
-        cps_tame(line);
-        cps->options.log(cps->options.log_arg, level, line);
-    }
-}
-
 /* curl says nothing useful of a file that is not there until it connects. */
-static enum cps_code check_readable(const char *path, const char *option, struct cps_error *err)
+static enum cps_code handle_check_readable(const char *path, const char *option, struct cps_error *err)
 {
     struct stir_buf content = {.limit = 4194304};
     struct stir_error cause = {0};
@@ -56,7 +34,7 @@ static enum cps_code check_readable(const char *path, const char *option, struct
 }
 
 /* The number table is read before the roots: it limits what a CA can delegate. */
-static enum cps_code read_numbers(struct cps *cps, struct cps_error *err)
+static enum cps_code handle_read_numbers(struct cps *cps, struct cps_error *err)
 {
     const struct cps_options *options = &cps->options;
     struct stir_error cause = {0};
@@ -75,12 +53,7 @@ static enum cps_code read_numbers(struct cps *cps, struct cps_error *err)
     return code == STIR_OK ? CPS_OK : cps_fail_stir(err, code, &cause);
 }
 
-struct stir_authority cps_authority(const struct cps *cps)
-{
-    return (struct stir_authority){.numbers = cps->numbers, .allow_spc = cps->options.allow_spc};
-}
-
-static enum cps_code open_replay(struct cps *cps, struct cps_error *err)
+static enum cps_code handle_open_replay(struct cps *cps, struct cps_error *err)
 {
     switch (cps->options.replay) {
     case CPS_REPLAY_MEMORY:
@@ -98,7 +71,7 @@ static enum cps_code open_replay(struct cps *cps, struct cps_error *err)
     return CPS_OK;
 }
 
-static enum cps_code open_transport(struct cps *cps, struct cps_error *err)
+static enum cps_code handle_open_transport(struct cps *cps, struct cps_error *err)
 {
     const struct cps_options *options = &cps->options;
     struct cps_transport_config config = {
@@ -111,24 +84,24 @@ static enum cps_code open_transport(struct cps *cps, struct cps_error *err)
         .connect_timeout_ms = options->connect_timeout_ms,
         .max_connections = options->max_connections,
     };
-    enum cps_code code = check_readable(options->tls_ca_file, "tls_ca_file", err);
+    enum cps_code code = handle_check_readable(options->tls_ca_file, "tls_ca_file", err);
     if (code == CPS_OK) {
-        code = check_readable(options->tls_cert_file, "tls_cert_file", err);
+        code = handle_check_readable(options->tls_cert_file, "tls_cert_file", err);
     }
     if (code == CPS_OK) {
-        code = check_readable(options->tls_key_file, "tls_key_file", err);
+        code = handle_check_readable(options->tls_key_file, "tls_key_file", err);
     }
     if (code == CPS_OK) {
-        code = check_readable(options->x5u_ca_file, "x5u_ca_file", err);
+        code = handle_check_readable(options->x5u_ca_file, "x5u_ca_file", err);
     }
     if (code == CPS_OK) {
-        code = check_readable(options->crl_ca_file, "crl_ca_file", err);
+        code = handle_check_readable(options->crl_ca_file, "crl_ca_file", err);
     }
     return code == CPS_OK ? cps_transport_new(&cps->transport, &config, err) : code;
 }
 
 /* What says where destinations are. */
-static enum cps_code open_routes(struct cps *cps, struct cps_error *err)
+static enum cps_code handle_open_routes(struct cps *cps, struct cps_error *err)
 {
     const struct cps_options *options = &cps->options;
     enum cps_code code = cps_routes_new(&cps->routes, cps, err);
@@ -142,7 +115,7 @@ static enum cps_code open_routes(struct cps *cps, struct cps_error *err)
     return code == CPS_OK ? cps_directory_new(&cps->directory, cps, err) : code;
 }
 
-static enum cps_code set_up(struct cps *cps, const struct cps_options *options, struct cps_error *err)
+static enum cps_code handle_set_up(struct cps *cps, const struct cps_options *options, struct cps_error *err)
 {
     enum cps_code code = cps_options_copy(&cps->options, options, err);
     if (code == CPS_OK) {
@@ -152,22 +125,22 @@ static enum cps_code set_up(struct cps *cps, const struct cps_options *options, 
         code = cps_options_types(&cps->accepted_types, &cps->options, err);
     }
     if (code == CPS_OK) {
-        code = read_numbers(cps, err);
+        code = handle_read_numbers(cps, err);
     }
     if (code == CPS_OK) {
         code = cps_trust_open(&cps->trust, cps, err);
     }
     if (code == CPS_OK) {
-        code = open_replay(cps, err);
+        code = handle_open_replay(cps, err);
     }
     if (code == CPS_OK) {
-        code = open_transport(cps, err);
+        code = handle_open_transport(cps, err);
     }
     if (code == CPS_OK) {
         code = cps_credential_open(&cps->credential, &cps->options, err);
     }
     if (code == CPS_OK) {
-        code = open_routes(cps, err);
+        code = handle_open_routes(cps, err);
     }
     if (code == CPS_OK) {
         code = cps_certcache_new(&cps->certs, cps, err);
@@ -194,7 +167,7 @@ enum cps_code cps_new(struct cps **out, const struct cps_options *options, struc
     if (!cps) {
         return cps_fail(err, CPS_E_NOMEM, "out of memory");
     }
-    enum cps_code code = set_up(cps, options, err);
+    enum cps_code code = handle_set_up(cps, options, err);
     if (code != CPS_OK) {
         cps_free(cps);
         return code;
