@@ -3,9 +3,10 @@
 #include "client/lib/context/handle.h"
 #include "client/lib/find/directory.h"
 #include "client/lib/find/route.h"
+#include "client/lib/net/cps_http.h"
 
 /* Where the destination's record says. If there is none to be had, as if it was not asked for. False: later. */
-static bool find(struct cps_exchange *exchange, struct cps_error *err)
+static bool exchange_find_route(struct cps_exchange *exchange, struct cps_error *err)
 {
     struct cps *cps = exchange->task.cps;
     struct cps_targets *targets = NULL;
@@ -26,13 +27,13 @@ static bool find(struct cps_exchange *exchange, struct cps_error *err)
     return true;
 }
 
-static void step(struct cps_task *task)
+static void exchange_step(struct cps_task *task)
 {
     struct cps_exchange *exchange = (struct cps_exchange *)task;
     struct cps_transfer *transfer = &exchange->transfer;
     if (!exchange->begun) {
         struct cps_error *err = &transfer->response.error;
-        if (!find(exchange, err)) {
+        if (!exchange_find_route(exchange, err)) {
             return;
         }
         exchange->begun = true;
@@ -52,7 +53,7 @@ static void step(struct cps_task *task)
 void cps_exchange_init(struct cps_exchange *exchange, struct cps *cps)
 {
     exchange->task.cps = cps;
-    exchange->task.step = step;
+    exchange->task.step = exchange_step;
     exchange->transfer.done = cps_task_transfer_done;
     exchange->transfer.arg = &exchange->task;
 }
@@ -66,4 +67,29 @@ enum cps_code cps_exchange_aim(struct cps_exchange *exchange, const struct stir_
         return CPS_OK;
     }
     return cps_route_to(&exchange->transfer.request.route, cps, dest, NULL, err);
+}
+
+static void order_conclude(struct cps_exchange *exchange)
+{
+    struct cps_order *order = (struct cps_order *)exchange;
+    if (cps_answer_status(&exchange->transfer.response, &order->error) == CPS_OK) {
+        order->error = (struct cps_error){0};
+    }
+}
+
+void cps_order_init(struct cps_order *order, struct cps *cps)
+{
+    *order = (struct cps_order){0};
+    cps_exchange_init(&order->exchange, cps);
+    order->exchange.conclude = order_conclude;
+}
+
+enum cps_code cps_order_run(struct cps_order *order, enum cps_code prepared, struct cps_error *err)
+{
+    enum cps_code code = prepared;
+    if (code == CPS_OK) {
+        code = cps_task_run_to_outcome(&order->exchange.task, &order->error, err);
+    }
+    cps_transfer_clear(&order->exchange.transfer);
+    return code;
 }

@@ -23,3 +23,16 @@ void cps_exchange_init(struct cps_exchange *exchange, struct cps *cps);
 /* Directs it at the CPS of a destination, or of none in particular (NULL). CPS_E_CONFIG, CPS_E_NOMEM. */
 enum cps_code cps_exchange_aim(struct cps_exchange *exchange, const struct stir_identity *dest,
                                struct cps_error *err) STIR_MUST_CHECK;
+
+/* A blocking exchange that either succeeds or fails, without any other result. */
+struct cps_order {
+    struct cps_exchange exchange;
+    struct cps_error error;
+};
+
+/* Sets up a zeroed order of the handle; the caller fills the request in and aims it. */
+void cps_order_init(struct cps_order *order, struct cps *cps);
+
+/* Runs an order unless `prepared`, the result of preparing it, is a failure; frees its request either way. Returns the
+ * outcome: `prepared`, what cps_task_run fails with, or what the CPS's answer means. */
+enum cps_code cps_order_run(struct cps_order *order, enum cps_code prepared, struct cps_error *err) STIR_MUST_CHECK;

@@ -1,16 +1,10 @@
-/* Finding a destination's keys for the caller, and giving ours to a directory. */
-#include "client/lib/api/exchange.h"
+#include "client/lib/context/key.h"
 #include "client/lib/context/message.h"
 #include "client/lib/find/directory.h"
-#include "client/lib/find/route.h"
-#include "client/lib/net/cps_http.h"
 #include "client/lib/net/task.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* ---- find ---- */
 
 struct seeking {
     struct cps_task task;
@@ -32,7 +26,8 @@ void cps_found_keys_clear(struct cps_found_keys *found)
     *found = (struct cps_found_keys){0};
 }
 
-static enum cps_code show_record(struct cps_found_keys *out, const struct cps_target *target, struct cps_error *err)
+static enum cps_code find_keys_show_record(struct cps_found_keys *out, const struct cps_target *target,
+                                           struct cps_error *err)
 {
     struct cps_found_record *shown = &out->records[out->record_count++];
     const struct stir_keyrecord *record = target->record;
@@ -45,8 +40,8 @@ static enum cps_code show_record(struct cps_found_keys *out, const struct cps_ta
 }
 
 /* Shows the records whose keys are used, in their order. record_of: the index in out->records of each target. */
-static enum cps_code show_records(struct cps_found_keys *out, const struct cps_targets *targets,
-                                  const struct cps_target_key *keys, size_t count, struct cps_error *err)
+static enum cps_code find_keys_show_records(struct cps_found_keys *out, const struct cps_targets *targets,
+                                            const struct cps_target_key *keys, size_t count, struct cps_error *err)
 {
     enum cps_code code = CPS_OK;
     for (size_t i = 0; code == CPS_OK && i < targets->count; i++) {
@@ -59,14 +54,14 @@ static enum cps_code show_records(struct cps_found_keys *out, const struct cps_t
             }
         }
         if (used && target->record) {
-            code = show_record(out, target, err);
+            code = find_keys_show_record(out, target, err);
         }
     }
     return code;
 }
 
-static enum cps_code show(struct cps_found_keys *out, const struct cps *cps, const struct cps_targets *targets,
-                          struct cps_error *err)
+static enum cps_code find_keys_show(struct cps_found_keys *out, const struct cps *cps,
+                                    const struct cps_targets *targets, struct cps_error *err)
 {
     struct cps_target_key found[CPS_FOUND_KEYS];
     const struct cps_key *keys[CPS_FOUND_KEYS];
@@ -84,13 +79,13 @@ static enum cps_code show(struct cps_found_keys *out, const struct cps *cps, con
     }
     free(taken.items); /* the references are in out */
     if (code == CPS_OK) {
-        code = show_records(out, targets, found, count, err);
+        code = find_keys_show_records(out, targets, found, count, err);
         out->pinned = out->record_count == 0;
     }
     return code;
 }
 
-static void seek(struct cps_task *task)
+static void find_keys_step(struct cps_task *task)
 {
     struct seeking *op = (struct seeking *)task;
     struct cps *cps = task->cps;
@@ -100,7 +95,7 @@ static void seek(struct cps_task *task)
     if (found == CPS_FOUND_LATER) {
         return;
     }
-    if (found == CPS_FOUND && show(&op->result, cps, targets, &err) == CPS_OK) {
+    if (found == CPS_FOUND && find_keys_show(&op->result, cps, targets, &err) == CPS_OK) {
         err = (struct cps_error){0};
     } else {
         cps_found_keys_clear(&op->result);
@@ -116,28 +111,22 @@ static void seek(struct cps_task *task)
     }
 }
 
-static enum cps_code prepare_seek(struct seeking *op, struct cps *cps, const char *dest, struct cps_error *err)
+static enum cps_code find_keys_prepare(struct seeking *op, struct cps *cps, const char *dest, struct cps_error *err)
 {
     if (!cps) {
         return cps_fail(err, CPS_E_INVAL, "a pointer is NULL");
     }
     op->task.cps = cps;
-    op->task.step = seek;
+    op->task.step = find_keys_step;
     return cps_dest_check(&op->dest, cps, dest, err);
 }
 
 enum cps_code cps_find_keys(struct cps *cps, const char *dest, struct cps_found_keys *out, struct cps_error *err)
 {
     struct seeking op = {0};
-    enum cps_code code = out ? prepare_seek(&op, cps, dest, err) : cps_fail(err, CPS_E_INVAL, "a pointer is NULL");
+    enum cps_code code = out ? find_keys_prepare(&op, cps, dest, err) : cps_fail(err, CPS_E_INVAL, "a pointer is NULL");
     if (code == CPS_OK) {
-        code = cps_task_run(&op.task, err);
-    }
-    if (code == CPS_OK && op.result.error.code != CPS_OK) {
-        code = op.result.error.code;
-        if (err) {
-            *err = op.result.error;
-        }
+        code = cps_task_run_to_outcome(&op.task, &op.result.error, err);
     }
     if (code == CPS_OK) {
         *out = op.result;
@@ -156,90 +145,13 @@ enum cps_code cps_find_keys_async(struct cps *cps, const char *dest, cps_found_k
     }
     op->callback = callback;
     op->arg = arg;
-    enum cps_code code = callback ? prepare_seek(op, cps, dest, err) : cps_fail(err, CPS_E_INVAL, "callback is NULL");
+    enum cps_code code =
+        callback ? find_keys_prepare(op, cps, dest, err) : cps_fail(err, CPS_E_INVAL, "callback is NULL");
     if (code == CPS_OK) {
         code = cps_task_start(&op->task, err);
     }
     if (code != CPS_OK) {
         free(op);
     }
-    return code;
-}
-
-/* ---- put ---- */
-
-#define SUBJECT_MAX 1024
-
-struct putting {
-    struct cps_exchange exchange;
-    struct cps_error error;
-};
-
-static void conclude(struct cps_exchange *exchange)
-{
-    struct putting *op = (struct putting *)exchange;
-    if (cps_answer_status(&exchange->transfer.response, &op->error) == CPS_OK) {
-        op->error = (struct cps_error){0};
-    }
-}
-
-/* Reads the subject as one of the record's own, so as a canonical number. A code is written so that nobody takes it for
- * a short number. */
-static enum cps_code read_subject(struct stir_identity *out, bool *is_spc, const struct cps *cps, const char *subject,
-                                  const struct stir_keyrecord *record, struct cps_error *err)
-{
-    static const char scheme[] = "spc:";
-    bool has_scheme = strncmp(subject, scheme, sizeof(scheme) - 1) == 0;
-    const char *code = has_scheme ? subject + sizeof(scheme) - 1 : subject;
-    *is_spc = has_scheme || stir_tnauth_has_spc(&record->claims, code);
-    if (!*is_spc) {
-        struct stir_error cause = {0};
-        enum stir_code parsed = stir_identity_parse_canonical(out, subject, strnlen(subject, SUBJECT_MAX + 1),
-                                                              cps->numbering.max_digits, &cause);
-        return parsed == STIR_OK ? CPS_OK : cps_fail_prefix(err, cps_fail_stir(err, parsed, &cause), "subject");
-    }
-    *out = (struct stir_identity){.kind = STIR_IDENTITY_URI};
-    out->len = (unsigned)snprintf(out->text, sizeof(out->text), "spc:%.40s", code);
-    return CPS_OK;
-}
-
-static enum cps_code prepare_put(struct putting *op, struct cps *cps, const char *subject, const char *record,
-                                 size_t len, struct cps_error *err)
-{
-    struct stir_keyrecord *parsed = NULL;
-    struct stir_error cause = {0};
-    struct stir_identity name;
-    bool is_spc = false;
-    enum stir_code read = stir_keyrecord_parse(&parsed, record, len, &cause);
-    if (read != STIR_OK) {
-        return cps_fail_stir(err, read, &cause);
-    }
-    enum cps_code code = read_subject(&name, &is_spc, cps, subject, parsed, err);
-    stir_keyrecord_free(parsed);
-    if (code == CPS_OK) {
-        code = cps_ask_keys(&op->exchange.transfer.request, cps, name.text, is_spc ? NULL : &name, record, len, err);
-    }
-    return code == CPS_OK ? cps_exchange_aim(&op->exchange, NULL, err) : code;
-}
-
-enum cps_code cps_put_keys(struct cps *cps, const char *subject, const char *record, size_t len, struct cps_error *err)
-{
-    struct putting op = {0};
-    if (!cps || !subject || !record) {
-        return cps_fail(err, CPS_E_INVAL, "a pointer is NULL");
-    }
-    cps_exchange_init(&op.exchange, cps);
-    op.exchange.conclude = conclude;
-    enum cps_code code = prepare_put(&op, cps, subject, record, len, err);
-    if (code == CPS_OK) {
-        code = cps_task_run(&op.exchange.task, err);
-    }
-    if (code == CPS_OK && op.error.code != CPS_OK) {
-        code = op.error.code;
-        if (err) {
-            *err = op.error;
-        }
-    }
-    cps_transfer_clear(&op.exchange.transfer);
     return code;
 }

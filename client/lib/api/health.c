@@ -11,7 +11,7 @@ struct asking {
     void *arg;
 };
 
-static void conclude(struct cps_exchange *exchange)
+static void health_conclude(struct cps_exchange *exchange)
 {
     struct asking *op = (struct asking *)exchange;
     const struct cps_response *response = &exchange->transfer.response;
@@ -26,20 +26,20 @@ static void conclude(struct cps_exchange *exchange)
     }
 }
 
-static void free_asking(struct cps_exchange *exchange)
+static void health_free(struct cps_exchange *exchange)
 {
     cps_transfer_clear(&exchange->transfer);
     free(exchange);
 }
 
-static enum cps_code prepare(struct asking *op, struct cps *cps, struct cps_error *err)
+static enum cps_code health_prepare(struct asking *op, struct cps *cps, struct cps_error *err)
 {
     if (!cps) {
         return cps_fail(err, CPS_E_INVAL, "a pointer is NULL");
     }
     cps_exchange_init(&op->exchange, cps);
-    op->exchange.conclude = conclude;
-    op->exchange.free = free_asking;
+    op->exchange.conclude = health_conclude;
+    op->exchange.free = health_free;
     enum cps_code code = cps_ask_health(&op->exchange.transfer.request, cps, err);
     return code == CPS_OK ? cps_exchange_aim(&op->exchange, NULL, err) : code;
 }
@@ -47,15 +47,9 @@ static enum cps_code prepare(struct asking *op, struct cps *cps, struct cps_erro
 enum cps_code cps_health(struct cps *cps, struct cps_health_status *out, struct cps_error *err)
 {
     struct asking op = {0};
-    enum cps_code code = prepare(&op, cps, err);
+    enum cps_code code = health_prepare(&op, cps, err);
     if (code == CPS_OK) {
-        code = cps_task_run(&op.exchange.task, err);
-        if (code == CPS_OK && op.result.error.code != CPS_OK) {
-            code = op.result.error.code;
-            if (err) {
-                *err = op.result.error;
-            }
-        }
+        code = cps_task_run_to_outcome(&op.exchange.task, &op.result.error, err);
     }
     cps_transfer_clear(&op.exchange.transfer);
     if (code == CPS_OK && out) {
@@ -72,12 +66,12 @@ enum cps_code cps_health_async(struct cps *cps, cps_health_cb callback, void *ar
     }
     op->callback = callback;
     op->arg = arg;
-    enum cps_code code = callback ? prepare(op, cps, err) : cps_fail(err, CPS_E_INVAL, "callback is NULL");
+    enum cps_code code = callback ? health_prepare(op, cps, err) : cps_fail(err, CPS_E_INVAL, "callback is NULL");
     if (code == CPS_OK) {
         code = cps_task_start(&op->exchange.task, err);
     }
     if (code != CPS_OK) {
-        free_asking(&op->exchange);
+        health_free(&op->exchange);
     }
     return code;
 }

@@ -18,7 +18,7 @@ struct fetching {
     struct cps_error err;
 };
 
-static void fetch(struct cps_task *task)
+static void online_fetch_step(struct cps_task *task)
 {
     struct fetching *fetching = (struct fetching *)task;
     enum cps_found found = cps_certcache_get(task->cps->certs, &fetching->chain, fetching->url, task, &fetching->err);
@@ -28,21 +28,21 @@ static void fetch(struct cps_task *task)
     }
 }
 
-static bool is_same(const struct stir_chain *a, const struct stir_chain *b)
+static bool online_same_leaf(const struct stir_chain *a, const struct stir_chain *b)
 {
     return X509_cmp(a->certs[0], b->certs[0]) == 0;
 }
 
 enum cps_code cps_online_x5u(struct cps *cps, const struct cps_signer *signer, struct cps_error *err)
 {
-    struct fetching fetching = {.task = {.cps = cps, .step = fetch}, .url = signer->x5u};
+    struct fetching fetching = {.task = {.cps = cps, .step = online_fetch_step}, .url = signer->x5u};
     if (!signer->x5u) {
         return CPS_OK;
     }
     enum cps_code code = cps_task_run(&fetching.task, err);
     if (code == CPS_OK && !fetching.chain) {
         code = cps_fail(err, fetching.err.code, "%s: %s", signer->x5u, fetching.err.text);
-    } else if (code == CPS_OK && !is_same(fetching.chain->chain, signer->chain)) {
+    } else if (code == CPS_OK && !online_same_leaf(fetching.chain->chain, signer->chain)) {
         code = cps_fail(err, CPS_E_CERT,
                         "%s has another certificate than the file: verifiers would refuse the signatures", signer->x5u);
     }
@@ -69,7 +69,7 @@ enum cps_code cps_online_retrieve(struct cps *cps, struct cps_error *err)
 }
 
 /* A number that the signer may sign for; "": none. */
-static void pick_number(char out[STIR_TN_MAX + 1], const struct cps_numbers *numbers)
+static void online_pick_number(char out[STIR_TN_MAX + 1], const struct cps_numbers *numbers)
 {
     out[0] = '\0';
     if (numbers->range_count) {
@@ -83,7 +83,7 @@ static void pick_number(char out[STIR_TN_MAX + 1], const struct cps_numbers *num
 }
 
 /* A key whose private half is forgotten at once. */
-static enum cps_code make_key(struct cps_key **out, struct cps_error *err)
+static enum cps_code online_make_key(struct cps_key **out, struct cps_error *err)
 {
     EVP_PKEY *pair = NULL;
     json_t *jwk = NULL;
@@ -107,11 +107,11 @@ enum cps_code cps_online_publish(struct cps *cps, const struct cps_signer *signe
     const char *dest = number;
     struct cps_key *key = NULL;
     struct cps_sent sent = {0};
-    pick_number(number, &signer->scope->numbers);
+    online_pick_number(number, &signer->scope->numbers);
     if (!number[0]) {
         return CPS_OK;
     }
-    enum cps_code code = make_key(&key, err);
+    enum cps_code code = online_make_key(&key, err);
     if (code == CPS_OK) {
         const struct cps_message message = {.orig = number, .dest = &dest, .dest_count = 1, .body = "", .body_len = 0};
         const struct cps_key *const keys[] = {key};

@@ -12,7 +12,7 @@ struct publishing {
     void *arg;
 };
 
-static void conclude(struct cps_exchange *exchange)
+static void publish_conclude(struct cps_exchange *exchange)
 {
     struct publishing *op = (struct publishing *)exchange;
     const struct cps_response *response = &exchange->transfer.response;
@@ -25,22 +25,22 @@ static void conclude(struct cps_exchange *exchange)
     }
 }
 
-static void free_publishing(struct cps_exchange *exchange)
+static void publish_free(struct cps_exchange *exchange)
 {
     cps_transfer_clear(&exchange->transfer);
     free(exchange);
 }
 
-static enum cps_code prepare(struct publishing *op, struct cps *cps, const char *dest, const char *envelope, size_t len,
-                             uint32_t ttl_s, struct cps_error *err)
+static enum cps_code publish_prepare(struct publishing *op, struct cps *cps, const char *dest, const char *envelope,
+                                     size_t len, uint32_t ttl_s, struct cps_error *err)
 {
     struct stir_identity box;
     if (!cps || !envelope) {
         return cps_fail(err, CPS_E_INVAL, "a pointer is NULL");
     }
     cps_exchange_init(&op->exchange, cps);
-    op->exchange.conclude = conclude;
-    op->exchange.free = free_publishing;
+    op->exchange.conclude = publish_conclude;
+    op->exchange.free = publish_free;
     enum cps_code code = cps_dest_check(&box, cps, dest, err);
     if (code == CPS_OK) {
         code = cps_ask_publish(&op->exchange.transfer.request, cps, &box, envelope, len, ttl_s, err);
@@ -52,15 +52,9 @@ enum cps_code cps_publish(struct cps *cps, const char *dest, const char *envelop
                           struct cps_published *out, struct cps_error *err)
 {
     struct publishing op = {0};
-    enum cps_code code = prepare(&op, cps, dest, envelope, len, ttl_s, err);
+    enum cps_code code = publish_prepare(&op, cps, dest, envelope, len, ttl_s, err);
     if (code == CPS_OK) {
-        code = cps_task_run(&op.exchange.task, err);
-        if (code == CPS_OK && op.result.error.code != CPS_OK) {
-            code = op.result.error.code;
-            if (err) {
-                *err = op.result.error;
-            }
-        }
+        code = cps_task_run_to_outcome(&op.exchange.task, &op.result.error, err);
     }
     cps_transfer_clear(&op.exchange.transfer);
     if (code == CPS_OK && out) {
@@ -78,13 +72,13 @@ enum cps_code cps_publish_async(struct cps *cps, const char *dest, const char *e
     }
     op->callback = callback;
     op->arg = arg;
-    enum cps_code code =
-        callback ? prepare(op, cps, dest, envelope, len, ttl_s, err) : cps_fail(err, CPS_E_INVAL, "callback is NULL");
+    enum cps_code code = callback ? publish_prepare(op, cps, dest, envelope, len, ttl_s, err)
+                                  : cps_fail(err, CPS_E_INVAL, "callback is NULL");
     if (code == CPS_OK) {
         code = cps_task_start(&op->exchange.task, err);
     }
     if (code != CPS_OK) {
-        free_publishing(&op->exchange);
+        publish_free(&op->exchange);
     }
     return code;
 }

@@ -13,7 +13,7 @@
 #define AWAY_MS 1000 /* ... unless the CPS has been away for this long */
 #define SLACK_MS 1000
 
-static void clear(struct receiving *op)
+static void receive_clear(struct receiving *op)
 {
     cps_checked_clear(&op->message);
     cps_keys_free(&op->keys);
@@ -26,7 +26,7 @@ static void clear(struct receiving *op)
 
 /* ---- the way to the verdict ---- */
 
-static void conclude(struct receiving *op, enum cps_code code, const struct cps_error *err)
+static void receive_conclude(struct receiving *op, enum cps_code code, const struct cps_error *err)
 {
     struct cps_task *task = &op->task;
     if (op->box) {
@@ -42,27 +42,27 @@ static void conclude(struct receiving *op, enum cps_code code, const struct cps_
     cps_task_end(task);
     if (op->callback) {
         op->callback(op->arg, &op->best);
-        clear(op);
+        receive_clear(op);
         free(op);
     }
 }
 
-static void conclude_best(struct receiving *op)
+static void receive_conclude_best(struct receiving *op)
 {
     struct cps_error err = {0};
     cps_receiving_give_up(op, "the certificate did not come in time");
     if (op->any) {
-        conclude(op, CPS_OK, NULL);
+        receive_conclude(op, CPS_OK, NULL);
     } else {
         (void)cps_fail(&err, CPS_E_NO_PASSPORT, "the box holds no PASSporT %s this sender%s",
                        op->candidates ? "for this message; it holds others from" : "from",
                        op->suspects.count ? ", of messages that arrived without theirs for all that is known" : "");
-        conclude(op, CPS_E_NO_PASSPORT, &err);
+        receive_conclude(op, CPS_E_NO_PASSPORT, &err);
     }
 }
 
 /* A CPS that has just gone away may have been restarted; nobody waits for one that stays away. */
-static bool is_worth_a_retry(const struct receiving *op, enum cps_code code)
+static bool receive_should_retry(const struct receiving *op, enum cps_code code)
 {
     struct cps_route *route = NULL;
     if (code != CPS_E_AWAY) {
@@ -77,7 +77,7 @@ static bool is_worth_a_retry(const struct receiving *op, enum cps_code code)
 }
 
 /* Reads what is in the box. True: that is done. False: the next step goes on, or the operation is over. */
-static bool read_box(struct receiving *op, int64_t now)
+static bool receive_read_box(struct receiving *op, int64_t now)
 {
     struct cps_error outcome = {0};
     int64_t again;
@@ -96,19 +96,19 @@ static bool read_box(struct receiving *op, int64_t now)
     if (outcome.code == CPS_OK) {
         return true;
     }
-    if (!op->retried && is_worth_a_retry(op, outcome.code) && now + RETRY_MS < op->deadline_ms) {
+    if (!op->retried && receive_should_retry(op, outcome.code) && now + RETRY_MS < op->deadline_ms) {
         op->retried = true;
         op->read++;
         op->retry_ms = now + RETRY_MS;
         op->task.due_ms = op->retry_ms;
         return false;
     }
-    conclude(op, outcome.code, &outcome);
+    receive_conclude(op, outcome.code, &outcome);
     return false;
 }
 
 /* Waits for what comes next. True: long enough. False: the next step goes on, or the operation is over. */
-static bool wait_for_more(struct receiving *op, int64_t now)
+static bool receive_wait(struct receiving *op, int64_t now)
 {
     struct cps_error err = {0};
     int64_t again = 0;
@@ -117,7 +117,7 @@ static bool wait_for_more(struct receiving *op, int64_t now)
     }
     enum cps_code code = cps_box_read(op->box, CPS_READ_WAIT, (uint32_t)(op->deadline_ms - now), &again, &err);
     if (code == CPS_E_AWAY && !op->pending.count) {
-        conclude(op, code, &err); /* its PASSporT may be there, and nobody can see it */
+        receive_conclude(op, code, &err); /* its PASSporT may be there, and nobody can see it */
         return false;
     }
     if (code != CPS_OK) {
@@ -128,7 +128,7 @@ static bool wait_for_more(struct receiving *op, int64_t now)
 }
 
 /* Nothing passed: the verdict is the best of all that say something about this message. */
-static void finish(struct receiving *op, int64_t now)
+static void receive_finish(struct receiving *op, int64_t now)
 {
     struct cps_error err = {0};
     enum cps_code code = cps_receiving_find_evidence(op, &err);
@@ -136,33 +136,33 @@ static void finish(struct receiving *op, int64_t now)
         return;
     }
     if (code != CPS_OK) {
-        conclude(op, code, &err);
+        receive_conclude(op, code, &err);
     } else if (!cps_receiving_passed(op) && op->pending.count && now < op->last_ms) {
         op->task.due_ms = op->last_ms;
     } else {
-        conclude_best(op);
+        receive_conclude_best(op);
     }
 }
 
-static void go_on(struct receiving *op)
+static void receive_advance(struct receiving *op)
 {
     int64_t now = cps_monotonic_ms();
     if (op->phase == READING) {
-        if (!read_box(op, now)) {
+        if (!receive_read_box(op, now)) {
             return;
         }
         op->phase = WAITING;
     }
     if (op->phase == WAITING) {
-        if (!wait_for_more(op, now)) {
+        if (!receive_wait(op, now)) {
             return;
         }
         op->phase = LAST;
     }
-    finish(op, now);
+    receive_finish(op, now);
 }
 
-static enum cps_code enter(struct receiving *op, struct cps_error *err)
+static enum cps_code receive_enter_box(struct receiving *op, struct cps_error *err)
 {
     uint8_t digest[SHA256_DIGEST_LENGTH];
     uint8_t thumbprints[CPS_KEYS_MAX * sizeof(op->keys.items[0]->thumbprint)];
@@ -180,7 +180,7 @@ static enum cps_code enter(struct receiving *op, struct cps_error *err)
 }
 
 /* The destination's own record says where its box is; box.c looks at what is known of it. False: later. */
-static bool find(struct receiving *op)
+static bool receive_find_box(struct receiving *op)
 {
     struct cps *cps = op->task.cps;
     struct cps_targets *targets = NULL;
@@ -194,7 +194,7 @@ static bool find(struct receiving *op)
 }
 
 /* Opens what came and judges it. */
-static void go_through(struct receiving *op)
+static void receive_process_box(struct receiving *op)
 {
     struct cps_error err = {0};
     enum cps_code code = CPS_OK;
@@ -210,15 +210,15 @@ static void go_through(struct receiving *op)
         return;
     }
     if (code != CPS_OK || cps_receiving_passed(op)) {
-        conclude(op, cps_receiving_passed(op) ? CPS_OK : code, &err);
+        receive_conclude(op, cps_receiving_passed(op) ? CPS_OK : code, &err);
     } else if (busy) {
         op->task.due_ms = op->last_ms;
     } else {
-        go_on(op);
+        receive_advance(op);
     }
 }
 
-static void step(struct cps_task *task)
+static void receive_step(struct cps_task *task)
 {
     struct receiving *op = (struct receiving *)task;
     struct cps_error err = {0};
@@ -227,26 +227,26 @@ static void step(struct cps_task *task)
         return;
     }
     if (code != CPS_OK || cps_receiving_passed(op)) {
-        conclude(op, code, &err);
+        receive_conclude(op, code, &err);
         return;
     }
     code = task->background && atomic_load(&task->cps->closing) ? CPS_E_CLOSED : CPS_OK;
-    if (code == CPS_OK && !find(op)) {
+    if (code == CPS_OK && !receive_find_box(op)) {
         return;
     }
     if (code == CPS_OK && !op->box) {
-        code = enter(op, &err);
+        code = receive_enter_box(op, &err);
     }
     if (code != CPS_OK) {
-        conclude(op, code, &err);
+        receive_conclude(op, code, &err);
     } else {
-        go_through(op);
+        receive_process_box(op);
     }
 }
 
 /* ---- beginning ---- */
 
-static enum cps_code digest_body(struct receiving *op, struct cps_error *err)
+static enum cps_code receive_digest_body(struct receiving *op, struct cps_error *err)
 {
     struct stir_error cause = {0};
     for (int alg = STIR_MSGI_SHA256; op->message.body && alg <= STIR_MSGI_SHA512; alg++) {
@@ -266,15 +266,15 @@ static enum cps_code digest_body(struct receiving *op, struct cps_error *err)
 }
 
 /* On failure the caller clears. */
-static enum cps_code prepare(struct receiving *op, struct cps *cps, const struct cps_message *message,
-                             const struct cps_key *const *keys, size_t key_count, uint32_t wait_ms, bool keep,
-                             struct cps_error *err)
+static enum cps_code receive_prepare(struct receiving *op, struct cps *cps, const struct cps_message *message,
+                                     const struct cps_key *const *keys, size_t key_count, uint32_t wait_ms, bool keep,
+                                     struct cps_error *err)
 {
     if (!cps) {
         return cps_fail(err, CPS_E_INVAL, "a pointer is NULL");
     }
     op->task.cps = cps;
-    op->task.step = step;
+    op->task.step = receive_step;
     op->wait_ms = wait_ms;
     enum cps_code code = cps_message_check(&op->message, cps, message, keep, err);
     if (code == CPS_OK && op->message.dest_count != 1) {
@@ -287,7 +287,7 @@ static enum cps_code prepare(struct receiving *op, struct cps *cps, const struct
         code = cps_fail(err, CPS_E_CONFIG, "no trusted roots are configured (trust_file, list_files, list_urls)");
     }
     if (code == CPS_OK) {
-        code = digest_body(op, err);
+        code = receive_digest_body(op, err);
     }
     op->message.arrived = cps_now(cps);
     op->arrival = (struct cps_arrival){.message = &op->message,
@@ -321,7 +321,7 @@ enum cps_code cps_receive(struct cps *cps, const struct cps_message *message, co
 {
     struct receiving op = {.best = CPS_NO_RESULT};
     struct cps_error err = {0};
-    enum cps_code code = prepare(&op, cps, message, keys, key_count, wait_ms, false, &err);
+    enum cps_code code = receive_prepare(&op, cps, message, keys, key_count, wait_ms, false, &err);
     if (code == CPS_OK) {
         code = cps_task_run(&op.task, &err);
     }
@@ -333,7 +333,7 @@ enum cps_code cps_receive(struct cps *cps, const struct cps_message *message, co
         *out = op.best;
         op.best = CPS_NO_RESULT;
     }
-    clear(&op);
+    receive_clear(&op);
     return code;
 }
 
@@ -348,13 +348,13 @@ enum cps_code cps_receive_async(struct cps *cps, const struct cps_message *messa
     op->best = CPS_NO_RESULT;
     op->callback = callback;
     op->arg = arg;
-    enum cps_code code = callback ? prepare(op, cps, message, keys, key_count, wait_ms, true, err)
+    enum cps_code code = callback ? receive_prepare(op, cps, message, keys, key_count, wait_ms, true, err)
                                   : cps_fail(err, CPS_E_INVAL, "callback is NULL");
     if (code == CPS_OK) {
         code = cps_task_start(&op->task, err);
     }
     if (code != CPS_OK) {
-        clear(op);
+        receive_clear(op);
         free(op);
     }
     return code;

@@ -37,7 +37,7 @@ void cps_receiving_take(struct receiving *op, struct cps_read *read)
 
 /* The best verdict counts. But where we failed to judge a PASSporT (no memory, replay memory full), nobody knows what
  * it would have been: only one that passes is better than that. */
-static bool is_better(const struct cps_result *result, const struct cps_result *best)
+static bool judge_is_better(const struct cps_result *result, const struct cps_result *best)
 {
     if (result->verdict == CPS_CPS_UNAVAILABLE || best->verdict == CPS_CPS_UNAVAILABLE) {
         return best->verdict != CPS_PASSED && (result->verdict == CPS_PASSED || best->verdict != CPS_CPS_UNAVAILABLE);
@@ -45,9 +45,9 @@ static bool is_better(const struct cps_result *result, const struct cps_result *
     return result->verdict < best->verdict;
 }
 
-static void consider(struct receiving *op, const struct cps_entry *entry, struct cps_result *result)
+static void judge_keep_best(struct receiving *op, const struct cps_entry *entry, struct cps_result *result)
 {
-    if (op->any && !is_better(result, &op->best)) {
+    if (op->any && !judge_is_better(result, &op->best)) {
         return;
     }
     cps_result_clear(&op->best);
@@ -58,8 +58,8 @@ static void consider(struct receiving *op, const struct cps_entry *entry, struct
 }
 
 /* What is said of it instead of what it was found to be. Whose it is stands as far as it is known. */
-static void consider_failed(struct receiving *op, struct cps_entry *entry, enum cps_code code,
-                            const struct cps_error *err)
+static void judge_keep_failure(struct receiving *op, struct cps_entry *entry, enum cps_code code,
+                               const struct cps_error *err)
 {
     struct cps_result result = CPS_NO_RESULT;
     result.iat = entry->passport->iat;
@@ -67,10 +67,10 @@ static void consider_failed(struct receiving *op, struct cps_entry *entry, enum 
     cps_result_name_signer(&result, &entry->proof);
     pthread_mutex_unlock(&entry->lock);
     cps_result_set(&result, code, err);
-    consider(op, entry, &result);
+    judge_keep_best(op, entry, &result);
 }
 
-static enum cps_judging kind_of(const struct receiving *op, const struct cps_entry *entry)
+static enum cps_judging judge_kind(const struct receiving *op, const struct cps_entry *entry)
 {
     if (cps_arrival_fits(&op->arrival, entry->passport)) {
         return CPS_JUDGE_EXACT;
@@ -79,7 +79,7 @@ static enum cps_judging kind_of(const struct receiving *op, const struct cps_ent
 }
 
 /* A PASSporT that is good may be this message's. Those that say nothing of the text are of use where no other is. */
-static void vouch(struct receiving *op, struct cps_entry *entry, bool loose)
+static void judge_add_vouch(struct receiving *op, struct cps_entry *entry, bool loose)
 {
     struct cps_error err = {0};
     if (loose != op->loose) {
@@ -89,17 +89,17 @@ static void vouch(struct receiving *op, struct cps_entry *entry, bool loose)
     enum cps_code code = cps_vouches_add(&op->vouches, entry, &err);
     op->match_due = true;
     if (code != CPS_OK) {
-        consider_failed(op, entry, code, &err);
+        judge_keep_failure(op, entry, code, &err);
     }
 }
 
-static bool differs(const struct cps_result *result)
+static bool judge_text_differs(const struct cps_result *result)
 {
     return result->error.code == CPS_E_MSGI_MISMATCH || result->error.code == CPS_E_MSGI;
 }
 
 /* One with another text may be evidence against this message only if it is good in everything else. */
-static void suspect(struct receiving *op, struct cps_entry *entry)
+static void judge_add_suspect(struct receiving *op, struct cps_entry *entry)
 {
     struct cps_candidates *suspects = &op->suspects;
     if (!suspects->items) {
@@ -111,7 +111,7 @@ static void suspect(struct receiving *op, struct cps_entry *entry)
     }
 }
 
-static bool verify(struct receiving *op, struct cps_entry *entry, struct cps_result *result)
+static bool judge_verify(struct receiving *op, struct cps_entry *entry, struct cps_result *result)
 {
     struct cps_error err = {0};
     pthread_mutex_lock(&entry->lock);
@@ -124,7 +124,7 @@ static bool verify(struct receiving *op, struct cps_entry *entry, struct cps_res
 }
 
 /* True if it is known to be good and used: what it takes to say that of a copy. */
-static bool is_spent(struct cps_entry *entry)
+static bool judge_is_used(struct cps_entry *entry)
 {
     pthread_mutex_lock(&entry->lock);
     bool known = entry->vouches;
@@ -133,29 +133,30 @@ static bool is_spent(struct cps_entry *entry)
 }
 
 /* False: its certificate is being fetched. */
-static bool judge(struct receiving *op, struct cps_entry *entry)
+static bool judge_entry(struct receiving *op, struct cps_entry *entry)
 {
     struct cps_result result = CPS_NO_RESULT;
     struct cps_error err = {0};
-    enum cps_judging kind = kind_of(op, entry);
+    enum cps_judging kind = judge_kind(op, entry);
     op->fitted |= kind == CPS_JUDGE_EXACT;
     if (kind != CPS_JUDGE_OTHER && atomic_load(&entry->forgotten)) {
-        consider_failed(op, entry, cps_fail(&err, CPS_E_STALE, "the CPS does not remember whether it was used"), &err);
+        judge_keep_failure(op, entry, cps_fail(&err, CPS_E_STALE, "the CPS does not remember whether it was used"),
+                           &err);
         return true;
     }
-    if (kind != CPS_JUDGE_OTHER && is_spent(entry)) {
-        vouch(op, entry, kind == CPS_JUDGE_LOOSE);
+    if (kind != CPS_JUDGE_OTHER && judge_is_used(entry)) {
+        judge_add_vouch(op, entry, kind == CPS_JUDGE_LOOSE);
         return true;
     }
-    if (!verify(op, entry, &result)) {
+    if (!judge_verify(op, entry, &result)) {
         return false;
     }
     if (result.verdict == CPS_PASSED) {
-        vouch(op, entry, kind == CPS_JUDGE_LOOSE);
+        judge_add_vouch(op, entry, kind == CPS_JUDGE_LOOSE);
     } else if (kind != CPS_JUDGE_OTHER) {
-        consider(op, entry, &result);
-    } else if (differs(&result)) {
-        suspect(op, entry);
+        judge_keep_best(op, entry, &result);
+    } else if (judge_text_differs(&result)) {
+        judge_add_suspect(op, entry);
     }
     return true;
 }
@@ -171,15 +172,15 @@ bool cps_receiving_found(const struct receiving *op)
 }
 
 /* What cannot be verified and has another text says nothing about this message. */
-static void give_up_on(struct receiving *op, struct cps_entry *entry, const char *why)
+static void judge_give_up_entry(struct receiving *op, struct cps_entry *entry, const char *why)
 {
     struct cps_error err = {0};
-    if (kind_of(op, entry) != CPS_JUDGE_OTHER) {
-        consider_failed(op, entry, cps_fail(&err, CPS_E_X5U_FETCH, "x5u: %s", why), &err);
+    if (judge_kind(op, entry) != CPS_JUDGE_OTHER) {
+        judge_keep_failure(op, entry, cps_fail(&err, CPS_E_X5U_FETCH, "x5u: %s", why), &err);
     }
 }
 
-static bool is_pending(const struct receiving *op, const struct cps_entry *entry)
+static bool judge_is_pending(const struct receiving *op, const struct cps_entry *entry)
 {
     for (size_t i = 0; i < op->pending.count; i++) {
         if (op->pending.items[i] == entry) {
@@ -194,7 +195,7 @@ void cps_receiving_judge_pending(struct receiving *op)
     size_t left = 0;
     for (size_t i = 0; i < op->pending.count; i++) {
         struct cps_entry *entry = op->pending.items[i];
-        if (cps_receiving_passed(op) || (!cps_receiving_found(op) && judge(op, entry))) {
+        if (cps_receiving_passed(op) || (!cps_receiving_found(op) && judge_entry(op, entry))) {
             cps_entry_unref(entry);
         } else {
             op->pending.items[left++] = entry;
@@ -204,7 +205,7 @@ void cps_receiving_judge_pending(struct receiving *op)
 }
 
 /* Moves a candidate to those whose certificates are being fetched; the reference goes along. */
-static void put_off(struct receiving *op, struct cps_entry *entry)
+static void judge_defer(struct receiving *op, struct cps_entry *entry)
 {
     struct cps_candidates *pending = &op->pending;
     if (!pending->items) {
@@ -214,21 +215,21 @@ static void put_off(struct receiving *op, struct cps_entry *entry)
     if (pending->count < pending->cap) {
         pending->items[pending->count++] = entry;
     } else {
-        give_up_on(op, entry, "too many certificates have to be fetched for this sender");
+        judge_give_up_entry(op, entry, "too many certificates have to be fetched for this sender");
         cps_entry_unref(entry);
     }
 }
 
-static void judge_one(struct receiving *op, struct cps_entry **item)
+static void judge_or_defer(struct receiving *op, struct cps_entry **item)
 {
-    if (!is_pending(op, *item) && !judge(op, *item)) {
-        put_off(op, *item);
+    if (!judge_is_pending(op, *item) && !judge_entry(op, *item)) {
+        judge_defer(op, *item);
         *item = NULL;
     }
 }
 
 /* Judges entries that can pass and were not judged before. CPS_E_NOMEM. */
-static enum cps_code judge_new(struct receiving *op, enum cps_judging which, struct cps_error *err)
+static enum cps_code judge_new_entries(struct receiving *op, enum cps_judging which, struct cps_error *err)
 {
     static const char *const none[] = {NULL};
     struct cps_candidates found = {0};
@@ -236,7 +237,7 @@ static enum cps_code judge_new(struct receiving *op, enum cps_judging which, str
     enum cps_code code = cps_box_collect(op->box, &found, &op->message.orig, by_digest ? op->digests : none,
                                          by_digest ? op->digest_count : 1, &op->seen[which], err);
     for (size_t i = 0; i < found.count; i++) {
-        judge_one(op, &found.items[i]);
+        judge_or_defer(op, &found.items[i]);
     }
     cps_candidates_clear(&found);
     return code;
@@ -244,48 +245,48 @@ static enum cps_code judge_new(struct receiving *op, enum cps_judging which, str
 
 /* ---- matching ---- */
 
-static struct cps_entry *first_of_group(const struct receiving *op)
+static struct cps_entry *judge_first_of_group(const struct receiving *op)
 {
     return op->vouches.items[op->group].entry;
 }
 
 /* It passes if nobody else is first to take it out of its box. */
-static void begin_claim(struct receiving *op, const struct cps_result *result)
+static void judge_begin_claim(struct receiving *op, const struct cps_result *result)
 {
     struct cps_error err = {0};
     enum cps_code code =
         cps_claim_begin(&op->claim, &op->task, op->box, &op->message.dest[0], &op->vouches, op->group, result, &err);
     if (code != CPS_OK) {
         cps_match_undo(op->task.cps, &op->vouches, op->group, &op->message.dest[0]);
-        consider_failed(op, first_of_group(op), code, &err);
+        judge_keep_failure(op, judge_first_of_group(op), code, &err);
     }
 }
 
 /* What was used up for this message passes if it is still good: a revocation list or its certificate may have changed
  * since it was judged. */
-static void pass(struct receiving *op)
+static void judge_pass_group(struct receiving *op)
 {
     struct cps_result result = CPS_NO_RESULT;
-    struct cps_entry *entry = first_of_group(op);
-    bool judged = verify(op, entry, &result);
+    struct cps_entry *entry = judge_first_of_group(op);
+    bool judged = judge_verify(op, entry, &result);
     if (!judged || result.verdict != CPS_PASSED) {
         cps_match_undo(op->task.cps, &op->vouches, op->group, &op->message.dest[0]);
         if (judged) {
-            consider(op, entry, &result);
+            judge_keep_best(op, entry, &result);
         } else {
-            put_off(op, cps_entry_ref(entry));
+            judge_defer(op, cps_entry_ref(entry));
         }
         cps_vouches_drop(&op->vouches, op->group);
         op->match_due = true;
     } else if (op->task.cps->options.claim) {
-        begin_claim(op, &result);
+        judge_begin_claim(op, &result);
     } else {
-        consider(op, entry, &result);
+        judge_keep_best(op, entry, &result);
     }
 }
 
 /* Takes the first of those that vouch and were not used. */
-static void match(struct receiving *op)
+static void judge_match(struct receiving *op)
 {
     struct cps_error err = {0};
     if (!op->match_due || !op->vouches.count || cps_receiving_found(op)) {
@@ -294,26 +295,26 @@ static void match(struct receiving *op)
     op->match_due = false;
     enum cps_code code = cps_match(op->task.cps, op->box, &op->vouches, &op->message.dest[0], &op->group, &err);
     if (code == CPS_OK) {
-        pass(op);
+        judge_pass_group(op);
     } else if (code != CPS_E_REPLAYED || !op->loose) {
         /* one that was used and says nothing of the text was another message's, for all we know */
-        consider_failed(op, first_of_group(op), code, &err);
+        judge_keep_failure(op, judge_first_of_group(op), code, &err);
     }
 }
 
 /* ---- opening ---- */
 
-static enum cps_code open_one(struct receiving *op, struct cps_sealed *sealed, struct cps_error *err)
+static enum cps_code judge_open_one(struct receiving *op, struct cps_sealed *sealed, struct cps_error *err)
 {
     enum cps_code code = cps_unseal(op->task.cps, op->box, &op->keys, sealed, err);
     cps_box_opened(op->box, sealed, code == CPS_OK);
-    return code == CPS_OK && !cps_receiving_found(op) ? judge_new(op, CPS_JUDGE_EXACT, err) : code;
+    return code == CPS_OK && !cps_receiving_found(op) ? judge_new_entries(op, CPS_JUDGE_EXACT, err) : code;
 }
 
 /* Opens envelopes until one is found that could pass. *left: there may be more.
  * Another signer may have signed the same message. Within a process it does not matter when that is found, as entries
  * know when others passed (match.h). Hosts and processes that share what was used have to use both up at once. */
-static enum cps_code open_some(struct receiving *op, bool *opened, bool *left, struct cps_error *err)
+static enum cps_code judge_open_some(struct receiving *op, bool *opened, bool *left, struct cps_error *err)
 {
     bool all = op->task.cps->options.claim;
     enum cps_code code = CPS_OK;
@@ -327,7 +328,7 @@ static enum cps_code open_some(struct receiving *op, bool *opened, bool *left, s
         if (!sealed) {
             break;
         }
-        code = open_one(op, sealed, err);
+        code = judge_open_one(op, sealed, err);
         *opened = true;
     }
     return code;
@@ -336,24 +337,24 @@ static enum cps_code open_some(struct receiving *op, bool *opened, bool *left, s
 enum cps_code cps_receiving_look(struct receiving *op, bool *busy, struct cps_error *err)
 {
     bool left = true;
-    enum cps_code code = judge_new(op, CPS_JUDGE_EXACT, err);
+    enum cps_code code = judge_new_entries(op, CPS_JUDGE_EXACT, err);
     *busy = false;
     while (code == CPS_OK && left) {
         bool opened = false;
-        code = open_some(op, &opened, &left, err);
+        code = judge_open_some(op, &opened, &left, err);
         *busy = cps_box_tell(op->box, &op->task, opened);
         if (code == CPS_OK && !cps_receiving_found(op)) {
-            code = judge_new(op, CPS_JUDGE_EXACT, err); /* what others have opened, who are done now */
+            code = judge_new_entries(op, CPS_JUDGE_EXACT, err); /* what others have opened, who are done now */
         }
         if (code == CPS_OK && !(*busy && op->task.cps->options.claim)) {
-            match(op);
+            judge_match(op);
         }
         /* all that could pass were used: what is not open yet counts, too */
         left = left && !cps_receiving_found(op) && !cps_vouches_has_unused(&op->vouches);
     }
     if (code == CPS_OK && !*busy && !cps_receiving_found(op) && op->digest_count) {
-        code = judge_new(op, CPS_JUDGE_LOOSE, err);
-        match(op);
+        code = judge_new_entries(op, CPS_JUDGE_LOOSE, err);
+        judge_match(op);
     }
     return code;
 }
@@ -361,14 +362,14 @@ enum cps_code cps_receiving_look(struct receiving *op, bool *busy, struct cps_er
 /* ---- evidence ---- */
 
 /* A PASSporT with the message's text says more than all others. */
-static bool wants_evidence(const struct receiving *op)
+static bool judge_wants_evidence(const struct receiving *op)
 {
     return !op->fitted && !(op->any && op->best.verdict <= CPS_MSGI_MISMATCH);
 }
 
 /* True if no other process is known to have passed a message with an entry's text. Such a message was signed again if
  * its sender sent it again, and then the box has two PASSporTs of one message. */
-static bool is_unused_elsewhere(struct receiving *op, const struct cps_entry *entry)
+static bool judge_is_unused_elsewhere(struct receiving *op, const struct cps_entry *entry)
 {
     const char *const digests[] = {entry->passport->msgi};
     struct cps_candidates same = {0};
@@ -385,22 +386,22 @@ static bool is_unused_elsewhere(struct receiving *op, const struct cps_entry *en
     return good && !used;
 }
 
-static bool may_be_evidence(struct receiving *op, const struct cps_entry *entry)
+static bool judge_may_be_evidence(struct receiving *op, const struct cps_entry *entry)
 {
-    return kind_of(op, entry) == CPS_JUDGE_OTHER && !is_pending(op, entry) &&
-           cps_box_may_blame(op->box, &op->arrival, entry, op->read) && is_unused_elsewhere(op, entry);
+    return judge_kind(op, entry) == CPS_JUDGE_OTHER && !judge_is_pending(op, entry) &&
+           cps_box_may_blame(op->box, &op->arrival, entry, op->read) && judge_is_unused_elsewhere(op, entry);
 }
 
 /* Verifies PASSporTs from this sender with other texts: each may be evidence that this text was changed. */
-static enum cps_code judge_others(struct receiving *op, struct cps_error *err)
+static enum cps_code judge_other_texts(struct receiving *op, struct cps_error *err)
 {
     struct cps_candidates found = {0};
     enum cps_code code = cps_box_collect(op->box, &found, &op->message.orig, NULL, 0, &op->seen[CPS_JUDGE_OTHER], err);
     op->candidates += found.count;
-    for (size_t i = 0; code == CPS_OK && i < found.count && op->others < OTHERS_MAX && wants_evidence(op); i++) {
-        if (may_be_evidence(op, found.items[i])) {
+    for (size_t i = 0; code == CPS_OK && i < found.count && op->others < OTHERS_MAX && judge_wants_evidence(op); i++) {
+        if (judge_may_be_evidence(op, found.items[i])) {
             op->others++;
-            judge_one(op, &found.items[i]);
+            judge_or_defer(op, &found.items[i]);
         }
     }
     cps_candidates_clear(&found);
@@ -408,22 +409,23 @@ static enum cps_code judge_others(struct receiving *op, struct cps_error *err)
 }
 
 /* Accuses the message if there are more PASSporTs with other texts than other messages to which they may belong. */
-static void accuse(struct receiving *op)
+static void judge_blame_message(struct receiving *op)
 {
     struct cps_result result = CPS_NO_RESULT;
-    struct cps_entry *entry =
-        op->suspects.count && wants_evidence(op) ? cps_box_blame(op->box, &op->arrival, &op->suspects, op->read) : NULL;
-    if (entry && verify(op, entry, &result) && differs(&result)) {
-        consider(op, entry, &result);
+    struct cps_entry *entry = op->suspects.count && judge_wants_evidence(op)
+                                  ? cps_box_blame(op->box, &op->arrival, &op->suspects, op->read)
+                                  : NULL;
+    if (entry && judge_verify(op, entry, &result) && judge_text_differs(&result)) {
+        judge_keep_best(op, entry, &result);
     }
 }
 
 enum cps_code cps_receiving_find_evidence(struct receiving *op, struct cps_error *err)
 {
     struct cps_broken broken;
-    enum cps_code code = judge_others(op, err);
-    accuse(op);
-    match(op);
+    enum cps_code code = judge_other_texts(op, err);
+    judge_blame_message(op);
+    judge_match(op);
     if (code == CPS_OK && !op->any && !op->pending.count &&
         cps_box_blame_broken(op->box, &op->arrival, op->read, &broken)) {
         op->any = true;
@@ -438,7 +440,7 @@ enum cps_code cps_receiving_find_evidence(struct receiving *op, struct cps_error
 void cps_receiving_give_up(struct receiving *op, const char *why)
 {
     for (size_t i = 0; i < op->pending.count; i++) {
-        give_up_on(op, op->pending.items[i], why);
+        judge_give_up_entry(op, op->pending.items[i], why);
     }
 }
 
@@ -451,9 +453,9 @@ bool cps_receiving_settle(struct receiving *op, enum cps_code *code, struct cps_
         return false;
     }
     if (*code == CPS_OK) {
-        consider(op, first_of_group(op), &claim->result);
+        judge_keep_best(op, judge_first_of_group(op), &claim->result);
     } else if (*code == CPS_E_REPLAYED || *code == CPS_E_STALE) {
-        consider_failed(op, first_of_group(op), *code, err);
+        judge_keep_failure(op, judge_first_of_group(op), *code, err);
         if (*code == CPS_E_STALE) {
             cps_match_undo(op->task.cps, &op->vouches, op->group, &op->message.dest[0]);
         }

@@ -12,7 +12,7 @@ struct retrieval {
     void *arg;
 };
 
-static void conclude(struct cps_exchange *exchange)
+static void retrieve_conclude(struct cps_exchange *exchange)
 {
     struct retrieval *op = (struct retrieval *)exchange;
     if (cps_answer_listing(&op->result.envelopes, &exchange->transfer.response, &op->result.error) == CPS_OK) {
@@ -23,28 +23,28 @@ static void conclude(struct cps_exchange *exchange)
     }
 }
 
-static void clear(struct retrieval *op)
+static void retrieve_clear(struct retrieval *op)
 {
     cps_transfer_clear(&op->exchange.transfer);
     cps_envelopes_clear(&op->result.envelopes);
 }
 
-static void free_retrieval(struct cps_exchange *exchange)
+static void retrieve_free(struct cps_exchange *exchange)
 {
-    clear((struct retrieval *)exchange);
+    retrieve_clear((struct retrieval *)exchange);
     free(exchange);
 }
 
-static enum cps_code prepare(struct retrieval *op, struct cps *cps, const char *dest, const char *after,
-                             uint32_t wait_ms, struct cps_error *err)
+static enum cps_code retrieve_prepare(struct retrieval *op, struct cps *cps, const char *dest, const char *after,
+                                      uint32_t wait_ms, struct cps_error *err)
 {
     struct stir_identity box;
     if (!cps || (after && strlen(after) > CPS_CURSOR_MAX)) {
         return cps_fail(err, CPS_E_INVAL, cps ? "after is no cursor" : "a pointer is NULL");
     }
     cps_exchange_init(&op->exchange, cps);
-    op->exchange.conclude = conclude;
-    op->exchange.free = free_retrieval;
+    op->exchange.conclude = retrieve_conclude;
+    op->exchange.free = retrieve_free;
     enum cps_code code = cps_dest_check(&box, cps, dest, err);
     if (code == CPS_OK) {
         code = cps_ask_retrieve(&op->exchange.transfer.request, cps, &box, after, wait_ms, err);
@@ -57,21 +57,15 @@ enum cps_code cps_retrieve(struct cps *cps, const char *dest, const char *after,
 {
     struct retrieval op = {0};
     enum cps_code code =
-        out ? prepare(&op, cps, dest, after, wait_ms, err) : cps_fail(err, CPS_E_INVAL, "a pointer is NULL");
+        out ? retrieve_prepare(&op, cps, dest, after, wait_ms, err) : cps_fail(err, CPS_E_INVAL, "a pointer is NULL");
     if (code == CPS_OK) {
-        code = cps_task_run(&op.exchange.task, err);
-        if (code == CPS_OK && op.result.error.code != CPS_OK) {
-            code = op.result.error.code;
-            if (err) {
-                *err = op.result.error;
-            }
-        }
+        code = cps_task_run_to_outcome(&op.exchange.task, &op.result.error, err);
     }
     if (code == CPS_OK) {
         *out = op.result.envelopes;
         op.result.envelopes = (struct cps_envelopes){0};
     }
-    clear(&op);
+    retrieve_clear(&op);
     return code;
 }
 
@@ -84,13 +78,13 @@ enum cps_code cps_retrieve_async(struct cps *cps, const char *dest, const char *
     }
     op->callback = callback;
     op->arg = arg;
-    enum cps_code code =
-        callback ? prepare(op, cps, dest, after, wait_ms, err) : cps_fail(err, CPS_E_INVAL, "callback is NULL");
+    enum cps_code code = callback ? retrieve_prepare(op, cps, dest, after, wait_ms, err)
+                                  : cps_fail(err, CPS_E_INVAL, "callback is NULL");
     if (code == CPS_OK) {
         code = cps_task_start(&op->exchange.task, err);
     }
     if (code != CPS_OK) {
-        free_retrieval(&op->exchange);
+        retrieve_free(&op->exchange);
     }
     return code;
 }

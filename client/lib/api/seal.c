@@ -32,8 +32,8 @@ void cps_envelopes_clear(struct cps_envelopes *envelopes)
     *envelopes = (struct cps_envelopes){0};
 }
 
-static enum cps_code seal_one(struct cps_envelope *out, const char *passport, size_t len,
-                              const struct cps_signer *chain_of, const struct cps_key *key, struct cps_error *err)
+static enum cps_code seal_for_key(struct cps_envelope *out, const char *passport, size_t len,
+                                  const struct cps_signer *chain_of, const struct cps_key *key, struct cps_error *err)
 {
     struct stir_buf text = {.limit = STIR_JWE_MAX};
     struct stir_error cause = {0};
@@ -47,7 +47,8 @@ static enum cps_code seal_one(struct cps_envelope *out, const char *passport, si
     return out->text ? cps_envelope_id(out->id, out->text, out->len, err) : cps_fail(err, CPS_E_NOMEM, "out of memory");
 }
 
-static enum cps_code check_full_form(const struct cps *cps, const char *passport, size_t len, struct cps_error *err)
+static enum cps_code seal_check_full_form(const struct cps *cps, const char *passport, size_t len,
+                                          struct cps_error *err)
 {
     struct stir_error cause = {0};
     struct stir_passport *parsed = NULL;
@@ -66,7 +67,7 @@ enum cps_code cps_seal(struct cps *cps, const char *passport, size_t len, const 
     }
     enum cps_code code = cps_keys_check(keys, key_count, false, err);
     if (code == CPS_OK) {
-        code = check_full_form(cps, passport, len, err);
+        code = seal_check_full_form(cps, passport, len, err);
     }
     if (code != CPS_OK) {
         return code;
@@ -77,7 +78,7 @@ enum cps_code cps_seal(struct cps *cps, const char *passport, size_t len, const 
     }
     made.count = key_count;
     for (size_t i = 0; code == CPS_OK && i < key_count; i++) {
-        code = seal_one(&made.items[i], passport, len, chain_of, keys[i], err);
+        code = seal_for_key(&made.items[i], passport, len, chain_of, keys[i], err);
     }
     if (code != CPS_OK) {
         cps_envelopes_clear(&made);

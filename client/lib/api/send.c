@@ -46,7 +46,7 @@ void cps_sent_clear(struct cps_sent *sent)
     *sent = (struct cps_sent){0};
 }
 
-static void clear(struct sending *op)
+static void send_clear(struct sending *op)
 {
     for (size_t i = 0; i < op->passport_count; i++) {
         cps_text_free(op->passports[i]);
@@ -65,7 +65,7 @@ static void clear(struct sending *op)
     cps_sent_clear(&op->result);
 }
 
-static void submit_all(struct sending *op)
+static void send_submit_all(struct sending *op)
 {
     for (; op->begun < op->count; op->begun++) {
         struct cps_transfer *transfer = &op->transfers[op->begun];
@@ -77,7 +77,7 @@ static void submit_all(struct sending *op)
     }
 }
 
-static bool all_answered(const struct sending *op)
+static bool send_all_answered(const struct sending *op)
 {
     for (size_t i = 0; i < op->count; i++) {
         if (!atomic_load(&op->transfers[i].complete)) {
@@ -87,7 +87,7 @@ static bool all_answered(const struct sending *op)
     return true;
 }
 
-static void keep_first(struct cps_error *first, const struct cps_error *err)
+static void send_keep_first_error(struct cps_error *first, const struct cps_error *err)
 {
     if (first->code == CPS_OK) {
         *first = *err;
@@ -95,7 +95,7 @@ static void keep_first(struct cps_error *first, const struct cps_error *err)
 }
 
 /* Counts what the CPS has; the rest goes to the spool, where it may. */
-static void add_up(struct sending *op)
+static void send_count_answers(struct sending *op)
 {
     op->counted = true;
     for (size_t i = 0; i < op->count; i++) {
@@ -106,30 +106,30 @@ static void add_up(struct sending *op)
         }
         struct cps_error cause = err;
         if (cps_spool_batch_put(&op->spool, i, &err)) {
-            keep_first(&op->result.spooled_for, &cause);
+            send_keep_first_error(&op->result.spooled_for, &cause);
         } else {
-            keep_first(&op->result.error, &err);
+            send_keep_first_error(&op->result.error, &err);
         }
     }
 }
 
-static void add_spooled(struct sending *op)
+static void send_count_spooled(struct sending *op)
 {
     for (size_t i = 0; i < op->count; i++) {
         struct cps_error err = {0};
         if (cps_spool_batch_has(&op->spool, i, &err)) {
             op->result.spooled++;
         } else if (err.code != CPS_OK) {
-            keep_first(&op->result.error, &err);
+            send_keep_first_error(&op->result.error, &err);
         }
     }
 }
 
 /* Seals a recipient's PASSporT for its keys and adds the envelopes to those that are to be published. target: the
  * record that says where the holder of these keys reads; NULL: none is known. */
-static enum cps_code add_envelopes(struct sending *op, const struct stir_identity *box, size_t passport,
-                                   const struct cps_target *target, const struct cps_key *const *keys, size_t key_count,
-                                   struct cps_error *err)
+static enum cps_code send_add_envelopes(struct sending *op, const struct stir_identity *box, size_t passport,
+                                        const struct cps_target *target, const struct cps_key *const *keys,
+                                        size_t key_count, struct cps_error *err)
 {
     struct cps *cps = op->task.cps;
     struct cps_envelopes envelopes = {0};
@@ -158,46 +158,46 @@ static enum cps_code add_envelopes(struct sending *op, const struct stir_identit
 
 /* Seals for each key of all the records that were found, and aims at the CPS of the record that the key is of (RFC 8816
  * section 8.1 step 3). */
-static enum cps_code add_records(struct sending *op, const struct sought *sought, const struct cps_targets *targets,
-                                 struct cps_error *err)
+static enum cps_code send_add_records(struct sending *op, const struct sought *sought,
+                                      const struct cps_targets *targets, struct cps_error *err)
 {
     struct cps_target_key keys[CPS_FOUND_KEYS];
     size_t count = cps_targets_keys(targets, cps_now(op->task.cps), keys);
     enum cps_code code = count ? CPS_OK : cps_fail(err, CPS_E_KEY, "no key of the destination is current");
     for (size_t i = 0; code == CPS_OK && i < count; i++) {
-        code = add_envelopes(op, &sought->box, sought->passport, keys[i].target, &keys[i].key, 1, err);
+        code = send_add_envelopes(op, &sought->box, sought->passport, keys[i].target, &keys[i].key, 1, err);
     }
     return code;
 }
 
 /* Keys that were given need no record, but the record that lists one says where its holder reads. */
-static enum cps_code add_given(struct sending *op, const struct sought *sought, const struct cps_targets *targets,
-                               struct cps_error *err)
+static enum cps_code send_add_given(struct sending *op, const struct sought *sought, const struct cps_targets *targets,
+                                    struct cps_error *err)
 {
     enum cps_code code = CPS_OK;
     for (size_t i = 0; code == CPS_OK && i < sought->keys.count; i++) {
         const struct cps_key *key = sought->keys.items[i];
-        code = add_envelopes(op, &sought->box, sought->passport, cps_targets_with_key(targets, key), &key, 1, err);
+        code = send_add_envelopes(op, &sought->box, sought->passport, cps_targets_with_key(targets, key), &key, 1, err);
     }
     return code;
 }
 
-static enum cps_code add_found(struct sending *op, const struct sought *sought, const struct cps_targets *targets,
-                               struct cps_error *err)
+static enum cps_code send_add_found(struct sending *op, const struct sought *sought, const struct cps_targets *targets,
+                                    struct cps_error *err)
 {
     if (sought->keys.count) {
-        return add_given(op, sought, targets, err);
+        return send_add_given(op, sought, targets, err);
     }
     if (!targets) {
         /* that a certificate does not cover something is said of the sender's */
         err->code = err->code == CPS_E_CERT_SCOPE ? CPS_E_KEY : err->code;
         return cps_fail_prefix(err, err->code, "the destination's keys");
     }
-    return add_records(op, sought, targets, err);
+    return send_add_records(op, sought, targets, err);
 }
 
 /* True: nobody has to be looked for any more. */
-static bool find_all(struct sending *op)
+static bool send_find_all(struct sending *op)
 {
     struct cps *cps = op->task.cps;
     bool all = true;
@@ -213,8 +213,8 @@ static bool find_all(struct sending *op)
             continue;
         }
         sought->over = true;
-        if (add_found(op, sought, targets, &err) != CPS_OK) {
-            keep_first(&op->result.error, &err);
+        if (send_add_found(op, sought, targets, &err) != CPS_OK) {
+            send_keep_first_error(&op->result.error, &err);
         }
         cps_targets_unref(targets);
     }
@@ -225,12 +225,12 @@ static bool find_all(struct sending *op)
 }
 
 /* True when nothing is under way any more. */
-static bool go_on(struct sending *op)
+static bool send_advance(struct sending *op)
 {
-    bool found = op->counted || find_all(op);
+    bool found = op->counted || send_find_all(op);
     if (!op->spool.offline) {
-        submit_all(op);
-        if (!all_answered(op)) {
+        send_submit_all(op);
+        if (!send_all_answered(op)) {
             return false;
         }
     }
@@ -238,30 +238,30 @@ static bool go_on(struct sending *op)
         return false;
     }
     if (!op->counted) {
-        add_up(op);
+        send_count_answers(op);
     }
     return cps_spool_batch_done(&op->spool);
 }
 
-static void step(struct cps_task *task)
+static void send_step(struct cps_task *task)
 {
     struct sending *op = (struct sending *)task;
-    if (!go_on(op)) {
+    if (!send_advance(op)) {
         return;
     }
-    add_spooled(op);
+    send_count_spooled(op);
     cps_task_end(task);
     if (op->callback) {
         op->callback(op->arg, &op->result);
-        clear(op);
+        send_clear(op);
         free(op);
     }
 }
 
 /* One of the message's own destinations, *which: a PASSporT is of no use in another box. */
-static enum cps_code check_recipient(struct stir_identity *box, size_t *which, struct cps *cps,
-                                     const struct cps_checked *message, const struct cps_recipient *recipient,
-                                     struct cps_error *err)
+static enum cps_code send_check_recipient(struct stir_identity *box, size_t *which, struct cps *cps,
+                                          const struct cps_checked *message, const struct cps_recipient *recipient,
+                                          struct cps_error *err)
 {
     enum cps_code code =
         recipient->key_count ? cps_keys_check(recipient->keys, recipient->key_count, false, err) : CPS_OK;
@@ -280,11 +280,11 @@ static enum cps_code check_recipient(struct stir_identity *box, size_t *which, s
     return cps_fail(err, CPS_E_INVAL, "a recipient's dest is none of the message's");
 }
 
-static enum cps_code add_recipient(struct sending *op, const struct stir_identity *box, size_t passport,
-                                   const struct cps_recipient *recipient, struct cps_error *err)
+static enum cps_code send_add_recipient(struct sending *op, const struct stir_identity *box, size_t passport,
+                                        const struct cps_recipient *recipient, struct cps_error *err)
 {
     if (recipient->key_count && !op->task.cps->options.route_by_record) {
-        return add_envelopes(op, box, passport, NULL, recipient->keys, recipient->key_count, err);
+        return send_add_envelopes(op, box, passport, NULL, recipient->keys, recipient->key_count, err);
     }
     struct sought *sought = &op->sought[op->sought_count];
     sought->box = *box;
@@ -295,8 +295,8 @@ static enum cps_code add_recipient(struct sending *op, const struct stir_identit
 }
 
 /* Counts the envelopes that there may be: a recipient that is looked for has at most CPS_FOUND_KEYS keys. */
-static enum cps_code count_envelopes(size_t *total, const struct cps_recipient *recipients, size_t count,
-                                     struct cps_error *err)
+static enum cps_code send_count_envelopes(size_t *total, const struct cps_recipient *recipients, size_t count,
+                                          struct cps_error *err)
 {
     *total = 0;
     for (size_t i = 0; recipients && i < count && *total <= ENVELOPES_MAX; i++) {
@@ -311,8 +311,8 @@ static enum cps_code count_envelopes(size_t *total, const struct cps_recipient *
 }
 
 /* Signs a PASSporT for each destination, all of one time, so that none of them learns of the others; or one for all. */
-static enum cps_code sign_all(struct sending *op, const struct cps_signer *signer, const struct cps_message *message,
-                              struct cps_error *err)
+static enum cps_code send_sign_all(struct sending *op, const struct cps_signer *signer,
+                                   const struct cps_message *message, struct cps_error *err)
 {
     struct cps *cps = op->task.cps;
     struct cps_message one = *message;
@@ -339,8 +339,9 @@ static enum cps_code sign_all(struct sending *op, const struct cps_signer *signe
     return code == CPS_OK && !op->result.passport ? cps_fail(err, CPS_E_NOMEM, "out of memory") : code;
 }
 
-static enum cps_code seal_all(struct sending *op, const struct cps_signer *signer, const struct cps_message *message,
-                              const struct cps_recipient *recipients, size_t recipient_count, struct cps_error *err)
+static enum cps_code send_seal_all(struct sending *op, const struct cps_signer *signer,
+                                   const struct cps_message *message, const struct cps_recipient *recipients,
+                                   size_t recipient_count, struct cps_error *err)
 {
     struct cps_checked checked;
     struct stir_identity box;
@@ -349,11 +350,11 @@ static enum cps_code seal_all(struct sending *op, const struct cps_signer *signe
     if (code != CPS_OK) {
         return code;
     }
-    code = sign_all(op, signer, message, err);
+    code = send_sign_all(op, signer, message, err);
     for (size_t i = 0; code == CPS_OK && i < recipient_count; i++) {
-        code = check_recipient(&box, &which, op->task.cps, &checked, &recipients[i], err);
+        code = send_check_recipient(&box, &which, op->task.cps, &checked, &recipients[i], err);
         if (code == CPS_OK) {
-            code = add_recipient(op, &box, op->task.cps->options.shared_passport ? 0 : which, &recipients[i], err);
+            code = send_add_recipient(op, &box, op->task.cps->options.shared_passport ? 0 : which, &recipients[i], err);
         }
     }
     cps_checked_clear(&checked);
@@ -361,19 +362,20 @@ static enum cps_code seal_all(struct sending *op, const struct cps_signer *signe
 }
 
 /* On failure the caller clears. */
-static enum cps_code prepare(struct sending *op, struct cps *cps, const struct cps_signer *signer,
-                             const struct cps_message *message, const struct cps_recipient *recipients,
-                             size_t recipient_count, uint32_t ttl_s, enum cps_spooling spooling, struct cps_error *err)
+static enum cps_code send_prepare(struct sending *op, struct cps *cps, const struct cps_signer *signer,
+                                  const struct cps_message *message, const struct cps_recipient *recipients,
+                                  size_t recipient_count, uint32_t ttl_s, enum cps_spooling spooling,
+                                  struct cps_error *err)
 {
     size_t total;
     if (!cps || !signer || !message) {
         return cps_fail(err, CPS_E_INVAL, "a pointer is NULL");
     }
     op->task.cps = cps;
-    op->task.step = step;
+    op->task.step = send_step;
     op->ttl_s = ttl_s;
     op->chain_of = signer->with_chain ? cps_signer_ref(signer) : NULL;
-    enum cps_code code = count_envelopes(&total, recipients, recipient_count, err);
+    enum cps_code code = send_count_envelopes(&total, recipients, recipient_count, err);
     if (code != CPS_OK) {
         return code;
     }
@@ -386,7 +388,7 @@ static enum cps_code prepare(struct sending *op, struct cps *cps, const struct c
     if (code != CPS_OK) {
         return code;
     }
-    return seal_all(op, signer, message, recipients, recipient_count, err);
+    return send_seal_all(op, signer, message, recipients, recipient_count, err);
 }
 
 enum cps_code cps_send_with_spool(struct cps *cps, const struct cps_signer *signer, const struct cps_message *message,
@@ -395,7 +397,8 @@ enum cps_code cps_send_with_spool(struct cps *cps, const struct cps_signer *sign
 {
     struct sending op = {0};
     struct cps_error failure = {0};
-    enum cps_code code = prepare(&op, cps, signer, message, recipients, recipient_count, ttl_s, spooling, &failure);
+    enum cps_code code =
+        send_prepare(&op, cps, signer, message, recipients, recipient_count, ttl_s, spooling, &failure);
     if (code == CPS_OK) {
         code = cps_task_run(&op.task, &failure);
         if (code != CPS_OK && cps_spool_batch_divert(&op.spool, &failure)) {
@@ -413,7 +416,7 @@ enum cps_code cps_send_with_spool(struct cps *cps, const struct cps_signer *sign
         *out = op.result;
         op.result = (struct cps_sent){0};
     }
-    clear(&op);
+    send_clear(&op);
     return code;
 }
 
@@ -436,9 +439,9 @@ enum cps_code cps_send_with_spool_async(struct cps *cps, const struct cps_signer
     }
     op->callback = callback;
     op->arg = arg;
-    enum cps_code code = callback
-                             ? prepare(op, cps, signer, message, recipients, recipient_count, ttl_s, spooling, &failure)
-                             : cps_fail(&failure, CPS_E_INVAL, "callback is NULL");
+    enum cps_code code =
+        callback ? send_prepare(op, cps, signer, message, recipients, recipient_count, ttl_s, spooling, &failure)
+                 : cps_fail(&failure, CPS_E_INVAL, "callback is NULL");
     if (code == CPS_OK) {
         code = cps_task_start(&op->task, &failure);
         if (code != CPS_OK && cps_spool_batch_divert(&op->spool, &failure)) {
@@ -449,7 +452,7 @@ enum cps_code cps_send_with_spool_async(struct cps *cps, const struct cps_signer
         if (err) {
             *err = failure;
         }
-        clear(op);
+        send_clear(op);
         free(op);
     }
     return code;

@@ -8,8 +8,8 @@
 #include <string.h>
 
 /* RFC 8816 section 8.1 steps 1 and 2: a signature that no verifier would accept is not made. */
-static enum cps_code check_authority(const struct cps *cps, const struct cps_signer *signer,
-                                     const struct cps_checked *message, int64_t iat, struct cps_error *err)
+static enum cps_code sign_check_authority(const struct cps *cps, const struct cps_signer *signer,
+                                          const struct cps_checked *message, int64_t iat, struct cps_error *err)
 {
     const struct stir_authority authority = cps_authority(cps);
     struct stir_error cause = {0};
@@ -29,8 +29,8 @@ static enum cps_code check_authority(const struct cps *cps, const struct cps_sig
 }
 
 /* RFC 8226 section 8: what the certificate forbids is not signed. */
-static enum cps_code check_constraints(const struct cps_signer *signer, const char *token, size_t len,
-                                       struct cps_error *err)
+static enum cps_code sign_check_constraints(const struct cps_signer *signer, const char *token, size_t len,
+                                            struct cps_error *err)
 {
     struct stir_error cause = {0};
     struct stir_jws jws;
@@ -46,8 +46,8 @@ static enum cps_code check_constraints(const struct cps_signer *signer, const ch
     return code == STIR_OK ? CPS_OK : cps_fail_stir(err, code, &cause);
 }
 
-static enum cps_code sign(struct cps *cps, const struct cps_signer *signer, const struct cps_checked *message,
-                          char **token, size_t *len, struct cps_error *err)
+static enum cps_code sign_passport(struct cps *cps, const struct cps_signer *signer, const struct cps_checked *message,
+                                   char **token, size_t *len, struct cps_error *err)
 {
     struct stir_error cause = {0};
     char msgi[STIR_MSGI_MAX];
@@ -59,7 +59,7 @@ static enum cps_code sign(struct cps *cps, const struct cps_signer *signer, cons
         .iat = message->iat ? message->iat : cps_now(cps),
         .msgi = message->body ? msgi : NULL,
     };
-    enum cps_code checked = check_authority(cps, signer, message, spec.iat, err);
+    enum cps_code checked = sign_check_authority(cps, signer, message, spec.iat, err);
     if (checked != CPS_OK) {
         return checked;
     }
@@ -86,9 +86,9 @@ enum cps_code cps_sign(struct cps *cps, const struct cps_signer *signer, const s
     if (code != CPS_OK) {
         return code;
     }
-    code = sign(cps, signer, &checked, &token, &token_len, err);
+    code = sign_passport(cps, signer, &checked, &token, &token_len, err);
     if (code == CPS_OK) {
-        code = check_constraints(signer, token, token_len, err);
+        code = sign_check_constraints(signer, token, token_len, err);
     }
     if (code == CPS_OK) {
         *passport = token;

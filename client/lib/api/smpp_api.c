@@ -22,7 +22,7 @@ static const struct {
 #undef NUMBER
 };
 
-static enum cps_code take_numbers(struct cps_smpp_options *options, struct cps_error *err)
+static enum cps_code smpp_api_take_numbers(struct cps_smpp_options *options, struct cps_error *err)
 {
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
         uint32_t *value = (uint32_t *)(void *)((char *)options + numbers[i].offset);
@@ -35,8 +35,8 @@ static enum cps_code take_numbers(struct cps_smpp_options *options, struct cps_e
     return CPS_OK;
 }
 
-static enum cps_code take_alphabet(enum smpp_alphabet *out, enum cps_smpp_alphabet given, enum smpp_alphabet usual,
-                                   const char *option, struct cps_error *err)
+static enum cps_code smpp_api_take_alphabet(enum smpp_alphabet *out, enum cps_smpp_alphabet given,
+                                            enum smpp_alphabet usual, const char *option, struct cps_error *err)
 {
     static const enum smpp_alphabet alphabets[] = {[CPS_SMPP_GSM7] = SMPP_GSM7,
                                                    [CPS_SMPP_LATIN1] = SMPP_LATIN1,
@@ -49,17 +49,18 @@ static enum cps_code take_alphabet(enum smpp_alphabet *out, enum cps_smpp_alphab
     return CPS_OK;
 }
 
-static enum cps_code take_text(struct smpp_text_settings *out, const struct cps_smpp_options *options,
-                               struct cps_error *err)
+static enum cps_code smpp_api_take_text(struct smpp_text_settings *out, const struct cps_smpp_options *options,
+                                        struct cps_error *err)
 {
     out->packed = options->packed;
-    enum cps_code code = take_alphabet(&out->data_coding_0, options->alphabet, SMPP_GSM7, "alphabet", err);
-    return code == CPS_OK ? take_alphabet(&out->data_coding_1, options->alphabet_1, SMPP_ASCII, "alphabet_1", err)
-                          : code;
+    enum cps_code code = smpp_api_take_alphabet(&out->data_coding_0, options->alphabet, SMPP_GSM7, "alphabet", err);
+    return code == CPS_OK
+               ? smpp_api_take_alphabet(&out->data_coding_1, options->alphabet_1, SMPP_ASCII, "alphabet_1", err)
+               : code;
 }
 
 /* A domain that makes no URI would be found out with the first message only. */
-static enum cps_code take_domain(struct smpp_addressing *orig, const char *domain, struct cps_error *err)
+static enum cps_code smpp_api_take_domain(struct smpp_addressing *orig, const char *domain, struct cps_error *err)
 {
     const struct smpp_address probe = {.ton = 5, .addr = stir_view_str("x")};
     struct stir_error cause = {0};
@@ -78,7 +79,8 @@ static enum cps_code take_domain(struct smpp_addressing *orig, const char *domai
     return cps_fail(err, code == STIR_E_NOMEM ? CPS_E_NOMEM : CPS_E_CONFIG, "alphanumeric_domain: %s", cause.text);
 }
 
-static enum cps_code make_join(struct cps_smpp *peer, const struct cps_smpp_options *options, struct cps_error *err)
+static enum cps_code smpp_api_make_join(struct cps_smpp *peer, const struct cps_smpp_options *options,
+                                        struct cps_error *err)
 {
     struct smpp_join_bounds bounds = {options->join_messages, options->join_segments, options->join_octets};
     struct smpp_join_limits limits = {.all = bounds, .peer = bounds, .timeout_ms = options->join_timeout_ms};
@@ -88,26 +90,26 @@ static enum cps_code make_join(struct cps_smpp *peer, const struct cps_smpp_opti
     return CPS_OK;
 }
 
-static enum cps_code set_up(struct cps_smpp *peer, const struct cps *cps, const struct cps_smpp_options *given,
-                            struct cps_error *err)
+static enum cps_code smpp_api_set_up(struct cps_smpp *peer, const struct cps *cps, const struct cps_smpp_options *given,
+                                     struct cps_error *err)
 {
     struct cps_smpp_options options = *given;
     if (options.from != CPS_SMPP_FROM_ESME && options.from != CPS_SMPP_FROM_SMSC) {
         return cps_fail(err, CPS_E_CONFIG, "from is %d: set it to CPS_SMPP_FROM_ESME or CPS_SMPP_FROM_SMSC",
                         (int)options.from);
     }
-    enum cps_code code = take_numbers(&options, err);
+    enum cps_code code = smpp_api_take_numbers(&options, err);
     peer->from = options.from == CPS_SMPP_FROM_SMSC ? SMPP_FROM_SMSC : SMPP_FROM_ESME;
     peer->max_pdu = options.max_pdu_octets;
     peer->orig = (struct smpp_addressing){.numbering = cps->numbering};
     peer->dest = peer->orig;
     if (code == CPS_OK) {
-        code = take_text(&peer->text, &options, err);
+        code = smpp_api_take_text(&peer->text, &options, err);
     }
     if (code == CPS_OK) {
-        code = take_domain(&peer->orig, options.alphanumeric_domain, err);
+        code = smpp_api_take_domain(&peer->orig, options.alphanumeric_domain, err);
     }
-    return code == CPS_OK ? make_join(peer, &options, err) : code;
+    return code == CPS_OK ? smpp_api_make_join(peer, &options, err) : code;
 }
 
 enum cps_code cps_smpp_new(struct cps_smpp **out, const struct cps *cps, const struct cps_smpp_options *options,
@@ -120,7 +122,7 @@ enum cps_code cps_smpp_new(struct cps_smpp **out, const struct cps *cps, const s
     if (!peer) {
         return cps_fail(err, CPS_E_NOMEM, "out of memory");
     }
-    enum cps_code code = set_up(peer, cps, options, err);
+    enum cps_code code = smpp_api_set_up(peer, cps, options, err);
     if (code != CPS_OK) {
         cps_smpp_free(peer);
         return code;

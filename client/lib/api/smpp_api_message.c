@@ -58,8 +58,8 @@ size_t cps_smpp_list_segments(struct cps_smpp_owned *owned, const struct smpp_jo
 }
 
 /* What is known to be global may read as a national number once more; with a '+' it does not. */
-static bool write_identity(char out[CPS_SMPP_IDENTITY], const struct stir_identity *id,
-                           const struct stir_numbering *numbering)
+static bool smpp_message_write_identity(char out[CPS_SMPP_IDENTITY], const struct stir_identity *id,
+                                        const struct stir_numbering *numbering)
 {
     struct stir_identity back;
     (void)snprintf(out, CPS_SMPP_IDENTITY, "%s", id->text);
@@ -72,15 +72,16 @@ static bool write_identity(char out[CPS_SMPP_IDENTITY], const struct stir_identi
            stir_identity_equal(&back, id);
 }
 
-static bool take_address(char out[CPS_SMPP_IDENTITY], const struct smpp_address *address,
-                         const struct smpp_addressing *how, struct stir_error *err)
+static bool smpp_message_take_address(char out[CPS_SMPP_IDENTITY], const struct smpp_address *address,
+                                      const struct smpp_addressing *how, struct stir_error *err)
 {
     struct stir_identity id;
-    return smpp_address_identity(&id, address, how, err) == STIR_OK && write_identity(out, &id, &how->numbering);
+    return smpp_address_identity(&id, address, how, err) == STIR_OK &&
+           smpp_message_write_identity(out, &id, &how->numbering);
 }
 
-static void bar_address(struct cps_smpp_result *result, enum cps_smpp_reason reason, const char *field,
-                        const struct stir_error *cause)
+static void smpp_message_bar_address(struct cps_smpp_result *result, enum cps_smpp_reason reason, const char *field,
+                                     const struct stir_error *cause)
 {
     char text[sizeof(result->text)];
     (void)snprintf(text, sizeof(text), "%s: %.80s", field, cause->text);
@@ -88,7 +89,8 @@ static void bar_address(struct cps_smpp_result *result, enum cps_smpp_reason rea
 }
 
 /* The one address of most commands, or those of submit_multi. */
-static bool next_dest(const struct smpp_pdu *pdu, size_t index, struct stir_view *rest, struct smpp_dest *out)
+static bool smpp_message_next_dest(const struct smpp_pdu *pdu, size_t index, struct stir_view *rest,
+                                   struct smpp_dest *out)
 {
     if (pdu->header.command == SMPP_SUBMIT_MULTI) {
         return smpp_dest_next(rest, out);
@@ -97,20 +99,20 @@ static bool next_dest(const struct smpp_pdu *pdu, size_t index, struct stir_view
     return index == 0;
 }
 
-static void take_dests(struct cps_smpp_result *result, struct cps_smpp_owned *owned, const struct cps_smpp *peer,
-                       const struct smpp_pdu *pdu)
+static void smpp_message_take_dests(struct cps_smpp_result *result, struct cps_smpp_owned *owned,
+                                    const struct cps_smpp *peer, const struct smpp_pdu *pdu)
 {
     struct stir_view rest = pdu->dests;
     struct smpp_dest dest;
     size_t count = 0;
-    while (next_dest(pdu, count, &rest, &dest)) {
+    while (smpp_message_next_dest(pdu, count, &rest, &dest)) {
         struct stir_error cause = {0};
         if (dest.list || count == owned->dest_room) {
             cps_smpp_bar(result, dest.list ? CPS_SMPP_DISTRIBUTION_LIST : CPS_SMPP_MANY_DESTS, NULL);
             return;
         }
-        if (!take_address(owned->texts[count], &dest.address, &peer->dest, &cause)) {
-            bar_address(result, CPS_SMPP_BAD_DEST, "destination_addr", &cause);
+        if (!smpp_message_take_address(owned->texts[count], &dest.address, &peer->dest, &cause)) {
+            smpp_message_bar_address(result, CPS_SMPP_BAD_DEST, "destination_addr", &cause);
             return;
         }
         owned->dests[count] = owned->texts[count];
@@ -120,20 +122,20 @@ static void take_dests(struct cps_smpp_result *result, struct cps_smpp_owned *ow
     result->message.dest_count = count;
 }
 
-static bool take_orig(struct cps_smpp_result *result, struct cps_smpp_owned *owned, const struct cps_smpp *peer,
-                      const struct smpp_pdu *pdu)
+static bool smpp_message_take_orig(struct cps_smpp_result *result, struct cps_smpp_owned *owned,
+                                   const struct cps_smpp *peer, const struct smpp_pdu *pdu)
 {
     struct stir_error cause = {0};
-    if (take_address(owned->orig, &pdu->source, &peer->orig, &cause)) {
+    if (smpp_message_take_address(owned->orig, &pdu->source, &peer->orig, &cause)) {
         return true;
     }
     bool nameless = smpp_address_is_alphanumeric(&pdu->source) && !peer->orig.alphanumeric_domain;
-    bar_address(result, nameless ? CPS_SMPP_ALPHANUMERIC : CPS_SMPP_BAD_ORIG, "source_addr", &cause);
+    smpp_message_bar_address(result, nameless ? CPS_SMPP_ALPHANUMERIC : CPS_SMPP_BAD_ORIG, "source_addr", &cause);
     return false;
 }
 
 /* Fills in the other readings of the body. */
-static void list_readings(struct cps_message *message, struct cps_smpp_owned *owned)
+static void smpp_message_list_readings(struct cps_message *message, struct cps_smpp_owned *owned)
 {
     _Static_assert(SMPP_READINGS - 1 <= CPS_READINGS_MAX, "a message takes all of them");
     for (size_t i = 0; i < owned->readings.count; i++) {
@@ -146,8 +148,8 @@ static void list_readings(struct cps_message *message, struct cps_smpp_owned *ow
     message->reading_count = owned->readings.count;
 }
 
-static void take_body(struct cps_smpp_result *result, struct cps_smpp_owned *owned, const struct smpp_segment *segment,
-                      const struct smpp_joined *joined)
+static void smpp_message_take_body(struct cps_smpp_result *result, struct cps_smpp_owned *owned,
+                                   const struct smpp_segment *segment, const struct smpp_joined *joined)
 {
     struct smpp_part parts[UINT8_MAX];
     const struct smpp_part *first = joined ? parts : &segment->part;
@@ -168,7 +170,7 @@ static void take_body(struct cps_smpp_result *result, struct cps_smpp_owned *own
     result->message.body = owned->body.len ? owned->body.ptr : "";
     result->message.body_len = owned->body.len;
     result->content = contents[kind];
-    list_readings(&result->message, owned);
+    smpp_message_list_readings(&result->message, owned);
 }
 
 void cps_smpp_fill_message(struct cps_smpp_result *result, struct cps_smpp_owned *owned, const struct cps_smpp *peer,
@@ -176,10 +178,10 @@ void cps_smpp_fill_message(struct cps_smpp_result *result, struct cps_smpp_owned
                            const struct smpp_joined *joined)
 {
     if (result->reason == CPS_SMPP_NO_MESSAGE) {
-        take_body(result, owned, segment, joined);
+        smpp_message_take_body(result, owned, segment, joined);
     }
-    bool from = take_orig(result, owned, peer, pdu);
-    take_dests(result, owned, peer, pdu);
+    bool from = smpp_message_take_orig(result, owned, peer, pdu);
+    smpp_message_take_dests(result, owned, peer, pdu);
     if (from && result->reason == CPS_SMPP_NO_MESSAGE) {
         result->message.orig = owned->orig;
         result->reason = CPS_SMPP_FIT;

@@ -7,14 +7,14 @@
 
 /* ---- PDUs that are no message ------------------------------------------------------------------------------------ */
 
-static bool is_message(uint32_t command)
+static bool smpp_take_is_message(uint32_t command)
 {
     return command == SMPP_SUBMIT_SM || command == SMPP_DELIVER_SM || command == SMPP_DATA_SM ||
            command == SMPP_SUBMIT_MULTI;
 }
 
 /* How the sender is told that a PDU was not accepted. */
-static void set_answer(struct cps_smpp_result *result, uint32_t status)
+static void smpp_take_set_answer(struct cps_smpp_result *result, uint32_t status)
 {
     result->command_status = status;
     if (smpp_command_has_response(result->command_id)) {
@@ -24,33 +24,33 @@ static void set_answer(struct cps_smpp_result *result, uint32_t status)
     }
 }
 
-static void set_malformed(struct cps_smpp_result *result, uint32_t status, const char *text)
+static void smpp_take_set_malformed(struct cps_smpp_result *result, uint32_t status, const char *text)
 {
     result->kind = CPS_SMPP_MALFORMED;
-    set_answer(result, status);
+    smpp_take_set_answer(result, status);
     cps_smpp_bar(result, CPS_SMPP_UNREADABLE, text);
 }
 
 /* A text without a destination. */
-static void set_replacement(struct cps_smpp_result *result)
+static void smpp_take_set_replacement(struct cps_smpp_result *result)
 {
     result->kind = CPS_SMPP_REPLACE;
-    set_answer(result, result->command_id == SMPP_REPLACE_SM ? SMPP_RREPLACEFAIL : SMPP_RBCASTFAIL);
+    smpp_take_set_answer(result, result->command_id == SMPP_REPLACE_SM ? SMPP_RREPLACEFAIL : SMPP_RBCASTFAIL);
 }
 
-static void set_flaw(struct cps_smpp_result *result, const struct smpp_flaw *flaw)
+static void smpp_take_set_flaw(struct cps_smpp_result *result, const struct smpp_flaw *flaw)
 {
     char text[sizeof(result->text)];
     smpp_flaw_text(text, sizeof(text), flaw);
-    set_malformed(result, smpp_status_of(flaw->fault, flaw->field), text);
+    smpp_take_set_malformed(result, smpp_status_of(flaw->fault, flaw->field), text);
     if (flaw->fault == SMPP_F_SHORT || flaw->fault == SMPP_F_LENGTH || flaw->fault == SMPP_F_LONG) {
         result->answer = result->answer ? SMPP_GENERIC_NACK : 0;
     }
 }
 
 /* False: it cannot be read, and the result says so. */
-static bool read_pdu(struct smpp_pdu *out, struct cps_smpp_result *result, const struct cps_smpp *peer, const void *pdu,
-                     size_t len)
+static bool smpp_take_read_pdu(struct smpp_pdu *out, struct cps_smpp_result *result, const struct cps_smpp *peer,
+                               const void *pdu, size_t len)
 {
     struct smpp_flaw flaw;
     if (len >= SMPP_HEADER_LEN) {
@@ -63,7 +63,7 @@ static bool read_pdu(struct smpp_pdu *out, struct cps_smpp_result *result, const
     } else if (smpp_pdu_read_leniently(out, pdu, len, &flaw) == SMPP_OK || smpp_pdu_is_receipt(out, peer->from)) {
         return true; /* what a receipt says does not matter */
     }
-    set_flaw(result, &flaw);
+    smpp_take_set_flaw(result, &flaw);
     return false;
 }
 
@@ -77,7 +77,7 @@ struct key_text {
 };
 
 /* One text for each sender or destination; a list of those may be longer than a key. False: OpenSSL failed. */
-static bool write_key(struct key_text *out, uint8_t what, const struct smpp_address *address)
+static bool smpp_take_write_key(struct key_text *out, uint8_t what, const struct smpp_address *address)
 {
     enum { HEAD = 3 };
     bool fits = address->addr.len <= sizeof(out->octets) - HEAD;
@@ -94,15 +94,16 @@ static bool write_key(struct key_text *out, uint8_t what, const struct smpp_addr
     return true;
 }
 
-static bool write_keys(struct key_text *orig, struct key_text *dest, const struct smpp_pdu *pdu)
+static bool smpp_take_write_keys(struct key_text *orig, struct key_text *dest, const struct smpp_pdu *pdu)
 {
     bool many = pdu->header.command == SMPP_SUBMIT_MULTI;
     struct smpp_address all = {.addr = pdu->dests};
-    return write_key(orig, KEY_ONE, &pdu->source) &&
-           write_key(dest, many ? KEY_MANY : KEY_ONE, many ? &all : &pdu->dest);
+    return smpp_take_write_key(orig, KEY_ONE, &pdu->source) &&
+           smpp_take_write_key(dest, many ? KEY_MANY : KEY_ONE, many ? &all : &pdu->dest);
 }
 
-static void set_given_up(struct cps_smpp_result *result, struct cps_smpp_owned *owned, const struct smpp_joined *joined)
+static void smpp_take_set_given_up(struct cps_smpp_result *result, struct cps_smpp_owned *owned,
+                                   const struct smpp_joined *joined)
 {
     if (joined) {
         result->given_up = owned->segments;
@@ -111,7 +112,8 @@ static void set_given_up(struct cps_smpp_result *result, struct cps_smpp_owned *
 }
 
 /* The newest one's sender is the one that still waits for an answer. */
-static void replace_token(struct cps_smpp_result *result, struct cps_smpp_owned *owned, void **held, void *token)
+static void smpp_take_replace_token(struct cps_smpp_result *result, struct cps_smpp_owned *owned, void **held,
+                                    void *token)
 {
     owned->segments[0] = (struct cps_smpp_segment){.number = result->number, .token = *held};
     *held = token;
@@ -119,9 +121,9 @@ static void replace_token(struct cps_smpp_result *result, struct cps_smpp_owned 
     result->given_up_count = 1;
 }
 
-static void set_outcome(struct cps_smpp_result *result, struct cps_smpp_owned *owned, const struct cps_smpp *peer,
-                        const struct smpp_pdu *pdu, const struct smpp_segment *segment,
-                        const struct smpp_join_outcome *done, void *token)
+static void smpp_take_set_outcome(struct cps_smpp_result *result, struct cps_smpp_owned *owned,
+                                  const struct cps_smpp *peer, const struct smpp_pdu *pdu,
+                                  const struct smpp_segment *segment, const struct smpp_join_outcome *done, void *token)
 {
     switch (done->result) {
     case SMPP_JOIN_COMPLETE:
@@ -132,7 +134,7 @@ static void set_outcome(struct cps_smpp_result *result, struct cps_smpp_owned *o
         return;
     case SMPP_JOIN_DUPLICATE:
         result->kind = CPS_SMPP_DUPLICATE;
-        replace_token(result, owned, done->held, token);
+        smpp_take_replace_token(result, owned, done->held, token);
         break;
     case SMPP_JOIN_HELD:
         result->kind = CPS_SMPP_WAITS;
@@ -140,24 +142,25 @@ static void set_outcome(struct cps_smpp_result *result, struct cps_smpp_owned *o
     case SMPP_JOIN_CONTESTED:
         result->kind = CPS_SMPP_LOOSE;
         cps_smpp_bar(result, CPS_SMPP_CONTESTED, NULL);
-        set_given_up(result, owned, done->message);
+        smpp_take_set_given_up(result, owned, done->message);
         return;
     case SMPP_JOIN_OVER:
         result->kind = CPS_SMPP_LOOSE;
         cps_smpp_bar(result, CPS_SMPP_OVER, NULL);
-        set_given_up(result, owned, done->message);
+        smpp_take_set_given_up(result, owned, done->message);
         return;
     }
     cps_smpp_bar(result, CPS_SMPP_UNFINISHED, NULL);
 }
 
-static enum cps_code join_segment(struct cps_smpp_result *result, struct cps_smpp_owned *owned, struct cps_smpp *peer,
-                                  const struct smpp_pdu *pdu, const struct smpp_segment *segment, uint64_t now_ms,
-                                  void *token, struct cps_error *err)
+static enum cps_code smpp_take_join_segment(struct cps_smpp_result *result, struct cps_smpp_owned *owned,
+                                            struct cps_smpp *peer, const struct smpp_pdu *pdu,
+                                            const struct smpp_segment *segment, uint64_t now_ms, void *token,
+                                            struct cps_error *err)
 {
     struct key_text orig;
     struct key_text dest;
-    if (!write_keys(&orig, &dest, pdu)) {
+    if (!smpp_take_write_keys(&orig, &dest, pdu)) {
         return cps_fail(err, CPS_E_NOMEM, "out of memory");
     }
     struct smpp_join_key key = {.peer = &peer->held,
@@ -165,14 +168,14 @@ static enum cps_code join_segment(struct cps_smpp_result *result, struct cps_smp
                                 .dest = stir_view(dest.octets, dest.n),
                                 .place = segment->place};
     struct smpp_join_outcome done = smpp_join_add(peer->join, &key, &segment->part, token, now_ms);
-    set_outcome(result, owned, peer, pdu, segment, &done, token);
+    smpp_take_set_outcome(result, owned, peer, pdu, segment, &done, token);
     smpp_joined_free(done.message);
     return CPS_OK;
 }
 
 /* ---- Messages ---------------------------------------------------------------------------------------------------- */
 
-static void set_place(struct cps_smpp_result *result, const struct smpp_place *place)
+static void smpp_take_set_place(struct cps_smpp_result *result, const struct smpp_place *place)
 {
     static const enum cps_smpp_ref kinds[] = {[SMPP_REF_NONE] = CPS_SMPP_REF_NONE,
                                               [SMPP_REF_8] = CPS_SMPP_REF_UDH8,
@@ -185,7 +188,8 @@ static void set_place(struct cps_smpp_result *result, const struct smpp_place *p
 }
 
 /* What stands against a PDU's text or place, so that there is nothing to join or to decode. */
-static void bar_doubtful(struct cps_smpp_result *result, const struct smpp_pdu *pdu, const struct smpp_segment *segment)
+static void smpp_take_bar_doubtful(struct cps_smpp_result *result, const struct smpp_pdu *pdu,
+                                   const struct smpp_segment *segment)
 {
     if (pdu->ambiguous || segment->ambiguous) {
         cps_smpp_bar(result, CPS_SMPP_AMBIGUOUS, NULL);
@@ -196,8 +200,8 @@ static void bar_doubtful(struct cps_smpp_result *result, const struct smpp_pdu *
 }
 
 /* STIR_E_PROTOCOL: malformed, and the result says so; STIR_E_NOMEM. */
-static enum stir_code read_segment(struct smpp_segment *out, struct cps_smpp_result *result, struct cps_smpp *peer,
-                                   const struct smpp_pdu *pdu)
+static enum stir_code smpp_take_read_segment(struct smpp_segment *out, struct cps_smpp_result *result,
+                                             struct cps_smpp *peer, const struct smpp_pdu *pdu)
 {
     struct smpp_sar sar;
     struct stir_error cause = {0};
@@ -208,22 +212,22 @@ static enum stir_code read_segment(struct smpp_segment *out, struct cps_smpp_res
     enum stir_code code =
         smpp_segment_read(out, pdu->esm_class, pdu->data_coding, pdu->body, &sar, &peer->text, &peer->unpacked, &cause);
     if (code == STIR_E_PROTOCOL) {
-        set_malformed(result, SMPP_RINVESMCLASS, cause.text);
+        smpp_take_set_malformed(result, SMPP_RINVESMCLASS, cause.text);
     }
     return code;
 }
 
-static enum cps_code take_message(struct cps_smpp_result *result, struct cps_smpp *peer, const struct smpp_pdu *pdu,
-                                  uint64_t now_ms, void *token, struct cps_error *err)
+static enum cps_code smpp_take_message(struct cps_smpp_result *result, struct cps_smpp *peer,
+                                       const struct smpp_pdu *pdu, uint64_t now_ms, void *token, struct cps_error *err)
 {
     struct smpp_segment segment;
-    enum stir_code code = read_segment(&segment, result, peer, pdu);
+    enum stir_code code = smpp_take_read_segment(&segment, result, peer, pdu);
     if (code != STIR_OK) {
         return code == STIR_E_PROTOCOL ? CPS_OK : cps_fail(err, CPS_E_NOMEM, "out of memory");
     }
     bool joins = segment.place.kind != SMPP_REF_NONE;
-    set_place(result, &segment.place);
-    bar_doubtful(result, pdu, &segment);
+    smpp_take_set_place(result, &segment.place);
+    smpp_take_bar_doubtful(result, pdu, &segment);
     if (joins && result->reason != CPS_SMPP_NO_MESSAGE) {
         result->kind = CPS_SMPP_LOOSE;
         return CPS_OK;
@@ -236,7 +240,7 @@ static enum cps_code take_message(struct cps_smpp_result *result, struct cps_smp
         return cps_fail(err, CPS_E_NOMEM, "out of memory");
     }
     if (joins) {
-        return join_segment(result, owned, peer, pdu, &segment, now_ms, token, err);
+        return smpp_take_join_segment(result, owned, peer, pdu, &segment, now_ms, token, err);
     }
     result->kind = CPS_SMPP_MESSAGE;
     owned->segments[0] = (struct cps_smpp_segment){.number = 1, .token = token};
@@ -255,15 +259,15 @@ enum cps_code cps_smpp_take(struct cps_smpp *peer, const void *pdu, size_t len, 
     if (!peer || !pdu || !out) {
         return cps_fail(err, CPS_E_INVAL, "a pointer is NULL");
     }
-    bool readable = read_pdu(&read, &result, peer, pdu, len);
+    bool readable = smpp_take_read_pdu(&read, &result, peer, pdu, len);
     if (readable && (read.header.command == SMPP_REPLACE_SM || read.header.command == SMPP_BROADCAST_SM)) {
-        set_replacement(&result);
-    } else if (readable && is_message(read.header.command)) {
+        smpp_take_set_replacement(&result);
+    } else if (readable && smpp_take_is_message(read.header.command)) {
         result.data_coding = read.data_coding;
         if (smpp_pdu_is_receipt(&read, peer->from)) {
             result.kind = CPS_SMPP_RECEIPT;
         } else {
-            code = take_message(&result, peer, &read, now_ms, token, err);
+            code = smpp_take_message(&result, peer, &read, now_ms, token, err);
         }
     }
     if (code != CPS_OK) {
@@ -296,7 +300,7 @@ enum cps_code cps_smpp_expire(struct cps_smpp *peer, uint64_t now_ms, struct cps
     }
     result.owned = owned;
     result.total = smpp_joined_total(joined);
-    set_given_up(&result, owned, joined);
+    smpp_take_set_given_up(&result, owned, joined);
     cps_smpp_bar(&result, CPS_SMPP_UNFINISHED, NULL);
     smpp_joined_free(joined);
     *out = result;

@@ -16,7 +16,7 @@ struct putting {
     void *arg;
 };
 
-static void step(struct cps_task *task)
+static void spool_put_step(struct cps_task *task)
 {
     struct putting *op = (struct putting *)task;
     if (!op->begun) {
@@ -38,8 +38,8 @@ static void step(struct cps_task *task)
 }
 
 /* What is no envelope is refused now, when somebody hears of it, and nothing gets into the file in clear. */
-static enum cps_code prepare(struct putting *op, struct cps *cps, const char *dest, const char *envelope, size_t len,
-                             uint32_t ttl_s, int64_t fresh_until, struct cps_error *err)
+static enum cps_code spool_put_prepare(struct putting *op, struct cps *cps, const char *dest, const char *envelope,
+                                       size_t len, uint32_t ttl_s, int64_t fresh_until, struct cps_error *err)
 {
     struct stir_error cause = {0};
     if (!cps || !envelope) {
@@ -57,7 +57,7 @@ static enum cps_code prepare(struct putting *op, struct cps *cps, const char *de
         return cps_fail_stir(err, checked, &cause);
     }
     op->task.cps = cps;
-    op->task.step = step;
+    op->task.step = spool_put_step;
     op->task.unmetered = true; /* the spool has a limit of its own */
     op->job.task = &op->task;
     op->job.envelope = envelope;
@@ -71,15 +71,9 @@ enum cps_code cps_spool_put(struct cps *cps, const char *dest, const char *envel
                             int64_t fresh_until, struct cps_error *err)
 {
     struct putting op = {0};
-    enum cps_code code = prepare(&op, cps, dest, envelope, len, ttl_s, fresh_until, err);
+    enum cps_code code = spool_put_prepare(&op, cps, dest, envelope, len, ttl_s, fresh_until, err);
     if (code == CPS_OK) {
-        code = cps_task_run(&op.task, err);
-    }
-    if (code == CPS_OK && op.result.error.code != CPS_OK) {
-        code = op.result.error.code;
-        if (err) {
-            *err = op.result.error;
-        }
+        code = cps_task_run_to_outcome(&op.task, &op.result.error, err);
     }
     return code;
 }
@@ -93,7 +87,7 @@ enum cps_code cps_spool_put_async(struct cps *cps, const char *dest, const char 
     }
     op->callback = callback;
     op->arg = arg;
-    enum cps_code code = callback ? prepare(op, cps, dest, envelope, len, ttl_s, fresh_until, err)
+    enum cps_code code = callback ? spool_put_prepare(op, cps, dest, envelope, len, ttl_s, fresh_until, err)
                                   : cps_fail(err, CPS_E_INVAL, "callback is NULL");
     if (code == CPS_OK) {
         op->copy = strndup(envelope, len);

@@ -26,7 +26,7 @@ void cps_arrivals_remove(struct cps_arrival *arrival)
     arrival->link = NULL;
 }
 
-static bool has_text(const struct cps_arrival *arrival, const char *msgi)
+static bool arrival_has_text(const struct cps_arrival *arrival, const char *msgi)
 {
     for (size_t i = 0; i < arrival->digest_count; i++) {
         if (strcmp(arrival->digests[i], msgi) == 0) {
@@ -41,7 +41,7 @@ bool cps_arrival_fits(const struct cps_arrival *arrival, const struct stir_passp
     if (!stir_identity_equal(&arrival->message->orig, &passport->orig)) {
         return false;
     }
-    return passport->msgi ? has_text(arrival, passport->msgi) : arrival->digest_count == 0;
+    return passport->msgi ? arrival_has_text(arrival, passport->msgi) : arrival->digest_count == 0;
 }
 
 bool cps_arrival_is_loose(const struct cps_arrival *arrival, const struct stir_passport *passport)
@@ -86,7 +86,7 @@ const char *cps_arrival_name(const struct cps_arrival *arrival)
 }
 
 /* One that was blamed on a message stays evidence about it: the same message may be sent again. */
-static bool is_free_for(const char *blamed, const struct cps_arrival *arrival)
+static bool arrival_is_free_for(const char *blamed, const struct cps_arrival *arrival)
 {
     return !blamed[0] || strcmp(blamed, cps_arrival_name(arrival)) == 0;
 }
@@ -94,7 +94,7 @@ static bool is_free_for(const char *blamed, const struct cps_arrival *arrival)
 bool cps_arrival_may_blame(const struct cps_arrival *arrival, const struct cps_entry *entry, uint64_t first_read)
 {
     return !atomic_load(&entry->gone) && !atomic_load(&entry->used_at) && !entry->accounted &&
-           is_free_for(entry->blamed, arrival) &&
+           arrival_is_free_for(entry->blamed, arrival) &&
            cps_arrival_is_after(arrival, &entry->listed, entry->passport->iat, first_read);
 }
 
@@ -111,10 +111,10 @@ void cps_brokens_add(struct cps_brokens *brokens, const struct cps_broken *broke
 }
 
 /* What can be read of it must not speak against its being the message's. */
-static bool may_be_of(const struct cps_broken *broken, const struct cps_arrival *arrival)
+static bool arrival_may_be_of(const struct cps_broken *broken, const struct cps_arrival *arrival)
 {
     return (!broken->has_orig || stir_identity_equal(&broken->orig, &arrival->message->orig)) &&
-           (!broken->msgi[0] || !arrival->digest_count || has_text(arrival, broken->msgi));
+           (!broken->msgi[0] || !arrival->digest_count || arrival_has_text(arrival, broken->msgi));
 }
 
 const struct cps_broken *cps_brokens_blame(struct cps_brokens *brokens, const struct cps_arrival *arrival,
@@ -124,8 +124,9 @@ const struct cps_broken *cps_brokens_blame(struct cps_brokens *brokens, const st
     size_t count = 0;
     for (size_t i = 0; i < brokens->count; i++) {
         struct cps_broken *broken = &brokens->items[i];
-        if (broken->until >= now && !broken->listed.taken && is_free_for(broken->blamed, arrival) &&
-            may_be_of(broken, arrival) && cps_arrival_is_after(arrival, &broken->listed, broken->iat, first_read)) {
+        if (broken->until >= now && !broken->listed.taken && arrival_is_free_for(broken->blamed, arrival) &&
+            arrival_may_be_of(broken, arrival) &&
+            cps_arrival_is_after(arrival, &broken->listed, broken->iat, first_read)) {
             found = found && found->blamed[0] ? found : broken;
             count++;
         }

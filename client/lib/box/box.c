@@ -77,13 +77,13 @@ enum cps_code cps_boxes_new(struct cps_boxes **out, struct cps *cps, struct cps_
 
 /* ---- boxes, under the lock ---- */
 
-static void unlink_box(struct cps_boxes *boxes, struct cps_box *box)
+static void box_unlink(struct cps_boxes *boxes, struct cps_box *box)
 {
     *(box->newer ? &box->newer->older : &boxes->newest) = box->older;
     *(box->older ? &box->older->newer : &boxes->oldest) = box->newer;
 }
 
-static void link_newest(struct cps_boxes *boxes, struct cps_box *box)
+static void box_link_newest(struct cps_boxes *boxes, struct cps_box *box)
 {
     box->newer = NULL;
     box->older = boxes->newest;
@@ -91,7 +91,7 @@ static void link_newest(struct cps_boxes *boxes, struct cps_box *box)
     boxes->newest = box;
 }
 
-static void free_read(struct cps_read *read)
+static void box_free_read(struct cps_read *read)
 {
     if (read) {
         cps_transfer_clear(&read->transfer);
@@ -99,14 +99,14 @@ static void free_read(struct cps_read *read)
     }
 }
 
-static void drop_box(struct cps_boxes *boxes, struct cps_box *box)
+static void box_drop(struct cps_boxes *boxes, struct cps_box *box)
 {
     cps_entries_forget(&boxes->entries, &box->shelf);
     cps_sealed_forget(&boxes->sealeds, &box->pile);
-    unlink_box(boxes, box);
+    box_unlink(boxes, box);
     stir_map_remove(&boxes->map, &box->node);
     for (int kind = 0; kind < CPS_READ_KINDS; kind++) {
-        free_read(box->reads[kind]);
+        box_free_read(box->reads[kind]);
     }
     free(box->brokens.items);
     free(box->cursor);
@@ -119,7 +119,7 @@ void cps_boxes_free(struct cps_boxes *boxes)
         return;
     }
     while (boxes->newest) {
-        drop_box(boxes, boxes->newest);
+        box_drop(boxes, boxes->newest);
     }
     cps_entries_free(&boxes->entries);
     cps_sealeds_free(&boxes->sealeds);
@@ -130,21 +130,21 @@ void cps_boxes_free(struct cps_boxes *boxes)
     free(boxes);
 }
 
-static struct cps_box *find_box(struct cps_boxes *boxes, const struct stir_identity *dest, const uint8_t keys[32])
+static struct cps_box *box_find(struct cps_boxes *boxes, const struct stir_identity *dest, const uint8_t keys[32])
 {
     uint64_t hash = stir_map_hash(&boxes->map, dest->text, dest->len, keys, 32);
     for (struct stir_map_node *node = stir_map_first(&boxes->map, hash); node; node = stir_map_next(node)) {
         struct cps_box *box = (struct cps_box *)node;
         if (stir_identity_equal(&box->dest, dest) && memcmp(box->keys, keys, 32) == 0) {
-            unlink_box(boxes, box);
-            link_newest(boxes, box);
+            box_unlink(boxes, box);
+            box_link_newest(boxes, box);
             return box;
         }
     }
     return NULL;
 }
 
-static struct cps_box *add_box(struct cps_boxes *boxes, const struct stir_identity *dest, const uint8_t keys[32])
+static struct cps_box *box_add(struct cps_boxes *boxes, const struct stir_identity *dest, const uint8_t keys[32])
 {
     struct cps_box *box = calloc(1, sizeof(*box));
     if (!box) {
@@ -154,7 +154,7 @@ static struct cps_box *add_box(struct cps_boxes *boxes, const struct stir_identi
          old = next) {
         next = old->newer;
         if (!old->users && !old->reads[CPS_READ_PLAIN] && !old->reads[CPS_READ_WAIT]) {
-            drop_box(boxes, old);
+            box_drop(boxes, old);
         }
     }
     box->boxes = boxes;
@@ -162,29 +162,29 @@ static struct cps_box *add_box(struct cps_boxes *boxes, const struct stir_identi
     memcpy(box->keys, keys, 32);
     box->waiters.kind = CPS_WAITING_BOX;
     stir_map_put(&boxes->map, &box->node, stir_map_hash(&boxes->map, dest->text, dest->len, keys, 32));
-    link_newest(boxes, box);
+    box_link_newest(boxes, box);
     return box;
 }
 
 /* The next read begins at the beginning. */
-static void forget_cursor(struct cps_box *box)
+static void box_forget_cursor(struct cps_box *box)
 {
     free(box->cursor);
     box->cursor = NULL;
     box->stamp++;
 }
 
-static void lose(struct cps_shelf *shelf)
+static void box_note_loss(struct cps_shelf *shelf)
 {
     struct cps_box *box = (struct cps_box *)(void *)((char *)shelf - offsetof(struct cps_box, shelf));
     const struct cps_options *options = &box->boxes->cps->options;
     box->lossy_until_ms = cps_monotonic_ms() + (options->max_age_s + options->clock_skew_s) * 1000;
-    forget_cursor(box);
+    box_forget_cursor(box);
 }
 
 /* Marks entries with one of these texts. Returns how many there are. */
-static size_t account_texts(struct cps_box *box, const struct stir_identity *orig, const char *const *digests,
-                            size_t count)
+static size_t box_account_texts(struct cps_box *box, const struct stir_identity *orig, const char *const *digests,
+                                size_t count)
 {
     struct cps_candidates found = {0};
     /* without memory some are not found: they were not judged yet either */
@@ -198,17 +198,17 @@ static size_t account_texts(struct cps_box *box, const struct stir_identity *ori
 }
 
 /* PASSporTs with a message's text are accounted for by it, also those that come later: cps_box_add. */
-static void account_for(struct cps_box *box, struct cps_arrival *arrival)
+static void box_account_for(struct cps_box *box, struct cps_arrival *arrival)
 {
     static const char *const none[] = {NULL};
     bool text = arrival->digest_count > 0;
-    arrival->explained = account_texts(box, &arrival->message->orig, text ? arrival->digests : none,
-                                       text ? arrival->digest_count : 1) > 0;
+    arrival->explained = box_account_texts(box, &arrival->message->orig, text ? arrival->digests : none,
+                                           text ? arrival->digest_count : 1) > 0;
 }
 
 /* Marks an entry if a message with its text has arrived: one that is being received, one that had to do without it, or
  * one that another entry was for. The same text may have been signed again for a message that was sent again. */
-static void account_entry(struct cps_box *box, struct cps_entry *entry)
+static void box_account_entry(struct cps_box *box, struct cps_entry *entry)
 {
     const struct stir_passport *passport = entry->passport;
     const char *const digests[] = {passport->msgi};
@@ -228,16 +228,16 @@ enum cps_code cps_box_enter(struct cps_box **out, struct cps_boxes *boxes, const
 {
     const struct stir_identity *dest = &arrival->message->dest[0];
     pthread_mutex_lock(&boxes->lock);
-    struct cps_box *box = find_box(boxes, dest, keys);
-    box = box ? box : add_box(boxes, dest, keys);
+    struct cps_box *box = box_find(boxes, dest, keys);
+    box = box ? box : box_add(boxes, dest, keys);
     if (box) {
         int64_t now = cps_now(boxes->cps);
-        cps_entries_trim(&boxes->entries, 1, now, lose);
+        cps_entries_trim(&boxes->entries, 1, now, box_note_loss);
         cps_sealed_trim(&boxes->sealeds, &box->pile, now);
         box->users++;
         cps_waiters_add(&box->waiters, task);
         cps_arrivals_add(&box->arrivals, arrival);
-        account_for(box, arrival);
+        box_account_for(box, arrival);
         if (arrival->announced) {
             cps_unexplained_take_back(&boxes->unexplained, &arrival->message->orig, dest);
         }
@@ -248,17 +248,17 @@ enum cps_code cps_box_enter(struct cps_box **out, struct cps_boxes *boxes, const
     return box ? CPS_OK : cps_fail(err, CPS_E_NOMEM, "out of memory");
 }
 
-static bool is_crowded(const struct cps_boxes *boxes)
+static bool box_is_crowded(const struct cps_boxes *boxes)
 {
     return boxes->sealeds.octets > boxes->cps->options.box_octets_max / SEALED_SHARE;
 }
 
 /* Drops an answer that nobody is there to open; the cursor stays where it was, so nothing is lost. */
-static void discard_unwanted(struct cps_box *box)
+static void box_discard_unwanted(struct cps_box *box)
 {
     for (int kind = 0; kind < CPS_READ_KINDS && !box->users; kind++) {
         if (box->reads[kind] && box->reads[kind]->ready && !box->reads[kind]->taken) {
-            free_read(box->reads[kind]);
+            box_free_read(box->reads[kind]);
             box->reads[kind] = NULL;
         }
     }
@@ -274,10 +274,10 @@ void cps_box_leave(struct cps_box *box, struct cps_arrival *arrival, bool passed
     }
     cps_waiters_remove(CPS_WAITING_BOX, task);
     box->users--;
-    discard_unwanted(box);
-    if (!box->users && box->pile.count && is_crowded(boxes)) {
+    box_discard_unwanted(box);
+    if (!box->users && box->pile.count && box_is_crowded(boxes)) {
         cps_sealed_forget(&boxes->sealeds, &box->pile);
-        forget_cursor(box);
+        box_forget_cursor(box);
     }
     pthread_mutex_unlock(&boxes->lock);
 }
@@ -299,19 +299,20 @@ void cps_boxes_set_evidence_since(struct cps_boxes *boxes, int64_t since)
 /* ---- reads ---- */
 
 /* On the I/O thread. */
-static void answered(struct cps_transfer *transfer)
+static void box_read_answered(struct cps_transfer *transfer)
 {
     struct cps_read *read = transfer->arg;
     struct cps_box *box = read->box;
     struct cps_boxes *boxes = box->boxes;
     pthread_mutex_lock(&boxes->lock);
     read->ready = true;
-    discard_unwanted(box);
+    box_discard_unwanted(box);
     cps_waiters_wake(&box->waiters);
     pthread_mutex_unlock(&boxes->lock);
 }
 
-static enum cps_code begin_read(struct cps_box *box, enum cps_read_kind kind, uint32_t wait_ms, struct cps_error *err)
+static enum cps_code box_begin_read(struct cps_box *box, enum cps_read_kind kind, uint32_t wait_ms,
+                                    struct cps_error *err)
 {
     struct cps *cps = box->boxes->cps;
     struct cps_read *read = calloc(1, sizeof(*read));
@@ -324,7 +325,7 @@ static enum cps_code begin_read(struct cps_box *box, enum cps_read_kind kind, ui
     read->stamp = box->stamp;
     read->with_cursor = box->cursor != NULL;
     read->begun_ms = cps_monotonic_ms();
-    read->transfer.done = answered;
+    read->transfer.done = box_read_answered;
     read->transfer.arg = read;
     enum cps_code code = cps_ask_retrieve(&read->transfer.request, cps, &box->dest, box->cursor,
                                           kind == CPS_READ_WAIT ? wait_ms : 0, err);
@@ -335,7 +336,7 @@ static enum cps_code begin_read(struct cps_box *box, enum cps_read_kind kind, ui
         code = cps_route_submit(cps, &read->transfer, err);
     }
     if (code != CPS_OK) {
-        free_read(read);
+        box_free_read(read);
         return code;
     }
     box->reads[kind] = read;
@@ -353,7 +354,7 @@ enum cps_code cps_box_read(struct cps_box *box, enum cps_read_kind kind, uint32_
         if (kind == CPS_READ_WAIT && box->again_ms > cps_monotonic_ms()) {
             *again_ms = box->again_ms;
         } else {
-            code = begin_read(box, kind, wait_ms, err);
+            code = box_begin_read(box, kind, wait_ms, err);
         }
     }
     pthread_mutex_unlock(&box->boxes->lock);
@@ -375,7 +376,7 @@ struct cps_read *cps_box_take(struct cps_box *box)
 }
 
 /* A CPS that does not wait, or fails, is not asked again at once. */
-static void set_backoff(struct cps_box *box, const struct cps_read *read, size_t fresh, bool failed)
+static void box_set_backoff(struct cps_box *box, const struct cps_read *read, size_t fresh, bool failed)
 {
     int64_t now = cps_monotonic_ms();
     if (failed || (!fresh && now - read->begun_ms < QUICK_MS)) {
@@ -388,7 +389,7 @@ static void set_backoff(struct cps_box *box, const struct cps_read *read, size_t
     }
 }
 
-static void take_cursor(struct cps_box *box, const struct cps_read *read, const char *cursor)
+static void box_take_cursor(struct cps_box *box, const struct cps_read *read, const char *cursor)
 {
     /* two reads at once: the one that went on from an older cursor must not set it back */
     if (read->stamp != box->stamp) {
@@ -410,22 +411,22 @@ void cps_box_done(struct cps_read *read, const char *cursor, size_t fresh, const
     pthread_mutex_lock(&boxes->lock);
     bool bad_cursor = outcome->code == CPS_E_REFUSED && read->with_cursor;
     if (bad_cursor && read->stamp == box->stamp) {
-        forget_cursor(box);
+        box_forget_cursor(box);
     }
     if (cursor && !failed) {
-        take_cursor(box, read, cursor);
+        box_take_cursor(box, read, cursor);
     }
     if (read->kind == CPS_READ_WAIT) {
-        set_backoff(box, read, fresh, failed && !bad_cursor);
+        box_set_backoff(box, read, fresh, failed && !bad_cursor);
     } else if ((failed && !bad_cursor) || (!failed && !fresh)) {
         box->ended = read->number;
         box->outcome = *outcome;
     }
-    cps_entries_trim(&boxes->entries, 2, cps_now(boxes->cps), lose);
+    cps_entries_trim(&boxes->entries, 2, cps_now(boxes->cps), box_note_loss);
     box->reads[read->kind] = NULL;
     cps_waiters_wake(&box->waiters);
     pthread_mutex_unlock(&boxes->lock);
-    free_read(read);
+    box_free_read(read);
 }
 
 bool cps_box_outcome(struct cps_box *box, uint64_t *number, struct cps_error *outcome)
@@ -442,14 +443,14 @@ bool cps_box_outcome(struct cps_box *box, uint64_t *number, struct cps_error *ou
 
 /* ---- what was in it ---- */
 
-static uint64_t stranger_hash(const struct cps_box *box, const char *id)
+static uint64_t box_stranger_hash(const struct cps_box *box, const char *id)
 {
     return stir_map_hash(&box->boxes->map, id, strlen(id), NULL, 0);
 }
 
-static bool knows(const struct cps_box *box, const char *id)
+static bool box_knows_envelope(const struct cps_box *box, const char *id)
 {
-    uint64_t hash = stranger_hash(box, id);
+    uint64_t hash = box_stranger_hash(box, id);
     bool known =
         cps_entries_has(&box->boxes->entries, &box->shelf, id) || cps_sealed_has(&box->boxes->sealeds, &box->pile, id);
     for (unsigned i = 0; i < STRANGERS && !known; i++) {
@@ -459,7 +460,7 @@ static bool knows(const struct cps_box *box, const char *id)
 }
 
 /* An envelope that is known was taken meanwhile. */
-static void note_taken(struct cps_box *box, const struct cps_envelope *envelope)
+static void box_note_taken(struct cps_box *box, const struct cps_envelope *envelope)
 {
     struct cps_entry *entry =
         envelope->taken ? cps_entries_find(&box->boxes->entries, &box->shelf, envelope->id) : NULL;
@@ -468,7 +469,7 @@ static void note_taken(struct cps_box *box, const struct cps_envelope *envelope)
     }
 }
 
-static struct cps_listed listed_of(const struct cps_read *read, const struct cps_envelope *envelope)
+static struct cps_listed box_listed(const struct cps_read *read, const struct cps_envelope *envelope)
 {
     int64_t age_ms = envelope->age_ms > 0 ? envelope->age_ms : 0;
     return (struct cps_listed){
@@ -491,12 +492,12 @@ enum cps_code cps_box_seal(const struct cps_read *read, struct cps_envelopes *li
     int64_t until = cps_now(cps) + cps->options.max_age_s + cps->options.clock_skew_s;
     pthread_mutex_lock(&box->boxes->lock);
     for (size_t i = 0; good && i < listing->count; i++) {
-        if (!knows(box, listing->items[i].id)) {
-            const struct cps_listed listed = listed_of(read, &listing->items[i]);
+        if (!box_knows_envelope(box, listing->items[i].id)) {
+            const struct cps_listed listed = box_listed(read, &listing->items[i]);
             good = cps_sealed_add(&box->boxes->sealeds, &box->pile, &listing->items[i], &listed, until);
             *fresh += good;
         } else {
-            note_taken(box, &listing->items[i]);
+            box_note_taken(box, &listing->items[i]);
         }
     }
     pthread_mutex_unlock(&box->boxes->lock);
@@ -507,7 +508,7 @@ struct cps_sealed *cps_box_unseal(struct cps_box *box, bool looking)
 {
     struct cps_sealed *sealed = NULL;
     pthread_mutex_lock(&box->boxes->lock);
-    if (looking || box->pile.count > SEALED_MAX || (box->users > 1 && is_crowded(box->boxes))) {
+    if (looking || box->pile.count > SEALED_MAX || (box->users > 1 && box_is_crowded(box->boxes))) {
         sealed = cps_sealed_take(&box->boxes->sealeds, &box->pile, looking);
         box->opening += sealed != NULL;
     }
@@ -537,7 +538,7 @@ bool cps_box_tell(struct cps_box *box, struct cps_task *task, bool opened)
 void cps_box_not_ours(struct cps_box *box, const char *id)
 {
     pthread_mutex_lock(&box->boxes->lock);
-    box->strangers[box->next_stranger] = stranger_hash(box, id);
+    box->strangers[box->next_stranger] = box_stranger_hash(box, id);
     box->next_stranger = (box->next_stranger + 1) % STRANGERS;
     pthread_mutex_unlock(&box->boxes->lock);
 }
@@ -548,7 +549,7 @@ void cps_box_add(struct cps_box *box, struct cps_entry *entry)
     pthread_mutex_lock(&boxes->lock);
     bool twice = cps_entries_has(&boxes->entries, &box->shelf, entry->id);
     if (!twice) {
-        account_entry(box, entry);
+        box_account_entry(box, entry);
         cps_entries_add(&boxes->entries, &box->shelf, entry, cps_now(boxes->cps));
     }
     pthread_mutex_unlock(&boxes->lock);
@@ -577,8 +578,8 @@ void cps_box_add_broken(struct cps_box *box, const struct cps_broken *broken)
     pthread_mutex_unlock(&box->boxes->lock);
 }
 
-static bool may_blame(const struct cps_box *box, const struct cps_arrival *arrival, const struct cps_entry *entry,
-                      uint64_t first_read)
+static bool box_may_blame(const struct cps_box *box, const struct cps_arrival *arrival, const struct cps_entry *entry,
+                          uint64_t first_read)
 {
     const struct cps_boxes *boxes = box->boxes;
     return box->lossy_until_ms < cps_monotonic_ms() && boxes->unexplained.unsure_until < cps_now(boxes->cps) &&
@@ -589,7 +590,7 @@ bool cps_box_may_blame(struct cps_box *box, const struct cps_arrival *arrival, c
                        uint64_t first_read)
 {
     pthread_mutex_lock(&box->boxes->lock);
-    bool may = may_blame(box, arrival, entry, first_read);
+    bool may = box_may_blame(box, arrival, entry, first_read);
     pthread_mutex_unlock(&box->boxes->lock);
     return may;
 }
@@ -598,12 +599,12 @@ void cps_box_account(struct cps_box *box, const struct cps_entry *entry)
 {
     const char *const digests[] = {entry->passport->msgi};
     pthread_mutex_lock(&box->boxes->lock);
-    (void)account_texts(box, &entry->passport->orig, digests, 1);
+    (void)box_account_texts(box, &entry->passport->orig, digests, 1);
     pthread_mutex_unlock(&box->boxes->lock);
 }
 
 /* How many other messages may have a PASSporT that was issued at iat. */
-static size_t count_others(struct cps_box *box, const struct cps_arrival *arrival, int64_t iat)
+static size_t box_count_others(struct cps_box *box, const struct cps_arrival *arrival, int64_t iat)
 {
     struct cps_boxes *boxes = box->boxes;
     return cps_arrivals_count_unexplained(&box->arrivals, arrival, iat) +
@@ -612,8 +613,8 @@ static size_t count_others(struct cps_box *box, const struct cps_arrival *arriva
 
 /* A PASSporT can belong to messages that arrived after it was issued. So the one that proves something is one that was
  * issued at a time after which there are more PASSporTs than messages. */
-static struct cps_entry *choose_blamed(struct cps_box *box, const struct cps_arrival *arrival,
-                                       const struct cps_candidates *suspects, uint64_t first_read)
+static struct cps_entry *box_choose_blamed(struct cps_box *box, const struct cps_arrival *arrival,
+                                           const struct cps_candidates *suspects, uint64_t first_read)
 {
     struct cps_entry *chosen = NULL;
     for (size_t i = 0; i < suspects->count && !chosen; i++) {
@@ -621,10 +622,10 @@ static struct cps_entry *choose_blamed(struct cps_box *box, const struct cps_arr
         size_t later = 0;
         for (size_t k = 0; k < suspects->count; k++) {
             const struct cps_entry *other = suspects->items[k];
-            later += other->passport->iat >= entry->passport->iat && may_blame(box, arrival, other, first_read);
+            later += other->passport->iat >= entry->passport->iat && box_may_blame(box, arrival, other, first_read);
         }
-        if (may_blame(box, arrival, entry, first_read) &&
-            (entry->blamed[0] || later > count_others(box, arrival, entry->passport->iat))) {
+        if (box_may_blame(box, arrival, entry, first_read) &&
+            (entry->blamed[0] || later > box_count_others(box, arrival, entry->passport->iat))) {
             chosen = entry;
         }
     }
@@ -635,7 +636,7 @@ struct cps_entry *cps_box_blame(struct cps_box *box, struct cps_arrival *arrival
                                 uint64_t first_read)
 {
     pthread_mutex_lock(&box->boxes->lock);
-    struct cps_entry *chosen = choose_blamed(box, arrival, suspects, first_read);
+    struct cps_entry *chosen = box_choose_blamed(box, arrival, suspects, first_read);
     if (chosen) {
         (void)snprintf(chosen->blamed, sizeof(chosen->blamed), "%s", cps_arrival_name(arrival));
         arrival->explained = true;
@@ -648,7 +649,7 @@ bool cps_box_blame_broken(struct cps_box *box, struct cps_arrival *arrival, uint
 {
     struct cps_boxes *boxes = box->boxes;
     pthread_mutex_lock(&boxes->lock);
-    size_t others = count_others(box, arrival, INT64_MIN);
+    size_t others = box_count_others(box, arrival, INT64_MIN);
     const struct cps_broken *broken =
         cps_brokens_blame(&box->brokens, arrival, first_read, others, cps_now(boxes->cps));
     if (broken) {

@@ -6,17 +6,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int by_id(const void *a, const void *b)
+static int claim_compare_ids(const void *a, const void *b)
 {
     return strcmp((*(struct cps_entry *const *)a)->id, (*(struct cps_entry *const *)b)->id);
 }
 
-static bool has_same_token(const struct stir_passport *a, const struct stir_passport *b)
+static bool claim_has_same_token(const struct stir_passport *a, const struct stir_passport *b)
 {
     return a->token_len == b->token_len && memcmp(a->token, b->token, a->token_len) == 0;
 }
 
-static enum cps_code keep(struct cps_candidates *envelopes, struct cps_entry *entry, struct cps_error *err)
+static enum cps_code claim_keep_unused(struct cps_candidates *envelopes, struct cps_entry *entry, struct cps_error *err)
 {
     if (envelopes->count == envelopes->cap) {
         size_t cap = envelopes->cap ? envelopes->cap * 2 : 4;
@@ -32,8 +32,8 @@ static enum cps_code keep(struct cps_candidates *envelopes, struct cps_entry *en
 }
 
 /* Adds the envelopes that have an entry's PASSporT in them: the entry itself where the box has had to forget it. */
-static enum cps_code add_envelopes(struct cps_claim *claim, struct cps_box *box, struct cps_entry *entry,
-                                   struct cps_error *err)
+static enum cps_code claim_add_envelopes(struct cps_claim *claim, struct cps_box *box, struct cps_entry *entry,
+                                         struct cps_error *err)
 {
     const struct stir_passport *passport = entry->passport;
     const char *const digests[] = {passport->msgi};
@@ -42,32 +42,32 @@ static enum cps_code add_envelopes(struct cps_claim *claim, struct cps_box *box,
     bool itself = false;
     enum cps_code code = cps_box_collect(box, &found, &passport->orig, digests, 1, &seen, err);
     for (size_t i = 0; code == CPS_OK && i < found.count; i++) {
-        if (has_same_token(found.items[i]->passport, passport)) {
+        if (claim_has_same_token(found.items[i]->passport, passport)) {
             itself |= found.items[i] == entry;
-            code = keep(&claim->envelopes, found.items[i], err);
+            code = claim_keep_unused(&claim->envelopes, found.items[i], err);
         }
     }
     cps_candidates_clear(&found);
-    return code == CPS_OK && !itself ? keep(&claim->envelopes, entry, err) : code;
+    return code == CPS_OK && !itself ? claim_keep_unused(&claim->envelopes, entry, err) : code;
 }
 
-static enum cps_code find_envelopes(struct cps_claim *claim, struct cps_box *box, const struct cps_vouches *vouches,
-                                    size_t group, struct cps_error *err)
+static enum cps_code claim_find_envelopes(struct cps_claim *claim, struct cps_box *box,
+                                          const struct cps_vouches *vouches, size_t group, struct cps_error *err)
 {
     struct cps_candidates *found = &claim->envelopes;
     enum cps_code code = CPS_OK;
     for (size_t i = 0; code == CPS_OK && i < vouches->count; i++) {
         if (vouches->items[i].group == group) {
-            code = add_envelopes(claim, box, vouches->items[i].entry, err);
+            code = claim_add_envelopes(claim, box, vouches->items[i].entry, err);
         }
     }
     if (code == CPS_OK) {
-        qsort(found->items, found->count, sizeof(struct cps_entry *), by_id);
+        qsort(found->items, found->count, sizeof(struct cps_entry *), claim_compare_ids);
     }
     return code;
 }
 
-static enum cps_code submit(struct cps_claim *claim, struct cps_error *err)
+static enum cps_code claim_submit_next(struct cps_claim *claim, struct cps_error *err)
 {
     struct cps *cps = claim->task->cps;
     struct cps_transfer *transfer = &claim->transfer;
@@ -94,9 +94,9 @@ enum cps_code cps_claim_begin(struct cps_claim *claim, struct cps_task *task, st
                               const struct cps_result *result, struct cps_error *err)
 {
     *claim = (struct cps_claim){.task = task, .dest = dest, .result = *result};
-    enum cps_code code = find_envelopes(claim, box, vouches, group, err);
+    enum cps_code code = claim_find_envelopes(claim, box, vouches, group, err);
     if (code == CPS_OK) {
-        code = submit(claim, err);
+        code = claim_submit_next(claim, err);
     }
     if (code != CPS_OK) {
         cps_claim_clear(claim);
@@ -105,7 +105,7 @@ enum cps_code cps_claim_begin(struct cps_claim *claim, struct cps_task *task, st
 }
 
 /* Those that were asked for: what comes after one that somebody took may be another message's. */
-static void mark_asked(const struct cps_claim *claim, enum cps_code code)
+static void claim_mark_asked(const struct cps_claim *claim, enum cps_code code)
 {
     for (size_t i = 0; i < claim->next; i++) {
         struct cps_entry *entry = claim->envelopes.items[i];
@@ -115,14 +115,14 @@ static void mark_asked(const struct cps_claim *claim, enum cps_code code)
 
 /* True if the CPS would still know of a PASSporT that was taken. Neither the sender's clock nor when we first saw it
  * may make it younger. */
-static bool is_young(const struct cps_claim *claim, const struct cps_entry *entry)
+static bool claim_is_young(const struct cps_claim *claim, const struct cps_entry *entry)
 {
     int64_t now = cps_now(claim->task->cps);
     return now - entry->passport->iat < CPS_CLAIM_YOUNG_S && now - entry->listed.by_s < CPS_CLAIM_YOUNG_S;
 }
 
 /* What the CPS said of one envelope. CPS_OK: the next one. */
-static enum cps_code read_answer(struct cps_claim *claim, struct cps_error *err)
+static enum cps_code claim_read_answer(struct cps_claim *claim, struct cps_error *err)
 {
     const struct cps_response *response = &claim->transfer.response;
     int status = response->error.code == CPS_OK ? response->status : 0;
@@ -130,7 +130,7 @@ static enum cps_code read_answer(struct cps_claim *claim, struct cps_error *err)
         return cps_fail(err, CPS_E_REPLAYED, "the PASSporT was used before, by another host of this destination");
     }
     if (status == 404) {
-        claim->ours |= is_young(claim, claim->envelopes.items[claim->next - 1]);
+        claim->ours |= claim_is_young(claim, claim->envelopes.items[claim->next - 1]);
         return CPS_OK;
     }
     enum cps_code code = cps_answer_status(response, err);
@@ -144,10 +144,10 @@ bool cps_claim_is_over(struct cps_claim *claim, enum cps_code *code, struct cps_
         return false;
     }
     claim->under_way = false;
-    *code = read_answer(claim, err);
+    *code = claim_read_answer(claim, err);
     cps_transfer_clear(&claim->transfer);
     if (*code == CPS_OK && claim->next < claim->envelopes.count) {
-        *code = submit(claim, err);
+        *code = claim_submit_next(claim, err);
         if (*code == CPS_OK) {
             return false;
         }
@@ -159,7 +159,7 @@ bool cps_claim_is_over(struct cps_claim *claim, enum cps_code *code, struct cps_
                          CPS_CLAIM_YOUNG_S);
     }
     if (*code == CPS_OK || *code == CPS_E_REPLAYED || *code == CPS_E_STALE) {
-        mark_asked(claim, *code);
+        claim_mark_asked(claim, *code);
     }
     return true;
 }

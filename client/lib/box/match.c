@@ -26,23 +26,23 @@ bool cps_vouch_note_signer(struct cps_entry *entry)
     return entry->vouches;
 }
 
-static bool is_spent(const struct cps_entry *entry)
+static bool match_is_spent(const struct cps_entry *entry)
 {
     return atomic_load(&entry->gone) || atomic_load(&entry->used_at);
 }
 
 /* Where there are too many: one that was used makes room for one that was not. */
-static struct cps_vouch *find_place(struct cps_vouches *vouches, const struct cps_entry *entry)
+static struct cps_vouch *match_find_place(struct cps_vouches *vouches, const struct cps_entry *entry)
 {
-    for (size_t i = 0; !is_spent(entry) && i < vouches->count; i++) {
-        if (is_spent(vouches->items[i].entry)) {
+    for (size_t i = 0; !match_is_spent(entry) && i < vouches->count; i++) {
+        if (match_is_spent(vouches->items[i].entry)) {
             return &vouches->items[i];
         }
     }
     return NULL;
 }
 
-static bool make_room(struct cps_vouches *vouches)
+static bool match_make_room(struct cps_vouches *vouches)
 {
     if (vouches->count < vouches->cap) {
         return true;
@@ -57,7 +57,7 @@ static bool make_room(struct cps_vouches *vouches)
 }
 
 /* The same PASSporT may come in several envelopes; the first one stands for all. */
-static bool is_there(const struct cps_vouches *vouches, const struct stir_passport *passport)
+static bool match_has_entry(const struct cps_vouches *vouches, const struct stir_passport *passport)
 {
     for (size_t i = 0; i < vouches->count; i++) {
         const struct stir_passport *other = vouches->items[i].entry->passport;
@@ -72,16 +72,16 @@ static bool is_there(const struct cps_vouches *vouches, const struct stir_passpo
 enum cps_code cps_vouches_add(struct cps_vouches *vouches, struct cps_entry *entry, struct cps_error *err)
 {
     struct cps_vouch *place = NULL;
-    if (is_there(vouches, entry->passport)) {
+    if (match_has_entry(vouches, entry->passport)) {
         return CPS_OK;
     }
     if (vouches->count == CPS_VOUCHES_MAX) {
-        place = find_place(vouches, entry);
+        place = match_find_place(vouches, entry);
         if (!place) {
             return CPS_OK;
         }
         cps_entry_unref(place->entry);
-    } else if (make_room(vouches)) {
+    } else if (match_make_room(vouches)) {
         place = &vouches->items[vouches->count++];
     } else {
         return cps_fail(err, CPS_E_NOMEM, "out of memory");
@@ -117,48 +117,48 @@ void cps_vouches_drop(struct cps_vouches *vouches, size_t group)
 
 /* ---- groups ---- */
 
-static int64_t iat_of(const struct cps_vouch *vouch)
+static int64_t match_iat_of(const struct cps_vouch *vouch)
 {
     return vouch->entry->passport->iat;
 }
 
-static bool is_same_signer(const struct cps_vouch *a, const struct cps_vouch *b)
+static bool match_is_same_signer(const struct cps_vouch *a, const struct cps_vouch *b)
 {
     return memcmp(a->signer, b->signer, sizeof(a->signer)) == 0;
 }
 
 /* In an order that all hosts agree on. */
-static int by_iat(const void *a, const void *b)
+static int match_compare_iat(const void *a, const void *b)
 {
     const struct cps_vouch *x = a, *y = b;
-    int64_t difference = iat_of(x) - iat_of(y);
+    int64_t difference = match_iat_of(x) - match_iat_of(y);
     return difference ? (difference > 0) - (difference < 0)
                       : strcmp(x->entry->passport->token, y->entry->passport->token);
 }
 
-static uint64_t use_of(const struct cps_vouch *vouch)
+static uint64_t match_use_of(const struct cps_vouch *vouch)
 {
     return atomic_load(&vouch->entry->use);
 }
 
 /* True if one message has used both up. */
-static bool is_same_use(const struct cps_vouch *a, const struct cps_vouch *b)
+static bool match_is_same_use(const struct cps_vouch *a, const struct cps_vouch *b)
 {
-    return use_of(a) && use_of(a) == use_of(b);
+    return match_use_of(a) && match_use_of(a) == match_use_of(b);
 }
 
 /* True if neither was issued after the other one had passed, and no two messages have used them up. */
-static bool may_share(const struct cps_vouch *a, const struct cps_vouch *b)
+static bool match_may_share(const struct cps_vouch *a, const struct cps_vouch *b)
 {
     int64_t used_a = atomic_load(&a->entry->used_at), used_b = atomic_load(&b->entry->used_at);
-    return (!used_a || iat_of(b) <= used_a) && (!used_b || iat_of(a) <= used_b) &&
-           (!use_of(a) || !use_of(b) || use_of(a) == use_of(b));
+    return (!used_a || match_iat_of(b) <= used_a) && (!used_b || match_iat_of(a) <= used_b) &&
+           (!match_use_of(a) || !match_use_of(b) || match_use_of(a) == match_use_of(b));
 }
 
-static bool group_has_signer(const struct cps_vouches *vouches, size_t group, const struct cps_vouch *of)
+static bool match_group_has_signer(const struct cps_vouches *vouches, size_t group, const struct cps_vouch *of)
 {
     for (size_t i = 0; i < vouches->count; i++) {
-        if (vouches->items[i].group == group && is_same_signer(&vouches->items[i], of)) {
+        if (vouches->items[i].group == group && match_is_same_signer(&vouches->items[i], of)) {
             return true;
         }
     }
@@ -166,14 +166,14 @@ static bool group_has_signer(const struct cps_vouches *vouches, size_t group, co
 }
 
 /* Finds the signer who signed most: each PASSporT of his is another message's. */
-static const struct cps_vouch *find_main_signer(const struct cps_vouches *vouches)
+static const struct cps_vouch *match_find_main_signer(const struct cps_vouches *vouches)
 {
     const struct cps_vouch *best = &vouches->items[0];
     size_t most = 0;
     for (size_t i = 0; i < vouches->count && most <= vouches->count / 2; i++) {
         size_t count = 0;
         for (size_t j = 0; j < vouches->count; j++) {
-            count += is_same_signer(&vouches->items[i], &vouches->items[j]);
+            count += match_is_same_signer(&vouches->items[i], &vouches->items[j]);
         }
         if (count > most) {
             most = count;
@@ -183,17 +183,17 @@ static const struct cps_vouch *find_main_signer(const struct cps_vouches *vouche
     return best;
 }
 
-static uint64_t distance(const struct cps_vouch *a, const struct cps_vouch *b)
+static uint64_t match_distance(const struct cps_vouch *a, const struct cps_vouch *b)
 {
-    return (uint64_t)llabs((long long)(iat_of(a) - iat_of(b)));
+    return (uint64_t)llabs((long long)(match_iat_of(a) - match_iat_of(b)));
 }
 
 /* True if a group has no PASSporT of any signer of these: `which`, and those that were used up together with it. */
-static bool group_has_room(const struct cps_vouches *vouches, size_t group, size_t which)
+static bool match_group_has_room(const struct cps_vouches *vouches, size_t group, size_t which)
 {
     for (size_t i = which; i < vouches->count; i++) {
-        bool together = i == which || is_same_use(&vouches->items[which], &vouches->items[i]);
-        if (together && group_has_signer(vouches, group, &vouches->items[i])) {
+        bool together = i == which || match_is_same_use(&vouches->items[which], &vouches->items[i]);
+        if (together && match_group_has_signer(vouches, group, &vouches->items[i])) {
             return false;
         }
     }
@@ -201,28 +201,28 @@ static bool group_has_room(const struct cps_vouches *vouches, size_t group, size
 }
 
 /* Sets the group of `which`, and of those that were used up together with it. */
-static void set_group(struct cps_vouches *vouches, size_t which, size_t group)
+static void match_set_group(struct cps_vouches *vouches, size_t which, size_t group)
 {
     for (size_t i = 0; i < vouches->count; i++) {
-        if (i == which || is_same_use(&vouches->items[which], &vouches->items[i])) {
+        if (i == which || match_is_same_use(&vouches->items[which], &vouches->items[i])) {
             vouches->items[i].group = group;
         }
     }
 }
 
 /* Puts a PASSporT of another signer into the nearest group that has none of his, or into one of its own. */
-static void join_nearest(struct cps_vouches *vouches, size_t which, const struct cps_vouch *main_signer)
+static void match_join_nearest(struct cps_vouches *vouches, size_t which, const struct cps_vouch *main_signer)
 {
     const struct cps_vouch *vouch = &vouches->items[which], *nearest = NULL;
     for (size_t i = 0; i < vouches->count; i++) {
         const struct cps_vouch *seed = &vouches->items[i];
-        if (is_same_signer(seed, main_signer) && may_share(seed, vouch) &&
-            (!nearest || distance(seed, vouch) < distance(nearest, vouch)) &&
-            group_has_room(vouches, seed->group, which)) {
+        if (match_is_same_signer(seed, main_signer) && match_may_share(seed, vouch) &&
+            (!nearest || match_distance(seed, vouch) < match_distance(nearest, vouch)) &&
+            match_group_has_room(vouches, seed->group, which)) {
             nearest = seed;
         }
     }
-    set_group(vouches, which, nearest ? nearest->group : which);
+    match_set_group(vouches, which, nearest ? nearest->group : which);
 }
 
 void cps_vouches_group(struct cps_vouches *vouches)
@@ -230,19 +230,19 @@ void cps_vouches_group(struct cps_vouches *vouches)
     if (!vouches->count) {
         return;
     }
-    qsort(vouches->items, vouches->count, sizeof(*vouches->items), by_iat);
-    const struct cps_vouch main_signer = *find_main_signer(vouches);
+    qsort(vouches->items, vouches->count, sizeof(*vouches->items), match_compare_iat);
+    const struct cps_vouch main_signer = *match_find_main_signer(vouches);
     for (size_t i = 0; i < vouches->count; i++) {
         vouches->items[i].group = SIZE_MAX;
     }
     for (size_t i = 0; i < vouches->count; i++) {
-        if (is_same_signer(&vouches->items[i], &main_signer)) {
-            set_group(vouches, i, i);
+        if (match_is_same_signer(&vouches->items[i], &main_signer)) {
+            match_set_group(vouches, i, i);
         }
     }
     for (size_t i = 0; i < vouches->count; i++) {
         if (vouches->items[i].group == SIZE_MAX) {
-            join_nearest(vouches, i, &main_signer);
+            match_join_nearest(vouches, i, &main_signer);
         }
     }
 }
@@ -250,15 +250,15 @@ void cps_vouches_group(struct cps_vouches *vouches)
 /* ---- using one up ---- */
 
 /* Without a replay memory and without claims a PASSporT may be used again. */
-static bool remembers(const struct cps *cps)
+static bool match_remembers(const struct cps *cps)
 {
     return cps->replay || cps->options.claim;
 }
 
-static bool is_used(const struct cps_vouches *vouches, size_t group)
+static bool match_is_used(const struct cps_vouches *vouches, size_t group)
 {
     for (size_t i = 0; i < vouches->count; i++) {
-        if (vouches->items[i].group == group && is_spent(vouches->items[i].entry)) {
+        if (vouches->items[i].group == group && match_is_spent(vouches->items[i].entry)) {
             return true;
         }
     }
@@ -269,32 +269,32 @@ bool cps_vouches_has_unused(struct cps_vouches *vouches)
 {
     cps_vouches_group(vouches);
     for (size_t i = 0; i < vouches->count; i++) {
-        if (vouches->items[i].group == i && !is_used(vouches, i)) {
+        if (vouches->items[i].group == i && !match_is_used(vouches, i)) {
             return true;
         }
     }
     return false;
 }
 
-static void mark_used(struct cps *cps, struct cps_entry *entry)
+static void match_mark_used(struct cps *cps, struct cps_entry *entry)
 {
     int64_t unused = 0;
     (void)atomic_compare_exchange_strong(&entry->used_at, &unused, cps_now(cps));
 }
 
-static void mark_group(struct cps *cps, struct cps_vouches *vouches, size_t group, uint64_t use)
+static void match_mark_group(struct cps *cps, struct cps_vouches *vouches, size_t group, uint64_t use)
 {
     for (size_t i = 0; i < vouches->count; i++) {
         if (vouches->items[i].group == group) {
-            mark_used(cps, vouches->items[i].entry);
+            match_mark_used(cps, vouches->items[i].entry);
             atomic_store(&vouches->items[i].entry->use, use);
         }
     }
 }
 
 /* Gives back the members of a group before `end`. */
-static void give_back(struct cps *cps, const struct cps_vouches *vouches, size_t group, size_t end,
-                      const struct stir_identity *dest)
+static void match_give_back(struct cps *cps, const struct cps_vouches *vouches, size_t group, size_t end,
+                            const struct stir_identity *dest)
 {
     for (size_t i = 0; i < end; i++) {
         if (vouches->items[i].group == group) {
@@ -305,8 +305,8 @@ static void give_back(struct cps *cps, const struct cps_vouches *vouches, size_t
 
 /* Claims all of a group, in the order that all agree on: of several processes that know different members one gets
  * them, and the others none. */
-static enum cps_code claim_group(struct cps *cps, const struct cps_vouches *vouches, size_t group,
-                                 const struct stir_identity *dest, struct cps_error *err)
+static enum cps_code match_claim_group(struct cps *cps, const struct cps_vouches *vouches, size_t group,
+                                       const struct stir_identity *dest, struct cps_error *err)
 {
     for (size_t i = 0; i < vouches->count; i++) {
         if (vouches->items[i].group != group) {
@@ -314,10 +314,10 @@ static enum cps_code claim_group(struct cps *cps, const struct cps_vouches *vouc
         }
         enum cps_code code = cps_used_claim(cps, vouches->items[i].entry->passport, dest, err);
         if (code == CPS_E_REPLAYED) {
-            mark_used(cps, vouches->items[i].entry); /* another process passed it */
+            match_mark_used(cps, vouches->items[i].entry); /* another process passed it */
         }
         if (code != CPS_OK) {
-            give_back(cps, vouches, group, i, dest);
+            match_give_back(cps, vouches, group, i, dest);
             return code;
         }
     }
@@ -326,13 +326,13 @@ static enum cps_code claim_group(struct cps *cps, const struct cps_vouches *vouc
 
 /* That a group cannot be used because one of it was is not kept: with one more PASSporT the groups may be others. What
  * was used up together is: it stays one group, whatever comes. */
-static enum cps_code use_group(struct cps *cps, struct cps_vouches *vouches, size_t group, uint64_t use,
-                               const struct stir_identity *dest, struct cps_error *err)
+static enum cps_code match_use_group(struct cps *cps, struct cps_vouches *vouches, size_t group, uint64_t use,
+                                     const struct stir_identity *dest, struct cps_error *err)
 {
-    enum cps_code code = is_used(vouches, group) ? cps_fail(err, CPS_E_REPLAYED, "the PASSporT was used before")
-                                                 : claim_group(cps, vouches, group, dest, err);
-    if (code == CPS_OK && remembers(cps)) {
-        mark_group(cps, vouches, group, use);
+    enum cps_code code = match_is_used(vouches, group) ? cps_fail(err, CPS_E_REPLAYED, "the PASSporT was used before")
+                                                       : match_claim_group(cps, vouches, group, dest, err);
+    if (code == CPS_OK && match_remembers(cps)) {
+        match_mark_group(cps, vouches, group, use);
     }
     return code;
 }
@@ -347,7 +347,7 @@ enum cps_code cps_match(struct cps *cps, struct cps_box *box, struct cps_vouches
         /* a group is named after one of its members, and is tried where that one stands */
         if (vouches->items[i].group == i) {
             *group = i;
-            code = use_group(cps, vouches, i, use, dest, err);
+            code = match_use_group(cps, vouches, i, use, dest, err);
         }
     }
     cps_box_end_match(box);
@@ -356,7 +356,7 @@ enum cps_code cps_match(struct cps *cps, struct cps_box *box, struct cps_vouches
 
 void cps_match_undo(struct cps *cps, struct cps_vouches *vouches, size_t group, const struct stir_identity *dest)
 {
-    give_back(cps, vouches, group, vouches->count, dest);
+    match_give_back(cps, vouches, group, vouches->count, dest);
     for (size_t i = 0; i < vouches->count; i++) {
         if (vouches->items[i].group == group) {
             atomic_store(&vouches->items[i].entry->used_at, 0);

@@ -57,7 +57,7 @@ bool cps_entries_init(struct cps_entries *entries, const struct cps_options *opt
     return false;
 }
 
-static void drop(struct cps_entries *entries, struct cps_entry *entry)
+static void entries_drop(struct cps_entries *entries, struct cps_entry *entry)
 {
     stir_map_remove(&entries->by_id, &entry->by_id);
     stir_map_remove(&entries->by_orig, &entry->by_orig);
@@ -76,29 +76,29 @@ static void drop(struct cps_entries *entries, struct cps_entry *entry)
 void cps_entries_free(struct cps_entries *entries)
 {
     while (entries->oldest) {
-        drop(entries, entries->oldest);
+        entries_drop(entries, entries->oldest);
     }
     stir_map_free(&entries->by_id);
     stir_map_free(&entries->by_orig);
     stir_map_free(&entries->by_digest);
 }
 
-static uint64_t id_hash(const struct cps_entries *entries, const struct cps_shelf *shelf, const char *id)
+static uint64_t entry_id_hash(const struct cps_entries *entries, const struct cps_shelf *shelf, const char *id)
 {
     uintptr_t place = (uintptr_t)shelf;
     return stir_map_hash(&entries->by_id, id, CPS_ID_LEN, &place, sizeof(place));
 }
 
-static uint64_t orig_hash(const struct cps_entries *entries, const struct cps_shelf *shelf,
-                          const struct stir_identity *orig)
+static uint64_t entry_orig_hash(const struct cps_entries *entries, const struct cps_shelf *shelf,
+                                const struct stir_identity *orig)
 {
     uintptr_t place = (uintptr_t)shelf;
     return stir_map_hash(&entries->by_orig, orig->text, orig->len, &place, sizeof(place));
 }
 
 /* With the box in it: one text goes to many. */
-static uint64_t digest_hash(const struct cps_entries *entries, const struct cps_shelf *shelf,
-                            const struct stir_identity *orig, const char *digest)
+static uint64_t entry_digest_hash(const struct cps_entries *entries, const struct cps_shelf *shelf,
+                                  const struct stir_identity *orig, const char *digest)
 {
     uintptr_t place = (uintptr_t)shelf;
     char who[sizeof(place) + STIR_IDENTITY_MAX];
@@ -109,7 +109,7 @@ static uint64_t digest_hash(const struct cps_entries *entries, const struct cps_
 }
 
 /* Until when it can matter: while it is fresh, and a while longer to be told "too old" from "none". */
-static int64_t useful_until(const struct cps_options *options, int64_t iat, int64_t now)
+static int64_t entry_useful_until(const struct cps_options *options, int64_t iat, int64_t now)
 {
     int64_t issued = iat < now + options->clock_skew_s ? iat : now + options->clock_skew_s;
     int64_t until = issued + options->max_age_s + options->clock_skew_s;
@@ -121,13 +121,14 @@ void cps_entries_add(struct cps_entries *entries, struct cps_shelf *shelf, struc
     const struct stir_passport *passport = entry->passport;
     entry->shelf = shelf;
     entry->number = ++entries->last_number;
-    entry->until = useful_until(entries->options, passport->iat, now);
+    entry->until = entry_useful_until(entries->options, passport->iat, now);
     /* the token, its parsed form, and what belongs to them */
     entry->octets =
         sizeof(*entry) + sizeof(*passport) + 6 * passport->token_len + passport->dest_count * sizeof(*passport->dest);
-    stir_map_put(&entries->by_id, &entry->by_id, id_hash(entries, shelf, entry->id));
-    stir_map_put(&entries->by_orig, &entry->by_orig, orig_hash(entries, shelf, &passport->orig));
-    stir_map_put(&entries->by_digest, &entry->by_digest, digest_hash(entries, shelf, &passport->orig, passport->msgi));
+    stir_map_put(&entries->by_id, &entry->by_id, entry_id_hash(entries, shelf, entry->id));
+    stir_map_put(&entries->by_orig, &entry->by_orig, entry_orig_hash(entries, shelf, &passport->orig));
+    stir_map_put(&entries->by_digest, &entry->by_digest,
+                 entry_digest_hash(entries, shelf, &passport->orig, passport->msgi));
     entry->next_shelved = shelf->first;
     entry->shelf_link = &shelf->first;
     if (shelf->first) {
@@ -143,7 +144,7 @@ void cps_entries_add(struct cps_entries *entries, struct cps_shelf *shelf, struc
 
 struct cps_entry *cps_entries_find(const struct cps_entries *entries, const struct cps_shelf *shelf, const char *id)
 {
-    struct stir_map_node *node = stir_map_first(&entries->by_id, id_hash(entries, shelf, id));
+    struct stir_map_node *node = stir_map_first(&entries->by_id, entry_id_hash(entries, shelf, id));
     for (; node; node = stir_map_next(node)) {
         struct cps_entry *entry = ENTRY_OF(node, by_id);
         if (entry->shelf == shelf && strcmp(entry->id, id) == 0) {
@@ -171,7 +172,7 @@ void cps_entries_trim(struct cps_entries *entries, unsigned slack, int64_t now, 
         if (useful) {
             lost(oldest->shelf);
         }
-        drop(entries, oldest);
+        entries_drop(entries, oldest);
     }
 }
 
@@ -179,7 +180,7 @@ void cps_entries_forget(struct cps_entries *entries, struct cps_shelf *shelf)
 {
     for (struct cps_entry *entry = shelf->first, *next; entry; entry = next) {
         next = entry->next_shelved;
-        drop(entries, entry);
+        entries_drop(entries, entry);
     }
 }
 
@@ -192,7 +193,7 @@ void cps_candidates_clear(struct cps_candidates *candidates)
     *candidates = (struct cps_candidates){0};
 }
 
-static bool add_candidate(struct cps_candidates *out, struct cps_entry *entry)
+static bool candidates_add(struct cps_candidates *out, struct cps_entry *entry)
 {
     if (out->count == out->cap) {
         size_t cap = out->cap ? out->cap * 2 : 8;
@@ -207,13 +208,13 @@ static bool add_candidate(struct cps_candidates *out, struct cps_entry *entry)
     return true;
 }
 
-static bool is_from(const struct cps_entry *entry, const struct cps_shelf *shelf, const struct stir_identity *orig,
-                    uint64_t seen)
+static bool entry_is_from(const struct cps_entry *entry, const struct cps_shelf *shelf,
+                          const struct stir_identity *orig, uint64_t seen)
 {
     return entry->shelf == shelf && entry->number > seen && stir_identity_equal(&entry->passport->orig, orig);
 }
 
-static bool has_digest(const struct cps_entry *entry, const char *digest)
+static bool entry_has_digest(const struct cps_entry *entry, const char *digest)
 {
     const char *msgi = entry->passport->msgi;
     return msgi && digest ? strcmp(msgi, digest) == 0 : !msgi && !digest;
@@ -222,18 +223,20 @@ static bool has_digest(const struct cps_entry *entry, const char *digest)
 bool cps_entries_collect(const struct cps_entries *entries, const struct cps_shelf *shelf, struct cps_candidates *out,
                          const struct stir_identity *orig, const char *const *digests, size_t count, uint64_t seen)
 {
-    struct stir_map_node *node = count ? NULL : stir_map_first(&entries->by_orig, orig_hash(entries, shelf, orig));
+    struct stir_map_node *node =
+        count ? NULL : stir_map_first(&entries->by_orig, entry_orig_hash(entries, shelf, orig));
     for (; node; node = stir_map_next(node)) {
         struct cps_entry *entry = ENTRY_OF(node, by_orig);
-        if (is_from(entry, shelf, orig, seen) && !add_candidate(out, entry)) {
+        if (entry_is_from(entry, shelf, orig, seen) && !candidates_add(out, entry)) {
             return false;
         }
     }
     for (size_t i = 0; i < count; i++) {
-        node = stir_map_first(&entries->by_digest, digest_hash(entries, shelf, orig, digests[i]));
+        node = stir_map_first(&entries->by_digest, entry_digest_hash(entries, shelf, orig, digests[i]));
         for (; node; node = stir_map_next(node)) {
             struct cps_entry *entry = ENTRY_OF(node, by_digest);
-            if (is_from(entry, shelf, orig, seen) && has_digest(entry, digests[i]) && !add_candidate(out, entry)) {
+            if (entry_is_from(entry, shelf, orig, seen) && entry_has_digest(entry, digests[i]) &&
+                !candidates_add(out, entry)) {
                 return false;
             }
         }

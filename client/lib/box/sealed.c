@@ -14,7 +14,7 @@ void cps_sealeds_free(struct cps_sealeds *all)
     stir_map_free(&all->by_id);
 }
 
-static uint64_t id_hash(const struct cps_sealeds *all, const struct cps_pile *pile, const char *id)
+static uint64_t sealed_id_hash(const struct cps_sealeds *all, const struct cps_pile *pile, const char *id)
 {
     char key[CPS_ID_LEN + sizeof(uintptr_t)];
     uintptr_t place = (uintptr_t)pile;
@@ -23,13 +23,13 @@ static uint64_t id_hash(const struct cps_sealeds *all, const struct cps_pile *pi
     return stir_map_hash(&all->by_id, key, sizeof(key), NULL, 0);
 }
 
-static size_t octets_of(const struct cps_sealed *sealed)
+static size_t sealed_octets_of(const struct cps_sealed *sealed)
 {
     return sizeof(*sealed) + sealed->envelope.len + 1;
 }
 
 /* As the newest. */
-static void stack(struct cps_sealeds *all, struct cps_sealed *sealed)
+static void sealed_push_newest(struct cps_sealeds *all, struct cps_sealed *sealed)
 {
     struct cps_pile *pile = sealed->pile;
     sealed->newer = NULL;
@@ -37,7 +37,7 @@ static void stack(struct cps_sealeds *all, struct cps_sealed *sealed)
     *(pile->newest ? &pile->newest->newer : &pile->oldest) = sealed;
     pile->newest = sealed;
     pile->count++;
-    all->octets += octets_of(sealed);
+    all->octets += sealed_octets_of(sealed);
 }
 
 bool cps_sealed_add(struct cps_sealeds *all, struct cps_pile *pile, struct cps_envelope *envelope,
@@ -52,14 +52,14 @@ bool cps_sealed_add(struct cps_sealeds *all, struct cps_pile *pile, struct cps_e
     sealed->until = until;
     sealed->envelope = *envelope;
     envelope->text = NULL;
-    stir_map_put(&all->by_id, &sealed->by_id, id_hash(all, pile, sealed->envelope.id));
-    stack(all, sealed);
+    stir_map_put(&all->by_id, &sealed->by_id, sealed_id_hash(all, pile, sealed->envelope.id));
+    sealed_push_newest(all, sealed);
     return true;
 }
 
 bool cps_sealed_has(const struct cps_sealeds *all, const struct cps_pile *pile, const char *id)
 {
-    const struct stir_map_node *node = stir_map_first(&all->by_id, id_hash(all, pile, id));
+    const struct stir_map_node *node = stir_map_first(&all->by_id, sealed_id_hash(all, pile, id));
     for (; node; node = stir_map_next(node)) {
         const struct cps_sealed *sealed = (const struct cps_sealed *)node;
         if (sealed->pile == pile && strcmp(sealed->envelope.id, id) == 0) {
@@ -69,13 +69,13 @@ bool cps_sealed_has(const struct cps_sealeds *all, const struct cps_pile *pile, 
     return false;
 }
 
-static void unlink_newest(struct cps_pile *pile)
+static void sealed_unlink_newest(struct cps_pile *pile)
 {
     pile->newest = pile->newest->older;
     *(pile->newest ? &pile->newest->newer : &pile->oldest) = NULL;
 }
 
-static void unlink_oldest(struct cps_pile *pile)
+static void sealed_unlink_oldest(struct cps_pile *pile)
 {
     pile->oldest = pile->oldest->newer;
     *(pile->oldest ? &pile->oldest->older : &pile->newest) = NULL;
@@ -85,9 +85,9 @@ struct cps_sealed *cps_sealed_take(struct cps_sealeds *all, struct cps_pile *pil
 {
     struct cps_sealed *sealed = newest ? pile->newest : pile->oldest;
     if (sealed) {
-        (newest ? unlink_newest : unlink_oldest)(pile);
+        (newest ? sealed_unlink_newest : sealed_unlink_oldest)(pile);
         pile->count--;
-        all->octets -= octets_of(sealed);
+        all->octets -= sealed_octets_of(sealed);
     }
     return sealed;
 }
@@ -101,7 +101,7 @@ void cps_sealed_free(struct cps_sealeds *all, struct cps_sealed *sealed)
 
 void cps_sealed_put_back(struct cps_sealeds *all, struct cps_sealed *sealed)
 {
-    stack(all, sealed);
+    sealed_push_newest(all, sealed);
 }
 
 void cps_sealed_trim(struct cps_sealeds *all, struct cps_pile *pile, int64_t now)

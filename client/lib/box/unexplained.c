@@ -19,7 +19,7 @@ bool cps_unexplained_init(struct cps_unexplained *all, const struct cps_options 
     return stir_map_init(&all->by_pair);
 }
 
-static void forget(struct cps_unexplained *all, struct cps_unexplained_message *message)
+static void unexplained_drop(struct cps_unexplained *all, struct cps_unexplained_message *message)
 {
     *(message->older ? &message->older->newer : &all->oldest) = message->newer;
     *(message->newer ? &message->newer->older : &all->newest) = message->older;
@@ -31,14 +31,14 @@ static void forget(struct cps_unexplained *all, struct cps_unexplained_message *
 void cps_unexplained_free(struct cps_unexplained *all)
 {
     while (all->oldest) {
-        forget(all, all->oldest);
+        unexplained_drop(all, all->oldest);
     }
     stir_map_free(&all->by_pair);
 }
 
 /* The hash stands for the two parties: with 64 bits under a secret nobody finds two pairs with the same one. */
-static uint64_t pair_hash(const struct cps_unexplained *all, const struct stir_identity *orig,
-                          const struct stir_identity *dest)
+static uint64_t unexplained_pair_hash(const struct cps_unexplained *all, const struct stir_identity *orig,
+                                      const struct stir_identity *dest)
 {
     char text[2 * STIR_IDENTITY_MAX + 1];
     memcpy(text, orig->text, orig->len);
@@ -47,12 +47,12 @@ static uint64_t pair_hash(const struct cps_unexplained *all, const struct stir_i
     return stir_map_hash(&all->by_pair, text, orig->len + 1 + dest->len, NULL, 0);
 }
 
-static uint64_t digest_hash(const struct cps_unexplained *all, const char *digest)
+static uint64_t unexplained_digest_hash(const struct cps_unexplained *all, const char *digest)
 {
     return stir_map_hash(&all->by_pair, digest, strlen(digest), NULL, 0);
 }
 
-static bool has_digest(const struct cps_unexplained_message *message, uint64_t digest)
+static bool unexplained_has_digest(const struct cps_unexplained_message *message, uint64_t digest)
 {
     for (size_t i = 0; i < message->digest_count; i++) {
         if (message->digests[i] == digest) {
@@ -62,39 +62,40 @@ static bool has_digest(const struct cps_unexplained_message *message, uint64_t d
     return false;
 }
 
-static struct cps_unexplained_message *first_of(const struct cps_unexplained *all, uint64_t pair)
+static struct cps_unexplained_message *unexplained_first_of(const struct cps_unexplained *all, uint64_t pair)
 {
     return (struct cps_unexplained_message *)stir_map_first(&all->by_pair, pair);
 }
 
-static struct cps_unexplained_message *next_of(const struct cps_unexplained_message *message)
+static struct cps_unexplained_message *unexplained_next_of(const struct cps_unexplained_message *message)
 {
     return (struct cps_unexplained_message *)stir_map_next(&message->by_pair);
 }
 
 /* Makes room for one more message of a pair, and forgets those that no fresh PASSporT can belong to. */
-static void make_room(struct cps_unexplained *all, uint64_t pair, int64_t now)
+static void unexplained_make_room(struct cps_unexplained *all, uint64_t pair, int64_t now)
 {
     struct cps_unexplained_message *last = NULL;
     size_t count = 0;
     while (all->oldest && all->oldest->arrived + all->life_s < now) {
-        forget(all, all->oldest);
+        unexplained_drop(all, all->oldest);
     }
-    for (struct cps_unexplained_message *one = first_of(all, pair); one; one = next_of(one)) {
+    for (struct cps_unexplained_message *one = unexplained_first_of(all, pair); one; one = unexplained_next_of(one)) {
         last = one; /* the oldest of the pair: new ones are put in front */
         count++;
     }
     if (count >= CPS_UNEXPLAINED_EACH) {
-        forget(all, last);
+        unexplained_drop(all, last);
     } else if (all->oldest && all->count >= all->max) {
         all->unsure_until = all->oldest->arrived + all->life_s;
-        forget(all, all->oldest);
+        unexplained_drop(all, all->oldest);
     }
 }
 
-static struct cps_unexplained_message *add(struct cps_unexplained *all, uint64_t pair, size_t digest_count, int64_t now)
+static struct cps_unexplained_message *unexplained_add_message(struct cps_unexplained *all, uint64_t pair,
+                                                               size_t digest_count, int64_t now)
 {
-    make_room(all, pair, now);
+    unexplained_make_room(all, pair, now);
     struct cps_unexplained_message *message = calloc(1, sizeof(*message) + digest_count * sizeof(message->digests[0]));
     if (!message) {
         all->unsure_until = now + all->life_s;
@@ -112,36 +113,36 @@ static struct cps_unexplained_message *add(struct cps_unexplained *all, uint64_t
 
 void cps_unexplained_add(struct cps_unexplained *all, const struct cps_arrival *arrival, int64_t now)
 {
-    uint64_t pair = pair_hash(all, &arrival->message->orig, &arrival->message->dest[0]);
-    uint64_t text = arrival->digest_count ? digest_hash(all, arrival->digests[0]) : 0;
-    struct cps_unexplained_message *message = first_of(all, pair);
-    while (message && !(arrival->digest_count && has_digest(message, text))) {
-        message = next_of(message);
+    uint64_t pair = unexplained_pair_hash(all, &arrival->message->orig, &arrival->message->dest[0]);
+    uint64_t text = arrival->digest_count ? unexplained_digest_hash(all, arrival->digests[0]) : 0;
+    struct cps_unexplained_message *message = unexplained_first_of(all, pair);
+    while (message && !(arrival->digest_count && unexplained_has_digest(message, text))) {
+        message = unexplained_next_of(message);
     }
     if (message) { /* sent again */
-        forget(all, message);
+        unexplained_drop(all, message);
     }
-    message = add(all, pair, arrival->digest_count, now);
+    message = unexplained_add_message(all, pair, arrival->digest_count, now);
     for (size_t i = 0; message && i < arrival->digest_count; i++) {
-        message->digests[i] = digest_hash(all, arrival->digests[i]);
+        message->digests[i] = unexplained_digest_hash(all, arrival->digests[i]);
     }
 }
 
 void cps_unexplained_announce(struct cps_unexplained *all, const struct stir_identity *orig,
                               const struct stir_identity *dest, int64_t now)
 {
-    (void)add(all, pair_hash(all, orig, dest), 0, now);
+    (void)unexplained_add_message(all, unexplained_pair_hash(all, orig, dest), 0, now);
 }
 
 void cps_unexplained_take_back(struct cps_unexplained *all, const struct stir_identity *orig,
                                const struct stir_identity *dest)
 {
-    struct cps_unexplained_message *message = first_of(all, pair_hash(all, orig, dest));
+    struct cps_unexplained_message *message = unexplained_first_of(all, unexplained_pair_hash(all, orig, dest));
     while (message && message->digest_count) {
-        message = next_of(message);
+        message = unexplained_next_of(message);
     }
     if (message) {
-        forget(all, message);
+        unexplained_drop(all, message);
     }
 }
 
@@ -149,10 +150,11 @@ bool cps_unexplained_account(struct cps_unexplained *all, const struct stir_pass
                              const struct stir_identity *dest)
 {
     bool found = false;
-    uint64_t text = passport->msgi && all->count ? digest_hash(all, passport->msgi) : 0;
-    struct cps_unexplained_message *message = text ? first_of(all, pair_hash(all, &passport->orig, dest)) : NULL;
-    for (; message; message = next_of(message)) {
-        if (has_digest(message, text)) {
+    uint64_t text = passport->msgi && all->count ? unexplained_digest_hash(all, passport->msgi) : 0;
+    struct cps_unexplained_message *message =
+        text ? unexplained_first_of(all, unexplained_pair_hash(all, &passport->orig, dest)) : NULL;
+    for (; message; message = unexplained_next_of(message)) {
+        if (unexplained_has_digest(message, text)) {
             message->explained = true;
             found = true;
         }
@@ -162,12 +164,12 @@ bool cps_unexplained_account(struct cps_unexplained *all, const struct stir_pass
 
 size_t cps_unexplained_count(struct cps_unexplained *all, const struct cps_arrival *arrival, int64_t iat, int64_t now)
 {
-    uint64_t own = arrival->digest_count ? digest_hash(all, arrival->digests[0]) : 0;
+    uint64_t own = arrival->digest_count ? unexplained_digest_hash(all, arrival->digests[0]) : 0;
     size_t count = 0;
     const struct cps_unexplained_message *message =
-        first_of(all, pair_hash(all, &arrival->message->orig, &arrival->message->dest[0]));
-    for (; message; message = next_of(message)) {
-        count += !message->explained && !(own && has_digest(message, own)) &&
+        unexplained_first_of(all, unexplained_pair_hash(all, &arrival->message->orig, &arrival->message->dest[0]));
+    for (; message; message = unexplained_next_of(message)) {
+        count += !message->explained && !(own && unexplained_has_digest(message, own)) &&
                  message->arrived + CPS_CLOCKS_APART_S >= iat && message->arrived + all->life_s >= now;
     }
     return count;

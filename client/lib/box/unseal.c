@@ -10,7 +10,7 @@
 #define LEAST_S 60 /* as long as an entry is kept at least */
 
 /* What can be read of something that is no PASSporT: its sender, its text's digest, its time. */
-static void read_claims(struct cps_broken *out, const struct cps *cps, struct stir_view claims)
+static void unseal_read_broken_claims(struct cps_broken *out, const struct cps *cps, struct stir_view claims)
 {
     json_t *payload = NULL;
     if (stir_json_parse_object(&payload, claims.ptr, claims.len, "claims", NULL) != STIR_OK) {
@@ -30,7 +30,7 @@ static void read_claims(struct cps_broken *out, const struct cps *cps, struct st
     json_decref(payload);
 }
 
-static void glimpse(struct cps_broken *out, const struct cps *cps, struct stir_view token)
+static void unseal_read_broken_token(struct cps_broken *out, const struct cps *cps, struct stir_view token)
 {
     char claims[STIR_PASSPORT_MAX];
     size_t len = 0;
@@ -39,26 +39,27 @@ static void glimpse(struct cps_broken *out, const struct cps *cps, struct stir_v
     const char *to = left ? memchr(from + 1, '.', left) : NULL;
     if (to &&
         stir_b64url_decode((uint8_t *)claims, sizeof(claims), &len, from + 1, (size_t)(to - from - 1)) == STIR_OK) {
-        read_claims(out, cps, stir_view(claims, len));
+        unseal_read_broken_claims(out, cps, stir_view(claims, len));
     }
 }
 
 /* Keeps that an envelope of ours holds no PASSporT. token: what it holds in its place. */
-static void add_broken(struct cps *cps, struct cps_box *box, const struct cps_sealed *sealed, struct stir_view token,
-                       const struct cps_error *why)
+static void unseal_add_broken(struct cps *cps, struct cps_box *box, const struct cps_sealed *sealed,
+                              struct stir_view token, const struct cps_error *why)
 {
     const struct cps_options *options = &cps->options;
     int64_t life_s = options->max_age_s + options->clock_skew_s;
     struct cps_broken broken = {.error = *why, .listed = sealed->listed};
     broken.until = sealed->listed.by_s + (life_s > LEAST_S ? life_s : LEAST_S);
     memcpy(broken.id, sealed->envelope.id, sizeof(broken.id));
-    glimpse(&broken, cps, token);
+    unseal_read_broken_token(&broken, cps, token);
     cps_box_add_broken(box, &broken);
 }
 
 /* A chain that travelled along and cannot be read leaves x5u, which the signature covers; without an x5u it decides. */
-static enum cps_code take_chain(struct cps *cps, const struct cps_sealed *sealed, const struct stir_opened *opened,
-                                const struct stir_passport *passport, struct cps_chain **x5c, struct cps_error *err)
+static enum cps_code unseal_take_chain(struct cps *cps, const struct cps_sealed *sealed,
+                                       const struct stir_opened *opened, const struct stir_passport *passport,
+                                       struct cps_chain **x5c, struct cps_error *err)
 {
     if (!opened->x5c_count) {
         return CPS_OK;
@@ -71,8 +72,8 @@ static enum cps_code take_chain(struct cps *cps, const struct cps_sealed *sealed
     return CPS_OK;
 }
 
-static enum cps_code add_opened(struct cps *cps, struct cps_box *box, const struct cps_sealed *sealed,
-                                const struct stir_opened *opened, struct cps_error *err)
+static enum cps_code unseal_add_opened(struct cps *cps, struct cps_box *box, const struct cps_sealed *sealed,
+                                       const struct stir_opened *opened, struct cps_error *err)
 {
     struct stir_error cause = {0};
     struct stir_passport *passport = NULL;
@@ -82,11 +83,11 @@ static enum cps_code add_opened(struct cps *cps, struct cps_box *box, const stru
     if (parsed != STIR_OK) {
         enum cps_code code = cps_fail_stir(err, parsed, &cause);
         if (code != CPS_E_NOMEM) {
-            add_broken(cps, box, sealed, opened->passport, err);
+            unseal_add_broken(cps, box, sealed, opened->passport, err);
         }
         return code;
     }
-    enum cps_code code = take_chain(cps, sealed, opened, passport, &x5c, err);
+    enum cps_code code = unseal_take_chain(cps, sealed, opened, passport, &x5c, err);
     struct cps_entry *entry = code == CPS_E_NOMEM ? NULL
                                                   : cps_entry_new(sealed->envelope.id, &sealed->listed, passport, x5c,
                                                                   code == CPS_OK ? NULL : err);
@@ -108,14 +109,14 @@ enum cps_code cps_unseal(struct cps *cps, struct cps_box *box, const struct cps_
     enum cps_code code = cps_open_with(&opened, &index, envelope->text, envelope->len,
                                        (const struct cps_key *const *)keys->items, keys->count, err);
     if (code == CPS_OK) {
-        code = add_opened(cps, box, sealed, &opened, err);
+        code = unseal_add_opened(cps, box, sealed, &opened, err);
         stir_opened_clear(&opened);
         if (code != CPS_OK && code != CPS_E_NOMEM) {
             cps_log(cps, CPS_LOG_INFO, "envelope %s: %s", envelope->id, err->text);
         }
     } else if (code == CPS_E_PLAINTEXT) {
         /* one of our keys opens it: it was sealed for us */
-        add_broken(cps, box, sealed, stir_view("", 0), err);
+        unseal_add_broken(cps, box, sealed, stir_view("", 0), err);
     }
     if (code == CPS_OK || code == CPS_E_NOMEM) {
         return code;

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static enum cps_code wrap(struct cps_key **out, EVP_PKEY *pkey, bool is_private, struct cps_error *err)
+static enum cps_code key_wrap_owned(struct cps_key **out, EVP_PKEY *pkey, bool is_private, struct cps_error *err)
 {
     struct stir_error cause = {0};
     struct cps_key *key = calloc(1, sizeof(*key));
@@ -29,10 +29,10 @@ static enum cps_code wrap(struct cps_key **out, EVP_PKEY *pkey, bool is_private,
 enum cps_code cps_key_wrap(struct cps_key **out, EVP_PKEY *pkey, struct cps_error *err)
 {
     (void)EVP_PKEY_up_ref(pkey);
-    return wrap(out, pkey, false, err);
+    return key_wrap_owned(out, pkey, false, err);
 }
 
-static enum cps_code check_uri(const void *out, const char *uri, struct cps_error *err)
+static enum cps_code key_check_uri(const void *out, const char *uri, struct cps_error *err)
 {
     if (!out || !uri) {
         return cps_fail(err, CPS_E_INVAL, "a pointer is NULL");
@@ -48,12 +48,12 @@ enum cps_code cps_key_load(struct cps_key **out, const char *uri, bool want_priv
 {
     struct stir_error cause = {0};
     EVP_PKEY *pkey = NULL;
-    enum cps_code code = check_uri(out, uri, err);
+    enum cps_code code = key_check_uri(out, uri, err);
     if (code != CPS_OK) {
         return code;
     }
     enum stir_code loaded = stir_key_load(&pkey, uri, want_private, STIR_KEY_ENCRYPT, &cause);
-    return loaded == STIR_OK ? wrap(out, pkey, want_private, err) : cps_fail_stir(err, loaded, &cause);
+    return loaded == STIR_OK ? key_wrap_owned(out, pkey, want_private, err) : cps_fail_stir(err, loaded, &cause);
 }
 
 enum cps_code cps_keys_load(struct cps_key **out, size_t max, size_t *count, const char *uri, bool want_private,
@@ -62,7 +62,7 @@ enum cps_code cps_keys_load(struct cps_key **out, size_t max, size_t *count, con
     EVP_PKEY *pkeys[CPS_KEYS_MAX];
     struct stir_error cause = {0};
     size_t loaded_count = 0, made = 0;
-    enum cps_code code = check_uri(count ? out : NULL, uri, err);
+    enum cps_code code = key_check_uri(count ? out : NULL, uri, err);
     if (code == CPS_OK && (max == 0 || max > CPS_KEYS_MAX)) {
         code = cps_fail(err, CPS_E_INVAL, "room for %zu keys, not 1 to %d", max, CPS_KEYS_MAX);
     }
@@ -75,7 +75,7 @@ enum cps_code cps_keys_load(struct cps_key **out, size_t max, size_t *count, con
     }
     for (size_t i = 0; i < loaded_count; i++) {
         if (code == CPS_OK) {
-            code = wrap(&out[i], pkeys[i], want_private, err);
+            code = key_wrap_owned(&out[i], pkeys[i], want_private, err);
             made += code == CPS_OK;
         } else {
             EVP_PKEY_free(pkeys[i]);
@@ -105,7 +105,7 @@ enum cps_code cps_key_from_jwk(struct cps_key **out, const char *jwk, size_t len
         code = stir_jwk_parse(&pkey, object, want_private, &cause);
     }
     json_decref(object);
-    return code == STIR_OK ? wrap(out, pkey, want_private, err) : cps_fail_stir(err, code, &cause);
+    return code == STIR_OK ? key_wrap_owned(out, pkey, want_private, err) : cps_fail_stir(err, code, &cause);
 }
 
 void cps_key_free(struct cps_key *key)

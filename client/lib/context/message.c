@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static enum cps_code check_identity(struct stir_identity *out, const struct cps *cps, const char *text,
-                                    const char *what, struct cps_error *err)
+static enum cps_code message_check_identity(struct stir_identity *out, const struct cps *cps, const char *text,
+                                            const char *what, struct cps_error *err)
 {
     struct stir_error cause = {0};
     if (!text) {
@@ -22,11 +22,11 @@ static enum cps_code check_identity(struct stir_identity *out, const struct cps 
 
 enum cps_code cps_dest_check(struct stir_identity *out, const struct cps *cps, const char *dest, struct cps_error *err)
 {
-    return check_identity(out, cps, dest, "dest", err);
+    return message_check_identity(out, cps, dest, "dest", err);
 }
 
-static enum cps_code check_dests(struct cps_checked *out, const struct cps *cps, const struct cps_message *message,
-                                 struct cps_error *err)
+static enum cps_code message_check_dests(struct cps_checked *out, const struct cps *cps,
+                                         const struct cps_message *message, struct cps_error *err)
 {
     if (!message->dest || message->dest_count == 0 || message->dest_count > STIR_PASSPORT_DESTS) {
         return cps_fail(err, CPS_E_INVAL, "dest has %zu members, not 1 to %d", message->dest_count,
@@ -46,8 +46,8 @@ static enum cps_code check_dests(struct cps_checked *out, const struct cps *cps,
     return CPS_OK;
 }
 
-static enum cps_code take_body(struct cps_checked *out, const struct cps_message *message, bool keep,
-                               struct cps_error *err)
+static enum cps_code message_take_body(struct cps_checked *out, const struct cps_message *message, bool keep,
+                                       struct cps_error *err)
 {
     if (!message->body) {
         return message->body_len ? cps_fail(err, CPS_E_INVAL, "body is NULL, body_len is not 0") : CPS_OK;
@@ -67,8 +67,8 @@ static enum cps_code take_body(struct cps_checked *out, const struct cps_message
     return CPS_OK;
 }
 
-static enum cps_code digest_reading(struct cps_checked_reading *out, const struct cps_reading *reading,
-                                    struct cps_error *err)
+static enum cps_code message_digest_reading(struct cps_checked_reading *out, const struct cps_reading *reading,
+                                            struct cps_error *err)
 {
     struct stir_error cause = {0};
     size_t len = reading->name ? strnlen(reading->name, sizeof(out->name)) : sizeof(out->name);
@@ -88,7 +88,8 @@ static enum cps_code digest_reading(struct cps_checked_reading *out, const struc
 }
 
 /* Most messages have none, and cost nothing here. */
-static enum cps_code take_readings(struct cps_checked *out, const struct cps_message *message, struct cps_error *err)
+static enum cps_code message_take_readings(struct cps_checked *out, const struct cps_message *message,
+                                           struct cps_error *err)
 {
     enum cps_code code = CPS_OK;
     if (message->reading_count == 0) {
@@ -104,7 +105,7 @@ static enum cps_code take_readings(struct cps_checked *out, const struct cps_mes
     }
     out->reading_count = message->reading_count;
     for (size_t i = 0; code == CPS_OK && i < out->reading_count; i++) {
-        code = digest_reading(&out->readings[i], &message->readings[i], err);
+        code = message_digest_reading(&out->readings[i], &message->readings[i], err);
     }
     return code;
 }
@@ -116,15 +117,15 @@ enum cps_code cps_message_check(struct cps_checked *out, const struct cps *cps, 
     if (!message) {
         return cps_fail(err, CPS_E_INVAL, "message is NULL");
     }
-    enum cps_code code = check_identity(&checked.orig, cps, message->orig, "orig", err);
+    enum cps_code code = message_check_identity(&checked.orig, cps, message->orig, "orig", err);
     if (code == CPS_OK) {
-        code = check_dests(&checked, cps, message, err);
+        code = message_check_dests(&checked, cps, message, err);
     }
     if (code == CPS_OK) {
-        code = take_body(&checked, message, keep, err);
+        code = message_take_body(&checked, message, keep, err);
     }
     if (code == CPS_OK) {
-        code = take_readings(&checked, message, err);
+        code = message_take_readings(&checked, message, err);
     }
     if (code != CPS_OK) {
         cps_checked_clear(&checked);

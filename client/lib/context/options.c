@@ -73,17 +73,17 @@ static const struct {
 #define TEXTS (sizeof(texts) / sizeof(texts[0]))
 #define NUMBERS (sizeof(numbers) / sizeof(numbers[0]))
 
-static char **text_at(struct cps_options *options, size_t i)
+static char **options_text_at(struct cps_options *options, size_t i)
 {
     return (char **)(void *)((char *)options + texts[i].offset);
 }
 
-static uint32_t *number_at(struct cps_options *options, size_t i)
+static uint32_t *options_number_at(struct cps_options *options, size_t i)
 {
     return (uint32_t *)(void *)((char *)options + numbers[i].offset);
 }
 
-static void list_free(const char *const *list, size_t count)
+static void options_list_free(const char *const *list, size_t count)
 {
     for (size_t i = 0; list && i < count; i++) {
         free((char *)(uintptr_t)list[i]);
@@ -92,7 +92,7 @@ static void list_free(const char *const *list, size_t count)
 }
 
 /* Copies a list of texts; false: out of memory, or one of them is NULL. */
-static bool list_copy(const char *const **out, const char *const *list, size_t count)
+static bool options_list_copy(const char *const **out, const char *const *list, size_t count)
 {
     char **copies = calloc(count + 1, sizeof(*copies));
     bool good = copies != NULL;
@@ -106,15 +106,15 @@ static bool list_copy(const char *const **out, const char *const *list, size_t c
 void cps_options_clear(struct cps_options *options)
 {
     for (size_t i = 0; i < TEXTS; i++) {
-        free(*text_at(options, i));
-        *text_at(options, i) = NULL;
+        free(*options_text_at(options, i));
+        *options_text_at(options, i) = NULL;
     }
-    list_free(options->list_files, options->list_file_count);
-    list_free(options->list_urls, options->list_url_count);
+    options_list_free(options->list_files, options->list_file_count);
+    options_list_free(options->list_urls, options->list_url_count);
     options->list_files = NULL;
     options->list_urls = NULL;
-    list_free(options->crl_files, options->crl_file_count);
-    list_free(options->crl_urls, options->crl_url_count);
+    options_list_free(options->crl_files, options->crl_file_count);
+    options_list_free(options->crl_urls, options->crl_url_count);
     free((void *)(uintptr_t)options->x5u_ports);
     options->crl_files = NULL;
     options->crl_urls = NULL;
@@ -122,7 +122,8 @@ void cps_options_clear(struct cps_options *options)
 }
 
 /* Takes the fields that the caller's struct has; what a newer caller has beyond ours must be at its default. */
-static enum cps_code take_fields(struct cps_options *out, const struct cps_options *given, struct cps_error *err)
+static enum cps_code options_take_fields(struct cps_options *out, const struct cps_options *given,
+                                         struct cps_error *err)
 {
     if (!given || given->size < OLDEST_SIZE || given->size > 65536) {
         return cps_fail(err, CPS_E_INVAL, "options.size is not sizeof(struct cps_options)");
@@ -141,12 +142,13 @@ static enum cps_code take_fields(struct cps_options *out, const struct cps_optio
 }
 
 /* Replaces every borrowed pointer by a copy of ours. Those not yet copied are NULL, so that clearing is always safe. */
-static enum cps_code own_pointers(struct cps_options *out, const struct cps_options *given, struct cps_error *err)
+static enum cps_code options_own_pointers(struct cps_options *out, const struct cps_options *given,
+                                          struct cps_error *err)
 {
     struct cps_options from = *out;
     bool good = true;
     for (size_t i = 0; i < TEXTS; i++) {
-        *text_at(out, i) = NULL;
+        *options_text_at(out, i) = NULL;
     }
     out->list_files = NULL;
     out->list_urls = NULL;
@@ -154,20 +156,20 @@ static enum cps_code own_pointers(struct cps_options *out, const struct cps_opti
     out->crl_urls = NULL;
     out->x5u_ports = NULL;
     for (size_t i = 0; good && i < TEXTS; i++) {
-        const char *text = *text_at(&from, i);
-        good = !text || (*text_at(out, i) = strdup(text)) != NULL;
+        const char *text = *options_text_at(&from, i);
+        good = !text || (*options_text_at(out, i) = strdup(text)) != NULL;
     }
     if (good && from.list_files && from.list_file_count) {
-        good = list_copy(&out->list_files, from.list_files, from.list_file_count);
+        good = options_list_copy(&out->list_files, from.list_files, from.list_file_count);
     }
     if (good && from.list_urls && from.list_url_count) {
-        good = list_copy(&out->list_urls, from.list_urls, from.list_url_count);
+        good = options_list_copy(&out->list_urls, from.list_urls, from.list_url_count);
     }
     if (good && from.crl_files && from.crl_file_count) {
-        good = list_copy(&out->crl_files, from.crl_files, from.crl_file_count);
+        good = options_list_copy(&out->crl_files, from.crl_files, from.crl_file_count);
     }
     if (good && from.crl_urls && from.crl_url_count) {
-        good = list_copy(&out->crl_urls, from.crl_urls, from.crl_url_count);
+        good = options_list_copy(&out->crl_urls, from.crl_urls, from.crl_url_count);
     }
     if (good && from.x5u_ports && from.x5u_port_count) {
         uint16_t *copies = calloc(from.x5u_port_count, sizeof(*copies));
@@ -181,7 +183,7 @@ static enum cps_code own_pointers(struct cps_options *out, const struct cps_opti
 }
 
 /* Each URL of a list is https. */
-static enum cps_code check_urls(const char *name, const char *const *urls, size_t count, struct cps_error *err)
+static enum cps_code options_check_urls(const char *name, const char *const *urls, size_t count, struct cps_error *err)
 {
     for (size_t i = 0; i < count; i++) {
         if (!urls[i] || strncasecmp(urls[i], "https://", 8) != 0) {
@@ -191,7 +193,7 @@ static enum cps_code check_urls(const char *name, const char *const *urls, size_
     return CPS_OK;
 }
 
-static enum cps_code check_lists(struct cps_options *options, struct cps_error *err)
+static enum cps_code options_check_lists(struct cps_options *options, struct cps_error *err)
 {
     options->list_file_count = options->list_files ? options->list_file_count : 0;
     options->list_url_count = options->list_urls ? options->list_url_count : 0;
@@ -207,13 +209,13 @@ static enum cps_code check_lists(struct cps_options *options, struct cps_error *
     if (options->list_file_count + options->list_url_count > 0 && !options->list_signer_roots_file) {
         return cps_fail(err, CPS_E_CONFIG, "list_files and list_urls need list_signer_roots_file");
     }
-    return check_urls("list_urls", options->list_urls, options->list_url_count, err);
+    return options_check_urls("list_urls", options->list_urls, options->list_url_count, err);
 }
 
-static enum cps_code check_numbers(struct cps_options *options, struct cps_error *err)
+static enum cps_code options_check_numbers(struct cps_options *options, struct cps_error *err)
 {
     for (size_t i = 0; i < NUMBERS; i++) {
-        uint32_t *value = number_at(options, i);
+        uint32_t *value = options_number_at(options, i);
         *value = *value ? *value : numbers[i].default_value;
         if (*value < numbers[i].min || *value > numbers[i].max) {
             return cps_fail(err, CPS_E_CONFIG, "%s is %u, outside %u..%u", numbers[i].name, *value, numbers[i].min,
@@ -229,11 +231,11 @@ static enum cps_code check_numbers(struct cps_options *options, struct cps_error
     }
     options->crl_file_count = options->crl_files ? options->crl_file_count : 0;
     options->crl_url_count = options->crl_urls ? options->crl_url_count : 0;
-    enum cps_code code = check_urls("crl_urls", options->crl_urls, options->crl_url_count, err);
-    return code == CPS_OK ? check_lists(options, err) : code;
+    enum cps_code code = options_check_urls("crl_urls", options->crl_urls, options->crl_url_count, err);
+    return code == CPS_OK ? options_check_lists(options, err) : code;
 }
 
-static enum cps_code check_policy(struct cps_options *options, struct cps_error *err)
+static enum cps_code options_check_policy(struct cps_options *options, struct cps_error *err)
 {
     options->max_age_s = options->max_age_s ? options->max_age_s : CPS_MAX_AGE_CALL_S;
     options->clock_skew_s = options->clock_skew_s ? options->clock_skew_s : 60;
@@ -264,7 +266,7 @@ static enum cps_code check_policy(struct cps_options *options, struct cps_error 
     return CPS_OK;
 }
 
-static enum cps_code check_network(const struct cps_options *options, struct cps_error *err)
+static enum cps_code options_check_network(const struct cps_options *options, struct cps_error *err)
 {
     if ((options->tls_cert_file != NULL) != (options->tls_key_file != NULL)) {
         return cps_fail(err, CPS_E_CONFIG, "tls_cert_file and tls_key_file go together");
@@ -272,7 +274,7 @@ static enum cps_code check_network(const struct cps_options *options, struct cps
     return CPS_OK;
 }
 
-static enum cps_code check_spool(const struct cps_options *options, struct cps_error *err)
+static enum cps_code options_check_spool(const struct cps_options *options, struct cps_error *err)
 {
     if (options->spool_file && !options->cps_url) {
         return cps_fail(err, CPS_E_CONFIG, "spool_file needs a cps_url");
@@ -319,23 +321,23 @@ enum cps_code cps_options_types(unsigned *out, const struct cps_options *options
 enum cps_code cps_options_copy(struct cps_options *out, const struct cps_options *given, struct cps_error *err)
 {
     struct cps_options copy;
-    enum cps_code code = take_fields(&copy, given, err);
+    enum cps_code code = options_take_fields(&copy, given, err);
     if (code != CPS_OK) {
         return code;
     }
-    code = check_numbers(&copy, err);
+    code = options_check_numbers(&copy, err);
     if (code != CPS_OK) {
         return code;
     }
-    code = own_pointers(&copy, given, err);
+    code = options_own_pointers(&copy, given, err);
     if (code == CPS_OK) {
-        code = check_policy(&copy, err);
+        code = options_check_policy(&copy, err);
     }
     if (code == CPS_OK) {
-        code = check_network(&copy, err);
+        code = options_check_network(&copy, err);
     }
     if (code == CPS_OK) {
-        code = check_spool(&copy, err);
+        code = options_check_spool(&copy, err);
     }
     if (code != CPS_OK) {
         cps_options_clear(&copy);
@@ -345,7 +347,8 @@ enum cps_code cps_options_copy(struct cps_options *out, const struct cps_options
     return CPS_OK;
 }
 
-static enum cps_code copy_code(char *out, size_t cap, const char *value, const char *name, struct cps_error *err)
+static enum cps_code options_copy_code(char *out, size_t cap, const char *value, const char *name,
+                                       struct cps_error *err)
 {
     size_t n = value ? strlen(value) : 0;
     if (n >= cap || (n && strspn(value, "0123456789") != n)) {
@@ -362,15 +365,15 @@ enum cps_code cps_options_numbering(struct stir_numbering *out, const struct cps
     numbering.max_digits = options->tn_max_digits;
     numbering.short_code_digits = options->short_code_digits;
     numbering.national_digits = options->national_digits;
-    enum cps_code code =
-        copy_code(numbering.country_code, sizeof(numbering.country_code), options->country_code, "country_code", err);
+    enum cps_code code = options_copy_code(numbering.country_code, sizeof(numbering.country_code),
+                                           options->country_code, "country_code", err);
     if (code == CPS_OK) {
-        code = copy_code(numbering.national_prefix, sizeof(numbering.national_prefix), options->national_prefix,
-                         "national_prefix", err);
+        code = options_copy_code(numbering.national_prefix, sizeof(numbering.national_prefix), options->national_prefix,
+                                 "national_prefix", err);
     }
     if (code == CPS_OK) {
-        code = copy_code(numbering.international_prefix, sizeof(numbering.international_prefix),
-                         options->international_prefix, "international_prefix", err);
+        code = options_copy_code(numbering.international_prefix, sizeof(numbering.international_prefix),
+                                 options->international_prefix, "international_prefix", err);
     }
     if (code == CPS_OK) {
         *out = numbering;

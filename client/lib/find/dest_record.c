@@ -5,7 +5,7 @@
 
 _Static_assert(CPS_RECORD_KEYS == STIR_KEYRECORD_KEYS, "as many keys as a record may have");
 
-static enum cps_code make(struct cps_target **out, struct cps_error *err)
+static enum cps_code target_new(struct cps_target **out, struct cps_error *err)
 {
     struct cps_target *target = calloc(1, sizeof(*target));
     if (!target) {
@@ -16,7 +16,7 @@ static enum cps_code make(struct cps_target **out, struct cps_error *err)
     return CPS_OK;
 }
 
-static void name_signer(struct cps_target *target, const struct stir_chain *chain)
+static void target_name_signer(struct cps_target *target, const struct stir_chain *chain)
 {
     struct stir_buf name = {.limit = CPS_SIGNER_MAX - 1};
     stir_chain_signer(&name, chain);
@@ -27,7 +27,7 @@ static void name_signer(struct cps_target *target, const struct stir_chain *chai
     stir_buf_free(&name);
 }
 
-static enum cps_code wrap_keys(struct cps_target *target, struct cps_error *err)
+static enum cps_code target_wrap_keys(struct cps_target *target, struct cps_error *err)
 {
     for (size_t i = 0; i < target->record->key_count; i++) {
         enum cps_code code = cps_key_wrap(&target->keys[i], target->record->keys[i].pkey, err);
@@ -44,15 +44,15 @@ enum cps_code cps_target_from_record(struct cps_target **out, struct cps *cps, s
 {
     struct cps_target *target = NULL;
     struct cps_error cause = {0};
-    enum cps_code code = make(&target, err);
+    enum cps_code code = target_new(&target, err);
     if (code != CPS_OK) {
         stir_keyrecord_free(record);
         return code;
     }
     target->record = record;
     target->scope = scope;
-    name_signer(target, chain);
-    code = wrap_keys(target, err);
+    target_name_signer(target, chain);
+    code = target_wrap_keys(target, err);
     if (code == CPS_OK && record->cps &&
         cps_route_get(&target->route, cps->routes, record->cps, !cps->options.record_allow_private, CPS_E_URI,
                       &cause) != CPS_OK) {
@@ -71,7 +71,7 @@ enum cps_code cps_target_from_keys(struct cps_target **out, struct cps_key *cons
                                    struct cps_error *err)
 {
     struct cps_target *target = NULL;
-    enum cps_code code = make(&target, err);
+    enum cps_code code = target_new(&target, err);
     if (code != CPS_OK) {
         return code;
     }
@@ -156,7 +156,7 @@ void cps_targets_unref(struct cps_targets *targets)
     free(targets);
 }
 
-static bool has_key(const struct cps_target_key *keys, size_t count, const struct cps_target_key *wanted)
+static bool targets_have_key(const struct cps_target_key *keys, size_t count, const struct cps_target_key *wanted)
 {
     for (size_t i = 0; i < count; i++) {
         if (keys[i].target->route == wanted->target->route &&
@@ -181,14 +181,14 @@ size_t cps_targets_keys(const struct cps_targets *targets, int64_t now, struct c
             if (k < counts[i]) {
                 struct cps_target_key one = {.key = keys[i][k], .target = targets->items[i]};
                 out[count] = one;
-                count += !has_key(out, count, &one);
+                count += !targets_have_key(out, count, &one);
             }
         }
     }
     return count;
 }
 
-static bool lists_key(const struct cps_target *target, const struct cps_key *key)
+static bool target_lists_key(const struct cps_target *target, const struct cps_key *key)
 {
     for (size_t i = 0; i < target->key_count; i++) {
         if (strcmp(target->keys[i]->thumbprint, key->thumbprint) == 0) {
@@ -201,7 +201,7 @@ static bool lists_key(const struct cps_target *target, const struct cps_key *key
 const struct cps_target *cps_targets_with_key(const struct cps_targets *targets, const struct cps_key *key)
 {
     for (size_t i = 0; targets && i < targets->count; i++) {
-        if (lists_key(targets->items[i], key)) {
+        if (target_lists_key(targets->items[i], key)) {
             return targets->items[i];
         }
     }

@@ -59,13 +59,13 @@ enum cps_code cps_directory_new(struct cps_directory **out, struct cps *cps, str
 
 /* ---- entries, under the lock ---- */
 
-static void unlink_entry(struct cps_directory *directory, struct entry *entry)
+static void directory_unlink_entry(struct cps_directory *directory, struct entry *entry)
 {
     *(entry->newer ? &entry->newer->older : &directory->newest) = entry->older;
     *(entry->older ? &entry->older->newer : &directory->oldest) = entry->newer;
 }
 
-static void link_newest(struct cps_directory *directory, struct entry *entry)
+static void directory_link_newest(struct cps_directory *directory, struct entry *entry)
 {
     entry->newer = NULL;
     entry->older = directory->newest;
@@ -73,9 +73,9 @@ static void link_newest(struct cps_directory *directory, struct entry *entry)
     directory->newest = entry;
 }
 
-static void drop(struct cps_directory *directory, struct entry *entry)
+static void directory_drop_entry(struct cps_directory *directory, struct entry *entry)
 {
-    unlink_entry(directory, entry);
+    directory_unlink_entry(directory, entry);
     stir_map_remove(&directory->map, &entry->node);
     cps_targets_unref(entry->targets);
     free(entry);
@@ -87,28 +87,28 @@ void cps_directory_free(struct cps_directory *directory)
         return;
     }
     while (directory->newest) {
-        drop(directory, directory->newest);
+        directory_drop_entry(directory, directory->newest);
     }
     stir_map_free(&directory->map);
     pthread_mutex_destroy(&directory->lock);
     free(directory);
 }
 
-static struct entry *find(struct cps_directory *directory, const struct stir_identity *dest)
+static struct entry *directory_find_entry(struct cps_directory *directory, const struct stir_identity *dest)
 {
     uint64_t hash = stir_map_hash(&directory->map, dest->text, dest->len, NULL, 0);
     for (struct stir_map_node *node = stir_map_first(&directory->map, hash); node; node = stir_map_next(node)) {
         struct entry *entry = (struct entry *)node;
         if (stir_identity_equal(&entry->dest, dest)) {
-            unlink_entry(directory, entry);
-            link_newest(directory, entry);
+            directory_unlink_entry(directory, entry);
+            directory_link_newest(directory, entry);
             return entry;
         }
     }
     return NULL;
 }
 
-static struct entry *add(struct cps_directory *directory, const struct stir_identity *dest)
+static struct entry *directory_add_entry(struct cps_directory *directory, const struct stir_identity *dest)
 {
     struct entry *entry = calloc(1, sizeof(*entry));
     if (!entry) {
@@ -119,18 +119,18 @@ static struct entry *add(struct cps_directory *directory, const struct stir_iden
          old && directory->map.count >= directory->cps->options.key_cache_max; old = next) {
         next = old->newer;
         if (!old->searching) {
-            drop(directory, old);
+            directory_drop_entry(directory, old);
         }
     }
     stir_map_put(&directory->map, &entry->node, stir_map_hash(&directory->map, dest->text, dest->len, NULL, 0));
-    link_newest(directory, entry);
+    directory_link_newest(directory, entry);
     return entry;
 }
 
 /* ---- what is known ---- */
 
 /* One of the records at least has not ended and has a key that is current. */
-static bool any_is_good(const struct cps_targets *targets, int64_t now)
+static bool directory_any_is_good(const struct cps_targets *targets, int64_t now)
 {
     for (size_t i = 0; targets && i < targets->count; i++) {
         if (cps_target_is_good(targets->items[i], now)) {
@@ -142,15 +142,16 @@ static bool any_is_good(const struct cps_targets *targets, int64_t now)
 
 /* ---- what was found ---- */
 
-static int64_t least(int64_t a, int64_t b)
+static int64_t directory_min(int64_t a, int64_t b)
 {
     return a < b ? a : b;
 }
 
-static void keep(struct cps_directory *directory, struct entry *entry, struct cps_targets *targets, int64_t max_age_s)
+static void directory_keep(struct cps_directory *directory, struct entry *entry, struct cps_targets *targets,
+                           int64_t max_age_s)
 {
     int64_t now = cps_now(directory->cps);
-    int64_t seconds = least(max_age_s < 0 ? UNSAID_KEEP_S : max_age_s, directory->cps->options.key_max_age_s);
+    int64_t seconds = directory_min(max_age_s < 0 ? UNSAID_KEEP_S : max_age_s, directory->cps->options.key_max_age_s);
     cps_targets_unref(entry->targets);
     entry->targets = targets;
     entry->error = (struct cps_error){0};
@@ -159,12 +160,12 @@ static void keep(struct cps_directory *directory, struct entry *entry, struct cp
 
 /* A search that failed says nothing against the records that are known, which speak for themselves until they end:
  * nobody who stands between can take them away, nor put older ones in their place. */
-static void keep_failure(struct cps_directory *directory, struct entry *entry, const struct cps_error *error)
+static void directory_keep_failure(struct cps_directory *directory, struct entry *entry, const struct cps_error *error)
 {
     struct cps *cps = directory->cps;
     bool ours = error->code == CPS_E_NOMEM || error->code == CPS_E_CLOSED || error->code == CPS_E_BUSY ||
                 error->code == CPS_E_AWAY;
-    bool good = any_is_good(entry->targets, cps_now(cps));
+    bool good = directory_any_is_good(entry->targets, cps_now(cps));
     entry->error = good ? (struct cps_error){0} : *error;
     entry->until = cps_now(cps) + (ours ? SEARCH_AGAIN_S : cps->options.key_negative_s);
     bool usual = error->code == CPS_E_AWAY || (error->code == CPS_E_NOT_FOUND && !good);
@@ -172,17 +173,18 @@ static void keep_failure(struct cps_directory *directory, struct entry *entry, c
             good ? "; those that are known stay in use" : "");
 }
 
-static bool is_of(const struct seen *seen, const struct stir_keyrecord *record, enum cps_target_scope scope)
+static bool directory_seen_matches(const struct seen *seen, const struct stir_keyrecord *record,
+                                   enum cps_target_scope scope)
 {
     return seen->scope == scope && strncmp(seen->iss, record->iss, sizeof(seen->iss) - 1) == 0;
 }
 
 /* Remembers how new a record is; false: its issuer had a newer one. */
-static bool note_newest(struct entry *entry, const struct cps_target *target)
+static bool directory_note_newest(struct entry *entry, const struct cps_target *target)
 {
     struct seen *seen = NULL;
     for (size_t i = 0; i < entry->seen_count && !seen; i++) {
-        seen = is_of(&entry->seen[i], target->record, target->scope) ? &entry->seen[i] : NULL;
+        seen = directory_seen_matches(&entry->seen[i], target->record, target->scope) ? &entry->seen[i] : NULL;
     }
     if (seen && target->record->iat < seen->iat) {
         return false;
@@ -199,7 +201,7 @@ static bool note_newest(struct entry *entry, const struct cps_target *target)
 }
 
 /* Adds a target, or puts it in the place of one of the same issuer, of which the newer one counts. */
-static void merge(struct cps_targets *into, struct cps_target *target)
+static void directory_merge_target(struct cps_targets *into, struct cps_target *target)
 {
     for (size_t i = 0; i < into->count; i++) {
         struct cps_target *other = into->items[i];
@@ -214,8 +216,8 @@ static void merge(struct cps_targets *into, struct cps_target *target)
 }
 
 /* Returns the record that is known of an issuer while it is good, otherwise NULL. */
-static struct cps_target *known_of(const struct entry *entry, const struct stir_keyrecord *record,
-                                   enum cps_target_scope scope, int64_t now)
+static struct cps_target *directory_known_target(const struct entry *entry, const struct stir_keyrecord *record,
+                                                 enum cps_target_scope scope, int64_t now)
 {
     for (size_t i = 0; entry->targets && i < entry->targets->count; i++) {
         struct cps_target *target = entry->targets->items[i];
@@ -227,23 +229,23 @@ static struct cps_target *known_of(const struct entry *entry, const struct stir_
 }
 
 /* Takes one record of the answer; where it is not good or too old, the one that is known of its issuer stays. */
-static void take(struct cps_directory *directory, struct entry *entry, struct cps_targets *into,
-                 struct cps_verified *verified, struct cps_error *err)
+static void directory_take_record(struct cps_directory *directory, struct entry *entry, struct cps_targets *into,
+                                  struct cps_verified *verified, struct cps_error *err)
 {
     int64_t now = cps_now(directory->cps);
     struct cps_target *target = verified->target;
     const struct stir_keyrecord *record = target ? target->record : verified->record;
     struct cps_error why = {0};
-    if (target && !note_newest(entry, target)) {
+    if (target && !directory_note_newest(entry, target)) {
         (void)cps_fail(&why, CPS_E_STALE, "the CPS's key record is older than one that it had before");
     } else if (target && !cps_target_is_good(target, now)) {
         (void)cps_fail(&why, CPS_E_KEY, "no key of the key record is current");
     }
-    struct cps_target *known = record ? known_of(entry, record, verified->scope, now) : NULL;
+    struct cps_target *known = record ? directory_known_target(entry, record, verified->scope, now) : NULL;
     if (target && why.code == CPS_OK) {
-        merge(into, cps_target_ref(target));
+        directory_merge_target(into, cps_target_ref(target));
     } else if (known) {
-        merge(into, cps_target_ref(known));
+        directory_merge_target(into, cps_target_ref(known));
     }
     if (why.code != CPS_OK) {
         cps_log(directory->cps, CPS_LOG_WARNING, "a key record of %s is not used: %s", target->signer, why.text);
@@ -267,18 +269,19 @@ static void directory_settle(struct cps *cps, void *arg, const struct cps_lookup
     }
     for (size_t i = 0; i < result->count; i++) {
         if (targets) {
-            take(directory, entry, targets, &result->records[i], &err);
+            directory_take_record(directory, entry, targets, &result->records[i], &err);
         } else {
             cps_target_unref(result->records[i].target);
             stir_keyrecord_free(result->records[i].record);
         }
     }
-    if (any_is_good(targets, cps_now(directory->cps))) {
-        keep(directory, entry, targets,
-             err.code == CPS_OK ? max_age_s : least(max_age_s < 0 ? UNSAID_KEEP_S : max_age_s, FAULTY_KEEP_S));
+    if (directory_any_is_good(targets, cps_now(directory->cps))) {
+        directory_keep(directory, entry, targets,
+                       err.code == CPS_OK ? max_age_s
+                                          : directory_min(max_age_s < 0 ? UNSAID_KEEP_S : max_age_s, FAULTY_KEEP_S));
     } else {
         cps_targets_unref(targets);
-        keep_failure(directory, entry, &err);
+        directory_keep_failure(directory, entry, &err);
     }
     entry->searching = false;
     directory->searches--;
@@ -289,7 +292,8 @@ static void directory_settle(struct cps *cps, void *arg, const struct cps_lookup
 /* ---- looking up ---- */
 
 /* CPS_FOUND_LATER: nothing that is good any more. */
-static enum cps_found use(const struct entry *entry, struct cps_targets **out, int64_t now, struct cps_error *err)
+static enum cps_found directory_use_entry(const struct entry *entry, struct cps_targets **out, int64_t now,
+                                          struct cps_error *err)
 {
     if (now > entry->until) {
         return CPS_FOUND_LATER;
@@ -298,28 +302,28 @@ static enum cps_found use(const struct entry *entry, struct cps_targets **out, i
         *err = entry->error;
         return CPS_FOUND_NOT;
     }
-    if (!any_is_good(entry->targets, now)) {
+    if (!directory_any_is_good(entry->targets, now)) {
         return CPS_FOUND_LATER;
     }
     *out = cps_targets_ref(entry->targets);
     return CPS_FOUND;
 }
 
-static enum cps_code begin_search(struct cps_directory *directory, struct entry *entry,
-                                  const struct stir_identity *dest, struct cps_error *err)
+static enum cps_code directory_begin_search(struct cps_directory *directory, struct entry *entry,
+                                            const struct stir_identity *dest, struct cps_error *err)
 {
     bool fresh = !entry;
     if (directory->searches >= SEARCHES_MAX) {
         return cps_fail(err, CPS_E_BUSY, "%d key records are being looked for, the limit", SEARCHES_MAX);
     }
-    entry = fresh ? add(directory, dest) : entry;
+    entry = fresh ? directory_add_entry(directory, dest) : entry;
     if (!entry) {
         return cps_fail(err, CPS_E_NOMEM, "out of memory");
     }
     enum cps_code code = cps_key_lookup_start(directory->cps, dest, directory_settle, entry, err);
     if (code != CPS_OK) {
         if (fresh) {
-            drop(directory, entry);
+            directory_drop_entry(directory, entry);
         }
         return code;
     }
@@ -329,7 +333,7 @@ static enum cps_code begin_search(struct cps_directory *directory, struct entry 
 }
 
 /* A pinned destination has one target. */
-static enum cps_found use_pinned(struct cps_targets **out, struct cps_target *pinned, struct cps_error *err)
+static enum cps_found directory_use_pinned(struct cps_targets **out, struct cps_target *pinned, struct cps_error *err)
 {
     struct cps_targets *targets = cps_targets_new();
     if (!targets) {
@@ -349,20 +353,20 @@ enum cps_found cps_directory_get(struct cps_directory *directory, struct cps_tar
     enum cps_found found = CPS_FOUND_LATER;
     struct cps_target *pinned = cps_pinned_find(cps->pinned, dest);
     if (pinned) {
-        return use_pinned(out, pinned, err);
+        return directory_use_pinned(out, pinned, err);
     }
     if (dest->kind != STIR_IDENTITY_TN) {
         (void)cps_fail(err, CPS_E_NOT_FOUND, "key records are for telephone numbers, and no key is pinned");
         return CPS_FOUND_NOT;
     }
     pthread_mutex_lock(&directory->lock);
-    struct entry *entry = find(directory, dest);
+    struct entry *entry = directory_find_entry(directory, dest);
     if (entry && !entry->searching) {
-        found = use(entry, out, cps_now(cps), err);
+        found = directory_use_entry(entry, out, cps_now(cps), err);
     }
     if (found == CPS_FOUND_LATER) {
         bool coming = entry && entry->searching;
-        if (!coming && begin_search(directory, entry, dest, err) != CPS_OK) {
+        if (!coming && directory_begin_search(directory, entry, dest, err) != CPS_OK) {
             found = CPS_FOUND_NOT;
         } else if (task) {
             cps_waiters_add(&directory->waiters, task);
@@ -383,8 +387,8 @@ struct cps_targets *cps_directory_known(struct cps_directory *directory, const s
 {
     struct cps_targets *targets = NULL;
     pthread_mutex_lock(&directory->lock);
-    struct entry *entry = find(directory, dest);
-    if (entry && any_is_good(entry->targets, cps_now(directory->cps))) {
+    struct entry *entry = directory_find_entry(directory, dest);
+    if (entry && directory_any_is_good(entry->targets, cps_now(directory->cps))) {
         targets = cps_targets_ref(entry->targets);
     }
     pthread_mutex_unlock(&directory->lock);

@@ -30,7 +30,7 @@ struct finding {
     struct cps_error error; /* the first that was found */
 };
 
-static void end(struct finding *finding)
+static void key_lookup_end(struct finding *finding)
 {
     struct cps *cps = finding->task.cps;
     struct cps_verified records[CPS_RECORDS_MAX];
@@ -51,7 +51,7 @@ static void end(struct finding *finding)
 }
 
 /* A record that is not good is left out: who hands out a forged one beside a good one takes nothing away. */
-static void give_up(struct finding *finding, const struct cps_error *err)
+static void key_lookup_reject(struct finding *finding, const struct cps_error *err)
 {
     cps_log(finding->task.cps, CPS_LOG_WARNING, "a key record that the CPS hands out is not used: %s", err->text);
     if (finding->error.code == CPS_OK) {
@@ -63,7 +63,7 @@ static void give_up(struct finding *finding, const struct cps_error *err)
 
 /* Finds out whether the record is about this destination: it names the number, or the provider that our own table gives
  * it to. */
-static enum cps_code check_subject(struct finding *finding, struct item *item, struct cps_error *err)
+static enum cps_code key_lookup_check_subject(struct finding *finding, struct item *item, struct cps_error *err)
 {
     struct cps *cps = finding->task.cps;
     const struct stir_tnauth *claims = &item->found.record->claims;
@@ -88,7 +88,7 @@ static enum cps_code check_subject(struct finding *finding, struct item *item, s
 }
 
 /* Takes one record. Before its certificate is asked for, it has to be about the destination. */
-static void read_record(struct finding *finding, const char *text, size_t n)
+static void key_lookup_read_record(struct finding *finding, const char *text, size_t n)
 {
     struct item *item = &finding->items[finding->count];
     struct stir_error cause = {0};
@@ -98,16 +98,17 @@ static void read_record(struct finding *finding, const char *text, size_t n)
         n--;
     }
     enum stir_code parsed = stir_keyrecord_parse(&item->found.record, text, n, &cause);
-    enum cps_code code = parsed == STIR_OK ? check_subject(finding, item, &err) : cps_fail_stir(&err, parsed, &cause);
+    enum cps_code code =
+        parsed == STIR_OK ? key_lookup_check_subject(finding, item, &err) : cps_fail_stir(&err, parsed, &cause);
     if (code == CPS_OK) {
         finding->count++;
         return;
     }
     stir_keyrecord_free(item->found.record);
-    give_up(finding, &err);
+    key_lookup_reject(finding, &err);
 }
 
-static bool is_among(const json_t *item, const json_t *const *items, size_t count)
+static bool key_lookup_is_among(const json_t *item, const json_t *const *items, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         if (json_equal(item, items[i])) {
@@ -118,7 +119,7 @@ static bool is_among(const json_t *item, const json_t *const *items, size_t coun
 }
 
 /* {"records":["..."]}: of more than CPS_RECORDS_MAX the first count, and of equal ones the first. */
-static enum cps_code read_list(struct finding *finding, const struct stir_buf *body, struct cps_error *err)
+static enum cps_code key_lookup_read_list(struct finding *finding, const struct stir_buf *body, struct cps_error *err)
 {
     struct stir_error cause = {0};
     json_t *root = NULL;
@@ -135,9 +136,9 @@ static enum cps_code read_list(struct finding *finding, const struct stir_buf *b
         const json_t *item = json_array_get(list, i);
         if (!json_is_string(item)) {
             code = cps_fail(err, CPS_E_PROTOCOL, "the CPS's answer lists something that is not a key record");
-        } else if (!is_among(item, taken, taken_count)) {
+        } else if (!key_lookup_is_among(item, taken, taken_count)) {
             taken[taken_count++] = item;
-            read_record(finding, json_string_value(item), json_string_length(item));
+            key_lookup_read_record(finding, json_string_value(item), json_string_length(item));
         }
     }
     json_decref(root);
@@ -145,7 +146,7 @@ static enum cps_code read_list(struct finding *finding, const struct stir_buf *b
 }
 
 /* The answer of a CPS that knows one record only, such as a server of files, is the record itself. */
-static enum cps_code read_answer(struct finding *finding, struct cps_error *err)
+static enum cps_code key_lookup_read_answer(struct finding *finding, struct cps_error *err)
 {
     const struct cps_response *response = &finding->transfer.response;
     if (response->error.code == CPS_OK && response->status == 404) {
@@ -156,16 +157,16 @@ static enum cps_code read_answer(struct finding *finding, struct cps_error *err)
         return code;
     }
     if (response->body.len && response->body.ptr[0] == '{') {
-        return read_list(finding, &response->body, err);
+        return key_lookup_read_list(finding, &response->body, err);
     }
-    read_record(finding, response->body.len ? response->body.ptr : "", response->body.len);
+    key_lookup_read_record(finding, response->body.len ? response->body.ptr : "", response->body.len);
     return CPS_OK;
 }
 
 /* ---- each record ---- */
 
-static enum cps_found find_chain(struct finding *finding, const struct stir_keyrecord *record, struct cps_chain **chain,
-                                 struct cps_error *err)
+static enum cps_found key_lookup_find_chain(struct finding *finding, const struct stir_keyrecord *record,
+                                            struct cps_chain **chain, struct cps_error *err)
 {
     struct cps *cps = finding->task.cps;
     if (record->x5c_count) {
@@ -182,8 +183,8 @@ static enum cps_found find_chain(struct finding *finding, const struct stir_keyr
     return cps_certcache_get(cps->certs, chain, record->x5u, &finding->task, err);
 }
 
-static enum cps_code verify(struct finding *finding, const struct stir_keyrecord *record, struct cps_chain *chain,
-                            struct cps_error *err)
+static enum cps_code key_lookup_verify(struct finding *finding, const struct stir_keyrecord *record,
+                                       struct cps_chain *chain, struct cps_error *err)
 {
     struct cps *cps = finding->task.cps;
     struct stir_error cause = {0};
@@ -197,23 +198,23 @@ static enum cps_code verify(struct finding *finding, const struct stir_keyrecord
 }
 
 /* Faults that a later chain at the same x5u may not have. */
-static bool is_of_chain(enum cps_code code)
+static bool key_lookup_is_chain_fault(enum cps_code code)
 {
     return code == CPS_E_SIGNATURE || code == CPS_E_KEY || (code >= CPS_E_CERT && code <= CPS_E_CERT_CONSTRAINT);
 }
 
 /* Verifies one record with its chain. If it fails, the certificate at x5u may have been changed since it was cached.
  * CPS_FOUND: verified, or (*again) there is a later chain. CPS_FOUND_LATER: it is being fetched. */
-static enum cps_found verify_or_renew(struct finding *finding, const struct stir_keyrecord *record,
-                                      struct cps_chain *chain, bool *again, struct cps_error *err)
+static enum cps_found key_lookup_verify_or_renew(struct finding *finding, const struct stir_keyrecord *record,
+                                                 struct cps_chain *chain, bool *again, struct cps_error *err)
 {
     struct cps_error failure = {0};
-    enum cps_code code = verify(finding, record, chain, err);
+    enum cps_code code = key_lookup_verify(finding, record, chain, err);
     *again = false;
     if (code == CPS_OK) {
         return CPS_FOUND;
     }
-    if (record->x5c_count || !is_of_chain(code)) {
+    if (record->x5c_count || !key_lookup_is_chain_fault(code)) {
         return CPS_FOUND_NOT;
     }
     enum cps_found found = cps_certcache_renew(finding->task.cps->certs, chain, record->x5u, &finding->task, &failure);
@@ -227,8 +228,8 @@ static enum cps_found verify_or_renew(struct finding *finding, const struct stir
 }
 
 /* Gets one record's chain and verifies it. CPS_FOUND: *chain is a reference for the caller. */
-static enum cps_found find_verified(struct finding *finding, const struct stir_keyrecord *record,
-                                    struct cps_chain **chain, struct cps_error *err)
+static enum cps_found key_lookup_find_verified(struct finding *finding, const struct stir_keyrecord *record,
+                                               struct cps_chain **chain, struct cps_error *err)
 {
     bool again = true;
     enum cps_found found = CPS_FOUND_NOT;
@@ -236,19 +237,19 @@ static enum cps_found find_verified(struct finding *finding, const struct stir_k
         cps_chain_unref(*chain);
         *chain = NULL;
         again = false;
-        found = find_chain(finding, record, chain, err);
-        found = found == CPS_FOUND ? verify_or_renew(finding, record, *chain, &again, err) : found;
+        found = key_lookup_find_chain(finding, record, chain, err);
+        found = found == CPS_FOUND ? key_lookup_verify_or_renew(finding, record, *chain, &again, err) : found;
     }
     return again ? CPS_FOUND_NOT : found;
 }
 
 /* Verifies one record, once its certificate is here. */
-static void advance(struct finding *finding, struct item *item)
+static void key_lookup_verify_item(struct finding *finding, struct item *item)
 {
     struct cps_verified *found = &item->found;
     struct cps_error err = {0};
     struct cps_chain *chain = NULL;
-    enum cps_found got = find_verified(finding, found->record, &chain, &err);
+    enum cps_found got = key_lookup_find_verified(finding, found->record, &chain, &err);
     item->over = got != CPS_FOUND_LATER;
     if (got == CPS_FOUND) {
         struct stir_keyrecord *record = found->record;
@@ -259,18 +260,18 @@ static void advance(struct finding *finding, struct item *item)
         }
     }
     if (item->over && !found->target) {
-        give_up(finding, &err);
+        key_lookup_reject(finding, &err);
     }
     cps_chain_unref(chain);
 }
 
 /* True when every record is verified or given up. All certificates are fetched at once. */
-static bool advance_all(struct finding *finding)
+static bool key_lookup_verify_all(struct finding *finding)
 {
     bool over = true;
     for (size_t i = 0; i < finding->count; i++) {
         if (!finding->items[i].over) {
-            advance(finding, &finding->items[i]);
+            key_lookup_verify_item(finding, &finding->items[i]);
         }
         over = over && finding->items[i].over;
     }
@@ -280,7 +281,7 @@ static bool advance_all(struct finding *finding)
 /* ---- the search ---- */
 
 /* Sends the request; true when its answer is there. */
-static bool ask(struct finding *finding)
+static bool key_lookup_ask(struct finding *finding)
 {
     if (finding->asked) {
         return atomic_load(&finding->transfer.complete);
@@ -289,11 +290,11 @@ static bool ask(struct finding *finding)
     return cps_route_submit(finding->task.cps, &finding->transfer, &finding->transfer.response.error) != CPS_OK;
 }
 
-static void step(struct cps_task *task)
+static void key_lookup_step(struct cps_task *task)
 {
     struct finding *finding = (struct finding *)task;
     struct cps_error err = {0};
-    if (!ask(finding)) {
+    if (!key_lookup_ask(finding)) {
         return;
     }
     enum cps_code code = CPS_OK;
@@ -301,21 +302,21 @@ static void step(struct cps_task *task)
         code = cps_fail(&err, CPS_E_CLOSED, "the handle was freed");
     } else if (!finding->answered) {
         finding->answered = true;
-        code = read_answer(finding, &err);
+        code = key_lookup_read_answer(finding, &err);
     }
-    if (code == CPS_OK && !advance_all(finding)) {
+    if (code == CPS_OK && !key_lookup_verify_all(finding)) {
         return;
     }
     if (code != CPS_OK) {
         finding->error = err;
     }
-    end(finding);
+    key_lookup_end(finding);
 }
 
-static enum cps_code prepare(struct finding *finding, struct cps *cps, struct cps_error *err)
+static enum cps_code key_lookup_prepare(struct finding *finding, struct cps *cps, struct cps_error *err)
 {
     finding->task.cps = cps;
-    finding->task.step = step;
+    finding->task.step = key_lookup_step;
     finding->task.unmetered = true;
     finding->transfer.done = cps_task_transfer_done;
     finding->transfer.arg = &finding->task;
@@ -340,7 +341,7 @@ enum cps_code cps_key_lookup_start(struct cps *cps, const struct stir_identity *
     finding->dest = *dest;
     finding->done = done;
     finding->arg = arg;
-    enum cps_code code = prepare(finding, cps, err);
+    enum cps_code code = key_lookup_prepare(finding, cps, err);
     if (code == CPS_OK) {
         code = cps_task_start(&finding->task, err);
     }

@@ -20,14 +20,14 @@ struct cps_pinned {
     size_t count;
 };
 
-static int compare(const void *a, const void *b)
+static int pinned_compare(const void *a, const void *b)
 {
     const struct entry *left = a, *right = b;
     int order = strcmp(left->text, right->text);
     return order ? order : (int)left->prefix - (int)right->prefix;
 }
 
-static bool read_name(struct entry *entry, const char *name)
+static bool pinned_read_name(struct entry *entry, const char *name)
 {
     size_t len = strlen(name);
     entry->prefix = len > 0 && name[len - 1] == '*';
@@ -39,7 +39,7 @@ static bool read_name(struct entry *entry, const char *name)
     return true;
 }
 
-static enum cps_code read_key(struct cps_key **out, const json_t *jwk, struct cps_error *err)
+static enum cps_code pinned_read_key(struct cps_key **out, const json_t *jwk, struct cps_error *err)
 {
     struct stir_error cause = {0};
     EVP_PKEY *pkey = NULL;
@@ -54,8 +54,8 @@ static enum cps_code read_key(struct cps_key **out, const json_t *jwk, struct cp
 
 /* Reads the keys of an array, or of a JWK Set, that are for encrypting. One for something else, or of a kind that is
  * not understood (RFC 7517 section 5), is left out; a private key is a mistake that is not passed over. */
-static enum cps_code read_keys(struct cps_key *keys[CPS_RECORD_KEYS], size_t *count, const json_t *jwks,
-                               struct cps_error *err)
+static enum cps_code pinned_read_keys(struct cps_key *keys[CPS_RECORD_KEYS], size_t *count, const json_t *jwks,
+                                      struct cps_error *err)
 {
     const json_t *list = json_is_object(jwks) ? json_object_get(jwks, "keys") : jwks;
     enum cps_code code = cps_fail(err, CPS_E_CONFIG, "no array and no JWK Set with a public key for encrypting");
@@ -70,7 +70,7 @@ static enum cps_code read_keys(struct cps_key *keys[CPS_RECORD_KEYS], size_t *co
         if (*count == CPS_RECORD_KEYS) {
             return cps_fail(err, CPS_E_CONFIG, "more than %d keys", CPS_RECORD_KEYS);
         }
-        code = read_key(&keys[*count], jwk, err);
+        code = pinned_read_key(&keys[*count], jwk, err);
         if (code == CPS_OK) {
             ++*count;
         } else if (code != CPS_E_KEY) {
@@ -80,14 +80,14 @@ static enum cps_code read_keys(struct cps_key *keys[CPS_RECORD_KEYS], size_t *co
     return *count ? CPS_OK : code;
 }
 
-static enum cps_code read_entry(struct entry *entry, const char *name, const json_t *jwks, struct cps_error *err)
+static enum cps_code pinned_read_entry(struct entry *entry, const char *name, const json_t *jwks, struct cps_error *err)
 {
     struct cps_key *keys[CPS_RECORD_KEYS] = {NULL};
     size_t count = 0;
-    if (!read_name(entry, name)) {
+    if (!pinned_read_name(entry, name)) {
         return cps_fail(err, CPS_E_CONFIG, "\"%.40s\" is neither a number nor what numbers begin with and *", name);
     }
-    enum cps_code code = read_keys(keys, &count, jwks, err);
+    enum cps_code code = pinned_read_keys(keys, &count, jwks, err);
     if (code == CPS_OK) {
         code = cps_target_from_keys(&entry->target, keys, count, err);
     } else {
@@ -99,7 +99,7 @@ static enum cps_code read_entry(struct entry *entry, const char *name, const jso
     return code;
 }
 
-static enum cps_code read_entries(struct cps_pinned *pinned, json_t *root, struct cps_error *err)
+static enum cps_code pinned_read_entries(struct cps_pinned *pinned, json_t *root, struct cps_error *err)
 {
     const char *name;
     json_t *jwks;
@@ -112,13 +112,13 @@ static enum cps_code read_entries(struct cps_pinned *pinned, json_t *root, struc
     }
     json_object_foreach(root, name, jwks)
     {
-        enum cps_code code = read_entry(&pinned->entries[pinned->count], name, jwks, err);
+        enum cps_code code = pinned_read_entry(&pinned->entries[pinned->count], name, jwks, err);
         if (code != CPS_OK) {
             return code;
         }
         pinned->count++;
     }
-    qsort(pinned->entries, pinned->count, sizeof(*pinned->entries), compare);
+    qsort(pinned->entries, pinned->count, sizeof(*pinned->entries), pinned_compare);
     return CPS_OK;
 }
 
@@ -136,7 +136,7 @@ enum cps_code cps_pinned_load(struct cps_pinned **out, const char *path, struct 
         return cps_fail_stir(err, read, &cause);
     }
     struct cps_pinned *pinned = calloc(1, sizeof(*pinned));
-    enum cps_code code = pinned ? read_entries(pinned, root, err) : cps_fail(err, CPS_E_NOMEM, "out of memory");
+    enum cps_code code = pinned ? pinned_read_entries(pinned, root, err) : cps_fail(err, CPS_E_NOMEM, "out of memory");
     json_decref(root);
     if (code != CPS_OK) {
         cps_pinned_free(pinned);
@@ -166,7 +166,7 @@ struct cps_target *cps_pinned_find(const struct cps_pinned *pinned, const struct
     }
     memcpy(wanted.text, dest->text, dest->len);
     for (size_t n = dest->len + 1; n-- > 0;) {
-        struct entry *found = bsearch(&wanted, pinned->entries, pinned->count, sizeof(wanted), compare);
+        struct entry *found = bsearch(&wanted, pinned->entries, pinned->count, sizeof(wanted), pinned_compare);
         if (found) {
             return cps_target_ref(found->target);
         }

@@ -25,14 +25,14 @@ enum cps_code cps_routes_new(struct cps_routes **out, struct cps *cps, struct cp
 
 /* ---- routes, under the lock ---- */
 
-static void unlink_route(struct cps_route *route)
+static void route_unlink(struct cps_route *route)
 {
     struct cps_routes *routes = route->routes;
     *(route->newer ? &route->newer->older : &routes->newest) = route->older;
     *(route->older ? &route->older->newer : &routes->oldest) = route->newer;
 }
 
-static void link_newest(struct cps_route *route)
+static void route_link_newest(struct cps_route *route)
 {
     struct cps_routes *routes = route->routes;
     route->newer = NULL;
@@ -41,7 +41,7 @@ static void link_newest(struct cps_route *route)
     routes->newest = route;
 }
 
-static void free_route(struct cps_route *route)
+static void route_free(struct cps_route *route)
 {
     for (unsigned i = 0; i < route->count; i++) {
         free(route->servers[i].base);
@@ -50,11 +50,11 @@ static void free_route(struct cps_route *route)
     free(route);
 }
 
-static void drop(struct cps_route *route)
+static void route_drop(struct cps_route *route)
 {
-    unlink_route(route);
+    route_unlink(route);
     stir_map_remove(&route->routes->map, &route->node);
-    free_route(route);
+    route_free(route);
 }
 
 void cps_routes_free(struct cps_routes *routes)
@@ -63,14 +63,14 @@ void cps_routes_free(struct cps_routes *routes)
         return;
     }
     while (routes->newest) {
-        drop(routes->newest);
+        route_drop(routes->newest);
     }
     stir_map_free(&routes->map);
     pthread_mutex_destroy(&routes->lock);
     free(routes);
 }
 
-static struct cps_route *find(struct cps_routes *routes, const char *urls, bool public_only, uint64_t hash)
+static struct cps_route *route_find(struct cps_routes *routes, const char *urls, bool public_only, uint64_t hash)
 {
     for (struct stir_map_node *node = stir_map_first(&routes->map, hash); node; node = stir_map_next(node)) {
         struct cps_route *route = ROUTE_OF(node);
@@ -82,13 +82,13 @@ static struct cps_route *find(struct cps_routes *routes, const char *urls, bool 
 }
 
 /* Those that nobody uses are kept for what is known of their servers, but not without end. */
-static void trim(struct cps_routes *routes)
+static void routes_trim(struct cps_routes *routes)
 {
     for (struct cps_route *old = routes->oldest, *next; old && routes->unused > UNUSED_KEEP; old = next) {
         next = old->newer;
         if (old->refs == 0) {
             routes->unused--;
-            drop(old);
+            route_drop(old);
         }
     }
 }
@@ -124,7 +124,7 @@ bool cps_route_next_url(const char **list, char url[CPS_ROUTE_URLS_MAX + 1])
     return true;
 }
 
-static enum cps_code add_server(struct cps_route *route, char *url, enum cps_code code, struct cps_error *err)
+static enum cps_code route_add_server(struct cps_route *route, char *url, enum cps_code code, struct cps_error *err)
 {
     struct stir_url parsed;
     struct stir_error cause = {0};
@@ -144,8 +144,8 @@ static enum cps_code add_server(struct cps_route *route, char *url, enum cps_cod
     return server->base && server->host ? CPS_OK : cps_fail(err, CPS_E_NOMEM, "out of memory");
 }
 
-static enum cps_code make(struct cps_route **out, struct cps_routes *routes, const char *urls, bool public_only,
-                          enum cps_code code, struct cps_error *err)
+static enum cps_code route_new(struct cps_route **out, struct cps_routes *routes, const char *urls, bool public_only,
+                               enum cps_code code, struct cps_error *err)
 {
     char url[CPS_ROUTE_URLS_MAX + 1];
     size_t n = strnlen(urls, CPS_ROUTE_URLS_MAX + 1);
@@ -162,13 +162,13 @@ static enum cps_code make(struct cps_route **out, struct cps_routes *routes, con
     route->public_only = public_only;
     enum cps_code failed = CPS_OK;
     for (const char *at = urls; failed == CPS_OK && cps_route_next_url(&at, url);) {
-        failed = add_server(route, url, code, err);
+        failed = route_add_server(route, url, code, err);
     }
     if (failed == CPS_OK && route->count == 0) {
         failed = cps_fail(err, code, "no URL is given");
     }
     if (failed != CPS_OK) {
-        free_route(route);
+        route_free(route);
         return failed;
     }
     *out = route;
@@ -181,17 +181,17 @@ enum cps_code cps_route_get(struct cps_route **out, struct cps_routes *routes, c
     enum cps_code failed = CPS_OK;
     pthread_mutex_lock(&routes->lock);
     uint64_t hash = stir_map_hash(&routes->map, urls, strnlen(urls, CPS_ROUTE_URLS_MAX), NULL, 0);
-    struct cps_route *route = find(routes, urls, public_only, hash);
+    struct cps_route *route = route_find(routes, urls, public_only, hash);
     if (route) {
-        unlink_route(route);
-        link_newest(route);
+        route_unlink(route);
+        route_link_newest(route);
         routes->unused -= route->refs == 0;
     } else {
-        failed = make(&route, routes, urls, public_only, code, err);
+        failed = route_new(&route, routes, urls, public_only, code, err);
         if (route) {
             stir_map_put(&routes->map, &route->node, hash);
-            link_newest(route);
-            trim(routes);
+            route_link_newest(route);
+            routes_trim(routes);
         }
     }
     if (route) {
@@ -220,7 +220,7 @@ void cps_route_unref(struct cps_route *route)
     route->refs--;
     if (route->refs == 0) {
         routes->unused++;
-        trim(routes);
+        routes_trim(routes);
     }
     pthread_mutex_unlock(&routes->lock);
 }

@@ -9,7 +9,7 @@
  * cursor of one is good for another), in order of preference. A server that does not answer, or answers 5xx, is left
  * alone for a while and the next one asked within the same request's time; when the while is over, GET /health tells
  * whether it is back. When none of them answers, the CPS is away: requests fail at once with CPS_E_AWAY until one does
- * (route_watch.c). Routes are shared by all operations of a handle and counted by reference. Thread-safe.
+ * (route_health.c). Routes are shared by all operations of a handle and counted by reference. Thread-safe.
  */
 #define CPS_ROUTE_SERVERS 8
 #define CPS_ROUTE_URLS_MAX 2048 /* characters of all URLs together */

@@ -53,7 +53,7 @@ bool cps_route_failed(const struct cps_response *response)
 
 /* ---- what is known, under the lock of the routes ---- */
 
-static bool is_route_good(const struct cps_route *route)
+static bool route_health_any_good(const struct cps_route *route)
 {
     for (unsigned i = 0; i < route->count; i++) {
         if (!route->servers[i].until_ms) {
@@ -63,7 +63,7 @@ static bool is_route_good(const struct cps_route *route)
     return false;
 }
 
-static bool are_all_away(const struct cps_route *route)
+static bool route_health_all_away(const struct cps_route *route)
 {
     for (unsigned i = 0; i < route->count; i++) {
         if (!route->servers[i].away) {
@@ -74,7 +74,7 @@ static bool are_all_away(const struct cps_route *route)
 }
 
 /* Returns how long the server is left alone from now on while others are good. */
-static int64_t note_failure(struct cps_server *server, const struct cps_response *response)
+static int64_t route_health_note_failure(struct cps_server *server, const struct cps_response *response)
 {
     unsigned asked = response->retry_after_s < ALONE_ASKED_MAX_S ? response->retry_after_s : ALONE_ASKED_MAX_S;
     int64_t alone_ms = server->failures < 5 ? (int64_t)ALONE_FIRST_MS << server->failures : ALONE_LAST_MS;
@@ -90,7 +90,7 @@ static int64_t note_failure(struct cps_server *server, const struct cps_response
 }
 
 /* Uses a server again, of which nothing is known. */
-static void forget(struct cps_route *route, struct cps_server *server)
+static void route_health_reset(struct cps_route *route, struct cps_server *server)
 {
     server->until_ms = 0;
     server->away = false;
@@ -98,7 +98,7 @@ static void forget(struct cps_route *route, struct cps_server *server)
 }
 
 /* Wakes those who ask: there is no other server any more, so that they ask sooner. */
-static void hurry(struct cps_route *route)
+static void route_health_hurry_probes(struct cps_route *route)
 {
     for (unsigned i = 0; i < route->count; i++) {
         if (route->servers[i].watch) {
@@ -119,7 +119,7 @@ struct change {
     char why[160];
 };
 
-static void tell(struct cps_route *route, unsigned i, const struct change *change)
+static void route_health_log(struct cps_route *route, unsigned i, const struct change *change)
 {
     const struct cps *cps = route->routes->cps;
     const char *base = route->servers[i].base;
@@ -141,40 +141,40 @@ static void tell(struct cps_route *route, unsigned i, const struct change *chang
 }
 
 /* Under the lock. */
-static void take_good(struct cps_route *route, struct cps_server *server, struct change *change)
+static void route_health_take_success(struct cps_route *route, struct cps_server *server, struct change *change)
 {
     change->answers = server->until_ms != 0;
     change->away_ms = route->away_ms ? cps_monotonic_ms() - route->away_ms + 1 : 0;
     server->failures = 0;
-    forget(route, server);
+    route_health_reset(route, server);
     if (change->answers && server->watch) {
         cps_task_wake(&server->watch->task); /* to end */
     }
 }
 
 /* Under the lock. */
-static void take_failure(struct cps_route *route, struct cps_server *server, const struct cps_response *response,
-                         bool probe, struct change *change)
+static void route_health_take_failure(struct cps_route *route, struct cps_server *server,
+                                      const struct cps_response *response, bool probe, struct change *change)
 {
     bool was_good = !server->until_ms;
-    int64_t alone_ms = note_failure(server, response);
+    int64_t alone_ms = route_health_note_failure(server, response);
     change->alone_ms = was_good ? alone_ms : 0;
     (void)snprintf(change->why, sizeof(change->why), "%.158s", server->cause.text);
     server->away = server->away || probe;
-    if (!route->away_ms && are_all_away(route)) {
+    if (!route->away_ms && route_health_all_away(route)) {
         route->away_ms = cps_monotonic_ms();
         route->routes->lost++;
         change->lost = true;
     }
-    if (was_good && !is_route_good(route)) {
-        hurry(route);
+    if (was_good && !route_health_any_good(route)) {
+        route_health_hurry_probes(route);
     }
 }
 
-static void watch(struct cps_route *route, unsigned server);
+static void route_probe_start(struct cps_route *route, unsigned server);
 
 /* An attempt that we ended ourselves says nothing. */
-static void hear(struct cps_route *route, unsigned i, const struct cps_response *response, bool probe)
+static void route_health_hear(struct cps_route *route, unsigned i, const struct cps_response *response, bool probe)
 {
     struct cps_server *server = &route->servers[i];
     struct change change = {.alone = route->count == 1};
@@ -183,21 +183,21 @@ static void hear(struct cps_route *route, unsigned i, const struct cps_response 
     }
     pthread_mutex_lock(&route->routes->lock);
     if (cps_route_failed(response)) {
-        take_failure(route, server, response, probe, &change);
+        route_health_take_failure(route, server, response, probe, &change);
     } else if (server->until_ms) {
-        take_good(route, server, &change);
+        route_health_take_success(route, server, &change);
     }
     bool unwatched = server->until_ms && !server->watch;
     pthread_mutex_unlock(&route->routes->lock);
-    tell(route, i, &change);
+    route_health_log(route, i, &change);
     if (unwatched) {
-        watch(route, i);
+        route_probe_start(route, i);
     }
 }
 
 void cps_route_hear(struct cps_route *route, unsigned server, const struct cps_response *response)
 {
-    hear(route, server, response, false);
+    route_health_hear(route, server, response, false);
 }
 
 bool cps_route_is_away(struct cps_route *route, struct cps_error *err)
@@ -206,7 +206,7 @@ bool cps_route_is_away(struct cps_route *route, struct cps_error *err)
     pthread_mutex_lock(&route->routes->lock);
     bool away = route->away_ms != 0;
     if (away && now - route->wanted_ms > IDLE_MS) {
-        hurry(route);
+        route_health_hurry_probes(route);
     }
     route->wanted_ms = now;
     if (away) {
@@ -239,7 +239,7 @@ void cps_away(const struct cps *cps, struct cps_away_status *out)
 /* ---- asking in the background, on the I/O thread ---- */
 
 /* Spreads the probes of many clients that lost one CPS at one time. */
-static int64_t spread(int64_t pause_ms)
+static int64_t route_probe_jitter(int64_t pause_ms)
 {
     uint16_t chance = 0;
     (void)!getrandom(&chance, sizeof(chance), GRND_NONBLOCK);
@@ -247,13 +247,13 @@ static int64_t spread(int64_t pause_ms)
 }
 
 /* True if nobody is interested in how the servers are. Under the lock. */
-static bool is_forgotten(const struct cps_route *route, int64_t now)
+static bool route_health_is_unwanted(const struct cps_route *route, int64_t now)
 {
     return route != route->routes->cps->route && now - route->wanted_ms > UNWANTED_MS;
 }
 
 /* Returns when a server of a CPS without a good one is asked the next time. Under the lock. */
-static int64_t next_probe(const struct cps_watch *watch, int64_t now)
+static int64_t route_probe_next_ms(const struct cps_watch *watch, int64_t now)
 {
     const struct cps_route *route = watch->route;
     int64_t pause_ms = PAUSE_FIRST_MS;
@@ -264,26 +264,26 @@ static int64_t next_probe(const struct cps_watch *watch, int64_t now)
         pause_ms *= 2;
     }
     pause_ms = pause_ms < PAUSE_LAST_MS ? pause_ms : PAUSE_LAST_MS;
-    return watch->last_ms + (now - route->wanted_ms > IDLE_MS ? ALONE_LAST_MS : spread(pause_ms));
+    return watch->last_ms + (now - route->wanted_ms > IDLE_MS ? ALONE_LAST_MS : route_probe_jitter(pause_ms));
 }
 
 /* Returns when a server is asked the next time, and how long it has for its answer; 0: it is not asked any more. Under
  * the lock. */
-static int64_t plan(struct cps_watch *watch, int64_t now, uint32_t *patience_ms)
+static int64_t route_probe_plan(struct cps_watch *watch, int64_t now, uint32_t *patience_ms)
 {
     struct cps_route *route = watch->route;
     struct cps_server *server = &route->servers[watch->server];
-    bool good = is_route_good(route);
+    bool good = route_health_any_good(route);
     bool doubt = !good && !server->away && server->cause.code == CPS_E_TIMEOUT;
     *patience_ms = doubt ? DOUBT_MS : PATIENCE_MS;
-    if (is_forgotten(route, now)) {
-        forget(route, server);
+    if (route_health_is_unwanted(route, now)) {
+        route_health_reset(route, server);
     }
-    return !server->until_ms ? 0 : good ? server->until_ms : next_probe(watch, now);
+    return !server->until_ms ? 0 : good ? server->until_ms : route_probe_next_ms(watch, now);
 }
 
 /* False: out of memory. */
-static bool ask(struct cps_watch *watch, uint32_t patience_ms)
+static bool route_probe_send(struct cps_watch *watch, uint32_t patience_ms)
 {
     struct cps_route *route = watch->route;
     struct cps *cps = route->routes->cps;
@@ -310,24 +310,24 @@ static bool ask(struct cps_watch *watch, uint32_t patience_ms)
     return watch->asking;
 }
 
-static void take_answer(struct cps_watch *watch)
+static void route_probe_take_answer(struct cps_watch *watch)
 {
     const struct cps_response *response = &watch->transfer.response;
     watch->asking = false;
     watch->last_ms = cps_monotonic_ms();
     watch->probes += cps_route_failed(response) && watch->probes < 16;
-    hear(watch->route, watch->server, response, true);
+    route_health_hear(watch->route, watch->server, response, true);
     cps_transfer_clear(&watch->transfer);
 }
 
-static void end_watch(struct cps_watch *watch)
+static void route_probe_end(struct cps_watch *watch)
 {
     cps_task_end(&watch->task);
     cps_route_unref(watch->route);
     free(watch);
 }
 
-static void step(struct cps_task *task)
+static void route_probe_step(struct cps_task *task)
 {
     struct cps_watch *watch = (struct cps_watch *)task;
     struct cps_route *route = watch->route;
@@ -335,32 +335,32 @@ static void step(struct cps_task *task)
         return;
     }
     if (watch->asking) {
-        take_answer(watch);
+        route_probe_take_answer(watch);
     }
     uint32_t patience_ms = 0;
     int64_t now = cps_monotonic_ms();
     pthread_mutex_lock(&route->routes->lock);
-    int64_t due = atomic_load(&task->cps->closing) ? 0 : plan(watch, now, &patience_ms);
+    int64_t due = atomic_load(&task->cps->closing) ? 0 : route_probe_plan(watch, now, &patience_ms);
     if (!due) {
         route->servers[watch->server].watch = NULL;
     }
     pthread_mutex_unlock(&route->routes->lock);
     if (!due) {
-        end_watch(watch);
+        route_probe_end(watch);
     } else if (due > now) {
         task->due_ms = due;
     } else {
-        task->due_ms = ask(watch, patience_ms) ? 0 : now + PAUSE_LAST_MS;
+        task->due_ms = route_probe_send(watch, patience_ms) ? 0 : now + PAUSE_LAST_MS;
     }
 }
 
 /* Begins to ask a server how it is; without memory for that it is used until it fails again. */
-static void watch(struct cps_route *route, unsigned server)
+static void route_probe_start(struct cps_route *route, unsigned server)
 {
     struct cps_watch *made = calloc(1, sizeof(*made));
     if (made) {
         made->task.cps = route->routes->cps;
-        made->task.step = step;
+        made->task.step = route_probe_step;
         made->task.unmetered = true;
         made->route = cps_route_ref(route);
         made->server = server;
@@ -371,7 +371,7 @@ static void watch(struct cps_route *route, unsigned server)
     if (begun) {
         route->servers[server].watch = made;
     } else {
-        forget(route, &route->servers[server]);
+        route_health_reset(route, &route->servers[server]);
     }
     pthread_mutex_unlock(&route->routes->lock);
     if (made && !begun) {

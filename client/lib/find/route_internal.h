@@ -5,7 +5,10 @@
 
 #include <pthread.h>
 
-/* What route.c (who is asked) and route_watch.c (which servers answer) share. */
+/*
+ * What the files of a route share. Calls go down only: route_request.c (sends a request to one server after the other)
+ * -> route_health.c (which servers answer) -> route.c (the table of routes and their references).
+ */
 struct cps_watch;
 
 struct cps_server {
@@ -44,7 +47,7 @@ struct cps_routes {
 /* Joins a server's base URL and a path in memory of its own; NULL: out of memory. */
 char *cps_route_join(const char *base, const char *path);
 
-/* ---- route_watch.c ---- */
+/* ---- route_health.c ---- */
 
 /* Whether another server may do better: this one was not reached, did not answer, or says that it cannot. */
 bool cps_route_failed(const struct cps_response *response);

@@ -12,7 +12,7 @@
 #define RECORDS_OCTETS ((size_t)CPS_RECORDS_MAX * (STIR_KEYRECORD_MAX + 4) + 64) /* of the answer with all of them */
 
 /* Unreserved characters stay, all others are escaped. */
-static void put_escaped(struct stir_buf *out, const char *text)
+static void cps_http_put_escaped(struct stir_buf *out, const char *text)
 {
     for (; *text; text++) {
         unsigned char c = (unsigned char)*text;
@@ -26,14 +26,14 @@ static void put_escaped(struct stir_buf *out, const char *text)
     }
 }
 
-static void put_box(struct stir_buf *url, const struct stir_identity *dest)
+static void cps_http_put_box(struct stir_buf *url, const struct stir_identity *dest)
 {
     char segment[3 * STIR_IDENTITY_MAX + 1];
     (void)stir_identity_to_path(segment, dest);
     stir_buf_printf(url, "/cps/%s/ppts", segment);
 }
 
-static enum cps_code end_path(struct cps_request *out, struct stir_buf *url, struct cps_error *err)
+static enum cps_code cps_http_end_path(struct cps_request *out, struct stir_buf *url, struct cps_error *err)
 {
     out->path = stir_buf_steal(url, NULL);
     stir_buf_free(url);
@@ -47,7 +47,7 @@ enum cps_code cps_ask_publish(struct cps_request *out, const struct cps *cps, co
     if (len == 0 || len > STIR_JWE_MAX) {
         return cps_fail(err, CPS_E_TOO_BIG, "the envelope has %zu octets, not 1 to %d", len, STIR_JWE_MAX);
     }
-    put_box(&url, dest);
+    cps_http_put_box(&url, dest);
     if (ttl_s) {
         stir_buf_printf(&url, "?ttl=%u", ttl_s);
     }
@@ -62,7 +62,7 @@ enum cps_code cps_ask_publish(struct cps_request *out, const struct cps *cps, co
         .response_max = 65536,
         .timeout_ms = cps->options.request_timeout_ms,
     };
-    enum cps_code code = end_path(out, &url, err);
+    enum cps_code code = cps_http_end_path(out, &url, err);
     if (code != CPS_OK) {
         return code;
     }
@@ -82,13 +82,13 @@ enum cps_code cps_ask_retrieve(struct cps_request *out, const struct cps *cps, c
     struct stir_buf url = {0};
     unsigned wait_s = wait_ms / 1000 + (wait_ms % 1000 ? 1 : 0);
     wait_s = wait_s > WAIT_MAX_S ? WAIT_MAX_S : wait_s;
-    put_box(&url, dest);
+    cps_http_put_box(&url, dest);
     /* who claims is a holder, and has to know what others took */
     bool holder = cps->options.holder || cps->options.claim;
     stir_buf_puts(&url, holder ? "?dummies=no" : "");
     if (after && after[0]) {
         stir_buf_puts(&url, holder ? "&after=" : "?after=");
-        put_escaped(&url, after);
+        cps_http_put_escaped(&url, after);
     }
     *out = (struct cps_request){
         .lane = wait_s ? CPS_LANE_WAIT : CPS_LANE_SERVICE,
@@ -100,12 +100,12 @@ enum cps_code cps_ask_retrieve(struct cps_request *out, const struct cps *cps, c
         .response_max = cps->options.max_response_octets,
         .timeout_ms = cps->options.request_timeout_ms + wait_s * 1000,
     };
-    return end_path(out, &url, err);
+    return cps_http_end_path(out, &url, err);
 }
 
 /* DELETE of a box, or of what is in it; takes over url. */
-static enum cps_code ask_delete(struct cps_request *out, const struct cps *cps, const struct stir_identity *dest,
-                                struct stir_buf *url, struct cps_error *err)
+static enum cps_code cps_http_ask_delete(struct cps_request *out, const struct cps *cps,
+                                         const struct stir_identity *dest, struct stir_buf *url, struct cps_error *err)
 {
     *out = (struct cps_request){
         .lane = CPS_LANE_SERVICE,
@@ -118,26 +118,26 @@ static enum cps_code ask_delete(struct cps_request *out, const struct cps *cps, 
         .response_max = 65536,
         .timeout_ms = cps->options.request_timeout_ms,
     };
-    return end_path(out, url, err);
+    return cps_http_end_path(out, url, err);
 }
 
 enum cps_code cps_ask_remove(struct cps_request *out, const struct cps *cps, const struct stir_identity *dest,
                              const char *id, struct cps_error *err)
 {
     struct stir_buf url = {0};
-    put_box(&url, dest);
+    cps_http_put_box(&url, dest);
     stir_buf_puts(&url, "/");
-    put_escaped(&url, id);
+    cps_http_put_escaped(&url, id);
     stir_buf_puts(&url, "?claim=yes");
-    return ask_delete(out, cps, dest, &url, err);
+    return cps_http_ask_delete(out, cps, dest, &url, err);
 }
 
 enum cps_code cps_ask_empty(struct cps_request *out, const struct cps *cps, const struct stir_identity *dest,
                             struct cps_error *err)
 {
     struct stir_buf url = {0};
-    put_box(&url, dest);
-    return ask_delete(out, cps, dest, &url, err);
+    cps_http_put_box(&url, dest);
+    return cps_http_ask_delete(out, cps, dest, &url, err);
 }
 
 enum cps_code cps_ask_health(struct cps_request *out, const struct cps *cps, struct cps_error *err)
@@ -151,7 +151,7 @@ enum cps_code cps_ask_health(struct cps_request *out, const struct cps *cps, str
         .response_max = 65536,
         .timeout_ms = cps->options.request_timeout_ms,
     };
-    return end_path(out, &url, err);
+    return cps_http_end_path(out, &url, err);
 }
 
 enum cps_code cps_ask_keys(struct cps_request *out, const struct cps *cps, const char *subject,
@@ -162,7 +162,7 @@ enum cps_code cps_ask_keys(struct cps_request *out, const struct cps *cps, const
         return cps_fail(err, CPS_E_TOO_BIG, "the key record has %zu octets, not 1 to %d", len, STIR_KEYRECORD_MAX);
     }
     stir_buf_puts(&url, "/keys/");
-    put_escaped(&url, subject);
+    cps_http_put_escaped(&url, subject);
     *out = (struct cps_request){
         .lane = CPS_LANE_SERVICE,
         .content_type = "application/jwt",
@@ -177,7 +177,7 @@ enum cps_code cps_ask_keys(struct cps_request *out, const struct cps *cps, const
     if (dest) {
         out->dest = *dest;
     }
-    enum cps_code code = end_path(out, &url, err);
+    enum cps_code code = cps_http_end_path(out, &url, err);
     if (code != CPS_OK || !record) {
         return code;
     }
@@ -191,7 +191,7 @@ enum cps_code cps_ask_keys(struct cps_request *out, const struct cps *cps, const
     return CPS_OK;
 }
 
-static enum cps_code code_of_status(int status)
+static enum cps_code cps_http_status_code(int status)
 {
     switch (status) {
     case 401:
@@ -229,7 +229,7 @@ enum cps_code cps_answer_status(const struct cps_response *response, struct cps_
         title = json_string_value(json_object_get(problem, "title"));
         detail = json_string_value(json_object_get(problem, "detail"));
     }
-    enum cps_code code = code_of_status(response->status);
+    enum cps_code code = cps_http_status_code(response->status);
     (void)cps_fail(err, code, "the CPS answered %d%s%.60s%s%.160s", response->status, title ? ": " : "",
                    title ? title : "", detail ? ": " : "", detail ? detail : "");
     if (err) {
@@ -240,7 +240,7 @@ enum cps_code cps_answer_status(const struct cps_response *response, struct cps_
     return code;
 }
 
-static bool is_id(const char *text)
+static bool cps_http_is_id(const char *text)
 {
     size_t n = 0;
     for (; text[n] && n <= CPS_ID_LEN; n++) {
@@ -252,12 +252,12 @@ static bool is_id(const char *text)
     return n == CPS_ID_LEN;
 }
 
-static enum cps_code read_item(struct cps_envelope *out, const json_t *item, struct cps_error *err)
+static enum cps_code cps_http_read_item(struct cps_envelope *out, const json_t *item, struct cps_error *err)
 {
     const json_t *ppt = json_object_get(item, "ppt");
     const json_t *age = json_object_get(item, "age_ms");
     const char *id = json_string_value(json_object_get(item, "id"));
-    if (!id || !is_id(id) || !json_is_string(ppt) || json_string_length(ppt) == 0 ||
+    if (!id || !cps_http_is_id(id) || !json_is_string(ppt) || json_string_length(ppt) == 0 ||
         json_string_length(ppt) > STIR_JWE_MAX) {
         return cps_fail(err, CPS_E_PROTOCOL, "the CPS's listing has an entry without a proper id or ppt");
     }
@@ -269,7 +269,7 @@ static enum cps_code read_item(struct cps_envelope *out, const json_t *item, str
     return out->text ? CPS_OK : cps_fail(err, CPS_E_NOMEM, "out of memory");
 }
 
-static enum cps_code read_listing(struct cps_envelopes *out, const json_t *root, struct cps_error *err)
+static enum cps_code cps_http_read_listing(struct cps_envelopes *out, const json_t *root, struct cps_error *err)
 {
     const json_t *ppts = json_object_get(root, "ppts");
     const char *cursor = json_string_value(json_object_get(root, "cursor"));
@@ -284,7 +284,7 @@ static enum cps_code read_listing(struct cps_envelopes *out, const json_t *root,
     }
     out->count = count;
     for (size_t i = 0; i < count; i++) {
-        enum cps_code code = read_item(&out->items[i], json_array_get(ppts, i), err);
+        enum cps_code code = cps_http_read_item(&out->items[i], json_array_get(ppts, i), err);
         if (code != CPS_OK) {
             return code;
         }
@@ -304,7 +304,7 @@ enum cps_code cps_answer_listing(struct cps_envelopes *out, const struct cps_res
     enum stir_code parsed = stir_json_parse_object(&root, response->body.ptr ? response->body.ptr : "",
                                                    response->body.len, "the CPS's listing", &cause);
     if (parsed == STIR_OK) {
-        code = read_listing(&listing, root, err);
+        code = cps_http_read_listing(&listing, root, err);
     } else {
         code = parsed == STIR_E_NOMEM ? CPS_E_NOMEM : CPS_E_PROTOCOL;
         (void)cps_fail(err, code, "%s", cause.text);

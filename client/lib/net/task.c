@@ -7,7 +7,7 @@
 #include <time.h>
 
 /* Counts an operation in, unless there are too many. */
-static enum cps_code admit(const struct cps_task *task, struct cps_error *err)
+static enum cps_code task_admit(const struct cps_task *task, struct cps_error *err)
 {
     struct cps *cps = task->cps;
     if (task->unmetered) {
@@ -20,7 +20,7 @@ static enum cps_code admit(const struct cps_task *task, struct cps_error *err)
     return CPS_OK;
 }
 
-static void wait_for_wake(struct cps_task *task)
+static void task_wait_for_wake(struct cps_task *task)
 {
     struct timespec until = {.tv_sec = (time_t)(task->due_ms / 1000), .tv_nsec = (long)(task->due_ms % 1000) * 1000000};
     int rc = 0;
@@ -39,7 +39,7 @@ enum cps_code cps_task_run(struct cps_task *task, struct cps_error *err)
     if (cps_transport_is_here(task->cps->transport)) {
         return cps_fail(err, CPS_E_IN_CALLBACK, "a callback must not block");
     }
-    enum cps_code code = admit(task, err);
+    enum cps_code code = task_admit(task, err);
     if (code != CPS_OK) {
         return code;
     }
@@ -49,7 +49,7 @@ enum cps_code cps_task_run(struct cps_task *task, struct cps_error *err)
     pthread_cond_init(&task->cond, &monotonic);
     pthread_condattr_destroy(&monotonic);
     for (task->step(task); !task->done; task->step(task)) {
-        wait_for_wake(task);
+        task_wait_for_wake(task);
     }
     /* whoever woke us last may still hold the lock */
     pthread_mutex_lock(&task->lock);
@@ -59,6 +59,18 @@ enum cps_code cps_task_run(struct cps_task *task, struct cps_error *err)
     return CPS_OK;
 }
 
+enum cps_code cps_task_run_to_outcome(struct cps_task *task, const struct cps_error *outcome, struct cps_error *err)
+{
+    enum cps_code code = cps_task_run(task, err);
+    if (code != CPS_OK) {
+        return code;
+    }
+    if (outcome->code != CPS_OK && err) {
+        *err = *outcome;
+    }
+    return outcome->code;
+}
+
 enum cps_code cps_task_start(struct cps_task *task, struct cps_error *err)
 {
     if (atomic_load(&task->cps->closing)) {
@@ -66,7 +78,7 @@ enum cps_code cps_task_start(struct cps_task *task, struct cps_error *err)
     }
     enum cps_code code = cps_transport_start(task->cps->transport, err);
     if (code == CPS_OK) {
-        code = admit(task, err);
+        code = task_admit(task, err);
     }
     if (code == CPS_OK) {
         task->background = true;

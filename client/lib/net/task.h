@@ -34,6 +34,11 @@ struct cps_task {
 /* Runs a blocking operation to its end. CPS_E_BUSY and CPS_E_IN_CALLBACK: it was not begun. */
 enum cps_code cps_task_run(struct cps_task *task, struct cps_error *err) STIR_MUST_CHECK;
 
+/* Makes the blocking form of an operation: runs it as cps_task_run does and returns its outcome, which the steps have
+ * left in *outcome (CPS_OK: it succeeded). On failure *err is a copy of it; err may be NULL. */
+enum cps_code cps_task_run_to_outcome(struct cps_task *task, const struct cps_error *outcome,
+                                      struct cps_error *err) STIR_MUST_CHECK;
+
 /* Begins one in the background: its first step happens on the I/O thread. CPS_E_BUSY, CPS_E_CLOSED. */
 enum cps_code cps_task_start(struct cps_task *task, struct cps_error *err) STIR_MUST_CHECK;
 

@@ -59,14 +59,14 @@ void cps_transfer_clear(struct cps_transfer *transfer)
 
 /* ---- transfers, on the I/O thread ---- */
 
-static void push(struct queue *queue, struct cps_transfer *transfer)
+static void transfer_queue_push(struct queue *queue, struct cps_transfer *transfer)
 {
     transfer->next = NULL;
     *queue->end = transfer;
     queue->end = &transfer->next;
 }
 
-static struct cps_transfer *pop(struct queue *queue)
+static struct cps_transfer *transfer_queue_pop(struct queue *queue)
 {
     struct cps_transfer *first = queue->first;
     if (first) {
@@ -79,7 +79,7 @@ static struct cps_transfer *pop(struct queue *queue)
     return first;
 }
 
-static void give_back(struct cps_transport *transport, CURL *easy)
+static void transport_reuse_easy(struct cps_transport *transport, CURL *easy)
 {
     if (easy && transport->idle_count < IDLE_HANDLES) {
         curl_easy_reset(easy);
@@ -90,18 +90,18 @@ static void give_back(struct cps_transport *transport, CURL *easy)
 }
 
 /* Puts a transfer back where it waits for its turn, as if it had never been tried. */
-static void retry(struct cps_transport *transport, struct cps_transfer *transfer)
+static void transport_requeue(struct cps_transport *transport, struct cps_transfer *transfer)
 {
     stir_buf_free(&transfer->response.body);
     transfer->response = (struct cps_response){0};
     transfer->refused = false;
     transfer->error_text[0] = '\0';
-    push(&transport->waiting[transfer->request.lane], transfer);
+    transfer_queue_push(&transport->waiting[transfer->request.lane], transfer);
     transport->retrying = true;
 }
 
 /* Lets go of a transfer, unless there is another attempt to make. Its owner may free it in `done`. */
-static void complete(struct cps_transport *transport, struct cps_transfer *transfer)
+static void transport_end_transfer(struct cps_transport *transport, struct cps_transfer *transfer)
 {
     if (transfer->link) {
         *transfer->link = transfer->next;
@@ -111,27 +111,27 @@ static void complete(struct cps_transport *transport, struct cps_transfer *trans
         transfer->link = NULL;
         transport->active_count[transfer->request.lane]--;
     }
-    give_back(transport, transfer->easy);
+    transport_reuse_easy(transport, transfer->easy);
     curl_slist_free_all(transfer->headers);
     transfer->easy = NULL;
     transfer->headers = NULL;
     if (transfer->again && transfer->again(transfer)) {
-        retry(transport, transfer);
+        transport_requeue(transport, transfer);
     } else {
         transfer->done(transfer);
     }
 }
 
-static void cancel(struct cps_transport *transport, struct cps_transfer *transfer, enum cps_code code)
+static void transport_cancel(struct cps_transport *transport, struct cps_transfer *transfer, enum cps_code code)
 {
     if (transfer->link) {
         (void)curl_multi_remove_handle(transport->multi, transfer->easy);
     }
     (void)cps_fail(&transfer->response.error, code, "%s", cps_strerror(code));
-    complete(transport, transfer);
+    transport_end_transfer(transport, transfer);
 }
 
-static void launch(struct cps_transport *transport, struct cps_transfer *transfer)
+static void transport_begin(struct cps_transport *transport, struct cps_transfer *transfer)
 {
     int64_t left_ms = transfer->submitted_ms + transfer->request.timeout_ms - cps_monotonic_ms();
     transfer->attempt_ms = left_ms > 0 ? (uint32_t)left_ms : 1; /* 0 would mean for ever */
@@ -142,7 +142,7 @@ static void launch(struct cps_transport *transport, struct cps_transfer *transfe
     transfer->easy = easy;
     if (!easy || !cps_curl_prepare(transfer, easy, &transport->config) ||
         curl_multi_add_handle(transport->multi, easy) != CURLM_OK) {
-        cancel(transport, transfer, CPS_E_NOMEM);
+        transport_cancel(transport, transfer, CPS_E_NOMEM);
         return;
     }
     transfer->next = transport->active;
@@ -155,20 +155,20 @@ static void launch(struct cps_transport *transport, struct cps_transfer *transfe
 }
 
 /* What waited for a connection as long as it may wait for its answer has timed out. */
-static void expire_waiting(struct cps_transport *transport)
+static void transport_expire_waiting(struct cps_transport *transport)
 {
     int64_t now = cps_monotonic_ms();
     for (int lane = 0; lane < LANES; lane++) {
         struct queue *waiting = &transport->waiting[lane];
         while (waiting->first && now - waiting->first->submitted_ms >= waiting->first->request.timeout_ms) {
-            struct cps_transfer *transfer = pop(waiting);
+            struct cps_transfer *transfer = transfer_queue_pop(waiting);
             (void)cps_fail(&transfer->response.error, CPS_E_TIMEOUT, "no connection became free in time");
-            complete(transport, transfer);
+            transport_end_transfer(transport, transfer);
         }
     }
 }
 
-static bool has_room(const struct cps_transport *transport, int lane)
+static bool transport_has_room(const struct cps_transport *transport, int lane)
 {
     switch (lane) {
     case CPS_LANE_SERVICE:
@@ -180,18 +180,18 @@ static bool has_room(const struct cps_transport *transport, int lane)
     }
 }
 
-static void launch_waiting(struct cps_transport *transport)
+static void transport_begin_waiting(struct cps_transport *transport)
 {
     transport->retrying = false;
-    expire_waiting(transport);
+    transport_expire_waiting(transport);
     for (int lane = 0; lane < LANES; lane++) {
-        while (transport->waiting[lane].first && has_room(transport, lane)) {
-            launch(transport, pop(&transport->waiting[lane]));
+        while (transport->waiting[lane].first && transport_has_room(transport, lane)) {
+            transport_begin(transport, transfer_queue_pop(&transport->waiting[lane]));
         }
     }
 }
 
-static void reap(struct cps_transport *transport)
+static void transport_take_finished(struct cps_transport *transport)
 {
     int left;
     for (CURLMsg *message; (message = curl_multi_info_read(transport->multi, &left));) {
@@ -205,25 +205,25 @@ static void reap(struct cps_transport *transport)
         struct cps_transfer *transfer = (struct cps_transfer *)(void *)private;
         (void)curl_multi_remove_handle(transport->multi, easy);
         cps_curl_conclude(transfer, easy, result);
-        complete(transport, transfer);
+        transport_end_transfer(transport, transfer);
     }
 }
 
-static void cancel_all(struct cps_transport *transport)
+static void transport_cancel_all(struct cps_transport *transport)
 {
     while (transport->active) {
-        cancel(transport, transport->active, CPS_E_CLOSED);
+        transport_cancel(transport, transport->active, CPS_E_CLOSED);
     }
     for (int lane = 0; lane < LANES; lane++) {
         while (transport->waiting[lane].first) {
-            cancel(transport, pop(&transport->waiting[lane]), CPS_E_CLOSED);
+            transport_cancel(transport, transfer_queue_pop(&transport->waiting[lane]), CPS_E_CLOSED);
         }
     }
 }
 
 /* ---- tasks, on the I/O thread ---- */
 
-static void post_locked(struct cps_transport *transport, struct cps_task *task)
+static void transport_post_locked(struct cps_transport *transport, struct cps_task *task)
 {
     if (!task->posted) {
         task->posted = true;
@@ -233,7 +233,7 @@ static void post_locked(struct cps_transport *transport, struct cps_task *task)
     }
 }
 
-static struct cps_task *pop_posted(struct cps_transport *transport)
+static struct cps_task *transport_pop_posted(struct cps_transport *transport)
 {
     pthread_mutex_lock(&transport->lock);
     struct cps_task *task = transport->posted;
@@ -249,13 +249,13 @@ static struct cps_task *pop_posted(struct cps_transport *transport)
 }
 
 /* Posts the tasks whose time has come, or all, and finds out when the next one's comes. */
-static void post_due(struct cps_transport *transport, int64_t now, bool all)
+static void transport_post_due(struct cps_transport *transport, int64_t now, bool all)
 {
     pthread_mutex_lock(&transport->lock);
     transport->next_due_ms = INT64_MAX;
     for (struct cps_task *task = transport->tasks; task; task = task->next) {
         if (all || (task->due_ms && task->due_ms <= now)) {
-            post_locked(transport, task);
+            transport_post_locked(transport, task);
         } else if (task->due_ms && task->due_ms < transport->next_due_ms) {
             transport->next_due_ms = task->due_ms;
         }
@@ -264,27 +264,27 @@ static void post_due(struct cps_transport *transport, int64_t now, bool all)
 }
 
 /* A step may free its task, so the due time that it set is looked up afterwards, in post_due. */
-static void run_tasks(struct cps_transport *transport, bool all)
+static void transport_run_tasks(struct cps_transport *transport, bool all)
 {
     unsigned steps = 0;
-    for (struct cps_task *task; steps < STEPS_AT_ONCE && (task = pop_posted(transport)); steps++) {
+    for (struct cps_task *task; steps < STEPS_AT_ONCE && (task = transport_pop_posted(transport)); steps++) {
         task->step(task);
     }
     int64_t now = cps_monotonic_ms();
     if (steps || all || now >= transport->next_due_ms) {
-        post_due(transport, now, all);
+        transport_post_due(transport, now, all);
     }
 }
 
 /* ---- the thread ---- */
 
 /* Takes what other threads have handed over; false when the thread is to end and nothing is left. */
-static bool take_submitted(struct cps_transport *transport, bool *stopping)
+static bool transport_take_submitted(struct cps_transport *transport, bool *stopping)
 {
     struct cps_transfer *transfer;
     pthread_mutex_lock(&transport->lock);
-    while ((transfer = pop(&transport->submitted))) {
-        push(&transport->waiting[transfer->request.lane], transfer);
+    while ((transfer = transfer_queue_pop(&transport->submitted))) {
+        transfer_queue_push(&transport->waiting[transfer->request.lane], transfer);
     }
     *stopping = transport->stopping;
     bool left = transport->tasks != NULL;
@@ -295,7 +295,7 @@ static bool take_submitted(struct cps_transport *transport, bool *stopping)
     return !*stopping || left || transport->active;
 }
 
-static int poll_timeout(struct cps_transport *transport)
+static int transport_poll_ms(struct cps_transport *transport)
 {
     pthread_mutex_lock(&transport->lock);
     bool more = transport->posted || transport->submitted.first;
@@ -307,21 +307,22 @@ static int poll_timeout(struct cps_transport *transport)
     return left <= 0 ? 0 : (left > POLL_MAX_MS ? POLL_MAX_MS : (int)left);
 }
 
-static void *io_main(void *arg)
+static void *transport_main(void *arg)
 {
     struct cps_transport *transport = arg;
     bool stopping = false;
     int running;
-    while (take_submitted(transport, &stopping)) {
+    while (transport_take_submitted(transport, &stopping)) {
         if (stopping) {
-            cancel_all(transport);
+            transport_cancel_all(transport);
         } else {
-            launch_waiting(transport);
+            transport_begin_waiting(transport);
             (void)curl_multi_perform(transport->multi, &running);
-            reap(transport);
+            transport_take_finished(transport);
         }
-        run_tasks(transport, stopping);
-        (void)curl_multi_poll(transport->multi, NULL, 0, stopping ? STOPPING_POLL_MS : poll_timeout(transport), NULL);
+        transport_run_tasks(transport, stopping);
+        (void)curl_multi_poll(transport->multi, NULL, 0, stopping ? STOPPING_POLL_MS : transport_poll_ms(transport),
+                              NULL);
     }
     /* Closing connections writes to them: here, where a broken one raises no signal. */
     while (transport->idle_count) {
@@ -333,13 +334,13 @@ static void *io_main(void *arg)
 }
 
 /* The application's signals are not for this thread. */
-static int start_thread(struct cps_transport *transport)
+static int transport_start_thread(struct cps_transport *transport)
 {
     sigset_t all;
     sigset_t before;
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    int rc = pthread_create(&transport->thread, NULL, io_main, transport);
+    int rc = pthread_create(&transport->thread, NULL, transport_main, transport);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     return rc;
 }
@@ -353,7 +354,7 @@ enum cps_code cps_transport_start(struct cps_transport *transport, struct cps_er
         if (code == CPS_OK && !transport->multi && !(transport->multi = curl_multi_init())) {
             code = cps_fail(err, CPS_E_NOMEM, "out of memory");
         }
-        if (code == CPS_OK && start_thread(transport) != 0) {
+        if (code == CPS_OK && transport_start_thread(transport) != 0) {
             code = cps_fail(err, CPS_E_UNAVAILABLE, "the I/O thread could not be started");
         }
         transport->running = code == CPS_OK;
@@ -379,7 +380,7 @@ enum cps_code cps_transport_submit(struct cps_transport *transport, struct cps_t
     }
     transfer->submitted_ms = cps_monotonic_ms();
     pthread_mutex_lock(&transport->lock);
-    push(&transport->submitted, transfer);
+    transfer_queue_push(&transport->submitted, transfer);
     pthread_mutex_unlock(&transport->lock);
     (void)curl_multi_wakeup(transport->multi);
     return CPS_OK;
@@ -394,7 +395,7 @@ void cps_transport_enter(struct cps_transport *transport, struct cps_task *task)
         task->next->link = &task->next;
     }
     transport->tasks = task;
-    post_locked(transport, task);
+    transport_post_locked(transport, task);
     pthread_mutex_unlock(&transport->lock);
     (void)curl_multi_wakeup(transport->multi);
 }
@@ -402,7 +403,7 @@ void cps_transport_enter(struct cps_transport *transport, struct cps_task *task)
 void cps_transport_post(struct cps_transport *transport, struct cps_task *task)
 {
     pthread_mutex_lock(&transport->lock);
-    post_locked(transport, task);
+    transport_post_locked(transport, task);
     pthread_mutex_unlock(&transport->lock);
     (void)curl_multi_wakeup(transport->multi);
 }
@@ -411,7 +412,7 @@ void cps_transport_complete(struct cps_transport *transport, struct cps_task *ta
 {
     pthread_mutex_lock(&transport->lock);
     atomic_store(flag, true);
-    post_locked(transport, task);
+    transport_post_locked(transport, task);
     (void)curl_multi_wakeup(transport->multi);
     pthread_mutex_unlock(&transport->lock);
 }

@@ -18,7 +18,8 @@ struct cps_credential {
 /* ---- opening ---- */
 
 /* An entry of the TNAuthList to act as: the one that is asked for, else the first SPC, else the first number. */
-static enum cps_code choose_name(struct cps_credential *credential, const char *wanted, struct cps_error *err)
+static enum cps_code credential_choose_name(struct cps_credential *credential, const char *wanted,
+                                            struct cps_error *err)
 {
     const struct stir_tnauth *list = &credential->signer->chain->tnauth;
     const struct stir_tnauth_entry *chosen = NULL;
@@ -38,7 +39,7 @@ static enum cps_code choose_name(struct cps_credential *credential, const char *
     return CPS_OK;
 }
 
-static enum cps_code check_options(const struct cps_options *options, struct cps_error *err)
+static enum cps_code credential_check_options(const struct cps_options *options, struct cps_error *err)
 {
     bool cert = options->auth_cert_file != NULL;
     if (cert != (options->auth_key_file != NULL)) {
@@ -58,7 +59,7 @@ static enum cps_code check_options(const struct cps_options *options, struct cps
 
 enum cps_code cps_credential_open(struct cps_credential **out, const struct cps_options *options, struct cps_error *err)
 {
-    enum cps_code code = check_options(options, err);
+    enum cps_code code = credential_check_options(options, err);
     if (code != CPS_OK || !options->auth_cert_file) {
         return code;
     }
@@ -74,7 +75,7 @@ enum cps_code cps_credential_open(struct cps_credential **out, const struct cps_
     if (code != CPS_OK) {
         code = cps_fail_prefix(err, code, "auth");
     } else {
-        code = choose_name(credential, options->auth_spc, err);
+        code = credential_choose_name(credential, options->auth_spc, err);
     }
     if (code == CPS_OK && options->auth_audience) {
         credential->aud = strdup(options->auth_audience);
@@ -105,7 +106,7 @@ const struct cps_signer *cps_credential_signer(const struct cps_credential *cred
 /* ---- tokens ---- */
 
 /* A token that no CPS would take is not made: the reason is plainer here. */
-static enum cps_code check_time(const struct cps_signer *signer, int64_t now, struct cps_error *err)
+static enum cps_code credential_check_time(const struct cps_signer *signer, int64_t now, struct cps_error *err)
 {
     if (now < signer->not_before || now >= signer->chain->not_after) {
         return cps_fail(err, CPS_E_CERT_TIME, "the certificate that vouches for us to the CPS (auth_cert_file) %s",
@@ -115,7 +116,8 @@ static enum cps_code check_time(const struct cps_signer *signer, int64_t now, st
 }
 
 /* For an envelope in ATIS's form, as for the array that holds it. */
-static enum stir_code digest_body(char out[STIR_TOKEN_DIGEST], const struct cps_token_for *what, struct stir_error *err)
+static enum stir_code credential_digest_body(char out[STIR_TOKEN_DIGEST], const struct cps_token_for *what,
+                                             struct stir_error *err)
 {
     if (what->body.len == 0) {
         return STIR_OK;
@@ -148,11 +150,11 @@ enum cps_code cps_credential_make(char **out, const struct cps_credential *crede
         .x5c = signer->x5u ? NULL : signer->der_views,
         .x5c_count = signer->x5u ? 0 : signer->chain->count,
     };
-    enum cps_code checked = check_time(signer, spec.iat, err);
+    enum cps_code checked = credential_check_time(signer, spec.iat, err);
     if (checked != CPS_OK) {
         return checked;
     }
-    enum stir_code code = digest_body(digest, what, &cause);
+    enum stir_code code = credential_digest_body(digest, what, &cause);
     stir_buf_puts(&text, "Bearer ");
     if (code == STIR_OK) {
         code = stir_token_make(&text, &spec, signer->key, &cause);

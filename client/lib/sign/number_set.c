@@ -4,7 +4,7 @@
 #include <string.h>
 
 /* Makes room for one more; false: out of memory. */
-static bool grow(void *array, size_t *cap, size_t count, size_t size)
+static bool numbers_grow(void *array, size_t *cap, size_t count, size_t size)
 {
     void **items = array;
     if (count < *cap) {
@@ -19,10 +19,10 @@ static bool grow(void *array, size_t *cap, size_t count, size_t size)
     return moved != NULL;
 }
 
-static enum stir_code add_range(struct cps_numbers *numbers, const char *first, const char *last,
-                                struct stir_error *err)
+static enum stir_code numbers_add_range(struct cps_numbers *numbers, const char *first, const char *last,
+                                        struct stir_error *err)
 {
-    if (!grow((void *)&numbers->ranges, &numbers->range_cap, numbers->range_count, sizeof(*numbers->ranges))) {
+    if (!numbers_grow((void *)&numbers->ranges, &numbers->range_cap, numbers->range_count, sizeof(*numbers->ranges))) {
         return stir_fail(err, STIR_E_NOMEM, "out of memory");
     }
     struct cps_number_range *range = &numbers->ranges[numbers->range_count++];
@@ -31,36 +31,38 @@ static enum stir_code add_range(struct cps_numbers *numbers, const char *first, 
     return STIR_OK;
 }
 
-static enum stir_code add_text(char (**texts)[STIR_TN_MAX + 1], size_t *count, size_t *cap, const char *text,
-                               struct stir_error *err)
+static enum stir_code numbers_add_text(char (**texts)[STIR_TN_MAX + 1], size_t *count, size_t *cap, const char *text,
+                                       struct stir_error *err)
 {
-    if (!grow((void *)texts, cap, *count, sizeof(**texts))) {
+    if (!numbers_grow((void *)texts, cap, *count, sizeof(**texts))) {
         return stir_fail(err, STIR_E_NOMEM, "out of memory");
     }
     memcpy((*texts)[(*count)++], text, strlen(text) + 1);
     return STIR_OK;
 }
 
-static bool all_digits(const char *text)
+static bool numbers_all_digits(const char *text)
 {
     return text[strspn(text, "0123456789")] == '\0';
 }
 
-static enum stir_code add_prefix(struct cps_numbers *numbers, const char *item, struct stir_error *err)
+static enum stir_code numbers_add_prefix(struct cps_numbers *numbers, const char *item, struct stir_error *err)
 {
     char prefix[STIR_TN_MAX + 1] = "";
     memcpy(prefix, item, strlen(item) - 1);
-    return all_digits(prefix) ? add_text(&numbers->prefixes, &numbers->prefix_count, &numbers->prefix_cap, prefix, err)
-                              : stir_fail(err, STIR_E_CONFIG, "%s: not digits with * behind them", item);
+    return numbers_all_digits(prefix)
+               ? numbers_add_text(&numbers->prefixes, &numbers->prefix_count, &numbers->prefix_cap, prefix, err)
+               : stir_fail(err, STIR_E_CONFIG, "%s: not digits with * behind them", item);
 }
 
-static enum stir_code add_one(struct cps_numbers *numbers, const char *item, struct stir_error *err)
+static enum stir_code numbers_add_one(struct cps_numbers *numbers, const char *item, struct stir_error *err)
 {
     if (!stir_tn_is_canonical(item, strlen(item), STIR_TN_MAX)) {
         return stir_fail(err, STIR_E_CONFIG, "%s: not a telephone number in canonical form, digits alone", item);
     }
-    return all_digits(item) ? add_range(numbers, item, item, err)
-                            : add_text(&numbers->services, &numbers->service_count, &numbers->service_cap, item, err);
+    return numbers_all_digits(item)
+               ? numbers_add_range(numbers, item, item, err)
+               : numbers_add_text(&numbers->services, &numbers->service_count, &numbers->service_cap, item, err);
 }
 
 enum stir_code cps_numbers_add(struct cps_numbers *numbers, const char *item, struct stir_error *err)
@@ -73,33 +75,35 @@ enum stir_code cps_numbers_add(struct cps_numbers *numbers, const char *item, st
         return stir_fail(err, STIR_E_CONFIG, "%.40s: longer than a telephone number", item);
     }
     if (!dash) {
-        return len > 0 && item[len - 1] == '*' ? add_prefix(numbers, item, err) : add_one(numbers, item, err);
+        return len > 0 && item[len - 1] == '*' ? numbers_add_prefix(numbers, item, err)
+                                               : numbers_add_one(numbers, item, err);
     }
     memcpy(first, item, len);
-    if (!all_digits(first) || !all_digits(last) || len == 0 || strlen(last) != len || strcmp(first, last) > 0) {
+    if (!numbers_all_digits(first) || !numbers_all_digits(last) || len == 0 || strlen(last) != len ||
+        strcmp(first, last) > 0) {
         return stir_fail(err, STIR_E_CONFIG, "%s: not two numbers of one length, the lower one first", item);
     }
-    return add_range(numbers, first, last, err);
+    return numbers_add_range(numbers, first, last, err);
 }
 
 /* By length, then as text: within one length that is the numbers' order. */
-static int compare_tn(const char *a, const char *b)
+static int numbers_compare_tn(const char *a, const char *b)
 {
     size_t a_len = strlen(a), b_len = strlen(b);
     return a_len != b_len ? (a_len < b_len ? -1 : 1) : strcmp(a, b);
 }
 
-static int by_first(const void *a, const void *b)
+static int numbers_compare_first(const void *a, const void *b)
 {
-    return compare_tn(((const struct cps_number_range *)a)->first, ((const struct cps_number_range *)b)->first);
+    return numbers_compare_tn(((const struct cps_number_range *)a)->first, ((const struct cps_number_range *)b)->first);
 }
 
-static int by_text(const void *a, const void *b)
+static int numbers_compare_text(const void *a, const void *b)
 {
     return strcmp(a, b);
 }
 
-static void sort(void *items, size_t count, size_t size, int (*compare)(const void *, const void *))
+static void numbers_sort(void *items, size_t count, size_t size, int (*compare)(const void *, const void *))
 {
     if (count) {
         qsort(items, count, size, compare);
@@ -109,15 +113,15 @@ static void sort(void *items, size_t count, size_t size, int (*compare)(const vo
 void cps_numbers_seal(struct cps_numbers *numbers)
 {
     size_t kept = 0;
-    sort(numbers->ranges, numbers->range_count, sizeof(*numbers->ranges), by_first);
-    sort(numbers->prefixes, numbers->prefix_count, sizeof(*numbers->prefixes), by_text);
-    sort(numbers->services, numbers->service_count, sizeof(*numbers->services), by_text);
+    numbers_sort(numbers->ranges, numbers->range_count, sizeof(*numbers->ranges), numbers_compare_first);
+    numbers_sort(numbers->prefixes, numbers->prefix_count, sizeof(*numbers->prefixes), numbers_compare_text);
+    numbers_sort(numbers->services, numbers->service_count, sizeof(*numbers->services), numbers_compare_text);
     for (size_t i = 0; i < numbers->range_count; i++) {
         const struct cps_number_range *range = &numbers->ranges[i];
         struct cps_number_range *before = kept ? &numbers->ranges[kept - 1] : NULL;
-        if (!before || compare_tn(range->first, before->last) > 0) {
+        if (!before || numbers_compare_tn(range->first, before->last) > 0) {
             numbers->ranges[kept++] = *range;
-        } else if (compare_tn(range->last, before->last) > 0) {
+        } else if (numbers_compare_tn(range->last, before->last) > 0) {
             memcpy(before->last, range->last, sizeof(before->last));
         }
     }
@@ -132,23 +136,23 @@ void cps_numbers_clear(struct cps_numbers *numbers)
     *numbers = (struct cps_numbers){0};
 }
 
-static bool in_range(const struct cps_numbers *numbers, const char *tn)
+static bool numbers_in_range(const struct cps_numbers *numbers, const char *tn)
 {
     size_t low = 0, high = numbers->range_count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (compare_tn(numbers->ranges[middle].first, tn) <= 0) {
+        if (numbers_compare_tn(numbers->ranges[middle].first, tn) <= 0) {
             low = middle + 1;
         } else {
             high = middle;
         }
     }
-    return low > 0 && compare_tn(tn, numbers->ranges[low - 1].last) <= 0;
+    return low > 0 && numbers_compare_tn(tn, numbers->ranges[low - 1].last) <= 0;
 }
 
-static bool has_text(char (*texts)[STIR_TN_MAX + 1], size_t count, const char *text)
+static bool numbers_has_text(char (*texts)[STIR_TN_MAX + 1], size_t count, const char *text)
 {
-    return count && bsearch(text, texts, count, sizeof(*texts), by_text);
+    return count && bsearch(text, texts, count, sizeof(*texts), numbers_compare_text);
 }
 
 bool cps_numbers_has(const struct cps_numbers *numbers, const char *tn)
@@ -158,14 +162,14 @@ bool cps_numbers_has(const struct cps_numbers *numbers, const char *tn)
     if (len == 0 || len > STIR_TN_MAX) {
         return false;
     }
-    if (!all_digits(tn)) {
-        return has_text(numbers->services, numbers->service_count, tn);
+    if (!numbers_all_digits(tn)) {
+        return numbers_has_text(numbers->services, numbers->service_count, tn);
     }
-    bool found = in_range(numbers, tn);
+    bool found = numbers_in_range(numbers, tn);
     memcpy(prefix, tn, len);
     for (size_t n = len + 1; !found && numbers->prefix_count && n-- > 0;) {
         prefix[n] = '\0';
-        found = has_text(numbers->prefixes, numbers->prefix_count, prefix);
+        found = numbers_has_text(numbers->prefixes, numbers->prefix_count, prefix);
     }
     return found;
 }

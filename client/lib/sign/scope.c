@@ -9,14 +9,14 @@
 #define SENDER_MAX_OCTETS 64
 #define TON_ALPHANUMERIC 5 /* type_of_number */
 
-static int by_text(const void *a, const void *b)
+static int scope_compare_text(const void *a, const void *b)
 {
     return strcmp(a, b);
 }
 
 /* ---- numbers ---- */
 
-static enum stir_code add_numbers(struct cps_numbers *numbers, const char *list, struct stir_error *err)
+static enum stir_code scope_add_numbers(struct cps_numbers *numbers, const char *list, struct stir_error *err)
 {
     char item[2 * STIR_TN_MAX + 16];
     enum stir_code code = STIR_OK;
@@ -29,8 +29,8 @@ static enum stir_code add_numbers(struct cps_numbers *numbers, const char *list,
 
 /* ---- senders ---- */
 
-static enum stir_code add_sender(struct cps_scope *scope, struct stir_view name, const struct smpp_addressing *how,
-                                 struct stir_error *err)
+static enum stir_code scope_add_sender(struct cps_scope *scope, struct stir_view name,
+                                       const struct smpp_addressing *how, struct stir_error *err)
 {
     const struct smpp_address address = {.ton = TON_ALPHANUMERIC, .addr = name};
     struct stir_identity id;
@@ -50,7 +50,7 @@ static enum stir_code add_sender(struct cps_scope *scope, struct stir_view name,
     return STIR_OK;
 }
 
-static struct stir_view trimmed(struct stir_view text)
+static struct stir_view scope_trim(struct stir_view text)
 {
     while (text.len && (*text.ptr == ' ' || *text.ptr == '\t' || *text.ptr == '\n')) {
         text = stir_view(text.ptr + 1, text.len - 1);
@@ -61,7 +61,8 @@ static struct stir_view trimmed(struct stir_view text)
     return text;
 }
 
-static enum stir_code add_senders(struct cps_scope *scope, const char *list, const char *domain, struct stir_error *err)
+static enum stir_code scope_add_senders(struct cps_scope *scope, const char *list, const char *domain,
+                                        struct stir_error *err)
 {
     const struct smpp_addressing how = {.alphanumeric_domain = domain};
     enum stir_code code = STIR_OK;
@@ -70,21 +71,21 @@ static enum stir_code add_senders(struct cps_scope *scope, const char *list, con
     }
     while (code == STIR_OK && *list) {
         size_t n = strcspn(list, ",");
-        struct stir_view name = trimmed(stir_view(list, n));
+        struct stir_view name = scope_trim(stir_view(list, n));
         if (name.len) {
-            code = add_sender(scope, name, &how, err);
+            code = scope_add_sender(scope, name, &how, err);
         }
         list += n + (list[n] == ',');
     }
     if (scope->sender_count) {
-        qsort(scope->senders, scope->sender_count, sizeof(*scope->senders), by_text);
+        qsort(scope->senders, scope->sender_count, sizeof(*scope->senders), scope_compare_text);
     }
     return code;
 }
 
 /* ---- both ---- */
 
-static bool is_empty(const char *list)
+static bool scope_is_empty(const char *list)
 {
     return !list || !list[strspn(list, ", \t\n")];
 }
@@ -93,16 +94,16 @@ enum cps_code cps_scope_new(struct cps_scope **out, const char *numbers, const c
                             struct cps_error *err)
 {
     struct stir_error cause = {0};
-    if (is_empty(numbers) && is_empty(senders)) {
+    if (scope_is_empty(numbers) && scope_is_empty(senders)) {
         return cps_fail(err, CPS_E_CONFIG, "neither numbers nor names: the tenant could sign nothing");
     }
     struct cps_scope *scope = calloc(1, sizeof(*scope));
     if (!scope) {
         return cps_fail(err, CPS_E_NOMEM, "out of memory");
     }
-    enum stir_code code = add_numbers(&scope->numbers, numbers ? numbers : "", &cause);
+    enum stir_code code = scope_add_numbers(&scope->numbers, numbers ? numbers : "", &cause);
     if (code == STIR_OK) {
-        code = add_senders(scope, senders ? senders : "", domain, &cause);
+        code = scope_add_senders(scope, senders ? senders : "", domain, &cause);
     }
     if (code != STIR_OK) {
         cps_scope_free(scope);
@@ -126,6 +127,6 @@ bool cps_scope_has(const struct cps_scope *scope, const struct stir_identity *or
     if (orig->kind == STIR_IDENTITY_TN) {
         return cps_numbers_has(&scope->numbers, orig->text);
     }
-    return scope->sender_count &&
-           bsearch(orig->text, scope->senders, scope->sender_count, sizeof(*scope->senders), by_text) != NULL;
+    return scope->sender_count && bsearch(orig->text, scope->senders, scope->sender_count, sizeof(*scope->senders),
+                                          scope_compare_text) != NULL;
 }

@@ -31,7 +31,7 @@ void cps_signer_free(struct cps_signer *signer)
 }
 
 /* Without memory to look, or malformed: then every signature is checked, and fails with the reason. */
-static bool has_constraints(const X509 *cert)
+static bool signer_has_constraints(const X509 *cert)
 {
     struct stir_claims constraints;
     enum stir_code code = stir_claims_of(&constraints, NULL, cert, NULL);
@@ -42,9 +42,9 @@ static bool has_constraints(const X509 *cert)
 }
 
 /* What is needed of each certificate for every signature, worked out once. */
-static bool digest_chain(struct cps_signer *signer)
+static bool signer_digest_chain(struct cps_signer *signer)
 {
-    signer->constrained = has_constraints(signer->chain->certs[0]);
+    signer->constrained = signer_has_constraints(signer->chain->certs[0]);
     for (size_t i = 0; i < signer->chain->count; i++) {
         X509 *cert = signer->chain->certs[i];
         int64_t begin = INT64_MAX;
@@ -58,7 +58,7 @@ static bool digest_chain(struct cps_signer *signer)
     return true;
 }
 
-static enum cps_code read_chain(struct cps_signer *signer, const char *path, struct cps_error *err)
+static enum cps_code signer_read_chain(struct cps_signer *signer, const char *path, struct cps_error *err)
 {
     struct stir_buf pem = {.limit = STIR_CHAIN_FILE_OCTETS};
     struct stir_error cause = {0};
@@ -78,7 +78,8 @@ static enum cps_code read_chain(struct cps_signer *signer, const char *path, str
     return read ? cps_fail_prefix(err, failed, "%s", path) : failed;
 }
 
-static enum cps_code fill(struct cps_signer *signer, const struct cps_signer_options *options, struct cps_error *err)
+static enum cps_code signer_load(struct cps_signer *signer, const struct cps_signer_options *options,
+                                 struct cps_error *err)
 {
     struct stir_error cause = {0};
     struct stir_url url;
@@ -93,7 +94,7 @@ static enum cps_code fill(struct cps_signer *signer, const struct cps_signer_opt
     if (loaded != STIR_OK) {
         return cps_fail_stir(err, loaded, &cause);
     }
-    enum cps_code code = read_chain(signer, options->chain_file, err);
+    enum cps_code code = signer_read_chain(signer, options->chain_file, err);
     if (code != CPS_OK) {
         return code;
     }
@@ -103,8 +104,8 @@ static enum cps_code fill(struct cps_signer *signer, const struct cps_signer_opt
     }
     signer->x5u = options->x5u ? strdup(options->x5u) : NULL;
     signer->with_chain = options->with_chain;
-    return (signer->x5u || !options->x5u) && digest_chain(signer) ? CPS_OK
-                                                                  : cps_fail(err, CPS_E_NOMEM, "out of memory");
+    return (signer->x5u || !options->x5u) && signer_digest_chain(signer) ? CPS_OK
+                                                                         : cps_fail(err, CPS_E_NOMEM, "out of memory");
 }
 
 enum cps_code cps_signer_open(struct cps_signer **out, const struct cps_signer_options *options, struct cps_error *err)
@@ -123,7 +124,7 @@ enum cps_code cps_signer_make(struct cps_signer **out, const struct cps_signer_o
         return cps_fail(err, CPS_E_NOMEM, "out of memory");
     }
     atomic_init(&signer->refs, 1);
-    enum cps_code code = fill(signer, options, err);
+    enum cps_code code = signer_load(signer, options, err);
     if (code != CPS_OK) {
         cps_signer_free(signer);
         return code;

@@ -17,7 +17,7 @@ struct check {
     void *arg;
 };
 
-static bool covers(const struct check *check, const char *first, const char *last)
+static bool tenants_check_covers(const struct check *check, const char *first, const char *last)
 {
     struct stir_tnauth_entry entry = {.kind = STIR_TNAUTH_ONE, .count = 1};
     const struct stir_tnauth child = {.entries = &entry, .count = 1};
@@ -29,7 +29,7 @@ static bool covers(const struct check *check, const char *first, const char *las
     return stir_tnauth_covers(check->held, &child, check->numbers);
 }
 
-static bool covers_prefix(const struct check *check, const char *prefix)
+static bool tenants_check_covers_prefix(const struct check *check, const char *prefix)
 {
     char first[STIR_TN_MAX + 1], last[STIR_TN_MAX + 1];
     for (size_t n = strlen(prefix) + 1; n <= E164_MAX; n++) {
@@ -39,14 +39,14 @@ static bool covers_prefix(const struct check *check, const char *prefix)
         memset(first + digits, '0', n - digits);
         memset(last + digits, '9', n - digits);
         first[n] = last[n] = '\0';
-        if (covers(check, first, last)) {
+        if (tenants_check_covers(check, first, last)) {
             return true;
         }
     }
     return false;
 }
 
-static void report(const struct check *check, const char *first, const char *dash, const char *last)
+static void tenants_check_report(const struct check *check, const char *first, const char *dash, const char *last)
 {
     char text[512];
     struct stir_buf held = {.limit = 120};
@@ -60,29 +60,29 @@ static void report(const struct check *check, const char *first, const char *das
     check->say(check->arg, text);
 }
 
-static void check_numbers(const struct check *check, const struct cps_numbers *numbers)
+static void tenants_check_numbers(const struct check *check, const struct cps_numbers *numbers)
 {
     for (size_t i = 0; i < numbers->range_count; i++) {
         const struct cps_number_range *range = &numbers->ranges[i];
         bool one = strcmp(range->first, range->last) == 0;
-        if (!covers(check, range->first, range->last)) {
-            report(check, range->first, one ? "" : "-", one ? "" : range->last);
+        if (!tenants_check_covers(check, range->first, range->last)) {
+            tenants_check_report(check, range->first, one ? "" : "-", one ? "" : range->last);
         }
     }
     for (size_t i = 0; i < numbers->prefix_count; i++) {
-        if (!covers_prefix(check, numbers->prefixes[i])) {
-            report(check, numbers->prefixes[i], "*", "");
+        if (!tenants_check_covers_prefix(check, numbers->prefixes[i])) {
+            tenants_check_report(check, numbers->prefixes[i], "*", "");
         }
     }
     for (size_t i = 0; i < numbers->service_count; i++) {
-        if (!covers(check, numbers->services[i], numbers->services[i])) {
-            report(check, numbers->services[i], "", "");
+        if (!tenants_check_covers(check, numbers->services[i], numbers->services[i])) {
+            tenants_check_report(check, numbers->services[i], "", "");
         }
     }
 }
 
 /* A code covers nothing without a table, unless it covers everything (allow_spc). */
-static void drop_codes(struct stir_tnauth *list)
+static void tenants_check_drop_codes(struct stir_tnauth *list)
 {
     size_t kept = 0;
     for (size_t i = 0; i < list->count; i++) {
@@ -93,8 +93,8 @@ static void drop_codes(struct stir_tnauth *list)
     list->count = kept;
 }
 
-static void check_tenant(const struct cps_tenant_entry *entry, const struct stir_authority *authority,
-                         void (*say)(void *arg, const char *text), void *arg)
+static void tenants_check_tenant(const struct cps_tenant_entry *entry, const struct stir_authority *authority,
+                                 void (*say)(void *arg, const char *text), void *arg)
 {
     const struct stir_chain *chain = entry->signer->chain;
     struct stir_tnauth held = {0};
@@ -102,7 +102,7 @@ static void check_tenant(const struct cps_tenant_entry *entry, const struct stir
         return;
     }
     if (!authority->numbers && !authority->allow_spc) {
-        drop_codes(&held);
+        tenants_check_drop_codes(&held);
     }
     const struct check check = {.tenant = entry->name,
                                 .all = &chain->tnauth,
@@ -110,12 +110,12 @@ static void check_tenant(const struct cps_tenant_entry *entry, const struct stir
                                 .numbers = authority->numbers,
                                 .say = say,
                                 .arg = arg};
-    check_numbers(&check, &entry->signer->scope->numbers);
+    tenants_check_numbers(&check, &entry->signer->scope->numbers);
     stir_tnauth_clear(&held);
 }
 
 /* Whether the signer was there already, under another of its tenant's names. */
-static bool is_seen(const struct cps_tenant_table *table, size_t i)
+static bool tenants_check_is_seen(const struct cps_tenant_table *table, size_t i)
 {
     for (size_t j = 0; j < i; j++) {
         if (table->entries[j].signer == table->entries[i].signer) {
@@ -130,8 +130,8 @@ void cps_tenants_check(const struct cps_tenants *tenants, const struct cps *cps,
 {
     const struct stir_authority authority = cps_authority(cps);
     for (size_t i = 0; i < tenants->table.count; i++) {
-        if (!is_seen(&tenants->table, i)) {
-            check_tenant(&tenants->table.entries[i], &authority, say, arg);
+        if (!tenants_check_is_seen(&tenants->table, i)) {
+            tenants_check_tenant(&tenants->table.entries[i], &authority, say, arg);
         }
     }
 }

@@ -71,7 +71,7 @@ struct reading {
     struct cps_error cause; /* of what the callback hands on as a code alone */
 };
 
-static enum cps_code check_keys(const struct file *file, struct cps_error *err)
+static enum cps_code tenants_file_check_keys(const struct file *file, struct cps_error *err)
 {
     const char *const needed[][2] = {{file->key, "key"}, {file->certificate, "certificate"}, {file->x5u, "x5u"}};
     for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
@@ -82,8 +82,8 @@ static enum cps_code check_keys(const struct file *file, struct cps_error *err)
     return CPS_OK;
 }
 
-static enum cps_code add_names(struct cps_tenant_table *table, struct cps_signer *signer, const char *list,
-                               const char *stem, struct cps_error *err)
+static enum cps_code tenants_file_add_names(struct cps_tenant_table *table, struct cps_signer *signer, const char *list,
+                                            const char *stem, struct cps_error *err)
 {
     char item[CPS_TENANT_NAME_MAX + 2];
     size_t pos = 0;
@@ -97,8 +97,8 @@ static enum cps_code add_names(struct cps_tenant_table *table, struct cps_signer
     return code;
 }
 
-static enum cps_code add_tenant(struct reading *reading, const struct file *file, const char *stem,
-                                struct cps_error *err)
+static enum cps_code tenants_file_add_tenant(struct reading *reading, const struct file *file, const char *stem,
+                                             struct cps_error *err)
 {
     const struct cps_tenant tenant = {.size = sizeof(tenant),
                                       .key = file->key,
@@ -107,18 +107,19 @@ static enum cps_code add_tenant(struct reading *reading, const struct file *file
                                       .numbers = file->numbers,
                                       .senders = file->names};
     struct cps_signer *signer = NULL;
-    enum cps_code code = check_keys(file, err);
+    enum cps_code code = tenants_file_check_keys(file, err);
     if (code == CPS_OK) {
         code = cps_tenant_open(&signer, reading->tenants, &tenant, err);
     }
     if (code == CPS_OK) {
-        code = add_names(reading->table, signer, file->system_id, stem, err);
+        code = tenants_file_add_names(reading->table, signer, file->system_id, stem, err);
     }
     cps_signer_free(signer);
     return code;
 }
 
-static enum cps_code read_file(struct reading *reading, const char *path, const char *stem, struct cps_error *err)
+static enum cps_code tenants_file_read(struct reading *reading, const char *path, const char *stem,
+                                       struct cps_error *err)
 {
     struct file file = {0};
     struct stir_error cause = {0};
@@ -130,7 +131,7 @@ static enum cps_code read_file(struct reading *reading, const char *path, const 
     if (read != STIR_OK) {
         code = cps_fail_stir(err, read, &cause);
     } else {
-        code = add_tenant(reading, &file, stem, err);
+        code = tenants_file_add_tenant(reading, &file, stem, err);
         code = code == CPS_OK ? CPS_OK : cps_fail_prefix(err, code, "%s", path);
     }
     stir_conf_clear(&file, keys, KEYS);
@@ -138,7 +139,7 @@ static enum cps_code read_file(struct reading *reading, const char *path, const 
 }
 
 /* The file's name without .conf. False: it does not end so, or is too long. */
-static bool stem_of(char out[STEM_MAX], const char *name)
+static bool tenants_file_stem(char out[STEM_MAX], const char *name)
 {
     size_t len = strlen(name);
     if (len < 6 || len >= STEM_MAX || strcmp(name + len - 5, ".conf") != 0) {
@@ -149,20 +150,20 @@ static bool stem_of(char out[STEM_MAX], const char *name)
     return true;
 }
 
-static enum stir_code take_file(void *arg, const char *path, const char *name, struct stir_error *err)
+static enum stir_code tenants_file_take(void *arg, const char *path, const char *name, struct stir_error *err)
 {
     struct reading *reading = arg;
     char stem[STEM_MAX];
-    if (!stem_of(stem, name) || read_file(reading, path, stem, &reading->cause) == CPS_OK) {
+    if (!tenants_file_stem(stem, name) || tenants_file_read(reading, path, stem, &reading->cause) == CPS_OK) {
         return STIR_OK;
     }
     return stir_fail(err, STIR_E_CONFIG, "%s", reading->cause.text);
 }
 
-static enum cps_code read_directory(struct reading *reading, const char *path, struct cps_error *err)
+static enum cps_code tenants_file_read_directory(struct reading *reading, const char *path, struct cps_error *err)
 {
     struct stir_error cause = {0};
-    enum stir_code code = stir_directory_each(path, take_file, reading, &cause);
+    enum stir_code code = stir_directory_each(path, tenants_file_take, reading, &cause);
     if (code == STIR_OK) {
         return CPS_OK;
     }
@@ -187,8 +188,9 @@ enum cps_code cps_tenants_read(struct cps_tenant_table *out, const struct cps_te
     if (stat(path, &st) != 0) {
         return cps_fail(err, CPS_E_IO, "%s: %s", path, strerror(errno));
     }
-    enum cps_code code = S_ISDIR(st.st_mode) ? read_directory(&reading, path, err)
-                                             : read_file(&reading, path, stem_of(stem, name) ? stem : name, err);
+    enum cps_code code = S_ISDIR(st.st_mode)
+                             ? tenants_file_read_directory(&reading, path, err)
+                             : tenants_file_read(&reading, path, tenants_file_stem(stem, name) ? stem : name, err);
     if (code != CPS_OK) {
         cps_tenant_table_clear(&table);
         return code;
@@ -203,13 +205,13 @@ struct keys_of {
     void *arg;
 };
 
-static enum stir_code take_key(void *arg, const char *path, const char *name, struct stir_error *err)
+static enum stir_code tenants_file_take_key(void *arg, const char *path, const char *name, struct stir_error *err)
 {
     const struct keys_of *of = arg;
     struct file file = {0};
     char stem[STEM_MAX];
     (void)err;
-    if (stem_of(stem, name) && stir_conf_read(&file, keys, KEYS, path, NULL, NULL, NULL) == STIR_OK) {
+    if (tenants_file_stem(stem, name) && stir_conf_read(&file, keys, KEYS, path, NULL, NULL, NULL) == STIR_OK) {
         of->take(of->arg, file.key);
         stir_conf_clear(&file, keys, KEYS);
     }
@@ -221,8 +223,8 @@ void cps_tenants_keys(const char *path, void (*take)(void *arg, const char *key)
     struct keys_of of = {.take = take, .arg = arg};
     struct stat st;
     if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
-        (void)!stir_directory_each(path, take_key, &of, NULL);
+        (void)!stir_directory_each(path, tenants_file_take_key, &of, NULL);
     } else {
-        (void)!take_key(&of, path, path, NULL);
+        (void)!tenants_file_take_key(&of, path, path, NULL);
     }
 }

@@ -10,7 +10,8 @@
 
 /* ---- into the file ---- */
 
-static enum cps_code put(struct cps_spool *spool, const struct cps_spool_job *job, bool *counted, struct cps_error *err)
+static enum cps_code spool_put_job(struct cps_spool *spool, const struct cps_spool_job *job, bool *counted,
+                                   struct cps_error *err)
 {
     int64_t now = cps_now(spool->cps);
     int64_t now_ms = cps_wall_ms();
@@ -32,7 +33,7 @@ static enum cps_code put(struct cps_spool *spool, const struct cps_spool_job *jo
 }
 
 /* One transaction for several: whoever wants to have spooled waits for one of them only. */
-static enum cps_code put_all(struct cps_spool *spool, struct cps_spool_job *jobs, struct cps_error *err)
+static enum cps_code spool_put_jobs(struct cps_spool *spool, struct cps_spool_job *jobs, struct cps_error *err)
 {
     enum cps_code code = cps_spool_db_begin(spool->db, err);
     if (code != CPS_OK) {
@@ -40,7 +41,7 @@ static enum cps_code put_all(struct cps_spool *spool, struct cps_spool_job *jobs
     }
     for (struct cps_spool_job *job = jobs; code == CPS_OK && job; job = job->next) {
         bool counted = false;
-        code = put(spool, job, &counted, &job->result);
+        code = spool_put_job(spool, job, &counted, &job->result);
         if (counted) {
             code = CPS_OK; /* refused, and that is on record */
         } else if (code != CPS_OK && err) {
@@ -51,16 +52,16 @@ static enum cps_code put_all(struct cps_spool *spool, struct cps_spool_job *jobs
     return code == CPS_OK ? ended : code;
 }
 
-static void complete(struct cps_spool_job *job)
+static void spool_complete_job(struct cps_spool_job *job)
 {
     cps_task_complete(job->task, &job->complete);
 }
 
-static void store(struct cps_spool *spool, struct cps_spool_job *jobs)
+static void spool_store_jobs(struct cps_spool *spool, struct cps_spool_job *jobs)
 {
     struct cps_error err = {0};
     struct cps_spool_view view;
-    enum cps_code code = put_all(spool, jobs, &err);
+    enum cps_code code = spool_put_jobs(spool, jobs, &err);
     cps_spool_note_write(spool, code, &err);
     for (struct cps_spool_job *job = jobs; job; job = job->next) {
         if (code != CPS_OK) {
@@ -71,11 +72,11 @@ static void store(struct cps_spool *spool, struct cps_spool_job *jobs)
     (void)cps_spool_look(spool, &view);
     for (struct cps_spool_job *job = jobs, *next; job; job = next) {
         next = job->next;
-        complete(job);
+        spool_complete_job(job);
     }
 }
 
-static void store_all(struct cps_spool *spool, struct cps_spool_job *jobs)
+static void spool_store_all_jobs(struct cps_spool *spool, struct cps_spool_job *jobs)
 {
     while (jobs) {
         struct cps_spool_job *last = jobs;
@@ -84,7 +85,7 @@ static void store_all(struct cps_spool *spool, struct cps_spool_job *jobs)
         }
         struct cps_spool_job *rest = last->next;
         last->next = NULL;
-        store(spool, jobs);
+        spool_store_jobs(spool, jobs);
         jobs = rest;
     }
 }
@@ -92,7 +93,8 @@ static void store_all(struct cps_spool *spool, struct cps_spool_job *jobs)
 /* ---- the thread ---- */
 
 /* Waits until there is something to do; false when it was the last time. */
-static bool wait_for_work(struct cps_spool *spool, struct cps_spool_job **jobs, struct cps_spool_attempt **finished)
+static bool spool_wait_for_work(struct cps_spool *spool, struct cps_spool_job **jobs,
+                                struct cps_spool_attempt **finished)
 {
     struct timespec until = {.tv_sec = (time_t)(spool->wake_ms / 1000),
                              .tv_nsec = (long)(spool->wake_ms % 1000) * 1000000};
@@ -117,8 +119,8 @@ static void *spool_main(void *arg)
     struct cps_spool *spool = arg;
     struct cps_spool_job *jobs;
     struct cps_spool_attempt *finished;
-    while (wait_for_work(spool, &jobs, &finished)) {
-        store_all(spool, jobs);
+    while (spool_wait_for_work(spool, &jobs, &finished)) {
+        spool_store_all_jobs(spool, jobs);
         while (finished) {
             struct cps_spool_attempt *attempt = finished;
             finished = attempt->next;
@@ -147,7 +149,7 @@ enum cps_code cps_spool_submit(struct cps_spool *spool, struct cps_spool_job *jo
 }
 
 /* The application's signals are not for this thread. */
-static int start_thread(struct cps_spool *spool)
+static int spool_start_thread(struct cps_spool *spool)
 {
     sigset_t all;
     sigset_t before;
@@ -158,7 +160,7 @@ static int start_thread(struct cps_spool *spool)
     return rc;
 }
 
-static void init(struct cps_spool *spool, struct cps *cps)
+static void spool_init(struct cps_spool *spool, struct cps *cps)
 {
     pthread_condattr_t monotonic;
     struct cps_spool_pace pace = {
@@ -191,7 +193,7 @@ enum cps_code cps_spool_new(struct cps_spool **out, struct cps *cps, struct cps_
     if (!spool) {
         return cps_fail(err, CPS_E_NOMEM, "out of memory");
     }
-    init(spool, cps);
+    spool_init(spool, cps);
     enum cps_code code = cps_spool_book_init(&spool->book) ? CPS_OK : cps_fail(err, CPS_E_NOMEM, "out of memory");
     if (code == CPS_OK) {
         code = cps_spool_db_open(&spool->db, &config, err);
@@ -208,8 +210,9 @@ enum cps_code cps_spool_new(struct cps_spool **out, struct cps *cps, struct cps_
     }
     if (code == CPS_OK) {
         cps_spool_show(spool, &view);
-        code = start_thread(spool) == 0 ? CPS_OK
-                                        : cps_fail(err, CPS_E_UNAVAILABLE, "the spool's thread could not be started");
+        code = spool_start_thread(spool) == 0
+                   ? CPS_OK
+                   : cps_fail(err, CPS_E_UNAVAILABLE, "the spool's thread could not be started");
         spool->running = code == CPS_OK;
     }
     if (code != CPS_OK) {

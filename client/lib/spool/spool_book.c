@@ -9,14 +9,14 @@ bool cps_spool_book_init(struct cps_spool_book *book)
     return stir_map_init(&book->map);
 }
 
-static uint64_t id_hash(const struct cps_spool_book *book, const uint8_t id[CPS_SPOOL_ID])
+static uint64_t spool_book_id_hash(const struct cps_spool_book *book, const uint8_t id[CPS_SPOOL_ID])
 {
     return stir_map_hash(&book->map, id, CPS_SPOOL_ID, NULL, 0);
 }
 
 struct cps_spool_outcome *cps_spool_book_find(const struct cps_spool_book *book, const uint8_t id[CPS_SPOOL_ID])
 {
-    struct stir_map_node *node = stir_map_first(&book->map, id_hash(book, id));
+    struct stir_map_node *node = stir_map_first(&book->map, spool_book_id_hash(book, id));
     while (node && memcmp(((struct cps_spool_outcome *)node)->id, id, CPS_SPOOL_ID) != 0) {
         node = stir_map_next(node);
     }
@@ -25,7 +25,7 @@ struct cps_spool_outcome *cps_spool_book_find(const struct cps_spool_book *book,
 
 /* ---- the list of those whose fate is known ---- */
 
-static void list_add(struct cps_spool_book *book, struct cps_spool_outcome *outcome)
+static void spool_book_list_add(struct cps_spool_book *book, struct cps_spool_outcome *outcome)
 {
     bool published = outcome->fate == CPS_FATE_PUBLISHED;
     outcome->after = NULL;
@@ -37,7 +37,7 @@ static void list_add(struct cps_spool_book *book, struct cps_spool_outcome *outc
     book->octets += published ? outcome->len : 0;
 }
 
-static void list_remove(struct cps_spool_book *book, struct cps_spool_outcome *outcome)
+static void spool_book_list_remove(struct cps_spool_book *book, struct cps_spool_outcome *outcome)
 {
     bool published = outcome->fate == CPS_FATE_PUBLISHED;
     *(outcome->before ? &outcome->before->after : &book->first) = outcome->after;
@@ -47,7 +47,7 @@ static void list_remove(struct cps_spool_book *book, struct cps_spool_outcome *o
     book->octets -= published ? outcome->len : 0;
 }
 
-static struct cps_spool_outcome *add(struct cps_spool_book *book, const struct cps_spool_entry *entry)
+static struct cps_spool_outcome *spool_book_add(struct cps_spool_book *book, const struct cps_spool_entry *entry)
 {
     size_t size = strlen(entry->dest) + 1;
     struct cps_spool_outcome *outcome = calloc(1, sizeof(*outcome) + size);
@@ -56,12 +56,12 @@ static struct cps_spool_outcome *add(struct cps_spool_book *book, const struct c
         memcpy(outcome->dest, entry->dest, size);
         outcome->len = entry->len;
         outcome->elsewhere = entry->cps[0] != '\0';
-        stir_map_put(&book->map, &outcome->node, id_hash(book, entry->id));
+        stir_map_put(&book->map, &outcome->node, spool_book_id_hash(book, entry->id));
     }
     return outcome;
 }
 
-static void set(struct cps_spool_outcome *outcome, const struct cps_spool_entry *entry, bool under_way)
+static void spool_outcome_set(struct cps_spool_outcome *outcome, const struct cps_spool_entry *entry, bool under_way)
 {
     outcome->under_way = under_way;
     outcome->due_ms = entry->due_ms;
@@ -76,12 +76,12 @@ bool cps_spool_book_begin(struct cps_spool_book *book, const struct cps_spool_en
         return false;
     }
     if (outcome) {
-        list_remove(book, outcome);
+        spool_book_list_remove(book, outcome);
     } else {
-        outcome = add(book, entry);
+        outcome = spool_book_add(book, entry);
     }
     if (outcome) {
-        set(outcome, entry, true);
+        spool_outcome_set(outcome, entry, true);
     }
     return outcome != NULL;
 }
@@ -90,14 +90,14 @@ void cps_spool_book_note(struct cps_spool_book *book, const struct cps_spool_ent
 {
     struct cps_spool_outcome *outcome = cps_spool_book_find(book, entry->id);
     if (outcome && !outcome->under_way) {
-        list_remove(book, outcome);
+        spool_book_list_remove(book, outcome);
     } else if (!outcome) {
-        outcome = add(book, entry);
+        outcome = spool_book_add(book, entry);
     }
     if (outcome) {
-        set(outcome, entry, false);
+        spool_outcome_set(outcome, entry, false);
         outcome->fate = fate;
-        list_add(book, outcome);
+        spool_book_list_add(book, outcome);
     }
 }
 
@@ -105,7 +105,7 @@ void cps_spool_book_drop(struct cps_spool_book *book, size_t count)
 {
     for (; count && book->first; count--) {
         struct cps_spool_outcome *outcome = book->first;
-        list_remove(book, outcome);
+        spool_book_list_remove(book, outcome);
         stir_map_remove(&book->map, &outcome->node);
         free(outcome);
     }

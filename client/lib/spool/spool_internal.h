@@ -6,7 +6,10 @@
 #include "client/lib/spool/spool_retry.h"
 #include "client/lib/spool/spool_sqlite.h"
 
-/* Between spool.c, which is the thread and what goes into the file, and spool_turn.c, which is what comes out of it. */
+/*
+ * What the files of the spool share. Calls go down only: spool.c (the thread, and envelopes on their way into the file)
+ * -> spool_worker.c (publishing what is due) -> spool_state.c (counters, the state of the disk) -> the database.
+ */
 #define CPS_SPOOL_LOOK_EVERY_MS 1000  /* other processes may have put something in, or died */
 #define CPS_SPOOL_WRITE_EVERY_MS 1000 /* while the disk takes nothing */
 

@@ -70,7 +70,8 @@ unsigned cps_spool_room(const struct cps_spool_retry *retry, int64_t now_ms, uns
 }
 
 /* What was tried together fails together: that is one failure. */
-static void pause_all(struct cps_spool_retry *retry, unsigned retry_after_s, int64_t now_ms, uint64_t random)
+static void spool_retry_pause_all(struct cps_spool_retry *retry, unsigned retry_after_s, int64_t now_ms,
+                                  uint64_t random)
 {
     if (now_ms >= retry->not_before_ms && retry->failures < UINT32_MAX) {
         retry->failures++;
@@ -82,7 +83,7 @@ static void pause_all(struct cps_spool_retry *retry, unsigned retry_after_s, int
     retry->window = 1;
 }
 
-static void answered(struct cps_spool_retry *retry)
+static void spool_retry_answered(struct cps_spool_retry *retry)
 {
     retry->away = false;
     retry->failures = 0;
@@ -94,7 +95,7 @@ void cps_spool_heard(struct cps_spool_retry *retry, enum cps_spool_fate fate, un
 {
     switch (fate) {
     case CPS_FATE_PUBLISHED:
-        answered(retry);
+        spool_retry_answered(retry);
         retry->box_refusals = 0;
         retry->window = retry->window < retry->pace.parallel / 2 ? retry->window * 2 : retry->pace.parallel;
         break;
@@ -103,12 +104,12 @@ void cps_spool_heard(struct cps_spool_retry *retry, enum cps_spool_fate fate, un
         retry->window = retry->window > 1 ? retry->window / 2 : 1;
         if (++retry->box_refusals >= BOX_REFUSALS_MAX) {
             retry->box_refusals = 0;
-            pause_all(retry, retry_after_s, now_ms, random);
+            spool_retry_pause_all(retry, retry_after_s, now_ms, random);
         }
         break;
     case CPS_FATE_CPS:
         retry->away = true;
-        pause_all(retry, retry_after_s, now_ms, random);
+        spool_retry_pause_all(retry, retry_after_s, now_ms, random);
         break;
     case CPS_FATE_AWAY: /* which costs nothing to find out, and ends when another request finds the CPS */
         retry->away = true;
@@ -116,7 +117,7 @@ void cps_spool_heard(struct cps_spool_retry *retry, enum cps_spool_fate fate, un
         retry->not_before_ms = now_ms + CPS_SPOOL_AWAY_MS;
         break;
     case CPS_FATE_REFUSED:
-        answered(retry);
+        spool_retry_answered(retry);
         break;
     case CPS_FATE_LOCAL:
         break;

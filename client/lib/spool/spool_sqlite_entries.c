@@ -13,7 +13,8 @@
 /* ---- statements ---- */
 
 /* Steps a bound statement to its end and makes it ready for the next time; *row tells whether it had one. */
-static enum cps_code run(struct cps_spool_db *db, enum cps_spool_statement which, bool *row, struct cps_error *err)
+static enum cps_code spool_db_run(struct cps_spool_db *db, enum cps_spool_statement which, bool *row,
+                                  struct cps_error *err)
 {
     sqlite3_stmt *statement = db->statements[which];
     int rc = sqlite3_step(statement);
@@ -24,7 +25,8 @@ static enum cps_code run(struct cps_spool_db *db, enum cps_spool_statement which
     return code;
 }
 
-static bool bind_numbers(struct cps_spool_db *db, enum cps_spool_statement which, const int64_t *numbers, int count)
+static bool spool_db_bind_numbers(struct cps_spool_db *db, enum cps_spool_statement which, const int64_t *numbers,
+                                  int count)
 {
     for (int i = 0; i < count; i++) {
         if (sqlite3_bind_int64(db->statements[which], i + 1, numbers[i]) != SQLITE_OK) {
@@ -34,33 +36,34 @@ static bool bind_numbers(struct cps_spool_db *db, enum cps_spool_statement which
     return true;
 }
 
-static bool bind_text(struct cps_spool_db *db, enum cps_spool_statement which, int at, const char *text)
+static bool spool_db_bind_text(struct cps_spool_db *db, enum cps_spool_statement which, int at, const char *text)
 {
     return sqlite3_bind_text(db->statements[which], at, text, -1, SQLITE_STATIC) == SQLITE_OK;
 }
 
-static bool bind_octets(struct cps_spool_db *db, enum cps_spool_statement which, int at, const void *octets, size_t n)
+static bool spool_db_bind_octets(struct cps_spool_db *db, enum cps_spool_statement which, int at, const void *octets,
+                                 size_t n)
 {
     return sqlite3_bind_blob64(db->statements[which], at, octets, n, SQLITE_STATIC) == SQLITE_OK;
 }
 
 #define BIND(db, which, ...)                                                                                           \
-    bind_numbers((db), (which), (const int64_t[]){__VA_ARGS__},                                                        \
-                 (int)(sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t)))
+    spool_db_bind_numbers((db), (which), (const int64_t[]){__VA_ARGS__},                                               \
+                          (int)(sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t)))
 
 enum cps_code cps_spool_db_begin(struct cps_spool_db *db, struct cps_error *err)
 {
     bool row;
-    return run(db, SPOOL_BEGIN, &row, err);
+    return spool_db_run(db, SPOOL_BEGIN, &row, err);
 }
 
 /* Some failures have ended the transaction already. */
 enum cps_code cps_spool_db_end(struct cps_spool_db *db, bool keep, struct cps_error *err)
 {
     bool row;
-    enum cps_code code = keep ? run(db, SPOOL_COMMIT, &row, err) : CPS_OK;
+    enum cps_code code = keep ? spool_db_run(db, SPOOL_COMMIT, &row, err) : CPS_OK;
     if (!sqlite3_get_autocommit(db->db)) {
-        (void)run(db, SPOOL_ROLLBACK, &row, NULL);
+        (void)spool_db_run(db, SPOOL_ROLLBACK, &row, NULL);
     }
     return code;
 }
@@ -77,14 +80,16 @@ const char *cps_spool_reason_name(enum cps_spool_reason reason)
     return (unsigned)reason < CPS_SPOOL_REASON_COUNT ? reasons[reason] : "unknown";
 }
 
-static enum cps_code add(struct cps_spool_db *db, const char *name, uint64_t count, struct cps_error *err)
+static enum cps_code spool_db_add_total(struct cps_spool_db *db, const char *name, uint64_t count,
+                                        struct cps_error *err)
 {
     bool row;
-    return BIND(db, SPOOL_ADD, (int64_t)count) && bind_text(db, SPOOL_ADD, 2, name) ? run(db, SPOOL_ADD, &row, err)
-                                                                                    : cps_spool_db_fail(db, err);
+    return BIND(db, SPOOL_ADD, (int64_t)count) && spool_db_bind_text(db, SPOOL_ADD, 2, name)
+               ? spool_db_run(db, SPOOL_ADD, &row, err)
+               : cps_spool_db_fail(db, err);
 }
 
-static bool hash_dest(const struct cps_spool_db *db, const char *dest, char out[2 * HASH_OCTETS + 1])
+static bool spool_db_hash_dest(const struct cps_spool_db *db, const char *dest, char out[2 * HASH_OCTETS + 1])
 {
     uint8_t mac[EVP_MAX_MD_SIZE];
     unsigned n = 0;
@@ -111,18 +116,18 @@ enum cps_code cps_spool_db_record(struct cps_spool_db *db, const char *dest, enu
 {
     bool row;
     char hash[2 * HASH_OCTETS + 1];
-    if (!hash_dest(db, dest, hash)) {
+    if (!spool_db_hash_dest(db, dest, hash)) {
         return cps_fail(err, CPS_E_CRYPTO, "the cryptographic library failed");
     }
-    if (!BIND(db, SPOOL_RECORD, now - now % 60, (int64_t)count) || !bind_text(db, SPOOL_RECORD, 3, reasons[reason]) ||
-        !bind_text(db, SPOOL_RECORD, 4, hash)) {
+    if (!BIND(db, SPOOL_RECORD, now - now % 60, (int64_t)count) ||
+        !spool_db_bind_text(db, SPOOL_RECORD, 3, reasons[reason]) || !spool_db_bind_text(db, SPOOL_RECORD, 4, hash)) {
         return cps_spool_db_fail(db, err);
     }
-    enum cps_code code = run(db, SPOOL_RECORD, &row, err);
+    enum cps_code code = spool_db_run(db, SPOOL_RECORD, &row, err);
     if (code == CPS_OK) {
-        code = run(db, SPOOL_TRIM, &row, err);
+        code = spool_db_run(db, SPOOL_TRIM, &row, err);
     }
-    return code == CPS_OK ? add(db, reasons[reason], count, err) : code;
+    return code == CPS_OK ? spool_db_add_total(db, reasons[reason], count, err) : code;
 }
 
 /* ---- entries ---- */
@@ -145,23 +150,25 @@ enum cps_code cps_spool_entry_name(struct cps_spool_entry *entry, struct cps_err
 }
 
 /* *in: it is in the file, now or from before. */
-static enum cps_code insert(struct cps_spool_db *db, const struct cps_spool_entry *entry, bool *in,
-                            struct cps_error *err)
+static enum cps_code spool_db_insert(struct cps_spool_db *db, const struct cps_spool_entry *entry, bool *in,
+                                     struct cps_error *err)
 {
     bool row;
     if (!BIND(db, SPOOL_PUT, entry->put_at, entry->fresh_until, entry->keep_until, entry->due_ms, db->max,
               db->octets_max) ||
-        !bind_octets(db, SPOOL_PUT, 7, entry->id, CPS_SPOOL_ID) || !bind_text(db, SPOOL_PUT, 8, entry->dest) ||
-        !bind_octets(db, SPOOL_PUT, 9, entry->envelope, entry->len) || !bind_text(db, SPOOL_PUT, 10, entry->cps)) {
+        !spool_db_bind_octets(db, SPOOL_PUT, 7, entry->id, CPS_SPOOL_ID) ||
+        !spool_db_bind_text(db, SPOOL_PUT, 8, entry->dest) ||
+        !spool_db_bind_octets(db, SPOOL_PUT, 9, entry->envelope, entry->len) ||
+        !spool_db_bind_text(db, SPOOL_PUT, 10, entry->cps)) {
         return cps_spool_db_fail(db, err);
     }
-    enum cps_code code = run(db, SPOOL_PUT, &row, err);
+    enum cps_code code = spool_db_run(db, SPOOL_PUT, &row, err);
     *in = code == CPS_OK && sqlite3_changes(db->db) == 1;
     if (code != CPS_OK || *in) {
         return code;
     }
-    return bind_octets(db, SPOOL_HAS, 1, entry->id, CPS_SPOOL_ID) ? run(db, SPOOL_HAS, in, err)
-                                                                  : cps_spool_db_fail(db, err);
+    return spool_db_bind_octets(db, SPOOL_HAS, 1, entry->id, CPS_SPOOL_ID) ? spool_db_run(db, SPOOL_HAS, in, err)
+                                                                           : cps_spool_db_fail(db, err);
 }
 
 enum cps_code cps_spool_db_put(struct cps_spool_db *db, const struct cps_spool_entry *entry, int64_t now,
@@ -170,11 +177,11 @@ enum cps_code cps_spool_db_put(struct cps_spool_db *db, const struct cps_spool_e
     bool in = false;
     unsigned purged = 1;
     *counted = false;
-    enum cps_code code = insert(db, entry, &in, err);
+    enum cps_code code = spool_db_insert(db, entry, &in, err);
     while (code == CPS_OK && !in && purged) {
         code = cps_spool_db_purge(db, now, now_ms, &purged, err);
         if (code == CPS_OK && purged) {
-            code = insert(db, entry, &in, err);
+            code = spool_db_insert(db, entry, &in, err);
         }
     }
     if (code != CPS_OK || in) {
@@ -189,7 +196,7 @@ enum cps_code cps_spool_db_put(struct cps_spool_db *db, const struct cps_spool_e
                     db->octets_max);
 }
 
-static bool is_dest(const char *text, int n)
+static bool spool_db_is_dest(const char *text, int n)
 {
     if (!text || n < 1 || n > STIR_IDENTITY_MAX || strlen(text) != (size_t)n) {
         return false;
@@ -203,7 +210,7 @@ static bool is_dest(const char *text, int n)
 }
 
 /* One row of what is lent. Whatever is wrong with it shows as an empty dest; its id names it all the same. */
-static void read_entry(struct cps_spool_entry *entry, sqlite3_stmt *row)
+static void spool_db_read_entry(struct cps_spool_entry *entry, sqlite3_stmt *row)
 {
     const void *id = sqlite3_column_blob(row, 0);
     const char *dest = (const char *)sqlite3_column_text(row, 1);
@@ -219,7 +226,7 @@ static void read_entry(struct cps_spool_entry *entry, sqlite3_stmt *row)
     if (id && sqlite3_column_bytes(row, 0) == CPS_SPOOL_ID) {
         memcpy(entry->id, id, CPS_SPOOL_ID);
     }
-    if (is_dest(dest, n) && cps_len < sizeof(entry->cps) && entry->envelope && entry->len &&
+    if (spool_db_is_dest(dest, n) && cps_len < sizeof(entry->cps) && entry->envelope && entry->len &&
         entry->len <= STIR_JWE_MAX) {
         memcpy(entry->dest, dest, (size_t)n + 1);
         memcpy(entry->cps, cps, cps_len + 1);
@@ -235,7 +242,7 @@ enum cps_code cps_spool_db_lend(struct cps_spool_db *db, const struct cps_spool_
     }
     while ((rc = sqlite3_step(statement)) == SQLITE_ROW) {
         struct cps_spool_entry entry = {.loan = loan->loan, .due_ms = loan->until_ms};
-        read_entry(&entry, statement);
+        spool_db_read_entry(&entry, statement);
         rc = sqlite3_errcode(db->db);
         if (rc == SQLITE_NOMEM) {
             break; /* or what could not be read would pass for damaged */
@@ -249,7 +256,7 @@ enum cps_code cps_spool_db_lend(struct cps_spool_db *db, const struct cps_spool_
 }
 
 /* Whether a row is asked for. One without a readable id is left alone: nothing could be noted of it. */
-static bool is_wanted(const struct cps_spool_search *search, sqlite3_stmt *row)
+static bool spool_db_is_wanted(const struct cps_spool_search *search, sqlite3_stmt *row)
 {
     uint8_t id[CPS_SPOOL_ID];
     const void *found = sqlite3_column_blob(row, 0);
@@ -272,10 +279,10 @@ enum cps_code cps_spool_db_search(struct cps_spool_db *db, struct cps_spool_sear
         struct cps_spool_entry entry = {.due_ms = search->now_ms};
         search->after = sqlite3_column_int64(statement, 8);
         seen++;
-        if (!is_wanted(search, statement)) {
+        if (!spool_db_is_wanted(search, statement)) {
             continue;
         }
-        read_entry(&entry, statement);
+        spool_db_read_entry(&entry, statement);
         if (sqlite3_errcode(db->db) == SQLITE_NOMEM) {
             rc = SQLITE_NOMEM; /* or what could not be read would pass for damaged */
             break;
@@ -290,12 +297,13 @@ enum cps_code cps_spool_db_search(struct cps_spool_db *db, struct cps_spool_sear
     return code;
 }
 
-static enum cps_code take_out(struct cps_spool_db *db, const struct cps_spool_entry *entry, bool *was_in,
-                              struct cps_error *err)
+static enum cps_code spool_db_take_out(struct cps_spool_db *db, const struct cps_spool_entry *entry, bool *was_in,
+                                       struct cps_error *err)
 {
     bool row;
-    enum cps_code code = bind_octets(db, SPOOL_REMOVE, 1, entry->id, CPS_SPOOL_ID) ? run(db, SPOOL_REMOVE, &row, err)
-                                                                                   : cps_spool_db_fail(db, err);
+    enum cps_code code = spool_db_bind_octets(db, SPOOL_REMOVE, 1, entry->id, CPS_SPOOL_ID)
+                             ? spool_db_run(db, SPOOL_REMOVE, &row, err)
+                             : cps_spool_db_fail(db, err);
     *was_in = code == CPS_OK && sqlite3_changes(db->db) == 1;
     return code;
 }
@@ -304,15 +312,15 @@ enum cps_code cps_spool_db_published(struct cps_spool_db *db, const struct cps_s
                                      struct cps_error *err)
 {
     bool was_in;
-    enum cps_code code = take_out(db, entry, &was_in, err);
-    return was_in ? add(db, "published", 1, err) : code;
+    enum cps_code code = spool_db_take_out(db, entry, &was_in, err);
+    return was_in ? spool_db_add_total(db, "published", 1, err) : code;
 }
 
 enum cps_code cps_spool_db_drop(struct cps_spool_db *db, const struct cps_spool_entry *entry,
                                 enum cps_spool_reason reason, int64_t now, struct cps_error *err)
 {
     bool was_in;
-    enum cps_code code = take_out(db, entry, &was_in, err);
+    enum cps_code code = spool_db_take_out(db, entry, &was_in, err);
     return was_in ? cps_spool_db_record(db, entry->dest[0] ? entry->dest : NULL, reason, 1, now, err) : code;
 }
 
@@ -321,15 +329,15 @@ enum cps_code cps_spool_db_defer(struct cps_spool_db *db, const struct cps_spool
 {
     bool row;
     if (!BIND(db, SPOOL_DEFER, entry->loan, entry->due_ms) ||
-        !bind_octets(db, SPOOL_DEFER, 3, entry->id, CPS_SPOOL_ID)) {
+        !spool_db_bind_octets(db, SPOOL_DEFER, 3, entry->id, CPS_SPOOL_ID)) {
         return cps_spool_db_fail(db, err);
     }
-    enum cps_code code = run(db, SPOOL_DEFER, &row, err);
+    enum cps_code code = spool_db_run(db, SPOOL_DEFER, &row, err);
     if (code != CPS_OK || !whole_box) {
         return code;
     }
-    return BIND(db, SPOOL_DEFER_BOX, entry->due_ms) && bind_text(db, SPOOL_DEFER_BOX, 2, entry->dest)
-               ? run(db, SPOOL_DEFER_BOX, &row, err)
+    return BIND(db, SPOOL_DEFER_BOX, entry->due_ms) && spool_db_bind_text(db, SPOOL_DEFER_BOX, 2, entry->dest)
+               ? spool_db_run(db, SPOOL_DEFER_BOX, &row, err)
                : cps_spool_db_fail(db, err);
 }
 
@@ -357,12 +365,13 @@ enum cps_code cps_spool_db_purge(struct cps_spool_db *db, int64_t now, int64_t n
 enum cps_code cps_spool_db_unstick(struct cps_spool_db *db, int64_t now_ms, int64_t beyond_ms, struct cps_error *err)
 {
     bool row;
-    return BIND(db, SPOOL_UNSTICK, now_ms, beyond_ms) ? run(db, SPOOL_UNSTICK, &row, err) : cps_spool_db_fail(db, err);
+    return BIND(db, SPOOL_UNSTICK, now_ms, beyond_ms) ? spool_db_run(db, SPOOL_UNSTICK, &row, err)
+                                                      : cps_spool_db_fail(db, err);
 }
 
 /* ---- looking ---- */
 
-static void read_total(struct cps_spool_view *view, const char *name, int64_t n)
+static void spool_db_read_total(struct cps_spool_view *view, const char *name, int64_t n)
 {
     uint64_t count = n > 0 ? (uint64_t)n : 0;
     if (strcmp(name, "entries") == 0) {
@@ -379,7 +388,7 @@ static void read_total(struct cps_spool_view *view, const char *name, int64_t n)
     }
 }
 
-static int64_t number_or(sqlite3_stmt *statement, int column, int64_t otherwise)
+static int64_t spool_db_number_or(sqlite3_stmt *statement, int column, int64_t otherwise)
 {
     return sqlite3_column_type(statement, column) == SQLITE_NULL ? otherwise : sqlite3_column_int64(statement, column);
 }
@@ -392,17 +401,17 @@ enum cps_code cps_spool_db_look(struct cps_spool_db *db, struct cps_spool_view *
     int rc;
     while ((rc = sqlite3_step(totals)) == SQLITE_ROW) {
         const char *name = (const char *)sqlite3_column_text(totals, 0);
-        read_total(&view, name ? name : "", sqlite3_column_int64(totals, 1));
+        spool_db_read_total(&view, name ? name : "", sqlite3_column_int64(totals, 1));
     }
     enum cps_code code = rc == SQLITE_DONE ? CPS_OK : cps_spool_db_fail(db, err);
     (void)sqlite3_reset(totals);
     if (code == CPS_OK && sqlite3_step(next) != SQLITE_ROW) {
         code = cps_spool_db_fail(db, err);
     }
-    view.oldest_put = number_or(next, 0, INT64_MAX);
-    view.next_due_ms = number_or(next, 1, INT64_MAX);
-    view.last_due_ms = number_or(next, 2, 0);
-    view.first_stale = number_or(next, 3, INT64_MAX);
+    view.oldest_put = spool_db_number_or(next, 0, INT64_MAX);
+    view.next_due_ms = spool_db_number_or(next, 1, INT64_MAX);
+    view.last_due_ms = spool_db_number_or(next, 2, 0);
+    view.first_stale = spool_db_number_or(next, 3, INT64_MAX);
     (void)sqlite3_reset(next);
     if (code == CPS_OK) {
         *out = view;

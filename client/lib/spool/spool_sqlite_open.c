@@ -27,14 +27,14 @@ enum cps_code cps_spool_db_fail(const struct cps_spool_db *db, struct cps_error 
                     full ? "; free some space on the disk of spool_file" : "");
 }
 
-static enum cps_code fail_file(const struct cps_spool_db *db, const char *path, struct cps_error *err)
+static enum cps_code spool_db_fail_file(const struct cps_spool_db *db, const char *path, struct cps_error *err)
 {
     return cps_fail(err, CPS_E_SPOOL_STORE, "spool_file %s: %s", path,
                     db->db ? sqlite3_errmsg(db->db) : "out of memory");
 }
 
 /* Its owner's alone, with what SQLite puts beside it, also when somebody made it otherwise. */
-static enum cps_code tighten(const char *path, const char *suffix, struct cps_error *err)
+static enum cps_code spool_db_restrict_mode(const char *path, const char *suffix, struct cps_error *err)
 {
     struct stat st;
     char name[4096];
@@ -56,7 +56,7 @@ static enum cps_code tighten(const char *path, const char *suffix, struct cps_er
 
 /* Made by us first, for its mode. A file that is there is not opened here: closing it would take away the locks that
  * this process may have on it. */
-static enum cps_code make_file(const char *path, struct cps_error *err)
+static enum cps_code spool_db_make_file(const char *path, struct cps_error *err)
 {
     int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd >= 0) {
@@ -64,15 +64,15 @@ static enum cps_code make_file(const char *path, struct cps_error *err)
     } else if (errno != EEXIST) {
         return cps_fail(err, CPS_E_SPOOL_STORE, "spool_file %s: %s", path, strerror(errno));
     }
-    enum cps_code code = tighten(path, "", err);
+    enum cps_code code = spool_db_restrict_mode(path, "", err);
     if (code == CPS_OK) {
-        code = tighten(path, "-wal", err);
+        code = spool_db_restrict_mode(path, "-wal", err);
     }
-    return code == CPS_OK ? tighten(path, "-shm", err) : code;
+    return code == CPS_OK ? spool_db_restrict_mode(path, "-shm", err) : code;
 }
 
 /* The one value of a pragma, as text. */
-static bool ask(struct cps_spool_db *db, const char *pragma, char *out, size_t cap)
+static bool spool_db_ask_pragma(struct cps_spool_db *db, const char *pragma, char *out, size_t cap)
 {
     sqlite3_stmt *statement = NULL;
     bool good =
@@ -84,7 +84,7 @@ static bool ask(struct cps_spool_db *db, const char *pragma, char *out, size_t c
     return good;
 }
 
-static bool exec(struct cps_spool_db *db, const char *sql)
+static bool spool_db_exec(struct cps_spool_db *db, const char *sql)
 {
     return sqlite3_exec(db->db, sql, NULL, NULL, NULL) == SQLITE_OK;
 }
@@ -92,27 +92,28 @@ static bool exec(struct cps_spool_db *db, const char *sql)
 enum { TABLES, APPLICATION, SCHEMA_VERSION, MARKS };
 
 /* What the file says of itself, all at one moment: somebody else may be making it. */
-static bool read_marks(struct cps_spool_db *db, long marks[MARKS])
+static bool spool_db_read_marks(struct cps_spool_db *db, long marks[MARKS])
 {
     static const char *const questions[MARKS] = {"SELECT count(*) FROM sqlite_schema", "PRAGMA application_id",
                                                  "PRAGMA user_version"};
     char answer[32];
-    bool good = exec(db, "BEGIN");
+    bool good = spool_db_exec(db, "BEGIN");
     for (size_t i = 0; good && i < MARKS; i++) {
-        good = ask(db, questions[i], answer, sizeof(answer));
+        good = spool_db_ask_pragma(db, questions[i], answer, sizeof(answer));
         marks[i] = strtol(answer, NULL, 10);
     }
-    return good && exec(db, "COMMIT");
+    return good && spool_db_exec(db, "COMMIT");
 }
 
 /* A file of somebody else's is not to be written to, and one that is damaged is not to be trusted. *fresh: there is
  * nothing in it yet. */
-static enum cps_code look_over(struct cps_spool_db *db, const char *path, bool *out_fresh, struct cps_error *err)
+static enum cps_code spool_db_check_file(struct cps_spool_db *db, const char *path, bool *out_fresh,
+                                         struct cps_error *err)
 {
     long marks[MARKS];
     char check[200];
-    if (!read_marks(db, marks)) {
-        return fail_file(db, path, err);
+    if (!spool_db_read_marks(db, marks)) {
+        return spool_db_fail_file(db, path, err);
     }
     bool fresh = marks[APPLICATION] == 0 && marks[SCHEMA_VERSION] == 0 && marks[TABLES] == 0;
     if (!fresh && marks[APPLICATION] != APPLICATION_ID) {
@@ -123,30 +124,32 @@ static enum cps_code look_over(struct cps_spool_db *db, const char *path, bool *
                         path, marks[SCHEMA_VERSION], VERSION);
     }
     *out_fresh = fresh;
-    if (!ask(db, "PRAGMA quick_check(1)", check, sizeof(check))) {
-        return fail_file(db, path, err);
+    if (!spool_db_ask_pragma(db, "PRAGMA quick_check(1)", check, sizeof(check))) {
+        return spool_db_fail_file(db, path, err);
     }
     return strcmp(check, "ok") == 0 ? CPS_OK
                                     : cps_fail(err, CPS_E_SPOOL_STORE, "spool_file %s: damaged: %s", path, check);
 }
 
 /* What stays in the pages that deletion leaves behind is overwritten where that costs no extra writing. */
-static bool set_up(struct cps_spool_db *db, bool sync)
+static bool spool_db_set_pragmas(struct cps_spool_db *db, bool sync)
 {
-    return exec(db, "PRAGMA journal_size_limit=" LOG_KEPT_OCTETS) && exec(db, "PRAGMA secure_delete=FAST") &&
-           exec(db, "PRAGMA cell_size_check=ON") && exec(db, "PRAGMA trusted_schema=OFF") &&
-           exec(db, sync ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL") &&
+    return spool_db_exec(db, "PRAGMA journal_size_limit=" LOG_KEPT_OCTETS) &&
+           spool_db_exec(db, "PRAGMA secure_delete=FAST") && spool_db_exec(db, "PRAGMA cell_size_check=ON") &&
+           spool_db_exec(db, "PRAGMA trusted_schema=OFF") &&
+           spool_db_exec(db, sync ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL") &&
            sqlite3_db_config(db->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL) == SQLITE_OK;
 }
 
-static bool make_tables(struct cps_spool_db *db)
+static bool spool_db_make_tables(struct cps_spool_db *db)
 {
     char header[128];
     (void)snprintf(header, sizeof(header), "PRAGMA application_id=%d; PRAGMA user_version=%d", APPLICATION_ID, VERSION);
-    return exec(db, "BEGIN IMMEDIATE") && exec(db, cps_spool_schema) && exec(db, header) && exec(db, "COMMIT");
+    return spool_db_exec(db, "BEGIN IMMEDIATE") && spool_db_exec(db, cps_spool_schema) && spool_db_exec(db, header) &&
+           spool_db_exec(db, "COMMIT");
 }
 
-static bool prepare(struct cps_spool_db *db)
+static bool spool_db_prepare(struct cps_spool_db *db)
 {
     for (int i = 0; i < SPOOL_STATEMENTS; i++) {
         if (sqlite3_prepare_v3(db->db, cps_spool_sql[i], -1, SQLITE_PREPARE_PERSISTENT, &db->statements[i], NULL) !=
@@ -158,40 +161,40 @@ static bool prepare(struct cps_spool_db *db)
 }
 
 /* alone: without the file that SQLite shares with other processes, which needs room on the disk. */
-static enum cps_code open_file(struct cps_spool_db *db, const struct cps_spool_db_config *config, bool alone,
-                               struct cps_error *err)
+static enum cps_code spool_db_open_file(struct cps_spool_db *db, const struct cps_spool_db_config *config, bool alone,
+                                        struct cps_error *err)
 {
     char mode[32];
     bool fresh = false;
     const char *path = config->path;
-    enum cps_code code = make_file(path, err);
+    enum cps_code code = spool_db_make_file(path, err);
     if (code != CPS_OK) {
         return code;
     }
     if (sqlite3_open_v2(path, &db->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK ||
         sqlite3_busy_timeout(db->db, BUSY_MS) != SQLITE_OK) {
-        return fail_file(db, path, err);
+        return spool_db_fail_file(db, path, err);
     }
-    if (alone && !exec(db, "PRAGMA locking_mode=EXCLUSIVE")) {
-        return fail_file(db, path, err);
+    if (alone && !spool_db_exec(db, "PRAGMA locking_mode=EXCLUSIVE")) {
+        return spool_db_fail_file(db, path, err);
     }
     db->alone = alone;
-    code = look_over(db, path, &fresh, err);
+    code = spool_db_check_file(db, path, &fresh, err);
     if (code != CPS_OK) {
         return code;
     }
-    if (!ask(db, "PRAGMA journal_mode=WAL", mode, sizeof(mode))) {
-        return fail_file(db, path, err);
+    if (!spool_db_ask_pragma(db, "PRAGMA journal_mode=WAL", mode, sizeof(mode))) {
+        return spool_db_fail_file(db, path, err);
     }
     if (strcmp(mode, "wal") != 0) {
         return cps_fail(err, CPS_E_SPOOL_STORE, "spool_file %s: this file system has no write-ahead log", path);
     }
     /* nothing is written to a spool that is there: its disk may be full */
-    bool good = set_up(db, config->sync) && (!fresh || make_tables(db)) && prepare(db);
-    return good ? CPS_OK : fail_file(db, path, err);
+    bool good = spool_db_set_pragmas(db, config->sync) && (!fresh || spool_db_make_tables(db)) && spool_db_prepare(db);
+    return good ? CPS_OK : spool_db_fail_file(db, path, err);
 }
 
-static enum cps_code set_hash_key(struct cps_spool_db *db, const char *text, struct cps_error *err)
+static enum cps_code spool_db_set_hash_key(struct cps_spool_db *db, const char *text, struct cps_error *err)
 {
     unsigned n = 0;
     bool made = text ? EVP_Digest(text, strlen(text), db->hash_key, &n, EVP_sha256(), NULL) == 1
@@ -199,7 +202,7 @@ static enum cps_code set_hash_key(struct cps_spool_db *db, const char *text, str
     return made ? CPS_OK : cps_fail(err, CPS_E_CRYPTO, "the spool's hash key could not be made");
 }
 
-static void close_file(struct cps_spool_db *db)
+static void spool_db_close_file(struct cps_spool_db *db)
 {
     for (int i = 0; i < SPOOL_STATEMENTS; i++) {
         (void)sqlite3_finalize(db->statements[i]);
@@ -210,36 +213,36 @@ static void close_file(struct cps_spool_db *db)
 }
 
 /* Some locks SQLite does not wait for: those of a file that another process is just making, or closing as the last. */
-static enum cps_code open_patiently(struct cps_spool_db *db, const struct cps_spool_db_config *config,
-                                    struct cps_error *err)
+static enum cps_code spool_db_open_waiting(struct cps_spool_db *db, const struct cps_spool_db_config *config,
+                                           struct cps_error *err)
 {
     static const struct timespec pause = {.tv_nsec = BUSY_PAUSE_MS * 1000000L};
     int64_t until_ms = cps_monotonic_ms() + BUSY_MS;
-    enum cps_code code = open_file(db, config, false, err);
+    enum cps_code code = spool_db_open_file(db, config, false, err);
     while (code != CPS_OK && sqlite3_errcode(db->db) == SQLITE_BUSY && cps_monotonic_ms() < until_ms) {
-        close_file(db);
+        spool_db_close_file(db);
         (void)nanosleep(&pause, NULL);
-        code = open_file(db, config, false, err);
+        code = spool_db_open_file(db, config, false, err);
     }
     return code;
 }
 
 /* True if the last failure may have been for lack of room on the disk. */
-static bool lacks_room(const struct cps_spool_db *db)
+static bool spool_db_lacks_room(const struct cps_spool_db *db)
 {
     int rc = sqlite3_extended_errcode(db->db);
     return rc == SQLITE_FULL || rc == SQLITE_IOERR_SHMSIZE || rc == SQLITE_IOERR_SHMOPEN || rc == SQLITE_IOERR_SHMMAP;
 }
 
 /* On a full disk what the spool holds can still be published. */
-static enum cps_code open_anyhow(struct cps_spool_db *db, const struct cps_spool_db_config *config,
-                                 struct cps_error *err)
+static enum cps_code spool_db_open_on_full_disk(struct cps_spool_db *db, const struct cps_spool_db_config *config,
+                                                struct cps_error *err)
 {
-    enum cps_code code = open_patiently(db, config, err);
-    if (code != CPS_OK && lacks_room(db)) {
-        close_file(db);
+    enum cps_code code = spool_db_open_waiting(db, config, err);
+    if (code != CPS_OK && spool_db_lacks_room(db)) {
+        spool_db_close_file(db);
         struct cps_error again = {0};
-        if (open_file(db, config, true, &again) == CPS_OK) {
+        if (spool_db_open_file(db, config, true, &again) == CPS_OK) {
             *err = (struct cps_error){0};
             return CPS_OK;
         }
@@ -257,7 +260,7 @@ void cps_spool_db_close(struct cps_spool_db *db)
     if (!db) {
         return;
     }
-    close_file(db);
+    spool_db_close_file(db);
     OPENSSL_cleanse(db->hash_key, sizeof(db->hash_key));
     free(db);
 }
@@ -271,9 +274,9 @@ enum cps_code cps_spool_db_open(struct cps_spool_db **out, const struct cps_spoo
     }
     db->max = config->max;
     db->octets_max = config->octets_max;
-    enum cps_code code = set_hash_key(db, config->hash_key, err);
+    enum cps_code code = spool_db_set_hash_key(db, config->hash_key, err);
     if (code == CPS_OK) {
-        code = open_anyhow(db, config, err);
+        code = spool_db_open_on_full_disk(db, config, err);
     }
     if (code != CPS_OK) {
         cps_spool_db_close(db);

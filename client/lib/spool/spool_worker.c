@@ -12,7 +12,7 @@
 #define LOAN_MARGIN_MS 5000                  /* beyond request_timeout_ms */
 #define BEYOND_MS (2 * 3600 * INT64_C(1000)) /* no pause is as long */
 
-static void free_attempt(struct cps_spool_attempt *attempt)
+static void spool_attempt_free(struct cps_spool_attempt *attempt)
 {
     cps_transfer_clear(&attempt->transfer);
     free(attempt);
@@ -23,12 +23,12 @@ void cps_spool_free_attempts(struct cps_spool_attempt **list)
     while (*list) {
         struct cps_spool_attempt *attempt = *list;
         *list = attempt->next;
-        free_attempt(attempt);
+        spool_attempt_free(attempt);
     }
 }
 
 /* On the I/O thread. */
-static void attempt_done(struct cps_transfer *transfer)
+static void spool_attempt_done(struct cps_transfer *transfer)
 {
     struct cps_spool_attempt *attempt = transfer->arg;
     struct cps_spool *spool = attempt->spool;
@@ -42,7 +42,8 @@ static void attempt_done(struct cps_transfer *transfer)
 
 /* Finds out where it goes: to the CPS that the record of its key named. Otherwise, while the destination's record is
  * being looked for, its box alone has to wait. */
-static enum cps_code aim(struct cps_spool_attempt *attempt, struct cps *cps, const struct stir_identity *dest)
+static enum cps_code spool_attempt_find_route(struct cps_spool_attempt *attempt, struct cps *cps,
+                                              const struct stir_identity *dest)
 {
     struct cps_targets *targets = NULL;
     struct cps_error *err = &attempt->error;
@@ -62,7 +63,7 @@ static enum cps_code aim(struct cps_spool_attempt *attempt, struct cps *cps, con
 }
 
 /* Makes an attempt of an entry; false: out of memory. What cannot be published is settled in the next transaction. */
-static bool try_entry(struct cps_spool *spool, const struct cps_spool_entry *entry)
+static bool spool_attempt_new(struct cps_spool *spool, const struct cps_spool_entry *entry)
 {
     struct stir_identity dest = {.len = (unsigned)strlen(entry->dest)};
     int64_t left = entry->keep_until ? entry->keep_until - cps_now(spool->cps) : 0;
@@ -73,7 +74,7 @@ static bool try_entry(struct cps_spool *spool, const struct cps_spool_entry *ent
     attempt->spool = spool;
     attempt->entry = *entry;
     attempt->entry.envelope = NULL;
-    attempt->transfer.done = attempt_done;
+    attempt->transfer.done = spool_attempt_done;
     attempt->transfer.arg = attempt;
     memcpy(dest.text, entry->dest, dest.len + 1);
     dest.kind = strchr(dest.text, ':') ? STIR_IDENTITY_URI : STIR_IDENTITY_TN;
@@ -84,7 +85,7 @@ static bool try_entry(struct cps_spool *spool, const struct cps_spool_entry *ent
                                left < UINT32_MAX ? (uint32_t)left : UINT32_MAX, &attempt->error);
     }
     if (code == CPS_OK) {
-        code = aim(attempt, spool->cps, &dest);
+        code = spool_attempt_find_route(attempt, spool->cps, &dest);
     }
     attempt->ready = code == CPS_OK;
     attempt->next = spool->lent;
@@ -93,35 +94,35 @@ static bool try_entry(struct cps_spool *spool, const struct cps_spool_entry *ent
 }
 
 /* A row that was lent. One that is being published since it was borrowed is left to that. */
-static void take_lent(void *arg, const struct cps_spool_entry *entry)
+static void spool_worker_take_lent(void *arg, const struct cps_spool_entry *entry)
 {
     struct cps_spool *spool = arg;
     const struct cps_spool_outcome *outcome = cps_spool_book_find(&spool->book, entry->id);
     if (!outcome || !outcome->under_way) {
-        (void)try_entry(spool, entry); /* otherwise it is tried when its loan has run out */
+        (void)spool_attempt_new(spool, entry); /* otherwise it is tried when its loan has run out */
     }
 }
 
-static bool wants_borrowed(void *arg, const uint8_t id[CPS_SPOOL_ID])
+static bool spool_worker_wants_borrowed(void *arg, const uint8_t id[CPS_SPOOL_ID])
 {
     const struct cps_spool *spool = arg;
     return cps_spool_book_allows(&spool->book, id, cps_wall_ms());
 }
 
 /* A row that is tried without a loan, as the file cannot be written. */
-static void take_borrowed(void *arg, const struct cps_spool_entry *entry)
+static void spool_worker_take_borrowed(void *arg, const struct cps_spool_entry *entry)
 {
     struct cps_spool *spool = arg;
     const struct cps_spool_outcome *outcome = cps_spool_book_find(&spool->book, entry->id);
     struct cps_spool_entry one = *entry;
     one.tries = 1 + (outcome ? outcome->tries : one.tries);
-    if (cps_spool_book_begin(&spool->book, &one) && !try_entry(spool, &one)) {
+    if (cps_spool_book_begin(&spool->book, &one) && !spool_attempt_new(spool, &one)) {
         cps_spool_book_note(&spool->book, &one, CPS_FATE_LOCAL);
     }
 }
 
-/* That the CPS does not answer, and answers again, is told where it is found out (route_watch.c). */
-static void tell_paused(struct cps_spool *spool, bool was_paused, enum cps_code code)
+/* That the CPS does not answer, and answers again, is told where it is found out (route_health.c). */
+static void spool_worker_log_pause(struct cps_spool *spool, bool was_paused, enum cps_code code)
 {
     struct cps_away_status status;
     cps_away(spool->cps, &status);
@@ -153,14 +154,15 @@ void cps_spool_judge(struct cps_spool *spool, struct cps_spool_attempt *attempt)
                 attempt->error.http_status);
     }
     if (spool->retry.away != was_away) {
-        tell_paused(spool, was_away, code);
+        spool_worker_log_pause(spool, was_away, code);
     }
     cps_spool_book_note(&spool->book, &attempt->entry, fate);
-    free_attempt(attempt);
+    spool_attempt_free(attempt);
 }
 
 /* Writes down one outcome. */
-static enum cps_code settle(struct cps_spool *spool, const struct cps_spool_outcome *outcome, struct cps_error *err)
+static enum cps_code spool_worker_write_outcome(struct cps_spool *spool, const struct cps_spool_outcome *outcome,
+                                                struct cps_error *err)
 {
     struct cps_spool_entry entry;
     int64_t now = cps_now(spool->cps);
@@ -182,18 +184,19 @@ static enum cps_code settle(struct cps_spool *spool, const struct cps_spool_outc
 }
 
 /* Writes down up to `most` outcomes; *count tells how many. */
-static enum cps_code settle_some(struct cps_spool *spool, size_t most, size_t *count, struct cps_error *err)
+static enum cps_code spool_worker_write_outcomes(struct cps_spool *spool, size_t most, size_t *count,
+                                                 struct cps_error *err)
 {
     enum cps_code code = CPS_OK;
     const struct cps_spool_outcome *outcome = spool->book.first;
     for (; code == CPS_OK && outcome && *count < most; outcome = outcome->after) {
-        code = settle(spool, outcome, err);
+        code = spool_worker_write_outcome(spool, outcome, err);
         ++*count;
     }
     return code;
 }
 
-static enum cps_code purge(struct cps_spool *spool, unsigned *dropped, struct cps_error *err)
+static enum cps_code spool_worker_purge(struct cps_spool *spool, unsigned *dropped, struct cps_error *err)
 {
     unsigned count = 1;
     enum cps_code code = CPS_OK;
@@ -204,7 +207,7 @@ static enum cps_code purge(struct cps_spool *spool, unsigned *dropped, struct cp
     return code;
 }
 
-static enum cps_code lend(struct cps_spool *spool, unsigned room, struct cps_error *err)
+static enum cps_code spool_worker_lend(struct cps_spool *spool, unsigned room, struct cps_error *err)
 {
     int64_t now_ms = cps_wall_ms();
     struct cps_spool_loan loan = {
@@ -213,7 +216,7 @@ static enum cps_code lend(struct cps_spool *spool, unsigned room, struct cps_err
         .now_ms = now_ms,
         .until_ms = now_ms + spool->cps->options.request_timeout_ms + LOAN_MARGIN_MS,
         .count = room,
-        .take = take_lent,
+        .take = spool_worker_take_lent,
         .arg = spool,
     };
     return cps_spool_db_lend(spool->db, &loan, err);
@@ -227,8 +230,8 @@ struct written {
 
 /* What there is to write, in one transaction. While the disk is full a small one may find room where a large one does
  * not. */
-static enum cps_code write_down(struct cps_spool *spool, const struct cps_spool_view *view, unsigned room,
-                                struct written *written, struct cps_error *err)
+static enum cps_code spool_worker_write_down(struct cps_spool *spool, const struct cps_spool_view *view, unsigned room,
+                                             struct written *written, struct cps_error *err)
 {
     size_t most = cps_spool_writes(spool) ? SETTLED_AT_ONCE : SETTLED_AT_ONCE_FULL;
     enum cps_code code = cps_spool_db_begin(spool->db, err);
@@ -239,24 +242,24 @@ static enum cps_code write_down(struct cps_spool *spool, const struct cps_spool_
         code = cps_spool_db_record(spool->db, NULL, CPS_SPOOL_NO_DISK, spool->unrecorded, cps_now(spool->cps), err);
     }
     if (code == CPS_OK) {
-        code = settle_some(spool, most, &written->settled, err);
+        code = spool_worker_write_outcomes(spool, most, &written->settled, err);
     }
     if (code == CPS_OK && view->last_due_ms > cps_wall_ms() + BEYOND_MS) {
         code = cps_spool_db_unstick(spool->db, cps_wall_ms(), cps_wall_ms() + BEYOND_MS, err);
     }
     bool all = written->settled == spool->book.known; /* or what was published would be dropped, or tried again */
     if (code == CPS_OK && all && view->first_stale < cps_now(spool->cps)) {
-        code = purge(spool, &written->purged, err);
+        code = spool_worker_purge(spool, &written->purged, err);
     }
     if (code == CPS_OK && all && room) {
-        code = lend(spool, room, err);
+        code = spool_worker_lend(spool, room, err);
     }
     enum cps_code ended = cps_spool_db_end(spool->db, code == CPS_OK, code == CPS_OK ? err : NULL);
     return code == CPS_OK ? ended : code;
 }
 
 /* Gives the transport what was lent; what it does not take goes back. */
-static void launch(struct cps_spool *spool)
+static void spool_worker_submit(struct cps_spool *spool)
 {
     pthread_mutex_lock(&spool->lock);
     while (spool->lent) {
@@ -277,7 +280,7 @@ static void launch(struct cps_spool *spool)
     pthread_mutex_unlock(&spool->lock);
 }
 
-static unsigned room_now(struct cps_spool *spool)
+static unsigned spool_worker_room_now(struct cps_spool *spool)
 {
     pthread_mutex_lock(&spool->lock);
     unsigned room = spool->stopping ? 0 : cps_spool_room(&spool->retry, cps_monotonic_ms(), spool->under_way);
@@ -286,7 +289,7 @@ static unsigned room_now(struct cps_spool *spool)
 }
 
 /* When there is something to do again, if nothing happens before. */
-static void set_alarm(struct cps_spool *spool, const struct cps_spool_view *view)
+static void spool_worker_set_alarm(struct cps_spool *spool, const struct cps_spool_view *view)
 {
     int64_t now_ms = cps_monotonic_ms();
     int64_t wait_ms = CPS_SPOOL_LOOK_EVERY_MS;
@@ -300,11 +303,12 @@ static void set_alarm(struct cps_spool *spool, const struct cps_spool_view *view
 }
 
 /* Writes down what there is, and tries what is due. *more: there is more of it. False: the file cannot be written. */
-static bool write_and_try(struct cps_spool *spool, const struct cps_spool_view *view, unsigned room, bool *more)
+static bool spool_worker_write_and_try(struct cps_spool *spool, const struct cps_spool_view *view, unsigned room,
+                                       bool *more)
 {
     struct cps_error err = {0};
     struct written written = {0};
-    enum cps_code code = write_down(spool, view, room, &written, &err);
+    enum cps_code code = spool_worker_write_down(spool, view, room, &written, &err);
     cps_spool_note_write(spool, code, &err);
     if (code != CPS_OK) {
         cps_spool_free_attempts(&spool->lent);
@@ -318,12 +322,12 @@ static bool write_and_try(struct cps_spool *spool, const struct cps_spool_view *
                 written.purged);
     }
     *more = written.purged >= PURGE_AT_ONCE || spool->book.known > 0;
-    launch(spool);
+    spool_worker_submit(spool);
     return true;
 }
 
 /* Tries what is due although nothing of it can be written down: publishing twice is harmless, not publishing is not. */
-static void try_unwritten(struct cps_spool *spool, unsigned room, bool *more)
+static void spool_worker_try_unwritten(struct cps_spool *spool, unsigned room, bool *more)
 {
     struct cps_error err = {0};
     struct cps_spool_search search = {
@@ -332,19 +336,19 @@ static void try_unwritten(struct cps_spool *spool, unsigned room, bool *more)
         .after = spool->borrow_after,
         .count = room,
         .rows = GONE_THROUGH_AT_ONCE,
-        .wants = wants_borrowed,
-        .take = take_borrowed,
+        .wants = spool_worker_wants_borrowed,
+        .take = spool_worker_take_borrowed,
         .arg = spool,
     };
     if (cps_spool_db_search(spool->db, &search, &err) == CPS_OK) {
         *more = !search.over;
         spool->borrow_after = search.over ? 0 : search.after;
     }
-    launch(spool);
+    spool_worker_submit(spool);
 }
 
 /* Whether there is something to write. */
-static bool has_news(const struct cps_spool *spool, const struct cps_spool_view *view)
+static bool spool_worker_has_news(const struct cps_spool *spool, const struct cps_spool_view *view)
 {
     bool stuck = view->last_due_ms > cps_wall_ms() + BEYOND_MS;
     return spool->book.known || stuck || spool->unrecorded || view->first_stale < cps_now(spool->cps);
@@ -358,20 +362,20 @@ void cps_spool_turn(struct cps_spool *spool)
     if (!cps_spool_look(spool, &view)) {
         return;
     }
-    unsigned room = view.next_due_ms <= cps_wall_ms() ? room_now(spool) : 0;
+    unsigned room = view.next_due_ms <= cps_wall_ms() ? spool_worker_room_now(spool) : 0;
     bool writes = cps_spool_writes(spool) || cps_monotonic_ms() >= spool->write_again_ms;
-    if (writes && (room || has_news(spool, &view))) {
-        writes = write_and_try(spool, &view, room, &more);
+    if (writes && (room || spool_worker_has_news(spool, &view))) {
+        writes = spool_worker_write_and_try(spool, &view, room, &more);
     }
     if (!writes && room && view.queued > spool->book.published) {
-        try_unwritten(spool, room, &more);
+        spool_worker_try_unwritten(spool, room, &more);
     }
     if (!cps_spool_look(spool, &view)) {
         return;
     }
-    if (more && (writes || room_now(spool))) {
+    if (more && (writes || spool_worker_room_now(spool))) {
         spool->wake_ms = cps_monotonic_ms();
-    } else if (writes && (room_now(spool) || spool->retry.not_before_ms > cps_monotonic_ms())) {
-        set_alarm(spool, &view);
+    } else if (writes && (spool_worker_room_now(spool) || spool->retry.not_before_ms > cps_monotonic_ms())) {
+        spool_worker_set_alarm(spool, &view);
     }
 }

@@ -74,13 +74,13 @@ enum cps_code cps_certcache_new(struct cps_certcache **out, struct cps *cps, str
 
 /* ---- entries, under the lock ---- */
 
-static void unlink_entry(struct cps_certcache *cache, struct entry *entry)
+static void certcache_unlink_entry(struct cps_certcache *cache, struct entry *entry)
 {
     *(entry->newer ? &entry->newer->older : &cache->newest) = entry->older;
     *(entry->older ? &entry->older->newer : &cache->oldest) = entry->newer;
 }
 
-static void link_newest(struct cps_certcache *cache, struct entry *entry)
+static void certcache_link_newest(struct cps_certcache *cache, struct entry *entry)
 {
     entry->newer = NULL;
     entry->older = cache->newest;
@@ -88,34 +88,34 @@ static void link_newest(struct cps_certcache *cache, struct entry *entry)
     cache->newest = entry;
 }
 
-static void drop(struct cps_certcache *cache, struct entry *entry)
+static void certcache_drop_entry(struct cps_certcache *cache, struct entry *entry)
 {
-    unlink_entry(cache, entry);
+    certcache_unlink_entry(cache, entry);
     stir_map_remove(&cache->map, &entry->node);
     cps_chain_unref(entry->chain);
     free(entry);
 }
 
-static struct entry *find(struct cps_certcache *cache, const void *key, size_t n)
+static struct entry *certcache_find_entry(struct cps_certcache *cache, const void *key, size_t n)
 {
     uint64_t hash = stir_map_hash(&cache->map, key, n, NULL, 0);
     for (struct stir_map_node *node = stir_map_first(&cache->map, hash); node; node = stir_map_next(node)) {
         struct entry *entry = (struct entry *)node;
         if (entry->key_len == n && memcmp(entry->key, key, n) == 0) {
-            unlink_entry(cache, entry);
-            link_newest(cache, entry);
+            certcache_unlink_entry(cache, entry);
+            certcache_link_newest(cache, entry);
             return entry;
         }
     }
     return NULL;
 }
 
-static bool is_awaited(const struct entry *entry)
+static bool certcache_is_awaited(const struct entry *entry)
 {
     return entry->state == FETCHING || entry->renewing;
 }
 
-static struct entry *add(struct cps_certcache *cache, const void *key, size_t n)
+static struct entry *certcache_add_entry(struct cps_certcache *cache, const void *key, size_t n)
 {
     struct entry *entry = calloc(1, sizeof(*entry) + n + 1);
     if (!entry) {
@@ -126,19 +126,19 @@ static struct entry *add(struct cps_certcache *cache, const void *key, size_t n)
     for (struct entry *old = cache->oldest, *next; old && cache->map.count >= cache->cps->options.x5u_cache_max;
          old = next) {
         next = old->newer;
-        if (!is_awaited(old)) {
-            drop(cache, old);
+        if (!certcache_is_awaited(old)) {
+            certcache_drop_entry(cache, old);
         }
     }
     stir_map_put(&cache->map, &entry->node, stir_map_hash(&cache->map, key, n, NULL, 0));
-    link_newest(cache, entry);
+    certcache_link_newest(cache, entry);
     return entry;
 }
 
 /* Returns what an entry that is not FETCHING is worth now; CPS_FOUND_LATER: nothing any more. An answer that forbids to
  * be kept (RFC 9111 section 5.2.2.5: no-store) serves the tasks that were under way when it came, and no others. */
-static enum cps_found use(struct cps_certcache *cache, const struct entry *entry, const struct cps_task *task,
-                          struct cps_chain **out, struct cps_error *err)
+static enum cps_found certcache_use_entry(struct cps_certcache *cache, const struct entry *entry,
+                                          const struct cps_task *task, struct cps_chain **out, struct cps_error *err)
 {
     bool kept = !entry->once_from || (task && task->certificates_since < entry->once_from);
     if (cps_now(cache->cps) > entry->until || !kept) {
@@ -160,7 +160,7 @@ void cps_certcache_free(struct cps_certcache *cache)
         return;
     }
     while (cache->newest) {
-        drop(cache, cache->newest);
+        certcache_drop_entry(cache, cache->newest);
     }
     stir_map_free(&cache->map);
     pthread_mutex_destroy(&cache->lock);
@@ -170,7 +170,8 @@ void cps_certcache_free(struct cps_certcache *cache)
 /* ---- what comes in ---- */
 
 /* local: from the directory, not from the network. */
-static enum cps_code parse_chain(struct cps_chain **out, const struct stir_buf *pem, bool local, struct cps_error *err)
+static enum cps_code certcache_parse_chain(struct cps_chain **out, const struct stir_buf *pem, bool local,
+                                           struct cps_error *err)
 {
     struct stir_error cause = {0};
     struct stir_chain *chain = NULL;
@@ -186,25 +187,25 @@ static enum cps_code parse_chain(struct cps_chain **out, const struct stir_buf *
     return cps_chain_wrap(out, chain, err);
 }
 
-static int64_t least(int64_t a, int64_t b)
+static int64_t certcache_min(int64_t a, int64_t b)
 {
     return a < b ? a : b;
 }
 
 /* Until when a chain is kept that may be used for `seconds`. */
-static int64_t keep_until(const struct cps *cps, const struct cps_chain *chain, int64_t seconds)
+static int64_t certcache_keep_until(const struct cps *cps, const struct cps_chain *chain, int64_t seconds)
 {
     int64_t now = cps_now(cps);
-    int64_t until = now + least(seconds, cps->options.x5u_max_age_s);
+    int64_t until = now + certcache_min(seconds, cps->options.x5u_max_age_s);
     if (chain->chain->not_after > now) {
-        until = least(until, chain->chain->not_after);
+        until = certcache_min(until, chain->chain->not_after);
     } else {
-        until = least(until, now + EXPIRED_KEEP_S);
+        until = certcache_min(until, now + EXPIRED_KEEP_S);
     }
     return until > now + LEAST_KEEP_S ? until : now + LEAST_KEEP_S;
 }
 
-static bool is_same(const struct cps_chain *a, const struct cps_chain *b)
+static bool certcache_is_same(const struct cps_chain *a, const struct cps_chain *b)
 {
     bool same = a->chain->count == b->chain->count;
     for (size_t i = 0; same && i < a->chain->count; i++) {
@@ -215,9 +216,10 @@ static bool is_same(const struct cps_chain *a, const struct cps_chain *b)
 
 /* What an entry has from now on, whatever was in it; takes over the reference. seconds 0: it may not be kept. A chain
  * that has not changed stays the one that it is, so that what is known of it stays known. Under the lock. */
-static void settle_chain(struct cps_certcache *cache, struct entry *entry, struct cps_chain *chain, int64_t seconds)
+static void certcache_settle_chain(struct cps_certcache *cache, struct entry *entry, struct cps_chain *chain,
+                                   int64_t seconds)
 {
-    if (entry->chain && is_same(entry->chain, chain)) {
+    if (entry->chain && certcache_is_same(entry->chain, chain)) {
         cps_chain_unref(chain);
     } else {
         cps_chain_unref(entry->chain);
@@ -227,11 +229,12 @@ static void settle_chain(struct cps_certcache *cache, struct entry *entry, struc
     entry->renewing = false;
     entry->error = (struct cps_error){0};
     entry->once_from = seconds > 0 ? 0 : ++cache->moments;
-    entry->until = seconds > 0 ? keep_until(cache->cps, entry->chain, seconds) : cps_now(cache->cps) + ONCE_KEEP_S;
+    entry->until =
+        seconds > 0 ? certcache_keep_until(cache->cps, entry->chain, seconds) : cps_now(cache->cps) + ONCE_KEEP_S;
 }
 
 /* A chain that is there stays: whoever makes us fetch it again, and its host fail, takes nothing away. */
-static void settle_failure(struct cps_certcache *cache, struct entry *entry, const struct cps_error *error)
+static void certcache_settle_failure(struct cps_certcache *cache, struct entry *entry, const struct cps_error *error)
 {
     bool ours = error->code == CPS_E_NOMEM || error->code == CPS_E_CLOSED;
     if (entry->renewing) {
@@ -247,7 +250,8 @@ static void settle_failure(struct cps_certcache *cache, struct entry *entry, con
     entry->until = cps_now(cache->cps) + (ours ? 1 : cache->cps->options.x5u_negative_s);
 }
 
-static enum cps_code read_answer(struct cps_chain **out, const struct cps_response *response, struct cps_error *err)
+static enum cps_code certcache_read_answer(struct cps_chain **out, const struct cps_response *response,
+                                           struct cps_error *err)
 {
     enum cps_code code = response->error.code;
     if (code == CPS_OK && response->status != 200) {
@@ -257,12 +261,12 @@ static enum cps_code read_answer(struct cps_chain **out, const struct cps_respon
         bool kept = code == CPS_E_X5U || code == CPS_E_NOMEM || code == CPS_E_CLOSED;
         return cps_fail(err, kept ? code : CPS_E_X5U_FETCH, "x5u: %s", response->error.text);
     }
-    return parse_chain(out, &response->body, false, err);
+    return certcache_parse_chain(out, &response->body, false, err);
 }
 
 /* The chain with a TNAuthList that was found for its certificate i. */
-static enum cps_code add_list(struct cps_chain **out, const struct cps_chain *chain, int i, const struct stir_buf *der,
-                              struct cps_error *err)
+static enum cps_code certcache_add_list(struct cps_chain **out, const struct cps_chain *chain, int i,
+                                        const struct stir_buf *der, struct cps_error *err)
 {
     struct stir_error cause = {0};
     struct stir_chain *completed = NULL;
@@ -271,8 +275,8 @@ static enum cps_code add_list(struct cps_chain **out, const struct cps_chain *ch
     return code == STIR_OK ? cps_chain_wrap(out, completed, err) : cps_fail_stir(err, code, &cause);
 }
 
-static enum cps_code read_list(struct cps_chain **out, const struct fetch *fetch, const struct cps_response *response,
-                               struct cps_error *err)
+static enum cps_code certcache_read_list(struct cps_chain **out, const struct fetch *fetch,
+                                         const struct cps_response *response, struct cps_error *err)
 {
     enum cps_code code = response->error.code;
     if (code != CPS_OK) {
@@ -286,12 +290,12 @@ static enum cps_code read_list(struct cps_chain **out, const struct fetch *fetch
         return cps_fail(err, CPS_E_X5U_FETCH, "TNAuthList: the answer is of type \"%s\", not " STIR_TN_LIST_TYPE,
                         response->content_type);
     }
-    return add_list(out, fetch->chain, fetch->list_index, &response->body, err);
+    return certcache_add_list(out, fetch->chain, fetch->list_index, &response->body, err);
 }
 
 /* A private key in public is somebody's emergency: it is said loudly, by whoever finds it. */
-static void log_fetched(const struct cps_certcache *cache, const struct cps_transfer *transfer, enum cps_code code,
-                        const struct cps_error *error)
+static void certcache_log_fetched(const struct cps_certcache *cache, const struct cps_transfer *transfer,
+                                  enum cps_code code, const struct cps_error *error)
 {
     const struct stir_buf *body = &transfer->response.body;
     enum cps_log_level level = code == CPS_OK ? CPS_LOG_DEBUG : CPS_LOG_INFO;
@@ -301,7 +305,7 @@ static void log_fetched(const struct cps_certcache *cache, const struct cps_tran
     cps_log(cache->cps, level, "certificate %s: %s", transfer->request.url, code == CPS_OK ? "fetched" : error->text);
 }
 
-static void fetch_free(struct fetch *fetch)
+static void certcache_fetch_free(struct fetch *fetch)
 {
     if (fetch) {
         cps_transfer_clear(&fetch->transfer);
@@ -311,26 +315,26 @@ static void fetch_free(struct fetch *fetch)
 }
 
 /* On the I/O thread. */
-static void fetched(struct cps_transfer *transfer)
+static void certcache_fetch_done(struct cps_transfer *transfer)
 {
     struct fetch *fetch = transfer->arg;
     struct cps_certcache *cache = fetch->cache;
     struct cps_chain *chain = NULL;
     struct cps_error error = {0};
-    enum cps_code code = fetch->chain ? read_list(&chain, fetch, &transfer->response, &error)
-                                      : read_answer(&chain, &transfer->response, &error);
+    enum cps_code code = fetch->chain ? certcache_read_list(&chain, fetch, &transfer->response, &error)
+                                      : certcache_read_answer(&chain, &transfer->response, &error);
     int64_t seconds = transfer->response.max_age_s >= 0 ? transfer->response.max_age_s : UNSAID_KEEP_S;
-    log_fetched(cache, transfer, code, &error);
+    certcache_log_fetched(cache, transfer, code, &error);
     pthread_mutex_lock(&cache->lock);
     if (code == CPS_OK) {
-        settle_chain(cache, fetch->entry, chain, seconds);
+        certcache_settle_chain(cache, fetch->entry, chain, seconds);
     } else {
-        settle_failure(cache, fetch->entry, &error);
+        certcache_settle_failure(cache, fetch->entry, &error);
     }
     cache->fetches--;
     cps_waiters_wake(&cache->waiters);
     pthread_mutex_unlock(&cache->lock);
-    fetch_free(fetch);
+    certcache_fetch_free(fetch);
 }
 
 /* What is fetched, and under which key it is kept. */
@@ -341,7 +345,7 @@ struct wanted {
     int list_index;            /* of which certificate */
 };
 
-static struct fetch *make_fetch(struct cps_certcache *cache, const struct wanted *wanted)
+static struct fetch *certcache_make_fetch(struct cps_certcache *cache, const struct wanted *wanted)
 {
     struct fetch *fetch = calloc(1, sizeof(*fetch));
     struct cps_chain *list_of = wanted->list_of;
@@ -354,7 +358,7 @@ static struct fetch *make_fetch(struct cps_certcache *cache, const struct wanted
     fetch->cache = cache;
     fetch->chain = cps_chain_ref(list_of);
     fetch->list_index = wanted->list_index;
-    fetch->transfer.done = fetched;
+    fetch->transfer.done = certcache_fetch_done;
     fetch->transfer.arg = fetch;
     fetch->transfer.request = (struct cps_request){
         .lane = CPS_LANE_CERTIFICATE,
@@ -367,31 +371,31 @@ static struct fetch *make_fetch(struct cps_certcache *cache, const struct wanted
     return fetch;
 }
 
-static struct wanted wanted_chain(const char *url)
+static struct wanted certcache_wanted_chain(const char *url)
 {
     return (struct wanted){.key = stir_view_str(url), .url = url};
 }
 
 /* Begins a fetch into an entry: a new one, one whose time is over, or one that is renewed. Under the lock. */
-static enum cps_code begin_fetch(struct cps_certcache *cache, struct entry *entry, const struct wanted *wanted,
-                                 bool renew, struct cps_error *err)
+static enum cps_code certcache_begin_fetch(struct cps_certcache *cache, struct entry *entry,
+                                           const struct wanted *wanted, bool renew, struct cps_error *err)
 {
     if (cache->fetches >= FETCHES_MAX) {
         return cps_fail(err, CPS_E_X5U_FETCH, "x5u: %d certificates are being fetched, the limit", FETCHES_MAX);
     }
-    struct fetch *fetch = make_fetch(cache, wanted);
-    entry = fetch && !entry ? add(cache, wanted->key.ptr, wanted->key.len) : entry;
+    struct fetch *fetch = certcache_make_fetch(cache, wanted);
+    entry = fetch && !entry ? certcache_add_entry(cache, wanted->key.ptr, wanted->key.len) : entry;
     if (!fetch || !entry) {
-        fetch_free(fetch);
+        certcache_fetch_free(fetch);
         return cps_fail(err, CPS_E_NOMEM, "out of memory");
     }
     fetch->entry = entry;
     enum cps_code code = cps_transport_submit(cache->cps->transport, &fetch->transfer, err);
     if (code != CPS_OK) {
         if (!renew) {
-            drop(cache, entry);
+            certcache_drop_entry(cache, entry);
         }
-        fetch_free(fetch);
+        certcache_fetch_free(fetch);
         return code;
     }
     if (!renew) {
@@ -406,21 +410,21 @@ static enum cps_code begin_fetch(struct cps_certcache *cache, struct entry *entr
 }
 
 /* What the cache has under a key, or a fetch of it. */
-static enum cps_found get_from_net(struct cps_certcache *cache, struct cps_chain **out, const struct wanted *wanted,
-                                   struct cps_task *task, struct cps_error *err)
+static enum cps_found certcache_get_from_net(struct cps_certcache *cache, struct cps_chain **out,
+                                             const struct wanted *wanted, struct cps_task *task, struct cps_error *err)
 {
     enum cps_found found = CPS_FOUND_LATER;
     pthread_mutex_lock(&cache->lock);
-    struct entry *entry = find(cache, wanted->key.ptr, wanted->key.len);
+    struct entry *entry = certcache_find_entry(cache, wanted->key.ptr, wanted->key.len);
     if (!task->certificates_since) {
         task->certificates_since = ++cache->moments;
     }
     if (entry && entry->state != FETCHING) {
-        found = use(cache, entry, task, out, err);
+        found = certcache_use_entry(cache, entry, task, out, err);
     }
     if (found == CPS_FOUND_LATER) {
-        bool coming = entry && is_awaited(entry);
-        if (!coming && begin_fetch(cache, entry, wanted, false, err) != CPS_OK) {
+        bool coming = entry && certcache_is_awaited(entry);
+        if (!coming && certcache_begin_fetch(cache, entry, wanted, false, err) != CPS_OK) {
             found = CPS_FOUND_NOT;
         } else {
             cps_waiters_add(&cache->waiters, task);
@@ -431,54 +435,56 @@ static enum cps_found get_from_net(struct cps_certcache *cache, struct cps_chain
 }
 
 /* What is in the cache, without waiting. */
-static bool look_up(struct cps_certcache *cache, const void *key, size_t n, struct cps_chain **out)
+static bool certcache_look_up(struct cps_certcache *cache, const void *key, size_t n, struct cps_chain **out)
 {
     bool found = false;
     pthread_mutex_lock(&cache->lock);
-    struct entry *entry = find(cache, key, n);
+    struct entry *entry = certcache_find_entry(cache, key, n);
     if (entry && entry->state == READY) {
-        found = use(cache, entry, NULL, out, NULL) == CPS_FOUND;
+        found = certcache_use_entry(cache, entry, NULL, out, NULL) == CPS_FOUND;
     }
     pthread_mutex_unlock(&cache->lock);
     return found;
 }
 
-static void keep(struct cps_certcache *cache, const void *key, size_t n, struct cps_chain *chain, int64_t seconds)
+static void certcache_keep(struct cps_certcache *cache, const void *key, size_t n, struct cps_chain *chain,
+                           int64_t seconds)
 {
     pthread_mutex_lock(&cache->lock);
-    struct entry *entry = find(cache, key, n);
-    entry = entry ? entry : add(cache, key, n);
+    struct entry *entry = certcache_find_entry(cache, key, n);
+    entry = entry ? entry : certcache_add_entry(cache, key, n);
     if (entry) {
-        settle_chain(cache, entry, cps_chain_ref(chain), seconds);
+        certcache_settle_chain(cache, entry, cps_chain_ref(chain), seconds);
         entry->asked = cps_now(cache->cps);
     }
     pthread_mutex_unlock(&cache->lock);
 }
 
-static enum cps_code read_from_dir(struct cps_certcache *cache, struct cps_chain **out, const char *url,
-                                   struct cps_error *err)
+static enum cps_code certcache_read_from_dir(struct cps_certcache *cache, struct cps_chain **out, const char *url,
+                                             struct cps_error *err)
 {
     struct stir_buf pem = {0};
     struct stir_error cause = {0};
     enum stir_code read = stir_x5u_read_dir(&pem, cache->cps->options.x5u_dir, url, &cause);
-    enum cps_code code = read == STIR_OK ? parse_chain(out, &pem, true, err) : cps_fail_stir(err, read, &cause);
+    enum cps_code code =
+        read == STIR_OK ? certcache_parse_chain(out, &pem, true, err) : cps_fail_stir(err, read, &cause);
     if (code == CPS_OK) {
-        keep(cache, url, strlen(url), *out, DIR_KEEP_S);
+        certcache_keep(cache, url, strlen(url), *out, DIR_KEEP_S);
     }
     stir_buf_free(&pem);
     return code;
 }
 
-static enum cps_code get_from_dir(struct cps_certcache *cache, struct cps_chain **out, const char *url,
-                                  struct cps_error *err)
+static enum cps_code certcache_get_from_dir(struct cps_certcache *cache, struct cps_chain **out, const char *url,
+                                            struct cps_error *err)
 {
-    return look_up(cache, url, strlen(url), out) ? CPS_OK : read_from_dir(cache, out, url, err);
+    return certcache_look_up(cache, url, strlen(url), out) ? CPS_OK : certcache_read_from_dir(cache, out, url, err);
 }
 
 /* ---- renewing ---- */
 
 /* The same certificates say the same, whether the TNAuthList came with them or was fetched. */
-static bool same_certs(const struct cps_chain *a, const struct cps_chain *b)
+static bool certcache_same_certs(const struct cps_chain *a, const struct cps_chain *b)
 {
     bool same = a->chain->count == b->chain->count;
     for (size_t i = 0; same && i < a->chain->count; i++) {
@@ -488,18 +494,18 @@ static bool same_certs(const struct cps_chain *a, const struct cps_chain *b)
 }
 
 /* What can be said of a later chain without asking. *ask: nothing, and the URL may be asked. Under the lock. */
-static enum cps_found look_for_later(struct cps_certcache *cache, struct entry *entry, const struct cps_chain *tried,
-                                     bool *ask, struct cps_error *err)
+static enum cps_found certcache_look_for_later(struct cps_certcache *cache, struct entry *entry,
+                                               const struct cps_chain *tried, bool *ask, struct cps_error *err)
 {
     int64_t now = cps_now(cache->cps);
     *ask = false;
     if (!entry) {
         return CPS_FOUND_NOT; /* it had to make room, and `tried` was fetched not long ago */
     }
-    if (entry->state == FAILED || (entry->state == READY && !same_certs(entry->chain, tried))) {
+    if (entry->state == FAILED || (entry->state == READY && !certcache_same_certs(entry->chain, tried))) {
         return CPS_FOUND; /* cps_certcache_get tells */
     }
-    if (is_awaited(entry)) {
+    if (certcache_is_awaited(entry)) {
         return CPS_FOUND_LATER;
     }
     *ask = now < entry->asked || now - entry->asked >= RENEW_S;
@@ -508,14 +514,14 @@ static enum cps_found look_for_later(struct cps_certcache *cache, struct entry *
 }
 
 /* A directory is read at once. */
-static enum cps_found renew_from_dir(struct cps_certcache *cache, const struct cps_chain *tried, const char *url,
-                                     struct cps_error *err)
+static enum cps_found certcache_renew_from_dir(struct cps_certcache *cache, const struct cps_chain *tried,
+                                               const char *url, struct cps_error *err)
 {
     struct cps_chain *chain = NULL, *kept = NULL;
-    if (read_from_dir(cache, &chain, url, err) != CPS_OK) {
+    if (certcache_read_from_dir(cache, &chain, url, err) != CPS_OK) {
         return CPS_FOUND_NOT;
     }
-    bool other = !look_up(cache, url, strlen(url), &kept) || !same_certs(kept, tried);
+    bool other = !certcache_look_up(cache, url, strlen(url), &kept) || !certcache_same_certs(kept, tried);
     cps_chain_unref(chain);
     cps_chain_unref(kept);
     return other ? CPS_FOUND : CPS_FOUND_NOT;
@@ -524,26 +530,26 @@ static enum cps_found renew_from_dir(struct cps_certcache *cache, const struct c
 enum cps_found cps_certcache_renew(struct cps_certcache *cache, const struct cps_chain *tried, const char *url,
                                    struct cps_task *task, struct cps_error *err)
 {
-    const struct wanted wanted = wanted_chain(url);
+    const struct wanted wanted = certcache_wanted_chain(url);
     bool ask;
     bool in_dir = cache->cps->options.x5u_dir != NULL;
     *err = (struct cps_error){0};
     pthread_mutex_lock(&cache->lock);
-    struct entry *entry = find(cache, url, strlen(url));
-    enum cps_found found = look_for_later(cache, entry, tried, &ask, err);
+    struct entry *entry = certcache_find_entry(cache, url, strlen(url));
+    enum cps_found found = certcache_look_for_later(cache, entry, tried, &ask, err);
     if (ask && in_dir) {
         entry->asked = cps_now(cache->cps); /* also if it cannot be read */
-    } else if (ask && begin_fetch(cache, entry, &wanted, true, err) == CPS_OK) {
+    } else if (ask && certcache_begin_fetch(cache, entry, &wanted, true, err) == CPS_OK) {
         found = CPS_FOUND_LATER;
     }
     if (found == CPS_FOUND_LATER) {
         cps_waiters_add(&cache->waiters, task);
     }
     pthread_mutex_unlock(&cache->lock);
-    return ask && in_dir ? renew_from_dir(cache, tried, url, err) : found;
+    return ask && in_dir ? certcache_renew_from_dir(cache, tried, url, err) : found;
 }
 
-static enum cps_code check_url(const struct cps_certcache *cache, const char *url, struct cps_error *err)
+static enum cps_code certcache_check_url(const struct cps_certcache *cache, const char *url, struct cps_error *err)
 {
     const struct cps_options *options = &cache->cps->options;
     const struct stir_x5u_rules rules = {.ports = options->x5u_ports, .port_count = options->x5u_port_count};
@@ -553,33 +559,34 @@ static enum cps_code check_url(const struct cps_certcache *cache, const char *ur
 }
 
 /* The same as read_list from the directory that stands in for the network. */
-static enum cps_code list_from_dir(struct cps_certcache *cache, struct cps_chain **out, const struct wanted *wanted,
-                                   struct cps_error *err)
+static enum cps_code certcache_list_from_dir(struct cps_certcache *cache, struct cps_chain **out,
+                                             const struct wanted *wanted, struct cps_error *err)
 {
     struct stir_buf der = {0};
     struct stir_error cause = {0};
     struct stir_view key = wanted->key;
-    if (look_up(cache, key.ptr, key.len, out)) {
+    if (certcache_look_up(cache, key.ptr, key.len, out)) {
         return CPS_OK;
     }
     enum stir_code read = stir_x5u_read_dir(&der, cache->cps->options.x5u_dir, wanted->url, &cause);
-    enum cps_code code = read == STIR_OK ? add_list(out, wanted->list_of, wanted->list_index, &der, err)
+    enum cps_code code = read == STIR_OK ? certcache_add_list(out, wanted->list_of, wanted->list_index, &der, err)
                                          : cps_fail_stir(err, read, &cause);
     stir_buf_free(&der);
     if (code != CPS_OK) {
         return cps_fail_prefix(err, code, "TNAuthList");
     }
-    keep(cache, key.ptr, key.len, *out, DIR_KEEP_S);
+    certcache_keep(cache, key.ptr, key.len, *out, DIR_KEEP_S);
     return CPS_OK;
 }
 
 /* Adds the TNAuthList of one certificate. */
-static enum cps_found add_one_list(struct cps_certcache *cache, struct cps_chain **out, struct cps_chain *chain,
-                                   int index, struct cps_task *task, struct cps_error *err)
+static enum cps_found certcache_add_one_list(struct cps_certcache *cache, struct cps_chain **out,
+                                             struct cps_chain *chain, int index, struct cps_task *task,
+                                             struct cps_error *err)
 {
     uint8_t key[1 + STIR_CHAIN_LIST_KEY] = {'@'};
     const char *url = chain->chain->list_urls[index];
-    if (check_url(cache, url, err) != CPS_OK) {
+    if (certcache_check_url(cache, url, err) != CPS_OK) {
         return CPS_FOUND_NOT;
     }
     if (!stir_chain_list_key(key + 1, chain->chain, (size_t)index)) {
@@ -591,9 +598,9 @@ static enum cps_found add_one_list(struct cps_certcache *cache, struct cps_chain
                                   .list_of = chain,
                                   .list_index = index};
     if (cache->cps->options.x5u_dir) {
-        return list_from_dir(cache, out, &wanted, err) == CPS_OK ? CPS_FOUND : CPS_FOUND_NOT;
+        return certcache_list_from_dir(cache, out, &wanted, err) == CPS_OK ? CPS_FOUND : CPS_FOUND_NOT;
     }
-    return get_from_net(cache, out, &wanted, task, err);
+    return certcache_get_from_net(cache, out, &wanted, task, err);
 }
 
 enum cps_found cps_certcache_complete(struct cps_certcache *cache, struct cps_chain **chain, struct cps_task *task,
@@ -606,11 +613,11 @@ enum cps_found cps_certcache_complete(struct cps_certcache *cache, struct cps_ch
         int index = -1;
         /* A stranger's certificate makes us ask nobody: the chain has to lead to a root first, through the certificate
          * whose list is fetched. */
-        int64_t at = least(cps_now(cache->cps), (*chain)->chain->not_after);
+        int64_t at = certcache_min(cps_now(cache->cps), (*chain)->chain->not_after);
         if (cps_chain_lacks(*chain, cache->cps->trust, at, &index, NULL) != CPS_OK || index < 0) {
             return CPS_FOUND; /* what is wrong is said of it when it is judged */
         }
-        found = add_one_list(cache, &completed, *chain, index, task, err);
+        found = certcache_add_one_list(cache, &completed, *chain, index, task, err);
         if (found == CPS_FOUND) {
             cps_chain_unref(*chain);
             *chain = completed;
@@ -624,14 +631,14 @@ enum cps_found cps_certcache_get(struct cps_certcache *cache, struct cps_chain *
 {
     struct cps_chain *chain = NULL;
     enum cps_found found = CPS_FOUND_NOT;
-    if (check_url(cache, url, err) != CPS_OK) {
+    if (certcache_check_url(cache, url, err) != CPS_OK) {
         return CPS_FOUND_NOT;
     }
     if (cache->cps->options.x5u_dir) {
-        found = get_from_dir(cache, &chain, url, err) == CPS_OK ? CPS_FOUND : CPS_FOUND_NOT;
+        found = certcache_get_from_dir(cache, &chain, url, err) == CPS_OK ? CPS_FOUND : CPS_FOUND_NOT;
     } else {
-        const struct wanted wanted = wanted_chain(url);
-        found = get_from_net(cache, &chain, &wanted, task, err);
+        const struct wanted wanted = certcache_wanted_chain(url);
+        found = certcache_get_from_net(cache, &chain, &wanted, task, err);
     }
     if (found == CPS_FOUND) {
         found = cps_certcache_complete(cache, &chain, task, err);
@@ -652,7 +659,7 @@ void cps_certcache_leave(struct cps_certcache *cache, struct cps_task *task)
 }
 
 /* '#' and a digest of the certificates' digests. */
-static bool chain_key(char key[1 + SHA256_DIGEST_LENGTH], const struct stir_view *certs, size_t count)
+static bool certcache_chain_key(char key[1 + SHA256_DIGEST_LENGTH], const struct stir_view *certs, size_t count)
 {
     uint8_t digests[STIR_CHAIN_MAX][SHA256_DIGEST_LENGTH];
     for (size_t i = 0; i < count; i++) {
@@ -673,10 +680,10 @@ enum cps_code cps_certcache_from_der(struct cps_certcache *cache, struct cps_cha
     if (count == 0 || count > STIR_CHAIN_MAX) {
         return cps_fail(err, CPS_E_CERT, "x5c has %zu certificates, not 1 to %d", count, STIR_CHAIN_MAX);
     }
-    if (!chain_key(key, certs, count)) {
+    if (!certcache_chain_key(key, certs, count)) {
         return cps_fail(err, CPS_E_CRYPTO, "SHA-256 failed");
     }
-    if (look_up(cache, key, sizeof(key), out)) {
+    if (certcache_look_up(cache, key, sizeof(key), out)) {
         return CPS_OK;
     }
     enum stir_code parsed = stir_chain_from_der(&chain, certs, count, &cause);
@@ -687,7 +694,7 @@ enum cps_code cps_certcache_from_der(struct cps_certcache *cache, struct cps_cha
     }
     enum cps_code code = cps_chain_wrap(out, chain, err);
     if (code == CPS_OK) {
-        keep(cache, key, sizeof(key), *out, cache->cps->options.x5u_max_age_s);
+        certcache_keep(cache, key, sizeof(key), *out, cache->cps->options.x5u_max_age_s);
     }
     return code;
 }
@@ -699,7 +706,7 @@ enum cps_code cps_certcache_from_x5c(struct cps_certcache *cache, struct cps_cha
     struct stir_error cause = {0};
     struct stir_chain *chain = NULL;
     enum stir_code parsed = stir_x5c_digest((uint8_t *)key + 1, x5c, &cause);
-    if (parsed == STIR_OK && look_up(cache, key, sizeof(key), out)) {
+    if (parsed == STIR_OK && certcache_look_up(cache, key, sizeof(key), out)) {
         return CPS_OK;
     }
     parsed = parsed == STIR_OK ? stir_x5c_parse(&chain, x5c, &cause) : parsed;
@@ -710,7 +717,7 @@ enum cps_code cps_certcache_from_x5c(struct cps_certcache *cache, struct cps_cha
     }
     enum cps_code code = cps_chain_wrap(out, chain, err);
     if (code == CPS_OK) {
-        keep(cache, key, sizeof(key), *out, cache->cps->options.x5u_max_age_s);
+        certcache_keep(cache, key, sizeof(key), *out, cache->cps->options.x5u_max_age_s);
     }
     return code;
 }

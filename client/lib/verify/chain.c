@@ -39,7 +39,7 @@ void cps_chain_unref(struct cps_chain *chain)
 }
 
 /* A new revocation list makes what was known of the chain void. */
-static bool is_known(struct cps_chain *chain, uint64_t generation, int64_t minute, int *lacks)
+static bool chain_is_known(struct cps_chain *chain, uint64_t generation, int64_t minute, int *lacks)
 {
     bool known = false;
     pthread_mutex_lock(&chain->lock);
@@ -53,7 +53,7 @@ static bool is_known(struct cps_chain *chain, uint64_t generation, int64_t minut
     return known;
 }
 
-static void remember(struct cps_chain *chain, uint64_t generation, int64_t minute, int lacks)
+static void chain_remember(struct cps_chain *chain, uint64_t generation, int64_t minute, int lacks)
 {
     pthread_mutex_lock(&chain->lock);
     for (int i = 0; chain->generation != generation && i < CPS_CHAIN_MINUTES; i++) {
@@ -67,8 +67,8 @@ static void remember(struct cps_chain *chain, uint64_t generation, int64_t minut
 }
 
 /* Validity is one stretch of time: trusted at both ends of the minute is trusted in between. */
-static bool is_good_all_minute(const struct stir_trust *trust, const struct stir_chain *chain, int64_t minute,
-                               struct stir_chain_used *used)
+static bool chain_is_good_all_minute(const struct stir_trust *trust, const struct stir_chain *chain, int64_t minute,
+                                     struct stir_chain_used *used)
 {
     struct stir_chain_used at_end;
     return stir_trust_verify_path(trust, chain, minute * 60, used, NULL) == STIR_OK &&
@@ -82,14 +82,14 @@ enum cps_code cps_chain_lacks(struct cps_chain *chain, struct cps_trust *trust, 
     struct stir_error cause = {0};
     uint64_t generation = cps_trust_generation(trust);
     int64_t minute = at / 60;
-    if (at >= 0 && is_known(chain, generation, minute, lacks)) {
+    if (at >= 0 && chain_is_known(chain, generation, minute, lacks)) {
         return CPS_OK;
     }
     struct stir_trust *current = cps_trust_hold(trust, &generation);
     struct stir_chain_used used = {.lacks = -1};
     enum stir_code code = STIR_OK;
-    if (at >= 0 && is_good_all_minute(current, chain->chain, minute, &used)) {
-        remember(chain, generation, minute, used.lacks);
+    if (at >= 0 && chain_is_good_all_minute(current, chain->chain, minute, &used)) {
+        chain_remember(chain, generation, minute, used.lacks);
     } else {
         code = stir_trust_verify_path(current, chain->chain, at, &used, &cause);
     }

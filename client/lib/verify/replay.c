@@ -25,7 +25,7 @@ struct in_process {
 
 #define FIRST_SIZE 1024
 
-static size_t place_of(const struct in_process *memory, const uint8_t id[CPS_REPLAY_ID])
+static size_t replay_memory_slot(const struct in_process *memory, const uint8_t id[CPS_REPLAY_ID])
 {
     uint64_t head;
     memcpy(&head, id, sizeof(head));
@@ -35,9 +35,9 @@ static size_t place_of(const struct in_process *memory, const uint8_t id[CPS_REP
 }
 
 /* The place of an id, or the empty one where it would go. */
-static struct slot *find(const struct in_process *memory, const uint8_t id[CPS_REPLAY_ID])
+static struct slot *replay_memory_find(const struct in_process *memory, const uint8_t id[CPS_REPLAY_ID])
 {
-    size_t i = place_of(memory, id);
+    size_t i = replay_memory_slot(memory, id);
     while (memory->slots[i].expires && memcmp(memory->slots[i].id, id, CPS_REPLAY_ID) != 0) {
         i = (i + 1) & (memory->size - 1);
     }
@@ -45,7 +45,7 @@ static struct slot *find(const struct in_process *memory, const uint8_t id[CPS_R
 }
 
 /* Moves what has not expired into a table of `size` places. */
-static bool rebuild(struct in_process *memory, size_t size, int64_t now)
+static bool replay_memory_rebuild(struct in_process *memory, size_t size, int64_t now)
 {
     struct slot *fresh = calloc(size, sizeof(*fresh));
     if (!fresh) {
@@ -59,7 +59,7 @@ static bool rebuild(struct in_process *memory, size_t size, int64_t now)
     memory->earliest = INT64_MAX;
     for (size_t i = 0; i < old_size; i++) {
         if (old[i].expires && old[i].expires >= now) {
-            *find(memory, old[i].id) = old[i];
+            *replay_memory_find(memory, old[i].id) = old[i];
             memory->count++;
             memory->earliest = old[i].expires < memory->earliest ? old[i].expires : memory->earliest;
         }
@@ -69,37 +69,37 @@ static bool rebuild(struct in_process *memory, size_t size, int64_t now)
 }
 
 /* Sees that one more entry has a place: forgets what has expired, then grows. */
-static enum cps_code make_room(struct in_process *memory, int64_t now, struct cps_error *err)
+static enum cps_code replay_memory_make_room(struct in_process *memory, int64_t now, struct cps_error *err)
 {
     bool full = memory->count >= memory->max;
     if (!full && memory->count < memory->size / 4 * 3) {
         return CPS_OK;
     }
-    if (memory->earliest < now && !rebuild(memory, memory->size, now)) {
+    if (memory->earliest < now && !replay_memory_rebuild(memory, memory->size, now)) {
         return cps_fail(err, CPS_E_NOMEM, "out of memory");
     }
     if (memory->count >= memory->max) {
         return cps_fail(err, CPS_E_REPLAY_FULL, "the replay memory holds %zu PASSporTs, its limit", memory->max);
     }
-    if (memory->count >= memory->size / 8 * 5 && !rebuild(memory, memory->size * 2, now)) {
+    if (memory->count >= memory->size / 8 * 5 && !replay_memory_rebuild(memory, memory->size * 2, now)) {
         return cps_fail(err, CPS_E_NOMEM, "out of memory");
     }
     return CPS_OK;
 }
 
-static enum cps_code claim_locked(struct in_process *memory, const uint8_t id[CPS_REPLAY_ID], int64_t expires,
-                                  int64_t now, struct cps_error *err)
+static enum cps_code replay_memory_claim_locked(struct in_process *memory, const uint8_t id[CPS_REPLAY_ID],
+                                                int64_t expires, int64_t now, struct cps_error *err)
 {
-    struct slot *slot = find(memory, id);
+    struct slot *slot = replay_memory_find(memory, id);
     if (slot->expires && slot->expires >= now) {
         return cps_fail(err, CPS_E_REPLAYED, "the PASSporT was used before");
     }
     if (!slot->expires) {
-        enum cps_code code = make_room(memory, now, err);
+        enum cps_code code = replay_memory_make_room(memory, now, err);
         if (code != CPS_OK) {
             return code;
         }
-        slot = find(memory, id);
+        slot = replay_memory_find(memory, id);
         memcpy(slot->id, id, CPS_REPLAY_ID);
         memory->count++;
     }
@@ -108,33 +108,33 @@ static enum cps_code claim_locked(struct in_process *memory, const uint8_t id[CP
     return CPS_OK;
 }
 
-static enum cps_code claim(struct cps_replay_memory *base, const uint8_t id[CPS_REPLAY_ID], int64_t expires,
-                           int64_t now, struct cps_error *err)
+static enum cps_code replay_memory_claim(struct cps_replay_memory *base, const uint8_t id[CPS_REPLAY_ID],
+                                         int64_t expires, int64_t now, struct cps_error *err)
 {
     struct in_process *memory = (struct in_process *)base;
     pthread_mutex_lock(&memory->lock);
-    enum cps_code code = claim_locked(memory, id, expires, now, err);
+    enum cps_code code = replay_memory_claim_locked(memory, id, expires, now, err);
     pthread_mutex_unlock(&memory->lock);
     return code;
 }
 
-static enum cps_code is_known(struct cps_replay_memory *base, const uint8_t id[CPS_REPLAY_ID], int64_t now, bool *known,
-                              struct cps_error *err)
+static enum cps_code replay_memory_is_known(struct cps_replay_memory *base, const uint8_t id[CPS_REPLAY_ID],
+                                            int64_t now, bool *known, struct cps_error *err)
 {
     struct in_process *memory = (struct in_process *)base;
     (void)err;
     pthread_mutex_lock(&memory->lock);
-    const struct slot *slot = find(memory, id);
+    const struct slot *slot = replay_memory_find(memory, id);
     *known = slot->expires && slot->expires >= now;
     pthread_mutex_unlock(&memory->lock);
     return CPS_OK;
 }
 
-static void forget(struct cps_replay_memory *base, const uint8_t id[CPS_REPLAY_ID])
+static void replay_memory_forget(struct cps_replay_memory *base, const uint8_t id[CPS_REPLAY_ID])
 {
     struct in_process *memory = (struct in_process *)base;
     pthread_mutex_lock(&memory->lock);
-    struct slot *slot = find(memory, id);
+    struct slot *slot = replay_memory_find(memory, id);
     if (slot->expires) {
         slot->expires = 1; /* long ago */
         memory->earliest = 1;
@@ -142,7 +142,7 @@ static void forget(struct cps_replay_memory *base, const uint8_t id[CPS_REPLAY_I
     pthread_mutex_unlock(&memory->lock);
 }
 
-static void free_memory(struct cps_replay_memory *base)
+static void replay_memory_free(struct cps_replay_memory *base)
 {
     struct in_process *memory = (struct in_process *)base;
     pthread_mutex_destroy(&memory->lock);
@@ -156,7 +156,10 @@ enum cps_code cps_replay_new_memory(struct cps_replay_memory **out, uint32_t max
     if (!memory) {
         return cps_fail(err, CPS_E_NOMEM, "out of memory");
     }
-    memory->base = (struct cps_replay_memory){.claim = claim, .known = is_known, .forget = forget, .free = free_memory};
+    memory->base = (struct cps_replay_memory){.claim = replay_memory_claim,
+                                              .known = replay_memory_is_known,
+                                              .forget = replay_memory_forget,
+                                              .free = replay_memory_free};
     memory->max = max;
     memory->earliest = INT64_MAX;
     memory->size = FIRST_SIZE;

@@ -43,82 +43,82 @@ static const char *const sql[STATEMENTS] = {
     [FORGET] = "DELETE FROM used WHERE id = ?1",
 };
 
-static enum cps_code fail_sqlite(const struct in_file *memory, struct cps_error *err)
+static enum cps_code replay_file_fail_sqlite(const struct in_file *memory, struct cps_error *err)
 {
     return cps_fail(err, CPS_E_REPLAY_STORE, "the replay memory: %s", sqlite3_errmsg(memory->db));
 }
 
 /* Runs a bound statement to its end; *row tells whether it had one. */
-static enum cps_code run(struct in_file *memory, int which, bool *row, struct cps_error *err)
+static enum cps_code replay_file_run(struct in_file *memory, int which, bool *row, struct cps_error *err)
 {
     sqlite3_stmt *statement = memory->statements[which];
     int rc = sqlite3_step(statement);
     *row = rc == SQLITE_ROW;
-    enum cps_code code = rc == SQLITE_ROW || rc == SQLITE_DONE ? CPS_OK : fail_sqlite(memory, err);
+    enum cps_code code = rc == SQLITE_ROW || rc == SQLITE_DONE ? CPS_OK : replay_file_fail_sqlite(memory, err);
     (void)sqlite3_reset(statement);
     (void)sqlite3_clear_bindings(statement);
     return code;
 }
 
-static enum cps_code purge(struct in_file *memory, int64_t now, struct cps_error *err)
+static enum cps_code replay_file_purge(struct in_file *memory, int64_t now, struct cps_error *err)
 {
     bool row;
     (void)sqlite3_bind_int64(memory->statements[PURGE], 1, now);
-    enum cps_code code = run(memory, PURGE, &row, err);
+    enum cps_code code = replay_file_run(memory, PURGE, &row, err);
     if (code == CPS_OK) {
         memory->purged = now;
     }
     return code;
 }
 
-static enum cps_code insert(struct in_file *memory, const uint8_t id[CPS_REPLAY_ID], int64_t expires, bool *inserted,
-                            struct cps_error *err)
+static enum cps_code replay_file_insert(struct in_file *memory, const uint8_t id[CPS_REPLAY_ID], int64_t expires,
+                                        bool *inserted, struct cps_error *err)
 {
     bool row;
     sqlite3_stmt *statement = memory->statements[CLAIM];
     if (sqlite3_bind_blob(statement, 1, id, CPS_REPLAY_ID, SQLITE_STATIC) != SQLITE_OK ||
         sqlite3_bind_int64(statement, 2, expires) != SQLITE_OK ||
         sqlite3_bind_int64(statement, 3, memory->max) != SQLITE_OK) {
-        return fail_sqlite(memory, err);
+        return replay_file_fail_sqlite(memory, err);
     }
-    enum cps_code code = run(memory, CLAIM, &row, err);
+    enum cps_code code = replay_file_run(memory, CLAIM, &row, err);
     *inserted = code == CPS_OK && sqlite3_changes(memory->db) == 1;
     return code;
 }
 
-static enum cps_code is_known(struct in_file *memory, const uint8_t id[CPS_REPLAY_ID], bool *known,
-                              struct cps_error *err)
+static enum cps_code replay_file_is_known(struct in_file *memory, const uint8_t id[CPS_REPLAY_ID], bool *known,
+                                          struct cps_error *err)
 {
     if (sqlite3_bind_blob(memory->statements[KNOWN], 1, id, CPS_REPLAY_ID, SQLITE_STATIC) != SQLITE_OK) {
-        return fail_sqlite(memory, err);
+        return replay_file_fail_sqlite(memory, err);
     }
-    return run(memory, KNOWN, known, err);
+    return replay_file_run(memory, KNOWN, known, err);
 }
 
-static enum cps_code claim_locked(struct in_file *memory, const uint8_t id[CPS_REPLAY_ID], int64_t expires, int64_t now,
-                                  struct cps_error *err)
+static enum cps_code replay_file_claim_locked(struct in_file *memory, const uint8_t id[CPS_REPLAY_ID], int64_t expires,
+                                              int64_t now, struct cps_error *err)
 {
     bool inserted = false;
     bool known = false;
     enum cps_code code = CPS_OK;
     if (now - memory->purged >= PURGE_EVERY || now < memory->purged) {
-        code = purge(memory, now, err);
+        code = replay_file_purge(memory, now, err);
     }
     if (code == CPS_OK) {
-        code = insert(memory, id, expires, &inserted, err);
+        code = replay_file_insert(memory, id, expires, &inserted, err);
     }
     if (code != CPS_OK || inserted) {
         return code;
     }
-    code = is_known(memory, id, &known, err);
+    code = replay_file_is_known(memory, id, &known, err);
     if (code == CPS_OK && known) {
         return cps_fail(err, CPS_E_REPLAYED, "the PASSporT was used before");
     }
     /* full: perhaps of what has expired since the last purge */
     if (code == CPS_OK && memory->purged < now) {
-        code = purge(memory, now, err);
+        code = replay_file_purge(memory, now, err);
         if (code == CPS_OK) {
-            code = insert(memory, id, expires, &inserted, err);
+            code = replay_file_insert(memory, id, expires, &inserted, err);
         }
     }
     if (code == CPS_OK && !inserted) {
@@ -127,40 +127,40 @@ static enum cps_code claim_locked(struct in_file *memory, const uint8_t id[CPS_R
     return code;
 }
 
-static enum cps_code claim(struct cps_replay_memory *base, const uint8_t id[CPS_REPLAY_ID], int64_t expires,
-                           int64_t now, struct cps_error *err)
+static enum cps_code replay_file_claim(struct cps_replay_memory *base, const uint8_t id[CPS_REPLAY_ID], int64_t expires,
+                                       int64_t now, struct cps_error *err)
 {
     struct in_file *memory = (struct in_file *)base;
     pthread_mutex_lock(&memory->lock);
-    enum cps_code code = claim_locked(memory, id, expires, now, err);
+    enum cps_code code = replay_file_claim_locked(memory, id, expires, now, err);
     pthread_mutex_unlock(&memory->lock);
     return code;
 }
 
-static enum cps_code look(struct cps_replay_memory *base, const uint8_t id[CPS_REPLAY_ID], int64_t now, bool *known,
-                          struct cps_error *err)
+static enum cps_code replay_file_look(struct cps_replay_memory *base, const uint8_t id[CPS_REPLAY_ID], int64_t now,
+                                      bool *known, struct cps_error *err)
 {
     struct in_file *memory = (struct in_file *)base;
     (void)now; /* what has expired is purged, a few seconds late at most */
     pthread_mutex_lock(&memory->lock);
-    enum cps_code code = is_known(memory, id, known, err);
+    enum cps_code code = replay_file_is_known(memory, id, known, err);
     pthread_mutex_unlock(&memory->lock);
     return code;
 }
 
 /* Without success it stays claimed, which is safe. */
-static void forget(struct cps_replay_memory *base, const uint8_t id[CPS_REPLAY_ID])
+static void replay_file_forget(struct cps_replay_memory *base, const uint8_t id[CPS_REPLAY_ID])
 {
     struct in_file *memory = (struct in_file *)base;
     bool row;
     pthread_mutex_lock(&memory->lock);
     if (sqlite3_bind_blob(memory->statements[FORGET], 1, id, CPS_REPLAY_ID, SQLITE_STATIC) == SQLITE_OK) {
-        (void)!run(memory, FORGET, &row, NULL);
+        (void)!replay_file_run(memory, FORGET, &row, NULL);
     }
     pthread_mutex_unlock(&memory->lock);
 }
 
-static void free_memory(struct cps_replay_memory *base)
+static void replay_file_free(struct cps_replay_memory *base)
 {
     struct in_file *memory = (struct in_file *)base;
     for (int i = 0; i < STATEMENTS; i++) {
@@ -172,7 +172,7 @@ static void free_memory(struct cps_replay_memory *base)
 }
 
 /* SQLite does not wait for the locks of a file that another process is just making: so we do. */
-static bool make_schema(sqlite3 *db)
+static bool replay_file_make_schema(sqlite3 *db)
 {
     int rc = sqlite3_exec(db, schema, NULL, NULL, NULL);
     for (int waited_ms = 0; (rc & 0xff) == SQLITE_BUSY && waited_ms < BUSY_MS; waited_ms += BUSY_PAUSE_MS) {
@@ -182,7 +182,7 @@ static bool make_schema(sqlite3 *db)
     return rc == SQLITE_OK;
 }
 
-static enum cps_code open_file(struct in_file *memory, const char *path, struct cps_error *err)
+static enum cps_code replay_file_open(struct in_file *memory, const char *path, struct cps_error *err)
 {
     /* Made by us first, so that nobody but its owner can forget for us. One that is there is not opened here: closing
      * it would take away the locks that another handle of this process may have on it. */
@@ -193,7 +193,7 @@ static enum cps_code open_file(struct in_file *memory, const char *path, struct 
         return cps_fail(err, CPS_E_REPLAY_STORE, "replay_file %s: %s", path, strerror(errno));
     }
     if (sqlite3_open_v2(path, &memory->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK ||
-        sqlite3_busy_timeout(memory->db, BUSY_MS) != SQLITE_OK || !make_schema(memory->db)) {
+        sqlite3_busy_timeout(memory->db, BUSY_MS) != SQLITE_OK || !replay_file_make_schema(memory->db)) {
         return cps_fail(err, CPS_E_REPLAY_STORE, "replay_file %s: %s", path,
                         memory->db ? sqlite3_errmsg(memory->db) : "out of memory");
     }
@@ -213,13 +213,16 @@ enum cps_code cps_replay_new_sqlite(struct cps_replay_memory **out, const char *
     if (!memory) {
         return cps_fail(err, CPS_E_NOMEM, "out of memory");
     }
-    memory->base = (struct cps_replay_memory){.claim = claim, .known = look, .forget = forget, .free = free_memory};
+    memory->base = (struct cps_replay_memory){.claim = replay_file_claim,
+                                              .known = replay_file_look,
+                                              .forget = replay_file_forget,
+                                              .free = replay_file_free};
     memory->max = max;
     memory->purged = INT64_MIN / 2;
     pthread_mutex_init(&memory->lock, NULL);
-    enum cps_code code = open_file(memory, path, err);
+    enum cps_code code = replay_file_open(memory, path, err);
     if (code != CPS_OK) {
-        free_memory(&memory->base);
+        replay_file_free(&memory->base);
         return code;
     }
     *out = &memory->base;

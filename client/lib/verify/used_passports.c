@@ -11,8 +11,8 @@ int64_t cps_used_until(const struct cps *cps, const struct stir_passport *passpo
 }
 
 /* What the memory knows it by: SHA-256 over the PASSporT's replay identifier and the destination. */
-static enum cps_code make_id(uint8_t id[CPS_REPLAY_ID], const struct stir_passport *passport,
-                             const struct stir_identity *dest, struct cps_error *err)
+static enum cps_code used_make_id(uint8_t id[CPS_REPLAY_ID], const struct stir_passport *passport,
+                                  const struct stir_identity *dest, struct cps_error *err)
 {
     struct stir_error cause = {0};
     uint8_t text[CPS_REPLAY_ID + STIR_IDENTITY_MAX];
@@ -31,7 +31,7 @@ enum cps_code cps_used_claim(struct cps *cps, const struct stir_passport *passpo
     if (!cps->replay) {
         return CPS_OK;
     }
-    enum cps_code code = make_id(id, passport, dest, err);
+    enum cps_code code = used_make_id(id, passport, dest, err);
     return code == CPS_OK ? cps->replay->claim(cps->replay, id, cps_used_until(cps, passport) + 1, cps_now(cps), err)
                           : code;
 }
@@ -39,7 +39,7 @@ enum cps_code cps_used_claim(struct cps *cps, const struct stir_passport *passpo
 void cps_used_undo(struct cps *cps, const struct stir_passport *passport, const struct stir_identity *dest)
 {
     uint8_t id[CPS_REPLAY_ID];
-    if (cps->replay && make_id(id, passport, dest, NULL) == CPS_OK) {
+    if (cps->replay && used_make_id(id, passport, dest, NULL) == CPS_OK) {
         cps->replay->forget(cps->replay, id);
     }
 }
@@ -52,7 +52,7 @@ enum cps_code cps_used_look(struct cps *cps, const struct stir_passport *passpor
     if (!cps->replay) {
         return CPS_OK;
     }
-    enum cps_code code = make_id(id, passport, dest, err);
+    enum cps_code code = used_make_id(id, passport, dest, err);
     return code == CPS_OK ? cps->replay->known(cps->replay, id, cps_now(cps), used, err) : code;
 }
 

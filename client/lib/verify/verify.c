@@ -31,16 +31,16 @@ void cps_result_set(struct cps_result *out, enum cps_code code, const struct cps
 }
 
 /* "A", "B" or "C"; NULL for anything else that a signer put there (RFC 8588 section 4). */
-static const char *attestation(const struct stir_passport *passport)
+static const char *verify_attestation(const struct stir_passport *passport)
 {
     const char *attest = passport->attest;
     return attest && strlen(attest) == 1 && strchr("ABC", *attest) ? attest : NULL;
 }
 
-static void show_type(struct cps_result *out, const struct stir_passport *passport)
+static void verify_show_type(struct cps_result *out, const struct stir_passport *passport)
 {
     const char *name = passport->ppt == STIR_PPT_NONE ? "baseline" : passport->ppt_name;
-    const char *attest = attestation(passport);
+    const char *attest = verify_attestation(passport);
     size_t n = 0;
     for (; name[n] && n + 1 < sizeof(out->ppt); n++) {
         out->ppt[n] = (char)(name[n] > 0x20 && name[n] < 0x7f ? name[n] : '?');
@@ -55,7 +55,7 @@ void cps_result_show(struct cps_result *out, const struct stir_passport *passpor
     free(out->passport);
     out->passport = strndup(passport->token, passport->token_len);
     out->passport_len = out->passport ? passport->token_len : 0;
-    show_type(out, passport);
+    verify_show_type(out, passport);
 }
 
 void cps_result_clear(struct cps_result *result)
@@ -64,7 +64,7 @@ void cps_result_clear(struct cps_result *result)
     *result = CPS_NO_RESULT;
 }
 
-static enum cps_code fail_stir(struct cps_error *err, enum stir_code code, const struct stir_error *cause)
+static enum cps_code verify_fail_stir(struct cps_error *err, enum stir_code code, const struct stir_error *cause)
 {
     return code == STIR_OK ? CPS_OK : cps_fail_stir(err, code, cause);
 }
@@ -73,9 +73,10 @@ static enum cps_code fail_stir(struct cps_error *err, enum stir_code code, const
  * accept its type; "shaken" then only with full attestation: B and C say that the signer does not know whether the
  * caller may use the number (RFC 8588 section 4). A diverted call's PASSporT speaks for the diverting party, whose
  * authority is over another claim than orig, and cannot be accepted at all. */
-static enum cps_code check_type(const struct cps *cps, const struct stir_passport *passport, struct cps_error *err)
+static enum cps_code verify_check_type(const struct cps *cps, const struct stir_passport *passport,
+                                       struct cps_error *err)
 {
-    const char *attest = attestation(passport);
+    const char *attest = verify_attestation(passport);
     if (!(cps->accepted_types & 1u << passport->ppt)) {
         return passport->ppt == STIR_PPT_NONE
                    ? cps_fail(err, CPS_E_PPT, "a baseline PASSporT (without ppt) does not vouch for a message")
@@ -91,8 +92,8 @@ static enum cps_code check_type(const struct cps *cps, const struct stir_passpor
 }
 
 /* Step 3. */
-static enum cps_code check_orig(const struct stir_passport *passport, const struct cps_checked *message,
-                                struct cps_error *err)
+static enum cps_code verify_check_orig(const struct stir_passport *passport, const struct cps_checked *message,
+                                       struct cps_error *err)
 {
     if (message && !stir_identity_equal(&passport->orig, &message->orig)) {
         return cps_fail(err, CPS_E_ORIG_MISMATCH, "the PASSporT is from another sender");
@@ -101,8 +102,8 @@ static enum cps_code check_orig(const struct stir_passport *passport, const stru
 }
 
 /* Step 4, once the chain is there: trust as of the time of signing, authority over orig, claim constraints. */
-static enum cps_code check_credentials(struct cps *cps, const struct stir_passport *passport, struct cps_chain *chain,
-                                       struct cps_proof *proof, struct cps_error *err)
+static enum cps_code verify_check_credentials(struct cps *cps, const struct stir_passport *passport,
+                                              struct cps_chain *chain, struct cps_proof *proof, struct cps_error *err)
 {
     const struct stir_authority authority = cps_authority(cps);
     struct stir_error cause = {0};
@@ -122,17 +123,18 @@ static enum cps_code check_credentials(struct cps *cps, const struct stir_passpo
         return code;
     }
     proof->chain = cps_chain_ref(chain);
-    code = fail_stir(err, stir_chain_covers(chain->chain, &passport->orig, &authority, &proof->by_spc, &cause), &cause);
+    code = verify_fail_stir(err, stir_chain_covers(chain->chain, &passport->orig, &authority, &proof->by_spc, &cause),
+                            &cause);
     if (code != CPS_OK) {
         return code;
     }
-    return fail_stir(err, stir_claims_check_cert(chain->chain->certs[0], passport->jws.payload, &cause), &cause);
+    return verify_fail_stir(err, stir_claims_check_cert(chain->chain->certs[0], passport->jws.payload, &cause), &cause);
 }
 
 /* A TNAuthList that is elsewhere is fetched (RFC 8226 section 10.1). What makes the chain itself bad is said of it
  * later, as of iat. */
-static enum cps_found complete_chain(struct cps *cps, struct cps_chain **chain, struct cps_task *task,
-                                     struct cps_error *err)
+static enum cps_found verify_complete_chain(struct cps *cps, struct cps_chain **chain, struct cps_task *task,
+                                            struct cps_error *err)
 {
     enum cps_found found = cps_certcache_complete(cps->certs, chain, task, err);
     if (found != CPS_FOUND) {
@@ -142,9 +144,9 @@ static enum cps_found complete_chain(struct cps *cps, struct cps_chain **chain, 
     return found;
 }
 
-static enum cps_found find_chain(struct cps *cps, const struct stir_passport *passport, struct cps_chain *x5c,
-                                 struct cps_task *task, struct cps_proof *proof, struct cps_chain **chain,
-                                 struct cps_error *err)
+static enum cps_found verify_find_chain(struct cps *cps, const struct stir_passport *passport, struct cps_chain *x5c,
+                                        struct cps_task *task, struct cps_proof *proof, struct cps_chain **chain,
+                                        struct cps_error *err)
 {
     if (!cps->trust) {
         (void)cps_fail(err, CPS_E_CONFIG, "no trusted roots are configured (trust_file, list_files, list_urls)");
@@ -153,12 +155,12 @@ static enum cps_found find_chain(struct cps *cps, const struct stir_passport *pa
     if (passport->x5c) {
         /* RFC 7515 section 4.1.6: what is in the signed header counts, whether it is good or not. */
         return cps_certcache_from_x5c(cps->certs, chain, passport->x5c, err) == CPS_OK
-                   ? complete_chain(cps, chain, task, err)
+                   ? verify_complete_chain(cps, chain, task, err)
                    : CPS_FOUND_NOT;
     }
     if (x5c && !proof->without_x5c) {
         *chain = cps_chain_ref(x5c);
-        return complete_chain(cps, chain, task, err);
+        return verify_complete_chain(cps, chain, task, err);
     }
     if (!passport->x5u) {
         (void)cps_fail(err, CPS_E_X5U, "the PASSporT names no certificate (x5u, x5c), and none came with it");
@@ -171,7 +173,8 @@ static enum cps_found find_chain(struct cps *cps, const struct stir_passport *pa
     return found;
 }
 
-static void remember(struct cps_proof *proof, enum cps_proved known, enum cps_code code, const struct cps_error *err)
+static void verify_remember(struct cps_proof *proof, enum cps_proved known, enum cps_code code,
+                            const struct cps_error *err)
 {
     proof->known = known;
     proof->failed = code;
@@ -181,21 +184,21 @@ static void remember(struct cps_proof *proof, enum cps_proved known, enum cps_co
 }
 
 /* Step 4. Only an outcome that time cannot change is remembered. False: later. */
-static bool prove_credentials(struct cps *cps, const struct stir_passport *passport, struct cps_chain *x5c,
-                              struct cps_task *task, struct cps_proof *proof, enum cps_code *code,
-                              struct cps_error *err)
+static bool verify_prove_credentials(struct cps *cps, const struct stir_passport *passport, struct cps_chain *x5c,
+                                     struct cps_task *task, struct cps_proof *proof, enum cps_code *code,
+                                     struct cps_error *err)
 {
     struct cps_chain *chain = NULL;
     uint64_t generation = cps_trust_generation(cps->trust);
-    enum cps_found found = find_chain(cps, passport, x5c, task, proof, &chain, err);
+    enum cps_found found = verify_find_chain(cps, passport, x5c, task, proof, &chain, err);
     if (found != CPS_FOUND) {
         *code = err->code;
         return found == CPS_FOUND_NOT;
     }
-    *code = check_credentials(cps, passport, chain, proof, err);
+    *code = verify_check_credentials(cps, passport, chain, proof, err);
     cps_chain_unref(chain);
     if (*code != CPS_E_NOMEM && *code != CPS_E_STALE && *code != CPS_E_FUTURE) {
-        remember(proof, CPS_PROVED_CREDENTIALS, *code, err);
+        verify_remember(proof, CPS_PROVED_CREDENTIALS, *code, err);
         proof->generation = generation;
     } else {
         cps_proof_clear(proof);
@@ -203,7 +206,7 @@ static bool prove_credentials(struct cps *cps, const struct stir_passport *passp
     return true;
 }
 
-static enum cps_code recall(const struct cps_proof *proof, struct cps_error *err)
+static enum cps_code verify_recall(const struct cps_proof *proof, struct cps_error *err)
 {
     if (proof->failed == CPS_OK) {
         return CPS_OK;
@@ -213,8 +216,8 @@ static enum cps_code recall(const struct cps_proof *proof, struct cps_error *err
 
 /* A message is verified as of its arrival: the time that we waited for a PASSporT or a certificate makes none too old,
  * as long as the replay memory remembers it. */
-static enum stir_code check_fresh(const struct cps *cps, const struct stir_passport *passport,
-                                  const struct cps_checked *message, struct stir_error *cause)
+static enum stir_code verify_check_fresh(const struct cps *cps, const struct stir_passport *passport,
+                                         const struct cps_checked *message, struct stir_error *cause)
 {
     const struct cps_options *options = &cps->options;
     int64_t now = cps_now(cps);
@@ -227,27 +230,28 @@ static enum stir_code check_fresh(const struct cps *cps, const struct stir_passp
 }
 
 /* Steps 5 and 6. */
-static enum cps_code check_fresh_and_signed(struct cps *cps, const struct stir_passport *passport,
-                                            const struct cps_checked *message, struct cps_proof *proof,
-                                            struct cps_error *err)
+static enum cps_code verify_check_fresh_and_signed(struct cps *cps, const struct stir_passport *passport,
+                                                   const struct cps_checked *message, struct cps_proof *proof,
+                                                   struct cps_error *err)
 {
     struct stir_error cause = {0};
-    enum stir_code fresh = check_fresh(cps, passport, message, &cause);
+    enum stir_code fresh = verify_check_fresh(cps, passport, message, &cause);
     if (fresh != STIR_OK) {
         return cps_fail_stir(err, fresh, &cause);
     }
     if (proof->known != CPS_PROVED_SIGNATURE) {
-        enum cps_code code = fail_stir(err, stir_jws_verify(&passport->jws, proof->chain->chain->key, &cause), &cause);
+        enum cps_code code =
+            verify_fail_stir(err, stir_jws_verify(&passport->jws, proof->chain->chain->key, &cause), &cause);
         if (code == CPS_E_NOMEM || code == CPS_E_CRYPTO) {
             return code;
         }
-        remember(proof, CPS_PROVED_SIGNATURE, code, err);
+        verify_remember(proof, CPS_PROVED_SIGNATURE, code, err);
     }
-    return recall(proof, err);
+    return verify_recall(proof, err);
 }
 
 /* Faults that another chain may not have. */
-static bool is_of_chain(enum cps_code code)
+static bool verify_is_of_chain(enum cps_code code)
 {
     return code == CPS_E_SIGNATURE || code == CPS_E_KEY || (code >= CPS_E_CERT && code <= CPS_E_CERT_CONSTRAINT);
 }
@@ -255,9 +259,9 @@ static bool is_of_chain(enum cps_code code)
 /* A PASSporT does not verify with a chain: is there another one to try? Where one travelled along that is of x5u, which
  * the signature covers. Where that of x5u was cached, the one that is there now. The proof is cleared with CPS_FOUND.
  */
-static enum cps_found find_other_chain(struct cps *cps, const struct stir_passport *passport, struct cps_chain *x5c,
-                                       struct cps_task *task, struct cps_proof *proof, enum cps_code *code,
-                                       struct cps_error *err)
+static enum cps_found verify_find_other_chain(struct cps *cps, const struct stir_passport *passport,
+                                              struct cps_chain *x5c, struct cps_task *task, struct cps_proof *proof,
+                                              enum cps_code *code, struct cps_error *err)
 {
     struct cps_error failure = {0};
     enum cps_found found = CPS_FOUND_NOT;
@@ -284,14 +288,15 @@ static enum cps_found find_other_chain(struct cps *cps, const struct stir_passpo
 }
 
 /* Steps 4 to 6. False: a certificate is being fetched. */
-static bool prove(struct cps *cps, const struct stir_passport *passport, struct cps_chain *x5c, struct cps_task *task,
-                  const struct cps_checked *message, struct cps_proof *proof, enum cps_code *code,
-                  struct cps_error *err)
+static bool verify_prove(struct cps *cps, const struct stir_passport *passport, struct cps_chain *x5c,
+                         struct cps_task *task, const struct cps_checked *message, struct cps_proof *proof,
+                         enum cps_code *code, struct cps_error *err)
 {
     enum cps_found other = CPS_FOUND;
     while (other == CPS_FOUND) {
         *code = CPS_OK;
-        if (proof->known == CPS_PROVED_NOTHING && !prove_credentials(cps, passport, x5c, task, proof, code, err)) {
+        if (proof->known == CPS_PROVED_NOTHING &&
+            !verify_prove_credentials(cps, passport, x5c, task, proof, code, err)) {
             return false;
         }
         if ((*code == CPS_E_X5U || *code == CPS_E_X5U_FETCH) && proof->x5c_failed != CPS_OK) {
@@ -300,18 +305,19 @@ static bool prove(struct cps *cps, const struct stir_passport *passport, struct 
             return true;
         }
         if (*code == CPS_OK && proof->known == CPS_PROVED_CREDENTIALS) {
-            *code = recall(proof, err);
+            *code = verify_recall(proof, err);
         }
         if (*code == CPS_OK) {
-            *code = check_fresh_and_signed(cps, passport, message, proof, err);
+            *code = verify_check_fresh_and_signed(cps, passport, message, proof, err);
         }
-        other = is_of_chain(*code) ? find_other_chain(cps, passport, x5c, task, proof, code, err) : CPS_FOUND_NOT;
+        other = verify_is_of_chain(*code) ? verify_find_other_chain(cps, passport, x5c, task, proof, code, err)
+                                          : CPS_FOUND_NOT;
     }
     return other == CPS_FOUND_NOT;
 }
 
 /* The name of the message's reading that this is a digest of; NULL: of none. */
-static const char *find_reading(const struct cps_checked *message, const char *msgi)
+static const char *verify_find_reading(const struct cps_checked *message, const char *msgi)
 {
     for (size_t i = 0; i < message->reading_count; i++) {
         for (int alg = STIR_MSGI_SHA256; alg <= STIR_MSGI_SHA512; alg++) {
@@ -323,8 +329,8 @@ static const char *find_reading(const struct cps_checked *message, const char *m
     return NULL;
 }
 
-static enum cps_code check_msgi(struct cps *cps, const struct stir_passport *passport,
-                                const struct cps_checked *message, struct cps_result *out, struct cps_error *err)
+static enum cps_code verify_check_msgi(struct cps *cps, const struct stir_passport *passport,
+                                       const struct cps_checked *message, struct cps_result *out, struct cps_error *err)
 {
     struct stir_error cause = {0};
     if (!passport->msgi) {
@@ -338,28 +344,29 @@ static enum cps_code check_msgi(struct cps *cps, const struct stir_passport *pas
     }
     enum stir_code code =
         stir_msgi_check(passport->msgi, strlen(passport->msgi), message->body, message->body_len, &cause);
-    const char *reading = code == STIR_E_MSGI_MISMATCH ? find_reading(message, passport->msgi) : NULL;
+    const char *reading = code == STIR_E_MSGI_MISMATCH ? verify_find_reading(message, passport->msgi) : NULL;
     if (reading) {
         code = STIR_OK;
         memcpy(out->reading, reading, sizeof(out->reading));
     }
     out->msgi_checked = code == STIR_OK;
-    return fail_stir(err, code, &cause);
+    return verify_fail_stir(err, code, &cause);
 }
 
-static enum cps_code check_message(struct cps *cps, const struct stir_passport *passport,
-                                   const struct cps_checked *message, struct cps_result *out, struct cps_error *err)
+static enum cps_code verify_check_message(struct cps *cps, const struct stir_passport *passport,
+                                          const struct cps_checked *message, struct cps_result *out,
+                                          struct cps_error *err)
 {
     for (size_t i = 0; i < message->dest_count; i++) {
         if (!stir_passport_has_dest(passport, &message->dest[i])) {
             return cps_fail(err, CPS_E_DEST_MISMATCH, "the PASSporT is for another destination");
         }
     }
-    return check_msgi(cps, passport, message, out, err);
+    return verify_check_msgi(cps, passport, message, out, err);
 }
 
-static void put_name(char *out, size_t cap, const struct cps_proof *proof,
-                     void (*put)(struct stir_buf *, const struct stir_chain *))
+static void verify_put_name(char *out, size_t cap, const struct cps_proof *proof,
+                            void (*put)(struct stir_buf *, const struct stir_chain *))
 {
     struct stir_buf name = {.limit = cap - 1};
     put(&name, proof->chain->chain);
@@ -374,8 +381,8 @@ void cps_result_name_signer(struct cps_result *out, const struct cps_proof *proo
 {
     _Static_assert(CPS_AUTHORITY_MAX > STIR_TN_MAX + sizeof("spc:"), "a number fits");
     if (proof->chain) {
-        put_name(out->signer, sizeof(out->signer), proof, stir_chain_signer);
-        put_name(out->authority, sizeof(out->authority), proof, stir_chain_authority);
+        verify_put_name(out->signer, sizeof(out->signer), proof, stir_chain_signer);
+        verify_put_name(out->authority, sizeof(out->authority), proof, stir_chain_authority);
         out->by_spc = proof->by_spc;
     }
 }
@@ -389,16 +396,16 @@ bool cps_verify(struct cps *cps, const struct stir_passport *passport, struct cp
         *proof = (struct cps_proof){.known = CPS_PROVED_NOTHING};
         cps_proof_clear(&outdated);
     }
-    enum cps_code code = check_type(cps, passport, &err);
+    enum cps_code code = verify_check_type(cps, passport, &err);
     if (code == CPS_OK) {
-        code = check_orig(passport, message, &err);
+        code = verify_check_orig(passport, message, &err);
     }
-    if (code == CPS_OK && !prove(cps, passport, x5c, task, message, proof, &code, &err)) {
+    if (code == CPS_OK && !verify_prove(cps, passport, x5c, task, message, proof, &code, &err)) {
         return false;
     }
     cps_result_name_signer(out, proof);
     if (code == CPS_OK && message) {
-        code = check_message(cps, passport, message, out, &err);
+        code = verify_check_message(cps, passport, message, out, &err);
     }
     out->iat = passport->iat;
     cps_result_set(out, code, &err);

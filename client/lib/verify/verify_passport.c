@@ -18,7 +18,7 @@ struct verification {
     void *arg;
 };
 
-static void clear(struct verification *op)
+static void verification_clear(struct verification *op)
 {
     stir_passport_free(op->passport);
     cps_chain_unref(op->x5c);
@@ -28,7 +28,7 @@ static void clear(struct verification *op)
 }
 
 /* Last, so that nothing but a PASSporT that passes is ever remembered as used. */
-static void use_up(struct verification *op)
+static void verification_use_up(struct verification *op)
 {
     struct cps_error err = {0};
     if (op->with_message && op->result.verdict == CPS_PASSED) {
@@ -37,32 +37,33 @@ static void use_up(struct verification *op)
     }
 }
 
-static void finish(struct verification *op)
+static void verification_finish(struct verification *op)
 {
     cps_certcache_leave(op->task.cps->certs, &op->task);
     cps_result_show(&op->result, op->passport);
     cps_task_end(&op->task);
     if (op->callback) {
         op->callback(op->arg, &op->result);
-        clear(op);
+        verification_clear(op);
         free(op);
     }
 }
 
-static void step(struct cps_task *task)
+static void verification_step(struct cps_task *task)
 {
     struct verification *op = (struct verification *)task;
     if (task->background && atomic_load(&task->cps->closing)) {
         cps_result_set(&op->result, CPS_E_CLOSED, NULL);
-        finish(op);
+        verification_finish(op);
     } else if (cps_verify(task->cps, op->passport, op->x5c, &op->proof, op->with_message ? &op->message : NULL, task,
                           &op->result)) {
-        use_up(op);
-        finish(op);
+        verification_use_up(op);
+        verification_finish(op);
     }
 }
 
-static enum cps_code take_chain(struct verification *op, const struct cps_der *x5c, size_t count, struct cps_error *err)
+static enum cps_code verification_take_chain(struct verification *op, const struct cps_der *x5c, size_t count,
+                                             struct cps_error *err)
 {
     struct stir_view certs[STIR_CHAIN_MAX];
     if (!x5c) {
@@ -77,16 +78,16 @@ static enum cps_code take_chain(struct verification *op, const struct cps_der *x
 }
 
 /* On failure the caller clears. */
-static enum cps_code prepare(struct verification *op, struct cps *cps, const char *passport, size_t len,
-                             const struct cps_der *x5c, size_t x5c_count, const struct cps_message *message, bool keep,
-                             struct cps_error *err)
+static enum cps_code verification_prepare(struct verification *op, struct cps *cps, const char *passport, size_t len,
+                                          const struct cps_der *x5c, size_t x5c_count,
+                                          const struct cps_message *message, bool keep, struct cps_error *err)
 {
     struct stir_error cause = {0};
     if (!cps || !passport) {
         return cps_fail(err, CPS_E_INVAL, "a pointer is NULL");
     }
     op->task.cps = cps;
-    op->task.step = step;
+    op->task.step = verification_step;
     enum cps_code code = message ? cps_message_check(&op->message, cps, message, keep, err) : CPS_OK;
     op->with_message = message != NULL;
     if (code == CPS_OK) {
@@ -94,7 +95,7 @@ static enum cps_code prepare(struct verification *op, struct cps *cps, const cha
         code = parsed == STIR_OK ? CPS_OK : cps_fail_stir(err, parsed, &cause);
     }
     if (code == CPS_OK) {
-        code = take_chain(op, x5c, x5c_count, err);
+        code = verification_take_chain(op, x5c, x5c_count, err);
     }
     return code;
 }
@@ -104,7 +105,7 @@ enum cps_code cps_verify_passport(struct cps *cps, const char *passport, size_t 
 {
     struct verification op = {.result = CPS_NO_RESULT};
     struct cps_error err = {0};
-    enum cps_code code = prepare(&op, cps, passport, len, x5c, x5c_count, message, false, &err);
+    enum cps_code code = verification_prepare(&op, cps, passport, len, x5c, x5c_count, message, false, &err);
     if (code == CPS_OK) {
         code = cps_task_run(&op.task, &err);
     }
@@ -116,7 +117,7 @@ enum cps_code cps_verify_passport(struct cps *cps, const char *passport, size_t 
         *out = op.result;
         op.result = CPS_NO_RESULT;
     }
-    clear(&op);
+    verification_clear(&op);
     return code;
 }
 
@@ -131,13 +132,13 @@ enum cps_code cps_verify_passport_async(struct cps *cps, const char *passport, s
     op->result = CPS_NO_RESULT;
     op->callback = callback;
     op->arg = arg;
-    enum cps_code code = callback ? prepare(op, cps, passport, len, x5c, x5c_count, message, true, err)
+    enum cps_code code = callback ? verification_prepare(op, cps, passport, len, x5c, x5c_count, message, true, err)
                                   : cps_fail(err, CPS_E_INVAL, "callback is NULL");
     if (code == CPS_OK) {
         code = cps_task_start(&op->task, err);
     }
     if (code != CPS_OK) {
-        clear(op);
+        verification_clear(op);
         free(op);
     }
     return code;
