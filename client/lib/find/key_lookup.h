@@ -11,9 +11,9 @@ struct cps_verified {
 
 /* The result of a search. */
 struct cps_lookup_result {
-    struct cps_verified *records; /* the callback takes over what they hold */
+    struct cps_verified *records;  /* the callback takes over what they hold */
     size_t count;                  /* may be 0 */
-    int64_t max_age_s;            /* how long the answer may be kept, seconds; -1: it did not say */
+    int64_t max_age_s;             /* how long the answer may be kept, seconds; -1: it did not say */
     const struct cps_error *error; /* why there is no answer, or what is wrong with the first record that is not good */
 };
 

@@ -4,7 +4,7 @@
 #include "common/number/numtable.h"
 
 enum cps_code cps_route_by_table(struct cps_route **out, struct cps *cps, const struct stir_identity *dest,
-                              struct cps_error *err)
+                                 struct cps_error *err)
 {
     struct stir_numtable_row row;
     if (!dest || dest->kind != STIR_IDENTITY_TN || !cps->numbers ||

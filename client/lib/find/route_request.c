@@ -6,7 +6,8 @@
 #include <stdlib.h>
 
 /* Each attempt has a credential of its own: it names the server, and is good once. */
-static enum cps_code route_request_authorize(struct cps_request *request, const struct cps_server *server, struct cps_error *err)
+static enum cps_code route_request_authorize(struct cps_request *request, const struct cps_server *server,
+                                             struct cps_error *err)
 {
     const struct cps_token_for what = {
         .action = request->action,
@@ -86,7 +87,8 @@ static bool route_request_next_server(struct cps_transfer *transfer)
 {
     int64_t left_ms = transfer->submitted_ms + transfer->request.timeout_ms - cps_monotonic_ms();
     cps_route_hear(transfer->request.route, transfer->server, &transfer->response);
-    if (!cps_route_failed(&transfer->response) || left_ms <= 0 || (transfer->request.once && !route_request_is_unreached(transfer)) ||
+    if (!cps_route_failed(&transfer->response) || left_ms <= 0 ||
+        (transfer->request.once && !route_request_is_unreached(transfer)) ||
         route_request_aim(transfer, NULL) != CPS_OK) {
         return false;
     }

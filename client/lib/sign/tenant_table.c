@@ -39,7 +39,7 @@ enum cps_code cps_tenant_table_reserve(struct cps_tenant_table *table, size_t mo
 }
 
 static void tenant_entry_fill(struct cps_tenant_table *table, struct cps_tenant_entry *entry, const char *name,
-                       struct cps_signer *signer)
+                              struct cps_signer *signer)
 {
     *entry = (struct cps_tenant_entry){.signer = cps_signer_ref(signer)};
     memcpy(entry->name, name, strlen(name));

@@ -8,8 +8,7 @@
 uint64_t cps_spool_chance(void)
 {
     uint64_t bits;
-    return getrandom(&bits, sizeof(bits), GRND_NONBLOCK) == (ssize_t)sizeof(bits) ? bits
-                                                                                  : (uint64_t)cps_wall_ms();
+    return getrandom(&bits, sizeof(bits), GRND_NONBLOCK) == (ssize_t)sizeof(bits) ? bits : (uint64_t)cps_wall_ms();
 }
 
 bool cps_spool_is_of_disk(enum cps_code code)
