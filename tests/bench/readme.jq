@@ -13,7 +13,7 @@ def whats: [["publish", "publish"], ["publish-again", "publish, 50,000 numbers i
             ["retrieve-1", "retrieve, box of 1"], ["retrieve-4", "retrieve, box of 4"]];
 . as $r |
 def of($list; $what; $server): first($list[] | select(.what == $what and .server == $server)) // null;
-(["", "req/s", "/ nginx", "p99 at 60% of nginx's most, ms", "/ nginx", "server, us a request", "/ nginx", "Redis, us",
+(["", "req/s", "/ nginx", "p99 at 60% of nginx's most, ms", "/ nginx", "server, us per request", "/ nginx", "Redis, us",
   "server and Redis / nginx"] | cells), ruler(9),
 (whats[] as $w | servers[] as $s | of($r.top; $w[0]; $s[0]) as $top | of($r.paced; $w[0]; $s[0]) as $paced |
  select($top) | ["\($w[1]): \($s[1])", ($top.per_s | thousands), ($top.rate_ratio | two), ($paced.p99_us | ms),
@@ -21,7 +21,7 @@ def of($list; $what; $server): first($list[] | select(.what == $what and .server
                  ($top.cpu_ratio | two), (if $top.redis_cpu_us then $top.redis_cpu_us * 10 | round / 10 else null end),
                  (if $top.both_cpu_ratio then $top.both_cpu_ratio | two else null end)] | cells),
 "",
-(["one core", "a second", "raw EVP", "share"] | cells), ruler(4),
+(["one core", "per second", "raw EVP", "share"] | cells), ruler(4),
 ({"sign+encrypt": "sign + encrypt", "decrypt+verify": "decrypt + verify", "sign+encrypt-p256": "sign + encrypt, P-256",
   "decrypt+verify-p256": "decrypt + verify, P-256"} | to_entries[] | .value as $name | $r.crypto[.key] |
  [$name, (.ops_s | thousands), (.raw_ops_s | thousands), (.ratio | share)] | cells),
