@@ -1,7 +1,6 @@
 #include "client/ctl/handle.h"
 
 #include "client/ctl/groups.h"
-
 #include "client/ctl/input.h"
 #include "client/ctl/render.h"
 #include "common/cert/pem.h"
