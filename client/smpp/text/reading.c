@@ -23,7 +23,7 @@ void smpp_readings_clear(struct smpp_readings *readings)
     readings->count = 0;
 }
 
-static bool same(const struct stir_buf *text, struct stir_view other)
+static bool reading_is_known(const struct stir_buf *text, struct stir_view other)
 {
     return text->len == other.len && (other.len == 0 || memcmp(text->ptr, other.ptr, other.len) == 0);
 }
@@ -36,13 +36,13 @@ struct source {
 };
 
 /* Takes a text over where it is new and not too long, otherwise frees it. STIR_E_NOMEM. */
-static enum stir_code add(struct smpp_readings *out, enum smpp_reading reading, struct stir_buf *text,
-                          const struct source *source, struct stir_error *err)
+static enum stir_code readings_add(struct smpp_readings *out, enum smpp_reading reading, struct stir_buf *text,
+                                   const struct source *source, struct stir_error *err)
 {
     enum stir_code code = stir_buf_state(text);
-    bool known = code != STIR_OK || same(text, source->body);
+    bool known = code != STIR_OK || reading_is_known(text, source->body);
     for (size_t i = 0; i < out->count && !known; i++) {
-        known = same(text, stir_view(out->items[i].body.ptr, out->items[i].body.len));
+        known = reading_is_known(text, stir_view(out->items[i].body.ptr, out->items[i].body.len));
     }
     if (known) {
         stir_buf_cleanse(text);
@@ -56,21 +56,21 @@ static enum stir_code add(struct smpp_readings *out, enum smpp_reading reading, 
 /* ---- decoding in another way ---- */
 
 /* Adds what these parts are with these decodings, where that is text. */
-static enum stir_code decode(struct smpp_readings *out, enum smpp_reading reading, unsigned decoding,
-                             const struct smpp_part *parts, const struct source *source, struct stir_error *err)
+static enum stir_code reading_decode(struct smpp_readings *out, enum smpp_reading reading, unsigned decoding,
+                                     const struct smpp_part *parts, const struct source *source, struct stir_error *err)
 {
     struct stir_buf text = {.limit = SMPP_READ_OCTETS_MAX};
     enum smpp_body kind = SMPP_BODY_MALFORMED;
     enum stir_code code = smpp_body_decode(&text, &kind, parts, source->count, decoding, NULL);
     if (code == STIR_OK && kind == SMPP_BODY_TEXT) {
-        return add(out, reading, &text, source, err);
+        return readings_add(out, reading, &text, source, err);
     }
     stir_buf_cleanse(&text);
     return code == STIR_E_NOMEM ? stir_fail(err, code, "out of memory for a reading of a text") : STIR_OK;
 }
 
 /* Whether a part can be decoded in this way with another result. */
-static bool applies(const struct smpp_part *part, unsigned decoding)
+static bool reading_applies(const struct smpp_part *part, unsigned decoding)
 {
     struct stir_view octets = part->octets;
     switch (decoding) {
@@ -87,8 +87,8 @@ static enum stir_code decode_where(struct smpp_readings *out, enum smpp_reading 
                                    const struct source *source, struct stir_error *err)
 {
     for (size_t i = 0; i < source->count; i++) {
-        if (applies(&source->parts[i], decoding)) {
-            return decode(out, reading, decoding, source->parts, source, err);
+        if (reading_applies(&source->parts[i], decoding)) {
+            return reading_decode(out, reading, decoding, source->parts, source, err);
         }
     }
     return STIR_OK;
@@ -105,7 +105,7 @@ static enum stir_code cut_half(struct smpp_readings *out, const struct source *s
     }
     memcpy(parts, source->parts, source->count * sizeof(parts[0]));
     parts[source->count - 1].octets.len--;
-    return decode(out, SMPP_READ_NO_NUL, SMPP_DECODE_AS_SENT, parts, source, err);
+    return reading_decode(out, SMPP_READ_NO_NUL, SMPP_DECODE_AS_SENT, parts, source, err);
 }
 
 /* ---- changing the text ---- */
@@ -118,12 +118,12 @@ static enum stir_code cut_nul(struct smpp_readings *out, const struct source *so
         kept.len--;
     }
     stir_buf_put(&text, kept.ptr, kept.len);
-    return add(out, SMPP_READ_NO_NUL, &text, source, err);
+    return readings_add(out, SMPP_READ_NO_NUL, &text, source, err);
 }
 
 /* utf8proc's only failure with well-formed UTF-8 is that memory is out. */
-static enum stir_code normalize(struct smpp_readings *out, enum smpp_reading reading, const struct source *source,
-                                struct stir_error *err)
+static enum stir_code reading_normalize(struct smpp_readings *out, enum smpp_reading reading,
+                                        const struct source *source, struct stir_error *err)
 {
     struct stir_buf text = {.limit = SMPP_READ_OCTETS_MAX};
     utf8proc_option_t form = reading == SMPP_READ_NFC ? UTF8PROC_COMPOSE : UTF8PROC_DECOMPOSE;
@@ -136,7 +136,7 @@ static enum stir_code normalize(struct smpp_readings *out, enum smpp_reading rea
     stir_buf_put(&text, made, (size_t)n);
     OPENSSL_cleanse(made, (size_t)n);
     free(made);
-    return add(out, reading, &text, source, err);
+    return readings_add(out, reading, &text, source, err);
 }
 
 static bool is_ascii(struct stir_view text)
@@ -165,10 +165,10 @@ static enum stir_code make_all(struct smpp_readings *out, const struct source *s
         code = decode_where(out, SMPP_READ_CEDILLA, SMPP_DECODE_CEDILLA, source, err);
     }
     if (code == STIR_OK && !ascii) {
-        code = normalize(out, SMPP_READ_NFC, source, err);
+        code = reading_normalize(out, SMPP_READ_NFC, source, err);
     }
     if (code == STIR_OK && !ascii) {
-        code = normalize(out, SMPP_READ_NFD, source, err);
+        code = reading_normalize(out, SMPP_READ_NFD, source, err);
     }
     return code;
 }

@@ -1,6 +1,6 @@
 #include "client/smpp/text/text.h"
 
-#include "client/smpp/text/gsm.h"
+#include "client/smpp/text/gsm7_decode.h"
 #include "client/smpp/text/latin1.h"
 #include "client/smpp/text/text_iconv.h"
 #include "client/smpp/text/text_utf8.h"
@@ -241,7 +241,7 @@ static enum stir_code put_charset(struct stir_buf *out, bool *good, const char *
     return code;
 }
 
-static enum stir_code put_text(struct stir_buf *out, bool *good, const struct run *run, struct stir_error *err)
+static enum stir_code text_put_run(struct stir_buf *out, bool *good, const struct run *run, struct stir_error *err)
 {
     const char *charset = charset_of(run->alphabet);
     if (charset) {
@@ -292,7 +292,7 @@ static enum stir_code put_runs(struct stir_buf *out, enum smpp_body *kind, const
     while (count > 0 && code == STIR_OK && *kind == SMPP_BODY_TEXT) {
         struct run run = next_run(&parts, &count, decoding);
         bool good = false;
-        code = put_text(out, &good, &run, err);
+        code = text_put_run(out, &good, &run, err);
         *kind = good ? SMPP_BODY_TEXT : SMPP_BODY_MALFORMED;
     }
     return code;

@@ -4,7 +4,7 @@
 #include <iconv.h>
 
 /* One call of iconv and what it wrote. False where the text is not of the charset. */
-static bool convert(iconv_t cd, struct stir_buf *out, char **in, size_t *in_left)
+static bool iconv_convert(iconv_t cd, struct stir_buf *out, char **in, size_t *in_left)
 {
     char chunk[256];
     char *at = chunk;
@@ -30,9 +30,9 @@ enum stir_code smpp_iconv_put(struct stir_buf *out, bool *good, const char *char
     size_t left = text.len;
     bool fine = true;
     while (fine && left > 0 && stir_buf_state(out) == STIR_OK) {
-        fine = convert(cd, out, &in, &left);
+        fine = iconv_convert(cd, out, &in, &left);
     }
-    *good = fine && convert(cd, out, NULL, NULL);
+    *good = fine && iconv_convert(cd, out, NULL, NULL);
     (void)iconv_close(cd);
     return stir_buf_state(out);
 }

@@ -13,7 +13,7 @@ void smpp_utf8_put(struct stir_buf *out, uint32_t c)
 }
 
 /* How many continuation octets a first octet announces; -1 for one that announces no character. */
-static int following(uint8_t first)
+static int utf8_continuation(uint8_t first)
 {
     return first < 0x80 ? 0 : first < 0xc2 ? -1 : first < 0xe0 ? 1 : first < 0xf0 ? 2 : first <= 0xf4 ? 3 : -1;
 }
@@ -23,7 +23,7 @@ bool smpp_utf8_valid(const char *text, size_t n)
     static const uint32_t least[] = {0, 0x80, 0x800, 0x10000};
     for (size_t i = 0; i < n; i++) {
         uint8_t first = (uint8_t)text[i];
-        int more = following(first);
+        int more = utf8_continuation(first);
         if (more < 0 || (size_t)more >= n - i) {
             return false;
         }

@@ -1,4 +1,4 @@
-#include "client/smpp/text/gsm_national.h"
+#include "client/smpp/text/gsm7_tables.h"
 
 #include <stddef.h>
 

@@ -1,5 +1,5 @@
-#include "client/smpp/text/gsm.h"
-#include "client/smpp/text/gsm_national.h"
+#include "client/smpp/text/gsm7_decode.h"
+#include "client/smpp/text/gsm7_tables.h"
 #include "client/smpp/text/text_utf8.h"
 #include "tests/unit/unit.h"
 

@@ -1,15 +1,15 @@
-#include "client/smpp/text/gsm.h"
+#include "client/smpp/text/gsm7_decode.h"
 
-#include "client/smpp/text/gsm_national.h"
+#include "client/smpp/text/gsm7_tables.h"
 #include "client/smpp/text/text_utf8.h"
 
 #define ESCAPE 0x1b
 #define CARRIAGE_RETURN 0x0d
 
-/* Makers of phones and message centres read 0x09 as a small letter, the specification has the capital one. */
+/* 0x09 is the capital letter in the specification; some phones and message centres use the small one. */
 enum { CEDILLA = 0x09, CAPITAL = 0x00c7, SMALL = 0x00e7 };
 
-static uint16_t locking_character(const struct smpp_gsm *gsm, const uint16_t *table, uint8_t septet)
+static uint16_t gsm_locking_character(const struct smpp_gsm *gsm, const uint16_t *table, uint8_t septet)
 {
     uint16_t c = table[septet];
     if (gsm->other_cedilla && septet == CEDILLA && (c == CAPITAL || c == SMALL)) {
@@ -33,7 +33,7 @@ bool smpp_gsm_put(struct smpp_gsm *gsm, struct stir_buf *out, const uint8_t *sep
             continue;
         }
         uint16_t c = gsm->escaped ? extension[septet] : 0;
-        smpp_utf8_put(out, c ? c : locking_character(gsm, main_table, septet));
+        smpp_utf8_put(out, c ? c : gsm_locking_character(gsm, main_table, septet));
         gsm->escaped = false;
     }
     return true;
@@ -50,7 +50,7 @@ void smpp_gsm_end(struct smpp_gsm *gsm, struct stir_buf *out)
 size_t smpp_gsm_unpack(uint8_t *out, const uint8_t *packed, size_t n, unsigned fill, bool *filled)
 {
     size_t septets = 0;
-    unsigned bits = 0; /* of `held` that are not given out yet */
+    unsigned bits = 0; /* bits in `held` that are not in `out` yet */
     unsigned held = 0;
     for (size_t i = 0; i < n; i++) {
         held |= (unsigned)packed[i] << bits;
