@@ -5,7 +5,7 @@
 
 #define ANSWER_MAX (16u << 20)
 
-static size_t take(char *data, size_t size, size_t count, void *arg)
+static size_t admin_append_body(char *data, size_t size, size_t count, void *arg)
 {
     struct stir_buf *body = arg;
     stir_buf_put(body, data, size * count);
@@ -13,7 +13,7 @@ static size_t take(char *data, size_t size, size_t count, void *arg)
 }
 
 /* "http://127.0.0.1:8081/path"; for a unix socket the host says nothing. */
-static bool set_target(CURL *curl, const char *admin, const char *path)
+static bool admin_set_target(CURL *curl, const char *admin, const char *path)
 {
     struct stir_buf url = {.limit = 8192};
     bool socket = strncmp(admin, "unix:", 5) == 0;
@@ -24,18 +24,18 @@ static bool set_target(CURL *curl, const char *admin, const char *path)
     return good;
 }
 
-static bool set_options(CURL *curl, const struct ctl *ctl, struct stir_buf *body)
+static bool admin_set_options(CURL *curl, const struct ctl *ctl, struct stir_buf *body)
 {
     return curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http") == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_PROXY, "") == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)ctl->args.timeout_s) == CURLE_OK &&
-           curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, admin_append_body) == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_WRITEDATA, body) == CURLE_OK;
 }
 
 /* What a problem (RFC 7807) says. */
-static enum ctl_exit refused(struct ctl *ctl, long status, const struct stir_buf *body)
+static enum ctl_exit admin_fail_refused(struct ctl *ctl, long status, const struct stir_buf *body)
 {
     json_t *problem = json_loadb(body->ptr ? body->ptr : "", body->len, 0, NULL);
     const char *detail = json_string_value(json_object_get(problem, "detail"));
@@ -55,7 +55,7 @@ enum ctl_exit ctl_admin_get(struct ctl *ctl, const char *path, struct stir_buf *
     long status = 0;
     enum ctl_exit code = CTL_GOOD;
     CURL *curl = curl_easy_init();
-    if (!curl || !set_options(curl, ctl, &body) || !set_target(curl, ctl->args.admin, path)) {
+    if (!curl || !admin_set_options(curl, ctl, &body) || !admin_set_target(curl, ctl->args.admin, path)) {
         code = ctl_no_memory(ctl);
     }
     if (code == CTL_GOOD) {
@@ -66,7 +66,7 @@ enum ctl_exit ctl_admin_get(struct ctl *ctl, const char *path, struct stir_buf *
                                  "%s: %s; is that [admin] listen of a cpsd or cps-smpp?", ctl->args.admin,
                                  curl_easy_strerror(got));
         } else if (status != 200) {
-            code = refused(ctl, status, &body);
+            code = admin_fail_refused(ctl, status, &body);
         }
     }
     if (code == CTL_GOOD) {

@@ -3,7 +3,7 @@
 #include "client/ctl/input.h"
 #include "common/cert/cert.h"
 
-static enum ctl_exit to_der(struct ctl *ctl, struct ctl_chain *out, const struct stir_chain *chain)
+static enum ctl_exit chain_to_der(struct ctl *ctl, struct ctl_chain *out, const struct stir_chain *chain)
 {
     for (size_t i = 0; i < chain->count && i < CPS_CHAIN_MAX; i++) {
         unsigned char *der = NULL;
@@ -31,7 +31,7 @@ enum ctl_exit ctl_chain_read(struct ctl *ctl, struct ctl_chain *out, const char 
         status = ctl_fail(ctl, &err);
     }
     if (status == CTL_GOOD) {
-        status = to_der(ctl, out, chain);
+        status = chain_to_der(ctl, out, chain);
     }
     stir_chain_unref(chain);
     stir_buf_cleanse(&file); /* a private key may stand beside the certificates */

@@ -20,14 +20,14 @@ static enum ctl_exit box_path(struct ctl *ctl, struct stir_buf *path)
     return ctl_admin_segment(path, ctl->args.operand) ? CTL_GOOD : ctl_no_memory(ctl);
 }
 
-static void put_moment(struct stir_buf *out, const json_t *envelope, const char *member)
+static void box_put_time(struct stir_buf *out, const json_t *envelope, const char *member)
 {
     char when[CTL_DATE_MAX];
     int64_t us = json_integer_value(json_object_get(envelope, member));
     stir_buf_printf(out, "  %s", ctl_date_text(when, us / 1000000));
 }
 
-static void put_box(struct stir_buf *out, const json_t *box)
+static void box_put_table(struct stir_buf *out, const json_t *box)
 {
     size_t i;
     json_t *envelope;
@@ -39,8 +39,8 @@ static void put_box(struct stir_buf *out, const json_t *box)
     {
         const char *id = json_string_value(json_object_get(envelope, "id"));
         stir_buf_printf(out, "%-22.22s", id ? id : "");
-        put_moment(out, envelope, "arrived_us");
-        put_moment(out, envelope, "expires_us");
+        box_put_time(out, envelope, "arrived_us");
+        box_put_time(out, envelope, "expires_us");
         stir_buf_printf(out, "  %6lld\n", (long long)json_integer_value(json_object_get(envelope, "octets")));
     }
     stir_buf_printf(out, "%zu envelopes, %lld octets%s\n", json_array_size(envelopes),
@@ -48,7 +48,7 @@ static void put_box(struct stir_buf *out, const json_t *box)
                     json_is_true(json_object_get(box, "more")) ? ", and more than one answer holds" : "");
 }
 
-static enum ctl_exit run(struct ctl *ctl)
+static enum ctl_exit box_run(struct ctl *ctl)
 {
     struct stir_buf path = {.limit = 4096}, text = {.limit = 64u << 20};
     json_t *box = NULL;
@@ -71,7 +71,7 @@ static enum ctl_exit run(struct ctl *ctl)
         json_decref(box);
         return status;
     }
-    put_box(&ctl->text, box);
+    box_put_table(&ctl->text, box);
     return ctl_answer(ctl, box);
 }
 
@@ -84,5 +84,5 @@ const struct ctl_command ctl_cmd_box = {
             .operand = "DEST",
             .groups = {&group},
         },
-    .run = run,
+    .run = box_run,
 };

@@ -12,7 +12,7 @@ struct tally {
     struct stir_buf chain;
 };
 
-static json_t *chain_json(const struct cps_opened *opened)
+static json_t *decrypt_chain_json(const struct cps_opened *opened)
 {
     json_t *x5c = json_array();
     for (size_t i = 0; i < opened->x5c_count; i++) {
@@ -28,8 +28,8 @@ static json_t *chain_json(const struct cps_opened *opened)
     return x5c;
 }
 
-static enum ctl_exit note_opened(struct ctl *ctl, struct tally *tally, struct stir_view envelope,
-                                 const struct ctl_keys *keys, const struct cps_opened *opened)
+static enum ctl_exit decrypt_note_opened(struct ctl *ctl, struct tally *tally, struct stir_view envelope,
+                                         const struct ctl_keys *keys, const struct cps_opened *opened)
 {
     char id[CPS_ID_LEN + 1];
     struct cps_error err = {0};
@@ -43,12 +43,12 @@ static enum ctl_exit note_opened(struct ctl *ctl, struct tally *tally, struct st
         stir_pem_put(&tally->chain, "CERTIFICATE", opened->x5c[i].ptr, opened->x5c[i].len);
     }
     json_t *item = json_pack("{s:s, s:s, s:s, s:o}", "envelope", id, "passport", opened->passport, "key",
-                             ctl->args.key.items[keys->file_of[opened->key_index]], "x5c", chain_json(opened));
+                             ctl->args.key.items[keys->file_of[opened->key_index]], "x5c", decrypt_chain_json(opened));
     return item && json_array_append_new(tally->opened, item) == 0 ? CTL_GOOD : ctl_no_memory(ctl);
 }
 
-static enum ctl_exit open_one(struct ctl *ctl, struct cps *cps, const struct ctl_keys *keys,
-                              const struct ctl_tokens *tokens, size_t i, struct tally *tally)
+static enum ctl_exit decrypt_one(struct ctl *ctl, struct cps *cps, const struct ctl_keys *keys,
+                                 const struct ctl_tokens *tokens, size_t i, struct tally *tally)
 {
     struct cps_opened opened = {0};
     struct cps_error err = {0};
@@ -62,12 +62,12 @@ static enum ctl_exit open_one(struct ctl *ctl, struct cps *cps, const struct ctl
         struct ctl_place place = ctl_token_place(tokens, i, ctl->args.operand);
         return ctl_fail_text(ctl, CTL_WRONG, cps_error_name(code), "%s: %s", place.text, err.text);
     }
-    enum ctl_exit status = note_opened(ctl, tally, tokens->items[i], keys, &opened);
+    enum ctl_exit status = decrypt_note_opened(ctl, tally, tokens->items[i], keys, &opened);
     cps_opened_clear(&opened);
     return status;
 }
 
-static enum ctl_exit write_chain(struct ctl *ctl, const struct tally *tally)
+static enum ctl_exit decrypt_write_chain(struct ctl *ctl, const struct tally *tally)
 {
     struct stir_error err = {0};
     const char *path = ctl->args.cert_out;
@@ -85,14 +85,14 @@ static enum ctl_exit write_chain(struct ctl *ctl, const struct tally *tally)
     return code == STIR_OK ? CTL_GOOD : ctl_fail(ctl, &err);
 }
 
-static enum ctl_exit answer(struct ctl *ctl, const struct tally *tally)
+static enum ctl_exit decrypt_answer(struct ctl *ctl, const struct tally *tally)
 {
     enum ctl_exit status = CTL_GOOD;
     if (json_array_size(tally->opened) == 0) {
         status = ctl_fail_text(ctl, CTL_NO, "CPS_E_DECRYPT", "%s: %s with these keys", ctl_file_name(ctl->args.operand),
                                tally->closed > 1 ? "no envelope opens" : "the envelope does not open");
     } else if (ctl->args.cert_out) {
-        status = write_chain(ctl, tally);
+        status = decrypt_write_chain(ctl, tally);
     }
     if (status != CTL_GOOD) {
         return status;
@@ -100,7 +100,7 @@ static enum ctl_exit answer(struct ctl *ctl, const struct tally *tally)
     return ctl_answer(ctl, json_pack("{s:O, s:I}", "opened", tally->opened, "unopened", (json_int_t)tally->closed));
 }
 
-static enum ctl_exit run(struct ctl *ctl)
+static enum ctl_exit decrypt_run(struct ctl *ctl)
 {
     struct ctl_tokens tokens = {0};
     struct ctl_keys keys = {0};
@@ -114,10 +114,10 @@ static enum ctl_exit run(struct ctl *ctl)
         status = ctl_cps_open(ctl, &cps);
     }
     for (size_t i = 0; status == CTL_GOOD && i < tokens.count; i++) {
-        status = open_one(ctl, cps, &keys, &tokens, i, &tally);
+        status = decrypt_one(ctl, cps, &keys, &tokens, i, &tally);
     }
     if (status == CTL_GOOD) {
-        status = answer(ctl, &tally);
+        status = decrypt_answer(ctl, &tally);
     }
     cps_free(cps);
     json_decref(tally.opened);
@@ -145,5 +145,5 @@ const struct ctl_command ctl_cmd_decrypt = {
             .groups = {&own_group},
             .required = {"key"},
         },
-    .run = run,
+    .run = decrypt_run,
 };

@@ -7,8 +7,8 @@
 #include "common/passport/passport.h"
 
 /* One PASSporT to one key; the envelope is a line of the answer. */
-static enum ctl_exit seal(struct ctl *ctl, struct stir_view passport, const struct ctl_chain *chain, EVP_PKEY *key,
-                          json_t *envelopes)
+static enum ctl_exit encrypt_to_key(struct ctl *ctl, struct stir_view passport, const struct ctl_chain *chain,
+                                    EVP_PKEY *key, json_t *envelopes)
 {
     struct stir_buf envelope = {0};
     struct stir_error err = {0};
@@ -34,8 +34,8 @@ out:
 }
 
 /* One PASSporT to all keys of a file. */
-static enum ctl_exit seal_to_file(struct ctl *ctl, struct stir_view passport, const struct ctl_chain *chain,
-                                  const char *to, json_t *envelopes)
+static enum ctl_exit encrypt_to_file(struct ctl *ctl, struct stir_view passport, const struct ctl_chain *chain,
+                                     const char *to, json_t *envelopes)
 {
     EVP_PKEY *keys[CPS_KEYS_MAX];
     size_t count = 0;
@@ -45,14 +45,14 @@ static enum ctl_exit seal_to_file(struct ctl *ctl, struct stir_view passport, co
         return ctl_fail(ctl, &err);
     }
     for (size_t i = 0; i < count; i++) {
-        status = status == CTL_GOOD ? seal(ctl, passport, chain, keys[i], envelopes) : status;
+        status = status == CTL_GOOD ? encrypt_to_key(ctl, passport, chain, keys[i], envelopes) : status;
         EVP_PKEY_free(keys[i]);
     }
     return status;
 }
 
 /* Whatever is encrypted is a PASSporT: the receiver would find anything else only after the message is gone. */
-static enum ctl_exit check_passports(struct ctl *ctl, const struct ctl_tokens *tokens)
+static enum ctl_exit encrypt_check_passports(struct ctl *ctl, const struct ctl_tokens *tokens)
 {
     for (size_t i = 0; i < tokens->count; i++) {
         struct stir_passport *passport = NULL;
@@ -67,21 +67,21 @@ static enum ctl_exit check_passports(struct ctl *ctl, const struct ctl_tokens *t
     return CTL_GOOD;
 }
 
-static enum ctl_exit run(struct ctl *ctl)
+static enum ctl_exit encrypt_run(struct ctl *ctl)
 {
     struct ctl_tokens tokens = {0};
     struct ctl_chain chain = {0};
     json_t *envelopes = json_array();
     enum ctl_exit status = ctl_tokens_read(ctl, &tokens, ctl->args.operand);
     if (status == CTL_GOOD) {
-        status = check_passports(ctl, &tokens);
+        status = encrypt_check_passports(ctl, &tokens);
     }
     if (status == CTL_GOOD) {
         status = ctl_chain_read(ctl, &chain, ctl->args.cert);
     }
     for (size_t i = 0; status == CTL_GOOD && i < tokens.count; i++) {
         for (size_t k = 0; status == CTL_GOOD && k < ctl->args.to.count; k++) {
-            status = seal_to_file(ctl, tokens.items[i], &chain, ctl->args.to.items[k], envelopes);
+            status = encrypt_to_file(ctl, tokens.items[i], &chain, ctl->args.to.items[k], envelopes);
         }
     }
     if (status == CTL_GOOD) {
@@ -113,5 +113,5 @@ const struct ctl_command ctl_cmd_encrypt = {
             .groups = {&own_group},
             .required = {"to"},
         },
-    .run = run,
+    .run = encrypt_run,
 };

@@ -3,7 +3,7 @@
 #include "client/ctl/handle.h"
 #include "client/ctl/render.h"
 
-static enum ctl_exit run(struct ctl *ctl)
+static enum ctl_exit health_run(struct ctl *ctl)
 {
     struct cps *cps = NULL;
     struct cps_health_status health = {0};
@@ -30,5 +30,5 @@ const struct ctl_command ctl_cmd_health = {
             .groups = {&ctl_group_cps},
             .required = {"cps"},
         },
-    .run = run,
+    .run = health_run,
 };

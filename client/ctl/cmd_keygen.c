@@ -13,7 +13,7 @@ static const enum stir_curve curve_values[] = {STIR_CURVE_X25519, STIR_CURVE_P25
 #define CURVES (sizeof(curve_values) / sizeof(curve_values[0]))
 
 /* Puts a JWK's text into a buffer, and leaves no copy of a private one. */
-static enum ctl_exit put_jwk(struct ctl *ctl, struct stir_buf *out, EVP_PKEY *key, bool with_private)
+static enum ctl_exit keygen_put_jwk(struct ctl *ctl, struct stir_buf *out, EVP_PKEY *key, bool with_private)
 {
     json_t *jwk = NULL;
     struct stir_error err = {0};
@@ -35,7 +35,7 @@ static enum ctl_exit put_jwk(struct ctl *ctl, struct stir_buf *out, EVP_PKEY *ke
     return CTL_GOOD;
 }
 
-static enum ctl_exit answer(struct ctl *ctl, EVP_PKEY *key)
+static enum ctl_exit keygen_answer(struct ctl *ctl, EVP_PKEY *key)
 {
     const struct ctl_args *args = &ctl->args;
     struct stir_error err = {0};
@@ -48,26 +48,26 @@ static enum ctl_exit answer(struct ctl *ctl, EVP_PKEY *key)
     if (args->public_out) {
         stir_buf_printf(&ctl->text, "%s key %s\n", curves[(size_t)args->curve % CURVES], thumbprint);
     } else {
-        status = put_jwk(ctl, &ctl->text, key, false);
+        status = keygen_put_jwk(ctl, &ctl->text, key, false);
     }
     json_t *result = json_pack("{s:s, s:s*, s:s, s:s, s:o}", "private", args->out, "public", args->public_out, "curve",
                                curves[(size_t)args->curve % CURVES], "thumbprint", thumbprint, "jwk", jwk);
     return status == CTL_GOOD ? ctl_answer(ctl, result) : status;
 }
 
-static enum ctl_exit make_files(struct ctl *ctl, struct ctl_files *files, EVP_PKEY *key)
+static enum ctl_exit keygen_make_files(struct ctl *ctl, struct ctl_files *files, EVP_PKEY *key)
 {
     const struct ctl_args *args = &ctl->args;
     struct stir_buf *content = ctl_files_add(ctl, files, NULL, args->out, 0600);
-    enum ctl_exit status = content ? put_jwk(ctl, content, key, true) : CTL_WRONG;
+    enum ctl_exit status = content ? keygen_put_jwk(ctl, content, key, true) : CTL_WRONG;
     if (status == CTL_GOOD && args->public_out) {
         content = ctl_files_add(ctl, files, NULL, args->public_out, 0644);
-        status = content ? put_jwk(ctl, content, key, false) : CTL_WRONG;
+        status = content ? keygen_put_jwk(ctl, content, key, false) : CTL_WRONG;
     }
     return status == CTL_GOOD ? ctl_files_write(ctl, files) : status;
 }
 
-static enum ctl_exit run(struct ctl *ctl)
+static enum ctl_exit keygen_run(struct ctl *ctl)
 {
     const struct ctl_args *args = &ctl->args;
     struct ctl_files files = {0};
@@ -84,10 +84,10 @@ static enum ctl_exit run(struct ctl *ctl)
         status = ctl_fail(ctl, &err);
     }
     if (status == CTL_GOOD) {
-        status = make_files(ctl, &files, key);
+        status = keygen_make_files(ctl, &files, key);
     }
     if (status == CTL_GOOD) {
-        status = answer(ctl, key);
+        status = keygen_answer(ctl, key);
     }
     EVP_PKEY_free(key);
     ctl_files_clear(&files);
@@ -112,5 +112,5 @@ const struct ctl_command ctl_cmd_keygen = {
             .groups = {&own_group},
             .required = {"out"},
         },
-    .run = run,
+    .run = keygen_run,
 };

@@ -13,8 +13,8 @@
 
 /* ---- put ---- */
 
-static enum ctl_exit put_for(struct ctl *ctl, struct cps *cps, const char *subject, const struct stir_keyrecord *record,
-                             json_t *list)
+static enum ctl_exit keys_put_for(struct ctl *ctl, struct cps *cps, const char *subject,
+                                  const struct stir_keyrecord *record, json_t *list)
 {
     struct cps_error err = {0};
     if (cps_put_keys(cps, subject, record->token, record->token_len, &err) != CPS_OK) {
@@ -27,7 +27,8 @@ static enum ctl_exit put_for(struct ctl *ctl, struct cps *cps, const char *subje
 }
 
 /* Under each code and number that it is for; a range has no name of its own. */
-static enum ctl_exit put_for_all(struct ctl *ctl, struct cps *cps, const struct stir_keyrecord *record, json_t *list)
+static enum ctl_exit keys_put_for_all(struct ctl *ctl, struct cps *cps, const struct stir_keyrecord *record,
+                                      json_t *list)
 {
     enum ctl_exit status = CTL_GOOD;
     char subject[STIR_TN_MAX + 8];
@@ -36,7 +37,7 @@ static enum ctl_exit put_for_all(struct ctl *ctl, struct cps *cps, const struct 
         if (entry->kind != STIR_TNAUTH_RANGE) {
             (void)snprintf(subject, sizeof(subject), "%s%s", entry->kind == STIR_TNAUTH_SPC ? "spc:" : "",
                            entry->value);
-            status = put_for(ctl, cps, subject, record, list);
+            status = keys_put_for(ctl, cps, subject, record, list);
         }
     }
     if (status == CTL_GOOD && json_array_size(list) == 0) {
@@ -46,7 +47,7 @@ static enum ctl_exit put_for_all(struct ctl *ctl, struct cps *cps, const struct 
     return status;
 }
 
-static enum ctl_exit read_record(struct ctl *ctl, struct stir_keyrecord **out)
+static enum ctl_exit keys_read_record(struct ctl *ctl, struct stir_keyrecord **out)
 {
     struct stir_buf file = {0};
     struct stir_error err = {0};
@@ -62,17 +63,18 @@ static enum ctl_exit read_record(struct ctl *ctl, struct stir_keyrecord **out)
     return status;
 }
 
-static enum ctl_exit run_put(struct ctl *ctl)
+static enum ctl_exit keys_put_run(struct ctl *ctl)
 {
     struct stir_keyrecord *record = NULL;
     struct cps *cps = NULL;
     json_t *list = json_array();
-    enum ctl_exit status = read_record(ctl, &record);
+    enum ctl_exit status = keys_read_record(ctl, &record);
     if (status == CTL_GOOD) {
         status = ctl_cps_open(ctl, &cps);
     }
     if (status == CTL_GOOD) {
-        status = ctl->args.box ? put_for(ctl, cps, ctl->args.box, record, list) : put_for_all(ctl, cps, record, list);
+        status = ctl->args.box ? keys_put_for(ctl, cps, ctl->args.box, record, list)
+                               : keys_put_for_all(ctl, cps, record, list);
     }
     /* What was put before a failure is put: it is told. */
     ctl->keep = json_array_size(list) > 0;
@@ -89,7 +91,7 @@ static enum ctl_exit run_put(struct ctl *ctl)
 /* ---- get ---- */
 
 /* The thumbprints of the keys of one record; of all keys where there are no records. */
-static json_t *thumbprints(const struct cps_found_keys *found, size_t record)
+static json_t *keys_thumbprints(const struct cps_found_keys *found, size_t record)
 {
     json_t *list = json_array();
     for (size_t i = 0; list && i < found->key_count; i++) {
@@ -100,29 +102,30 @@ static json_t *thumbprints(const struct cps_found_keys *found, size_t record)
     return list;
 }
 
-static json_t *show_record(struct ctl *ctl, const struct cps_found_keys *found, size_t at)
+static json_t *keys_record_json(struct ctl *ctl, const struct cps_found_keys *found, size_t at)
 {
     char issued[CTL_DATE_MAX], expires[CTL_DATE_MAX];
     const struct cps_found_record *record = &found->records[at];
     return json_pack("{s:s, s:s, s:s, s:s, s:o, s:s*, s:s*}", "kind", "key record", "signer", record->signer, "issued",
                      ctl_date_text(issued, record->issued), "until", ctl_date_text(expires, record->expires), "keys",
-                     thumbprints(found, at), "cps", record->cps_url, "record", ctl->args.json ? record->record : NULL);
+                     keys_thumbprints(found, at), "cps", record->cps_url, "record",
+                     ctl->args.json ? record->record : NULL);
 }
 
-static enum ctl_exit answer(struct ctl *ctl, const struct cps_found_keys *found)
+static enum ctl_exit keys_get_answer(struct ctl *ctl, const struct cps_found_keys *found)
 {
     if (found->pinned) {
         return ctl_answer_rendered(ctl, json_pack("{s:s, s:b, s:o}", "kind", "keys", "pinned", true, "keys",
-                                                  thumbprints(found, 0)));
+                                                  keys_thumbprints(found, 0)));
     }
     json_t *list = json_array();
     for (size_t i = 0; list && i < found->record_count; i++) {
-        (void)json_array_append_new(list, show_record(ctl, found, i));
+        (void)json_array_append_new(list, keys_record_json(ctl, found, i));
     }
     return ctl_answer_rendered(ctl, json_pack("{s:s, s:o}", "kind", "key records", "records", list));
 }
 
-static enum ctl_exit run_get(struct ctl *ctl)
+static enum ctl_exit keys_get_run(struct ctl *ctl)
 {
     struct cps_found_keys found = {0};
     struct cps *cps = NULL;
@@ -135,7 +138,7 @@ static enum ctl_exit run_get(struct ctl *ctl)
         status = ctl_fail_cps(ctl, &err);
     }
     if (status == CTL_GOOD) {
-        status = answer(ctl, &found);
+        status = keys_get_answer(ctl, &found);
     }
     cps_found_keys_clear(&found);
     cps_free(cps);
@@ -157,7 +160,7 @@ const struct ctl_command ctl_cmd_keys_put = {
             .groups = {&put_group, &ctl_group_cps},
             .required = {"cps"},
         },
-    .run = run_put,
+    .run = keys_put_run,
 };
 
 static const struct ctl_option get_own[] = {
@@ -176,5 +179,5 @@ const struct ctl_command ctl_cmd_keys_get = {
                        &ctl_group_numbers},
             .required = {"cps", "dest"},
         },
-    .run = run_get,
+    .run = keys_get_run,
 };

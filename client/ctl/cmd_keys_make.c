@@ -20,7 +20,7 @@ struct making {
     EVP_PKEY *signer;
 };
 
-static void clear(struct making *m)
+static void making_clear(struct making *m)
 {
     stir_tnauth_clear(&m->claims);
     for (size_t i = 0; i < m->key_count; i++) {
@@ -31,7 +31,7 @@ static void clear(struct making *m)
 }
 
 /* One end of "@FROM..UNTIL"; nothing leaves it open. */
-static bool read_end(int64_t *out, const char *text, size_t len)
+static bool read_time_limit(int64_t *out, const char *text, size_t len)
 {
     char copy[CTL_DATE_MAX];
     if (len == 0) {
@@ -46,7 +46,7 @@ static bool read_end(int64_t *out, const char *text, size_t len)
 }
 
 /* Takes the keys of a file, all with the same times. */
-static enum ctl_exit take_keys(struct ctl *ctl, struct making *m, const char *file, int64_t from, int64_t until)
+static enum ctl_exit making_take_keys(struct ctl *ctl, struct making *m, const char *file, int64_t from, int64_t until)
 {
     EVP_PKEY *keys[STIR_KEYRECORD_KEYS];
     struct stir_error err = {0};
@@ -67,7 +67,7 @@ static enum ctl_exit take_keys(struct ctl *ctl, struct making *m, const char *fi
 }
 
 /* "FILE" or "FILE@FROM..UNTIL". */
-static enum ctl_exit read_key(struct ctl *ctl, struct making *m, const char *text)
+static enum ctl_exit making_read_key(struct ctl *ctl, struct making *m, const char *text)
 {
     int64_t from = INT64_MIN, until = INT64_MAX;
     const char *at = strrchr(text, '@');
@@ -77,26 +77,27 @@ static enum ctl_exit read_key(struct ctl *ctl, struct making *m, const char *tex
         return ctl_no_memory(ctl);
     }
     enum ctl_exit status = CTL_GOOD;
-    if (dots && (!read_end(&from, at + 1, (size_t)(dots - at - 1)) || !read_end(&until, dots + 2, strlen(dots + 2)))) {
+    if (dots && (!read_time_limit(&from, at + 1, (size_t)(dots - at - 1)) ||
+                 !read_time_limit(&until, dots + 2, strlen(dots + 2)))) {
         status = ctl_usage(ctl, "--to: %.80s: behind @ are two times with .. between them, one may be left out", text);
     } else {
-        status = take_keys(ctl, m, file, from, until);
+        status = making_take_keys(ctl, m, file, from, until);
     }
     free(file);
     return status;
 }
 
-static enum ctl_exit read_keys(struct ctl *ctl, struct making *m)
+static enum ctl_exit making_read_keys(struct ctl *ctl, struct making *m)
 {
     const struct ctl_list *list = &ctl->args.to;
     enum ctl_exit status = CTL_GOOD;
     for (size_t i = 0; status == CTL_GOOD && i < list->count; i++) {
-        status = read_key(ctl, m, list->items[i]);
+        status = making_read_key(ctl, m, list->items[i]);
     }
     return status;
 }
 
-static enum ctl_exit read_signer(struct ctl *ctl, struct making *m)
+static enum ctl_exit making_read_signer(struct ctl *ctl, struct making *m)
 {
     struct stir_error err = {0};
     enum ctl_exit status = ctl_chain_read(ctl, &m->chain, ctl->args.cert);
@@ -107,7 +108,7 @@ static enum ctl_exit read_signer(struct ctl *ctl, struct making *m)
 }
 
 /* What was made has to be accepted by others: now at best. */
-static enum ctl_exit check(struct ctl *ctl, const struct making *m, const char *text, size_t len)
+static enum ctl_exit making_check(struct ctl *ctl, const struct making *m, const char *text, size_t len)
 {
     struct stir_keyrecord *record = NULL;
     struct stir_chain *chain = NULL;
@@ -124,7 +125,7 @@ static enum ctl_exit check(struct ctl *ctl, const struct making *m, const char *
     return code == STIR_OK ? CTL_GOOD : ctl_fail(ctl, &err);
 }
 
-static enum ctl_exit write_record(struct ctl *ctl, const char *text, int64_t expires)
+static enum ctl_exit write_key_record(struct ctl *ctl, const char *text, int64_t expires)
 {
     struct ctl_files files = {0};
     char date[CTL_DATE_MAX];
@@ -145,7 +146,7 @@ static enum ctl_exit write_record(struct ctl *ctl, const char *text, int64_t exp
                               : status;
 }
 
-static enum ctl_exit make(struct ctl *ctl, const struct making *m)
+static enum ctl_exit making_sign(struct ctl *ctl, const struct making *m)
 {
     const struct ctl_args *args = &ctl->args;
     struct stir_error err = {0};
@@ -167,28 +168,28 @@ static enum ctl_exit make(struct ctl *ctl, const struct making *m)
     if (stir_keyrecord_make(&text, &len, &spec, m->signer, &err) != STIR_OK) {
         return ctl_fail(ctl, &err);
     }
-    enum ctl_exit status = args->force ? CTL_GOOD : check(ctl, m, text, len);
+    enum ctl_exit status = args->force ? CTL_GOOD : making_check(ctl, m, text, len);
     if (status == CTL_GOOD) {
-        status = write_record(ctl, text, spec.exp);
+        status = write_key_record(ctl, text, spec.exp);
     }
     free(text);
     return status;
 }
 
-static enum ctl_exit run(struct ctl *ctl)
+static enum ctl_exit keys_make_run(struct ctl *ctl)
 {
     struct making m = {0};
     enum ctl_exit status = ctl_scope_tnauth(ctl, &m.claims);
     if (status == CTL_GOOD) {
-        status = read_keys(ctl, &m);
+        status = making_read_keys(ctl, &m);
     }
     if (status == CTL_GOOD) {
-        status = read_signer(ctl, &m);
+        status = making_read_signer(ctl, &m);
     }
     if (status == CTL_GOOD) {
-        status = make(ctl, &m);
+        status = making_sign(ctl, &m);
     }
-    clear(&m);
+    making_clear(&m);
     return status;
 }
 
@@ -220,5 +221,5 @@ const struct ctl_command ctl_cmd_keys_make = {
             .groups = {&own_group},
             .required = {"to", "key", "cert"},
         },
-    .run = run,
+    .run = keys_make_run,
 };

@@ -24,8 +24,8 @@ struct pki {
 
 /* One certificate with its key: NAME.pem, the issuer's certificate behind it where the issuer is an intermediate, and
  * NAME.key. */
-static enum ctl_exit make_leaf(struct ctl *ctl, struct pki *pki, struct stir_cert_spec *spec, const char *name,
-                               const struct ctl_ca *issuer, X509 *intermediate, struct stir_buf **chain)
+static enum ctl_exit pki_make_leaf(struct ctl *ctl, struct pki *pki, struct stir_cert_spec *spec, const char *name,
+                                   const struct ctl_ca *issuer, X509 *intermediate, struct stir_buf **chain)
 {
     struct stir_error err = {0};
     EVP_PKEY *key = NULL;
@@ -61,7 +61,7 @@ out:
 }
 
 /* The chain once more where --x5u-dir looks for it. */
-static enum ctl_exit copy_chain(struct ctl *ctl, struct pki *pki, const struct stir_buf *chain, const char *name)
+static enum ctl_exit pki_copy_chain(struct ctl *ctl, struct pki *pki, const struct stir_buf *chain, const char *name)
 {
     char file_name[NAME_MAX_CHARS + 8];
     (void)snprintf(file_name, sizeof(file_name), "%s.pem", name);
@@ -73,7 +73,7 @@ static enum ctl_exit copy_chain(struct ctl *ctl, struct pki *pki, const struct s
     return CTL_GOOD;
 }
 
-static enum ctl_exit make_signer(struct ctl *ctl, struct pki *pki, const char *name)
+static enum ctl_exit pki_make_signer(struct ctl *ctl, struct pki *pki, const char *name)
 {
     struct ctl_ca root = {0};
     struct ctl_ca intermediate = {0};
@@ -105,10 +105,10 @@ static enum ctl_exit make_signer(struct ctl *ctl, struct pki *pki, const char *n
             .claims = ctl_scope_has_claims(&claims) ? &claims : NULL,
             .claims_enhanced = claims.must_exclude_count > 0,
         };
-        status = make_leaf(ctl, pki, &spec, name, &intermediate, intermediate.cert, &chain);
+        status = pki_make_leaf(ctl, pki, &spec, name, &intermediate, intermediate.cert, &chain);
     }
     if (status == CTL_GOOD) {
-        status = copy_chain(ctl, pki, chain, name);
+        status = pki_copy_chain(ctl, pki, chain, name);
     }
     free(uris);
     stir_claims_clear(&claims);
@@ -118,7 +118,7 @@ static enum ctl_exit make_signer(struct ctl *ctl, struct pki *pki, const char *n
     return status;
 }
 
-static enum ctl_exit make_tls(struct ctl *ctl, struct pki *pki)
+static enum ctl_exit pki_make_tls(struct ctl *ctl, struct pki *pki)
 {
     struct ctl_ca root = {0};
     struct stir_buf names = {0};
@@ -133,14 +133,14 @@ static enum ctl_exit make_tls(struct ctl *ctl, struct pki *pki)
             .path_len = -1,
             .dns_names = names.ptr,
         };
-        status = make_leaf(ctl, pki, &spec, "tls", &root, NULL, &chain);
+        status = pki_make_leaf(ctl, pki, &spec, "tls", &root, NULL, &chain);
     }
     ctl_ca_clear(&root);
     stir_buf_free(&names);
     return status;
 }
 
-static enum ctl_exit make_dir(struct ctl *ctl, const char *path, bool *made)
+static enum ctl_exit pki_make_dir(struct ctl *ctl, const char *path, bool *made)
 {
     struct stat st;
     char reason[96];
@@ -158,12 +158,12 @@ static enum ctl_exit make_dir(struct ctl *ctl, const char *path, bool *made)
     return ctl_fail_text(ctl, CTL_WRONG, "CPS_E_IO", "%s: %s", path, strerror_r(why, reason, sizeof(reason)));
 }
 
-static bool wants_signer(const struct ctl_args *args)
+static bool pki_wants_signer(const struct ctl_args *args)
 {
     return args->spc || args->tn.count || args->range.count || args->uri.count;
 }
 
-static bool good_name(const char *name)
+static bool pki_name_is_valid(const char *name)
 {
     static const char *const taken[] = {"root", "intermediate", "tls", "tls-root"};
     static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
@@ -176,17 +176,17 @@ static bool good_name(const char *name)
     return len > 0 && len <= NAME_MAX_CHARS && strspn(name, allowed) == len && name[0] != '.' && name[0] != '-';
 }
 
-static enum ctl_exit check_args(struct ctl *ctl, const char *name)
+static enum ctl_exit pki_check_args(struct ctl *ctl, const char *name)
 {
     const struct ctl_args *args = &ctl->args;
     if (!*args->out || strcmp(args->out, "-") == 0) {
         return ctl_usage(ctl, "--out: needs the name of a directory");
     }
-    if (!wants_signer(args) && !args->server_name) {
+    if (!pki_wants_signer(args) && !args->server_name) {
         return ctl_usage(ctl,
                          "--spc, --tn, --range or --uri: missing: what the signer may speak for (or --server-name)");
     }
-    if (!good_name(name)) {
+    if (!pki_name_is_valid(name)) {
         return ctl_usage(ctl, "--name: must be up to %d letters, digits, '.', '_' or '-', and not a CA's",
                          NAME_MAX_CHARS);
     }
@@ -197,56 +197,56 @@ static enum ctl_exit check_args(struct ctl *ctl, const char *name)
     return CTL_GOOD;
 }
 
-static void put_member(json_t *object, const char *name, const char *dir, const char *file)
+static void pki_put_path(json_t *object, const char *name, const char *dir, const char *file)
 {
     char *path = ctl_path(dir, file);
     (void)json_object_set_new(object, name, path ? json_string(path) : NULL);
     free(path);
 }
 
-static json_t *signer_json(const struct ctl_args *args, const struct pki *pki, const char *name)
+static json_t *pki_signer_json(const struct ctl_args *args, const struct pki *pki, const char *name)
 {
     const char *base = args->x5u_base ? args->x5u_base : "https://certs.example.com";
     char file[NAME_MAX_CHARS + 8];
     struct stir_buf x5u = {0};
     json_t *signer = json_object();
     (void)snprintf(file, sizeof(file), "%s.key", name);
-    put_member(signer, "key", args->out, file);
+    pki_put_path(signer, "key", args->out, file);
     (void)snprintf(file, sizeof(file), "%s.pem", name);
-    put_member(signer, "cert", args->out, file);
+    pki_put_path(signer, "cert", args->out, file);
     stir_buf_printf(&x5u, "%s%s%s", base, base[strlen(base) - 1] == '/' ? "" : "/", file);
     (void)json_object_set_new(signer, "x5u", x5u.ptr ? json_string(x5u.ptr) : NULL);
-    put_member(signer, "trust", args->out, "root.pem");
+    pki_put_path(signer, "trust", args->out, "root.pem");
     (void)json_object_set_new(signer, "x5u_dir", json_string(pki->certs_dir));
     stir_buf_free(&x5u);
     return signer;
 }
 
-static enum ctl_exit answer(struct ctl *ctl, const struct pki *pki, const char *name)
+static enum ctl_exit pki_answer(struct ctl *ctl, const struct pki *pki, const char *name)
 {
     const struct ctl_args *args = &ctl->args;
     json_t *result =
         json_pack("{s:s, s:s}", "kind", "throwaway certificates", "note",
                   "for trying out and tests only: nobody vouches for them, their CAs' keys lie beside them");
-    if (result && wants_signer(args)) {
-        (void)json_object_set_new(result, "signer", signer_json(args, pki, name));
+    if (result && pki_wants_signer(args)) {
+        (void)json_object_set_new(result, "signer", pki_signer_json(args, pki, name));
     }
     if (result && args->server_name) {
         json_t *server = json_object();
-        put_member(server, "key", args->out, "tls.key");
-        put_member(server, "cert", args->out, "tls.pem");
-        put_member(server, "ca", args->out, "tls-root.pem");
+        pki_put_path(server, "key", args->out, "tls.key");
+        pki_put_path(server, "cert", args->out, "tls.pem");
+        pki_put_path(server, "ca", args->out, "tls-root.pem");
         (void)json_object_set_new(result, "server", server);
     }
     return ctl_answer_rendered(ctl, result);
 }
 
-static enum ctl_exit run(struct ctl *ctl)
+static enum ctl_exit pki_run(struct ctl *ctl)
 {
     const struct ctl_args *args = &ctl->args;
     const char *name = args->name ? args->name : "signer";
     struct pki pki = {0};
-    enum ctl_exit status = check_args(ctl, name);
+    enum ctl_exit status = pki_check_args(ctl, name);
     if (status != CTL_GOOD) {
         return status;
     }
@@ -254,21 +254,21 @@ static enum ctl_exit run(struct ctl *ctl)
     if (!pki.certs_dir) {
         return ctl_no_memory(ctl);
     }
-    status = make_dir(ctl, args->out, &pki.made_dir);
-    if (status == CTL_GOOD && wants_signer(args)) {
-        status = make_dir(ctl, pki.certs_dir, &pki.made_certs);
+    status = pki_make_dir(ctl, args->out, &pki.made_dir);
+    if (status == CTL_GOOD && pki_wants_signer(args)) {
+        status = pki_make_dir(ctl, pki.certs_dir, &pki.made_certs);
     }
-    if (status == CTL_GOOD && wants_signer(args)) {
-        status = make_signer(ctl, &pki, name);
+    if (status == CTL_GOOD && pki_wants_signer(args)) {
+        status = pki_make_signer(ctl, &pki, name);
     }
     if (status == CTL_GOOD && args->server_name) {
-        status = make_tls(ctl, &pki);
+        status = pki_make_tls(ctl, &pki);
     }
     if (status == CTL_GOOD) {
         status = ctl_files_write(ctl, &pki.files);
     }
     if (status == CTL_GOOD) {
-        status = answer(ctl, &pki, name);
+        status = pki_answer(ctl, &pki, name);
     } else {
         /* What was made for nothing goes again; a directory that holds something stays. */
         (void)(pki.made_certs && rmdir(pki.certs_dir));
@@ -313,5 +313,5 @@ const struct ctl_command ctl_cmd_pki = {
             .groups = {&own_group},
             .required = {"out"},
         },
-    .run = run,
+    .run = pki_run,
 };

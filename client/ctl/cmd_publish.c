@@ -6,7 +6,7 @@
 #include "common/jose/jwe.h"
 
 /* Before the first is stored, all are known to be envelopes. */
-static enum ctl_exit check_envelopes(struct ctl *ctl, const struct ctl_tokens *tokens)
+static enum ctl_exit publish_check_envelopes(struct ctl *ctl, const struct ctl_tokens *tokens)
 {
     for (size_t i = 0; i < tokens->count; i++) {
         struct stir_error err = {0};
@@ -19,7 +19,7 @@ static enum ctl_exit check_envelopes(struct ctl *ctl, const struct ctl_tokens *t
     return CTL_GOOD;
 }
 
-static enum ctl_exit publish(struct ctl *ctl, struct cps *cps, struct stir_view envelope, json_t *list)
+static enum ctl_exit publish_one(struct ctl *ctl, struct cps *cps, struct stir_view envelope, json_t *list)
 {
     struct cps_published out = {0};
     struct cps_error err = {0};
@@ -35,7 +35,7 @@ static enum ctl_exit publish(struct ctl *ctl, struct cps *cps, struct stir_view 
     return item && json_array_append_new(list, item) == 0 ? CTL_GOOD : ctl_no_memory(ctl);
 }
 
-static enum ctl_exit run(struct ctl *ctl)
+static enum ctl_exit publish_run(struct ctl *ctl)
 {
     struct ctl_tokens tokens = {0};
     struct cps *cps = NULL;
@@ -45,13 +45,13 @@ static enum ctl_exit run(struct ctl *ctl)
         status = ctl_tokens_read(ctl, &tokens, ctl->args.operand);
     }
     if (status == CTL_GOOD) {
-        status = check_envelopes(ctl, &tokens);
+        status = publish_check_envelopes(ctl, &tokens);
     }
     if (status == CTL_GOOD) {
         status = ctl_cps_open(ctl, &cps);
     }
     for (size_t i = 0; status == CTL_GOOD && i < tokens.count; i++) {
-        status = publish(ctl, cps, tokens.items[i], list);
+        status = publish_one(ctl, cps, tokens.items[i], list);
     }
     /* What was stored before a failure is stored: it is told. */
     ctl->keep = json_array_size(list) > 0;
@@ -83,5 +83,5 @@ const struct ctl_command ctl_cmd_publish = {
                        &ctl_group_numbers},
             .required = {"cps", "dest"},
         },
-    .run = run,
+    .run = publish_run,
 };

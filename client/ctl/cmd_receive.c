@@ -4,8 +4,8 @@
 #include "client/ctl/input.h"
 #include "client/ctl/verdict.h"
 
-static enum ctl_exit receive(struct ctl *ctl, struct cps *cps, const struct cps_message *message,
-                             const struct ctl_keys *keys)
+static enum ctl_exit receive_message(struct ctl *ctl, struct cps *cps, const struct cps_message *message,
+                                     const struct ctl_keys *keys)
 {
     struct cps_result result = {0};
     const struct cps_key *const *items = (const struct cps_key *const *)keys->items;
@@ -15,7 +15,7 @@ static enum ctl_exit receive(struct ctl *ctl, struct cps *cps, const struct cps_
     return status;
 }
 
-static enum ctl_exit run(struct ctl *ctl)
+static enum ctl_exit receive_run(struct ctl *ctl)
 {
     struct ctl_message message = {0};
     struct ctl_keys keys = {0};
@@ -34,7 +34,7 @@ static enum ctl_exit run(struct ctl *ctl)
         status = ctl_cps_open(ctl, &cps);
     }
     if (status == CTL_GOOD) {
-        status = receive(ctl, cps, &message.message, &keys);
+        status = receive_message(ctl, cps, &message.message, &keys);
     }
     cps_free(cps);
     ctl_keys_clear(&keys);
@@ -59,5 +59,5 @@ const struct ctl_command ctl_cmd_receive = {
                        &ctl_group_trust, &ctl_group_numbers},
             .required = {"cps", "trust|list-files|list-urls", "key", "orig", "dest"},
         },
-    .run = run,
+    .run = receive_run,
 };

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-static enum ctl_exit answer(struct ctl *ctl, const struct cps_envelopes *box)
+static enum ctl_exit retrieve_answer(struct ctl *ctl, const struct cps_envelopes *box)
 {
     const char *id = ctl->args.id;
     json_t *list = json_array();
@@ -32,18 +32,18 @@ static enum ctl_exit answer(struct ctl *ctl, const struct cps_envelopes *box)
     return status;
 }
 
-static enum ctl_exit retrieve(struct ctl *ctl, struct cps *cps)
+static enum ctl_exit retrieve_box(struct ctl *ctl, struct cps *cps)
 {
     const struct ctl_args *args = &ctl->args;
     struct cps_envelopes box = {0};
     struct cps_error err = {0};
     enum cps_code code = cps_retrieve(cps, args->box, args->after, (uint32_t)args->wait_s * 1000, &box, &err);
-    enum ctl_exit status = code == CPS_OK ? answer(ctl, &box) : ctl_fail_cps(ctl, &err);
+    enum ctl_exit status = code == CPS_OK ? retrieve_answer(ctl, &box) : ctl_fail_cps(ctl, &err);
     cps_envelopes_clear(&box);
     return status;
 }
 
-static enum ctl_exit empty(struct ctl *ctl, struct cps *cps)
+static enum ctl_exit retrieve_empty_box(struct ctl *ctl, struct cps *cps)
 {
     struct cps_error err = {0};
     if (cps_empty(cps, ctl->args.box, &err) != CPS_OK) {
@@ -53,7 +53,7 @@ static enum ctl_exit empty(struct ctl *ctl, struct cps *cps)
     return ctl_answer(ctl, json_pack("{s:b}", "emptied", 1));
 }
 
-static enum ctl_exit run(struct ctl *ctl)
+static enum ctl_exit retrieve_run(struct ctl *ctl)
 {
     struct cps *cps = NULL;
     enum ctl_exit status = ctl_check_identity(ctl, "dest", ctl->args.box);
@@ -61,7 +61,7 @@ static enum ctl_exit run(struct ctl *ctl)
         status = ctl_cps_open(ctl, &cps);
     }
     if (status == CTL_GOOD) {
-        status = ctl->args.empty ? empty(ctl, cps) : retrieve(ctl, cps);
+        status = ctl->args.empty ? retrieve_empty_box(ctl, cps) : retrieve_box(ctl, cps);
     }
     cps_free(cps);
     return status;
@@ -89,5 +89,5 @@ const struct ctl_command ctl_cmd_retrieve = {
                        &ctl_group_numbers},
             .required = {"cps", "dest"},
         },
-    .run = run,
+    .run = retrieve_run,
 };

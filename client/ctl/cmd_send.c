@@ -27,7 +27,7 @@ static void recipients_clear(struct recipients *r)
 }
 
 /* Splits "WHO=FILE" where WHO is one of the destinations as they were given. */
-static const char *split(const struct ctl_list *dests, const char *to, size_t *dest)
+static const char *recipients_split_to(const struct ctl_list *dests, const char *to, size_t *dest)
 {
     for (size_t i = 0; i < dests->count; i++) {
         size_t len = strlen(dests->items[i]);
@@ -41,12 +41,12 @@ static const char *split(const struct ctl_list *dests, const char *to, size_t *d
 }
 
 /* Without a key of its own, a destination's are looked for: for that they are pinned, or their record is verified. */
-static bool find_keys(const struct ctl_args *args)
+static bool send_finds_keys(const struct ctl_args *args)
 {
     return args->trust || args->pinned;
 }
 
-static enum ctl_exit assign(struct ctl *ctl, struct recipients *r)
+static enum ctl_exit recipients_assign_keys(struct ctl *ctl, struct recipients *r)
 {
     const struct ctl_list *dests = &ctl->args.dest;
     size_t keys = r->keys.count;
@@ -61,7 +61,7 @@ static enum ctl_exit assign(struct ctl *ctl, struct recipients *r)
                 list[item->key_count++] = r->keys.items[k];
             }
         }
-        if (item->key_count == 0 && !find_keys(&ctl->args)) {
+        if (item->key_count == 0 && !send_finds_keys(&ctl->args)) {
             return ctl_usage(ctl, "--to: no key for %s, nor --trust or --pinned to find it by", item->dest);
         }
     }
@@ -78,17 +78,17 @@ static enum ctl_exit recipients_read(struct ctl *ctl, struct recipients *r)
         return ctl_no_memory(ctl);
     }
     for (size_t i = 0; i < args->to.count; i++) {
-        r->files.items[r->files.count++] = split(&args->dest, args->to.items[i], &r->dest_of[i]);
+        r->files.items[r->files.count++] = recipients_split_to(&args->dest, args->to.items[i], &r->dest_of[i]);
     }
     enum ctl_exit status = r->files.count ? ctl_keys_load(ctl, &r->keys, &r->files, false) : CTL_GOOD;
     if (status != CTL_GOOD) {
         return status;
     }
     r->lists = calloc(r->keys.count * args->dest.count + 1, sizeof(const struct cps_key *));
-    return r->lists ? assign(ctl, r) : ctl_no_memory(ctl);
+    return r->lists ? recipients_assign_keys(ctl, r) : ctl_no_memory(ctl);
 }
 
-static enum ctl_exit answer(struct ctl *ctl, const struct cps_sent *sent)
+static enum ctl_exit send_answer(struct ctl *ctl, const struct cps_sent *sent)
 {
     stir_buf_printf(&ctl->text, "sent  %zu of %zu envelopes stored, %zu octets\n", sent->published, sent->envelopes,
                     sent->octets);
@@ -108,7 +108,7 @@ static enum ctl_exit send_message(struct ctl *ctl, struct cps *cps, const struct
     enum ctl_exit status = CTL_GOOD;
     if (code == CPS_OK || sent.published > 0) {
         /* Some of several are stored: that is told beside the failure. */
-        status = answer(ctl, &sent);
+        status = send_answer(ctl, &sent);
         ctl->keep = true;
     }
     if (code != CPS_OK) {
@@ -118,7 +118,7 @@ static enum ctl_exit send_message(struct ctl *ctl, struct cps *cps, const struct
     return status;
 }
 
-static enum ctl_exit run(struct ctl *ctl)
+static enum ctl_exit send_run(struct ctl *ctl)
 {
     struct ctl_message message = {0};
     struct recipients recipients = {0};
@@ -168,5 +168,5 @@ const struct ctl_command ctl_cmd_send = {
                        &ctl_group_authority, &ctl_group_finding, &ctl_group_roots, &ctl_group_numbers},
             .required = {"cps", "orig", "dest"},
         },
-    .run = run,
+    .run = send_run,
 };

@@ -3,13 +3,13 @@
 #include "client/ctl/handle.h"
 #include "client/ctl/input.h"
 
-static enum ctl_exit answer(struct ctl *ctl, const char *passport)
+static enum ctl_exit sign_answer(struct ctl *ctl, const char *passport)
 {
     stir_buf_printf(&ctl->text, "%s\n", passport);
     return ctl_answer(ctl, json_pack("{s:s}", "passport", passport));
 }
 
-static enum ctl_exit run(struct ctl *ctl)
+static enum ctl_exit sign_run(struct ctl *ctl)
 {
     struct ctl_message message = {0};
     struct cps *cps = NULL;
@@ -24,7 +24,7 @@ static enum ctl_exit run(struct ctl *ctl)
         status = ctl_cps_open(ctl, &cps);
     }
     if (status == CTL_GOOD) {
-        status = cps_sign(cps, signer, &message.message, &passport, NULL, &err) == CPS_OK ? answer(ctl, passport)
+        status = cps_sign(cps, signer, &message.message, &passport, NULL, &err) == CPS_OK ? sign_answer(ctl, passport)
                                                                                           : ctl_fail_cps(ctl, &err);
     }
     cps_text_free(passport);
@@ -49,5 +49,5 @@ const struct ctl_command ctl_cmd_sign = {
                        &ctl_group_numbers},
             .required = {"orig", "dest"},
         },
-    .run = run,
+    .run = sign_run,
 };

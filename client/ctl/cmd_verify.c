@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-static enum ctl_exit check_args(struct ctl *ctl)
+static enum ctl_exit verify_check_args(struct ctl *ctl)
 {
     const struct ctl_args *args = &ctl->args;
     if (args->body && strcmp(args->body, "-") == 0 && strcmp(args->operand, "-") == 0) {
@@ -23,8 +23,8 @@ static enum ctl_exit check_args(struct ctl *ctl)
     return CTL_GOOD;
 }
 
-static enum ctl_exit verify(struct ctl *ctl, struct cps *cps, struct stir_view passport, const struct ctl_chain *chain,
-                            const struct cps_message *message)
+static enum ctl_exit verify_passport(struct ctl *ctl, struct cps *cps, struct stir_view passport,
+                                     const struct ctl_chain *chain, const struct cps_message *message)
 {
     struct cps_result result = {0};
     struct cps_der x5c[CPS_CHAIN_MAX];
@@ -39,7 +39,7 @@ static enum ctl_exit verify(struct ctl *ctl, struct cps *cps, struct stir_view p
 }
 
 /* Takes the PASSporT out of an Identity header whose parameters agree with it. */
-static enum ctl_exit header_read(struct ctl *ctl, struct ctl_identity_header *header, struct stir_view text)
+static enum ctl_exit verify_read_header(struct ctl *ctl, struct ctl_identity_header *header, struct stir_view text)
 {
     const char *name = ctl_file_name(ctl->args.operand);
     struct stir_error err = {0};
@@ -64,8 +64,8 @@ static enum ctl_exit header_read(struct ctl *ctl, struct ctl_identity_header *he
 }
 
 /* Reads the one PASSporT of the file: bare, or in an Identity header. *out is a view into tokens or header. */
-static enum ctl_exit passport_read(struct ctl *ctl, struct stir_view *out, struct ctl_tokens *tokens,
-                                   struct ctl_identity_header *header)
+static enum ctl_exit verify_read_passport(struct ctl *ctl, struct stir_view *out, struct ctl_tokens *tokens,
+                                          struct ctl_identity_header *header)
 {
     const char *path = ctl->args.operand;
     enum ctl_exit status = ctl_file_read(ctl, &tokens->file, path, CTL_FILE_MAX);
@@ -74,7 +74,7 @@ static enum ctl_exit passport_read(struct ctl *ctl, struct stir_view *out, struc
     }
     struct stir_view whole = stir_view(tokens->file.ptr ? tokens->file.ptr : "", tokens->file.len);
     if (ctl_identity_is_header(whole)) {
-        status = header_read(ctl, header, whole);
+        status = verify_read_header(ctl, header, whole);
         *out = stir_view(header->token.ptr, header->token.len);
         return status;
     }
@@ -88,7 +88,7 @@ static enum ctl_exit passport_read(struct ctl *ctl, struct stir_view *out, struc
     return status;
 }
 
-static enum ctl_exit run(struct ctl *ctl)
+static enum ctl_exit verify_run(struct ctl *ctl)
 {
     struct stir_view passport = {0};
     struct ctl_identity_header header = {.compact = false};
@@ -96,12 +96,12 @@ static enum ctl_exit run(struct ctl *ctl)
     struct ctl_message message = {0};
     struct ctl_chain chain = {0};
     struct cps *cps = NULL;
-    enum ctl_exit status = check_args(ctl);
+    enum ctl_exit status = verify_check_args(ctl);
     if (status == CTL_GOOD) {
         status = ctl_message_read(ctl, &message);
     }
     if (status == CTL_GOOD) {
-        status = passport_read(ctl, &passport, &tokens, &header);
+        status = verify_read_passport(ctl, &passport, &tokens, &header);
     }
     if (status == CTL_GOOD) {
         status = ctl_chain_read(ctl, &chain, ctl->args.cert);
@@ -110,7 +110,7 @@ static enum ctl_exit run(struct ctl *ctl)
         status = ctl_cps_open(ctl, &cps);
     }
     if (status == CTL_GOOD) {
-        status = verify(ctl, cps, passport, &chain, ctl->args.orig ? &message.message : NULL);
+        status = verify_passport(ctl, cps, passport, &chain, ctl->args.orig ? &message.message : NULL);
     }
     cps_free(cps);
     ctl_chain_clear(&chain);
@@ -140,5 +140,5 @@ const struct ctl_command ctl_cmd_verify = {
             .groups = {&ctl_group_message, &own_group, &ctl_group_trust, &ctl_group_authority, &ctl_group_numbers},
             .required = {"trust|list-files|list-urls"},
         },
-    .run = run,
+    .run = verify_run,
 };

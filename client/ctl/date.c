@@ -9,7 +9,7 @@
 #define YEAR_10000 INT64_C(253402300800)
 #define YEAR_1 INT64_C(-62135596800)
 
-static bool parse_seconds(int64_t *out, const char *text)
+static bool date_parse_seconds(int64_t *out, const char *text)
 {
     size_t len = strspn(text, "0123456789");
     if (len == 0 || len > 12 || text[len]) {
@@ -27,7 +27,7 @@ bool ctl_date_parse(int64_t *out, const char *text)
 {
     struct tm tm = {0};
     char again[CTL_DATE_MAX];
-    if (parse_seconds(out, text)) {
+    if (date_parse_seconds(out, text)) {
         return true;
     }
     const char *end = strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm);

@@ -14,7 +14,7 @@
 #define PORTS_MAX 16
 
 /* Shows what libcps logs: all of it with --verbose, otherwise warnings about the options only. */
-static void log_line(void *arg, enum cps_log_level level, const char *line)
+static void handle_log_line(void *arg, enum cps_log_level level, const char *line)
 {
     const struct ctl *ctl = arg;
     struct stir_buf text = {0};
@@ -27,12 +27,12 @@ static void log_line(void *arg, enum cps_log_level level, const char *line)
     stir_buf_free(&text);
 }
 
-static int64_t at_time(void *arg)
+static int64_t handle_fixed_time(void *arg)
 {
     return *(const int64_t *)arg;
 }
 
-static enum ctl_exit read_ports(struct ctl *ctl, uint16_t ports[PORTS_MAX])
+static enum ctl_exit handle_read_ports(struct ctl *ctl, uint16_t ports[PORTS_MAX])
 {
     const struct ctl_list *list = &ctl->args.x5u_port;
     if (list->count > PORTS_MAX) {
@@ -50,7 +50,7 @@ static enum ctl_exit read_ports(struct ctl *ctl, uint16_t ports[PORTS_MAX])
     return CTL_GOOD;
 }
 
-static void fill_trust(struct cps_options *options, const struct ctl_args *args, const uint16_t *ports)
+static void handle_fill_trust(struct cps_options *options, const struct ctl_args *args, const uint16_t *ports)
 {
     options->trust_file = args->trust;
     options->crl_files = args->crl.items;
@@ -82,7 +82,7 @@ static void fill_trust(struct cps_options *options, const struct ctl_args *args,
 }
 
 /* A file that TLS needs: said here, by its option, before a connection fails over it. */
-static enum ctl_exit check_pem(struct ctl *ctl, const char *option, const char *path)
+static enum ctl_exit handle_check_pem(struct ctl *ctl, const char *option, const char *path)
 {
     struct stir_buf file = {0};
     struct stir_buf der = {0};
@@ -98,7 +98,7 @@ static enum ctl_exit check_pem(struct ctl *ctl, const char *option, const char *
     return status;
 }
 
-static enum ctl_exit check_files(struct ctl *ctl)
+static enum ctl_exit handle_check_files(struct ctl *ctl)
 {
     const struct ctl_args *args = &ctl->args;
     struct stat st;
@@ -116,16 +116,16 @@ static enum ctl_exit check_files(struct ctl *ctl)
         return ctl_fail_text(ctl, CTL_WRONG, "CPS_E_IO", "--x5u-dir: %s: %s", args->x5u_dir,
                              strerror_r(why, reason, sizeof(reason)));
     }
-    enum ctl_exit status = check_pem(ctl, "ca", args->ca);
+    enum ctl_exit status = handle_check_pem(ctl, "ca", args->ca);
     if (status == CTL_GOOD) {
-        status = check_pem(ctl, "tls-cert", args->tls_cert);
+        status = handle_check_pem(ctl, "tls-cert", args->tls_cert);
     }
-    return status == CTL_GOOD ? check_pem(ctl, "x5u-ca", args->x5u_ca) : status;
+    return status == CTL_GOOD ? handle_check_pem(ctl, "x5u-ca", args->x5u_ca) : status;
 }
 
 /* The memory of used PASSporTs ends with the process. One that is accepted for longer than a call's minute would pass
  * in each process again (RFC 9475 section 3.2). */
-static enum ctl_exit check_replay(struct ctl *ctl)
+static enum ctl_exit handle_check_replay(struct ctl *ctl)
 {
     if (ctl->args.max_age_s > CPS_MAX_AGE_CALL_S && !ctl->args.replay_file) {
         return ctl_usage(ctl,
@@ -141,12 +141,12 @@ enum ctl_exit ctl_cps_open(struct ctl *ctl, struct cps **out)
     struct ctl_args *args = &ctl->args;
     uint16_t ports[PORTS_MAX];
     struct cps_error err = {0};
-    enum ctl_exit status = read_ports(ctl, ports);
+    enum ctl_exit status = handle_read_ports(ctl, ports);
     if (status == CTL_GOOD) {
-        status = check_replay(ctl);
+        status = handle_check_replay(ctl);
     }
     if (status == CTL_GOOD) {
-        status = check_files(ctl);
+        status = handle_check_files(ctl);
     }
     if (status != CTL_GOOD) {
         return status;
@@ -174,12 +174,12 @@ enum ctl_exit ctl_cps_open(struct ctl *ctl, struct cps **out)
         .international_prefix = args->international_prefix,
         .national_digits = (uint32_t)args->national_digits,
         .tn_max_digits = (uint32_t)args->max_digits,
-        .log = log_line,
+        .log = handle_log_line,
         .log_arg = ctl,
-        .now = args->at ? at_time : NULL,
+        .now = args->at ? handle_fixed_time : NULL,
         .now_arg = &args->at,
     };
-    fill_trust(&options, args, ports);
+    handle_fill_trust(&options, args, ports);
     options.numbers_file = args->numbers_file;
     options.pinned_file = args->pinned;
     options.route_by_record = args->route_by_record;
@@ -197,7 +197,7 @@ enum ctl_exit ctl_cps_open(struct ctl *ctl, struct cps **out)
     return code == CPS_OK ? CTL_GOOD : ctl_fail_cps(ctl, &err);
 }
 
-static enum ctl_exit open_tenant(struct ctl *ctl, struct cps_signer **out)
+static enum ctl_exit signer_open_tenant(struct ctl *ctl, struct cps_signer **out)
 {
     const struct ctl_args *args = &ctl->args;
     const struct cps_tenants_options options = {.size = sizeof(options),
@@ -228,7 +228,7 @@ enum ctl_exit ctl_signer_open(struct ctl *ctl, struct cps_signer **out)
     const struct ctl_args *args = &ctl->args;
     struct cps_error err = {0};
     if (args->tenant) {
-        return open_tenant(ctl, out);
+        return signer_open_tenant(ctl, out);
     }
     if (!args->signer_key || !args->cert || !args->x5u) {
         return ctl_usage(ctl,

@@ -18,23 +18,23 @@ enum ctl_exit ctl_file_read(struct ctl *ctl, struct stir_buf *out, const char *p
     return code == STIR_OK ? CTL_GOOD : ctl_fail(ctl, &err);
 }
 
-static bool is_space(char c)
+static bool input_is_space(char c)
 {
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-static struct stir_view trim(struct stir_view text)
+static struct stir_view input_trim(struct stir_view text)
 {
-    while (text.len > 0 && is_space(text.ptr[0])) {
+    while (text.len > 0 && input_is_space(text.ptr[0])) {
         text = stir_view(text.ptr + 1, text.len - 1);
     }
-    while (text.len > 0 && is_space(text.ptr[text.len - 1])) {
+    while (text.len > 0 && input_is_space(text.ptr[text.len - 1])) {
         text.len--;
     }
     return text;
 }
 
-static size_t count_lines(const struct stir_buf *file)
+static size_t tokens_count_lines(const struct stir_buf *file)
 {
     size_t lines = 1;
     for (size_t i = 0; i < file->len; i++) {
@@ -47,14 +47,14 @@ enum ctl_exit ctl_tokens_split(struct ctl *ctl, struct ctl_tokens *out, const ch
 {
     const char *at = out->file.ptr;
     size_t left = out->file.len;
-    out->items = calloc(count_lines(&out->file), sizeof(*out->items));
+    out->items = calloc(tokens_count_lines(&out->file), sizeof(*out->items));
     if (!out->items) {
         return ctl_no_memory(ctl);
     }
     while (left > 0) {
         const char *newline = memchr(at, '\n', left);
         size_t len = newline ? (size_t)(newline - at) + 1 : left;
-        struct stir_view token = trim(stir_view(at, len));
+        struct stir_view token = input_trim(stir_view(at, len));
         if (token.len > 0) {
             out->items[out->count++] = token;
         }
@@ -93,7 +93,7 @@ struct ctl_place ctl_token_place(const struct ctl_tokens *tokens, size_t i, cons
     return place;
 }
 
-static enum ctl_exit copy_digits(struct ctl *ctl, char out[8], const char *option, const char *value)
+static enum ctl_exit numbering_copy_digits(struct ctl *ctl, char out[8], const char *option, const char *value)
 {
     size_t len = value ? strlen(value) : 0;
     if (len > 7 || (value && strspn(value, "0123456789") != len)) {
@@ -111,12 +111,13 @@ enum ctl_exit ctl_numbering(struct ctl *ctl, struct stir_numbering *out)
     *out = (struct stir_numbering)STIR_NUMBERING_DEFAULT;
     out->max_digits = (unsigned)args->max_digits;
     out->national_digits = (unsigned)args->national_digits;
-    enum ctl_exit status = copy_digits(ctl, out->country_code, "country-code", args->country_code);
+    enum ctl_exit status = numbering_copy_digits(ctl, out->country_code, "country-code", args->country_code);
     if (status == CTL_GOOD) {
-        status = copy_digits(ctl, out->national_prefix, "national-prefix", args->national_prefix);
+        status = numbering_copy_digits(ctl, out->national_prefix, "national-prefix", args->national_prefix);
     }
     if (status == CTL_GOOD) {
-        status = copy_digits(ctl, out->international_prefix, "international-prefix", args->international_prefix);
+        status =
+            numbering_copy_digits(ctl, out->international_prefix, "international-prefix", args->international_prefix);
     }
     return status;
 }
@@ -137,7 +138,7 @@ enum ctl_exit ctl_check_identity(struct ctl *ctl, const char *option, const char
     return CTL_GOOD;
 }
 
-static enum ctl_exit read_body(struct ctl *ctl, struct ctl_message *out)
+static enum ctl_exit message_read_body(struct ctl *ctl, struct ctl_message *out)
 {
     const struct ctl_args *args = &ctl->args;
     if (args->text && args->body) {
@@ -168,7 +169,7 @@ enum ctl_exit ctl_message_read(struct ctl *ctl, struct ctl_message *out)
     for (size_t i = 0; status == CTL_GOOD && i < args->dest.count; i++) {
         status = ctl_check_identity(ctl, "dest", args->dest.items[i]);
     }
-    return status == CTL_GOOD ? read_body(ctl, out) : status;
+    return status == CTL_GOOD ? message_read_body(ctl, out) : status;
 }
 
 void ctl_message_clear(struct ctl_message *message)

@@ -35,7 +35,7 @@ static const char about[] =
     "also\n"
     "as {\"error\":{\"code\",\"text\"}} on standard output.\n";
 
-static void put_overview(struct stir_buf *out)
+static void help_put_overview(struct stir_buf *out)
 {
     stir_buf_puts(out,
                   "usage: cpsctl COMMAND [option...]\n\n"
@@ -49,7 +49,7 @@ static void put_overview(struct stir_buf *out)
     stir_buf_puts(out, about);
 }
 
-static const struct ctl_command *find_command(const char *name)
+static const struct ctl_command *command_find(const char *name)
 {
     for (size_t i = 0; i < COMMANDS; i++) {
         if (strcmp(commands[i]->syntax.name, name) == 0) {
@@ -60,21 +60,21 @@ static const struct ctl_command *find_command(const char *name)
 }
 
 /* A command of two words, "keys put", or of one; *used becomes how many of argv they are. */
-static const struct ctl_command *find_words(int argc, char *const *argv, int *used)
+static const struct ctl_command *command_find_words(int argc, char *const *argv, int *used)
 {
     char words[64];
     *used = 2;
     if (argc > 1 && (size_t)snprintf(words, sizeof(words), "%s %s", argv[0], argv[1]) < sizeof(words)) {
-        const struct ctl_command *command = find_command(words);
+        const struct ctl_command *command = command_find(words);
         if (command) {
             return command;
         }
     }
     *used = 1;
-    return find_command(argv[0]);
+    return command_find(argv[0]);
 }
 
-static enum ctl_exit unknown_command(struct ctl *ctl, const char *name)
+static enum ctl_exit command_unknown(struct ctl *ctl, const char *name)
 {
     const char *names[COMMANDS + 2];
     for (size_t i = 0; i < COMMANDS; i++) {
@@ -90,27 +90,27 @@ static enum ctl_exit unknown_command(struct ctl *ctl, const char *name)
                    : ctl_usage(ctl, "%.40s: no such command; see cpsctl help", name);
 }
 
-static enum ctl_exit answer_help(struct ctl *ctl, const struct ctl_command *command)
+static enum ctl_exit help_answer(struct ctl *ctl, const struct ctl_command *command)
 {
     if (command) {
         ctl_options_help(&ctl->text, &command->syntax);
     } else {
-        put_overview(&ctl->text);
+        help_put_overview(&ctl->text);
     }
     return ctl_answer(ctl, json_pack("{s:s*}", "help", ctl->text.ptr));
 }
 
-static enum ctl_exit run_command(struct ctl *ctl, const struct ctl_command *command, int argc, char *const *argv)
+static enum ctl_exit command_run(struct ctl *ctl, const struct ctl_command *command, int argc, char *const *argv)
 {
     struct stir_error err = {0};
     ctl->args.json = ctl_options_ask_json(argc, argv);
     if (ctl_options_parse(&ctl->args, &command->syntax, argc, argv, &err) != STIR_OK) {
         return ctl_fail(ctl, &err);
     }
-    return ctl->args.help ? answer_help(ctl, command) : command->run(ctl);
+    return ctl->args.help ? help_answer(ctl, command) : command->run(ctl);
 }
 
-static enum ctl_exit help(struct ctl *ctl, int argc, char *const *argv)
+static enum ctl_exit main_help(struct ctl *ctl, int argc, char *const *argv)
 {
     const struct ctl_command *command = NULL;
     ctl->args.json = ctl_options_ask_json(argc, argv);
@@ -122,35 +122,35 @@ static enum ctl_exit help(struct ctl *ctl, int argc, char *const *argv)
             return ctl_usage(ctl, "help: takes the name of one command");
         }
         int used;
-        command = find_words(argc - i, argv + i, &used);
+        command = command_find_words(argc - i, argv + i, &used);
         if (!command) {
-            return unknown_command(ctl, argv[i]);
+            return command_unknown(ctl, argv[i]);
         }
         i += used - 1;
     }
-    return answer_help(ctl, command);
+    return help_answer(ctl, command);
 }
 
-static enum ctl_exit dispatch(struct ctl *ctl, int argc, char *const *argv)
+static enum ctl_exit main_dispatch(struct ctl *ctl, int argc, char *const *argv)
 {
     if (argc < 2) {
         return ctl_usage(ctl, "a command is missing; see cpsctl help");
     }
     const char *name = argv[1];
     int used;
-    const struct ctl_command *command = find_words(argc - 1, argv + 1, &used);
+    const struct ctl_command *command = command_find_words(argc - 1, argv + 1, &used);
     if (command) {
-        return run_command(ctl, command, argc - 1 - used, argv + 1 + used);
+        return command_run(ctl, command, argc - 1 - used, argv + 1 + used);
     }
     if (strcmp(name, "help") == 0 || strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
-        return help(ctl, argc - 2, argv + 2);
+        return main_help(ctl, argc - 2, argv + 2);
     }
     ctl->args.json = ctl_options_ask_json(argc - 1, argv + 1);
     if (strcmp(name, "version") == 0 || strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) {
         stir_buf_printf(&ctl->text, "cpsctl %s\n", cps_version());
         return ctl_answer(ctl, json_pack("{s:s}", "version", cps_version()));
     }
-    return unknown_command(ctl, name);
+    return command_unknown(ctl, name);
 }
 
 int main(int argc, char **argv)
@@ -158,7 +158,7 @@ int main(int argc, char **argv)
     struct ctl ctl = {0};
     /* A reader that went away is a write that fails, and said so. */
     (void)signal(SIGPIPE, SIG_IGN);
-    enum ctl_exit status = ctl_finish(&ctl, dispatch(&ctl, argc, argv));
+    enum ctl_exit status = ctl_finish(&ctl, main_dispatch(&ctl, argc, argv));
     ctl_args_clear(&ctl.args);
     return (int)status;
 }

@@ -5,14 +5,14 @@
 
 #define NAME_MAX_CHARS 32
 
-static size_t least(size_t a, size_t b, size_t c)
+static size_t min_of_three(size_t a, size_t b, size_t c)
 {
     size_t ab = a < b ? a : b;
     return ab < c ? ab : c;
 }
 
 /* Insertions, deletions and replacements that make b of a; NAME_MAX_CHARS for what is too long to be a name. */
-static size_t distance(const char *a, const char *b)
+static size_t edit_distance(const char *a, const char *b)
 {
     size_t row[NAME_MAX_CHARS + 1];
     size_t b_len = strlen(b);
@@ -27,7 +27,7 @@ static size_t distance(const char *a, const char *b)
         row[0] = i + 1;
         for (size_t j = 0; j < b_len; j++) {
             size_t above = row[j + 1];
-            row[j + 1] = least(above + 1, row[j] + 1, diagonal + (a[i] != b[j]));
+            row[j + 1] = min_of_three(above + 1, row[j] + 1, diagonal + (a[i] != b[j]));
             diagonal = above;
         }
     }
@@ -39,7 +39,7 @@ const char *ctl_nearest(const char *name, const char *const *names, size_t count
     const char *best = NULL;
     size_t best_distance = strlen(name) / 3 + 2;
     for (size_t i = 0; i < count; i++) {
-        size_t d = distance(name, names[i]);
+        size_t d = edit_distance(name, names[i]);
         if (d < best_distance && d < strlen(names[i])) {
             best = names[i];
             best_distance = d;

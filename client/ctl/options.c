@@ -32,19 +32,19 @@ struct parsing {
     bool operand_given;
 };
 
-static void collect(struct parsing *p, const struct ctl_group *group)
+static void parsing_add_group(struct parsing *p, const struct ctl_group *group)
 {
     for (size_t i = 0; i < group->count && p->count < OPTIONS_MAX; i++) {
         p->options[p->count++] = &group->options[i];
     }
 }
 
-static void *field(const struct parsing *p, const struct ctl_option *option)
+static void *parsing_field(const struct parsing *p, const struct ctl_option *option)
 {
     return (char *)p->args + option->offset;
 }
 
-static enum stir_code append(struct ctl_list *list, const char *value)
+static enum stir_code list_append(struct ctl_list *list, const char *value)
 {
     const char **more = realloc(list->items, (list->count + 1) * sizeof(*more));
     if (!more) {
@@ -55,8 +55,8 @@ static enum stir_code append(struct ctl_list *list, const char *value)
     return STIR_OK;
 }
 
-static enum stir_code set_number(int64_t *out, const struct ctl_option *option, const char *value,
-                                 struct stir_error *err)
+static enum stir_code option_set_number(int64_t *out, const struct ctl_option *option, const char *value,
+                                        struct stir_error *err)
 {
     char *end = NULL;
     errno = 0;
@@ -70,7 +70,8 @@ static enum stir_code set_number(int64_t *out, const struct ctl_option *option, 
     return STIR_OK;
 }
 
-static enum stir_code set_choice(int *out, const struct ctl_option *option, const char *value, struct stir_error *err)
+static enum stir_code option_set_choice(int *out, const struct ctl_option *option, const char *value,
+                                        struct stir_error *err)
 {
     struct stir_buf known = {0};
     for (int i = 0; option->choices[i]; i++) {
@@ -87,32 +88,33 @@ static enum stir_code set_choice(int *out, const struct ctl_option *option, cons
     return code;
 }
 
-static enum stir_code set(const struct parsing *p, const struct ctl_option *option, const char *value,
-                          struct stir_error *err)
+static enum stir_code parsing_set(const struct parsing *p, const struct ctl_option *option, const char *value,
+                                  struct stir_error *err)
 {
     switch (option->type) {
     case CTL_FLAG:
-        *(bool *)field(p, option) = true;
+        *(bool *)parsing_field(p, option) = true;
         return STIR_OK;
     case CTL_TEXT:
-        *(const char **)field(p, option) = value;
+        *(const char **)parsing_field(p, option) = value;
         return STIR_OK;
     case CTL_LIST:
-        return append(field(p, option), value) == STIR_OK ? STIR_OK : stir_fail(err, STIR_E_NOMEM, "out of memory");
+        return list_append(parsing_field(p, option), value) == STIR_OK ? STIR_OK
+                                                                       : stir_fail(err, STIR_E_NOMEM, "out of memory");
     case CTL_NUMBER:
-        return set_number(field(p, option), option, value, err);
+        return option_set_number(parsing_field(p, option), option, value, err);
     case CTL_TIME:
-        return ctl_date_parse(field(p, option), value)
+        return ctl_date_parse(parsing_field(p, option), value)
                    ? STIR_OK
                    : stir_fail(err, STIR_E_USAGE, "--%s: must be seconds since 1970 or a date as 2026-01-02T03:04:05Z",
                                option->name);
     case CTL_CHOICE:
-        return set_choice(field(p, option), option, value, err);
+        return option_set_choice(parsing_field(p, option), option, value, err);
     }
     return stir_fail(err, STIR_E_USAGE, "--%s: has no type", option->name);
 }
 
-static enum stir_code unknown(const struct parsing *p, const char *name, struct stir_error *err)
+static enum stir_code parsing_fail_unknown(const struct parsing *p, const char *name, struct stir_error *err)
 {
     const char *names[OPTIONS_MAX];
     for (size_t i = 0; i < p->count; i++) {
@@ -125,7 +127,7 @@ static enum stir_code unknown(const struct parsing *p, const char *name, struct 
     return stir_fail(err, STIR_E_USAGE, "--%.40s: no such option", name);
 }
 
-static bool find(const struct parsing *p, const char *name, size_t len, size_t *index)
+static bool parsing_find(const struct parsing *p, const char *name, size_t len, size_t *index)
 {
     for (size_t i = 0; i < p->count; i++) {
         if (strlen(p->options[i]->name) == len && strncmp(p->options[i]->name, name, len) == 0) {
@@ -137,14 +139,14 @@ static bool find(const struct parsing *p, const char *name, size_t len, size_t *
 }
 
 /* One "--name", "--name value" or "--name=value" at argv[*at], which is moved to the last argument that was used. */
-static enum stir_code parse_option(struct parsing *p, int argc, char *const *argv, int *at, struct stir_error *err)
+static enum stir_code parsing_option(struct parsing *p, int argc, char *const *argv, int *at, struct stir_error *err)
 {
     const char *name = argv[*at] + 2;
     const char *equals = strchr(name, '=');
     const char *value = equals ? equals + 1 : NULL;
     size_t index = 0;
-    if (!find(p, name, equals ? (size_t)(equals - name) : strlen(name), &index)) {
-        return unknown(p, name, err);
+    if (!parsing_find(p, name, equals ? (size_t)(equals - name) : strlen(name), &index)) {
+        return parsing_fail_unknown(p, name, err);
     }
     const struct ctl_option *option = p->options[index];
     if (p->given[index] && option->type != CTL_LIST) {
@@ -161,11 +163,11 @@ static enum stir_code parse_option(struct parsing *p, int argc, char *const *arg
         value = argv[++*at];
     }
     p->given[index] = true;
-    return set(p, option, value, err);
+    return parsing_set(p, option, value, err);
 }
 
-static enum stir_code parse_operand(struct parsing *p, const struct ctl_syntax *syntax, const char *value,
-                                    struct stir_error *err)
+static enum stir_code parsing_operand(struct parsing *p, const struct ctl_syntax *syntax, const char *value,
+                                      struct stir_error *err)
 {
     if (!syntax->operand) {
         return stir_fail(err, STIR_E_USAGE, "%.80s: %s takes options only", value, syntax->name);
@@ -181,8 +183,8 @@ static enum stir_code parse_operand(struct parsing *p, const struct ctl_syntax *
     return STIR_OK;
 }
 
-static enum stir_code parse_all(struct parsing *p, const struct ctl_syntax *syntax, int argc, char *const *argv,
-                                struct stir_error *err)
+static enum stir_code parsing_all(struct parsing *p, const struct ctl_syntax *syntax, int argc, char *const *argv,
+                                  struct stir_error *err)
 {
     bool options_ended = false;
     for (int i = 0; i < argc; i++) {
@@ -196,11 +198,11 @@ static enum stir_code parse_all(struct parsing *p, const struct ctl_syntax *synt
             continue;
         }
         if (!options_ended && strncmp(argv[i], "--", 2) == 0) {
-            code = parse_option(p, argc, argv, &i, err);
+            code = parsing_option(p, argc, argv, &i, err);
         } else if (!options_ended && argv[i][0] == '-' && argv[i][1]) {
             code = stir_fail(err, STIR_E_USAGE, "%.40s: no such option; they begin with --", argv[i]);
         } else {
-            code = parse_operand(p, syntax, argv[i], err);
+            code = parsing_operand(p, syntax, argv[i], err);
         }
         if (code != STIR_OK) {
             return code;
@@ -210,7 +212,7 @@ static enum stir_code parse_all(struct parsing *p, const struct ctl_syntax *synt
 }
 
 /* What the command line did not say: from the environment, else the initial value. */
-static enum stir_code complete(struct parsing *p, struct stir_error *err)
+static enum stir_code parsing_set_defaults(struct parsing *p, struct stir_error *err)
 {
     for (size_t i = 0; i < p->count; i++) {
         const struct ctl_option *option = p->options[i];
@@ -219,25 +221,25 @@ static enum stir_code complete(struct parsing *p, struct stir_error *err)
             continue;
         }
         if (value && *value) {
-            enum stir_code code = set(p, option, value, err);
+            enum stir_code code = parsing_set(p, option, value, err);
             if (code != STIR_OK) {
                 return stir_fail_prefix(err, code, "%s", option->env);
             }
             p->given[i] = true;
         } else if (option->type == CTL_NUMBER) {
-            *(int64_t *)field(p, option) = option->initial;
+            *(int64_t *)parsing_field(p, option) = option->initial;
         }
     }
     return STIR_OK;
 }
 
 /* The first of the names if none of them was given, else NULL. */
-static const struct ctl_option *missing_option(const struct parsing *p, const char *names)
+static const struct ctl_option *parsing_find_missing(const struct parsing *p, const char *names)
 {
     const struct ctl_option *first = NULL;
     while (*names) {
         size_t index = 0, n = strcspn(names, "|");
-        bool known = find(p, names, n, &index);
+        bool known = parsing_find(p, names, n, &index);
         if (!known || p->given[index]) {
             return NULL;
         }
@@ -247,10 +249,11 @@ static const struct ctl_option *missing_option(const struct parsing *p, const ch
     return first;
 }
 
-static enum stir_code check_required(const struct parsing *p, const struct ctl_syntax *syntax, struct stir_error *err)
+static enum stir_code parsing_check_required(const struct parsing *p, const struct ctl_syntax *syntax,
+                                             struct stir_error *err)
 {
     for (size_t i = 0; syntax->required[i]; i++) {
-        const struct ctl_option *option = missing_option(p, syntax->required[i]);
+        const struct ctl_option *option = parsing_find_missing(p, syntax->required[i]);
         if (!option) {
             continue;
         }
@@ -265,16 +268,16 @@ enum stir_code ctl_options_parse(struct ctl_args *args, const struct ctl_syntax 
 {
     struct parsing p = {.args = args};
     for (size_t i = 0; syntax->groups[i]; i++) {
-        collect(&p, syntax->groups[i]);
+        parsing_add_group(&p, syntax->groups[i]);
     }
-    collect(&p, &general);
+    parsing_add_group(&p, &general);
     args->operand = "-";
-    enum stir_code code = parse_all(&p, syntax, argc, argv, err);
+    enum stir_code code = parsing_all(&p, syntax, argc, argv, err);
     if (code != STIR_OK || args->help) {
         return code;
     }
-    code = complete(&p, err);
-    return code == STIR_OK ? check_required(&p, syntax, err) : code;
+    code = parsing_set_defaults(&p, err);
+    return code == STIR_OK ? parsing_check_required(&p, syntax, err) : code;
 }
 
 void ctl_args_clear(struct ctl_args *args)
@@ -325,12 +328,12 @@ void ctl_options_help(struct stir_buf *out, const struct ctl_syntax *syntax)
 {
     struct parsing p = {0};
     for (size_t i = 0; syntax->groups[i]; i++) {
-        collect(&p, syntax->groups[i]);
+        parsing_add_group(&p, syntax->groups[i]);
     }
     stir_buf_printf(out, "usage: cpsctl %s", syntax->name);
     for (size_t i = 0; syntax->required[i]; i++) {
         size_t index = 0;
-        if (find(&p, syntax->required[i], strlen(syntax->required[i]), &index)) {
+        if (parsing_find(&p, syntax->required[i], strlen(syntax->required[i]), &index)) {
             stir_buf_printf(out, " --%s %s", p.options[index]->name, p.options[index]->value);
         }
     }

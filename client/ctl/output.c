@@ -30,7 +30,7 @@ enum ctl_exit ctl_fail(struct ctl *ctl, const struct stir_error *err)
 }
 
 /* What to do about a credential that the CPS misses. */
-static const char *advice(const struct ctl *ctl, const struct cps_error *err)
+static const char *output_credential_hint(const struct ctl *ctl, const struct cps_error *err)
 {
     bool has_one = ctl->args.auth_cert || ctl->args.tls_cert;
     return err->http_status == 401 && !has_one ? "; give --auth-cert and --auth-key, an STI certificate and its key"
@@ -47,7 +47,7 @@ enum ctl_exit ctl_fail_cps(struct ctl *ctl, const struct cps_error *err)
         (void)snprintf(retry, sizeof(retry), "; try again in %u s", err->retry_after_s);
     }
     return ctl_fail_text(ctl, status, cps_error_name(err->code), "%s%s%s%s%s", url ? url : "", url ? ": " : "", text,
-                         retry, advice(ctl, err));
+                         retry, output_credential_hint(ctl, err));
 }
 
 enum ctl_exit ctl_usage(struct ctl *ctl, const char *fmt, ...)
@@ -103,7 +103,7 @@ enum ctl_exit ctl_answer_rendered(struct ctl *ctl, json_t *result)
 }
 
 /* The JSON form: the answer with, or else only, the error. NULL if out of memory. */
-static char *dump(struct ctl *ctl)
+static char *output_json(struct ctl *ctl)
 {
     if (ctl->error_text[0] && !ctl->keep) {
         json_decref(ctl->result);
@@ -123,7 +123,7 @@ static char *dump(struct ctl *ctl)
     return json_dumps(ctl->result, JSON_INDENT(2));
 }
 
-static bool print_out(const char *text, size_t len)
+static bool output_write(const char *text, size_t len)
 {
     while (len > 0) {
         ssize_t put = write(STDOUT_FILENO, text, len);
@@ -140,7 +140,7 @@ static bool print_out(const char *text, size_t len)
 }
 
 /* Standard error takes one line a failure, whatever is in the text. */
-static void print_error(const char *text)
+static void output_print_error(const char *text)
 {
     struct stir_buf line = {0};
     stir_buf_puts(&line, "cpsctl: ");
@@ -149,11 +149,11 @@ static void print_error(const char *text)
     stir_buf_free(&line);
 }
 
-static bool print_answer(struct ctl *ctl)
+static bool output_print_answer(struct ctl *ctl)
 {
     if (ctl->args.json) {
-        char *text = dump(ctl);
-        bool good = text && print_out(text, strlen(text)) && print_out("\n", 1);
+        char *text = output_json(ctl);
+        bool good = text && output_write(text, strlen(text)) && output_write("\n", 1);
         if (text) {
             OPENSSL_cleanse(text, strlen(text));
         }
@@ -167,19 +167,19 @@ static bool print_answer(struct ctl *ctl)
         errno = ENOMEM;
         return false;
     }
-    return print_out(ctl->text.ptr, ctl->text.len);
+    return output_write(ctl->text.ptr, ctl->text.len);
 }
 
 enum ctl_exit ctl_finish(struct ctl *ctl, enum ctl_exit status)
 {
     if (ctl->error_text[0]) {
-        print_error(ctl->error_text);
+        output_print_error(ctl->error_text);
     }
-    if (!print_answer(ctl)) {
+    if (!output_print_answer(ctl)) {
         char text[160];
         char reason[96];
         (void)snprintf(text, sizeof(text), "standard output: %s", strerror_r(errno, reason, sizeof(reason)));
-        print_error(text);
+        output_print_error(text);
         status = status == CTL_GOOD ? CTL_WRONG : status;
     }
     stir_buf_cleanse(&ctl->text);

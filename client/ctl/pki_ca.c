@@ -42,7 +42,7 @@ enum ctl_exit ctl_put_key(struct ctl *ctl, struct stir_buf *content, const EVP_P
     return CTL_GOOD;
 }
 
-static enum ctl_exit decode_cert(struct ctl *ctl, X509 **out, const struct stir_buf *file, const char *path)
+static enum ctl_exit ca_decode_cert(struct ctl *ctl, X509 **out, const struct stir_buf *file, const char *path)
 {
     struct stir_buf der = {0};
     struct stir_error err = {0};
@@ -56,21 +56,21 @@ static enum ctl_exit decode_cert(struct ctl *ctl, X509 **out, const struct stir_
     return *out ? CTL_GOOD : ctl_fail_text(ctl, CTL_WRONG, "CPS_E_CERT", "%s: not a certificate", path);
 }
 
-static enum ctl_exit read_cert(struct ctl *ctl, X509 **out, const char *path)
+static enum ctl_exit ca_read_cert(struct ctl *ctl, X509 **out, const char *path)
 {
     struct stir_buf file = {0};
     enum ctl_exit status = ctl_file_read(ctl, &file, path, CERT_FILE_MAX);
     if (status == CTL_GOOD) {
-        status = decode_cert(ctl, out, &file, path);
+        status = ca_decode_cert(ctl, out, &file, path);
     }
     stir_buf_free(&file);
     return status;
 }
 
-static enum ctl_exit load(struct ctl *ctl, struct ctl_ca *ca, const char *cert_path, const char *key_path)
+static enum ctl_exit ca_load(struct ctl *ctl, struct ctl_ca *ca, const char *cert_path, const char *key_path)
 {
     struct stir_error err = {0};
-    enum ctl_exit status = read_cert(ctl, &ca->cert, cert_path);
+    enum ctl_exit status = ca_read_cert(ctl, &ca->cert, cert_path);
     if (status != CTL_GOOD) {
         return status;
     }
@@ -83,7 +83,7 @@ static enum ctl_exit load(struct ctl *ctl, struct ctl_ca *ca, const char *cert_p
     return CTL_GOOD;
 }
 
-static enum ctl_exit put_files(struct ctl *ctl, struct ctl_files *files, const struct ctl_ca *ca, const char *name)
+static enum ctl_exit ca_put_files(struct ctl *ctl, struct ctl_files *files, const struct ctl_ca *ca, const char *name)
 {
     char cert_name[64];
     char key_name[64];
@@ -101,8 +101,8 @@ static enum ctl_exit put_files(struct ctl *ctl, struct ctl_files *files, const s
     return content ? ctl_put_key(ctl, content, ca->key) : CTL_WRONG;
 }
 
-static enum ctl_exit make(struct ctl *ctl, struct ctl_files *files, struct ctl_ca *ca, const char *name,
-                          const char *common_name, const struct ctl_ca *parent, int path_len)
+static enum ctl_exit ca_make(struct ctl *ctl, struct ctl_files *files, struct ctl_ca *ca, const char *name,
+                             const char *common_name, const struct ctl_ca *parent, int path_len)
 {
     struct stir_error err = {0};
     if (stir_key_generate(&ca->key, STIR_CURVE_P256, &err) != STIR_OK) {
@@ -122,7 +122,7 @@ static enum ctl_exit make(struct ctl *ctl, struct ctl_files *files, struct ctl_c
     if (stir_cert_make(&ca->cert, &spec, &err) != STIR_OK) {
         return ctl_fail(ctl, &err);
     }
-    return put_files(ctl, files, ca, name);
+    return ca_put_files(ctl, files, ca, name);
 }
 
 enum ctl_exit ctl_ca_get(struct ctl *ctl, struct ctl_files *files, struct ctl_ca *ca, const char *name,
@@ -137,9 +137,9 @@ enum ctl_exit ctl_ca_get(struct ctl *ctl, struct ctl_files *files, struct ctl_ca
     if (!cert_path || !key_path) {
         status = ctl_no_memory(ctl);
     } else if (access(cert_path, F_OK) == 0 || access(key_path, F_OK) == 0) {
-        status = load(ctl, ca, cert_path, key_path);
+        status = ca_load(ctl, ca, cert_path, key_path);
     } else {
-        status = make(ctl, files, ca, name, common_name, parent, path_len);
+        status = ca_make(ctl, files, ca, name, common_name, parent, path_len);
     }
     free(cert_path);
     free(key_path);

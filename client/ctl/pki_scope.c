@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void put_items(struct stir_buf *text, const char *kind, const struct ctl_list *list)
+static void scope_put_items(struct stir_buf *text, const char *kind, const struct ctl_list *list)
 {
     for (size_t i = 0; i < list->count; i++) {
         stir_buf_printf(text, "%s%s:%s", text->len ? "," : "", kind, list->items[i]);
@@ -25,8 +25,8 @@ enum ctl_exit ctl_scope_tnauth(struct ctl *ctl, struct stir_tnauth *out)
     if (args->spc) {
         stir_buf_printf(&text, "spc:%s", args->spc);
     }
-    put_items(&text, "tn", &args->tn);
-    put_items(&text, "range", &args->range);
+    scope_put_items(&text, "tn", &args->tn);
+    scope_put_items(&text, "range", &args->range);
     enum ctl_exit status = CTL_GOOD;
     if (stir_buf_state(&text) != STIR_OK) {
         status = ctl_no_memory(ctl);
@@ -39,7 +39,7 @@ enum ctl_exit ctl_scope_tnauth(struct ctl *ctl, struct stir_tnauth *out)
 }
 
 /* A URI that a sender can have, or sip: and a domain (RFC 5922 section 7.1), which no sender has. */
-static bool is_sender_uri(const char *uri)
+static bool scope_is_sender_uri(const char *uri)
 {
     struct stir_identity id;
     char text[STIR_IDENTITY_MAX + 1];
@@ -53,7 +53,7 @@ enum ctl_exit ctl_scope_uris(struct ctl *ctl, const char ***out)
 {
     const struct ctl_list *list = &ctl->args.uri;
     for (size_t i = 0; i < list->count; i++) {
-        if (!is_sender_uri(list->items[i])) {
+        if (!scope_is_sender_uri(list->items[i])) {
             return ctl_usage(ctl, "--uri: %s is not a URI that a sender can have: write sip:NAME@DOMAIN or sip:DOMAIN",
                              list->items[i]);
         }
@@ -70,7 +70,7 @@ enum ctl_exit ctl_scope_uris(struct ctl *ctl, const char ***out)
 }
 
 /* Adds a copy of value[0..len) to a list of texts. */
-static bool add_text(char ***list, size_t *count, const char *value, size_t len)
+static bool scope_add_text(char ***list, size_t *count, const char *value, size_t len)
 {
     char **more = realloc(*list, (*count + 1) * sizeof(*more));
     if (!more) {
@@ -85,10 +85,10 @@ static bool add_text(char ***list, size_t *count, const char *value, size_t len)
     return true;
 }
 
-static bool add_all(char ***list, size_t *count, const struct ctl_list *values)
+static bool scope_add_all(char ***list, size_t *count, const struct ctl_list *values)
 {
     for (size_t i = 0; i < values->count; i++) {
-        if (!add_text(list, count, values->items[i], strlen(values->items[i]))) {
+        if (!scope_add_text(list, count, values->items[i], strlen(values->items[i]))) {
             return false;
         }
     }
@@ -125,7 +125,7 @@ static enum ctl_exit add_permitted(struct ctl *ctl, struct stir_claims *claims, 
         return ctl_usage(ctl, "--permit: must be CLAIM=VALUE");
     }
     struct stir_claims_permitted *row = permitted_row(claims, text, (size_t)(equals - text));
-    if (!row || !add_text(&row->values, &row->value_count, equals + 1, strlen(equals + 1))) {
+    if (!row || !scope_add_text(&row->values, &row->value_count, equals + 1, strlen(equals + 1))) {
         return ctl_no_memory(ctl);
     }
     return CTL_GOOD;
@@ -134,8 +134,8 @@ static enum ctl_exit add_permitted(struct ctl *ctl, struct stir_claims *claims, 
 enum ctl_exit ctl_scope_claims(struct ctl *ctl, struct stir_claims *out)
 {
     const struct ctl_args *args = &ctl->args;
-    if (!add_all(&out->must_include, &out->must_include_count, &args->must_include) ||
-        !add_all(&out->must_exclude, &out->must_exclude_count, &args->must_exclude)) {
+    if (!scope_add_all(&out->must_include, &out->must_include_count, &args->must_include) ||
+        !scope_add_all(&out->must_exclude, &out->must_exclude_count, &args->must_exclude)) {
         return ctl_no_memory(ctl);
     }
     enum ctl_exit status = CTL_GOOD;

@@ -8,7 +8,7 @@
 
 /* C0, DEL and C1 (U+0080..U+009F, C2 80..C2 9F in UTF-8), and what turns the direction of writing (U+202A..U+202E,
  * U+2066..U+2069): returns the octets that they take, 0 if what stands here is harmless. */
-static size_t harmful(const unsigned char *c, unsigned *code_point)
+static size_t render_is_control(const unsigned char *c, unsigned *code_point)
 {
     if (*c < 0x20 || *c == 0x7f) {
         *code_point = *c;
@@ -31,7 +31,7 @@ void ctl_put_safe(struct stir_buf *out, const char *text)
     const unsigned char *c = (const unsigned char *)text;
     while (*c) {
         unsigned code_point = 0;
-        size_t n = harmful(c, &code_point);
+        size_t n = render_is_control(c, &code_point);
         if (n > 0) {
             stir_buf_printf(out, "\\u%04x", code_point);
             c += n;
@@ -42,7 +42,7 @@ void ctl_put_safe(struct stir_buf *out, const char *text)
     }
 }
 
-static void put_scalar(struct stir_buf *out, const json_t *value)
+static void render_scalar(struct stir_buf *out, const json_t *value)
 {
     if (json_is_string(value)) {
         ctl_put_safe(out, json_string_value(value));
@@ -53,7 +53,7 @@ static void put_scalar(struct stir_buf *out, const json_t *value)
     free(text);
 }
 
-static bool is_plain_array(const json_t *value)
+static bool render_is_plain_array(const json_t *value)
 {
     for (size_t i = 0; i < json_array_size(value); i++) {
         const json_t *item = json_array_get(value, i);
@@ -64,24 +64,24 @@ static bool is_plain_array(const json_t *value)
     return json_is_array(value);
 }
 
-static bool is_line(const json_t *value)
+static bool render_is_line(const json_t *value)
 {
-    return !json_is_object(value) && (!json_is_array(value) || is_plain_array(value));
+    return !json_is_object(value) && (!json_is_array(value) || render_is_plain_array(value));
 }
 
-static void put_line(struct stir_buf *out, const json_t *value)
+static void render_line(struct stir_buf *out, const json_t *value)
 {
     if (!json_is_array(value)) {
-        put_scalar(out, value);
+        render_scalar(out, value);
         return;
     }
     for (size_t i = 0; i < json_array_size(value); i++) {
         stir_buf_puts(out, i ? ", " : "");
-        put_scalar(out, json_array_get(value, i));
+        render_scalar(out, json_array_get(value, i));
     }
 }
 
-static int name_width(const json_t *object)
+static int render_name_width(const json_t *object)
 {
     const char *name;
     json_t *value;
@@ -89,7 +89,7 @@ static int name_width(const json_t *object)
     json_object_foreach((json_t *)object, name, value)
     {
         size_t len = strlen(name);
-        if (is_line(value) && len > width && len <= NAME_WIDTH_MAX) {
+        if (render_is_line(value) && len > width && len <= NAME_WIDTH_MAX) {
             width = len;
         }
     }
@@ -97,7 +97,7 @@ static int name_width(const json_t *object)
 }
 
 /* Our own names read better without underscores; those of tokens and keys are shown as they are. */
-static void put_name(struct stir_buf *out, const char *name, bool ours)
+static void render_name(struct stir_buf *out, const char *name, bool ours)
 {
     size_t start = out->len;
     ctl_put_safe(out, name);
@@ -120,14 +120,14 @@ static void render_items(struct stir_buf *out, const char *name, const json_t *a
         if (kind) {
             ctl_put_safe(out, kind);
         } else {
-            put_name(out, name, ours);
+            render_name(out, name, ours);
         }
         stir_buf_puts(out, "\n");
         if (json_is_object(item)) {
             render_members(out, item, indent + 2, ours);
         } else {
             stir_buf_printf(out, "%*s", indent + 2, "");
-            put_scalar(out, item);
+            render_scalar(out, item);
             stir_buf_puts(out, "\n");
         }
     }
@@ -138,18 +138,18 @@ static void render_members(struct stir_buf *out, const json_t *object, int inden
 {
     const char *name;
     json_t *value;
-    int width = name_width(object);
+    int width = render_name_width(object);
     json_object_foreach((json_t *)object, name, value)
     {
         if (ours && strcmp(name, "kind") == 0) {
             continue;
         }
-        if (json_is_array(value) && !is_plain_array(value)) {
+        if (json_is_array(value) && !render_is_plain_array(value)) {
             render_items(out, name, value, indent, ours);
             continue;
         }
         stir_buf_printf(out, "%*s", indent, "");
-        put_name(out, name, ours);
+        render_name(out, name, ours);
         if (json_is_object(value)) {
             stir_buf_puts(out, "\n");
             render_members(out, value, indent + 2, false);
@@ -157,7 +157,7 @@ static void render_members(struct stir_buf *out, const json_t *object, int inden
         }
         int pad = width - (int)strlen(name);
         stir_buf_printf(out, "%*s  ", pad > 0 ? pad : 0, "");
-        put_line(out, value);
+        render_line(out, value);
         stir_buf_puts(out, "\n");
     }
 }

@@ -8,7 +8,7 @@
 #include <string.h>
 
 /* "sha256 ok", "none" (the PASSporT has no digest), "not compared" (there was no body to compare with). */
-static void describe_msgi(char out[32], const struct cps_result *result)
+static void verdict_describe_msgi(char out[32], const struct cps_result *result)
 {
     struct stir_passport *passport = NULL;
     const char *text = "none";
@@ -27,7 +27,7 @@ static void describe_msgi(char out[32], const struct cps_result *result)
 }
 
 /* Nothing for an empty text. */
-static void put_text(json_t *json, const char *name, const char *text)
+static void verdict_put_text(json_t *json, const char *name, const char *text)
 {
     if (text[0]) {
         (void)json_object_set_new(json, name, json_string(text));
@@ -46,12 +46,12 @@ static json_t *verdict_json(const struct cps_result *result, const char *iat, co
         (void)json_object_set_new(json, "sip", json_integer(sip));
     }
     if (!passed) {
-        put_text(json, "code", cps_error_name(result->error.code));
+        verdict_put_text(json, "code", cps_error_name(result->error.code));
         (void)json_object_set_new(json, "reason", json_string(result->error.text));
     }
-    put_text(json, "signer", result->signer);
-    put_text(json, "ppt", result->ppt);
-    put_text(json, "attest", result->attest);
+    verdict_put_text(json, "signer", result->signer);
+    verdict_put_text(json, "ppt", result->ppt);
+    verdict_put_text(json, "attest", result->attest);
     if (result->iat) {
         (void)json_object_set_new(json, "iat", json_integer(result->iat));
         (void)json_object_set_new(json, "issued", json_string(iat));
@@ -60,18 +60,18 @@ static json_t *verdict_json(const struct cps_result *result, const char *iat, co
         (void)json_object_set_new(json, "msgi", json_string(msgi));
         (void)json_object_set_new(json, "by_spc", json_boolean(result->by_spc));
     }
-    put_text(json, "envelope", result->envelope_id);
-    put_text(json, "passport", result->passport ? result->passport : "");
+    verdict_put_text(json, "envelope", result->envelope_id);
+    verdict_put_text(json, "passport", result->passport ? result->passport : "");
     return json;
 }
 
-static const char *reason(const struct cps_result *result)
+static const char *verdict_reason(const struct cps_result *result)
 {
     return result->error.text[0] ? result->error.text : cps_strerror(result->error.code);
 }
 
 /* What a reader must know of a PASSporT that was made for a call and not for this text. */
-static const char *called(const struct cps_result *result)
+static const char *verdict_call_type(const struct cps_result *result)
 {
     return strcmp(result->ppt, "shaken") == 0     ? "  ppt shaken (a call's), attestation A"
            : strcmp(result->ppt, "baseline") == 0 ? "  ppt baseline (a call's)"
@@ -83,14 +83,14 @@ enum ctl_exit ctl_verdict(struct ctl *ctl, const struct cps_result *result)
     char iat[CTL_DATE_MAX];
     char msgi[32];
     (void)ctl_date_text(iat, result->iat);
-    describe_msgi(msgi, result);
+    verdict_describe_msgi(msgi, result);
     stir_buf_printf(&ctl->text, "%s  ", cps_verdict_name(result->verdict));
     if (result->verdict == CPS_PASSED) {
         stir_buf_puts(&ctl->text, "signer ");
         ctl_put_safe(&ctl->text, result->signer);
-        stir_buf_printf(&ctl->text, "  iat %s  msgi %s%s\n", iat, msgi, called(result));
+        stir_buf_printf(&ctl->text, "  iat %s  msgi %s%s\n", iat, msgi, verdict_call_type(result));
     } else {
-        ctl_put_safe(&ctl->text, reason(result));
+        ctl_put_safe(&ctl->text, verdict_reason(result));
         stir_buf_puts(&ctl->text, "\n");
     }
     enum ctl_exit status = ctl_answer(ctl, verdict_json(result, iat, msgi));

@@ -30,8 +30,8 @@ bool smpp_address_is_alphanumeric(const struct smpp_address *address)
     return address->ton == TON_ALPHANUMERIC || letter;
 }
 
-static enum stir_code alphanumeric(struct stir_identity *out, struct stir_view text, const char *domain,
-                                   struct stir_error *err)
+static enum stir_code address_put_alphanumeric(struct stir_identity *out, struct stir_view text, const char *domain,
+                                               struct stir_error *err)
 {
     struct stir_buf uri = {.limit = 1024};
     struct stir_identity id;
@@ -98,8 +98,8 @@ static bool is_national(struct stir_view digits, const struct stir_numbering *nu
 
 /* Returns the number with "+" and, for a national one, the country code in front where the type of number says that
  * they are meant; else the number as it is. */
-static struct stir_view globalize(char text[NUMBER_MAX + 16], const struct smpp_address *address,
-                                  const struct stir_numbering *numbering)
+static struct stir_view address_globalize(char text[NUMBER_MAX + 16], const struct smpp_address *address,
+                                          const struct stir_numbering *numbering)
 {
     struct stir_view digits = address->addr;
     if (digits.len == 0 || digits.len > NUMBER_MAX || digits.ptr[0] == '+') {
@@ -124,11 +124,11 @@ static struct stir_view globalize(char text[NUMBER_MAX + 16], const struct smpp_
     return stir_view(text, n + digits.len - drop);
 }
 
-static enum stir_code number(struct stir_identity *out, const struct smpp_address *address,
-                             const struct smpp_addressing *how, struct stir_error *err)
+static enum stir_code address_put_number(struct stir_identity *out, const struct smpp_address *address,
+                                         const struct smpp_addressing *how, struct stir_error *err)
 {
     char text[NUMBER_MAX + 16];
-    struct stir_view digits = globalize(text, address, &how->numbering);
+    struct stir_view digits = address_globalize(text, address, &how->numbering);
     struct stir_tn tn;
     enum stir_code code = stir_tn_parse_user(&tn, digits.ptr, digits.len, &how->numbering, err);
     if (code == STIR_OK) {
@@ -146,11 +146,11 @@ enum stir_code smpp_address_identity(struct stir_identity *out, const struct smp
         return stir_fail(err, STIR_E_TN, "an empty address");
     }
     if (smpp_address_is_alphanumeric(address)) {
-        return domain && domain[0] ? alphanumeric(out, address->addr, domain, err)
+        return domain && domain[0] ? address_put_alphanumeric(out, address->addr, domain, err)
                                    : stir_fail(err, STIR_E_TN, "an alphanumeric address, and no domain for those");
     }
     if (!is_telephony(address->npi)) {
         return stir_fail(err, STIR_E_TN, "an address of numbering plan %u, which is not telephony", address->npi);
     }
-    return number(out, address, how, err);
+    return address_put_number(out, address, how, err);
 }

@@ -42,7 +42,7 @@ struct lookup {
     uint64_t hash;
 };
 
-static void put(struct lookup *to, const void *data, size_t n)
+static void lookup_append(struct lookup *to, const void *data, size_t n)
 {
     if (n > 0) {
         memcpy(to->octets + to->n, data, n);
@@ -50,32 +50,34 @@ static void put(struct lookup *to, const void *data, size_t n)
     }
 }
 
-static void write_key(struct lookup *to, const struct smpp_join *join, const struct smpp_join_key *key)
+static void lookup_write_key(struct lookup *to, const struct smpp_join *join, const struct smpp_join_key *key)
 {
     const uint8_t fixed[] = {(uint8_t)key->place.kind, (uint8_t)(key->place.ref >> 8), (uint8_t)key->place.ref,
                              key->place.total, (uint8_t)key->orig.len};
     uintptr_t peer = (uintptr_t)key->peer;
     to->n = 0;
-    put(to, &peer, sizeof(peer));
-    put(to, fixed, sizeof(fixed));
-    put(to, key->orig.ptr, key->orig.len);
-    put(to, key->dest.ptr, key->dest.len);
+    lookup_append(to, &peer, sizeof(peer));
+    lookup_append(to, fixed, sizeof(fixed));
+    lookup_append(to, key->orig.ptr, key->orig.len);
+    lookup_append(to, key->dest.ptr, key->dest.len);
     to->hash = stir_map_hash(&join->messages, to->octets, to->n, NULL, 0);
 }
 
-static bool within(const struct smpp_join_bounds *held, const struct smpp_join_bounds *more,
-                   const struct smpp_join_bounds *limit)
+static bool join_within_budget(const struct smpp_join_bounds *held, const struct smpp_join_bounds *more,
+                               const struct smpp_join_bounds *limit)
 {
     return held->messages + more->messages <= limit->messages && held->segments + more->segments <= limit->segments &&
            held->octets <= limit->octets && more->octets <= limit->octets - held->octets;
 }
 
-static bool allowed(const struct smpp_join *join, const struct smpp_join_peer *peer, struct smpp_join_bounds more)
+static bool join_is_allowed(const struct smpp_join *join, const struct smpp_join_peer *peer,
+                            struct smpp_join_bounds more)
 {
-    return within(&join->held, &more, &join->limits.all) && within(&peer->held, &more, &join->limits.peer);
+    return join_within_budget(&join->held, &more, &join->limits.all) &&
+           join_within_budget(&peer->held, &more, &join->limits.peer);
 }
 
-static void add(struct smpp_join_bounds *held, const struct smpp_join_bounds *more)
+static void bounds_add(struct smpp_join_bounds *held, const struct smpp_join_bounds *more)
 {
     held->messages += more->messages;
     held->segments += more->segments;
@@ -84,8 +86,8 @@ static void add(struct smpp_join_bounds *held, const struct smpp_join_bounds *mo
 
 static void count_in(struct smpp_join *join, struct smpp_join_peer *peer, struct smpp_join_bounds more)
 {
-    add(&join->held, &more);
-    add(&peer->held, &more);
+    bounds_add(&join->held, &more);
+    bounds_add(&peer->held, &more);
 }
 
 static void link_message(struct smpp_join *join, struct smpp_joined *message, uint64_t hash)
@@ -118,7 +120,7 @@ static struct smpp_joined *take_out(struct smpp_join *join, struct smpp_joined *
     return message;
 }
 
-static struct smpp_joined *find(struct smpp_join *join, const struct lookup *key)
+static struct smpp_joined *join_find(struct smpp_join *join, const struct lookup *key)
 {
     struct stir_map_node *node = stir_map_first(&join->messages, key->hash);
     while (node && !smpp_joined_has_key((struct smpp_joined *)node, key->octets, key->n)) {
@@ -135,7 +137,7 @@ static struct smpp_joined *make_room(struct smpp_join *join, struct smpp_joined 
     size_t sizes[] = {ample > need ? ample : need, need};
     for (size_t i = 0; i < 2; i++) {
         struct smpp_join_bounds more = {.octets = sizes[i] - message->size};
-        if (!allowed(join, message->peer, more)) {
+        if (!join_is_allowed(join, message->peer, more)) {
             continue;
         }
         uint64_t hash = message->node.hash;
@@ -151,7 +153,7 @@ static struct smpp_joined *make_room(struct smpp_join *join, struct smpp_joined 
     return NULL;
 }
 
-static struct smpp_join_outcome outcome(enum smpp_join_result result, struct smpp_joined *message)
+static struct smpp_join_outcome join_outcome(enum smpp_join_result result, struct smpp_joined *message)
 {
     return (struct smpp_join_outcome){.result = result, .message = message};
 }
@@ -172,7 +174,7 @@ static struct smpp_joined *first_segment(struct smpp_join *join, const struct sm
     size_t size = smpp_joined_size(key->place.total, lookup->n, part->octets.len);
     struct smpp_join_bounds more = {.messages = 1, .octets = size};
     struct smpp_joined *message = NULL;
-    if (allowed(join, key->peer, more)) {
+    if (join_is_allowed(join, key->peer, more)) {
         message = smpp_joined_new(size, key, lookup->octets, lookup->n);
     }
     if (message) {
@@ -202,16 +204,16 @@ static struct smpp_join_outcome add_segment(struct smpp_join *join, struct smpp_
 {
     struct smpp_join_bounds more = {.segments = 1};
     struct smpp_joined *roomy = NULL;
-    if (allowed(join, message->peer, more)) {
+    if (join_is_allowed(join, message->peer, more)) {
         roomy = smpp_joined_fits(message, part->octets.len) ? message : make_room(join, message, part->octets.len);
     }
     if (!roomy) {
-        return outcome(SMPP_JOIN_OVER, take_out(join, message));
+        return join_outcome(SMPP_JOIN_OVER, take_out(join, message));
     }
     smpp_joined_put(roomy, number, part, token);
     count_in(join, roomy->peer, more);
     wait_anew(join, roomy, now_ms);
-    return smpp_joined_is_complete(roomy) ? outcome(SMPP_JOIN_COMPLETE, take_out(join, roomy))
+    return smpp_joined_is_complete(roomy) ? join_outcome(SMPP_JOIN_COMPLETE, take_out(join, roomy))
                                           : (struct smpp_join_outcome){.result = SMPP_JOIN_HELD, .kept = roomy};
 }
 
@@ -221,7 +223,7 @@ static struct smpp_join_outcome add_first(struct smpp_join *join, const struct s
 {
     struct smpp_joined *message = first_segment(join, key, lookup, part, now_ms);
     if (!message) {
-        return outcome(SMPP_JOIN_OVER, NULL);
+        return join_outcome(SMPP_JOIN_OVER, NULL);
     }
     struct smpp_join_outcome done = add_segment(join, message, key->place.number, part, token, now_ms);
     if (done.result == SMPP_JOIN_OVER) {
@@ -233,8 +235,8 @@ static struct smpp_join_outcome add_first(struct smpp_join *join, const struct s
 
 /* Gives up the message that is open under this key. What stands in its place from now on keeps others from being
  * joined. */
-static struct smpp_join_outcome contest(struct smpp_join *join, const struct smpp_join_key *key,
-                                        const struct lookup *lookup, struct smpp_joined *open, uint64_t now_ms)
+static struct smpp_join_outcome join_contest(struct smpp_join *join, const struct smpp_join_key *key,
+                                             const struct lookup *lookup, struct smpp_joined *open, uint64_t now_ms)
 {
     const struct smpp_part none = {0};
     struct smpp_joined *given_up = take_out(join, open);
@@ -242,11 +244,11 @@ static struct smpp_join_outcome contest(struct smpp_join *join, const struct smp
     if (mark) {
         mark->contested = true;
     }
-    return outcome(SMPP_JOIN_CONTESTED, given_up);
+    return join_outcome(SMPP_JOIN_CONTESTED, given_up);
 }
 
 /* A part that a slot can describe, a key that can be written. */
-static bool joinable(const struct smpp_join_key *key, const struct smpp_part *part)
+static bool join_is_joinable(const struct smpp_join_key *key, const struct smpp_part *part)
 {
     return key->place.number >= 1 && key->place.number <= key->place.total && key->orig.len <= SMPP_JOIN_ADDRESS_MAX &&
            key->dest.len <= SMPP_JOIN_ADDRESS_MAX && part->octets.len <= UINT32_MAX / 1024;
@@ -257,16 +259,16 @@ struct smpp_join_outcome smpp_join_add(struct smpp_join *join, const struct smpp
 {
     struct lookup lookup;
     unsigned number = key->place.number;
-    if (!joinable(key, part)) {
-        return outcome(SMPP_JOIN_OVER, NULL);
+    if (!join_is_joinable(key, part)) {
+        return join_outcome(SMPP_JOIN_OVER, NULL);
     }
-    write_key(&lookup, join, key);
-    struct smpp_joined *message = find(join, &lookup);
+    lookup_write_key(&lookup, join, key);
+    struct smpp_joined *message = join_find(join, &lookup);
     if (!message) {
         return add_first(join, key, &lookup, part, token, now_ms);
     }
     if (message->contested) {
-        return outcome(SMPP_JOIN_CONTESTED, NULL);
+        return join_outcome(SMPP_JOIN_CONTESTED, NULL);
     }
     struct smpp_join_slot *slot = &message->slots[number - 1];
     if (!slot->here) {
@@ -275,7 +277,7 @@ struct smpp_join_outcome smpp_join_add(struct smpp_join *join, const struct smpp
     if (same_part(message, number, part)) {
         return (struct smpp_join_outcome){.result = SMPP_JOIN_DUPLICATE, .held = &slot->token, .kept = message};
     }
-    return contest(join, key, &lookup, message, now_ms);
+    return join_contest(join, key, &lookup, message, now_ms);
 }
 
 bool smpp_join_knows(struct smpp_join *join, const struct smpp_join_key *key)
@@ -284,8 +286,8 @@ bool smpp_join_knows(struct smpp_join *join, const struct smpp_join_key *key)
     if (key->orig.len > SMPP_JOIN_ADDRESS_MAX || key->dest.len > SMPP_JOIN_ADDRESS_MAX) {
         return false;
     }
-    write_key(&lookup, join, key);
-    return find(join, &lookup) != NULL;
+    lookup_write_key(&lookup, join, key);
+    return join_find(join, &lookup) != NULL;
 }
 
 static bool is_due(const struct smpp_join *join, const struct smpp_joined *message, uint64_t now_ms)

@@ -110,7 +110,7 @@ static bool tail_hides_text(const struct smpp_pdu *pdu)
            (uint8_t)pdu->tail.ptr[1] == (SMPP_TLV_MESSAGE_PAYLOAD & 0xff);
 }
 
-static bool same(struct stir_view a, struct stir_view b)
+static bool pdu_same_text(struct stir_view a, struct stir_view b)
 {
     return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
 }
@@ -130,13 +130,13 @@ static void choose_body(struct smpp_pdu *pdu)
         if (pdu->body.len == 0) {
             pdu->body = tlv.value;
             pdu->in_payload = true;
-        } else if (!same(pdu->body, tlv.value)) {
+        } else if (!pdu_same_text(pdu->body, tlv.value)) {
             pdu->ambiguous = true;
         }
     }
 }
 
-static void read_body(struct smpp_pdu *pdu, struct smpp_in *in)
+static void pdu_read_body(struct smpp_pdu *pdu, struct smpp_in *in)
 {
     const struct smpp_layout *layout = smpp_layout_of(pdu->header.command);
     if (!layout) {
@@ -170,7 +170,7 @@ enum smpp_fault smpp_pdu_read_leniently(struct smpp_pdu *out, const void *data, 
         smpp_in_fail(&in, SMPP_F_LENGTH, SMPP_FIELD_NONE);
     }
     if (smpp_in_good(&in)) {
-        read_body(out, &in);
+        pdu_read_body(out, &in);
     }
     if (flaw) {
         *flaw = in.flaw;

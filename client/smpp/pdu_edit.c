@@ -33,7 +33,7 @@ static bool has_text(const struct smpp_pdu *pdu)
     return (pdu->has_short_message || pdu->in_payload) && !pdu->ambiguous;
 }
 
-static enum stir_code check(const struct smpp_pdu *pdu, const struct smpp_edit *edit)
+static enum stir_code pdu_edit_check(const struct smpp_pdu *pdu, const struct smpp_edit *edit)
 {
     if ((edit->append_count || edit->drop_count) && (pdu->opaque || pdu->no_body)) {
         return STIR_E_INVAL;
@@ -103,7 +103,7 @@ static void put_tlvs(struct smpp_out *out, const struct smpp_pdu *pdu, const str
 enum stir_code smpp_pdu_edit(void *out, size_t cap, size_t *len, const struct smpp_pdu *pdu,
                              const struct smpp_edit *edit)
 {
-    enum stir_code code = check(pdu, edit);
+    enum stir_code code = pdu_edit_check(pdu, edit);
     if (code != STIR_OK) {
         return code;
     }

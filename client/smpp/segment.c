@@ -1,10 +1,10 @@
 #include "client/smpp/segment.h"
 
-#include "client/smpp/text/gsm.h"
+#include "client/smpp/text/gsm7_decode.h"
 
 /* The septets behind a header begin at the next septet boundary (TS 23.040 section 9.2.3.24). */
-static enum stir_code unpack(struct smpp_part *part, size_t header_len, struct stir_buf *unpacked,
-                             struct stir_error *err)
+static enum stir_code segment_unpack(struct smpp_part *part, size_t header_len, struct stir_buf *unpacked,
+                                     struct stir_error *err)
 {
     unsigned fill = (unsigned)((7 - header_len * 8 % 7) % 7);
     unpacked->len = 0;
@@ -54,7 +54,7 @@ enum stir_code smpp_segment_read(struct smpp_segment *out, uint8_t esm_class, ui
     };
     add_sar(&segment, sar);
     if (settings->packed && segment.part.alphabet == SMPP_GSM7) {
-        code = unpack(&segment.part, udh.len, unpacked, err);
+        code = segment_unpack(&segment.part, udh.len, unpacked, err);
     }
     if (code == STIR_OK) {
         *out = segment;

@@ -12,7 +12,7 @@ enum {
 };
 
 /* The number that stands in two digits. */
-static int two(struct stir_view text, size_t at)
+static int time_two_digits(struct stir_view text, size_t at)
 {
     return (text.ptr[at] - '0') * 10 + text.ptr[at + 1] - '0';
 }
@@ -30,14 +30,14 @@ static bool all_digits(struct stir_view text)
 /* The local time of a place that is `nn` quarters of an hour ahead of UTC ('+') or behind it ('-'). */
 static bool read_absolute(int64_t *out, struct stir_view text, int64_t now_s)
 {
-    struct tm tm = {.tm_year = 100 + two(text, 0),
-                    .tm_mon = two(text, 2) - 1,
-                    .tm_mday = two(text, 4),
-                    .tm_hour = two(text, 6),
-                    .tm_min = two(text, 8),
-                    .tm_sec = two(text, 10)};
+    struct tm tm = {.tm_year = 100 + time_two_digits(text, 0),
+                    .tm_mon = time_two_digits(text, 2) - 1,
+                    .tm_mday = time_two_digits(text, 4),
+                    .tm_hour = time_two_digits(text, 6),
+                    .tm_min = time_two_digits(text, 8),
+                    .tm_sec = time_two_digits(text, 10)};
     struct tm as_given = tm;
-    int quarters = two(text, 13);
+    int quarters = time_two_digits(text, 13);
     time_t at = timegm(&tm);
     /* timegm turns the 32nd of January into the 1st of February */
     if (quarters > 48 || tm.tm_mon != as_given.tm_mon || tm.tm_mday != as_given.tm_mday ||
@@ -51,8 +51,10 @@ static bool read_absolute(int64_t *out, struct stir_view text, int64_t now_s)
 
 static void read_relative(int64_t *out, struct stir_view text)
 {
-    int64_t days = (int64_t)two(text, 0) * YEAR_DAYS + (int64_t)two(text, 2) * MONTH_DAYS + two(text, 4);
-    *out = days * DAY_S + (int64_t)two(text, 6) * 3600 + (int64_t)two(text, 8) * 60 + two(text, 10);
+    int64_t days = (int64_t)time_two_digits(text, 0) * YEAR_DAYS + (int64_t)time_two_digits(text, 2) * MONTH_DAYS +
+                   time_two_digits(text, 4);
+    *out = days * DAY_S + (int64_t)time_two_digits(text, 6) * 3600 + (int64_t)time_two_digits(text, 8) * 60 +
+           time_two_digits(text, 10);
 }
 
 bool smpp_time_read(int64_t *out, struct stir_view text, int64_t now_s)

@@ -21,7 +21,7 @@ bool smpp_place_set(struct smpp_place *place, enum smpp_ref_kind kind, uint16_t 
     return possible;
 }
 
-static uint16_t pair(const uint8_t *octets)
+static uint16_t udh_read_u16(const uint8_t *octets)
 {
     return (uint16_t)(octets[0] << 8 | octets[1]);
 }
@@ -48,11 +48,11 @@ static void read_element(struct smpp_udh *udh, uint8_t id, const uint8_t *data, 
     if (id == IE_CONCATENATED_8 && n == 3) {
         set_place(udh, SMPP_REF_8, data[0], data + 1);
     } else if (id == IE_CONCATENATED_16 && n == 4) {
-        set_place(udh, SMPP_REF_16, pair(data), data + 2);
+        set_place(udh, SMPP_REF_16, udh_read_u16(data), data + 2);
     } else if (id == IE_PORTS_8 && n == 2) {
         set_ports(udh, data[0], data[1]);
     } else if (id == IE_PORTS_16 && n == 4) {
-        set_ports(udh, pair(data), pair(data + 2));
+        set_ports(udh, udh_read_u16(data), udh_read_u16(data + 2));
     } else if (id == IE_SINGLE_SHIFT && n == 1) {
         udh->single = data[0];
     } else if (id == IE_LOCKING_SHIFT && n == 1) {

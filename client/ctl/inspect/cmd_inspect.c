@@ -7,7 +7,7 @@
 #include <string.h>
 
 /* Text before a block is allowed, as openssl writes it. */
-static bool is_pem(struct stir_view file)
+static bool inspect_is_pem(struct stir_view file)
 {
     static const char begin[] = "-----BEGIN ";
     const char *at = memmem(file.ptr, file.len, begin, strlen(begin));
@@ -15,19 +15,19 @@ static bool is_pem(struct stir_view file)
 }
 
 /* A SEQUENCE; no token begins with '0'. */
-static bool is_der(struct stir_view file)
+static bool inspect_is_der(struct stir_view file)
 {
     return file.len > 4 && file.ptr[0] == 0x30;
 }
 
-static enum ctl_exit failed(struct ctl *ctl, struct stir_error *err, const char *place)
+static enum ctl_exit inspect_fail_at(struct ctl *ctl, struct stir_error *err, const char *place)
 {
     (void)stir_fail_prefix(err, err->code, "%s", place);
     return ctl_fail(ctl, err);
 }
 
 /* Shows it, and fails if there is anything wrong with it: what is shown stands then. */
-static enum ctl_exit show(struct ctl *ctl, json_t *shown, const char *path)
+static enum ctl_exit inspect_show(struct ctl *ctl, json_t *shown, const char *path)
 {
     const char *first = NULL;
     size_t count = shown ? ctl_inspect_faults(shown, &first) : 0;
@@ -50,15 +50,15 @@ static enum ctl_exit inspect_tokens(struct ctl *ctl, struct ctl_tokens *tokens, 
     for (size_t i = 0; status == CTL_GOOD && i < tokens->count; i++) {
         json_t *item = NULL;
         if (ctl_inspect_token(&item, tokens->items[i], &err) != STIR_OK) {
-            status = failed(ctl, &err, ctl_token_place(tokens, i, path).text);
+            status = inspect_fail_at(ctl, &err, ctl_token_place(tokens, i, path).text);
         } else if (json_array_append_new(items, item) != 0) {
             status = ctl_no_memory(ctl);
         }
     }
     if (status == CTL_GOOD && tokens->count == 1) {
-        status = show(ctl, json_incref(json_array_get(items, 0)), path);
+        status = inspect_show(ctl, json_incref(json_array_get(items, 0)), path);
     } else if (status == CTL_GOOD) {
-        status = show(ctl, json_pack("{s:s, s:O}", "kind", "several tokens", "items", items), path);
+        status = inspect_show(ctl, json_pack("{s:s, s:O}", "kind", "several tokens", "items", items), path);
     }
     json_decref(items);
     return status;
@@ -96,7 +96,7 @@ static enum stir_code inspect_header(json_t **out, struct stir_view text, struct
     return code;
 }
 
-static enum ctl_exit run(struct ctl *ctl)
+static enum ctl_exit inspect_run(struct ctl *ctl)
 {
     const char *path = ctl->args.operand;
     struct ctl_tokens input = {0};
@@ -109,9 +109,9 @@ static enum ctl_exit run(struct ctl *ctl)
     struct stir_view whole = stir_view(input.file.ptr ? input.file.ptr : "", input.file.len);
     enum stir_code code;
     size_t space = input.file.ptr ? strspn(input.file.ptr, " \t\r\n") : 0;
-    if (is_pem(whole)) {
+    if (inspect_is_pem(whole)) {
         code = ctl_inspect_pem(&item, whole, &err);
-    } else if (is_der(whole)) {
+    } else if (inspect_is_der(whole)) {
         code = ctl_inspect_der(&item, whole, &err);
     } else if (whole.len > space && whole.ptr[space] == '{') {
         code = ctl_inspect_json(&item, whole, &err);
@@ -121,7 +121,7 @@ static enum ctl_exit run(struct ctl *ctl)
         status = inspect_tokens(ctl, &input, path);
         goto out;
     }
-    status = code == STIR_OK ? show(ctl, item, path) : failed(ctl, &err, ctl_file_name(path));
+    status = code == STIR_OK ? inspect_show(ctl, item, path) : inspect_fail_at(ctl, &err, ctl_file_name(path));
 out:
     ctl_tokens_clear(&input);
     return status;
@@ -140,5 +140,5 @@ const struct ctl_command ctl_cmd_inspect = {
             .operand = "FILE",
             .groups = {NULL},
         },
-    .run = run,
+    .run = inspect_run,
 };

@@ -12,12 +12,12 @@
 #include <string.h>
 #include <time.h>
 
-static void add_text(json_t *object, const char *name, const char *text)
+static void cert_add_text(json_t *object, const char *name, const char *text)
 {
     (void)json_object_set_new(object, name, json_string(text));
 }
 
-static void add_hex(json_t *object, const char *name, const unsigned char *octets, size_t n)
+static void cert_add_hex(json_t *object, const char *name, const unsigned char *octets, size_t n)
 {
     static const char digits[] = "0123456789abcdef";
     char text[2 * EVP_MAX_MD_SIZE + 1];
@@ -29,39 +29,39 @@ static void add_hex(json_t *object, const char *name, const unsigned char *octet
         text[2 * i + 1] = digits[octets[i] & 0xf];
     }
     text[2 * n] = '\0';
-    add_text(object, name, text);
+    cert_add_text(object, name, text);
 }
 
-static enum stir_code add_time(json_t *object, const char *name, const ASN1_TIME *moment, int64_t *seconds,
-                               struct stir_error *err)
+static enum stir_code cert_add_time(json_t *object, const char *name, const ASN1_TIME *moment, int64_t *seconds,
+                                    struct stir_error *err)
 {
     char date[CTL_DATE_MAX];
     enum stir_code code = stir_x509_time(seconds, moment, err);
     if (code == STIR_OK) {
-        add_text(object, name, ctl_date_text(date, *seconds));
+        cert_add_text(object, name, ctl_date_text(date, *seconds));
     }
     return code;
 }
 
-static void add_validity(json_t *json, const X509 *cert)
+static void cert_add_validity(json_t *json, const X509 *cert)
 {
     int64_t begin = 0;
     int64_t end = 0;
     int64_t now = (int64_t)time(NULL);
     struct stir_error err = {0};
-    if (add_time(json, "valid_from", X509_get0_notBefore(cert), &begin, &err) != STIR_OK) {
+    if (cert_add_time(json, "valid_from", X509_get0_notBefore(cert), &begin, &err) != STIR_OK) {
         ctl_inspect_fault(json, "notBefore: %s", err.text);
     }
-    if (add_time(json, "valid_until", X509_get0_notAfter(cert), &end, &err) != STIR_OK) {
+    if (cert_add_time(json, "valid_until", X509_get0_notAfter(cert), &end, &err) != STIR_OK) {
         ctl_inspect_fault(json, "notAfter: %s", err.text);
     }
     if (begin && end) {
-        add_text(json, "now", now < begin ? "not yet valid" : now > end ? "expired" : "valid");
+        cert_add_text(json, "now", now < begin ? "not yet valid" : now > end ? "expired" : "valid");
     }
 }
 
 /* The last number of a range: as many digits as the first. */
-static void put_last(struct stir_buf *out, const struct stir_tnauth_entry *entry)
+static void tnauth_put_last(struct stir_buf *out, const struct stir_tnauth_entry *entry)
 {
     char digits[STIR_TN_MAX + 1];
     uint64_t carry = entry->count - 1;
@@ -74,7 +74,7 @@ static void put_last(struct stir_buf *out, const struct stir_tnauth_entry *entry
     stir_buf_puts(out, digits);
 }
 
-static void put_entry(struct stir_buf *out, const struct stir_tnauth_entry *entry)
+static void tnauth_put_entry(struct stir_buf *out, const struct stir_tnauth_entry *entry)
 {
     switch (entry->kind) {
     case STIR_TNAUTH_SPC:
@@ -85,13 +85,13 @@ static void put_entry(struct stir_buf *out, const struct stir_tnauth_entry *entr
         break;
     case STIR_TNAUTH_RANGE:
         stir_buf_printf(out, "%" PRIu64 " numbers from %s to ", entry->count, entry->value);
-        put_last(out, entry);
+        tnauth_put_last(out, entry);
         break;
     }
 }
 
 /* The list's DER, of a certificate or of a request. */
-static void add_list(json_t *json, struct stir_view der)
+static void cert_add_tnauth_list(json_t *json, struct stir_view der)
 {
     struct stir_tnauth list = {0};
     struct stir_error err = {0};
@@ -101,11 +101,11 @@ static void add_list(json_t *json, struct stir_view der)
         return;
     }
     stir_tnauth_to_text(&compact, &list);
-    add_text(json, "TNAuthList", compact.ptr ? compact.ptr : "");
+    cert_add_text(json, "TNAuthList", compact.ptr ? compact.ptr : "");
     json_t *words = json_array();
     for (size_t i = 0; i < list.count; i++) {
         struct stir_buf text = {0};
-        put_entry(&text, &list.entries[i]);
+        tnauth_put_entry(&text, &list.entries[i]);
         (void)json_array_append_new(words, json_string(text.ptr ? text.ptr : ""));
         stir_buf_free(&text);
     }
@@ -117,13 +117,13 @@ static void add_list(json_t *json, struct stir_view der)
     stir_tnauth_clear(&list);
 }
 
-static void add_tnauth(json_t *json, const X509 *cert)
+static void cert_add_tnauth(json_t *json, const X509 *cert)
 {
     struct stir_view der;
     struct stir_error err = {0};
     enum stir_code code = stir_x509_ext(&der, cert, STIR_OID_TNAUTH, &err);
     if (code == STIR_OK) {
-        add_list(json, der);
+        cert_add_tnauth_list(json, der);
     } else if (code != STIR_E_NOT_FOUND) {
         ctl_inspect_fault(json, "the TNAuthList: %s", err.text);
     }
@@ -135,7 +135,7 @@ static void add_tnauth(json_t *json, const X509 *cert)
     free(url);
 }
 
-static json_t *texts(char **items, size_t count)
+static json_t *cert_text_array(char **items, size_t count)
 {
     json_t *array = json_array();
     for (size_t i = 0; i < count; i++) {
@@ -144,27 +144,29 @@ static json_t *texts(char **items, size_t count)
     return array;
 }
 
-static json_t *constraints_json(const struct stir_claims *claims)
+static json_t *cert_constraints_json(const struct stir_claims *claims)
 {
     json_t *json = json_object();
     if (claims->must_include_count) {
-        (void)json_object_set_new(json, "must_include", texts(claims->must_include, claims->must_include_count));
+        (void)json_object_set_new(json, "must_include",
+                                  cert_text_array(claims->must_include, claims->must_include_count));
     }
     if (claims->must_exclude_count) {
-        (void)json_object_set_new(json, "must_exclude", texts(claims->must_exclude, claims->must_exclude_count));
+        (void)json_object_set_new(json, "must_exclude",
+                                  cert_text_array(claims->must_exclude, claims->must_exclude_count));
     }
     if (claims->permitted_count) {
         json_t *permitted = json_object();
         for (size_t i = 0; i < claims->permitted_count; i++) {
             const struct stir_claims_permitted *row = &claims->permitted[i];
-            (void)json_object_set_new(permitted, row->claim, texts(row->values, row->value_count));
+            (void)json_object_set_new(permitted, row->claim, cert_text_array(row->values, row->value_count));
         }
         (void)json_object_set_new(json, "permitted_values", permitted);
     }
     return json;
 }
 
-static void add_constraints(json_t *json, const X509 *cert, bool enhanced)
+static void cert_add_constraints(json_t *json, const X509 *cert, bool enhanced)
 {
     const char *name = enhanced ? "EnhancedJWTClaimConstraints" : "JWTClaimConstraints";
     struct stir_view der;
@@ -181,12 +183,12 @@ static void add_constraints(json_t *json, const X509 *cert, bool enhanced)
         ctl_inspect_fault(json, "the %s: %s", name, err.text);
         return;
     }
-    (void)json_object_set_new(json, name, constraints_json(&claims));
+    (void)json_object_set_new(json, name, cert_constraints_json(&claims));
     stir_claims_clear(&claims);
 }
 
 /* What a verifier would refuse whatever the chain is. */
-static void check_cert(json_t *json, X509 *cert, struct stir_view der)
+static void cert_check(json_t *json, X509 *cert, struct stir_view der)
 {
     struct stir_error err = {0};
     X509 *again = NULL;
@@ -213,7 +215,7 @@ static void check_cert(json_t *json, X509 *cert, struct stir_view der)
     ERR_clear_error();
 }
 
-static const char *key_says(const EVP_PKEY *key)
+static const char *cert_key_type(const EVP_PKEY *key)
 {
     if (!key) {
         return "not readable";
@@ -228,16 +230,16 @@ static const char *key_says(const EVP_PKEY *key)
     return name ? name : "unknown";
 }
 
-static void add_serial(json_t *json, const ASN1_INTEGER *serial)
+static void cert_add_serial(json_t *json, const ASN1_INTEGER *serial)
 {
     BIGNUM *number = ASN1_INTEGER_to_BN(serial, NULL);
     char *hex = number ? BN_bn2hex(number) : NULL;
-    add_text(json, "serial", hex ? hex : "not readable");
+    cert_add_text(json, "serial", hex ? hex : "not readable");
     OPENSSL_free(hex);
     BN_free(number);
 }
 
-static void add_alt_names(json_t *json, const X509 *cert)
+static void cert_add_alt_names(json_t *json, const X509 *cert)
 {
     GENERAL_NAMES *names = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
     json_t *array = json_array();
@@ -258,17 +260,17 @@ static void add_alt_names(json_t *json, const X509 *cert)
     GENERAL_NAMES_free(names);
 }
 
-static void add_digest(json_t *json, const X509 *cert)
+static void cert_add_digest(json_t *json, const X509 *cert)
 {
     unsigned char digest[EVP_MAX_MD_SIZE];
     unsigned len = 0;
     if (X509_digest(cert, EVP_sha256(), digest, &len) == 1) {
-        add_hex(json, "sha256", digest, len);
+        cert_add_hex(json, "sha256", digest, len);
     }
 }
 
 /* Reads DER; what stands after the certificate is a fault of its own. */
-static X509 *decode(struct stir_view der)
+static X509 *cert_decode(struct stir_view der)
 {
     const unsigned char *at = (const unsigned char *)der.ptr;
     ERR_clear_error();
@@ -277,24 +279,24 @@ static X509 *decode(struct stir_view der)
 
 enum stir_code ctl_inspect_cert(json_t **out, struct stir_view der, struct stir_error *err)
 {
-    X509 *cert = decode(der);
+    X509 *cert = cert_decode(der);
     if (!cert) {
         return stir_fail_openssl(err, STIR_E_CERT, "a damaged certificate");
     }
     json_t *json = json_pack("{s:s}", "kind", "certificate");
-    add_text(json, "subject", stir_x509_subject(cert).text);
-    add_text(json, "issuer", stir_x509_name_text(X509_get_issuer_name(cert)).text);
-    add_serial(json, X509_get0_serialNumber(cert));
-    add_text(json, "key", key_says(X509_get0_pubkey(cert)));
+    cert_add_text(json, "subject", stir_x509_subject(cert).text);
+    cert_add_text(json, "issuer", stir_x509_name_text(X509_get_issuer_name(cert)).text);
+    cert_add_serial(json, X509_get0_serialNumber(cert));
+    cert_add_text(json, "key", cert_key_type(X509_get0_pubkey(cert)));
     (void)json_object_set_new(json, "CA", json_boolean(X509_check_ca(cert) == 1));
-    add_alt_names(json, cert);
-    add_text(json, "signature", OBJ_nid2sn(X509_get_signature_nid(cert)));
-    add_validity(json, cert);
-    add_tnauth(json, cert);
-    add_constraints(json, cert, false);
-    add_constraints(json, cert, true);
-    add_digest(json, cert);
-    check_cert(json, cert, der);
+    cert_add_alt_names(json, cert);
+    cert_add_text(json, "signature", OBJ_nid2sn(X509_get_signature_nid(cert)));
+    cert_add_validity(json, cert);
+    cert_add_tnauth(json, cert);
+    cert_add_constraints(json, cert, false);
+    cert_add_constraints(json, cert, true);
+    cert_add_digest(json, cert);
+    cert_check(json, cert, der);
     *out = json;
     X509_free(cert);
     ERR_clear_error();
@@ -302,14 +304,15 @@ enum stir_code ctl_inspect_cert(json_t **out, struct stir_view der, struct stir_
 }
 
 /* The extensions that a request asks for. */
-static void add_requested(json_t *json, X509_REQ *request)
+static void request_add_extensions(json_t *json, X509_REQ *request)
 {
     STACK_OF(X509_EXTENSION) *extensions = X509_REQ_get_extensions(request);
     for (int i = 0; i < sk_X509_EXTENSION_num(extensions); i++) {
         X509_EXTENSION *extension = sk_X509_EXTENSION_value(extensions, i);
         const ASN1_OCTET_STRING *value = X509_EXTENSION_get_data(extension);
         if (stir_oid_is(X509_EXTENSION_get_object(extension), STIR_OID_TNAUTH)) {
-            add_list(json, stir_view((const char *)ASN1_STRING_get0_data(value), (size_t)ASN1_STRING_length(value)));
+            cert_add_tnauth_list(json, stir_view((const char *)ASN1_STRING_get0_data(value),
+                                                 (size_t)ASN1_STRING_length(value)));
         }
     }
     sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
@@ -325,10 +328,10 @@ enum stir_code ctl_inspect_request(json_t **out, struct stir_view der, struct st
     }
     EVP_PKEY *key = X509_REQ_get0_pubkey(request);
     json_t *json = json_pack("{s:s}", "kind", "certificate request");
-    add_text(json, "subject", stir_x509_name_text(X509_REQ_get_subject_name(request)).text);
-    add_text(json, "key", key_says(key));
-    add_text(json, "signature", OBJ_nid2sn(X509_REQ_get_signature_nid(request)));
-    add_requested(json, request);
+    cert_add_text(json, "subject", stir_x509_name_text(X509_REQ_get_subject_name(request)).text);
+    cert_add_text(json, "key", cert_key_type(key));
+    cert_add_text(json, "signature", OBJ_nid2sn(X509_REQ_get_signature_nid(request)));
+    request_add_extensions(json, request);
     if (at != (const unsigned char *)der.ptr + der.len) {
         ctl_inspect_fault(json, "%td octets after the request", (const unsigned char *)der.ptr + der.len - at);
     }
@@ -358,13 +361,13 @@ enum stir_code ctl_inspect_crl(json_t **out, struct stir_view der, struct stir_e
         return stir_fail_openssl(err, STIR_E_CRL, "a damaged revocation list");
     }
     json_t *json = json_pack("{s:s}", "kind", "revocation list");
-    add_text(json, "issuer", stir_x509_name_text(X509_CRL_get_issuer(crl)).text);
+    cert_add_text(json, "issuer", stir_x509_name_text(X509_CRL_get_issuer(crl)).text);
     ISSUING_DIST_POINT *point = X509_CRL_get_ext_d2i(crl, NID_issuing_distribution_point, NULL, NULL);
     (void)json_object_set_new(json, "indirect", json_boolean(point && point->indirectCRL > 0));
     ISSUING_DIST_POINT_free(point);
-    enum stir_code code = add_time(json, "this_update", X509_CRL_get0_lastUpdate(crl), &seconds, err);
+    enum stir_code code = cert_add_time(json, "this_update", X509_CRL_get0_lastUpdate(crl), &seconds, err);
     if (code == STIR_OK && X509_CRL_get0_nextUpdate(crl)) {
-        code = add_time(json, "next_update", X509_CRL_get0_nextUpdate(crl), &seconds, err);
+        code = cert_add_time(json, "next_update", X509_CRL_get0_nextUpdate(crl), &seconds, err);
     }
     STACK_OF(X509_REVOKED) *revoked = X509_CRL_get_REVOKED(crl);
     (void)json_object_set_new(json, "revoked", json_integer(revoked ? sk_X509_REVOKED_num(revoked) : 0));

@@ -58,7 +58,7 @@ size_t ctl_inspect_faults(const json_t *shown, const char **first)
 }
 
 /* Decodes base64 of any sort: what is not strict base64url is a fault, and is read all the same. */
-static bool decode(json_t *object, const char *name, struct stir_buf *out, struct stir_view text)
+static bool part_decode(json_t *object, const char *name, struct stir_buf *out, struct stir_view text)
 {
     struct stir_buf tidy = {0};
     size_t len = 0, cap = stir_b64_decoded_max(text.len) + 1;
@@ -87,7 +87,7 @@ json_t *ctl_inspect_part(json_t *object, const char *name, struct stir_view text
     struct stir_buf octets = {0};
     struct stir_error err = {0};
     json_t *json = NULL;
-    if (decode(object, name, &octets, text) &&
+    if (part_decode(object, name, &octets, text) &&
         stir_json_parse_object(&json, octets.ptr, octets.len, name, &err) != STIR_OK) {
         ctl_inspect_fault(object, "%s", err.text);
         json = json_loadb(octets.ptr, octets.len, JSON_DECODE_ANY, NULL);
@@ -108,7 +108,7 @@ json_t *ctl_inspect_part(json_t *object, const char *name, struct stir_view text
 void ctl_inspect_octets(json_t *object, const char *name, struct stir_view text, size_t wanted)
 {
     struct stir_buf octets = {0};
-    if (decode(object, name, &octets, text) && wanted != SIZE_MAX && octets.len != wanted) {
+    if (part_decode(object, name, &octets, text) && wanted != SIZE_MAX && octets.len != wanted) {
         ctl_inspect_fault(object, "%s: %zu octets, not %zu", name, octets.len, wanted);
     }
     stir_buf_free(&octets);

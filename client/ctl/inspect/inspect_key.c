@@ -107,7 +107,7 @@ enum stir_code ctl_inspect_json(json_t **out, struct stir_view text, struct stir
 }
 
 /* A key's DER, public or private, in any of its usual forms. */
-static EVP_PKEY *decode_key(struct stir_view der, int selection)
+static EVP_PKEY *key_decode(struct stir_view der, int selection)
 {
     EVP_PKEY *key = NULL;
     const unsigned char *at = (const unsigned char *)der.ptr;
@@ -129,7 +129,7 @@ static EVP_PKEY *decode_key(struct stir_view der, int selection)
 
 static enum stir_code inspect_key_der(json_t **out, struct stir_view der, bool is_private, struct stir_error *err)
 {
-    EVP_PKEY *key = decode_key(der, is_private ? EVP_PKEY_KEYPAIR : EVP_PKEY_PUBLIC_KEY);
+    EVP_PKEY *key = key_decode(der, is_private ? EVP_PKEY_KEYPAIR : EVP_PKEY_PUBLIC_KEY);
     if (!key) {
         return stir_fail(err, STIR_E_KEY, "a damaged %s key", is_private ? "private" : "public");
     }
@@ -162,12 +162,12 @@ enum stir_code ctl_inspect_der(json_t **out, struct stir_view der, struct stir_e
     return stir_fail(err, STIR_E_INVAL, "neither a certificate, a revocation list nor a key in DER");
 }
 
-static enum stir_code private_der(json_t **out, struct stir_view der, struct stir_error *err)
+static enum stir_code inspect_private_der(json_t **out, struct stir_view der, struct stir_error *err)
 {
     return inspect_key_der(out, der, true, err);
 }
 
-static enum stir_code public_der(json_t **out, struct stir_view der, struct stir_error *err)
+static enum stir_code inspect_public_der(json_t **out, struct stir_view der, struct stir_error *err)
 {
     return inspect_key_der(out, der, false, err);
 }
@@ -183,13 +183,13 @@ static const struct pem_kind {
     {"CERTIFICATE REQUEST", "certificate requests", "items", ctl_inspect_request},
     {"NEW CERTIFICATE REQUEST", "certificate requests", "items", ctl_inspect_request},
     {"X509 CRL", "revocation lists", "lists", ctl_inspect_crl},
-    {"PRIVATE KEY", "private keys", "keys", private_der},
-    {"EC PRIVATE KEY", "private keys", "keys", private_der},
-    {"PUBLIC KEY", "public keys", "keys", public_der},
+    {"PRIVATE KEY", "private keys", "keys", inspect_private_der},
+    {"EC PRIVATE KEY", "private keys", "keys", inspect_private_der},
+    {"PUBLIC KEY", "public keys", "keys", inspect_public_der},
 };
 
 /* A block that cannot be read, beside others that can. */
-static void add_damaged(json_t *items, const struct stir_error *err)
+static void pem_add_damaged(json_t *items, const struct stir_error *err)
 {
     json_t *item = json_pack("{s:s}", "kind", "a damaged block");
     if (item) {
@@ -198,8 +198,8 @@ static void add_damaged(json_t *items, const struct stir_error *err)
     }
 }
 
-static enum stir_code inspect_blocks(json_t *items, struct stir_view text, const struct pem_kind *kind,
-                                     struct stir_error *err)
+static enum stir_code pem_inspect_blocks(json_t *items, struct stir_view text, const struct pem_kind *kind,
+                                         struct stir_error *err)
 {
     struct stir_pem pem = stir_pem(text.ptr, text.len, kind->label);
     struct stir_buf der = {0};
@@ -218,7 +218,7 @@ static enum stir_code inspect_blocks(json_t *items, struct stir_view text, const
             (void)json_array_append_new(items, item);
         } else if (code != STIR_E_NOT_FOUND) {
             first = first.code == STIR_OK ? fault : first;
-            add_damaged(items, &fault);
+            pem_add_damaged(items, &fault);
         }
     }
     stir_buf_cleanse(&der);
@@ -232,7 +232,7 @@ static enum stir_code inspect_blocks(json_t *items, struct stir_view text, const
 }
 
 /* The label of the first block. */
-static const struct pem_kind *pem_kind(struct stir_view text)
+static const struct pem_kind *pem_find_kind(struct stir_view text)
 {
     static const char begin[] = "-----BEGIN ";
     const char *label = (const char *)memmem(text.ptr, text.len, begin, strlen(begin)) + strlen(begin);
@@ -248,13 +248,13 @@ static const struct pem_kind *pem_kind(struct stir_view text)
 
 enum stir_code ctl_inspect_pem(json_t **out, struct stir_view text, struct stir_error *err)
 {
-    const struct pem_kind *kind = pem_kind(text);
+    const struct pem_kind *kind = pem_find_kind(text);
     if (!kind) {
         return stir_fail(err, STIR_E_INVAL,
                          "PEM of something else than a certificate, a revocation list or a plain key");
     }
     json_t *items = json_array();
-    enum stir_code code = inspect_blocks(items, text, kind, err);
+    enum stir_code code = pem_inspect_blocks(items, text, kind, err);
     if (code == STIR_OK) {
         json_t *json = json_array_size(items) == 1 ? json_incref(json_array_get(items, 0))
                                                    : json_pack("{s:s, s:O}", "kind", kind->several, kind->items, items);

@@ -13,7 +13,7 @@
 #define MILLISECONDS INT64_C(100000000000) /* more seconds than any clock shows before the year 5138 */
 
 /* A member that has to be this string. */
-static void check_text(json_t *shown, const json_t *header, const char *name, const char *wanted)
+static void passport_check_text(json_t *shown, const json_t *header, const char *name, const char *wanted)
 {
     const char *value = json_string_value(json_object_get(header, name));
     if (!json_object_get(header, name)) {
@@ -24,12 +24,12 @@ static void check_text(json_t *shown, const json_t *header, const char *name, co
 }
 
 /* RFC 8225 section 4, RFC 7515 section 4.1. */
-static void check_header(json_t *shown, const json_t *header)
+static void passport_check_header(json_t *shown, const json_t *header)
 {
     static const char *const refused[] = {"crit", "zip", "jwk", "b64"};
     const json_t *x5u = json_object_get(header, "x5u"), *x5c = json_object_get(header, "x5c");
-    check_text(shown, header, "alg", "ES256");
-    check_text(shown, header, "typ", "passport");
+    passport_check_text(shown, header, "alg", "ES256");
+    passport_check_text(shown, header, "typ", "passport");
     for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
         if (json_object_get(header, refused[i])) {
             ctl_inspect_fault(shown, "header: %s is not accepted", refused[i]);
@@ -55,7 +55,7 @@ static void check_header(json_t *shown, const json_t *header)
 }
 
 /* One number or URI (RFC 8225 section 5.2.1). */
-static void check_identity(json_t *shown, const char *claim, const char *member, const json_t *value)
+static void passport_check_identity(json_t *shown, const char *claim, const char *member, const json_t *value)
 {
     struct stir_identity id;
     struct stir_error err = {0};
@@ -73,7 +73,7 @@ static void check_identity(json_t *shown, const char *claim, const char *member,
     }
 }
 
-static void check_orig(json_t *shown, const json_t *claims)
+static void passport_check_orig(json_t *shown, const json_t *claims)
 {
     const json_t *orig = json_object_get(claims, "orig");
     const json_t *tn = json_object_get(orig, "tn"), *uri = json_object_get(orig, "uri");
@@ -85,14 +85,14 @@ static void check_orig(json_t *shown, const json_t *claims)
         ctl_inspect_fault(shown, "orig does not hold exactly one tn or uri");
     }
     if (tn) {
-        check_identity(shown, "orig", "tn", tn);
+        passport_check_identity(shown, "orig", "tn", tn);
     }
     if (uri) {
-        check_identity(shown, "orig", "uri", uri);
+        passport_check_identity(shown, "orig", "uri", uri);
     }
 }
 
-static void check_dest(json_t *shown, const json_t *claims)
+static void passport_check_dest(json_t *shown, const json_t *claims)
 {
     static const char *const members[] = {"tn", "uri"};
     const json_t *dest = json_object_get(claims, "dest");
@@ -107,7 +107,7 @@ static void check_dest(json_t *shown, const json_t *claims)
             ctl_inspect_fault(shown, "dest: %s is not an array", members[i]);
         }
         for (size_t j = 0; j < json_array_size(array); j++, count++) {
-            check_identity(shown, "dest", members[i], json_array_get(array, j));
+            passport_check_identity(shown, "dest", members[i], json_array_get(array, j));
         }
     }
     if (count == 0 || count > STIR_PASSPORT_DESTS) {
@@ -115,7 +115,7 @@ static void check_dest(json_t *shown, const json_t *claims)
     }
 }
 
-static void check_iat(json_t *shown, const json_t *claims)
+static void passport_check_iat(json_t *shown, const json_t *claims)
 {
     const json_t *iat = json_object_get(claims, "iat");
     json_int_t seconds = json_integer_value(iat);
@@ -129,7 +129,7 @@ static void check_iat(json_t *shown, const json_t *claims)
 }
 
 /* RFC 9475 section 3, RFC 8588 section 4, RFC 8946 section 4. */
-static void check_type(json_t *shown, const char *ppt, const json_t *claims)
+static void passport_check_type(json_t *shown, const char *ppt, const json_t *claims)
 {
     static const struct {
         const char *ppt, *claim;
@@ -152,13 +152,13 @@ void ctl_inspect_passport_faults(json_t *shown, struct stir_view token)
     struct stir_passport *passport = NULL;
     struct stir_error err = {0};
     if (json_is_object(header)) {
-        check_header(shown, header);
+        passport_check_header(shown, header);
     }
     if (json_is_object(claims)) {
-        check_iat(shown, claims);
-        check_orig(shown, claims);
-        check_dest(shown, claims);
-        check_type(shown, ppt ? ppt : "", claims);
+        passport_check_iat(shown, claims);
+        passport_check_orig(shown, claims);
+        passport_check_dest(shown, claims);
+        passport_check_type(shown, ppt ? ppt : "", claims);
     }
     if (token.len > STIR_PASSPORT_MAX) {
         ctl_inspect_fault(shown, "%zu octets, more than %d", token.len, STIR_PASSPORT_MAX);

@@ -10,27 +10,27 @@
 
 #include <string.h>
 
-static void add_text(json_t *object, const char *name, const char *text)
+static void token_add_text(json_t *object, const char *name, const char *text)
 {
     (void)json_object_set_new(object, name, json_string(text));
 }
 
-static void add_number(json_t *object, const char *name, size_t number)
+static void token_add_number(json_t *object, const char *name, size_t number)
 {
     (void)json_object_set_new(object, name, json_integer((json_int_t)number));
 }
 
 /* A claim that is a time, as a date too. */
-static void add_date(json_t *object, const char *name, const json_t *seconds)
+static void token_add_date(json_t *object, const char *name, const json_t *seconds)
 {
     char date[CTL_DATE_MAX];
     if (json_is_integer(seconds)) {
-        add_text(object, name, ctl_date_text(date, json_integer_value(seconds)));
+        token_add_text(object, name, ctl_date_text(date, json_integer_value(seconds)));
     }
 }
 
 /* "sha256, 32 octets", and whether that is as many as it should be. */
-static void add_msgi(json_t *json, const char *msgi)
+static void token_add_msgi(json_t *json, const char *msgi)
 {
     static const struct {
         const char *name;
@@ -53,7 +53,7 @@ static void add_msgi(json_t *json, const char *msgi)
     (void)json_object_set_new(json, "digest", json_pack("{s:s, s:I}", "algorithm", says, "octets", (json_int_t)len));
 }
 
-static const char *type_says(const json_t *header)
+static const char *token_type(const json_t *header)
 {
     static const char *const known[] = {"msg", "shaken", "div", "div-o"};
     const char *ppt = json_string_value(json_object_get(header, "ppt"));
@@ -69,20 +69,20 @@ static const char *type_says(const json_t *header)
 }
 
 /* What a PASSporT shows beside its two JSON texts. */
-static void add_passport(json_t *json, struct stir_view token)
+static void token_add_passport(json_t *json, struct stir_view token)
 {
     const json_t *header = json_object_get(json, "header"), *claims = json_object_get(json, "claims");
     const char *msgi = json_string_value(json_object_get(claims, "msgi"));
-    add_text(json, "type", type_says(header));
-    add_date(json, "issued", json_object_get(claims, "iat"));
-    if (msgi && strcmp(type_says(header), "msg") == 0) {
-        add_msgi(json, msgi);
+    token_add_text(json, "type", token_type(header));
+    token_add_date(json, "issued", json_object_get(claims, "iat"));
+    if (msgi && strcmp(token_type(header), "msg") == 0) {
+        token_add_msgi(json, msgi);
     }
     ctl_inspect_passport_faults(json, token);
 }
 
 /* A signed token is a PASSporT unless it says that it is something else. */
-static const char *kind_of(const json_t *header, const json_t *claims)
+static const char *token_kind(const json_t *header, const json_t *claims)
 {
     const char *typ = json_string_value(json_object_get(header, "typ"));
     if (typ && strcmp(typ, "cps-keys+jwt") == 0) {
@@ -99,7 +99,7 @@ static enum stir_code inspect_jws(json_t **out, const struct stir_view parts[3],
     if (!json) {
         return stir_fail(err, STIR_E_NOMEM, "out of memory");
     }
-    add_number(json, "octets", token.len);
+    token_add_number(json, "octets", token.len);
     const json_t *header = ctl_inspect_part(json, "header", parts[0]);
     const json_t *claims = ctl_inspect_part(json, "claims", parts[1]);
     if (!json_is_object(header) && !json_is_object(claims)) {
@@ -109,15 +109,15 @@ static enum stir_code inspect_jws(json_t **out, const struct stir_view parts[3],
                          "in base64url");
     }
     ctl_inspect_octets(json, "signature", parts[2], STIR_ES256_SIG);
-    const char *kind = kind_of(header, claims);
-    add_text(json, "kind", kind);
+    const char *kind = token_kind(header, claims);
+    token_add_text(json, "kind", kind);
     if (strcmp(kind, "PASSporT") == 0) {
-        add_passport(json, token);
+        token_add_passport(json, token);
     } else {
         struct stir_jws jws = {0};
         struct stir_error fault = {0};
-        add_date(json, "issued", json_object_get(claims, "iat"));
-        add_date(json, "expires", json_object_get(claims, "exp"));
+        token_add_date(json, "issued", json_object_get(claims, "iat"));
+        token_add_date(json, "expires", json_object_get(claims, "exp"));
         if (stir_jws_parse(&jws, token.ptr, token.len, &fault) == STIR_OK) {
             stir_jws_clear(&jws);
         } else if (!json_object_get(json, "faults")) {
@@ -131,7 +131,7 @@ static enum stir_code inspect_jws(json_t **out, const struct stir_view parts[3],
 /* ---- envelopes ---- */
 
 /* RFC 7516 section 4: what an envelope's header has to say here. */
-static void check_jwe_header(json_t *json, const json_t *header)
+static void jwe_check_header(json_t *json, const json_t *header)
 {
     static const char *const known[] = {"alg", "cty", "enc", "epk"};
     const char *alg = json_string_value(json_object_get(header, "alg"));
@@ -176,14 +176,14 @@ static enum stir_code inspect_faulty_envelope(json_t **out, const struct stir_vi
         json_decref(json);
         return stir_fail(err, STIR_E_JWE, "five parts with dots between, but the first is not JSON in base64url");
     }
-    check_jwe_header(json, header);
+    jwe_check_header(json, header);
     if (parts[1].len) {
         ctl_inspect_fault(json, "encrypted key: not empty (RFC 7518 section 4.6)");
     }
     ctl_inspect_octets(json, "initialization vector", parts[2], STIR_GCM_IV);
     ctl_inspect_octets(json, "ciphertext", parts[3], SIZE_MAX);
     ctl_inspect_octets(json, "authentication tag", parts[4], STIR_GCM_TAG);
-    add_number(json, "ciphertext", parts[3].len / 4 * 3 + parts[3].len % 4 * 3 / 4);
+    token_add_number(json, "ciphertext", parts[3].len / 4 * 3 + parts[3].len % 4 * 3 / 4);
     if (!json_object_get(json, "faults")) {
         ctl_inspect_fault(json, "%s", reason);
     }

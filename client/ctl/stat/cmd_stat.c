@@ -32,7 +32,7 @@ static const struct ctl_option options[] = {
 static const struct ctl_group group = CTL_GROUP("Looking", options);
 
 /* The routes that the server has counted, in its order. */
-static size_t find_routes(char routes[ROUTES_MAX][32], const struct ctl_scrape *scrape)
+static size_t stat_find_routes(char routes[ROUTES_MAX][32], const struct ctl_scrape *scrape)
 {
     size_t count = 0;
     for (size_t i = 0; i < scrape->count && count < ROUTES_MAX; i++) {
@@ -45,7 +45,7 @@ static size_t find_routes(char routes[ROUTES_MAX][32], const struct ctl_scrape *
     return count;
 }
 
-static double by_class(const struct ctl_view *view, const char *route, char status_class)
+static double stat_rate_of_class(const struct ctl_view *view, const char *route, char status_class)
 {
     double sum = 0;
     char value[32];
@@ -59,25 +59,26 @@ static double by_class(const struct ctl_view *view, const char *route, char stat
     return sum;
 }
 
-static json_t *route_object(const struct ctl_view *view, const char *name)
+static json_t *stat_route_json(const struct ctl_view *view, const char *name)
 {
     char part[64];
     (void)snprintf(part, sizeof(part), "route=\"%s\"", name);
     const char *histogram = "cpsd_request_duration_seconds";
     return json_pack("{s:f, s:f, s:f, s:f, s:f, s:f}", "per_s",
                      ctl_view_rate(view, "cpsd_request_duration_seconds_count", part), "2xx",
-                     by_class(view, part, '2') + by_class(view, part, '3'), "4xx", by_class(view, part, '4'), "5xx",
-                     by_class(view, part, '5'), "p50_ms", ctl_view_quantile_ms(view, histogram, part, 0.5), "p99_ms",
+                     stat_rate_of_class(view, part, '2') + stat_rate_of_class(view, part, '3'), "4xx",
+                     stat_rate_of_class(view, part, '4'), "5xx", stat_rate_of_class(view, part, '5'), "p50_ms",
+                     ctl_view_quantile_ms(view, histogram, part, 0.5), "p99_ms",
                      ctl_view_quantile_ms(view, histogram, part, 0.99));
 }
 
-static json_t *routes_object(const struct ctl_view *view)
+static json_t *stat_routes_json(const struct ctl_view *view)
 {
     char routes[ROUTES_MAX][32];
-    size_t count = find_routes(routes, view->now);
+    size_t count = stat_find_routes(routes, view->now);
     json_t *object = json_object();
     for (size_t i = 0; object && i < count; i++) {
-        if (json_object_set_new(object, routes[i], route_object(view, routes[i])) < 0) {
+        if (json_object_set_new(object, routes[i], stat_route_json(view, routes[i])) < 0) {
             json_decref(object);
             object = NULL;
         }
@@ -85,7 +86,7 @@ static json_t *routes_object(const struct ctl_view *view)
     return object;
 }
 
-static json_t *stat_object(const struct ctl_view *view, const char *admin)
+static json_t *stat_server_json(const struct ctl_view *view, const char *admin)
 {
     const char *operation = "cpsd_store_operation_seconds";
     json_t *store =
@@ -95,7 +96,7 @@ static json_t *stat_object(const struct ctl_view *view, const char *admin)
                   ctl_view_quantile_ms(view, operation, "", 0.5), "p99_ms",
                   ctl_view_quantile_ms(view, operation, "", 0.99));
     return json_pack("{s:s, s:f, s:o, s:f, s:f, s:f, s:f, s:f, s:f, s:o}", "admin", admin, "seconds", view->seconds,
-                     "routes", routes_object(view), "connections", ctl_scrape_sum(view->now, "cpsd_connections", ""),
+                     "routes", stat_routes_json(view), "connections", ctl_scrape_sum(view->now, "cpsd_connections", ""),
                      "connections_per_s", ctl_view_rate(view, "cpsd_connections_total", ""), "waiters",
                      ctl_scrape_sum(view->now, "cpsd_waiters", ""), "stored_per_s",
                      ctl_view_rate(view, "cpsd_stored_total", ""), "served_per_s",
@@ -103,12 +104,12 @@ static json_t *stat_object(const struct ctl_view *view, const char *admin)
                      ctl_view_rate(view, "cpsd_dummies_served_total", ""), "store", store);
 }
 
-static double number(const json_t *object, const char *name)
+static double stat_number(const json_t *object, const char *name)
 {
     return json_number_value(json_object_get(object, name));
 }
 
-static void put_routes(struct stir_buf *out, const json_t *routes)
+static void stat_put_routes(struct stir_buf *out, const json_t *routes)
 {
     const char *name;
     json_t *route;
@@ -116,31 +117,32 @@ static void put_routes(struct stir_buf *out, const json_t *routes)
                     "p50 ms", "p99 ms");
     json_object_foreach((json_t *)(uintptr_t)routes, name, route)
     {
-        stir_buf_printf(out, "%-14s %10.1f %10.1f %10.1f %10.1f %10.2f %10.2f\n", name, number(route, "per_s"),
-                        number(route, "2xx"), number(route, "4xx"), number(route, "5xx"), number(route, "p50_ms"),
-                        number(route, "p99_ms"));
+        stir_buf_printf(out, "%-14s %10.1f %10.1f %10.1f %10.1f %10.2f %10.2f\n", name, stat_number(route, "per_s"),
+                        stat_number(route, "2xx"), stat_number(route, "4xx"), stat_number(route, "5xx"),
+                        stat_number(route, "p50_ms"), stat_number(route, "p99_ms"));
     }
 }
 
-static void put_table(struct stir_buf *out, const json_t *stat)
+static void stat_put_server(struct stir_buf *out, const json_t *stat)
 {
     char when[CTL_DATE_MAX];
     const json_t *store = json_object_get(stat, "store");
     (void)ctl_date_text(when, (int64_t)time(NULL));
     stir_buf_printf(out, "cpsd at %s   %s   over %.1f s\n\n", json_string_value(json_object_get(stat, "admin")), when,
-                    number(stat, "seconds"));
-    put_routes(out, json_object_get(stat, "routes"));
+                    stat_number(stat, "seconds"));
+    stat_put_routes(out, json_object_get(stat, "routes"));
     stir_buf_printf(out,
                     "\nconnections %.0f (%.1f new/s)   waiting %.0f\n"
                     "envelopes   %.1f stored/s   %.1f served/s   %.1f dummies/s\n"
                     "store       %.0f connections   %.1f operations/s   %.1f failures/s   p50 %.2f ms   p99 %.2f ms\n",
-                    number(stat, "connections"), number(stat, "connections_per_s"), number(stat, "waiters"),
-                    number(stat, "stored_per_s"), number(stat, "served_per_s"), number(stat, "dummies_per_s"),
-                    number(store, "connections"), number(store, "operations_per_s"), number(store, "failures_per_s"),
-                    number(store, "p50_ms"), number(store, "p99_ms"));
+                    stat_number(stat, "connections"), stat_number(stat, "connections_per_s"),
+                    stat_number(stat, "waiters"), stat_number(stat, "stored_per_s"), stat_number(stat, "served_per_s"),
+                    stat_number(stat, "dummies_per_s"), stat_number(store, "connections"),
+                    stat_number(store, "operations_per_s"), stat_number(store, "failures_per_s"),
+                    stat_number(store, "p50_ms"), stat_number(store, "p99_ms"));
 }
 
-static enum ctl_exit look(struct ctl *ctl, struct ctl_scrape *out)
+static enum ctl_exit stat_scrape(struct ctl *ctl, struct ctl_scrape *out)
 {
     struct stir_buf text = {.limit = 16u << 20};
     struct timespec now;
@@ -160,14 +162,14 @@ static enum ctl_exit look(struct ctl *ctl, struct ctl_scrape *out)
 }
 
 /* All tables but the last go out at once; the last one is what the command answers. */
-static enum ctl_exit show(struct ctl *ctl, const struct ctl_view *view, bool last, bool terminal)
+static enum ctl_exit stat_show(struct ctl *ctl, const struct ctl_view *view, bool last, bool terminal)
 {
     bool sidecar = ctl_stat_is_sidecar(view->now);
-    json_t *stat = sidecar ? ctl_stat_sidecar(view, ctl->args.admin) : stat_object(view, ctl->args.admin);
+    json_t *stat = sidecar ? ctl_stat_sidecar(view, ctl->args.admin) : stat_server_json(view, ctl->args.admin);
     if (!stat) {
         return ctl_no_memory(ctl);
     }
-    (sidecar ? ctl_stat_put_sidecar : put_table)(&ctl->text, stat);
+    (sidecar ? ctl_stat_put_sidecar : stat_put_server)(&ctl->text, stat);
     if (last) {
         return ctl_answer(ctl, stat);
     }
@@ -182,20 +184,20 @@ static enum ctl_exit show(struct ctl *ctl, const struct ctl_view *view, bool las
                                             : CTL_GOOD;
 }
 
-static enum ctl_exit run(struct ctl *ctl)
+static enum ctl_exit stat_run(struct ctl *ctl)
 {
     struct ctl_scrape before = {0}, now = {0};
     bool terminal = isatty(STDOUT_FILENO) && !ctl->args.json;
     int64_t left = ctl->args.count ? ctl->args.count : terminal ? INT64_MAX : 1;
     ctl->args.admin = ctl->args.admin ? ctl->args.admin : "127.0.0.1:8081";
-    enum ctl_exit status = look(ctl, &before);
+    enum ctl_exit status = stat_scrape(ctl, &before);
     for (; status == CTL_GOOD && left > 0; left--) {
         struct timespec pause = {.tv_sec = (time_t)ctl->args.every_s};
         (void)nanosleep(&pause, NULL);
-        status = look(ctl, &now);
+        status = stat_scrape(ctl, &now);
         if (status == CTL_GOOD) {
             struct ctl_view view = {.before = &before, .now = &now, .seconds = now.at - before.at};
-            status = show(ctl, &view, left == 1, terminal);
+            status = stat_show(ctl, &view, left == 1, terminal);
             ctl_scrape_clear(&before);
             before = now;
             now = (struct ctl_scrape){0};
@@ -215,5 +217,5 @@ const struct ctl_command ctl_cmd_stat = {
                 "the time that one table covers, as exact as the histogram's buckets.",
             .groups = {&group},
         },
-    .run = run,
+    .run = stat_run,
 };

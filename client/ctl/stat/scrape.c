@@ -8,7 +8,7 @@
 #define BUCKETS_MAX 64
 
 /* One line without its end: name{labels} value. */
-static bool read_sample(struct ctl_sample *out, const char *line, size_t n)
+static bool sample_read(struct ctl_sample *out, const char *line, size_t n)
 {
     struct ctl_sample sample = {0};
     char number[64];
@@ -55,7 +55,7 @@ bool ctl_scrape_read(struct ctl_scrape *out, const struct stir_buf *text)
             }
             scrape.samples = more;
         }
-        if (n && at[0] != '#' && read_sample(&scrape.samples[scrape.count], at, n)) {
+        if (n && at[0] != '#' && sample_read(&scrape.samples[scrape.count], at, n)) {
             scrape.count++;
         }
         at += n + 1;
@@ -86,7 +86,7 @@ bool ctl_sample_label(const struct ctl_sample *sample, const char *label, char *
     return false;
 }
 
-static bool is(const struct ctl_sample *sample, const char *name, const char *part)
+static bool sample_matches(const struct ctl_sample *sample, const char *name, const char *part)
 {
     return strcmp(sample->name, name) == 0 && strstr(sample->labels, part);
 }
@@ -95,7 +95,7 @@ double ctl_scrape_sum(const struct ctl_scrape *scrape, const char *name, const c
 {
     double sum = 0;
     for (size_t i = 0; i < scrape->count; i++) {
-        sum += is(&scrape->samples[i], name, part) ? scrape->samples[i].value : 0;
+        sum += sample_matches(&scrape->samples[i], name, part) ? scrape->samples[i].value : 0;
     }
     return sum;
 }
@@ -105,12 +105,12 @@ struct histogram {
     size_t buckets;
 };
 
-static void add(struct histogram *histogram, const struct ctl_scrape *scrape, const char *bucket, const char *part,
-                double sign)
+static void histogram_add(struct histogram *histogram, const struct ctl_scrape *scrape, const char *bucket,
+                          const char *part, double sign)
 {
     char text[32];
     for (size_t i = 0; i < scrape->count; i++) {
-        if (!is(&scrape->samples[i], bucket, part) ||
+        if (!sample_matches(&scrape->samples[i], bucket, part) ||
             !ctl_sample_label(&scrape->samples[i], "le", text, sizeof(text))) {
             continue;
         }
@@ -133,9 +133,9 @@ double ctl_scrape_quantile(const struct ctl_scrape *before, const struct ctl_scr
     struct histogram histogram = {0};
     char bucket[80];
     (void)snprintf(bucket, sizeof(bucket), "%.60s_bucket", name);
-    add(&histogram, now, bucket, part, 1);
+    histogram_add(&histogram, now, bucket, part, 1);
     if (before) {
-        add(&histogram, before, bucket, part, -1);
+        histogram_add(&histogram, before, bucket, part, -1);
     }
     double total = histogram.buckets ? histogram.count[histogram.buckets - 1] : 0;
     double wanted = share * total, low = 0, under = 0;

@@ -29,7 +29,7 @@ bool ctl_stat_is_sidecar(const struct ctl_scrape *scrape)
 }
 
 /* The rates of a counter by the values of one of its labels. */
-static json_t *rates_by(const struct ctl_view *view, const char *name, const char *label)
+static json_t *sidecar_rates(const struct ctl_view *view, const char *name, const char *label)
 {
     json_t *object = json_object();
     char value[64], part[100];
@@ -48,13 +48,13 @@ static json_t *rates_by(const struct ctl_view *view, const char *name, const cha
     return object;
 }
 
-static double now_is(const struct ctl_view *view, const char *name)
+static double sidecar_value(const struct ctl_view *view, const char *name)
 {
     return ctl_scrape_sum(view->now, name, "");
 }
 
 /* Parts that are not well; without the metric, none. */
-static json_t *unwell(const struct ctl_view *view)
+static json_t *sidecar_unhealthy(const struct ctl_view *view)
 {
     json_t *parts = json_array();
     char part[32];
@@ -72,27 +72,28 @@ json_t *ctl_stat_sidecar(const struct ctl_view *view, const char *admin)
 {
     const char *waited = "cps_smpp_waited_seconds";
     return json_pack("{s:s, s:f, s:f, s:f, s:f, s:f, s:f, s:o, s:o, s:o, s:o, s:f, s:f, s:f, s:f, s:f, s:o}", "sidecar",
-                     admin, "seconds", view->seconds, "binds", now_is(view, "cps_smpp_bound"), "connections",
-                     now_is(view, "cps_smpp_connections"), "held", now_is(view, "cps_smpp_held_messages"),
+                     admin, "seconds", view->seconds, "binds", sidecar_value(view, "cps_smpp_bound"), "connections",
+                     sidecar_value(view, "cps_smpp_connections"), "held", sidecar_value(view, "cps_smpp_held_messages"),
                      "pdus_from_esme_per_s", ctl_view_rate(view, "cps_smpp_pdus_from_esme_total", ""),
                      "pdus_from_peer_per_s", ctl_view_rate(view, "cps_smpp_pdus_from_peer_total", ""), "signed_per_s",
-                     rates_by(view, "cps_smpp_signed_total", "outcome"), "unsigned_per_s",
-                     rates_by(view, "cps_smpp_unsigned_total", "reason"), "sign_rejected_per_s",
-                     rates_by(view, "cps_smpp_sign_rejected_total", "reason"), "verdicts_per_s",
-                     rates_by(view, "cps_smpp_verdicts_total", "verdict"), "waited_p50_ms",
+                     sidecar_rates(view, "cps_smpp_signed_total", "outcome"), "unsigned_per_s",
+                     sidecar_rates(view, "cps_smpp_unsigned_total", "reason"), "sign_rejected_per_s",
+                     sidecar_rates(view, "cps_smpp_sign_rejected_total", "reason"), "verdicts_per_s",
+                     sidecar_rates(view, "cps_smpp_verdicts_total", "verdict"), "waited_p50_ms",
                      ctl_view_quantile_ms(view, waited, "", 0.5), "waited_p99_ms",
-                     ctl_view_quantile_ms(view, waited, "", 0.99), "operations", now_is(view, "cps_smpp_operations"),
-                     "spool_queued", now_is(view, "cps_smpp_spool_queued"), "spool_oldest_s",
-                     now_is(view, "cps_smpp_spool_oldest_seconds"), "unhealthy", unwell(view));
+                     ctl_view_quantile_ms(view, waited, "", 0.99), "operations",
+                     sidecar_value(view, "cps_smpp_operations"), "spool_queued",
+                     sidecar_value(view, "cps_smpp_spool_queued"), "spool_oldest_s",
+                     sidecar_value(view, "cps_smpp_spool_oldest_seconds"), "unhealthy", sidecar_unhealthy(view));
 }
 
-static double number(const json_t *object, const char *name)
+static double sidecar_number(const json_t *object, const char *name)
 {
     return json_number_value(json_object_get(object, name));
 }
 
 /* Those that are not 0; a dash if all are 0. */
-static void put_rates(struct stir_buf *out, const char *title, const json_t *rates)
+static void sidecar_put_rates(struct stir_buf *out, const char *title, const json_t *rates)
 {
     const char *name;
     json_t *rate;
@@ -108,7 +109,7 @@ static void put_rates(struct stir_buf *out, const char *title, const json_t *rat
     stir_buf_puts(out, any ? "\n" : "  -\n");
 }
 
-static void put_unwell(struct stir_buf *out, const json_t *parts)
+static void sidecar_put_unhealthy(struct stir_buf *out, const json_t *parts)
 {
     for (size_t i = 0; i < json_array_size(parts); i++) {
         stir_buf_printf(out, "%s%s", i ? ", " : "NOT WELL: ", json_string_value(json_array_get(parts, i)));
@@ -121,18 +122,19 @@ void ctl_stat_put_sidecar(struct stir_buf *out, const json_t *stat)
     char when[CTL_DATE_MAX];
     (void)ctl_date_text(when, (int64_t)time(NULL));
     stir_buf_printf(out, "cps-smpp at %s   %s   over %.1f s\n\n", json_string_value(json_object_get(stat, "sidecar")),
-                    when, number(stat, "seconds"));
-    put_unwell(out, json_object_get(stat, "unhealthy"));
-    stir_buf_printf(out, "%-14s  %.0f of %.0f connections   %.0f messages held\n", "binds", number(stat, "binds"),
-                    number(stat, "connections"), number(stat, "held"));
+                    when, sidecar_number(stat, "seconds"));
+    sidecar_put_unhealthy(out, json_object_get(stat, "unhealthy"));
+    stir_buf_printf(out, "%-14s  %.0f of %.0f connections   %.0f messages held\n", "binds",
+                    sidecar_number(stat, "binds"), sidecar_number(stat, "connections"), sidecar_number(stat, "held"));
     stir_buf_printf(out, "%-14s  %.1f/s from ESMEs   %.1f/s from the peer\n", "PDUs",
-                    number(stat, "pdus_from_esme_per_s"), number(stat, "pdus_from_peer_per_s"));
-    put_rates(out, "signed", json_object_get(stat, "signed_per_s"));
-    put_rates(out, "unsigned", json_object_get(stat, "unsigned_per_s"));
-    put_rates(out, "rejected", json_object_get(stat, "sign_rejected_per_s"));
-    put_rates(out, "verdicts", json_object_get(stat, "verdicts_per_s"));
+                    sidecar_number(stat, "pdus_from_esme_per_s"), sidecar_number(stat, "pdus_from_peer_per_s"));
+    sidecar_put_rates(out, "signed", json_object_get(stat, "signed_per_s"));
+    sidecar_put_rates(out, "unsigned", json_object_get(stat, "unsigned_per_s"));
+    sidecar_put_rates(out, "rejected", json_object_get(stat, "sign_rejected_per_s"));
+    sidecar_put_rates(out, "verdicts", json_object_get(stat, "verdicts_per_s"));
     stir_buf_printf(out, "%-14s  %.0f under way   waited p50 %.1f ms   p99 %.1f ms\n", "CPS",
-                    number(stat, "operations"), number(stat, "waited_p50_ms"), number(stat, "waited_p99_ms"));
-    stir_buf_printf(out, "%-14s  %.0f wait   the oldest for %.0f s\n", "spool", number(stat, "spool_queued"),
-                    number(stat, "spool_oldest_s"));
+                    sidecar_number(stat, "operations"), sidecar_number(stat, "waited_p50_ms"),
+                    sidecar_number(stat, "waited_p99_ms"));
+    stir_buf_printf(out, "%-14s  %.0f wait   the oldest for %.0f s\n", "spool", sidecar_number(stat, "spool_queued"),
+                    sidecar_number(stat, "spool_oldest_s"));
 }

@@ -1,6 +1,6 @@
 #include "client/sidecar/filter/tag.h"
 
-#include "client/smpp/text/gsm.h"
+#include "client/smpp/text/gsm7_decode.h"
 #include "client/smpp/text/latin1.h"
 #include "client/smpp/text/text_utf8.h"
 #include "client/smpp/udh.h"
