@@ -307,7 +307,7 @@ class OpenApi(Case):
 
     def test_0_routes(self):
         """What the server's table of routes has is described, and nothing else."""
-        with open(f"{HOME}/cps/routes.c") as file:
+        with open(f"{HOME}/cps/api/routes.c") as file:
             routes = {(m.lower(), p) for m, p in re.findall(r'\{CPSD_([A-Z]+),\s*"(/[^"]*)"', file.read())}
         self.assertGreater(len(routes), 10)
         self.assertEqual(set(self.description.operations()), routes)
@@ -339,10 +339,10 @@ class OpenApi(Case):
 
     def test_n17_security_follows_the_policy(self):
         """Each operation names its key in [policy], and demands what that is by default."""
-        with open(f"{HOME}/cps/policy.h") as file:
+        with open(f"{HOME}/cps/base/policy.h") as file:
             policies = {action: (key, default) for action, key, default in
                         re.findall(r'X\(([A-Z_]+), "(\w+)", "(\w+)"', file.read())}  # fmt: skip
-        with open(f"{HOME}/cps/routes.c") as file:
+        with open(f"{HOME}/cps/api/routes.c") as file:
             routes = re.findall(r'\{CPSD_([A-Z]+),\s*"(/[^"]*)",\s*CPSD_ACT_([A-Z_]+)', file.read())
         operations, document = self.description.operations(), self.description.document
         credentials = [{"bearer": []}, {"certificate": []}]
