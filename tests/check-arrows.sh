@@ -35,10 +35,9 @@ common/passport	common/base common/number common/jose common/cert
 common/net	common/base
 cps/store	common
 cps/store/memory	common cps/store
-cps/store/redis	common cps/store cps/store/redis/wire cps/store/redis/topology cps/store/redis/box
 cps/store/redis/wire	common cps/store
-cps/store/redis/topology	common cps/store cps/store/redis cps/store/redis/wire
-cps/store/redis/box	common cps/store cps/store/redis cps/store/redis/wire cps/store/redis/topology
+cps/store/redis/topology	common cps/store cps/store/redis/wire
+cps/store/redis/box	common cps/store cps/store/redis/wire cps/store/redis/topology
 cps/base	common cps/store
 cps/http	common cps/store cps/base
 cps/net	common cps/store cps/base

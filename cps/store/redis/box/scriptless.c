@@ -1,98 +1,231 @@
+#include "cps/store/redis/box/scriptless.h"
+
 #include "cps/store/redis/box/list_short.h"
 #include "cps/store/redis/box/put_new.h"
+#include "cps/store/redis/box/reply.h"
 #include "cps/store/redis/box/row.h"
-#include "cps/store/redis/redis_internal.h"
+#include "cps/store/redis/box/script_request.h"
+#include "cps/store/redis/topology/route.h"
+#include "cps/store/redis/wire/reply.h"
 
-#include <stdlib.h>
+#include <assert.h>
+#include <string.h>
 
-/*
- * What needs no script: listing a short box, and putting into one that is not there. Both are tried where they are
- * likely to do, and where they do not, the script follows.
- *
- * A box that had something in it when one more came is known for as long as that lives: the next put asks the script at
- * once, at whichever worker. Where most boxes have something in them, plain attempts at the others are made only now
- * and then: one that comes to nothing costs Redis half of what the script does, one that does saves two thirds of it.
- */
 #define MET_ONE 65536 /* all of them */
 #define MET_HALF (MET_ONE / 2)
 #define MET_WEIGHT 64 /* attempts that are looked back at */
 #define TRY_EVERY 16
 
 /* 32 bits of the box's hash, and until which second of uv_hrtime it is known. */
-static _Atomic uint64_t *known_at(struct redis_store *store, const struct stir_identity *box, uint32_t *tag)
+static _Atomic uint64_t *known_slot(struct redis_store *store, const struct stir_identity *box, uint32_t *tag)
 {
     uint64_t hash = cpsd_hub_hash(store->base.backend->hub, box->text, box->len);
     *tag = (uint32_t)(hash >> 32);
-    return &redis_backend_of(store)->known[hash % REDIS_KNOWN];
+    return &redis_backend_of(store)->known.box[hash % REDIS_KNOWN_BOXES];
 }
 
-static uint32_t now_s(void)
+static uint32_t known_now_s(void)
 {
     return (uint32_t)(uv_hrtime() / 1000000000);
 }
 
-static bool is_known(struct redis_store *store, const struct stir_identity *box)
+static bool known_has(struct redis_store *store, const struct stir_identity *box)
 {
     uint32_t tag;
-    uint64_t known = atomic_load_explicit(known_at(store, box, &tag), memory_order_relaxed);
-    return known >> 32 == tag && (uint32_t)known > now_s();
+    uint64_t known = atomic_load_explicit(known_slot(store, box, &tag), memory_order_relaxed);
+    return known >> 32 == tag && (uint32_t)known > known_now_s();
 }
 
-static void know(struct redis_store *store, const struct stir_identity *box, int64_t ttl_ms)
+static void known_add(struct redis_store *store, const struct stir_identity *box, int64_t ttl_ms)
 {
     uint32_t tag;
-    _Atomic uint64_t *at = known_at(store, box, &tag);
+    _Atomic uint64_t *at = known_slot(store, box, &tag);
     uint64_t known = atomic_load_explicit(at, memory_order_relaxed);
-    uint32_t until = now_s() + (uint32_t)(ttl_ms / 1000) + 1;
+    uint32_t until = known_now_s() + (uint32_t)(ttl_ms / 1000) + 1;
     if (known >> 32 != tag || (uint32_t)known < until) {
         atomic_store_explicit(at, (uint64_t)tag << 32 | until, memory_order_relaxed);
     }
 }
 
 /* Several workers may do this at once, and one of them be lost: it is an average. */
-static void count_attempt(struct redis_backend *redis, bool box)
+static void known_count_attempt(struct redis_known_boxes *known, bool box)
 {
-    uint32_t met = atomic_load_explicit(&redis->met, memory_order_relaxed);
+    uint32_t met = atomic_load_explicit(&known->met, memory_order_relaxed);
     met = met - met / MET_WEIGHT + (box ? MET_ONE / MET_WEIGHT : 0);
-    atomic_store_explicit(&redis->met, met, memory_order_relaxed);
+    atomic_store_explicit(&known->met, met, memory_order_relaxed);
 }
 
-static bool is_worth_trying(struct redis_backend *redis)
+static bool known_is_worth_trying(struct redis_known_boxes *known)
 {
-    return atomic_load_explicit(&redis->met, memory_order_relaxed) < MET_HALF ||
-           atomic_fetch_add_explicit(&redis->tried, 1, memory_order_relaxed) % TRY_EVERY == 0;
+    return atomic_load_explicit(&known->met, memory_order_relaxed) < MET_HALF ||
+           atomic_fetch_add_explicit(&known->tried, 1, memory_order_relaxed) % TRY_EVERY == 0;
 }
 
-/* ---- asking ---- */
+/* Answers. */
 
-static bool run_short(struct redis_store *store, const struct cpsd_op *op, const struct cpsd_op_args *what)
+/* Runs the operation by its script instead. */
+static void scriptless_fall_back(struct redis_op *op)
 {
-    char room[REDIS_KEY_MAX];
-    struct cpsd_redis_arg key = {room, redis_put_key(room, &op->box)};
-    bool expiry = !store->lacks;
-    struct redis_op *made = redis_op_new(store, op, key, cpsd_redis_short_size(key));
+    struct cpsd_redis_fresh fresh;
+    if (op->op.kind == CPSD_OP_LIST) {
+        struct cpsd_op_args what = {.count = op->list.count, .octets = op->list.octets};
+        redis_script_run(op->store, &op->op, &what, NULL);
+        return;
+    }
+    bool good = cpsd_redis_fresh_parse(&fresh, op->put.record);
+    assert(good); /* it was written here */
+    if (good) {
+        const char form[] = {fresh.form, '\0'};
+        struct cpsd_op_args what = {.id = fresh.id,
+                                    .envelope = fresh.envelope,
+                                    .publisher = fresh.publisher,
+                                    .ttl_ms = fresh.ttl_ms,
+                                    .limit = op->put.limit,
+                                    .share = op->put.share,
+                                    .ring = op->put.ring,
+                                    .counted = true,
+                                    .left = op->left};
+        redis_script_run(op->store, &op->op, &what, form);
+    }
+}
+
+/* Takes the answers to TIME and PEXPIRETIME. A server that refuses TIME refuses the box, too, and the script will say
+ * why. */
+static bool scriptless_on_list_first(struct redis_request *request, const redisReply *reply)
+{
+    struct redis_op *op = (struct redis_op *)request;
+    if (request->firsts - request->wire.firsts == 1) {
+        op->list.now_us = cpsd_redis_short_time(reply);
+        return op->list.now_us || reply->type == REDIS_REPLY_ERROR;
+    }
+    op->list.expires_ms = reply->type == REDIS_REPLY_INTEGER ? reply->integer : 0;
+    return reply->type == REDIS_REPLY_INTEGER || reply->type == REDIS_REPLY_ERROR;
+}
+
+/* Takes the rows. The result's time is a little less than what TIME said: what arrives next arrives later. */
+static enum redis_answer scriptless_take_list(struct redis_request *request, const redisReply *reply)
+{
+    struct redis_op *op = (struct redis_op *)request;
+    struct cpsd_redis_short box;
+    char room[BOX_ROW_MAX];
+    size_t octets = 0;
+    const struct cpsd_redis_short_limits limits = {.now_us = op->list.now_us,
+                                                   .expires_ms = op->list.expires_ms,
+                                                   .count = op->list.count,
+                                                   .octets = op->list.octets};
+    if (!cpsd_redis_short_read(&box, room, reply, &limits)) {
+        return REDIS_ANSWER_NONSENSE;
+    }
+    /* a longer box, or no time to compare expiries with */
+    if (!box.whole || !op->list.now_us) {
+        scriptless_fall_back(op);
+        return REDIS_ANSWER_COMPLETED;
+    }
+    for (size_t i = 0; i < box.count; i++) {
+        octets += cpsd_redis_row_text(box.rows[i]);
+    }
+    struct cpsd_store_result result = {.code = STIR_OK,
+                                       .now_us = op->list.now_us - 1 > box.last_us ? op->list.now_us - 1 : box.last_us,
+                                       .more = box.more,
+                                       .count = box.count};
+    redis_reply_complete_list(op, box.rows, octets, &result);
+    return REDIS_ANSWER_COMPLETED;
+}
+
+/* A redirection: the list has several commands, and ASKING is good for one. */
+static bool scriptless_list_refused(struct redis_request *request, const redisReply *error, bool redirected)
+{
+    (void)error;
+    if (redirected) {
+        scriptless_fall_back((struct redis_op *)request);
+    }
+    return redirected;
+}
+
+/* Takes the answers to MULTI and to the commands that it queues. Which of them is refused does not matter: then none is
+ * done. */
+static bool scriptless_on_put_first(struct redis_request *request, const redisReply *reply)
+{
+    bool *lacks = &request->servers->lacks_redis7;
+    *lacks |= cpsd_redis_error_is(reply, "ERR") || cpsd_redis_error_is(reply, "NOPERM");
+    return reply->type == REDIS_REPLY_STATUS || reply->type == REDIS_REPLY_ERROR || *lacks;
+}
+
+/* Takes EXEC's answer. */
+static enum redis_answer scriptless_take_put(struct redis_request *request, const redisReply *reply)
+{
+    struct redis_op *op = (struct redis_op *)request;
+    struct cpsd_redis_fresh fresh;
+    int made = cpsd_redis_fresh_made(reply);
+    if (made < 0) {
+        return REDIS_ANSWER_NONSENSE;
+    }
+    known_count_attempt(&redis_backend_of(op->store)->known, !made);
     if (made) {
-        made->way = REDIS_SHORT;
-        made->repeatable = true;
-        made->count = what->count;
-        made->octets = what->octets;
-        made->firsts = expiry ? 2 : 1;
-        made->request.len = cpsd_redis_short_write(made->command, key, expiry);
-        redis_plain_begin(made);
-        redis_send(made);
+        struct cpsd_store_result result = {.code = STIR_OK, .tokens_left = op->left};
+        return redis_op_tell(op, &result);
+    }
+    /* there is a box: nothing was done */
+    if (cpsd_redis_fresh_parse(&fresh, op->put.record)) {
+        known_add(op->store, &op->op.box, fresh.ttl_ms);
+    }
+    scriptless_fall_back(op);
+    return REDIS_ANSWER_COMPLETED;
+}
+
+/* The script will be told why. MOVED and the like may be the answer to EXEC alone, too. */
+static bool scriptless_put_refused(struct redis_request *request, const redisReply *error, bool redirected)
+{
+    (void)redirected;
+    request->servers->lacks_redis7 |= cpsd_redis_error_is(error, "ERR") || strstr(error->str, "NOPERM");
+    scriptless_fall_back((struct redis_op *)request);
+    return true;
+}
+
+static const struct redis_request_handler scriptless_list_handler = {
+    .first = scriptless_on_list_first,
+    .answered = scriptless_take_list,
+    .refused = scriptless_list_refused,
+    .failed = redis_op_failed,
+    .confirmed = redis_op_confirmed,
+};
+
+static const struct redis_request_handler scriptless_put_handler = {
+    .first = scriptless_on_put_first,
+    .answered = scriptless_take_put,
+    .refused = scriptless_put_refused,
+    .failed = redis_op_failed,
+    .confirmed = redis_op_confirmed,
+};
+
+/* Requests. */
+
+static bool scriptless_list(struct redis_store *store, const struct cpsd_op *op, const struct cpsd_op_args *what)
+{
+    char room[BOX_KEY_MAX];
+    struct cpsd_redis_arg key = {room, redis_key_write(room, BOX_KEY, &op->box)};
+    bool expiry = !store->servers.lacks_redis7;
+    struct redis_op *made = redis_op_new(store, op, &scriptless_list_handler, key, cpsd_redis_short_size(key));
+    if (made) {
+        made->request.traits = REDIS_REQUEST_REPEATABLE;
+        made->request.firsts = expiry ? 2 : 1;
+        made->list.count = what->count;
+        made->list.octets = what->octets;
+        made->request.wire.len = cpsd_redis_short_write(made->command, key, expiry);
+        redis_route_send(&made->request);
     }
     return true;
 }
 
-static bool run_fresh(struct redis_store *store, const struct cpsd_op *op, const struct cpsd_op_args *what)
+static bool scriptless_put(struct redis_store *store, const struct cpsd_op *op, const struct cpsd_op_args *what)
 {
     uint8_t record[BOX_FRESH_MAX], packed[STIR_JWE_MAX];
-    char room[REDIS_KEY_MAX];
-    if (is_known(store, &op->box)) {
-        know(store, &op->box, what->ttl_ms);
+    char room[BOX_KEY_MAX];
+    if (known_has(store, &op->box)) {
+        known_add(store, &op->box, what->ttl_ms);
         return false;
     }
-    if (!is_worth_trying(redis_backend_of(store))) {
+    if (!known_is_worth_trying(&redis_backend_of(store)->known)) {
         return false;
     }
     const char *form;
@@ -103,154 +236,32 @@ static bool run_fresh(struct redis_store *store, const struct cpsd_op *op, const
         return false;
     }
     struct cpsd_redis_arg whole = {record, cpsd_redis_fresh_record(record, &fresh)};
-    struct cpsd_redis_arg key = {room, redis_put_key(room, &op->box)};
-    const char *publish = redis_is_cluster(store) && !store->sub.plain ? "SPUBLISH" : "PUBLISH";
-    struct redis_op *made = redis_op_new(store, op, key, cpsd_redis_fresh_size(key, whole));
+    struct cpsd_redis_arg key = {room, redis_key_write(room, BOX_KEY, &op->box)};
+    const char *publish = redis_servers_publish_command(&store->servers);
+    struct redis_op *made = redis_op_new(store, op, &scriptless_put_handler, key, cpsd_redis_fresh_size(key, whole));
     if (made) {
         size_t at;
-        made->way = REDIS_FRESH;
-        made->writes = true;
-        made->repeatable = true;
-        made->firsts = CPSD_REDIS_FRESH_ANSWERS;
-        made->limit = what->limit;
-        made->share = what->share;
-        made->ring = what->ring;
+        made->request.traits = REDIS_REQUEST_WRITES | REDIS_REQUEST_REPEATABLE;
+        made->request.firsts = CPSD_REDIS_FRESH_ANSWERS;
+        made->put.limit = what->limit;
+        made->put.share = what->share;
+        made->put.ring = what->ring;
         made->left = what->counted ? what->left : -1;
-        made->request.len = cpsd_redis_fresh_write(made->command, &at, key, what->ttl_ms, whole, publish);
-        made->record = stir_view(made->command + at, whole.len);
-        redis_plain_begin(made);
-        redis_send(made);
+        made->request.wire.len = cpsd_redis_fresh_write(made->command, &at, key, what->ttl_ms, whole, publish);
+        made->put.record = stir_view(made->command + at, whole.len);
+        redis_route_send(&made->request);
     }
     return true;
 }
 
-bool redis_run_plain(struct redis_store *store, const struct cpsd_op *op, const struct cpsd_op_args *what)
+bool redis_scriptless_run(struct redis_store *store, const struct cpsd_op *op, const struct cpsd_op_args *what)
 {
     if (what->claim || what->spend) {
         return false;
     }
     if (op->kind == CPSD_OP_LIST && what->after_us == 0) {
-        return run_short(store, op, what);
+        return scriptless_list(store, op, what);
     }
-    return op->kind == CPSD_OP_PUT && !store->lacks && what->ttl_ms <= BOX_FRESH_LIFE_MAX_MS &&
-           run_fresh(store, op, what);
-}
-
-/* ---- the answers before the last ---- */
-
-/* Where the time is refused, the box will be, too, and the script will say why. */
-static bool on_short_first(struct redis_op *op, const redisReply *reply)
-{
-    if (op->firsts - op->request.firsts == 1) {
-        op->now_us = cpsd_redis_short_time(reply);
-        return op->now_us || reply->type == REDIS_REPLY_ERROR;
-    }
-    op->expires_ms = reply->type == REDIS_REPLY_INTEGER ? reply->integer : 0;
-    return reply->type == REDIS_REPLY_INTEGER || reply->type == REDIS_REPLY_ERROR;
-}
-
-/* Commands that are only queued. Which of them is refused does not matter: none was done. */
-static bool on_fresh_first(struct redis_op *op, const redisReply *reply)
-{
-    bool *lacks = &op->store->lacks;
-    *lacks |= cpsd_redis_error_is(reply, "ERR") || cpsd_redis_error_is(reply, "NOPERM");
-    return reply->type == REDIS_REPLY_STATUS || reply->type == REDIS_REPLY_ERROR || *lacks;
-}
-
-static bool on_first(struct cpsd_redis_request *request, const redisReply *reply)
-{
-    struct redis_op *op = (struct redis_op *)request;
-    return op->way == REDIS_SHORT ? on_short_first(op, reply) : on_fresh_first(op, reply);
-}
-
-void redis_plain_begin(struct redis_op *op)
-{
-    op->request.first = on_first;
-    op->request.firsts = op->firsts;
-}
-
-/* ---- the last answer ---- */
-
-/* By the script. */
-static void again(struct redis_op *op)
-{
-    struct cpsd_redis_fresh fresh;
-    if (op->way == REDIS_SHORT) {
-        struct cpsd_op_args what = {.count = op->count, .octets = op->octets};
-        redis_run_script(op->store, &op->op, &what);
-    } else if (cpsd_redis_fresh_parse(&fresh, op->record)) {
-        const char form[] = {fresh.form, '\0'};
-        struct cpsd_op_args what = {.id = fresh.id,
-                                    .envelope = fresh.envelope,
-                                    .publisher = fresh.publisher,
-                                    .ttl_ms = fresh.ttl_ms};
-        what.limit = op->limit;
-        what.share = op->share;
-        what.ring = op->ring;
-        what.counted = true;
-        what.left = op->left;
-        redis_run_put(op->store, &op->op, &what, form);
-    }
-}
-
-void redis_plain_again(struct redis_op *op)
-{
-    again(op);
-    free(op);
-}
-
-/* The time is a little less than what TIME said: what arrives next arrives later. */
-static bool take_short(struct redis_op *op, const redisReply *reply)
-{
-    struct cpsd_redis_short box;
-    char room[BOX_ROW_MAX];
-    size_t octets = 0;
-    const struct cpsd_redis_short_limits limits = {.now_us = op->now_us,
-                                                   .expires_ms = op->expires_ms,
-                                                   .count = op->count,
-                                                   .octets = op->octets};
-    if (!cpsd_redis_short_read(&box, room, reply, &limits)) {
-        return false;
-    }
-    if (!box.whole || !op->now_us) {
-        again(op);
-        return true;
-    }
-    for (size_t i = 0; i < box.count; i++) {
-        octets += cpsd_redis_row_text(box.rows[i]);
-    }
-    struct cpsd_store_result result = {.code = STIR_OK,
-                                       .now_us = op->now_us - 1 > box.last_us ? op->now_us - 1 : box.last_us,
-                                       .more = box.more,
-                                       .count = box.count};
-    redis_complete_list(op, box.rows, octets, &result);
-    return true;
-}
-
-static bool take_fresh(struct redis_op *op, const redisReply *reply)
-{
-    int made = cpsd_redis_fresh_made(reply);
-    struct cpsd_store_result result = {.code = STIR_OK, .tokens_left = op->left};
-    struct cpsd_redis_fresh fresh;
-    if (made < 0) {
-        return false;
-    }
-    count_attempt(redis_backend_of(op->store), !made);
-    if (made && op->confirm) {
-        op->result = result;
-    } else if (made) {
-        cpsd_op_complete(&op->store->base, &op->op, &result);
-    } else {
-        op->confirm = false; /* nothing was done */
-        if (cpsd_redis_fresh_parse(&fresh, op->record)) {
-            know(op->store, &op->op.box, fresh.ttl_ms);
-        }
-        again(op);
-    }
-    return true;
-}
-
-bool redis_plain_answer(struct redis_op *op, const redisReply *reply)
-{
-    return op->way == REDIS_SHORT ? take_short(op, reply) : take_fresh(op, reply);
+    return op->kind == CPSD_OP_PUT && !store->servers.lacks_redis7 && what->ttl_ms <= BOX_FRESH_LIFE_MAX_MS &&
+           scriptless_put(store, op, what);
 }

@@ -1,24 +1,23 @@
-#include "cps/store/redis/redis_internal.h"
+#include "cps/store/redis/topology/cluster.h"
+
+#include "cps/store/redis/topology/servers.h"
 #include "cps/store/redis/wire/command.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/*
- * A Redis Cluster's nodes and which slots are whose. The map comes from CLUSTER SLOTS; a MOVED changes one slot of it
- * at once and brings a new one.
- */
 #define NODES_MAX 256
 
-struct redis_node *redis_cluster_node(const struct redis_store *store, unsigned slot)
+struct redis_node *redis_cluster_node(const struct redis_servers *servers, unsigned slot)
 {
-    return store->slots ? store->slots[slot] : NULL;
+    return servers->slots ? servers->slots[slot] : NULL;
 }
 
-static struct redis_node *find_or_make(struct redis_store *store, const char *host, size_t len, unsigned port)
+static struct redis_node *cluster_find_or_make(struct redis_servers *servers, const char *host, size_t len,
+                                               unsigned port)
 {
     size_t count = 0;
-    for (struct redis_node *node = store->nodes; node; node = node->next, count++) {
+    for (struct redis_node *node = servers->nodes; node; node = node->next, count++) {
         if (node->address.port == port && strlen(node->address.host) == len &&
             memcmp(node->address.host, host, len) == 0) {
             return node;
@@ -27,20 +26,20 @@ static struct redis_node *find_or_make(struct redis_store *store, const char *ho
     struct redis_node *node =
         count < NODES_MAX && len && len < sizeof(node->address.host) ? calloc(1, sizeof(*node)) : NULL;
     if (node) {
-        node->address = redis_backend_of(store)->place.seed[0];
+        node->address = servers->shared->place.seed[0];
         memcpy(node->address.host, host, len);
         node->address.host[len] = '\0';
         node->address.port = port;
-        node->next = store->nodes;
-        store->nodes = node;
-        redis_node_open(node, store);
+        node->next = servers->nodes;
+        servers->nodes = node;
+        redis_node_open(node, servers);
     }
     return node;
 }
 
-static void take_out(struct redis_store *store, struct redis_node *node)
+static void cluster_remove(struct redis_servers *servers, struct redis_node *node)
 {
-    struct redis_node **link = &store->nodes;
+    struct redis_node **link = &servers->nodes;
     while (*link != node) {
         link = &(*link)->next;
     }
@@ -48,62 +47,57 @@ static void take_out(struct redis_store *store, struct redis_node *node)
     redis_node_close(node);
 }
 
-void redis_cluster_node_closed(struct redis_node *node)
+void redis_cluster_close(struct redis_servers *servers)
 {
-    free(node);
-}
-
-void redis_cluster_close(struct redis_store *store)
-{
-    if (store->slots) {
-        memset((void *)store->slots, 0, CPSD_REDIS_SLOTS * sizeof(struct redis_node *));
+    if (servers->slots) {
+        memset((void *)servers->slots, 0, CPSD_REDIS_SLOTS * sizeof(struct redis_node *));
     }
-    while (store->nodes) {
-        take_out(store, store->nodes);
+    while (servers->nodes) {
+        cluster_remove(servers, servers->nodes);
     }
 }
 
-bool redis_cluster_ready(const struct redis_store *store)
+bool redis_cluster_ready(const struct redis_servers *servers)
 {
     bool ready = false;
-    for (const struct redis_node *node = store->nodes; node && !ready; node = node->next) {
+    for (const struct redis_node *node = servers->nodes; node && !ready; node = node->next) {
         ready = redis_node_ready(node);
     }
-    return ready && store->slots;
+    return ready && servers->slots;
 }
 
 /* The map. */
 
 /* A node without a usable name is where the one is that was asked: it may not know its own address. */
-static struct redis_node *node_in(struct redis_store *store, const redisReply *about)
+static struct redis_node *cluster_node_of_entry(struct redis_servers *servers, const redisReply *about)
 {
     if (about->type != REDIS_REPLY_ARRAY || about->elements < 2 || about->element[1]->type != REDIS_REPLY_INTEGER ||
         about->element[1]->integer < 1 || about->element[1]->integer > 65535) {
         return NULL;
     }
     const redisReply *host = about->element[0];
-    const char *asked = store->scout.address.host;
+    const char *asked = servers->discovery.address.host;
     bool named = host->type == REDIS_REPLY_STRING && host->len && host->str[0] != '?';
     if (!named && host->type != REDIS_REPLY_NIL && host->type != REDIS_REPLY_STRING) {
         return NULL;
     }
-    return find_or_make(store, named ? host->str : asked, named ? host->len : strlen(asked),
-                        (unsigned)about->element[1]->integer);
+    return cluster_find_or_make(servers, named ? host->str : asked, named ? host->len : strlen(asked),
+                                (unsigned)about->element[1]->integer);
 }
 
-static bool is_slot(const redisReply *reply)
+static bool cluster_is_slot(const redisReply *reply)
 {
     return reply->type == REDIS_REPLY_INTEGER && reply->integer >= 0 && reply->integer < CPSD_REDIS_SLOTS;
 }
 
 /* [first, last, [host, port, ...] of the primary, ...] */
-static bool add_range(struct redis_store *store, struct redis_node **slots, const redisReply *range)
+static bool cluster_add_range(struct redis_servers *servers, struct redis_node **slots, const redisReply *range)
 {
-    if (range->type != REDIS_REPLY_ARRAY || range->elements < 3 || !is_slot(range->element[0]) ||
-        !is_slot(range->element[1])) {
+    if (range->type != REDIS_REPLY_ARRAY || range->elements < 3 || !cluster_is_slot(range->element[0]) ||
+        !cluster_is_slot(range->element[1])) {
         return false;
     }
-    struct redis_node *node = node_in(store, range->element[2]);
+    struct redis_node *node = cluster_node_of_entry(servers, range->element[2]);
     if (node) {
         node->wanted = true;
         for (long long i = range->element[0]->integer; i <= range->element[1]->integer; i++) {
@@ -114,34 +108,34 @@ static bool add_range(struct redis_store *store, struct redis_node **slots, cons
 }
 
 /* All or nothing. Who is in the map no more is let go; what was on its way there is sent again where it may be. */
-static bool apply(struct redis_store *store, const redisReply *reply)
+static bool cluster_apply(struct redis_servers *servers, const redisReply *reply)
 {
     struct redis_node **slots = calloc(CPSD_REDIS_SLOTS, sizeof(struct redis_node *));
     bool good = slots && reply->type == REDIS_REPLY_ARRAY && reply->elements;
-    for (struct redis_node *node = store->nodes; node; node = node->next) {
+    for (struct redis_node *node = servers->nodes; node; node = node->next) {
         node->wanted = false;
     }
     for (size_t i = 0; good && i < reply->elements; i++) {
-        good = add_range(store, slots, reply->element[i]);
+        good = cluster_add_range(servers, slots, reply->element[i]);
     }
     if (!good) {
         free((void *)slots);
         return false;
     }
-    free((void *)store->slots);
-    store->slots = slots;
-    for (struct redis_node *node = store->nodes, *next; node; node = next) {
+    free((void *)servers->slots);
+    servers->slots = slots;
+    for (struct redis_node *node = servers->nodes, *next; node; node = next) {
         next = node->next;
         if (!node->wanted) {
-            take_out(store, node);
+            cluster_remove(servers, node);
         }
     }
-    redis_sub_moved(store);
+    servers->map_changed(servers);
     return true;
 }
 
 /* "MOVED 3999 127.0.0.1:6381", the address as IPv6 without brackets, or with no host at all. */
-struct redis_node *redis_cluster_redirect(struct redis_store *store, const struct redis_node *from,
+struct redis_node *redis_cluster_redirect(struct redis_servers *servers, const struct redis_node *from,
                                           const redisReply *reply, unsigned *slot)
 {
     char text[320], *end;
@@ -164,33 +158,33 @@ struct redis_node *redis_cluster_redirect(struct redis_store *store, const struc
     }
     *slot = (unsigned)n;
     if (colon == host) {
-        return find_or_make(store, from->address.host, strlen(from->address.host), (unsigned)port);
+        return cluster_find_or_make(servers, from->address.host, strlen(from->address.host), (unsigned)port);
     }
-    return find_or_make(store, host, (size_t)(colon - host), (unsigned)port);
+    return cluster_find_or_make(servers, host, (size_t)(colon - host), (unsigned)port);
 }
 
-void redis_cluster_moved(struct redis_store *store, unsigned slot, struct redis_node *node)
+void redis_cluster_moved(struct redis_servers *servers, unsigned slot, struct redis_node *node)
 {
-    if (store->slots) {
-        store->slots[slot] = node;
+    if (servers->slots) {
+        servers->slots[slot] = node;
     }
 }
 
 /* The scout's. */
 
-static size_t count(const struct redis_store *store)
+static size_t cluster_count(const struct redis_servers *servers)
 {
-    size_t n = redis_backend_of(store)->place.seeds;
-    for (const struct redis_node *node = store->nodes; node; node = node->next) {
+    size_t n = servers->shared->place.seeds;
+    for (const struct redis_node *node = servers->nodes; node; node = node->next) {
         n++;
     }
     return n;
 }
 
-static void pick(const struct redis_store *store, size_t i, struct cpsd_redis_address *out)
+static void cluster_pick(const struct redis_servers *servers, size_t i, struct cpsd_redis_address *out)
 {
-    const struct cpsd_redis_place *place = &redis_backend_of(store)->place;
-    const struct redis_node *node = store->nodes;
+    const struct cpsd_redis_place *place = &servers->shared->place;
+    const struct redis_node *node = servers->nodes;
     if (i < place->seeds) {
         *out = place->seed[i];
         return;
@@ -201,16 +195,16 @@ static void pick(const struct redis_store *store, size_t i, struct cpsd_redis_ad
     *out = node->address;
 }
 
-static size_t question(struct redis_store *store, char *out, size_t size)
+static size_t cluster_question(struct redis_servers *servers, char *out, size_t size)
 {
-    (void)store;
+    (void)servers;
     struct cpsd_redis_arg args[] = {cpsd_redis_arg_text("CLUSTER"), cpsd_redis_arg_text("SLOTS")};
     return cpsd_redis_command_size(args, 2) <= size ? cpsd_redis_command_write(out, args, 2) : 0;
 }
 
 const struct redis_finder redis_finder_cluster = {
-    .count = count,
-    .pick = pick,
-    .question = question,
-    .answer = apply,
+    .count = cluster_count,
+    .pick = cluster_pick,
+    .question = cluster_question,
+    .answer = cluster_apply,
 };

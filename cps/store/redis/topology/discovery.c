@@ -1,188 +1,181 @@
-#include "cps/store/redis/redis_internal.h"
+#include "cps/store/redis/topology/discovery.h"
+
+#include "cps/store/redis/topology/cluster.h"
+#include "cps/store/redis/topology/sentinel.h"
+#include "cps/store/redis/topology/servers.h"
 
 #include <stddef.h>
 
-/*
- * Asks where the servers are: at the start, when something shows that what is known is out of date, now and then, and
- * again and again while not all is well. Each time that it is in doubt it asks another one: the one that it asked
- * before may be cut off from the others and not know it.
- */
 #define MS UINT64_C(1000000)
 #define SOON_MS 5        /* after the first doubt: what follows from one cause is one question */
 #define AGAIN_MS 150     /* between questions */
 #define REFRESH_MS 10000 /* though nothing shows that it is needed */
 
-static const struct redis_finder *finder_of(const struct redis_store *store)
+static const struct redis_finder *discovery_finder(const struct redis_servers *servers)
 {
-    return redis_is_cluster(store) ? &redis_finder_cluster : &redis_finder_sentinel;
+    return redis_servers_are_cluster(servers) ? &redis_finder_cluster : &redis_finder_sentinel;
 }
 
-static bool is_well(const struct redis_store *store)
+static bool discovery_is_well(const struct redis_servers *servers)
 {
-    if (!redis_is_cluster(store)) {
-        return redis_node_ready(&store->only);
+    if (!redis_servers_are_cluster(servers)) {
+        return redis_node_ready(&servers->only);
     }
-    bool well = store->slots != NULL;
-    for (const struct redis_node *node = store->nodes; well && node; node = node->next) {
+    bool well = servers->slots != NULL;
+    for (const struct redis_node *node = servers->nodes; well && node; node = node->next) {
         well = redis_node_ready(node);
     }
     return well;
 }
 
-static void begin_timer(struct redis_store *store, uint64_t ms);
+static void discovery_start_timer(struct redis_servers *servers, uint64_t ms);
 
-static bool on_answer(struct cpsd_redis_request *request, const redisReply *reply)
+static bool discovery_on_answer(struct cpsd_redis_request *request, const redisReply *reply)
 {
-    struct redis_store *store = (struct redis_store *)((char *)request - offsetof(struct redis_store, scout.question));
+    struct redis_servers *servers =
+        (struct redis_servers *)((char *)request - offsetof(struct redis_servers, discovery.question));
     if (reply) {
         /* what the answer leads to may show anew that it was wrong */
-        store->scout.stale = false;
-        if (!finder_of(store)->answer(store, reply)) {
-            store->scout.stale = true;
+        servers->discovery.stale = false;
+        if (!discovery_finder(servers)->answer(servers, reply)) {
+            servers->discovery.stale = true;
             return false;
         }
     }
-    store->scout.asking = false;
+    servers->discovery.asking = false;
     return true;
 }
 
-static void ask(struct redis_store *store)
+static void discovery_ask(struct redis_servers *servers)
 {
-    struct redis_scout *scout = &store->scout;
-    if (scout->asking || scout->listening || !cpsd_redis_conn_up(&scout->conn)) {
+    struct redis_discovery *discovery = &servers->discovery;
+    if (discovery->asking || discovery->listening || !cpsd_redis_conn_up(&discovery->conn)) {
         return;
     }
-    scout->asked_ns = uv_hrtime();
-    scout->question = (struct cpsd_redis_request){
-        .command = scout->command,
-        .len = finder_of(store)->question(store, scout->command, sizeof(scout->command)),
-        .due_ns = scout->asked_ns + MS * store->base.backend->config.timeout_ms,
-        .answered = on_answer,
+    discovery->asked_ns = uv_hrtime();
+    discovery->question = (struct cpsd_redis_request){
+        .command = discovery->command,
+        .len = discovery_finder(servers)->question(servers, discovery->command, sizeof(discovery->command)),
+        .due_ns = discovery->asked_ns + MS * redis_servers_config(servers)->timeout_ms,
+        .answered = discovery_on_answer,
     };
-    scout->asking = scout->question.len && cpsd_redis_conn_send(&scout->conn, &scout->question);
+    discovery->asking = discovery->question.len && cpsd_redis_conn_send(&discovery->conn, &discovery->question);
 }
 
-static void on_timer(uv_timer_t *timer)
+static void discovery_on_timer(uv_timer_t *timer)
 {
-    struct redis_store *store = timer->data;
-    struct redis_scout *scout = &store->scout;
-    if (!scout->stale && is_well(store)) {
+    struct redis_servers *servers = timer->data;
+    struct redis_discovery *discovery = &servers->discovery;
+    if (!discovery->stale && discovery_is_well(servers)) {
         return;
     }
-    if ((scout->move || scout->listening) && cpsd_redis_conn_up(&scout->conn)) {
-        scout->move = false;
-        cpsd_redis_conn_move(&scout->conn, "another one is asked");
+    if ((discovery->move || discovery->listening) && cpsd_redis_conn_up(&discovery->conn)) {
+        discovery->move = false;
+        cpsd_redis_conn_move(&discovery->conn, "another one is asked");
     } else {
-        ask(store);
-        scout->move = true;
+        discovery_ask(servers);
+        discovery->move = true;
     }
-    begin_timer(store, AGAIN_MS);
+    discovery_start_timer(servers, AGAIN_MS);
 }
 
-static void begin_timer(struct redis_store *store, uint64_t ms)
+static void discovery_start_timer(struct redis_servers *servers, uint64_t ms)
 {
-    if (!store->base.closing) {
-        uv_update_time(store->base.loop);
-        (void)uv_timer_start(&store->scout.timer, on_timer, ms, 0);
+    if (!servers->store->closing) {
+        uv_update_time(servers->store->loop);
+        (void)uv_timer_start(&servers->discovery.timer, discovery_on_timer, ms, 0);
     }
 }
 
-void redis_scout_wanted(struct redis_store *store, bool elsewhere)
+void redis_discovery_doubt(struct redis_servers *servers, bool elsewhere)
 {
-    struct redis_scout *scout = &store->scout;
-    if (!scout->opened || store->base.closing) {
+    struct redis_discovery *discovery = &servers->discovery;
+    if (!discovery->opened || servers->store->closing) {
         return;
     }
-    scout->stale = true;
-    scout->move = scout->move || elsewhere;
-    if (!uv_is_active((uv_handle_t *)&scout->timer)) {
-        begin_timer(store, SOON_MS);
+    discovery->stale = true;
+    discovery->move = discovery->move || elsewhere;
+    if (!uv_is_active((uv_handle_t *)&discovery->timer)) {
+        discovery_start_timer(servers, SOON_MS);
     }
 }
 
-void redis_scout_upkeep(struct redis_store *store)
+void redis_discovery_upkeep(struct redis_servers *servers)
 {
-    struct redis_scout *scout = &store->scout;
-    if (!is_well(store)) {
-        redis_scout_wanted(store, true);
-    } else if (finder_of(store)->upkeep) {
-        finder_of(store)->upkeep(store);
-    } else if (uv_hrtime() - scout->asked_ns > REFRESH_MS * MS) {
-        ask(store);
+    struct redis_discovery *discovery = &servers->discovery;
+    if (!discovery_is_well(servers)) {
+        redis_discovery_doubt(servers, true);
+    } else if (discovery_finder(servers)->upkeep) {
+        discovery_finder(servers)->upkeep(servers);
+    } else if (uv_hrtime() - discovery->asked_ns > REFRESH_MS * MS) {
+        discovery_ask(servers);
     }
 }
 
-bool redis_scout_send(struct redis_store *store, struct cpsd_redis_request *request)
+static void discovery_on_up(void *owner)
 {
-    request->due_ns = uv_hrtime() + MS * store->base.backend->config.timeout_ms;
-    return cpsd_redis_conn_send(&store->scout.conn, request);
+    struct redis_servers *servers = owner;
+    servers->discovery.listening = false;
+    discovery_ask(servers);
 }
 
-static void on_up(void *owner)
+static void discovery_on_down(void *owner)
 {
-    struct redis_store *store = owner;
-    store->scout.listening = false;
-    ask(store);
+    struct redis_servers *servers = owner;
+    servers->discovery.listening = false;
+    redis_discovery_doubt(servers, false);
 }
 
-static void on_down(void *owner)
+static void discovery_on_closed(void *owner)
 {
-    struct redis_store *store = owner;
-    store->scout.listening = false;
-    redis_scout_wanted(store, false);
+    redis_servers_part_closed(owner);
 }
 
-static void on_closed(void *owner)
+static bool discovery_locate(void *owner)
 {
-    redis_part_closed(owner);
-}
-
-static bool locate(void *owner)
-{
-    struct redis_store *store = owner;
-    const struct redis_finder *finder = finder_of(store);
-    finder->pick(store, store->scout.next++ % finder->count(store), &store->scout.address);
+    struct redis_servers *servers = owner;
+    const struct redis_finder *finder = discovery_finder(servers);
+    finder->pick(servers, servers->discovery.next++ % finder->count(servers), &servers->discovery.address);
     return true;
 }
 
-static bool on_push(void *owner, const redisReply *reply)
+static bool discovery_on_push(void *owner, const redisReply *reply)
 {
-    struct redis_store *store = owner;
-    const struct redis_finder *finder = finder_of(store);
-    return finder->push && finder->push(store, reply);
+    struct redis_servers *servers = owner;
+    const struct redis_finder *finder = discovery_finder(servers);
+    return finder->push && finder->push(servers, reply);
 }
 
-void redis_scout_open(struct redis_store *store)
+void redis_discovery_open(struct redis_servers *servers)
 {
-    struct redis_scout *scout = &store->scout;
-    scout->opened = true;
-    scout->config = (struct cpsd_redis_conn_config){
+    struct redis_discovery *discovery = &servers->discovery;
+    discovery->opened = true;
+    discovery->config = (struct cpsd_redis_conn_config){
         .use = CPSD_REDIS_FOR_QUESTIONS,
-        .any_password = !redis_is_cluster(store),
-        .address = &scout->address,
-        .timeout_ms = store->base.backend->config.timeout_ms,
-        .log = store->base.backend->config.log,
-        .up = on_up,
-        .down = on_down,
-        .closed = on_closed,
-        .locate = locate,
-        .push = on_push,
-        .owner = store,
+        .any_password = !redis_servers_are_cluster(servers),
+        .address = &discovery->address,
+        .timeout_ms = redis_servers_config(servers)->timeout_ms,
+        .log = redis_servers_config(servers)->log,
+        .up = discovery_on_up,
+        .down = discovery_on_down,
+        .closed = discovery_on_closed,
+        .locate = discovery_locate,
+        .push = discovery_on_push,
+        .owner = servers,
     };
-    (void)uv_timer_init(store->base.loop, &scout->timer);
-    scout->timer.data = store;
-    store->parts += 2;
-    cpsd_redis_conn_open(&scout->conn, store->base.loop, &scout->config);
-    redis_upkeep_begin(store);
+    (void)uv_timer_init(servers->store->loop, &discovery->timer);
+    discovery->timer.data = servers;
+    servers->parts += 2;
+    cpsd_redis_conn_open(&discovery->conn, servers->store->loop, &discovery->config);
 }
 
-static void on_timer_closed(uv_handle_t *handle)
+static void discovery_on_timer_closed(uv_handle_t *handle)
 {
-    redis_part_closed(handle->data);
+    redis_servers_part_closed(handle->data);
 }
 
-void redis_scout_close(struct redis_store *store)
+void redis_discovery_close(struct redis_servers *servers)
 {
-    cpsd_redis_conn_close(&store->scout.conn);
-    uv_close((uv_handle_t *)&store->scout.timer, on_timer_closed);
+    cpsd_redis_conn_close(&servers->discovery.conn);
+    uv_close((uv_handle_t *)&servers->discovery.timer, discovery_on_timer_closed);
 }

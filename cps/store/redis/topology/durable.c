@@ -1,67 +1,62 @@
-#include "cps/store/redis/redis_internal.h"
+#include "cps/store/redis/topology/durable.h"
+
+#include "cps/store/redis/topology/refusal.h"
+#include "cps/store/redis/topology/servers.h"
 #include "cps/store/redis/wire/command.h"
 
+#include <assert.h>
 #include <stddef.h>
-#include <stdlib.h>
 
-/*
- * durability = replicas:N. What was sent in one turn of the loop is followed by one WAIT N; results are told when its
- * answer says that N replicas have all that was before it. WAIT's offset is the server's as of the connection's last
- * command, whatever that did: an envelope that was there already is confirmed, too.
- */
-
-static struct redis_node *node_of(struct redis_durable *durable)
+static struct redis_node *durable_node(struct redis_durable *durable)
 {
     return (struct redis_node *)((char *)durable - offsetof(struct redis_node, durable));
 }
 
-/* What was held while Redis waited goes out together. */
-static void release(struct redis_durable *durable)
+/* Sends the requests that were held while Redis waited, in one turn of the loop. */
+static void durable_release(struct redis_durable *durable)
 {
-    for (struct redis_op *op = redis_op_list_take(&durable->held), *next; op; op = next) {
-        next = op->next;
-        redis_route(op);
+    const struct redis_node_events *events = durable_node(durable)->servers->node_events;
+    for (struct redis_request *request = redis_request_list_take(&durable->held), *next; request; request = next) {
+        next = request->next;
+        events->resend(request);
     }
 }
 
-static void confirmed(struct redis_op *op)
+static bool durable_on_waited(struct cpsd_redis_request *wait, const redisReply *reply)
 {
-    cpsd_op_complete(&op->store->base, &op->op, &op->result);
-    free(op);
-}
-
-static bool on_waited(struct cpsd_redis_request *request, const redisReply *reply)
-{
-    struct redis_durable *durable = (struct redis_durable *)((char *)request - offsetof(struct redis_durable, wait));
-    struct redis_node *node = node_of(durable);
+    struct redis_durable *durable = (struct redis_durable *)((char *)wait - offsetof(struct redis_durable, wait));
+    struct redis_node *node = durable_node(durable);
+    /* the answer is the number of replicas; an error (NOPERM, say) confirms nothing; NULL: the connection was lost */
     bool known = reply && reply->type == REDIS_REPLY_INTEGER && reply->integer >= 0;
     if (reply && !known && reply->type != REDIS_REPLY_ERROR) {
         return false;
     }
     if (reply && !known) {
-        redis_log_refusal(node->store, node, reply);
+        redis_log_refusal(node, reply);
     }
     durable->waiting = false;
-    bool enough = known && (uint64_t)reply->integer >= node->store->base.backend->config.replicas;
-    for (struct redis_op *op = redis_op_list_take(&durable->done), *next; op; op = next) {
-        next = op->next;
+    bool enough = known && (uint64_t)reply->integer >= redis_servers_config(node->servers)->replicas;
+    /* without an answer another server may have what was done, or not: it is retried if that is harmless */
+    for (struct redis_request *request = redis_request_list_take(&durable->done), *next; request; request = next) {
+        next = request->next;
         if (enough) {
-            confirmed(op);
+            redis_request_confirm(request);
         } else if (reply) {
-            redis_op_end(op, STIR_E_UNAVAILABLE);
+            redis_request_fail(request, STIR_E_UNAVAILABLE);
         } else {
-            redis_retry_or_fail(op);
+            node->servers->node_events->lost(request);
         }
     }
-    release(durable);
+    durable_release(durable);
     return true;
 }
 
-static void on_flushing(void *owner)
+/* Adds WAIT to the requests of this turn of the loop. */
+static void durable_on_flushing(void *owner)
 {
     struct redis_node *node = owner;
     struct redis_durable *durable = &node->durable;
-    const struct cpsd_store_config *config = &node->store->base.backend->config;
+    const struct cpsd_store_config *config = redis_servers_config(node->servers);
     if (!durable->dirty || durable->waiting) {
         return;
     }
@@ -72,59 +67,62 @@ static void on_flushing(void *owner)
         .command = durable->command,
         .len = cpsd_redis_command_write(durable->command, args, 3),
         .due_ns = uv_hrtime() + UINT64_C(1000000) * config->timeout_ms,
-        .answered = on_waited,
+        .answered = durable_on_waited,
     };
+    assert(durable->wait.len <= sizeof(durable->command));
     durable->dirty = false;
     durable->waiting = cpsd_redis_conn_send(&durable->conn, &durable->wait);
     if (!durable->waiting) {
-        cpsd_redis_conn_move(&durable->conn, "no memory to ask it to wait for replicas");
+        cpsd_redis_conn_move(&durable->conn, "out of memory while asking it to wait for replicas");
     }
 }
 
-/* What had been answered and WAIT had not yet been sent for. */
-static void on_down(void *owner)
+/* Retries the requests that were answered and for which WAIT was not sent yet. */
+static void durable_on_down(void *owner)
 {
     struct redis_node *node = owner;
     node->config.down(node);
     if (!node->durable.waiting) {
-        for (struct redis_op *op = redis_op_list_take(&node->durable.done), *next; op; op = next) {
-            next = op->next;
-            redis_retry_or_fail(op);
+        struct redis_request *request = redis_request_list_take(&node->durable.done);
+        for (struct redis_request *next; request; request = next) {
+            next = request->next;
+            node->servers->node_events->lost(request);
         }
     }
 }
 
 void redis_durable_open(struct redis_node *node)
 {
-    node->durable.config.flushing = on_flushing;
-    node->durable.config.down = on_down;
-    node->durable.held.end = &node->durable.held.first;
-    node->durable.done.end = &node->durable.done.first;
-    cpsd_redis_conn_open(&node->durable.conn, node->store->base.loop, &node->durable.config);
+    node->durable.config.flushing = durable_on_flushing;
+    node->durable.config.down = durable_on_down;
+    redis_request_list_init(&node->durable.held);
+    redis_request_list_init(&node->durable.done);
+    cpsd_redis_conn_open(&node->durable.conn, node->servers->store->loop, &node->durable.config);
 }
 
-bool redis_durable_send(struct redis_node *node, struct redis_op *op)
+bool redis_durable_send(struct redis_node *node, struct redis_request *request)
 {
     struct redis_durable *durable = &node->durable;
-    /* one place is WAIT's, and one ASKING's */
+    /* one place is for WAIT, and one for ASKING */
     if (!cpsd_redis_conn_up(&durable->conn) || durable->conn.pending + 2 >= CPSD_REDIS_PENDING_MAX) {
         return false;
     }
     if (durable->waiting) {
-        redis_op_list_add(&durable->held, op);
+        redis_request_list_add(&durable->held, request);
         return true;
     }
-    if (op->ask && !cpsd_redis_conn_send(&durable->conn, &op->asking)) {
+    if (request->state == REDIS_REQUEST_ASKING && !cpsd_redis_conn_send(&durable->conn, &request->asking)) {
         return false;
     }
-    if (!cpsd_redis_conn_send(&durable->conn, &op->request)) {
+    if (!cpsd_redis_conn_send(&durable->conn, &request->wire)) {
         return false;
     }
     durable->dirty = true;
     return true;
 }
 
-void redis_durable_done(struct redis_op *op)
+void redis_durable_confirm_later(struct redis_request *request)
 {
-    redis_op_list_add(&op->node->durable.done, op);
+    redis_request_enter(request, REDIS_REQUEST_CONFIRMING);
+    redis_request_list_add(&request->node->durable.done, request);
 }

@@ -1,76 +1,78 @@
-#include "cps/store/redis/redis_internal.h"
+#include "cps/store/redis/topology/node.h"
 
-/*
- * A server's connections: one for requests; where replicas have to confirm what was written, one for that, so that
- * reading goes on while it waits; and one for subscriptions, once somebody waits.
- */
+#include "cps/store/redis/topology/durable.h"
+#include "cps/store/redis/topology/servers.h"
 
-static void on_up(void *owner)
+#include <stdlib.h>
+
+static void node_on_up(void *owner)
 {
     struct redis_node *node = owner;
-    struct redis_store *store = node->store;
-    cpsd_count(&store->base.counters.connections_up, 1);
-    cpsd_count(&store->base.counters.reconnects, store->was_up);
-    store->was_up = true;
-    redis_check(node);
+    struct redis_servers *servers = node->servers;
+    cpsd_count(&servers->store->counters.connections_up, 1);
+    cpsd_count(&servers->store->counters.reconnects, servers->was_up);
+    servers->was_up = true;
+    servers->node_events->up(node);
 }
 
-static void on_down(void *owner)
+static void node_on_down(void *owner)
 {
     struct redis_node *node = owner;
-    cpsd_count(&node->store->base.counters.connections_up, UINT64_MAX);
+    cpsd_count(&node->servers->store->counters.connections_up, UINT64_MAX);
     if (!node->leaving) {
-        redis_scout_wanted(node->store, true);
+        node->servers->node_events->down(node);
     }
 }
 
-static void on_closed(void *owner)
+static void node_on_closed(void *owner)
 {
     struct redis_node *node = owner;
     if (--node->open) {
         return;
     }
-    struct redis_store *store = node->store;
+    struct redis_servers *servers = node->servers;
     if (!node->embedded) {
-        redis_cluster_node_closed(node);
+        free(node);
     }
-    redis_part_closed(store);
+    redis_servers_part_closed(servers);
 }
 
-static bool locate(void *owner)
+/* The primary of Sentinels has no address until one of them was asked. */
+static bool node_locate(void *owner)
 {
     return ((struct redis_node *)owner)->address.port != 0;
 }
 
-static struct cpsd_redis_conn_config config_of(struct redis_node *node, enum cpsd_redis_use use)
+static struct cpsd_redis_conn_config node_config(struct redis_node *node)
 {
-    const struct redis_backend *redis = redis_backend_of(node->store);
+    const struct redis_shared *shared = node->servers->shared;
+    const struct cpsd_store_config *config = redis_servers_config(node->servers);
     return (struct cpsd_redis_conn_config){
-        .use = use,
+        .use = CPSD_REDIS_FOR_REQUESTS,
         .address = &node->address,
-        .scripts = cpsd_redis_script_texts,
-        .script_count = CPSD_REDIS_SCRIPTS,
-        .sample_key = "cps:{}",
-        .timeout_ms = redis->base.config.timeout_ms,
-        .log = redis->base.config.log,
-        .up = on_up,
-        .down = on_down,
-        .closed = on_closed,
-        .locate = redis->place.kind == CPSD_REDIS_SENTINEL ? locate : NULL,
+        .scripts = shared->scripts,
+        .script_count = shared->script_count,
+        .sample_key = shared->sample_key,
+        .timeout_ms = config->timeout_ms,
+        .log = config->log,
+        .up = node_on_up,
+        .down = node_on_down,
+        .closed = node_on_closed,
+        .locate = shared->place.kind == CPSD_REDIS_SENTINEL ? node_locate : NULL,
         .owner = node,
     };
 }
 
-void redis_node_open(struct redis_node *node, struct redis_store *store)
+void redis_node_open(struct redis_node *node, struct redis_servers *servers)
 {
-    node->store = store;
+    node->servers = servers;
     node->open = 1;
-    store->parts++;
-    node->config = config_of(node, CPSD_REDIS_FOR_REQUESTS);
-    cpsd_redis_conn_open(&node->conn, store->base.loop, &node->config);
-    if (store->base.backend->config.replicas) {
+    servers->parts++;
+    node->config = node_config(node);
+    cpsd_redis_conn_open(&node->conn, servers->store->loop, &node->config);
+    if (redis_servers_config(servers)->replicas) {
         node->open++;
-        node->durable.config = config_of(node, CPSD_REDIS_FOR_REQUESTS);
+        node->durable.config = node->config;
         redis_durable_open(node);
     }
 }
@@ -78,10 +80,10 @@ void redis_node_open(struct redis_node *node, struct redis_store *store)
 void redis_node_close(struct redis_node *node)
 {
     node->leaving = true;
-    if (node->sub.opened) {
-        cpsd_redis_conn_close(&node->sub.conn);
+    if (node->subscriber.opened) {
+        cpsd_redis_conn_close(&node->subscriber.conn);
     }
-    if (node->store->base.backend->config.replicas) {
+    if (redis_servers_config(node->servers)->replicas) {
         cpsd_redis_conn_close(&node->durable.conn);
     }
     cpsd_redis_conn_close(&node->conn);
@@ -89,10 +91,10 @@ void redis_node_close(struct redis_node *node)
 
 void redis_node_move(struct redis_node *node, const char *why)
 {
-    if (node->sub.opened) {
-        cpsd_redis_conn_move(&node->sub.conn, why);
+    if (node->subscriber.opened) {
+        cpsd_redis_conn_move(&node->subscriber.conn, why);
     }
-    if (node->store->base.backend->config.replicas) {
+    if (redis_servers_config(node->servers)->replicas) {
         cpsd_redis_conn_move(&node->durable.conn, why);
     }
     cpsd_redis_conn_move(&node->conn, why);
@@ -101,20 +103,25 @@ void redis_node_move(struct redis_node *node, const char *why)
 bool redis_node_ready(const struct redis_node *node)
 {
     return !node->leaving && cpsd_redis_conn_up(&node->conn) &&
-           (!node->store->base.backend->config.replicas || cpsd_redis_conn_up(&node->durable.conn));
+           (!redis_servers_config(node->servers)->replicas || cpsd_redis_conn_up(&node->durable.conn));
 }
 
-bool redis_node_send(struct redis_node *node, struct redis_op *op)
+bool redis_node_send(struct redis_node *node, struct redis_request *request)
 {
-    op->node = node;
+    request->node = node;
     if (node->leaving) {
         return false;
     }
-    if (op->writes && node->store->base.backend->config.replicas) {
-        return redis_durable_send(node, op);
+    if (redis_request_needs_replicas(request)) {
+        return redis_durable_send(node, request);
     }
-    if (op->ask && !cpsd_redis_conn_send(&node->conn, &op->asking)) {
+    if (request->state == REDIS_REQUEST_ASKING && !cpsd_redis_conn_send(&node->conn, &request->asking)) {
         return false;
     }
-    return cpsd_redis_conn_send(&node->conn, &op->request);
+    return cpsd_redis_conn_send(&node->conn, &request->wire);
+}
+
+struct cpsd_redis_conn *redis_node_conn_for(struct redis_node *node, const struct redis_request *request)
+{
+    return redis_request_needs_replicas(request) ? &node->durable.conn : &node->conn;
 }

@@ -1,18 +1,17 @@
-#include "cps/store/redis/redis_internal.h"
+#include "cps/store/redis/topology/sentinel.h"
+
+#include "cps/store/redis/topology/servers.h"
 #include "cps/store/redis/wire/command.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/*
- * Redis Sentinel: asks one who the primary is, then listens there to +switch-master.
- */
 static const char channel[] = "+switch-master";
 
-static void found(struct redis_store *store, const char *host, size_t len, unsigned port)
+static void sentinel_set_primary(struct redis_servers *servers, const char *host, size_t len, unsigned port)
 {
-    struct cpsd_redis_address *address = &store->only.address;
+    struct cpsd_redis_address *address = &servers->only.address;
     bool same = address->port == port && strlen(address->host) == len && memcmp(address->host, host, len) == 0;
     if (same || !len || len >= sizeof(address->host)) {
         return;
@@ -20,11 +19,11 @@ static void found(struct redis_store *store, const char *host, size_t len, unsig
     memcpy(address->host, host, len);
     address->host[len] = '\0';
     address->port = port;
-    redis_node_move(&store->only, "the Sentinel calls another one the primary");
+    redis_node_move(&servers->only, "the Sentinel calls another one the primary");
 }
 
 /* A port in decimal; 0 if it is none. */
-static unsigned port_of(const char *text, size_t len)
+static unsigned sentinel_port_of(const char *text, size_t len)
 {
     char digits[8], *end;
     if (len == 0 || len >= sizeof(digits)) {
@@ -36,12 +35,12 @@ static unsigned port_of(const char *text, size_t len)
     return digits[0] >= '0' && digits[0] <= '9' && *end == '\0' && port <= 65535 ? (unsigned)port : 0;
 }
 
-static bool is_string(const redisReply *array, size_t i)
+static bool sentinel_is_string(const redisReply *array, size_t i)
 {
     return i < array->elements && array->element[i]->type == REDIS_REPLY_STRING;
 }
 
-static bool on_listening(struct cpsd_redis_request *request, const redisReply *reply)
+static bool sentinel_on_reply(struct cpsd_redis_request *request, const redisReply *reply)
 {
     bool good = !reply || reply->type == REDIS_REPLY_ARRAY || reply->type == REDIS_REPLY_STATUS ||
                 reply->type == REDIS_REPLY_ERROR;
@@ -51,7 +50,7 @@ static bool on_listening(struct cpsd_redis_request *request, const redisReply *r
     return good;
 }
 
-static bool say(struct redis_store *store, const struct cpsd_redis_arg *args, size_t count)
+static bool sentinel_send(struct redis_servers *servers, const struct cpsd_redis_arg *args, size_t count)
 {
     struct listening {
         struct cpsd_redis_request request;
@@ -63,9 +62,10 @@ static bool say(struct redis_store *store, const struct cpsd_redis_arg *args, si
     listening->request = (struct cpsd_redis_request){
         .command = listening->command,
         .len = cpsd_redis_command_write(listening->command, args, count),
-        .answered = on_listening,
+        .due_ns = uv_hrtime() + UINT64_C(1000000) * redis_servers_config(servers)->timeout_ms,
+        .answered = sentinel_on_reply,
     };
-    if (!redis_scout_send(store, &listening->request)) {
+    if (!cpsd_redis_conn_send(&servers->discovery.conn, &listening->request)) {
         free(listening);
         return false;
     }
@@ -73,23 +73,24 @@ static bool say(struct redis_store *store, const struct cpsd_redis_arg *args, si
 }
 
 /* [host, port], or nil if this Sentinel knows no such primary. */
-static bool answer(struct redis_store *store, const redisReply *reply)
+static bool sentinel_answer(struct redis_servers *servers, const redisReply *reply)
 {
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 || !is_string(reply, 0) || !is_string(reply, 1)) {
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 || !sentinel_is_string(reply, 0) ||
+        !sentinel_is_string(reply, 1)) {
         return false;
     }
-    unsigned port = port_of(reply->element[1]->str, reply->element[1]->len);
+    unsigned port = sentinel_port_of(reply->element[1]->str, reply->element[1]->len);
     if (!port || !reply->element[0]->len) {
         return false;
     }
-    found(store, reply->element[0]->str, reply->element[0]->len, port);
+    sentinel_set_primary(servers, reply->element[0]->str, reply->element[0]->len, port);
     struct cpsd_redis_arg args[] = {cpsd_redis_arg_text("SUBSCRIBE"), cpsd_redis_arg_text(channel)};
-    store->scout.listening = say(store, args, 2);
+    servers->discovery.listening = sentinel_send(servers, args, 2);
     return true;
 }
 
 /* "name old-host old-port new-host new-port" */
-static void switched(struct redis_store *store, const char *text, size_t len)
+static void sentinel_switched(struct redis_servers *servers, const char *text, size_t len)
 {
     const char *part[6];
     size_t n = 0, size[6] = {0};
@@ -101,56 +102,57 @@ static void switched(struct redis_store *store, const char *text, size_t len)
             size[n - 1]++;
         }
     }
-    const char *name = redis_backend_of(store)->place.name;
-    unsigned port = n == 5 ? port_of(part[4], size[4]) : 0;
+    const char *name = servers->shared->place.name;
+    unsigned port = n == 5 ? sentinel_port_of(part[4], size[4]) : 0;
     if (port && size[0] == strlen(name) && memcmp(part[0], name, size[0]) == 0) {
-        found(store, part[3], size[3], port);
+        sentinel_set_primary(servers, part[3], size[3], port);
     }
 }
 
-static bool push(struct redis_store *store, const redisReply *reply)
+static bool sentinel_push(struct redis_servers *servers, const redisReply *reply)
 {
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 3 || !is_string(reply, 0) || !is_string(reply, 1) ||
-        !is_string(reply, 2) || strcmp(reply->element[0]->str, "message") != 0) {
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 3 || !sentinel_is_string(reply, 0) ||
+        !sentinel_is_string(reply, 1) || !sentinel_is_string(reply, 2) ||
+        strcmp(reply->element[0]->str, "message") != 0) {
         return false;
     }
     if (strcmp(reply->element[1]->str, channel) == 0) {
-        switched(store, reply->element[2]->str, reply->element[2]->len);
+        sentinel_switched(servers, reply->element[2]->str, reply->element[2]->len);
     }
     return true;
 }
 
 /* It says nothing for years; a dead connection must not look like that. */
-static void upkeep(struct redis_store *store)
+static void sentinel_upkeep(struct redis_servers *servers)
 {
     struct cpsd_redis_arg args[] = {cpsd_redis_arg_text("PING")};
-    if (!store->scout.conn.pending) {
-        (void)say(store, args, 1);
+    if (!servers->discovery.conn.pending) {
+        (void)sentinel_send(servers, args, 1);
     }
 }
 
-static size_t count(const struct redis_store *store)
+static size_t sentinel_count(const struct redis_servers *servers)
 {
-    return redis_backend_of(store)->place.seeds;
+    return servers->shared->place.seeds;
 }
 
-static void pick(const struct redis_store *store, size_t i, struct cpsd_redis_address *out)
+static void sentinel_pick(const struct redis_servers *servers, size_t i, struct cpsd_redis_address *out)
 {
-    *out = redis_backend_of(store)->place.seed[i];
+    *out = servers->shared->place.seed[i];
 }
 
-static size_t question(struct redis_store *store, char *out, size_t size)
+static size_t sentinel_question(struct redis_servers *servers, char *out, size_t size)
 {
     struct cpsd_redis_arg args[] = {cpsd_redis_arg_text("SENTINEL"), cpsd_redis_arg_text("GET-MASTER-ADDR-BY-NAME"),
-                                    cpsd_redis_arg_text(redis_backend_of(store)->place.name)};
+                                    cpsd_redis_arg_text(servers->shared->place.name)};
     return cpsd_redis_command_size(args, 3) <= size ? cpsd_redis_command_write(out, args, 3) : 0;
 }
 
 const struct redis_finder redis_finder_sentinel = {
-    .count = count,
-    .pick = pick,
-    .question = question,
-    .answer = answer,
-    .push = push,
-    .upkeep = upkeep,
+    .count = sentinel_count,
+    .pick = sentinel_pick,
+    .question = sentinel_question,
+    .answer = sentinel_answer,
+    .push = sentinel_push,
+    .upkeep = sentinel_upkeep,
 };

@@ -1,28 +1,24 @@
-#include "cps/store/redis/redis_internal.h"
-#include "cps/store/redis/wire/command.h"
+#include "cps/store/redis/topology/subscription.h"
 
+#include "cps/store/redis/topology/cluster.h"
+#include "cps/store/redis/topology/servers.h"
+#include "cps/store/redis/wire/command.h"
+#include "cps/store/redis/wire/reply.h"
+
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-/*
- * Arrivals that other processes put there. A put says so on a channel named as its box is; who waits subscribes at the
- * server that has the box. What arrives before the subscription is in force would be missed: when it is, waiting
- * readers are woken to look. It outlives its reader by a while, since readers come back.
- *
- * Channels of a cluster are sharded (SSUBSCRIBE): a message goes to the servers of one slot, not to all. Servers before
- * Redis 7 know only plain ones.
- */
 #define LINGER_MS 30000
 #define LINGER_MANY_MS 2000 /* where there are more than MANY */
 #define MANY 8192
 #define ENTRIES_MAX 262144
-#define BOX_PREFIX "cps:{"
-#define PREFIX_LEN (sizeof(BOX_PREFIX) - 1)
-#define CHANNEL_MAX (PREFIX_LEN + STIR_IDENTITY_MAX + 2)
-#define SAY_EVERY_NS (UINT64_C(60) * 1000000000)
+#define PREFIX_MAX 16 /* octets of shared->key_prefix */
+#define CHANNEL_MAX (PREFIX_MAX + STIR_IDENTITY_MAX + 2)
+#define LOG_EVERY_NS (UINT64_C(60) * 1000000000)
 
-struct redis_entry {
-    struct redis_entry *next;
+struct redis_subscription {
+    struct redis_subscription *next;
     uint64_t hash;
     uint64_t used_ms; /* uv_now of the last reader's coming */
     struct redis_node *node;
@@ -43,132 +39,152 @@ struct message {
     char command[];
 };
 
-static void subscribe(struct redis_store *store, struct redis_entry *entry);
+static void subscription_subscribe(struct redis_servers *servers, struct redis_subscription *entry);
 
-static struct redis_entry **bucket_of(struct redis_sub *sub, uint64_t hash)
+static struct redis_subscription **subscription_bucket(struct redis_subscriptions *sub, uint64_t hash)
 {
-    return &sub->bucket[hash % SUB_BUCKETS];
+    return &sub->bucket[hash % REDIS_SUBSCRIPTION_BUCKETS];
 }
 
-static uint64_t hash_of(const struct redis_store *store, const char *text, size_t len)
+static uint64_t subscription_hash(const struct redis_servers *servers, const char *text, size_t len)
 {
-    return cpsd_hub_hash(store->base.backend->hub, text, len);
+    return cpsd_hub_hash(servers->store->backend->hub, text, len);
 }
 
-static struct redis_entry *find(struct redis_store *store, const char *text, size_t len)
+static struct redis_subscription *subscription_find(struct redis_servers *servers, const char *text, size_t len)
 {
-    uint64_t hash = hash_of(store, text, len);
-    struct redis_entry *entry = *bucket_of(&store->sub, hash);
+    uint64_t hash = subscription_hash(servers, text, len);
+    struct redis_subscription *entry = *subscription_bucket(&servers->subscriptions, hash);
     while (entry && !(entry->hash == hash && entry->len == len && memcmp(entry->text, text, len) == 0)) {
         entry = entry->next;
     }
     return entry;
 }
 
-static void each(struct redis_store *store,
-                 void (*act)(struct redis_store *store, struct redis_entry *entry, void *arg), void *arg)
+static void subscription_for_each(struct redis_servers *servers,
+                                  void (*act)(struct redis_servers *servers, struct redis_subscription *entry,
+                                              void *arg),
+                                  void *arg)
 {
-    for (size_t i = 0; i < SUB_BUCKETS; i++) {
-        for (struct redis_entry *entry = store->sub.bucket[i], *next; entry; entry = next) {
+    for (size_t i = 0; i < REDIS_SUBSCRIPTION_BUCKETS; i++) {
+        for (struct redis_subscription *entry = servers->subscriptions.bucket[i], *next; entry; entry = next) {
             next = entry->next;
-            act(store, entry, arg);
+            act(servers, entry, arg);
         }
     }
 }
 
-static void forget(struct redis_store *store, struct redis_entry *entry)
+static void subscription_forget(struct redis_servers *servers, struct redis_subscription *entry)
 {
-    struct redis_entry **link = bucket_of(&store->sub, entry->hash);
+    struct redis_subscription **link = subscription_bucket(&servers->subscriptions, entry->hash);
     while (*link != entry) {
         link = &(*link)->next;
     }
     *link = entry->next;
-    store->sub.count--;
+    servers->subscriptions.count--;
     free(entry);
 }
 
-static struct stir_identity box_of(const struct redis_entry *entry)
+static struct stir_identity subscription_box(const struct redis_subscription *entry)
 {
     struct stir_identity box = {.kind = entry->kind, .len = entry->len};
     memcpy(box.text, entry->text, entry->len);
     return box;
 }
 
-static void wake(struct redis_store *store, const struct redis_entry *entry)
+static void subscription_wake(struct redis_servers *servers, const struct redis_subscription *entry)
 {
-    struct stir_identity box = box_of(entry);
-    cpsd_hub_wake_port(&store->base.port, &box);
+    struct stir_identity box = subscription_box(entry);
+    cpsd_hub_wake_port(&servers->store->port, &box);
 }
 
-static size_t channel_of(char out[CHANNEL_MAX], const char *text, size_t len)
+/* Writes the channel of a box: the name of its key, prefix{box}. Returns its octets. */
+static size_t subscription_channel(const struct redis_servers *servers, char out[CHANNEL_MAX], const char *text,
+                                   size_t len)
 {
-    memcpy(out, BOX_PREFIX, PREFIX_LEN);
-    memcpy(out + PREFIX_LEN, text, len);
-    out[PREFIX_LEN + len] = '}';
-    return PREFIX_LEN + len + 1;
+    size_t n = strlen(servers->shared->key_prefix);
+    assert(n <= PREFIX_MAX && len <= STIR_IDENTITY_MAX);
+    memcpy(out, servers->shared->key_prefix, n);
+    out[n++] = '{';
+    memcpy(out + n, text, len);
+    out[n + len] = '}';
+    return n + len + 1;
 }
 
-static struct redis_node *node_for(const struct redis_store *store, const struct redis_entry *entry)
+/* Returns the box in the name of a channel; ptr is NULL if the name has another form. */
+static struct stir_view subscription_box_name(const struct redis_servers *servers, const redisReply *channel)
+{
+    const char *prefix = servers->shared->key_prefix;
+    size_t n = strlen(prefix);
+    if (channel->len <= n + 2 || memcmp(channel->str, prefix, n) != 0 || channel->str[n] != '{') {
+        return stir_view(NULL, 0);
+    }
+    return stir_view(channel->str + n + 1, channel->len - n - 2);
+}
+
+static struct redis_node *subscription_node(const struct redis_servers *servers, const struct redis_subscription *entry)
 {
     char channel[CHANNEL_MAX];
-    if (!redis_is_cluster(store)) {
-        return (struct redis_node *)&store->only;
+    if (!redis_servers_are_cluster(servers)) {
+        return (struct redis_node *)&servers->only;
     }
-    return redis_cluster_node(store, cpsd_redis_slot(channel, channel_of(channel, entry->text, entry->len)));
+    return redis_cluster_node(servers, cpsd_redis_slot(channel, subscription_channel(servers, channel, entry->text,
+                                                                                     entry->len)));
 }
 
 /* Answers. */
 
-static void refused(struct redis_store *store, struct message *message, struct redis_entry *entry,
-                    const redisReply *reply)
+static void subscription_refused(struct redis_servers *servers, struct message *message,
+                                 struct redis_subscription *entry, const redisReply *reply)
 {
     unsigned slot = 0;
-    if (cpsd_redis_error_is(reply, "MOVED") && redis_is_cluster(store)) {
-        struct redis_node *node = redis_cluster_redirect(store, message->node, reply, &slot);
+    if (cpsd_redis_error_is(reply, "MOVED") && redis_servers_are_cluster(servers)) {
+        struct redis_node *node = redis_cluster_redirect(servers, message->node, reply, &slot);
         if (node) {
-            redis_cluster_moved(store, slot, node);
+            redis_cluster_moved(servers, slot, node);
         }
-        redis_scout_wanted(store, true);
+        redis_discovery_doubt(servers, true);
     } else if (message->sharded && cpsd_redis_error_is(reply, "ERR")) {
-        store->sub.plain = true;
+        servers->subscriptions.plain = true;
         if (entry) {
-            subscribe(store, entry);
+            subscription_subscribe(servers, entry);
         }
-    } else if (!store->sub.said_ns || uv_hrtime() - store->sub.said_ns > SAY_EVERY_NS) {
+    } else if (!servers->subscriptions.logged_ns || uv_hrtime() - servers->subscriptions.logged_ns > LOG_EVERY_NS) {
         char word[32];
-        store->sub.said_ns = uv_hrtime();
+        servers->subscriptions.logged_ns = uv_hrtime();
         cpsd_redis_error_word(reply, word, sizeof(word));
-        stir_log_plain(store->base.backend->config.log, STIR_LOG_ERROR,
+        stir_log_plain(redis_servers_config(servers)->log, STIR_LOG_ERROR,
                        "Redis refuses a subscription (%s): waiting readers do not see what other servers put there",
                        word);
     }
 }
 
-static bool is_word(const redisReply *reply, size_t i, const char *word)
+static bool subscription_is_word(const redisReply *reply, size_t i, const char *word)
 {
     const redisReply *is = i < reply->elements ? reply->element[i] : NULL;
     return is && is->type == REDIS_REPLY_STRING && strcmp(is->str, word) == 0;
 }
 
-static bool is_expected(const struct message *message, const redisReply *reply)
+static bool subscription_is_expected(const struct message *message, const redisReply *reply)
 {
     static const char *const words[] = {[SUBSCRIBE] = "ssubscribe", [UNSUBSCRIBE] = "sunsubscribe", [PING] = "spong"};
     if (message->what == PING && (reply->type == REDIS_REPLY_STATUS || reply->type == REDIS_REPLY_ERROR)) {
         return true;
     }
     bool sharded = message->what != PING && message->sharded;
-    return reply->type == REDIS_REPLY_ARRAY && is_word(reply, 0, words[message->what] + !sharded);
+    return reply->type == REDIS_REPLY_ARRAY && subscription_is_word(reply, 0, words[message->what] + !sharded);
 }
 
-static bool on_answer(struct cpsd_redis_request *request, const redisReply *reply)
+static bool subscription_on_answer(struct cpsd_redis_request *request, const redisReply *reply)
 {
     struct message *message = (struct message *)request;
-    struct redis_store *store = message->node->store;
+    struct redis_servers *servers = message->node->servers;
     bool error = reply && reply->type == REDIS_REPLY_ERROR;
-    if (reply && !error && !is_expected(message, reply)) {
+    if (reply && !error && !subscription_is_expected(message, reply)) {
         return false;
     }
-    struct redis_entry *entry = message->what == SUBSCRIBE ? find(store, message->text, message->len) : NULL;
+    struct redis_subscription *entry =
+        message->what == SUBSCRIBE ? subscription_find(servers, message->text, message->len) : NULL;
     if (entry && (entry->state != ASKED || entry->node != message->node)) {
         entry = NULL; /* of another attempt */
     }
@@ -176,64 +192,63 @@ static bool on_answer(struct cpsd_redis_request *request, const redisReply *repl
         entry->state = reply && !error ? LIVE : IDLE;
     }
     if (error && message->what == SUBSCRIBE) {
-        refused(store, message, entry, reply);
+        subscription_refused(servers, message, entry, reply);
     } else if (entry && reply) {
-        wake(store, entry);
+        subscription_wake(servers, entry);
     }
     free(message);
     return true;
 }
 
 /* A slot that has left its server takes the subscriptions with it. */
-static bool on_unsubscribed(struct redis_store *store, struct redis_node *node, const char *text, size_t len)
+static bool subscription_on_unsubscribed(struct redis_servers *servers, struct redis_node *node, const char *text,
+                                         size_t len)
 {
-    const struct message *first = (const struct message *)node->sub.conn.first;
+    const struct message *first = (const struct message *)node->subscriber.conn.first;
     if (first && first->what == UNSUBSCRIBE && first->len == len && memcmp(first->text, text, len) == 0) {
         return false; /* as was asked for */
     }
-    struct redis_entry *entry = find(store, text, len);
+    struct redis_subscription *entry = subscription_find(servers, text, len);
     if (entry && entry->node == node) {
         entry->state = IDLE;
-        redis_scout_wanted(store, true);
+        redis_discovery_doubt(servers, true);
     }
     return true;
 }
 
-static bool on_push(void *owner, const redisReply *reply)
+static bool subscription_on_push(void *owner, const redisReply *reply)
 {
     struct redis_node *node = owner;
-    struct redis_store *store = node->store;
+    struct redis_servers *servers = node->servers;
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 3 || reply->element[1]->type != REDIS_REPLY_STRING) {
         return false;
     }
-    const char *text = reply->element[1]->str + PREFIX_LEN;
-    size_t len = reply->element[1]->len;
-    if (len <= PREFIX_LEN + 1 || memcmp(reply->element[1]->str, BOX_PREFIX, PREFIX_LEN) != 0) {
+    struct stir_view box = subscription_box_name(servers, reply->element[1]);
+    if (!box.ptr) {
         return false;
     }
-    len -= PREFIX_LEN + 1;
-    if (is_word(reply, 0, "sunsubscribe")) {
-        return on_unsubscribed(store, node, text, len);
+    if (subscription_is_word(reply, 0, "sunsubscribe")) {
+        return subscription_on_unsubscribed(servers, node, box.ptr, box.len);
     }
-    if (!is_word(reply, 0, "message") && !is_word(reply, 0, "smessage")) {
+    if (!subscription_is_word(reply, 0, "message") && !subscription_is_word(reply, 0, "smessage")) {
         return false;
     }
-    const struct redis_entry *entry = find(store, text, len);
+    const struct redis_subscription *entry = subscription_find(servers, box.ptr, box.len);
     if (entry) {
-        wake(store, entry);
+        subscription_wake(servers, entry);
     }
     return true;
 }
 
 /* Connections. */
 
-static void say(struct redis_node *node, enum what what, const char *text, unsigned len)
+static void subscription_send(struct redis_node *node, enum what what, const char *text, unsigned len)
 {
     static const char *const words[] = {[SUBSCRIBE] = "SSUBSCRIBE", [UNSUBSCRIBE] = "SUNSUBSCRIBE", [PING] = "SPING"};
-    struct redis_store *store = node->store;
-    bool sharded = what != PING && redis_is_cluster(store) && !store->sub.plain;
+    struct redis_servers *servers = node->servers;
+    bool sharded = what != PING && redis_servers_are_cluster(servers) && !servers->subscriptions.plain;
     char channel[CHANNEL_MAX];
-    size_t n = channel_of(channel, text, len);
+    size_t n = subscription_channel(servers, channel, text, len);
     struct cpsd_redis_arg args[] = {cpsd_redis_arg_text(words[what] + !sharded), {channel, n}};
     size_t count = what == PING ? 1 : 2;
     struct message *message = malloc(sizeof(*message) + cpsd_redis_command_size(args, count));
@@ -245,142 +260,146 @@ static void say(struct redis_node *node, enum what what, const char *text, unsig
     message->request = (struct cpsd_redis_request){
         .command = message->command,
         .len = cpsd_redis_command_write(message->command, args, count),
-        .due_ns = uv_hrtime() + UINT64_C(1000000) * store->base.backend->config.timeout_ms,
-        .answered = on_answer,
+        .due_ns = uv_hrtime() + UINT64_C(1000000) * redis_servers_config(servers)->timeout_ms,
+        .answered = subscription_on_answer,
     };
     message->text = message->command + message->request.len - len - 3; /* before }, CR and LF */
-    if (!cpsd_redis_conn_send(&node->sub.conn, &message->request)) {
+    if (!cpsd_redis_conn_send(&node->subscriber.conn, &message->request)) {
         free(message);
     } else if (what == SUBSCRIBE) {
-        struct redis_entry *entry = find(store, text, len);
+        struct redis_subscription *entry = subscription_find(servers, text, len);
         entry->state = ASKED;
         entry->node = node;
     }
 }
 
-static void subscribe_if_idle(struct redis_store *store, struct redis_entry *entry, void *arg)
+static void subscription_subscribe_if_idle(struct redis_servers *servers, struct redis_subscription *entry, void *arg)
 {
     (void)arg;
     if (entry->state == IDLE) {
-        subscribe(store, entry);
+        subscription_subscribe(servers, entry);
     }
 }
 
-static void lose_if_at(struct redis_store *store, struct redis_entry *entry, void *arg)
+static void subscription_lose_if_at(struct redis_servers *servers, struct redis_subscription *entry, void *arg)
 {
-    (void)store;
+    (void)servers;
     if (entry->node == arg) {
         entry->node = NULL;
         entry->state = IDLE;
     }
 }
 
-static void on_up(void *owner)
+static void subscription_on_up(void *owner)
 {
-    each(((struct redis_node *)owner)->store, subscribe_if_idle, NULL);
+    subscription_for_each(((struct redis_node *)owner)->servers, subscription_subscribe_if_idle, NULL);
 }
 
-static void on_down(void *owner)
+static void subscription_on_down(void *owner)
 {
     struct redis_node *node = owner;
-    each(node->store, lose_if_at, node);
+    subscription_for_each(node->servers, subscription_lose_if_at, node);
 }
 
-static void open_conn(struct redis_node *node)
+static void subscription_open_conn(struct redis_node *node)
 {
-    node->sub.opened = true;
-    node->sub.config = node->config;
-    node->sub.config.use = CPSD_REDIS_FOR_MESSAGES;
-    node->sub.config.up = on_up;
-    node->sub.config.down = on_down;
-    node->sub.config.push = on_push;
+    node->subscriber.opened = true;
+    node->subscriber.config = node->config;
+    node->subscriber.config.use = CPSD_REDIS_FOR_MESSAGES;
+    node->subscriber.config.up = subscription_on_up;
+    node->subscriber.config.down = subscription_on_down;
+    node->subscriber.config.push = subscription_on_push;
     node->open++;
-    cpsd_redis_conn_open(&node->sub.conn, node->store->base.loop, &node->sub.config);
+    cpsd_redis_conn_open(&node->subscriber.conn, node->servers->store->loop, &node->subscriber.config);
 }
 
 /* At the server that it belongs to now. If that cannot be done now, it is done when it can be. */
-static void subscribe(struct redis_store *store, struct redis_entry *entry)
+static void subscription_subscribe(struct redis_servers *servers, struct redis_subscription *entry)
 {
-    struct redis_node *node = node_for(store, entry);
+    struct redis_node *node = subscription_node(servers, entry);
     entry->state = IDLE;
     if (!node || node->leaving) {
         return;
     }
-    if (!node->sub.opened) {
-        open_conn(node);
-    } else if (cpsd_redis_conn_up(&node->sub.conn)) {
-        say(node, SUBSCRIBE, entry->text, entry->len);
+    if (!node->subscriber.opened) {
+        subscription_open_conn(node);
+    } else if (cpsd_redis_conn_up(&node->subscriber.conn)) {
+        subscription_send(node, SUBSCRIBE, entry->text, entry->len);
     }
 }
 
-void redis_sub_wait(struct redis_store *store, const struct stir_identity *box)
+void redis_subscription_wait(struct redis_servers *servers, const struct stir_identity *box)
 {
-    struct redis_entry *entry = find(store, box->text, box->len);
+    struct redis_subscription *entry = subscription_find(servers, box->text, box->len);
     if (!entry) {
-        entry = store->sub.count < ENTRIES_MAX ? malloc(sizeof(*entry) + box->len) : NULL;
+        entry = servers->subscriptions.count < ENTRIES_MAX ? malloc(sizeof(*entry) + box->len) : NULL;
         if (!entry) {
             return; /* woken by what this process puts there, and by the time being over */
         }
-        *entry = (struct redis_entry){.hash = hash_of(store, box->text, box->len), .kind = box->kind, .len = box->len};
+        *entry = (struct redis_subscription){.hash = subscription_hash(servers, box->text, box->len),
+                                             .kind = box->kind,
+                                             .len = box->len};
         memcpy(entry->text, box->text, box->len);
-        entry->next = *bucket_of(&store->sub, entry->hash);
-        *bucket_of(&store->sub, entry->hash) = entry;
-        store->sub.count++;
-        redis_upkeep_begin(store);
+        entry->next = *subscription_bucket(&servers->subscriptions, entry->hash);
+        *subscription_bucket(&servers->subscriptions, entry->hash) = entry;
+        servers->subscriptions.count++;
     }
-    entry->used_ms = uv_now(store->base.loop);
+    entry->used_ms = uv_now(servers->store->loop);
     if (entry->state == IDLE) {
-        subscribe(store, entry);
+        subscription_subscribe(servers, entry);
     }
 }
 
-static void keep_up(struct redis_store *store, struct redis_entry *entry, void *arg)
+static void subscription_keep_up(struct redis_servers *servers, struct redis_subscription *entry, void *arg)
 {
-    uint64_t linger = store->sub.count > MANY ? LINGER_MANY_MS : LINGER_MS;
+    uint64_t linger = servers->subscriptions.count > MANY ? LINGER_MANY_MS : LINGER_MS;
     uint64_t now = *(const uint64_t *)arg;
     struct stir_identity box;
-    if (now - entry->used_ms > linger && (box = box_of(entry), !cpsd_hub_waits(&store->base.port, &box))) {
+    if (now - entry->used_ms > linger &&
+        (box = subscription_box(entry), !cpsd_hub_waits(&servers->store->port, &box))) {
         if (entry->state == LIVE) {
-            say(entry->node, UNSUBSCRIBE, entry->text, entry->len);
+            subscription_send(entry->node, UNSUBSCRIBE, entry->text, entry->len);
         }
-        forget(store, entry);
+        subscription_forget(servers, entry);
     } else if (entry->state == IDLE) {
-        subscribe(store, entry);
+        subscription_subscribe(servers, entry);
     }
 }
 
-void redis_sub_upkeep(struct redis_store *store)
+void redis_subscription_upkeep(struct redis_servers *servers)
 {
-    uint64_t now = uv_now(store->base.loop);
-    each(store, keep_up, &now);
-    struct redis_node *node = redis_is_cluster(store) ? store->nodes : &store->only;
+    uint64_t now = uv_now(servers->store->loop);
+    subscription_for_each(servers, subscription_keep_up, &now);
+    struct redis_node *node = redis_servers_are_cluster(servers) ? servers->nodes : &servers->only;
     for (; node; node = node->next) {
-        if (node->sub.opened && !node->sub.conn.pending) {
-            say(node, PING, "", 0); /* a dead connection is found before somebody has waited in vain for long */
+        if (node->subscriber.opened && !node->subscriber.conn.pending) {
+            subscription_send(node, PING, "",
+                              0); /* a dead connection is found before somebody has waited in vain for long */
         }
     }
 }
 
-static void subscribe_if_elsewhere(struct redis_store *store, struct redis_entry *entry, void *arg)
+static void subscription_subscribe_if_elsewhere(struct redis_servers *servers, struct redis_subscription *entry,
+                                                void *arg)
 {
     (void)arg;
-    if (entry->state == IDLE || entry->node != node_for(store, entry)) {
-        subscribe(store, entry);
+    if (entry->state == IDLE || entry->node != subscription_node(servers, entry)) {
+        subscription_subscribe(servers, entry);
     }
 }
 
-void redis_sub_moved(struct redis_store *store)
+void redis_subscription_moved(struct redis_servers *servers)
 {
-    each(store, subscribe_if_elsewhere, NULL);
+    subscription_for_each(servers, subscription_subscribe_if_elsewhere, NULL);
 }
 
-static void drop(struct redis_store *store, struct redis_entry *entry, void *arg)
+static void subscription_drop(struct redis_servers *servers, struct redis_subscription *entry, void *arg)
 {
     (void)arg;
-    forget(store, entry);
+    subscription_forget(servers, entry);
 }
 
-void redis_sub_close(struct redis_store *store)
+void redis_subscription_free(struct redis_servers *servers)
 {
-    each(store, drop, NULL);
+    subscription_for_each(servers, subscription_drop, NULL);
 }

@@ -1,6 +1,7 @@
 #include "cps/store/redis/wire/conn.h"
 
 #include "cps/store/redis/wire/greeting.h"
+#include "cps/store/redis/wire/pending.h"
 
 #include <assert.h>
 #include <netdb.h>
@@ -15,21 +16,21 @@
 #define LATE_MS 5
 #define LOCATE_MS 20 /* between two questions where to go */
 
-static void begin_attempt(struct cpsd_redis_conn *conn);
-static void give_up(struct cpsd_redis_conn *conn, const char *why);
+static void conn_begin_attempt(struct cpsd_redis_conn *conn);
+static void conn_give_up(struct cpsd_redis_conn *conn, const char *why);
 
-static void on_timer(uv_timer_t *timer);
+static void conn_on_timer(uv_timer_t *timer);
 
-/* Calls on_timer when uv_hrtime has reached due_ns; the loop's own clock may be behind and fire early. */
-static void arm(struct cpsd_redis_conn *conn, uint64_t due_ns)
+/* Calls conn_on_timer when uv_hrtime has reached due_ns; the loop's own clock may be behind and fire early. */
+static void conn_arm_timer(struct cpsd_redis_conn *conn, uint64_t due_ns)
 {
     uint64_t now = uv_hrtime();
     conn->due_ns = due_ns;
     uv_update_time(conn->loop);
-    (void)uv_timer_start(&conn->timer, on_timer, due_ns > now ? (due_ns - now) / MS + 1 : 0, 0);
+    (void)uv_timer_start(&conn->timer, conn_on_timer, due_ns > now ? (due_ns - now) / MS + 1 : 0, 0);
 }
 
-static void say(struct cpsd_redis_conn *conn, enum stir_log_level level, const char *what)
+static void conn_log(struct cpsd_redis_conn *conn, enum stir_log_level level, const char *what)
 {
     char where[300];
     cpsd_redis_address_name(conn->config->address, where, sizeof(where));
@@ -37,56 +38,26 @@ static void say(struct cpsd_redis_conn *conn, enum stir_log_level level, const c
 }
 
 /* Once for each kind of trouble, not for each attempt. */
-static void say_trouble(struct cpsd_redis_conn *conn, const char *why)
+static void conn_log_trouble(struct cpsd_redis_conn *conn, const char *why)
 {
     if (strncmp(conn->trouble, why, sizeof(conn->trouble) - 1) != 0) {
         (void)snprintf(conn->trouble, sizeof(conn->trouble), "%s", why);
-        say(conn, STIR_LOG_WARNING, why);
+        conn_log(conn, STIR_LOG_WARNING, why);
     } else {
-        say(conn, STIR_LOG_DEBUG, why);
+        conn_log(conn, STIR_LOG_DEBUG, why);
     }
 }
 
 /* Requests. */
 
-static void fail_all(struct cpsd_redis_conn *conn)
-{
-    struct cpsd_redis_request *request = conn->first;
-    conn->first = NULL;
-    conn->end = &conn->first;
-    conn->pending = 0;
-    for (struct cpsd_redis_request *next; request; request = next) {
-        next = request->next;
-        (void)request->answered(request, NULL);
-    }
-}
-
-static bool enqueue(struct cpsd_redis_conn *conn, struct cpsd_redis_request *request)
-{
-    assert(conn->state == CPSD_REDIS_GREETING || conn->state == CPSD_REDIS_UP);
-    if (!cpsd_redis_link_write(conn->link, request->command, request->len)) {
-        return false;
-    }
-    request->next = NULL;
-    *conn->end = request;
-    conn->end = &request->next;
-    conn->pending++;
-    return true;
-}
-
-bool cpsd_redis_conn_greet(struct cpsd_redis_conn *conn, struct cpsd_redis_request *request)
-{
-    conn->greetings++;
-    return enqueue(conn, request);
-}
-
 bool cpsd_redis_conn_send(struct cpsd_redis_conn *conn, struct cpsd_redis_request *request)
 {
-    if (conn->state != CPSD_REDIS_UP || conn->pending >= CPSD_REDIS_PENDING_MAX || !enqueue(conn, request)) {
+    if (conn->state != CPSD_REDIS_UP || conn->pending >= CPSD_REDIS_PENDING_MAX ||
+        !cpsd_redis_pending_add(conn, request)) {
         return false;
     }
     if (!uv_is_active((uv_handle_t *)&conn->timer)) {
-        arm(conn, conn->first->due_ns);
+        conn_arm_timer(conn, conn->first->due_ns);
     }
     return true;
 }
@@ -96,7 +67,7 @@ bool cpsd_redis_conn_up(const struct cpsd_redis_conn *conn)
     return conn->state == CPSD_REDIS_UP;
 }
 
-static void on_replied(void *owner, const redisReply *reply)
+static void conn_on_replied(void *owner, const redisReply *reply)
 {
     struct cpsd_redis_conn *conn = owner;
     struct cpsd_redis_request *request = conn->first;
@@ -105,36 +76,27 @@ static void on_replied(void *owner, const redisReply *reply)
         return;
     }
     if (!request) {
-        give_up(conn, "an answer that nobody asked for");
+        conn_give_up(conn, "an answer that nobody asked for");
         return;
     }
     if (request->firsts) {
         request->firsts--;
         if (!request->first(request, reply)) {
-            give_up(conn, "an answer that makes no sense");
+            conn_give_up(conn, "an answer that makes no sense");
         }
         return;
     }
-    conn->first = request->next;
-    if (!conn->first) {
-        conn->end = &conn->first;
-    }
-    conn->pending--;
+    cpsd_redis_pending_take(conn);
     conn->late = false;
     if (!request->answered(request, reply)) {
-        request->next = conn->first;
-        conn->first = request;
-        if (!request->next) {
-            conn->end = &request->next;
-        }
-        conn->pending++;
-        give_up(conn, conn->refusal[0] ? conn->refusal : "an answer that makes no sense");
+        cpsd_redis_pending_put_back(conn, request);
+        conn_give_up(conn, conn->refusal[0] ? conn->refusal : "an answer that makes no sense");
     }
 }
 
 /* Up and down. */
 
-void cpsd_redis_conn_greeted(struct cpsd_redis_conn *conn)
+static void conn_on_greeted(struct cpsd_redis_conn *conn)
 {
     assert(conn->greetings > 0);
     conn->greetings--;
@@ -150,11 +112,11 @@ void cpsd_redis_conn_greeted(struct cpsd_redis_conn *conn)
     conn->state = CPSD_REDIS_UP;
     conn->up_ns = uv_hrtime();
     conn->trouble[0] = '\0';
-    say(conn, conn->config->use == CPSD_REDIS_FOR_REQUESTS ? STIR_LOG_NOTICE : STIR_LOG_DEBUG, "connected");
+    conn_log(conn, conn->config->use == CPSD_REDIS_FOR_REQUESTS ? STIR_LOG_NOTICE : STIR_LOG_DEBUG, "connected");
     conn->config->up(conn->config->owner);
 }
 
-static void close_link(struct cpsd_redis_conn *conn)
+static void conn_close_link(struct cpsd_redis_conn *conn)
 {
     if (conn->link) {
         cpsd_redis_link_close(conn->link);
@@ -163,7 +125,7 @@ static void close_link(struct cpsd_redis_conn *conn)
 }
 
 /* Half of the pause is chance: the workers of many hosts do not come back in step. */
-static uint64_t pause_ns(const struct cpsd_redis_conn *conn)
+static uint64_t conn_pause_ns(const struct cpsd_redis_conn *conn)
 {
     uint64_t most = conn->attempts < 5 ? (uint64_t)PAUSE_FIRST_MS << conn->attempts : PAUSE_MAX_MS;
     most = (most < PAUSE_MAX_MS ? most : PAUSE_MAX_MS) * MS;
@@ -171,32 +133,32 @@ static uint64_t pause_ns(const struct cpsd_redis_conn *conn)
     return most / 2 + chance % (most / 2);
 }
 
-static void drop(struct cpsd_redis_conn *conn)
+static void conn_drop(struct cpsd_redis_conn *conn)
 {
     bool was_up = conn->state == CPSD_REDIS_UP;
     if (was_up && uv_hrtime() - conn->up_ns > WELL_NS) {
         conn->attempts = 0;
     }
-    close_link(conn);
+    conn_close_link(conn);
     conn->refusal[0] = '\0';
     conn->state = CPSD_REDIS_WAITING;
-    arm(conn, uv_hrtime() + pause_ns(conn));
+    conn_arm_timer(conn, uv_hrtime() + conn_pause_ns(conn));
     conn->attempts++;
     if (was_up) {
         conn->config->down(conn->config->owner);
     }
-    fail_all(conn);
+    cpsd_redis_pending_fail(conn);
 }
 
-static void give_up(struct cpsd_redis_conn *conn, const char *why)
+static void conn_give_up(struct cpsd_redis_conn *conn, const char *why)
 {
-    say_trouble(conn, why);
-    drop(conn);
+    conn_log_trouble(conn, why);
+    conn_drop(conn);
 }
 
 /* Connecting. */
 
-static void on_connected(void *owner)
+static void conn_on_connected(void *owner)
 {
     struct cpsd_redis_conn *conn = owner;
     conn->state = CPSD_REDIS_GREETING;
@@ -204,11 +166,11 @@ static void on_connected(void *owner)
     conn->reloading = false;
     cpsd_redis_link_secret(conn->link, true);
     if (!cpsd_redis_greet(conn)) {
-        give_up(conn, "no memory to greet it");
+        conn_give_up(conn, "no memory to greet it");
     }
 }
 
-static void part_closed(struct cpsd_redis_conn *conn)
+static void conn_part_closed(struct cpsd_redis_conn *conn)
 {
     assert(conn->parts > 0);
     if (--conn->parts == 0) {
@@ -216,14 +178,14 @@ static void part_closed(struct cpsd_redis_conn *conn)
     }
 }
 
-static void on_link_closed(void *owner)
+static void conn_on_link_closed(void *owner)
 {
-    part_closed(owner);
+    conn_part_closed(owner);
 }
 
-static void on_lost(void *owner, const char *why);
+static void conn_on_lost(void *owner, const char *why);
 
-static void on_flushing(void *owner)
+static void conn_on_flushing(void *owner)
 {
     const struct cpsd_redis_conn *conn = owner;
     if (conn->config->flushing && conn->state == CPSD_REDIS_UP) {
@@ -231,44 +193,44 @@ static void on_flushing(void *owner)
     }
 }
 
-static void open_link(struct cpsd_redis_conn *conn, const struct sockaddr *to)
+static void conn_open_link(struct cpsd_redis_conn *conn, const struct sockaddr *to)
 {
-    static const struct cpsd_redis_link_events events = {.connected = on_connected,
-                                                         .flushing = on_flushing,
-                                                         .replied = on_replied,
-                                                         .lost = on_lost,
-                                                         .closed = on_link_closed};
+    static const struct cpsd_redis_link_events events = {.connected = conn_on_connected,
+                                                         .flushing = conn_on_flushing,
+                                                         .replied = conn_on_replied,
+                                                         .lost = conn_on_lost,
+                                                         .closed = conn_on_link_closed};
     unsigned ms = conn->config->timeout_ms < ATTEMPT_MAX_MS ? conn->config->timeout_ms : ATTEMPT_MAX_MS;
     assert(!conn->link);
     conn->state = CPSD_REDIS_CONNECTING;
     conn->link = cpsd_redis_link_open(conn->loop, conn->config->address, to, &events, conn);
     if (!conn->link) {
-        give_up(conn, "no memory or no descriptor to connect");
+        conn_give_up(conn, "no memory or no descriptor to connect");
         return;
     }
     conn->parts++;
-    arm(conn, uv_hrtime() + ms * MS);
+    conn_arm_timer(conn, uv_hrtime() + ms * MS);
 }
 
-static bool open_next(struct cpsd_redis_conn *conn)
+static bool conn_open_next(struct cpsd_redis_conn *conn)
 {
     if (conn->to_next >= conn->to_count) {
         return false;
     }
-    close_link(conn);
-    open_link(conn, (const struct sockaddr *)&conn->to[conn->to_next++]);
+    conn_close_link(conn);
+    conn_open_link(conn, (const struct sockaddr *)&conn->to[conn->to_next++]);
     return true;
 }
 
-static void on_lost(void *owner, const char *why)
+static void conn_on_lost(void *owner, const char *why)
 {
     struct cpsd_redis_conn *conn = owner;
-    if (conn->state != CPSD_REDIS_CONNECTING || !open_next(conn)) {
-        give_up(conn, why);
+    if (conn->state != CPSD_REDIS_CONNECTING || !conn_open_next(conn)) {
+        conn_give_up(conn, why);
     }
 }
 
-static void keep_addresses(struct cpsd_redis_conn *conn, const struct addrinfo *list)
+static void conn_keep_addresses(struct cpsd_redis_conn *conn, const struct addrinfo *list)
 {
     conn->to_count = 0;
     conn->to_next = 0;
@@ -279,90 +241,90 @@ static void keep_addresses(struct cpsd_redis_conn *conn, const struct addrinfo *
     }
 }
 
-static void on_resolved(uv_getaddrinfo_t *resolve, int status, struct addrinfo *list)
+static void conn_on_resolved(uv_getaddrinfo_t *resolve, int status, struct addrinfo *list)
 {
     struct cpsd_redis_conn *conn = resolve->data;
-    keep_addresses(conn, status ? NULL : list);
+    conn_keep_addresses(conn, status ? NULL : list);
     uv_freeaddrinfo(list);
-    if (conn->state == CPSD_REDIS_RESOLVING && !open_next(conn)) {
-        give_up(conn, status ? uv_strerror(status) : "its name has no address");
+    if (conn->state == CPSD_REDIS_RESOLVING && !conn_open_next(conn)) {
+        conn_give_up(conn, status ? uv_strerror(status) : "its name has no address");
     }
-    part_closed(conn);
+    conn_part_closed(conn);
 }
 
-static void begin_resolving(struct cpsd_redis_conn *conn)
+static void conn_begin_resolving(struct cpsd_redis_conn *conn)
 {
     const struct cpsd_redis_address *address = conn->config->address;
     const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
     char port[16];
     (void)snprintf(port, sizeof(port), "%u", address->port);
     conn->state = CPSD_REDIS_RESOLVING;
-    int status = uv_getaddrinfo(conn->loop, &conn->resolve, on_resolved, address->host, port, &hints);
+    int status = uv_getaddrinfo(conn->loop, &conn->resolve, conn_on_resolved, address->host, port, &hints);
     if (status) {
-        give_up(conn, uv_strerror(status));
+        conn_give_up(conn, uv_strerror(status));
     } else {
         conn->parts++;
     }
 }
 
-static void begin_attempt(struct cpsd_redis_conn *conn)
+static void conn_begin_attempt(struct cpsd_redis_conn *conn)
 {
     if (conn->config->locate && !conn->config->locate(conn->config->owner)) {
         conn->state = CPSD_REDIS_WAITING;
-        arm(conn, uv_hrtime() + LOCATE_MS * MS);
+        conn_arm_timer(conn, uv_hrtime() + LOCATE_MS * MS);
         return;
     }
     const struct cpsd_redis_address *address = conn->config->address;
     conn->to_count = 0;
     conn->to_next = 0;
     if (address->local) {
-        open_link(conn, NULL);
+        conn_open_link(conn, NULL);
     } else if (uv_ip4_addr(address->host, (int)address->port, (struct sockaddr_in *)&conn->to[0]) == 0 ||
                uv_ip6_addr(address->host, (int)address->port, (struct sockaddr_in6 *)&conn->to[0]) == 0) {
         conn->to_count = 1;
-        (void)open_next(conn);
+        (void)conn_open_next(conn);
     } else {
-        begin_resolving(conn);
+        conn_begin_resolving(conn);
     }
 }
 
 /* The oldest request's time may be over because this loop was held up: what has arrived meanwhile is read first. */
-static void check_oldest(struct cpsd_redis_conn *conn)
+static void conn_check_oldest(struct cpsd_redis_conn *conn)
 {
     uint64_t now = uv_hrtime();
     if (!conn->first) {
         return;
     }
     if (now < conn->first->due_ns) {
-        arm(conn, conn->first->due_ns);
+        conn_arm_timer(conn, conn->first->due_ns);
     } else if (!conn->late) {
         conn->late = true;
-        arm(conn, now + LATE_MS * MS);
+        conn_arm_timer(conn, now + LATE_MS * MS);
     } else {
         conn->late = false;
-        give_up(conn, "no answer in time");
+        conn_give_up(conn, "no answer in time");
     }
 }
 
-static void on_timer(uv_timer_t *timer)
+static void conn_on_timer(uv_timer_t *timer)
 {
     struct cpsd_redis_conn *conn = timer->data;
     if (uv_hrtime() < conn->due_ns) {
-        arm(conn, conn->due_ns);
+        conn_arm_timer(conn, conn->due_ns);
         return;
     }
     switch (conn->state) {
     case CPSD_REDIS_WAITING:
-        begin_attempt(conn);
+        conn_begin_attempt(conn);
         break;
     case CPSD_REDIS_CONNECTING:
-        on_lost(conn, "no connection in time");
+        conn_on_lost(conn, "no connection in time");
         break;
     case CPSD_REDIS_GREETING:
-        give_up(conn, "no greeting in time");
+        conn_give_up(conn, "no greeting in time");
         break;
     case CPSD_REDIS_UP:
-        check_oldest(conn);
+        conn_check_oldest(conn);
         break;
     case CPSD_REDIS_RESOLVING:
     case CPSD_REDIS_CLOSED:
@@ -373,11 +335,12 @@ static void on_timer(uv_timer_t *timer)
 void cpsd_redis_conn_open(struct cpsd_redis_conn *conn, uv_loop_t *loop, const struct cpsd_redis_conn_config *config)
 {
     *conn = (struct cpsd_redis_conn){.config = config, .loop = loop, .parts = 1};
-    conn->end = &conn->first;
+    conn->greeted = conn_on_greeted;
+    cpsd_redis_pending_init(conn);
     (void)uv_timer_init(loop, &conn->timer);
     conn->timer.data = conn;
     conn->resolve.data = conn;
-    begin_attempt(conn);
+    conn_begin_attempt(conn);
 }
 
 void cpsd_redis_conn_move(struct cpsd_redis_conn *conn, const char *why)
@@ -386,15 +349,15 @@ void cpsd_redis_conn_move(struct cpsd_redis_conn *conn, const char *why)
         return; /* the attempt that follows goes to the new one */
     }
     if (conn->state != CPSD_REDIS_WAITING) {
-        say(conn, STIR_LOG_DEBUG, why);
-        drop(conn);
+        conn_log(conn, STIR_LOG_DEBUG, why);
+        conn_drop(conn);
     }
-    arm(conn, uv_hrtime());
+    conn_arm_timer(conn, uv_hrtime());
 }
 
-static void on_timer_closed(uv_handle_t *handle)
+static void conn_on_timer_closed(uv_handle_t *handle)
 {
-    part_closed(handle->data);
+    conn_part_closed(handle->data);
 }
 
 void cpsd_redis_conn_close(struct cpsd_redis_conn *conn)
@@ -404,10 +367,10 @@ void cpsd_redis_conn_close(struct cpsd_redis_conn *conn)
         (void)uv_cancel((uv_req_t *)&conn->resolve);
     }
     conn->state = CPSD_REDIS_CLOSED;
-    close_link(conn);
-    uv_close((uv_handle_t *)&conn->timer, on_timer_closed);
+    conn_close_link(conn);
+    uv_close((uv_handle_t *)&conn->timer, conn_on_timer_closed);
     if (was_up) {
         conn->config->down(conn->config->owner);
     }
-    fail_all(conn);
+    cpsd_redis_pending_fail(conn);
 }

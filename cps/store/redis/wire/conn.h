@@ -85,7 +85,8 @@ struct cpsd_redis_conn {
     size_t pending;
     unsigned attempts; /* since it was well */
     uint64_t up_ns;
-    unsigned greetings; /* answers of Redis that are still needed */
+    unsigned greetings;                            /* answers of Redis that are still needed */
+    void (*greeted)(struct cpsd_redis_conn *conn); /* one of them was accepted */
     bool reloading;
     struct cpsd_redis_settings settings;
     char refusal[80];  /* why an answer of the greeting was not accepted */
@@ -101,13 +102,6 @@ bool cpsd_redis_conn_up(const struct cpsd_redis_conn *conn);
 /* Queues a request. False if the connection is not up or has too much to do: the request stays the caller's. */
 bool cpsd_redis_conn_send(struct cpsd_redis_conn *conn, struct cpsd_redis_request *request);
 
-/* Loads the scripts again, for a request that Redis answered with NOSCRIPT and that is sent after this. */
-bool cpsd_redis_conn_reload(struct cpsd_redis_conn *conn);
-
 /* The address has changed, or another one is to be tried: drops the connection and connects anew, without a pause. Not
  * from within a callback of this connection. */
 void cpsd_redis_conn_move(struct cpsd_redis_conn *conn, const char *why);
-
-/* The first word of an error answer ("NOSCRIPT"): the rest may quote what we sent. */
-bool cpsd_redis_error_is(const redisReply *reply, const char *word);
-void cpsd_redis_error_word(const redisReply *reply, char *out, size_t size);

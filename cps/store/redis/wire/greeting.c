@@ -1,6 +1,8 @@
 #include "cps/store/redis/wire/greeting.h"
 
 #include "cps/store/redis/wire/command.h"
+#include "cps/store/redis/wire/pending.h"
+#include "cps/store/redis/wire/reply.h"
 
 #include <openssl/crypto.h>
 #include <stdio.h>
@@ -15,27 +17,7 @@ struct greeting {
     char command[];
 };
 
-void cpsd_redis_error_word(const redisReply *reply, char *out, size_t size)
-{
-    size_t n = 0;
-    while (n + 1 < size && n < reply->len && reply->str[n] >= 'A' && reply->str[n] <= 'Z') {
-        out[n] = reply->str[n];
-        n++;
-    }
-    out[n] = '\0';
-}
-
-bool cpsd_redis_error_is(const redisReply *reply, const char *word)
-{
-    char first[32];
-    if (reply->type != REDIS_REPLY_ERROR) {
-        return false;
-    }
-    cpsd_redis_error_word(reply, first, sizeof(first));
-    return strcmp(first, word) == 0;
-}
-
-static void refuse(struct greeting *greeting, const redisReply *reply)
+static void greeting_refuse(struct greeting *greeting, const redisReply *reply)
 {
     char word[32] = "";
     struct cpsd_redis_conn *conn = greeting->conn;
@@ -46,20 +28,21 @@ static void refuse(struct greeting *greeting, const redisReply *reply)
                    word[0] ? word : "an answer that makes no sense");
 }
 
-static bool accept_ok(struct greeting *greeting, const redisReply *reply)
+static bool greeting_accept_ok(struct greeting *greeting, const redisReply *reply)
 {
     (void)greeting;
     return reply->type == REDIS_REPLY_STATUS && reply->len == 2 && memcmp(reply->str, "OK", 2) == 0;
 }
 
-static bool accept_auth(struct greeting *greeting, const redisReply *reply)
+static bool greeting_accept_auth(struct greeting *greeting, const redisReply *reply)
 {
     /* "ERR AUTH <password> called without any password configured ..." */
-    return accept_ok(greeting, reply) || (greeting->conn->config->any_password && cpsd_redis_error_is(reply, "ERR"));
+    return greeting_accept_ok(greeting, reply) ||
+           (greeting->conn->config->any_password && cpsd_redis_error_is(reply, "ERR"));
 }
 
 /* Where asking is forbidden (NOPERM), writing will show. */
-static bool accept_role(struct greeting *greeting, const redisReply *reply)
+static bool greeting_accept_role(struct greeting *greeting, const redisReply *reply)
 {
     static const char primary[] = "master";
     (void)greeting;
@@ -71,24 +54,19 @@ static bool accept_role(struct greeting *greeting, const redisReply *reply)
            memcmp(role->str, primary, role->len) == 0;
 }
 
-static bool is_text(const redisReply *reply, const char *text)
-{
-    return reply->type == REDIS_REPLY_STRING && strcmp(reply->str, text) == 0;
-}
-
 /* Whatever is answered: not everybody may ask, and not every server has all of them. */
-static bool accept_setting(struct greeting *greeting, const redisReply *reply)
+static bool greeting_accept_setting(struct greeting *greeting, const redisReply *reply)
 {
     struct cpsd_redis_settings *settings = &greeting->conn->settings;
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 || reply->element[1]->type != REDIS_REPLY_STRING) {
         return true;
     }
     const redisReply *name = reply->element[0], *value = reply->element[1];
-    if (is_text(name, "maxmemory-policy")) {
-        settings->evicts = !is_text(value, "noeviction");
-    } else if (is_text(name, "appendonly")) {
-        settings->forgets = is_text(value, "no");
-    } else if (is_text(name, "min-replicas-to-write")) {
+    if (cpsd_redis_string_is(name, "maxmemory-policy")) {
+        settings->evicts = !cpsd_redis_string_is(value, "noeviction");
+    } else if (cpsd_redis_string_is(name, "appendonly")) {
+        settings->forgets = cpsd_redis_string_is(value, "no");
+    } else if (cpsd_redis_string_is(name, "min-replicas-to-write")) {
         unsigned long replicas = strtoul(value->str, NULL, 10);
         settings->has_min_replicas = true;
         settings->min_replicas = replicas < UINT32_MAX ? (unsigned)replicas : UINT32_MAX;
@@ -97,37 +75,37 @@ static bool accept_setting(struct greeting *greeting, const redisReply *reply)
 }
 
 /* Redis 7.0 and later, and users who may; the error may also be that a cluster has this key elsewhere. */
-static bool accept_expiry(struct greeting *greeting, const redisReply *reply)
+static bool greeting_accept_expiry(struct greeting *greeting, const redisReply *reply)
 {
     greeting->conn->settings.has_expiry = !cpsd_redis_error_is(reply, "ERR") && !cpsd_redis_error_is(reply, "NOPERM");
     return true;
 }
 
-static bool accept_script(struct greeting *greeting, const redisReply *reply)
+static bool greeting_accept_script(struct greeting *greeting, const redisReply *reply)
 {
     (void)greeting;
     return reply->type == REDIS_REPLY_STRING && reply->len == CPSD_REDIS_SHA_TEXT &&
            strspn(reply->str, "0123456789abcdef") == CPSD_REDIS_SHA_TEXT;
 }
 
-static bool on_answer(struct cpsd_redis_request *request, const redisReply *reply)
+static bool greeting_on_answer(struct cpsd_redis_request *request, const redisReply *reply)
 {
     struct greeting *greeting = (struct greeting *)request;
     struct cpsd_redis_conn *conn = greeting->conn;
     if (reply && !greeting->accept(greeting, reply)) {
-        refuse(greeting, reply);
+        greeting_refuse(greeting, reply);
         return false;
     }
     OPENSSL_cleanse(greeting->command, greeting->request.len);
     free(greeting);
     if (reply) {
-        cpsd_redis_conn_greeted(conn);
+        conn->greeted(conn);
     }
     return true;
 }
 
-static bool say(struct cpsd_redis_conn *conn, const struct greeting *how, const struct cpsd_redis_arg *args,
-                size_t count)
+static bool greeting_send(struct cpsd_redis_conn *conn, const struct greeting *how, const struct cpsd_redis_arg *args,
+                          size_t count)
 {
     struct greeting *greeting = malloc(sizeof(*greeting) + cpsd_redis_command_size(args, count));
     if (!greeting) {
@@ -139,9 +117,10 @@ static bool say(struct cpsd_redis_conn *conn, const struct greeting *how, const 
         .command = greeting->command,
         .len = cpsd_redis_command_write(greeting->command, args, count),
         .due_ns = uv_hrtime() + UINT64_C(1000000) * conn->config->timeout_ms,
-        .answered = on_answer,
+        .answered = greeting_on_answer,
     };
-    if (!cpsd_redis_conn_greet(conn, &greeting->request)) {
+    conn->greetings++;
+    if (!cpsd_redis_pending_add(conn, &greeting->request)) {
         OPENSSL_cleanse(greeting->command, greeting->request.len);
         free(greeting);
         return false;
@@ -149,9 +128,9 @@ static bool say(struct cpsd_redis_conn *conn, const struct greeting *how, const 
     return true;
 }
 
-static bool say_auth(struct cpsd_redis_conn *conn)
+static bool greeting_send_auth(struct cpsd_redis_conn *conn)
 {
-    static const struct greeting how = {.name = "the user or password", .accept = accept_auth};
+    static const struct greeting how = {.name = "the user or password", .accept = greeting_accept_auth};
     const struct cpsd_redis_address *address = conn->config->address;
     struct cpsd_redis_arg args[3] = {cpsd_redis_arg_text("AUTH")};
     size_t count = 1;
@@ -162,86 +141,86 @@ static bool say_auth(struct cpsd_redis_conn *conn)
         args[count++] = cpsd_redis_arg_text(address->user);
     }
     args[count++] = cpsd_redis_arg_text(address->password);
-    return say(conn, &how, args, count);
+    return greeting_send(conn, &how, args, count);
 }
 
-static bool say_select(struct cpsd_redis_conn *conn)
+static bool greeting_send_select(struct cpsd_redis_conn *conn)
 {
-    static const struct greeting how = {.name = "the database", .accept = accept_ok};
+    static const struct greeting how = {.name = "the database", .accept = greeting_accept_ok};
     char digits[CPSD_REDIS_DIGITS];
     struct cpsd_redis_arg args[] = {cpsd_redis_arg_text("SELECT"),
                                     cpsd_redis_arg_number(digits, (int64_t)conn->config->address->db)};
-    return conn->config->address->db == 0 || say(conn, &how, args, 2);
+    return conn->config->address->db == 0 || greeting_send(conn, &how, args, 2);
 }
 
-static bool say_role(struct cpsd_redis_conn *conn)
+static bool greeting_send_role(struct cpsd_redis_conn *conn)
 {
-    static const struct greeting how = {.name = "to be the primary", .accept = accept_role};
+    static const struct greeting how = {.name = "to be the primary", .accept = greeting_accept_role};
     struct cpsd_redis_arg args[] = {cpsd_redis_arg_text("ROLE")};
-    return say(conn, &how, args, 1);
+    return greeting_send(conn, &how, args, 1);
 }
 
-static bool say_settings(struct cpsd_redis_conn *conn)
+static bool greeting_send_settings(struct cpsd_redis_conn *conn)
 {
-    static const struct greeting how = {.name = "to be asked", .accept = accept_setting};
+    static const struct greeting how = {.name = "to be asked", .accept = greeting_accept_setting};
     static const char *const names[] = {"maxmemory-policy", "appendonly", "min-replicas-to-write"};
     bool said = true;
     conn->settings = (struct cpsd_redis_settings){0};
     for (size_t i = 0; said && i < sizeof(names) / sizeof(names[0]); i++) {
         struct cpsd_redis_arg args[] = {cpsd_redis_arg_text("CONFIG"), cpsd_redis_arg_text("GET"),
                                         cpsd_redis_arg_text(names[i])};
-        said = say(conn, &how, args, 3);
+        said = greeting_send(conn, &how, args, 3);
     }
     return said;
 }
 
-static bool say_expiry(struct cpsd_redis_conn *conn)
+static bool greeting_send_expiry(struct cpsd_redis_conn *conn)
 {
-    static const struct greeting how = {.name = "to be asked", .accept = accept_expiry};
+    static const struct greeting how = {.name = "to be asked", .accept = greeting_accept_expiry};
     struct cpsd_redis_arg args[] = {cpsd_redis_arg_text("PEXPIRETIME"), cpsd_redis_arg_text(conn->config->sample_key)};
-    return say(conn, &how, args, 2);
+    return greeting_send(conn, &how, args, 2);
 }
 
-static bool say_scripts(struct cpsd_redis_conn *conn)
+static bool greeting_send_scripts(struct cpsd_redis_conn *conn)
 {
-    static const struct greeting how = {.name = "the scripts", .accept = accept_script};
+    static const struct greeting how = {.name = "the scripts", .accept = greeting_accept_script};
     bool said = true;
     for (size_t i = 0; said && i < conn->config->script_count; i++) {
         struct cpsd_redis_arg args[] = {cpsd_redis_arg_text("SCRIPT"), cpsd_redis_arg_text("LOAD"),
                                         cpsd_redis_arg_text(conn->config->scripts[i])};
-        said = say(conn, &how, args, 3);
+        said = greeting_send(conn, &how, args, 3);
     }
     return said;
 }
 
 /* Only to see that it answers; who may not ask is let in, too. */
-static bool accept_pong(struct greeting *greeting, const redisReply *reply)
+static bool greeting_accept_pong(struct greeting *greeting, const redisReply *reply)
 {
     (void)greeting;
     return reply->type == REDIS_REPLY_STATUS || cpsd_redis_error_is(reply, "NOPERM");
 }
 
-static bool say_ping(struct cpsd_redis_conn *conn)
+static bool greeting_send_ping(struct cpsd_redis_conn *conn)
 {
-    static const struct greeting how = {.name = "to answer", .accept = accept_pong};
+    static const struct greeting how = {.name = "to answer", .accept = greeting_accept_pong};
     struct cpsd_redis_arg args[] = {cpsd_redis_arg_text("PING")};
-    return say(conn, &how, args, 1);
+    return greeting_send(conn, &how, args, 1);
 }
 
 bool cpsd_redis_greet(struct cpsd_redis_conn *conn)
 {
     if (conn->config->use != CPSD_REDIS_FOR_REQUESTS) {
-        return say_auth(conn) && say_ping(conn);
+        return greeting_send_auth(conn) && greeting_send_ping(conn);
     }
-    return say_auth(conn) && say_select(conn) && say_role(conn) && say_settings(conn) && say_expiry(conn) &&
-           say_scripts(conn);
+    return greeting_send_auth(conn) && greeting_send_select(conn) && greeting_send_role(conn) &&
+           greeting_send_settings(conn) && greeting_send_expiry(conn) && greeting_send_scripts(conn);
 }
 
-bool cpsd_redis_conn_reload(struct cpsd_redis_conn *conn)
+bool cpsd_redis_reload_scripts(struct cpsd_redis_conn *conn)
 {
     if (conn->reloading) {
         return true;
     }
-    conn->reloading = say_scripts(conn);
+    conn->reloading = greeting_send_scripts(conn);
     return conn->reloading;
 }

@@ -3,12 +3,13 @@
 #include "cps/store/redis/wire/conn.h"
 
 /*
- * What is said to Redis before it is of use: AUTH, SELECT, ROLE (a replica takes no envelopes), SCRIPT LOAD.
+ * What is sent on a new connection before it can be used. For requests: AUTH, SELECT, ROLE (a replica takes no
+ * envelopes), CONFIG GET and PEXPIRETIME (what the server is and can), SCRIPT LOAD. For everything else AUTH and PING.
  */
 
-/* Sends all of it. */
+/* Sends all of it; conn->greeted is called for each answer that was accepted. False without memory. */
 bool cpsd_redis_greet(struct cpsd_redis_conn *conn);
 
-/* Between the greeting and the connection: a request of the greeting, and that one was answered well. */
-bool cpsd_redis_conn_greet(struct cpsd_redis_conn *conn, struct cpsd_redis_request *request);
-void cpsd_redis_conn_greeted(struct cpsd_redis_conn *conn);
+/* Loads the scripts again, for a request that Redis answered with NOSCRIPT and that is sent after this. False without
+ * memory. */
+bool cpsd_redis_reload_scripts(struct cpsd_redis_conn *conn);

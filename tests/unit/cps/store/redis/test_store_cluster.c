@@ -1,4 +1,6 @@
-#include "cps/store/redis/redis_internal.h"
+#include "cps/store/redis/box/operation.h"
+#include "cps/store/redis/topology/cluster.h"
+#include "cps/store/redis/topology/sentinel.h"
 #include "tests/unit/store_harness.h"
 
 /* What a cluster and Sentinels say of where servers are, as it should be and otherwise. Nobody is at these addresses.
@@ -16,26 +18,26 @@ static redisReply *reply_of(const char *text)
     return reply;
 }
 
-static struct redis_store *open_at(struct harness *h, const char *url)
+static struct redis_servers *open_at(struct harness *h, const char *url)
 {
     struct cpsd_store_config config = harness_defaults;
     config.url = url;
-    return harness_attach(h, &config) ? (struct redis_store *)h->store : NULL;
+    return harness_attach(h, &config) ? &((struct redis_store *)h->store)->servers : NULL;
 }
 
-static size_t count_nodes(const struct redis_store *store)
+static size_t count_nodes(const struct redis_servers *servers)
 {
     size_t count = 0;
-    for (const struct redis_node *node = store->nodes; node; node = node->next) {
+    for (const struct redis_node *node = servers->nodes; node; node = node->next) {
         count++;
     }
     return count;
 }
 
-static bool apply(struct redis_store *store, const char *text)
+static bool apply(struct redis_servers *servers, const char *text)
 {
     redisReply *reply = reply_of(text);
-    bool good = reply && redis_finder_cluster.answer(store, reply);
+    bool good = reply && redis_finder_cluster.answer(servers, reply);
     freeReplyObject(reply);
     return good;
 }
@@ -48,21 +50,21 @@ static const char whole[] = "*2\r\n" RANGE("0", "9999", HOST("1", "1")) RANGE("1
 static void map(void)
 {
     struct harness h;
-    struct redis_store *store = open_at(&h, "redis+cluster://127.0.0.1:1");
-    UNIT_NEED(store);
-    CU_ASSERT_PTR_NULL(redis_cluster_node(store, 0));
-    CU_ASSERT_TRUE(apply(store, whole));
-    CU_ASSERT_EQUAL(count_nodes(store), 2);
-    const struct redis_node *first = redis_cluster_node(store, 0), *last = redis_cluster_node(store, 16383);
-    CU_ASSERT(first && first == redis_cluster_node(store, 9999) && first->address.port == 1);
-    CU_ASSERT(last && last == redis_cluster_node(store, 10000) && last->address.port == 2);
-    CU_ASSERT_TRUE(apply(store, whole));
-    CU_ASSERT(first == redis_cluster_node(store, 0)); /* its connections live on */
+    struct redis_servers *servers = open_at(&h, "redis+cluster://127.0.0.1:1");
+    UNIT_NEED(servers);
+    CU_ASSERT_PTR_NULL(redis_cluster_node(servers, 0));
+    CU_ASSERT_TRUE(apply(servers, whole));
+    CU_ASSERT_EQUAL(count_nodes(servers), 2);
+    const struct redis_node *first = redis_cluster_node(servers, 0), *last = redis_cluster_node(servers, 16383);
+    CU_ASSERT(first && first == redis_cluster_node(servers, 9999) && first->address.port == 1);
+    CU_ASSERT(last && last == redis_cluster_node(servers, 10000) && last->address.port == 2);
+    CU_ASSERT_TRUE(apply(servers, whole));
+    CU_ASSERT(first == redis_cluster_node(servers, 0)); /* its connections live on */
     /* one has gone, and a part belongs to nobody */
-    CU_ASSERT_TRUE(apply(store, "*1\r\n" RANGE("1", "16383", HOST("1", "2"))));
-    CU_ASSERT_EQUAL(count_nodes(store), 1);
-    CU_ASSERT_PTR_NULL(redis_cluster_node(store, 0));
-    CU_ASSERT_EQUAL(redis_cluster_node(store, 1)->address.port, 2);
+    CU_ASSERT_TRUE(apply(servers, "*1\r\n" RANGE("1", "16383", HOST("1", "2"))));
+    CU_ASSERT_EQUAL(count_nodes(servers), 1);
+    CU_ASSERT_PTR_NULL(redis_cluster_node(servers, 0));
+    CU_ASSERT_EQUAL(redis_cluster_node(servers, 1)->address.port, 2);
     CU_ASSERT_FALSE(cpsd_store_ready(h.store)); /* nobody is there */
     harness_close(&h);
 }
@@ -74,11 +76,11 @@ static void nameless(void)
     for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
         char text[256];
         struct harness h;
-        struct redis_store *store = open_at(&h, "redis+cluster://127.0.0.7:1");
-        UNIT_NEED(store);
+        struct redis_servers *servers = open_at(&h, "redis+cluster://127.0.0.7:1");
+        UNIT_NEED(servers);
         (void)snprintf(text, sizeof(text), "*1\r\n*3\r\n:0\r\n:16383\r\n*2\r\n%s:77\r\n", hosts[i]);
-        CU_ASSERT_TRUE(apply(store, text));
-        const struct redis_node *node = redis_cluster_node(store, 5);
+        CU_ASSERT_TRUE(apply(servers, text));
+        const struct redis_node *node = redis_cluster_node(servers, 5);
         CU_ASSERT(node && node->address.port == 77);
         UNIT_STR(node ? node->address.host : NULL, "127.0.0.7", hosts[i]);
         harness_close(&h);
@@ -110,13 +112,13 @@ static void bad_maps(void)
         "*2\r\n" RANGE("0", "9999", HOST("1", "5")) "*0\r\n",
     };
     struct harness h;
-    struct redis_store *store = open_at(&h, "redis+cluster://127.0.0.1:1");
-    UNIT_NEED(store);
-    CU_ASSERT_TRUE(apply(store, whole));
-    const struct redis_node *first = redis_cluster_node(store, 0);
+    struct redis_servers *servers = open_at(&h, "redis+cluster://127.0.0.1:1");
+    UNIT_NEED(servers);
+    CU_ASSERT_TRUE(apply(servers, whole));
+    const struct redis_node *first = redis_cluster_node(servers, 0);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        UNIT_CHECK(!apply(store, rows[i]), "row %zu", i);
-        UNIT_CHECK(redis_cluster_node(store, 0) == first, "row %zu changed the map", i);
+        UNIT_CHECK(!apply(servers, rows[i]), "row %zu", i);
+        UNIT_CHECK(redis_cluster_node(servers, 0) == first, "row %zu changed the map", i);
     }
     harness_close(&h);
 }
@@ -153,15 +155,15 @@ static void redirections(void)
         {"MOVED  1 h:1", 0, NULL},
     };
     struct harness h;
-    struct redis_store *store = open_at(&h, "redis+cluster://:secret@127.0.0.1:1");
-    UNIT_NEED(store);
-    CU_ASSERT_TRUE(apply(store, whole));
+    struct redis_servers *servers = open_at(&h, "redis+cluster://:secret@127.0.0.1:1");
+    UNIT_NEED(servers);
+    CU_ASSERT_TRUE(apply(servers, whole));
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         char text[128], name[300];
         unsigned slot = 99999;
         (void)snprintf(text, sizeof(text), "-%s\r\n", rows[i].text);
         redisReply *reply = reply_of(text);
-        const struct redis_node *node = redis_cluster_redirect(store, redis_cluster_node(store, 0), reply, &slot);
+        const struct redis_node *node = redis_cluster_redirect(servers, redis_cluster_node(servers, 0), reply, &slot);
         freeReplyObject(reply);
         if (!UNIT_CHECK((node != NULL) == (rows[i].where != NULL), "%s", rows[i].text) || !node) {
             UNIT_CHECK(slot == 99999, "%s: slot %u", rows[i].text, slot);
@@ -180,17 +182,17 @@ static void redirections(void)
 static void too_many_nodes(void)
 {
     struct harness h;
-    struct redis_store *store = open_at(&h, "redis+cluster://127.0.0.1:1");
-    UNIT_NEED(store);
+    struct redis_servers *servers = open_at(&h, "redis+cluster://127.0.0.1:1");
+    UNIT_NEED(servers);
     for (unsigned i = 1; i <= 1000; i++) {
         char text[64];
         unsigned slot;
         (void)snprintf(text, sizeof(text), "-MOVED 1 127.0.0.1:%u\r\n", i);
         redisReply *reply = reply_of(text);
-        (void)redis_cluster_redirect(store, NULL, reply, &slot);
+        (void)redis_cluster_redirect(servers, NULL, reply, &slot);
         freeReplyObject(reply);
     }
-    UNIT_CHECK(count_nodes(store) <= 256, "%zu nodes", count_nodes(store));
+    UNIT_CHECK(count_nodes(servers) <= 256, "%zu nodes", count_nodes(servers));
     harness_close(&h);
 }
 
@@ -224,17 +226,17 @@ static void sentinel(void)
         {true, "*0\r\n", false, "b.c:6382"},
     };
     struct harness h;
-    struct redis_store *store = open_at(&h, "redis+sentinel://127.0.0.1:1/cps");
-    UNIT_NEED(store);
-    CU_ASSERT_EQUAL(store->only.address.port, 0);
+    struct redis_servers *servers = open_at(&h, "redis+sentinel://127.0.0.1:1/cps");
+    UNIT_NEED(servers);
+    CU_ASSERT_EQUAL(servers->only.address.port, 0);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         char name[300];
         redisReply *reply = reply_of(rows[i].text);
         const struct redis_finder *finder = &redis_finder_sentinel;
-        bool good = reply && (rows[i].push ? finder->push : finder->answer)(store, reply);
+        bool good = reply && (rows[i].push ? finder->push : finder->answer)(servers, reply);
         freeReplyObject(reply);
         UNIT_CHECK(good == rows[i].good, "row %zu", i);
-        cpsd_redis_address_name(&store->only.address, name, sizeof(name));
+        cpsd_redis_address_name(&servers->only.address, name, sizeof(name));
         UNIT_STR(name, rows[i].where, rows[i].text);
     }
     harness_close(&h);
