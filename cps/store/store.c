@@ -16,32 +16,33 @@ static const struct {
     {"rediss", "this build's hiredis has no TLS; use redis+unix: or a tunnel"},
 };
 
-static bool has_scheme(const char *url, const char *scheme)
+static bool store_has_scheme(const char *url, const char *scheme)
 {
     size_t n = strlen(scheme);
     return strncmp(url, scheme, n) == 0 && url[n] == ':';
 }
 
-static enum stir_code find_backend(const struct cpsd_backend_ops **out, const char *url, struct stir_error *err)
+static enum stir_code store_find_backend(const struct cpsd_backend_ops **out, const char *url, struct stir_error *err)
 {
     for (size_t i = 0; i < sizeof(backends) / sizeof(backends[0]); i++) {
-        if (has_scheme(url, backends[i]->scheme)) {
+        if (store_has_scheme(url, backends[i]->scheme)) {
             *out = backends[i];
             return STIR_OK;
         }
     }
     for (size_t i = 0; i < sizeof(absent) / sizeof(absent[0]); i++) {
-        if (has_scheme(url, absent[i].scheme)) {
-            return stir_fail(err, STIR_E_CONFIG, "the store's URL: %s: %s", absent[i].scheme, absent[i].why);
+        if (store_has_scheme(url, absent[i].scheme)) {
+            return stir_fail(err, STIR_E_CONFIG, "the store's URL: scheme %s: is not supported: %s", absent[i].scheme,
+                             absent[i].why);
         }
     }
     return stir_fail(err, STIR_E_CONFIG,
-                     "the store's URL is none of memory:, redis://host, redis+unix:///path, "
-                     "redis+cluster://host,..., redis+sentinel://host,.../name");
+                     "the store's URL has an unknown scheme; use memory:, redis://host, redis+unix:///path, "
+                     "redis+cluster://host,... or redis+sentinel://host,.../name");
 }
 
 /* In envelopes: at least one. */
-static unsigned share_of(const struct cpsd_store_config *config)
+static unsigned store_share_of(const struct cpsd_store_config *config)
 {
     uint64_t percent = config->box_share ? config->box_share : 100;
     uint64_t share = percent * config->box_limit / 100;
@@ -55,12 +56,13 @@ enum stir_code cpsd_backend_new(struct cpsd_backend **out, const struct cpsd_sto
     struct cpsd_hub *hub = NULL;
     struct cpsd_backend *backend = NULL;
     if (!config->url || !config->box_limit || !config->timeout_ms || !config->max_ttl_ms) {
-        return stir_fail(err, STIR_E_CONFIG, "the store needs a URL, a box limit, a timeout and a longest life");
+        return stir_fail(err, STIR_E_CONFIG,
+                         "the store needs a URL, and a box limit, a timeout and a longest lifetime greater than 0");
     }
     if (config->replicas > CPSD_REPLICAS_MAX) {
         return stir_fail(err, STIR_E_CONFIG, "the store's durability: at most %d replicas", CPSD_REPLICAS_MAX);
     }
-    enum stir_code code = find_backend(&ops, config->url, err);
+    enum stir_code code = store_find_backend(&ops, config->url, err);
     if (code == STIR_OK) {
         code = cpsd_hub_new(&hub, err);
     }
@@ -74,7 +76,7 @@ enum stir_code cpsd_backend_new(struct cpsd_backend **out, const struct cpsd_sto
     backend->ops = ops;
     backend->config = *config;
     backend->config.url = NULL;
-    backend->config.box_share = share_of(config);
+    backend->config.box_share = store_share_of(config);
     backend->hub = hub;
     (void)pthread_mutex_init(&backend->lock, NULL);
     *out = backend;
@@ -100,7 +102,7 @@ enum stir_code cpsd_store_attach(struct cpsd_store **out, struct cpsd_backend *b
 {
     struct cpsd_store *store = calloc(1, backend->ops->store_size);
     if (!store) {
-        return stir_fail(err, STIR_E_NOMEM, "no memory for a worker's store");
+        return stir_fail(err, STIR_E_NOMEM, "out of memory while attaching a worker to the store");
     }
     enum stir_code code = cpsd_hub_open(backend->hub, &store->port, loop, err);
     if (code) {
@@ -126,28 +128,28 @@ void cpsd_backend_advice(struct cpsd_backend *backend, char *out, size_t size)
     }
 }
 
-static uint64_t counted(const _Atomic uint64_t *counter)
+static uint64_t store_counter(const _Atomic uint64_t *counter)
 {
     return atomic_load_explicit(counter, memory_order_relaxed);
 }
 
-static void add_counters(struct cpsd_store_stats *sum, const struct cpsd_store_counters *counters)
+static void store_add_counters(struct cpsd_store_stats *sum, const struct cpsd_store_counters *counters)
 {
-    sum->operations += counted(&counters->operations);
-    sum->failures += counted(&counters->failures);
-    sum->reconnects += counted(&counters->reconnects);
-    sum->stored += counted(&counters->stored);
-    sum->consumed += counted(&counters->consumed);
-    sum->expired_seen += counted(&counters->expired_seen);
-    sum->connections_up += counted(&counters->connections_up);
-    sum->dropped += counted(&counters->dropped);
-    sum->emptied += counted(&counters->emptied);
+    sum->operations += store_counter(&counters->operations);
+    sum->failures += store_counter(&counters->failures);
+    sum->reconnects += store_counter(&counters->reconnects);
+    sum->stored += store_counter(&counters->stored);
+    sum->consumed += store_counter(&counters->consumed);
+    sum->expired_seen += store_counter(&counters->expired_seen);
+    sum->connections_up += store_counter(&counters->connections_up);
+    sum->dropped += store_counter(&counters->dropped);
+    sum->emptied += store_counter(&counters->emptied);
     for (size_t i = 0; i < CPSD_FULL_COUNT; i++) {
-        sum->full[i] += counted(&counters->full[i]);
+        sum->full[i] += store_counter(&counters->full[i]);
     }
-    sum->latency_sum_us += counted(&counters->latency_sum_us);
+    sum->latency_sum_us += store_counter(&counters->latency_sum_us);
     for (size_t i = 0; i < CPSD_LATENCY_BUCKETS; i++) {
-        sum->latency_bucket[i] += counted(&counters->latency_bucket[i]);
+        sum->latency_bucket[i] += store_counter(&counters->latency_bucket[i]);
     }
 }
 
@@ -156,7 +158,7 @@ void cpsd_backend_stats(struct cpsd_backend *backend, struct cpsd_store_stats *o
     (void)pthread_mutex_lock(&backend->lock);
     *out = backend->past;
     for (const struct cpsd_store *store = backend->stores; store; store = store->next) {
-        add_counters(out, &store->counters);
+        store_add_counters(out, &store->counters);
     }
     (void)pthread_mutex_unlock(&backend->lock);
     if (backend->ops->held) {
@@ -165,7 +167,7 @@ void cpsd_backend_stats(struct cpsd_backend *backend, struct cpsd_store_stats *o
 }
 
 /* The store's numbers outlive it. */
-static void detach(struct cpsd_store *store)
+static void store_detach(struct cpsd_store *store)
 {
     struct cpsd_backend *backend = store->backend;
     (void)pthread_mutex_lock(&backend->lock);
@@ -174,27 +176,27 @@ static void detach(struct cpsd_store *store)
         link = &(*link)->next;
     }
     *link = store->next;
-    add_counters(&backend->past, &store->counters);
+    store_add_counters(&backend->past, &store->counters);
     (void)pthread_mutex_unlock(&backend->lock);
 }
 
-static void part_closed(struct cpsd_store *store)
+static void store_part_closed(struct cpsd_store *store)
 {
     if (--store->closes) {
         return;
     }
     void (*closed)(void *arg) = store->closed;
     void *arg = store->closed_arg;
-    detach(store);
+    store_detach(store);
     free(store);
     if (closed) {
         closed(arg);
     }
 }
 
-static void port_closed(void *arg)
+static void store_port_closed(void *arg)
 {
-    part_closed(arg);
+    store_part_closed(arg);
 }
 
 void cpsd_store_close(struct cpsd_store *store, void (*closed)(void *arg), void *arg)
@@ -203,8 +205,8 @@ void cpsd_store_close(struct cpsd_store *store, void (*closed)(void *arg), void 
     store->closes = 2;
     store->closed = closed;
     store->closed_arg = arg;
-    cpsd_hub_close(&store->port, port_closed, store);
-    store->backend->ops->store_close(store, part_closed);
+    cpsd_hub_close(&store->port, store_port_closed, store);
+    store->backend->ops->store_close(store, store_part_closed);
 }
 
 bool cpsd_store_ready(const struct cpsd_store *store)
@@ -218,13 +220,13 @@ bool cpsd_store_tried(const struct cpsd_store *store)
     return ops->ready(store) || (ops->failed && ops->failed(store));
 }
 
-static int64_t within(int64_t ttl_ms, int64_t longest)
+static int64_t store_clamp_ttl(int64_t ttl_ms, int64_t longest)
 {
     return ttl_ms < 1 ? 1 : ttl_ms > longest ? longest : ttl_ms;
 }
 
-static void run(struct cpsd_store *store, enum cpsd_op_kind kind, const struct stir_identity *box,
-                struct cpsd_op_args *args, cpsd_store_done *done, void *arg)
+static void store_run(struct cpsd_store *store, enum cpsd_op_kind kind, const struct stir_identity *box,
+                      struct cpsd_op_args *args, cpsd_store_done *done, void *arg)
 {
     struct cpsd_op op = {.kind = kind, .started_ns = uv_hrtime(), .done = done, .arg = arg, .box = *box};
     struct cpsd_claim claim;
@@ -234,7 +236,7 @@ static void run(struct cpsd_store *store, enum cpsd_op_kind kind, const struct s
     }
     if (args->claim) {
         claim = *args->claim;
-        claim.ttl_ms = within(claim.ttl_ms, CPSD_TTL_LONGEST_MS);
+        claim.ttl_ms = store_clamp_ttl(claim.ttl_ms, CPSD_TTL_LONGEST_MS);
         args->claim = &claim;
     }
     store->backend->ops->run(store, &op, args);
@@ -252,13 +254,13 @@ void cpsd_store_publish(struct cpsd_store *store, const struct stir_identity *bo
                         cpsd_store_done *done, void *arg)
 {
     struct cpsd_op_args args = {.id = put->id, .envelope = put->envelope, .claim = put->claim};
-    args.ttl_ms = within(put->ttl_ms, (int64_t)store->backend->config.max_ttl_ms);
+    args.ttl_ms = store_clamp_ttl(put->ttl_ms, (int64_t)store->backend->config.max_ttl_ms);
     args.spend = put->spend && put->spend->count ? put->spend : NULL;
     args.publisher = put->publisher;
     args.ring = put->ring > 0;
     args.limit = put->ring ? put->ring : store->backend->config.box_limit;
     args.share = put->ring ? put->ring : store->backend->config.box_share;
-    run(store, CPSD_OP_PUT, box, &args, done, arg);
+    store_run(store, CPSD_OP_PUT, box, &args, done, arg);
 }
 
 void cpsd_store_owe(struct cpsd_store *store, const struct cpsd_bucket *bucket, cpsd_store_done *done, void *arg)
@@ -267,7 +269,7 @@ void cpsd_store_owe(struct cpsd_store *store, const struct cpsd_bucket *bucket, 
     struct cpsd_op_args args = {.spend = &spend};
     struct stir_identity name = {.kind = STIR_IDENTITY_URI, .len = (unsigned)strlen(bucket->name)};
     memcpy(name.text, bucket->name, name.len);
-    run(store, CPSD_OP_OWE, &name, &args, done, arg);
+    store_run(store, CPSD_OP_OWE, &name, &args, done, arg);
 }
 
 void cpsd_store_list(struct cpsd_store *store, const struct stir_identity *box, int64_t after_us, size_t count,
@@ -277,35 +279,35 @@ void cpsd_store_list(struct cpsd_store *store, const struct stir_identity *box, 
                                 .count = count ? count : 1,
                                 .octets = octets ? octets : 1,
                                 .claim = claim};
-    run(store, CPSD_OP_LIST, box, &args, done, arg);
+    store_run(store, CPSD_OP_LIST, box, &args, done, arg);
 }
 
 void cpsd_store_get(struct cpsd_store *store, const struct stir_identity *box, const uint8_t id[CPSD_ID_OCTETS],
                     const struct cpsd_claim *claim, cpsd_store_done *done, void *arg)
 {
     struct cpsd_op_args args = {.id = id, .claim = claim};
-    run(store, CPSD_OP_GET, box, &args, done, arg);
+    store_run(store, CPSD_OP_GET, box, &args, done, arg);
 }
 
 void cpsd_store_remove(struct cpsd_store *store, const struct stir_identity *box, const uint8_t id[CPSD_ID_OCTETS],
                        bool remember, const struct cpsd_claim *claim, cpsd_store_done *done, void *arg)
 {
     struct cpsd_op_args args = {.id = id, .remember = remember, .claim = claim};
-    run(store, CPSD_OP_REMOVE, box, &args, done, arg);
+    store_run(store, CPSD_OP_REMOVE, box, &args, done, arg);
 }
 
 void cpsd_store_forget(struct cpsd_store *store, const struct stir_identity *box, struct stir_view ids,
                        cpsd_store_done *done, void *arg)
 {
     struct cpsd_op_args args = {.ids = ids};
-    run(store, CPSD_OP_FORGET, box, &args, done, arg);
+    store_run(store, CPSD_OP_FORGET, box, &args, done, arg);
 }
 
 void cpsd_store_empty(struct cpsd_store *store, const struct stir_identity *box, int64_t until_us,
                       const struct cpsd_claim *claim, cpsd_store_done *done, void *arg)
 {
     struct cpsd_op_args args = {.after_us = until_us, .count = CPSD_EMPTY_MOST, .claim = claim};
-    run(store, CPSD_OP_EMPTY, box, &args, done, arg);
+    store_run(store, CPSD_OP_EMPTY, box, &args, done, arg);
 }
 
 void cpsd_store_once(struct cpsd_store *store, const struct cpsd_claim *claim, cpsd_store_done *done, void *arg)
@@ -313,34 +315,34 @@ void cpsd_store_once(struct cpsd_store *store, const struct cpsd_claim *claim, c
     struct cpsd_op_args args = {.claim = claim};
     struct stir_identity name = {.kind = STIR_IDENTITY_URI};
     name.len = (unsigned)stir_b64url_encode(name.text, claim->id, sizeof(claim->id));
-    run(store, CPSD_OP_ONCE, &name, &args, done, arg);
+    store_run(store, CPSD_OP_ONCE, &name, &args, done, arg);
 }
 
 void cpsd_store_keep(struct cpsd_store *store, const struct stir_identity *name, struct stir_view text, int64_t ttl_ms,
                      int64_t order, const struct cpsd_claim *claim, cpsd_store_done *done, void *arg)
 {
     struct cpsd_op_args args = {.envelope = text, .order = order < 0 ? 0 : order, .claim = claim};
-    args.ttl_ms = within(ttl_ms, CPSD_TTL_LONGEST_MS);
+    args.ttl_ms = store_clamp_ttl(ttl_ms, CPSD_TTL_LONGEST_MS);
     if (text.len > CPSD_RECORD_MAX) {
         struct cpsd_op op = {.kind = CPSD_OP_KEEP, .started_ns = uv_hrtime(), .done = done, .arg = arg, .box = *name};
         cpsd_op_fail(store, &op, STIR_E_TOO_BIG);
         return;
     }
-    run(store, CPSD_OP_KEEP, name, &args, done, arg);
+    store_run(store, CPSD_OP_KEEP, name, &args, done, arg);
 }
 
 void cpsd_store_look(struct cpsd_store *store, const struct stir_identity *name, const struct cpsd_claim *claim,
                      cpsd_store_done *done, void *arg)
 {
     struct cpsd_op_args args = {.claim = claim};
-    run(store, CPSD_OP_LOOK, name, &args, done, arg);
+    store_run(store, CPSD_OP_LOOK, name, &args, done, arg);
 }
 
 void cpsd_store_drop(struct cpsd_store *store, const struct stir_identity *name, const struct cpsd_claim *claim,
                      cpsd_store_done *done, void *arg)
 {
     struct cpsd_op_args args = {.claim = claim};
-    run(store, CPSD_OP_DROP, name, &args, done, arg);
+    store_run(store, CPSD_OP_DROP, name, &args, done, arg);
 }
 
 void cpsd_store_wait(struct cpsd_store *store, struct cpsd_wait *wait, const struct stir_identity *box,

@@ -50,7 +50,7 @@ void cpsd_buckets_free(struct cpsd_buckets *buckets)
 }
 
 /* Forgets buckets that are full again; where none is, whatever lies in the chain whose turn it is. */
-static void make_room(struct cpsd_buckets *buckets, int64_t now_us)
+static void bucket_make_room(struct cpsd_buckets *buckets, int64_t now_us)
 {
     for (size_t turn = 0; turn < 2 * CHAINS && buckets->count >= buckets->max; turn++) {
         struct node **link = &buckets->chain[buckets->sweep++ % CHAINS];
@@ -68,7 +68,7 @@ static void make_room(struct cpsd_buckets *buckets, int64_t now_us)
 }
 
 /* The place where a bucket's time is kept; NULL: out of memory. */
-static struct node *find(struct cpsd_buckets *buckets, const char *scope, const char *name, int64_t now_us)
+static struct node *bucket_find(struct cpsd_buckets *buckets, const char *scope, const char *name, int64_t now_us)
 {
     char text[512];
     size_t scope_len = strnlen(scope, sizeof(text) - CPSD_BUCKET_NAME - 2), name_len = strnlen(name, CPSD_BUCKET_NAME);
@@ -84,7 +84,7 @@ static struct node *find(struct cpsd_buckets *buckets, const char *scope, const 
         }
     }
     if (buckets->count >= buckets->max) {
-        make_room(buckets, now_us);
+        bucket_make_room(buckets, now_us);
     }
     struct node *node = malloc(sizeof(*node) + n + 1);
     if (node) {
@@ -97,7 +97,7 @@ static struct node *find(struct cpsd_buckets *buckets, const char *scope, const 
     return node;
 }
 
-static int64_t later(int64_t a, int64_t b)
+static int64_t bucket_later(int64_t a, int64_t b)
 {
     return a > b ? a : b;
 }
@@ -110,9 +110,9 @@ struct cpsd_spent cpsd_buckets_spend(struct cpsd_buckets *buckets, const struct 
     (void)pthread_mutex_lock(&buckets->lock);
     for (size_t i = 0; i < spend->count; i++) {
         const struct cpsd_bucket *bucket = &spend->bucket[i];
-        const struct node *node = find(buckets, bucket->name[0] ? "" : scope, bucket->name, now_us);
+        const struct node *node = bucket_find(buckets, bucket->name[0] ? "" : scope, bucket->name, now_us);
         int64_t token_us = cpsd_bucket_token_us(bucket), price_us = token_us * bucket->cost;
-        int64_t from_us = later(now_us, node ? node->full_us : 0);
+        int64_t from_us = bucket_later(now_us, node ? node->full_us : 0);
         int64_t credit_us = now_us + token_us * bucket->burst - from_us;
         full_us[i] = from_us + price_us;
         if (credit_us < price_us && price_us - credit_us > spent.wait_us) {
@@ -124,7 +124,7 @@ struct cpsd_spent cpsd_buckets_spend(struct cpsd_buckets *buckets, const struct 
         }
     }
     for (size_t i = 0; i < spend->count && !spent.refused; i++) {
-        struct node *node = find(buckets, spend->bucket[i].name[0] ? "" : scope, spend->bucket[i].name, now_us);
+        struct node *node = bucket_find(buckets, spend->bucket[i].name[0] ? "" : scope, spend->bucket[i].name, now_us);
         if (node) {
             node->full_us = full_us[i];
         }
@@ -139,9 +139,9 @@ void cpsd_buckets_give_back(struct cpsd_buckets *buckets, const struct cpsd_spen
     (void)pthread_mutex_lock(&buckets->lock);
     for (size_t i = 0; i < spend->count; i++) {
         const struct cpsd_bucket *bucket = &spend->bucket[i];
-        struct node *node = find(buckets, bucket->name[0] ? "" : scope, bucket->name, now_us);
+        struct node *node = bucket_find(buckets, bucket->name[0] ? "" : scope, bucket->name, now_us);
         if (node) {
-            node->full_us = later(now_us, node->full_us - cpsd_bucket_token_us(bucket) * bucket->cost);
+            node->full_us = bucket_later(now_us, node->full_us - cpsd_bucket_token_us(bucket) * bucket->cost);
         }
     }
     (void)pthread_mutex_unlock(&buckets->lock);
@@ -152,9 +152,9 @@ void cpsd_buckets_owe(struct cpsd_buckets *buckets, const struct cpsd_bucket *bu
     int64_t token_us = cpsd_bucket_token_us(bucket);
     int64_t most_us = now_us + token_us * bucket->burst + CPSD_DEBT_US;
     (void)pthread_mutex_lock(&buckets->lock);
-    struct node *node = find(buckets, "", bucket->name, now_us);
+    struct node *node = bucket_find(buckets, "", bucket->name, now_us);
     if (node) {
-        int64_t full_us = later(now_us, node->full_us) + token_us * bucket->cost;
+        int64_t full_us = bucket_later(now_us, node->full_us) + token_us * bucket->cost;
         node->full_us = full_us < most_us ? full_us : most_us;
     }
     (void)pthread_mutex_unlock(&buckets->lock);

@@ -19,7 +19,7 @@ struct cpsd_hub {
     struct hub_shard shard[SHARDS];
 };
 
-static void link_wait(struct cpsd_wait **head, struct cpsd_wait *wait)
+static void hub_link_wait(struct cpsd_wait **head, struct cpsd_wait *wait)
 {
     assert(!wait->link); /* it is in one list at most */
     wait->next = *head;
@@ -30,7 +30,7 @@ static void link_wait(struct cpsd_wait **head, struct cpsd_wait *wait)
     *head = wait;
 }
 
-static void unlink_wait(struct cpsd_wait *wait)
+static void hub_unlink_wait(struct cpsd_wait *wait)
 {
     if (!wait->link) {
         return;
@@ -43,17 +43,17 @@ static void unlink_wait(struct cpsd_wait *wait)
     wait->link = NULL;
 }
 
-static struct hub_shard *shard_of(struct cpsd_hub *hub, uint64_t hash)
+static struct hub_shard *hub_shard_of(struct cpsd_hub *hub, uint64_t hash)
 {
     return &hub->shard[hash % SHARDS];
 }
 
-static struct cpsd_wait **bucket_of(struct hub_shard *shard, uint64_t hash)
+static struct cpsd_wait **hub_bucket_of(struct hub_shard *shard, uint64_t hash)
 {
     return &shard->bucket[hash / SHARDS % BUCKETS];
 }
 
-static bool same_box(const struct stir_identity *a, const struct stir_identity *b)
+static bool hub_same_box(const struct stir_identity *a, const struct stir_identity *b)
 {
     return a->kind == b->kind && a->len == b->len && memcmp(a->text, b->text, a->len) == 0;
 }
@@ -62,11 +62,11 @@ enum stir_code cpsd_hub_new(struct cpsd_hub **out, struct stir_error *err)
 {
     struct cpsd_hub *hub = calloc(1, sizeof(*hub));
     if (!hub) {
-        return stir_fail(err, STIR_E_NOMEM, "no memory for the table of waiting readers");
+        return stir_fail(err, STIR_E_NOMEM, "out of memory for the table of waiting readers");
     }
     if (stir_siphash_key_new(&hub->key)) {
         free(hub);
-        return stir_fail(err, STIR_E_CRYPTO, "the system gives no random octets");
+        return stir_fail(err, STIR_E_CRYPTO, "cannot get random octets from the system");
     }
     for (size_t i = 0; i < SHARDS; i++) {
         (void)pthread_mutex_init(&hub->shard[i].lock, NULL);
@@ -88,7 +88,7 @@ void cpsd_hub_free(struct cpsd_hub *hub)
 
 /* Moves what was woken to a list that only this loop touches: a waiter that waits again from within `arrived`, and is
  * woken again meanwhile, has its turn in the next round. */
-static void deliver(uv_async_t *async)
+static void hub_on_woken(uv_async_t *async)
 {
     struct cpsd_hub_port *port = async->data;
     (void)pthread_mutex_lock(&port->lock);
@@ -100,7 +100,7 @@ static void deliver(uv_async_t *async)
     (void)pthread_mutex_unlock(&port->lock);
     while (port->delivering) {
         struct cpsd_wait *wait = port->delivering;
-        unlink_wait(wait);
+        hub_unlink_wait(wait);
         wait->waiting = false;
         wait->arrived(wait->arg);
     }
@@ -108,9 +108,9 @@ static void deliver(uv_async_t *async)
 
 enum stir_code cpsd_hub_open(struct cpsd_hub *hub, struct cpsd_hub_port *port, uv_loop_t *loop, struct stir_error *err)
 {
-    int status = uv_async_init(loop, &port->async, deliver);
+    int status = uv_async_init(loop, &port->async, hub_on_woken);
     if (status) {
-        return stir_fail(err, STIR_E_IO, "cannot watch for wake-ups: %s", uv_strerror(status));
+        return stir_fail(err, STIR_E_IO, "cannot register the worker for wake-ups: %s", uv_strerror(status));
     }
     port->async.data = port;
     port->hub = hub;
@@ -121,29 +121,29 @@ enum stir_code cpsd_hub_open(struct cpsd_hub *hub, struct cpsd_hub_port *port, u
     return STIR_OK;
 }
 
-static void forget_shard(struct hub_shard *shard, struct cpsd_hub_port *port)
+static void hub_forget_shard(struct hub_shard *shard, struct cpsd_hub_port *port)
 {
     for (size_t i = 0; i < BUCKETS; i++) {
         for (struct cpsd_wait *wait = shard->bucket[i], *next; wait; wait = next) {
             next = wait->next;
             if (wait->port == port) {
-                unlink_wait(wait);
+                hub_unlink_wait(wait);
                 wait->waiting = false;
             }
         }
     }
 }
 
-static void forget_list(struct cpsd_wait **list)
+static void hub_forget_list(struct cpsd_wait **list)
 {
     while (*list) {
         struct cpsd_wait *wait = *list;
-        unlink_wait(wait);
+        hub_unlink_wait(wait);
         wait->waiting = false;
     }
 }
 
-static void port_closed(uv_handle_t *handle)
+static void hub_port_closed(uv_handle_t *handle)
 {
     struct cpsd_hub_port *port = handle->data;
     (void)pthread_mutex_destroy(&port->lock);
@@ -157,14 +157,14 @@ void cpsd_hub_close(struct cpsd_hub_port *port, void (*closed)(void *arg), void 
     port->arg = arg;
     for (size_t i = 0; i < SHARDS; i++) {
         (void)pthread_mutex_lock(&port->hub->shard[i].lock);
-        forget_shard(&port->hub->shard[i], port);
+        hub_forget_shard(&port->hub->shard[i], port);
         (void)pthread_mutex_unlock(&port->hub->shard[i].lock);
     }
     (void)pthread_mutex_lock(&port->lock);
-    forget_list(&port->fired);
+    hub_forget_list(&port->fired);
     (void)pthread_mutex_unlock(&port->lock);
-    forget_list(&port->delivering);
-    uv_close((uv_handle_t *)&port->async, port_closed);
+    hub_forget_list(&port->delivering);
+    uv_close((uv_handle_t *)&port->async, hub_port_closed);
 }
 
 void cpsd_hub_wait(struct cpsd_hub_port *port, struct cpsd_wait *wait, const struct stir_identity *box,
@@ -179,9 +179,9 @@ void cpsd_hub_wait(struct cpsd_hub_port *port, struct cpsd_wait *wait, const str
     if (!port->open) {
         return;
     }
-    struct hub_shard *shard = shard_of(port->hub, wait->hash);
+    struct hub_shard *shard = hub_shard_of(port->hub, wait->hash);
     (void)pthread_mutex_lock(&shard->lock);
-    link_wait(bucket_of(shard, wait->hash), wait);
+    hub_link_wait(hub_bucket_of(shard, wait->hash), wait);
     (void)pthread_mutex_unlock(&shard->lock);
 }
 
@@ -192,23 +192,23 @@ void cpsd_hub_unwait(struct cpsd_wait *wait)
     if (!wait->waiting) {
         return;
     }
-    struct hub_shard *shard = shard_of(wait->port->hub, wait->hash);
+    struct hub_shard *shard = hub_shard_of(wait->port->hub, wait->hash);
     (void)pthread_mutex_lock(&shard->lock);
     (void)pthread_mutex_lock(&wait->port->lock);
-    unlink_wait(wait);
+    hub_unlink_wait(wait);
     (void)pthread_mutex_unlock(&wait->port->lock);
     (void)pthread_mutex_unlock(&shard->lock);
     wait->waiting = false;
 }
 
 /* With the shard's lock held. */
-static void fire(struct cpsd_wait *wait)
+static void hub_fire(struct cpsd_wait *wait)
 {
     struct cpsd_hub_port *port = wait->port;
     (void)pthread_mutex_lock(&port->lock);
     bool first = !port->fired;
-    unlink_wait(wait);
-    link_wait(&port->fired, wait);
+    hub_unlink_wait(wait);
+    hub_link_wait(&port->fired, wait);
     (void)pthread_mutex_unlock(&port->lock);
     if (first) {
         (void)uv_async_send(&port->async);
@@ -221,15 +221,15 @@ uint64_t cpsd_hub_hash(const struct cpsd_hub *hub, const char *text, size_t len)
 }
 
 /* Through one port, or (NULL) through all. */
-static void wake(struct cpsd_hub *hub, const struct cpsd_hub_port *port, const struct stir_identity *box)
+static void hub_wake_matching(struct cpsd_hub *hub, const struct cpsd_hub_port *port, const struct stir_identity *box)
 {
     uint64_t hash = cpsd_hub_hash(hub, box->text, box->len);
-    struct hub_shard *shard = shard_of(hub, hash);
+    struct hub_shard *shard = hub_shard_of(hub, hash);
     (void)pthread_mutex_lock(&shard->lock);
-    for (struct cpsd_wait *wait = *bucket_of(shard, hash), *next; wait; wait = next) {
+    for (struct cpsd_wait *wait = *hub_bucket_of(shard, hash), *next; wait; wait = next) {
         next = wait->next;
-        if (wait->hash == hash && (!port || wait->port == port) && same_box(&wait->box, box)) {
-            fire(wait);
+        if (wait->hash == hash && (!port || wait->port == port) && hub_same_box(&wait->box, box)) {
+            hub_fire(wait);
         }
     }
     (void)pthread_mutex_unlock(&shard->lock);
@@ -237,21 +237,21 @@ static void wake(struct cpsd_hub *hub, const struct cpsd_hub_port *port, const s
 
 void cpsd_hub_wake(struct cpsd_hub *hub, const struct stir_identity *box)
 {
-    wake(hub, NULL, box);
+    hub_wake_matching(hub, NULL, box);
 }
 
 void cpsd_hub_wake_port(struct cpsd_hub_port *port, const struct stir_identity *box)
 {
-    wake(port->hub, port, box);
+    hub_wake_matching(port->hub, port, box);
 }
 
 bool cpsd_hub_waits(struct cpsd_hub_port *port, const struct stir_identity *box)
 {
     uint64_t hash = cpsd_hub_hash(port->hub, box->text, box->len);
-    struct hub_shard *shard = shard_of(port->hub, hash);
+    struct hub_shard *shard = hub_shard_of(port->hub, hash);
     (void)pthread_mutex_lock(&shard->lock);
-    const struct cpsd_wait *wait = *bucket_of(shard, hash);
-    while (wait && !(wait->hash == hash && wait->port == port && same_box(&wait->box, box))) {
+    const struct cpsd_wait *wait = *hub_bucket_of(shard, hash);
+    while (wait && !(wait->hash == hash && wait->port == port && hub_same_box(&wait->box, box))) {
         wait = wait->next;
     }
     (void)pthread_mutex_unlock(&shard->lock);

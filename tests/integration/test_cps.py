@@ -339,7 +339,7 @@ class Boxes:
             store = said.pop("store", None)
             self.assertEqual((answer.status, said), (200, {"status": 200, "message": "OK"}))
         # what the last of them says of a store whose settings make it forget
-        self.assertEqual(store and re.sub(r".*: app", "app", store), "appendonly is not yes: a restart loses what it has" if hasattr(self, "database") else None)
+        self.assertEqual(store and re.sub(r".*: app", "app", store), "appendonly is not yes: all data is lost on a restart" if hasattr(self, "database") else None)
         for path in ("/cps/12/ppts", "/nowhere"):
             self.assertEqual(self.server.admin_request(path).status, 404)
         for path in ("/metrics", "/ready"):
@@ -484,7 +484,7 @@ class Policies(Case):
         self.assertRegex(log, "warning policy: delete is token")
         self.assertRegex(log, "notice +policy: list is open: anybody may")
         self.assertRegex(log, "notice +policy: keys_put is holder")
-        self.assertIn("forgets it on exit", log)
+        self.assertIn("lost on exit", log)
 
     def test_f14_a_canonical_number_is_never_a_national_one(self):
         """Numbering keys of an earlier release are accepted, warned of and without effect."""

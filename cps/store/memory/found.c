@@ -26,7 +26,7 @@ void cpsd_found_free(struct cpsd_found *found)
     }
 }
 
-static void *grown(const void *few, void *now, size_t size, size_t count)
+static void *found_grown_array(const void *few, void *now, size_t size, size_t count)
 {
     void *grown = realloc(now == few ? NULL : now, 2 * (count < CPSD_FOUND_FEW ? CPSD_FOUND_FEW : count) * size);
     if (grown && now == few) {
@@ -37,11 +37,12 @@ static void *grown(const void *few, void *now, size_t size, size_t count)
 
 static bool found_grow(struct cpsd_found *found)
 {
-    struct cpsd_entry *entries = grown(found->few, found->entries, sizeof(struct cpsd_entry), found->cap);
+    struct cpsd_entry *entries = found_grown_array(found->few, found->entries, sizeof(struct cpsd_entry), found->cap);
     if (entries) {
         found->entries = entries;
     }
-    struct cpsd_blob **blobs = grown(found->few_blobs, found->blobs, sizeof(struct cpsd_blob *), found->cap);
+    struct cpsd_blob **blobs =
+        found_grown_array(found->few_blobs, found->blobs, sizeof(struct cpsd_blob *), found->cap);
     if (blobs) {
         found->blobs = blobs;
     }

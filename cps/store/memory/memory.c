@@ -39,7 +39,7 @@ struct memory_store {
     void (*closed)(struct cpsd_store *store);
 };
 
-static int64_t clock_us(clockid_t clock)
+static int64_t memory_clock_us(clockid_t clock)
 {
     struct timespec now;
     (void)clock_gettime(clock, &now);
@@ -50,34 +50,34 @@ static enum stir_code memory_new(struct cpsd_backend **out, const struct cpsd_st
                                  struct stir_error *err)
 {
     if (strcmp(config->url, "memory:") != 0) {
-        return stir_fail(err, STIR_E_CONFIG, "the store's URL: nothing can follow memory:");
+        return stir_fail(err, STIR_E_CONFIG, "the store's URL: unexpected text after memory:");
     }
     if (config->replicas) {
-        return stir_fail(err, STIR_E_CONFIG, "the store's durability: memory: has no replicas");
+        return stir_fail(err, STIR_E_CONFIG, "the store's durability: replicas need a Redis store; memory: has none");
     }
     struct memory_backend *memory = calloc(1, sizeof(*memory));
     if (!memory) {
-        return stir_fail(err, STIR_E_NOMEM, "no memory for the store");
+        return stir_fail(err, STIR_E_NOMEM, "out of memory while creating the store");
     }
     memory->buckets = cpsd_buckets_new(BUCKETS);
     if (!memory->buckets) {
         free(memory);
-        return stir_fail(err, STIR_E_NOMEM, "no memory for the store");
+        return stir_fail(err, STIR_E_NOMEM, "out of memory while creating the store");
     }
     if (stir_siphash_key_new(&memory->key)) {
         cpsd_buckets_free(memory->buckets);
         free(memory);
-        return stir_fail(err, STIR_E_CRYPTO, "the system gives no random octets");
+        return stir_fail(err, STIR_E_CRYPTO, "cannot get random octets from the system");
     }
     /* The wall's time as of now, then a clock that nobody sets back. */
-    memory->clock_offset_us = clock_us(CLOCK_REALTIME) - clock_us(CLOCK_BOOTTIME);
+    memory->clock_offset_us = memory_clock_us(CLOCK_REALTIME) - memory_clock_us(CLOCK_BOOTTIME);
     for (size_t i = 0; i < PARTS; i++) {
         (void)pthread_mutex_init(&memory->part[i].lock, NULL);
         memory->part[i].shard.key = &memory->key;
         memory->part[i].shard.octets = &memory->octets;
     }
     (void)snprintf(memory->base.description, sizeof(memory->base.description),
-                   "keeps everything in this process's memory: forgets it on exit, shares it with nobody");
+                   "keeps everything in this process's memory: it is lost on exit and not shared with other servers");
     *out = &memory->base;
     return STIR_OK;
 }
@@ -95,11 +95,11 @@ static void memory_free(struct cpsd_backend *backend)
 
 static int64_t memory_now(const struct memory_backend *memory)
 {
-    return memory->clock_offset_us + clock_us(CLOCK_BOOTTIME);
+    return memory->clock_offset_us + memory_clock_us(CLOCK_BOOTTIME);
 }
 
 /* A time that no later arrival in this shard will have. With its lock held. */
-static int64_t told_time(const struct memory_backend *memory, struct cpsd_shard *shard)
+static int64_t memory_list_time(const struct memory_backend *memory, struct cpsd_shard *shard)
 {
     int64_t now = memory_now(memory);
     if (shard->last_us < now) {
@@ -108,29 +108,29 @@ static int64_t told_time(const struct memory_backend *memory, struct cpsd_shard 
     return shard->last_us;
 }
 
-static struct cpsd_shard *lock_shard(struct memory_backend *memory, size_t i)
+static struct cpsd_shard *memory_lock_shard(struct memory_backend *memory, size_t i)
 {
     (void)pthread_mutex_lock(&memory->part[i].lock);
     return &memory->part[i].shard;
 }
 
-static void unlock_shard(struct memory_backend *memory, size_t i)
+static void memory_unlock_shard(struct memory_backend *memory, size_t i)
 {
     (void)pthread_mutex_unlock(&memory->part[i].lock);
 }
 
 /* By the hash's high bits: the shard's own tables use the low ones. */
-static size_t shard_of(uint64_t hash)
+static size_t memory_shard_of(uint64_t hash)
 {
     return (size_t)(hash >> (64 - SHARD_BITS));
 }
 
-static uint64_t box_hash(const struct memory_backend *memory, const struct stir_identity *box)
+static uint64_t memory_box_hash(const struct memory_backend *memory, const struct stir_identity *box)
 {
     return stir_siphash(&memory->key, box->text, box->len);
 }
 
-static void count_expired(struct memory_store *store, const struct cpsd_shard *shard, uint64_t before)
+static void memory_count_expired(struct memory_store *store, const struct cpsd_shard *shard, uint64_t before)
 {
     cpsd_count(&store->base.counters.expired_seen, shard->expired - before);
 }
@@ -156,7 +156,7 @@ enum { CLAIMS = STIR_IDENTITY_URI + 1, RECORDS };
 static const struct stir_identity claims_box = {.kind = (enum stir_identity_kind)CLAIMS};
 static const uint8_t record_id[CPSD_ID_OCTETS];
 
-static struct stir_identity hidden_box(const struct act *act, unsigned kind)
+static struct stir_identity memory_hidden_box(const struct act *act, unsigned kind)
 {
     struct stir_identity name = *act->box;
     name.kind = (enum stir_identity_kind)kind;
@@ -164,8 +164,8 @@ static struct stir_identity hidden_box(const struct act *act, unsigned kind)
 }
 
 /* Of a box: an item that has not expired, or NULL. One that has makes room. */
-static struct cpsd_item *find_item(const struct act *act, const struct stir_identity *name,
-                                   const uint8_t id[CPSD_ID_OCTETS])
+static struct cpsd_item *memory_find_item(const struct act *act, const struct stir_identity *name,
+                                          const uint8_t id[CPSD_ID_OCTETS])
 {
     struct cpsd_box *box = cpsd_shard_box(act->shard, name, act->hash);
     struct cpsd_item *item = box ? cpsd_shard_item(act->shard, box, id) : NULL;
@@ -177,7 +177,7 @@ static struct cpsd_item *find_item(const struct act *act, const struct stir_iden
     return item;
 }
 
-static bool has_memory(const struct act *act, size_t cost)
+static bool memory_has_memory(const struct act *act, size_t cost)
 {
     struct memory_backend *memory = act->memory;
     size_t limit = memory->base.config.memory_limit_bytes;
@@ -190,13 +190,13 @@ static bool has_memory(const struct act *act, size_t cost)
 }
 
 /* Adds an item; *blob passes to the shard with STIR_OK. */
-static enum stir_code add_item(struct act *act, const struct stir_identity *name, const uint8_t id[CPSD_ID_OCTETS],
-                               struct cpsd_blob **blob, int64_t ttl_ms)
+static enum stir_code memory_add_item(struct act *act, const struct stir_identity *name,
+                                      const uint8_t id[CPSD_ID_OCTETS], struct cpsd_blob **blob, int64_t ttl_ms)
 {
     if (!*blob) {
         return STIR_E_NOMEM;
     }
-    if (!has_memory(act, cpsd_shard_cost(name, *blob))) {
+    if (!memory_has_memory(act, cpsd_shard_cost(name, *blob))) {
         act->result.retry_after_ms = CPSD_RETRY_AFTER_MS;
         return STIR_E_UNAVAILABLE;
     }
@@ -208,7 +208,7 @@ static enum stir_code add_item(struct act *act, const struct stir_identity *name
 }
 
 /* The same operation on the claims' shard. */
-static struct act act_on_claims(const struct act *act)
+static struct act memory_act_on_claims(const struct act *act)
 {
     struct act claims = *act;
     claims.shard = act->claims;
@@ -217,19 +217,19 @@ static struct act act_on_claims(const struct act *act)
     return claims;
 }
 
-static bool is_claimed(const struct act *act)
+static bool memory_is_claimed(const struct act *act)
 {
-    struct act claims = act_on_claims(act);
-    return find_item(&claims, &claims_box, act->args->claim->id) != NULL;
+    struct act claims = memory_act_on_claims(act);
+    return memory_find_item(&claims, &claims_box, act->args->claim->id) != NULL;
 }
 
-static enum stir_code take_claim(struct act *act)
+static enum stir_code memory_take_claim(struct act *act)
 {
-    struct act claims = act_on_claims(act);
+    struct act claims = memory_act_on_claims(act);
     const struct cpsd_claim *claim = act->args->claim;
     struct cpsd_blob *nothing = cpsd_blob_new(stir_view(NULL, 0), stir_view(NULL, 0));
     (void)cpsd_shard_expire(claims.shard, claims.result.now_us, EXPIRE_A_PUT);
-    enum stir_code code = add_item(&claims, &claims_box, claim->id, &nothing, claim->ttl_ms);
+    enum stir_code code = memory_add_item(&claims, &claims_box, claim->id, &nothing, claim->ttl_ms);
     if (code == STIR_OK) {
         struct cpsd_box *box = cpsd_shard_box(claims.shard, &claims_box, 0);
         cpsd_shard_consume(claims.shard, cpsd_shard_item(claims.shard, box, claim->id), false, 0);
@@ -241,38 +241,38 @@ static enum stir_code take_claim(struct act *act)
 
 /* put */
 
-static size_t living_of(const struct act *act, const struct cpsd_box *box)
+static size_t memory_living_of(const struct act *act, const struct cpsd_box *box)
 {
     const struct cpsd_owner *owner = cpsd_shard_owner(act->shard, box, act->args->publisher);
     return owner ? owner->living : 0;
 }
 
-static size_t taken_of(const struct act *act, const struct cpsd_box *box)
+static size_t memory_taken_of(const struct act *act, const struct cpsd_box *box)
 {
     const struct cpsd_owner *owner = cpsd_shard_owner(act->shard, box, act->args->publisher);
     return owner ? owner->taken : 0;
 }
 
-static bool is_full(const struct act *act, const struct cpsd_box *box)
+static bool memory_is_full(const struct act *act, const struct cpsd_box *box)
 {
-    return box && (box->living >= act->args->limit || living_of(act, box) >= act->args->share);
+    return box && (box->living >= act->args->limit || memory_living_of(act, box) >= act->args->share);
 }
 
-static struct cpsd_box *box_of(const struct act *act)
+static struct cpsd_box *memory_box_of(const struct act *act)
 {
     return cpsd_shard_box(act->shard, act->box, act->hash);
 }
 
 /* The oldest make room. */
-static void turn_ring(struct act *act)
+static void memory_ring_make_room(struct act *act)
 {
-    for (struct cpsd_box *box = box_of(act); box && box->living >= act->args->limit; box = box_of(act)) {
+    for (struct cpsd_box *box = memory_box_of(act); box && box->living >= act->args->limit; box = memory_box_of(act)) {
         cpsd_shard_drop(act->shard, box->first);
         act->result.dropped++;
     }
 }
 
-static void say_full(struct act *act, enum cpsd_full full, int64_t free_us)
+static void memory_tell_full(struct act *act, enum cpsd_full full, int64_t free_us)
 {
     int64_t ms = (free_us - act->result.now_us + 999) / 1000;
     act->result.code = STIR_E_BOX_FULL;
@@ -280,22 +280,22 @@ static void say_full(struct act *act, enum cpsd_full full, int64_t free_us)
     act->result.retry_after_ms = ms < 1 ? 1 : ms;
 }
 
-static bool has_room(struct act *act)
+static bool memory_has_room(struct act *act)
 {
-    struct cpsd_box *box = box_of(act);
+    struct cpsd_box *box = memory_box_of(act);
     if (act->args->ring) {
-        turn_ring(act);
+        memory_ring_make_room(act);
         return true;
     }
-    if (is_full(act, box)) {
+    if (memory_is_full(act, box)) {
         cpsd_shard_make_room(act->shard, box, act->result.now_us);
-        box = box_of(act);
+        box = memory_box_of(act);
     }
-    if (is_full(act, box)) {
-        say_full(act, box->living >= act->args->limit ? CPSD_FULL_BOX : CPSD_FULL_SHARE, box->next_expiry_us);
+    if (memory_is_full(act, box)) {
+        memory_tell_full(act, box->living >= act->args->limit ? CPSD_FULL_BOX : CPSD_FULL_SHARE, box->next_expiry_us);
     } else if (box && (box->gone >= (size_t)CPSD_TAKEN_BOXES * act->args->limit ||
-                       taken_of(act, box) >= (size_t)CPSD_TAKEN_BOXES * act->args->share)) {
-        say_full(act, CPSD_FULL_TAKEN, act->result.now_us + CPSD_RETRY_AFTER_MS * INT64_C(1000));
+                       memory_taken_of(act, box) >= (size_t)CPSD_TAKEN_BOXES * act->args->share)) {
+        memory_tell_full(act, CPSD_FULL_TAKEN, act->result.now_us + CPSD_RETRY_AFTER_MS * INT64_C(1000));
     } else {
         return true;
     }
@@ -305,18 +305,18 @@ static bool has_room(struct act *act)
 static void memory_put(struct act *act)
 {
     (void)cpsd_shard_expire(act->shard, act->result.now_us, EXPIRE_A_PUT);
-    if (find_item(act, act->box, act->args->id)) {
+    if (memory_find_item(act, act->box, act->args->id)) {
         act->result.code = STIR_OK;
         act->result.existed = true;
-    } else if (has_room(act)) {
-        act->result.code = add_item(act, act->box, act->args->id, &act->blob, act->args->ttl_ms);
+    } else if (memory_has_room(act)) {
+        act->result.code = memory_add_item(act, act->box, act->args->id, &act->blob, act->args->ttl_ms);
     }
 }
 
 /* list, get, look: entries hold references while the completion reads them. */
 
 /* The first that arrived later; readers come back for what is new, so from the end. */
-static struct cpsd_item *first_after(const struct cpsd_box *box, int64_t after_us)
+static struct cpsd_item *memory_first_after(const struct cpsd_box *box, int64_t after_us)
 {
     if (!box->first || box->first->arrival_us > after_us) {
         return box->first;
@@ -329,10 +329,10 @@ static struct cpsd_item *first_after(const struct cpsd_box *box, int64_t after_u
 }
 
 /* Returns whether the limits cut it. */
-static bool list_locked(struct cpsd_found *found, const struct cpsd_box *box, const struct cpsd_op_args *args,
-                        int64_t now)
+static bool memory_list_locked(struct cpsd_found *found, const struct cpsd_box *box, const struct cpsd_op_args *args,
+                               int64_t now)
 {
-    struct cpsd_item *item = box ? first_after(box, args->after_us) : NULL;
+    struct cpsd_item *item = box ? memory_first_after(box, args->after_us) : NULL;
     for (; item && !found->failed; item = item->next) {
         if (item->shown_until_us <= now) {
             continue;
@@ -350,19 +350,19 @@ static void memory_list(struct act *act)
 {
     act->result.code = STIR_OK;
     act->result.more =
-        list_locked(act->found, cpsd_shard_box(act->shard, act->box, act->hash), act->args, act->result.now_us);
+        memory_list_locked(act->found, cpsd_shard_box(act->shard, act->box, act->hash), act->args, act->result.now_us);
 }
 
-static struct cpsd_item *find_living(const struct act *act, const struct stir_identity *name,
-                                     const uint8_t id[CPSD_ID_OCTETS])
+static struct cpsd_item *memory_find_living(const struct act *act, const struct stir_identity *name,
+                                            const uint8_t id[CPSD_ID_OCTETS])
 {
-    struct cpsd_item *item = find_item(act, name, id);
+    struct cpsd_item *item = memory_find_item(act, name, id);
     return item && !item->taken ? item : NULL;
 }
 
 static void memory_get(struct act *act)
 {
-    struct cpsd_item *item = find_item(act, act->box, act->args->id);
+    struct cpsd_item *item = memory_find_item(act, act->box, act->args->id);
     bool shown = item && item->blob && item->shown_until_us > act->result.now_us;
     act->result.code = shown ? STIR_OK : STIR_E_NOT_FOUND;
     if (shown) {
@@ -371,7 +371,7 @@ static void memory_get(struct act *act)
 }
 
 /* Takes an item. What is kept to know that it was is bounded: the box's limit, and beyond it two minutes' worth. */
-static void take(struct act *act, struct cpsd_item *item)
+static void memory_take(struct act *act, struct cpsd_item *item)
 {
     const struct cpsd_store_config *config = &act->memory->base.config;
     size_t held = atomic_load_explicit(&act->memory->octets, memory_order_relaxed);
@@ -381,14 +381,14 @@ static void take(struct act *act, struct cpsd_item *item)
 }
 
 /* Knows an id that is not there as taken. */
-static enum stir_code remember(struct act *act)
+static enum stir_code memory_remember_taken(struct act *act)
 {
     struct cpsd_box *box = cpsd_shard_box(act->shard, act->box, act->hash);
     if (box && box->gone >= act->memory->base.config.box_limit) {
         return STIR_OK;
     }
     struct cpsd_blob *nothing = cpsd_blob_new(stir_view(NULL, 0), stir_view(NULL, 0));
-    enum stir_code code = add_item(act, act->box, act->args->id, &nothing, CPSD_TAKEN_MS);
+    enum stir_code code = memory_add_item(act, act->box, act->args->id, &nothing, CPSD_TAKEN_MS);
     if (code == STIR_OK) {
         box = cpsd_shard_box(act->shard, act->box, act->hash);
         struct cpsd_item *item = cpsd_shard_item(act->shard, box, act->args->id);
@@ -401,15 +401,15 @@ static enum stir_code remember(struct act *act)
 
 static void memory_remove(struct act *act)
 {
-    struct cpsd_item *item = find_item(act, act->box, act->args->id);
+    struct cpsd_item *item = memory_find_item(act, act->box, act->args->id);
     act->result.code = item && !item->taken ? STIR_OK : STIR_E_NOT_FOUND;
     if (!item && act->args->remember) {
-        enum stir_code code = remember(act);
+        enum stir_code code = memory_remember_taken(act);
         act->result.code = code == STIR_OK ? STIR_E_NOT_FOUND : code;
     } else if (item && item->taken) {
         act->result.existed = true;
     } else if (item) {
-        take(act, item);
+        memory_take(act, item);
     }
 }
 
@@ -419,7 +419,7 @@ static void memory_forget(struct act *act)
 {
     act->result.code = STIR_OK;
     for (size_t i = 0; i + CPSD_ID_OCTETS <= act->args->ids.len; i += CPSD_ID_OCTETS) {
-        struct cpsd_item *item = find_living(act, act->box, (const uint8_t *)act->args->ids.ptr + i);
+        struct cpsd_item *item = memory_find_living(act, act->box, (const uint8_t *)act->args->ids.ptr + i);
         if (item) {
             cpsd_shard_drop(act->shard, item);
         }
@@ -427,7 +427,7 @@ static void memory_forget(struct act *act)
 }
 
 /* Takes out one that is shown: living, or taken. Nothing of the first is left, and the second is only known. */
-static void clear_away(struct act *act, struct cpsd_item *item)
+static void memory_take_out(struct act *act, struct cpsd_item *item)
 {
     if (item->taken) {
         cpsd_shard_hide(act->shard, item);
@@ -446,12 +446,13 @@ static void memory_empty(struct act *act)
     act->result.code = STIR_OK;
     act->result.ids = stir_view(act->ids, 0);
     size_t most = act->args->count;
-    for (struct cpsd_box *box = box_of(act); box && box->first && box->first->arrival_us <= until; box = box_of(act)) {
+    for (struct cpsd_box *box = memory_box_of(act); box && box->first && box->first->arrival_us <= until;
+         box = memory_box_of(act)) {
         if (most-- == 0) {
             act->result.more = true;
             return;
         }
-        clear_away(act, box->first);
+        memory_take_out(act, box->first);
     }
 }
 
@@ -464,8 +465,8 @@ static void memory_once(struct act *act)
 
 static void memory_keep(struct act *act)
 {
-    struct stir_identity name = hidden_box(act, RECORDS);
-    struct cpsd_item *old = find_living(act, &name, record_id);
+    struct stir_identity name = memory_hidden_box(act, RECORDS);
+    struct cpsd_item *old = memory_find_living(act, &name, record_id);
     struct stir_view text = act->args->envelope;
     if (old && old->arrival_us > act->args->order) {
         act->result.code = STIR_E_REFUSED;
@@ -478,23 +479,23 @@ static void memory_keep(struct act *act)
     }
     if (old) {
         size_t cost = cpsd_shard_cost(&name, act->blob), had = cpsd_shard_cost(&name, old->blob);
-        if (cost > had && !has_memory(act, cost - had)) {
+        if (cost > had && !memory_has_memory(act, cost - had)) {
             act->result.retry_after_ms = CPSD_RETRY_AFTER_MS;
             act->result.code = STIR_E_UNAVAILABLE; /* the old one stays */
             return;
         }
         cpsd_shard_drop(act->shard, old);
     }
-    act->result.code = add_item(act, &name, record_id, &act->blob, act->args->ttl_ms);
+    act->result.code = memory_add_item(act, &name, record_id, &act->blob, act->args->ttl_ms);
     if (act->result.code == STIR_OK) {
-        find_item(act, &name, record_id)->arrival_us = act->args->order;
+        memory_find_item(act, &name, record_id)->arrival_us = act->args->order;
     }
 }
 
 static void memory_look(struct act *act)
 {
-    struct stir_identity name = hidden_box(act, RECORDS);
-    struct cpsd_item *item = find_living(act, &name, record_id);
+    struct stir_identity name = memory_hidden_box(act, RECORDS);
+    struct cpsd_item *item = memory_find_living(act, &name, record_id);
     act->result.code = item ? STIR_OK : STIR_E_NOT_FOUND;
     if (item) {
         cpsd_found_add(act->found, item);
@@ -504,15 +505,15 @@ static void memory_look(struct act *act)
 
 static void memory_drop(struct act *act)
 {
-    struct stir_identity name = hidden_box(act, RECORDS);
-    struct cpsd_item *item = find_living(act, &name, record_id);
+    struct stir_identity name = memory_hidden_box(act, RECORDS);
+    struct cpsd_item *item = memory_find_living(act, &name, record_id);
     act->result.code = item ? STIR_OK : STIR_E_NOT_FOUND;
     if (item) {
         cpsd_shard_drop(act->shard, item);
     }
 }
 
-static enum stir_code spend(struct act *act, const struct cpsd_spend *what)
+static enum stir_code memory_spend_tokens(struct act *act, const struct cpsd_spend *what)
 {
     struct cpsd_spent spent = cpsd_buckets_spend(act->memory->buckets, what, act->box->text, act->result.now_us);
     if (spent.refused) {
@@ -529,7 +530,7 @@ static void memory_owe(struct act *act)
     cpsd_buckets_owe(act->memory->buckets, &act->args->spend->bucket[0], act->result.now_us);
 }
 
-static void run_locked(struct memory_store *store, struct act *act, enum cpsd_op_kind kind)
+static void memory_run_locked(struct memory_store *store, struct act *act, enum cpsd_op_kind kind)
 {
     static void (*const runs[CPSD_OP_KINDS])(struct act * act) = {
         [CPSD_OP_PUT] = memory_put,       [CPSD_OP_LIST] = memory_list,   [CPSD_OP_GET] = memory_get,
@@ -538,20 +539,20 @@ static void run_locked(struct memory_store *store, struct act *act, enum cpsd_op
         [CPSD_OP_FORGET] = memory_forget, [CPSD_OP_EMPTY] = memory_empty,
     };
     uint64_t expired = act->shard->expired;
-    act->result.now_us = told_time(act->memory, act->shard);
-    enum stir_code code = act->claims && is_claimed(act) ? STIR_E_REPLAYED : STIR_OK;
+    act->result.now_us = memory_list_time(act->memory, act->shard);
+    enum stir_code code = act->claims && memory_is_claimed(act) ? STIR_E_REPLAYED : STIR_OK;
     if (code == STIR_OK && act->args->spend && kind == CPSD_OP_PUT) {
-        code = spend(act, act->args->spend);
+        code = memory_spend_tokens(act, act->args->spend);
     }
     if (code == STIR_OK && act->claims) {
-        code = take_claim(act);
+        code = memory_take_claim(act);
     }
     if (code == STIR_OK) {
         runs[kind](act);
     } else {
         act->result.code = code;
     }
-    count_expired(store, act->shard, expired);
+    memory_count_expired(store, act->shard, expired);
 }
 
 static void memory_run(struct cpsd_store *store, const struct cpsd_op *op, const struct cpsd_op_args *args)
@@ -567,17 +568,17 @@ static void memory_run(struct cpsd_store *store, const struct cpsd_op *op, const
     }
     size_t claims = 0;
     cpsd_found_init(&found);
-    act.hash = box_hash(memory, &op->box);
+    act.hash = memory_box_hash(memory, &op->box);
     act.reserved = !brings;
     if (args->claim) {
-        claims = SHARDS + shard_of(stir_siphash(&memory->key, args->claim->id, sizeof(args->claim->id)));
-        act.claims = lock_shard(memory, claims);
+        claims = SHARDS + memory_shard_of(stir_siphash(&memory->key, args->claim->id, sizeof(args->claim->id)));
+        act.claims = memory_lock_shard(memory, claims);
     }
-    act.shard = lock_shard(memory, shard_of(act.hash));
-    run_locked((struct memory_store *)store, &act, op->kind);
-    unlock_shard(memory, shard_of(act.hash));
+    act.shard = memory_lock_shard(memory, memory_shard_of(act.hash));
+    memory_run_locked((struct memory_store *)store, &act, op->kind);
+    memory_unlock_shard(memory, memory_shard_of(act.hash));
     if (args->claim) {
-        unlock_shard(memory, claims);
+        memory_unlock_shard(memory, claims);
     }
     if (found.failed) {
         act.result = (struct cpsd_store_result){.code = STIR_E_NOMEM};
@@ -592,17 +593,17 @@ static void memory_run(struct cpsd_store *store, const struct cpsd_op *op, const
 
 /* What expired in boxes that nobody puts into any more. Every worker does it; bounded, so that no request waits long.
  */
-static void sweep(uv_timer_t *timer)
+static void memory_sweep(uv_timer_t *timer)
 {
     struct memory_store *store = timer->data;
     struct memory_backend *memory = (struct memory_backend *)store->base.backend;
     int64_t now = memory_now(memory);
     for (size_t i = 0; i < PARTS; i++) {
-        struct cpsd_shard *shard = lock_shard(memory, i);
+        struct cpsd_shard *shard = memory_lock_shard(memory, i);
         uint64_t expired = shard->expired;
         (void)cpsd_shard_expire(shard, now, EXPIRE_A_SWEEP);
-        count_expired(store, shard, expired);
-        unlock_shard(memory, i);
+        memory_count_expired(store, shard, expired);
+        memory_unlock_shard(memory, i);
     }
 }
 
@@ -612,10 +613,10 @@ static void memory_open(struct cpsd_store *base)
     (void)uv_timer_init(base->loop, &store->sweep);
     store->sweep.data = store;
     cpsd_count(&base->counters.connections_up, 1); /* it cannot be away */
-    (void)uv_timer_start(&store->sweep, sweep, SWEEP_MS, SWEEP_MS);
+    (void)uv_timer_start(&store->sweep, memory_sweep, SWEEP_MS, SWEEP_MS);
 }
 
-static void sweep_closed(uv_handle_t *handle)
+static void memory_sweep_closed(uv_handle_t *handle)
 {
     struct memory_store *store = handle->data;
     store->closed(&store->base);
@@ -626,7 +627,7 @@ static void memory_close(struct cpsd_store *base, void (*closed)(struct cpsd_sto
     struct memory_store *store = (struct memory_store *)base;
     store->closed = closed;
     cpsd_count(&base->counters.connections_up, UINT64_MAX);
-    uv_close((uv_handle_t *)&store->sweep, sweep_closed);
+    uv_close((uv_handle_t *)&store->sweep, memory_sweep_closed);
 }
 
 static bool memory_ready(const struct cpsd_store *store)
@@ -638,10 +639,10 @@ static void memory_held(struct cpsd_backend *backend, struct cpsd_store_stats *o
 {
     struct memory_backend *memory = (struct memory_backend *)backend;
     for (size_t i = 0; i < SHARDS; i++) {
-        const struct cpsd_shard *shard = lock_shard(memory, i);
+        const struct cpsd_shard *shard = memory_lock_shard(memory, i);
         out->held += shard->living;
         out->taken += shard->gone;
-        unlock_shard(memory, i);
+        memory_unlock_shard(memory, i);
     }
     out->held_octets = atomic_load_explicit(&memory->octets, memory_order_relaxed);
 }

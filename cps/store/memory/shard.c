@@ -43,7 +43,7 @@ void cpsd_blob_unref(struct cpsd_blob *blob)
 
 /* Tables. One that cannot grow gets longer chains. */
 
-static void table_grow(struct cpsd_table *table)
+static void shard_table_grow(struct cpsd_table *table)
 {
     size_t buckets = table->buckets ? table->buckets * 2 : FIRST_BUCKETS;
     struct cpsd_node **bucket = calloc(buckets, sizeof(struct cpsd_node *));
@@ -62,10 +62,10 @@ static void table_grow(struct cpsd_table *table)
     table->buckets = buckets;
 }
 
-static bool table_add(struct cpsd_table *table, struct cpsd_node *node)
+static bool shard_table_add(struct cpsd_table *table, struct cpsd_node *node)
 {
     if (table->count >= table->buckets) {
-        table_grow(table);
+        shard_table_grow(table);
     }
     if (!table->buckets) {
         return false;
@@ -77,7 +77,7 @@ static bool table_add(struct cpsd_table *table, struct cpsd_node *node)
     return true;
 }
 
-static void table_remove(struct cpsd_table *table, struct cpsd_node *node)
+static void shard_table_remove(struct cpsd_table *table, struct cpsd_node *node)
 {
     struct cpsd_node **link = &table->bucket[node->hash & (table->buckets - 1)];
     while (*link != node) {
@@ -87,29 +87,29 @@ static void table_remove(struct cpsd_table *table, struct cpsd_node *node)
     table->count--;
 }
 
-static struct cpsd_node *table_first(const struct cpsd_table *table, uint64_t hash)
+static struct cpsd_node *shard_table_first(const struct cpsd_table *table, uint64_t hash)
 {
     return table->buckets ? table->bucket[hash & (table->buckets - 1)] : NULL;
 }
 
 /* The heap. */
 
-static void heap_set(struct cpsd_shard *shard, size_t at, struct cpsd_item *item)
+static void shard_heap_set(struct cpsd_shard *shard, size_t at, struct cpsd_item *item)
 {
     shard->heap[at] = item;
     item->heap_at = at;
 }
 
-static void heap_up(struct cpsd_shard *shard, size_t at, struct cpsd_item *item)
+static void shard_heap_up(struct cpsd_shard *shard, size_t at, struct cpsd_item *item)
 {
     while (at && shard->heap[(at - 1) / 2]->expires_us > item->expires_us) {
-        heap_set(shard, at, shard->heap[(at - 1) / 2]);
+        shard_heap_set(shard, at, shard->heap[(at - 1) / 2]);
         at = (at - 1) / 2;
     }
-    heap_set(shard, at, item);
+    shard_heap_set(shard, at, item);
 }
 
-static void heap_down(struct cpsd_shard *shard, size_t at, struct cpsd_item *item)
+static void shard_heap_down(struct cpsd_shard *shard, size_t at, struct cpsd_item *item)
 {
     for (size_t child; (child = 2 * at + 1) < shard->heap_len; at = child) {
         if (child + 1 < shard->heap_len && shard->heap[child + 1]->expires_us < shard->heap[child]->expires_us) {
@@ -118,12 +118,12 @@ static void heap_down(struct cpsd_shard *shard, size_t at, struct cpsd_item *ite
         if (shard->heap[child]->expires_us >= item->expires_us) {
             break;
         }
-        heap_set(shard, at, shard->heap[child]);
+        shard_heap_set(shard, at, shard->heap[child]);
     }
-    heap_set(shard, at, item);
+    shard_heap_set(shard, at, item);
 }
 
-static bool heap_add(struct cpsd_shard *shard, struct cpsd_item *item)
+static bool shard_heap_add(struct cpsd_shard *shard, struct cpsd_item *item)
 {
     if (shard->heap_len == shard->heap_cap) {
         size_t cap = shard->heap_cap ? shard->heap_cap * 2 : FIRST_BUCKETS;
@@ -134,69 +134,70 @@ static bool heap_add(struct cpsd_shard *shard, struct cpsd_item *item)
         shard->heap = heap;
         shard->heap_cap = cap;
     }
-    heap_up(shard, shard->heap_len++, item);
+    shard_heap_up(shard, shard->heap_len++, item);
     return true;
 }
 
-static void heap_remove(struct cpsd_shard *shard, const struct cpsd_item *item)
+static void shard_heap_remove(struct cpsd_shard *shard, const struct cpsd_item *item)
 {
     struct cpsd_item *moved = shard->heap[--shard->heap_len];
     if (moved == item) {
         return;
     }
     if (moved->expires_us < item->expires_us) {
-        heap_up(shard, item->heap_at, moved);
+        shard_heap_up(shard, item->heap_at, moved);
     } else {
-        heap_down(shard, item->heap_at, moved);
+        shard_heap_down(shard, item->heap_at, moved);
     }
 }
 
 /* Boxes and items. */
 
-static size_t box_cost(unsigned len)
+static size_t shard_box_cost(unsigned len)
 {
     return sizeof(struct cpsd_box) + len + sizeof(void *) + MALLOC_OVERHEAD;
 }
 
-static size_t blob_cost(const struct cpsd_blob *blob)
+static size_t shard_blob_cost(const struct cpsd_blob *blob)
 {
     return sizeof(*blob) + blob->len + blob->publisher_len + MALLOC_OVERHEAD;
 }
 
-static size_t owner_cost(void)
+static size_t shard_owner_cost(void)
 {
     return sizeof(struct cpsd_owner) + sizeof(void *) + MALLOC_OVERHEAD;
 }
 
-static size_t item_cost(void)
+static size_t shard_item_cost(void)
 {
     return sizeof(struct cpsd_item) + 2 * sizeof(void *) + MALLOC_OVERHEAD;
 }
 
 size_t cpsd_shard_cost(const struct stir_identity *box, const struct cpsd_blob *blob)
 {
-    return box_cost(box->len) + item_cost() + blob_cost(blob);
+    return shard_box_cost(box->len) + shard_item_cost() + shard_blob_cost(blob);
 }
 
-static void held(struct cpsd_shard *shard, size_t octets)
+static void shard_add_octets(struct cpsd_shard *shard, size_t octets)
 {
     atomic_fetch_add_explicit(shard->octets, octets, memory_order_relaxed);
 }
 
-static void released(struct cpsd_shard *shard, size_t octets)
+static void shard_subtract_octets(struct cpsd_shard *shard, size_t octets)
 {
     atomic_fetch_sub_explicit(shard->octets, octets, memory_order_relaxed);
 }
 
 /* Of one box all ids differ, and nobody knows the box's hash. */
-static uint64_t item_hash(const struct cpsd_shard *shard, const struct cpsd_box *box, const uint8_t id[CPSD_ID_OCTETS])
+static uint64_t shard_item_hash(const struct cpsd_shard *shard, const struct cpsd_box *box,
+                                const uint8_t id[CPSD_ID_OCTETS])
 {
     return stir_siphash(shard->key, id, CPSD_ID_OCTETS) ^ box->node.hash;
 }
 
 struct cpsd_box *cpsd_shard_box(struct cpsd_shard *shard, const struct stir_identity *id, uint64_t hash)
 {
-    for (struct cpsd_node *node = table_first(&shard->boxes, hash); node; node = node->next) {
+    for (struct cpsd_node *node = shard_table_first(&shard->boxes, hash); node; node = node->next) {
         struct cpsd_box *box = (struct cpsd_box *)node;
         if (node->hash == hash && box->kind == id->kind && box->len == id->len &&
             memcmp(box->text, id->text, id->len) == 0) {
@@ -209,8 +210,8 @@ struct cpsd_box *cpsd_shard_box(struct cpsd_shard *shard, const struct stir_iden
 struct cpsd_item *cpsd_shard_item(struct cpsd_shard *shard, const struct cpsd_box *box,
                                   const uint8_t id[CPSD_ID_OCTETS])
 {
-    uint64_t hash = item_hash(shard, box, id);
-    for (struct cpsd_node *node = table_first(&shard->items, hash); node; node = node->next) {
+    uint64_t hash = shard_item_hash(shard, box, id);
+    for (struct cpsd_node *node = shard_table_first(&shard->items, hash); node; node = node->next) {
         struct cpsd_item *item = (struct cpsd_item *)node;
         if (node->hash == hash && item->box == box && memcmp(item->id, id, CPSD_ID_OCTETS) == 0) {
             return item;
@@ -219,7 +220,7 @@ struct cpsd_item *cpsd_shard_item(struct cpsd_shard *shard, const struct cpsd_bo
     return NULL;
 }
 
-static void owner_id(uint8_t id[CPSD_PUBLISHER_ID], struct stir_view publisher)
+static void shard_owner_id(uint8_t id[CPSD_PUBLISHER_ID], struct stir_view publisher)
 {
     memset(id, 0, CPSD_PUBLISHER_ID);
     if (publisher.len >= CPSD_PUBLISHER_ID) {
@@ -227,14 +228,14 @@ static void owner_id(uint8_t id[CPSD_PUBLISHER_ID], struct stir_view publisher)
     }
 }
 
-static uint64_t owner_hash(const struct cpsd_shard *shard, const struct cpsd_box *box,
-                           const uint8_t id[CPSD_PUBLISHER_ID])
+static uint64_t shard_owner_hash(const struct cpsd_shard *shard, const struct cpsd_box *box,
+                                 const uint8_t id[CPSD_PUBLISHER_ID])
 {
     return stir_siphash(shard->key, id, CPSD_PUBLISHER_ID) ^ box->node.hash;
 }
 
-static struct cpsd_owner *find_owner(const struct cpsd_shard *shard, struct cpsd_box *box,
-                                     const uint8_t id[CPSD_PUBLISHER_ID])
+static struct cpsd_owner *shard_find_owner(const struct cpsd_shard *shard, struct cpsd_box *box,
+                                           const uint8_t id[CPSD_PUBLISHER_ID])
 {
     if (memcmp(box->owner.id, id, CPSD_PUBLISHER_ID) == 0 && (box->owner.living || box->owner.taken)) {
         return &box->owner;
@@ -242,8 +243,8 @@ static struct cpsd_owner *find_owner(const struct cpsd_shard *shard, struct cpsd
     if (!shard->owners.count) {
         return NULL;
     }
-    uint64_t hash = owner_hash(shard, box, id);
-    for (struct cpsd_node *node = table_first(&shard->owners, hash); node; node = node->next) {
+    uint64_t hash = shard_owner_hash(shard, box, id);
+    for (struct cpsd_node *node = shard_table_first(&shard->owners, hash); node; node = node->next) {
         struct cpsd_owner *owner = (struct cpsd_owner *)node;
         if (node->hash == hash && owner->box == box && memcmp(owner->id, id, CPSD_PUBLISHER_ID) == 0) {
             return owner;
@@ -256,16 +257,17 @@ const struct cpsd_owner *cpsd_shard_owner(const struct cpsd_shard *shard, const 
                                           struct stir_view publisher)
 {
     uint8_t id[CPSD_PUBLISHER_ID];
-    owner_id(id, publisher);
-    return find_owner(shard, (struct cpsd_box *)(uintptr_t)box, id);
+    shard_owner_id(id, publisher);
+    return shard_find_owner(shard, (struct cpsd_box *)(uintptr_t)box, id);
 }
 
-/* NULL: no memory. One that has nothing yet is let go of with drop_owner_if_empty. */
-static struct cpsd_owner *find_or_make_owner(struct cpsd_shard *shard, struct cpsd_box *box, struct stir_view publisher)
+/* NULL: no memory. One that has nothing yet is let go of with shard_drop_owner_if_empty. */
+static struct cpsd_owner *shard_find_or_make_owner(struct cpsd_shard *shard, struct cpsd_box *box,
+                                                   struct stir_view publisher)
 {
     uint8_t id[CPSD_PUBLISHER_ID];
-    owner_id(id, publisher);
-    struct cpsd_owner *owner = find_owner(shard, box, id);
+    shard_owner_id(id, publisher);
+    struct cpsd_owner *owner = shard_find_owner(shard, box, id);
     if (owner) {
         return owner;
     }
@@ -276,20 +278,20 @@ static struct cpsd_owner *find_or_make_owner(struct cpsd_shard *shard, struct cp
     }
     owner->box = box;
     memcpy(owner->id, id, CPSD_PUBLISHER_ID);
-    owner->node.hash = owner_hash(shard, box, id);
-    if (!free_place && !table_add(&shard->owners, &owner->node)) {
+    owner->node.hash = shard_owner_hash(shard, box, id);
+    if (!free_place && !shard_table_add(&shard->owners, &owner->node)) {
         free(owner);
         return NULL;
     }
-    held(shard, free_place ? 0 : owner_cost());
+    shard_add_octets(shard, free_place ? 0 : shard_owner_cost());
     return owner;
 }
 
-static void drop_owner_if_empty(struct cpsd_shard *shard, struct cpsd_box *box, struct cpsd_owner *owner)
+static void shard_drop_owner_if_empty(struct cpsd_shard *shard, struct cpsd_box *box, struct cpsd_owner *owner)
 {
     if (!owner->living && !owner->taken && owner != &box->owner) {
-        table_remove(&shard->owners, &owner->node);
-        released(shard, owner_cost());
+        shard_table_remove(&shard->owners, &owner->node);
+        shard_subtract_octets(shard, shard_owner_cost());
         free(owner);
     }
 }
@@ -300,20 +302,20 @@ void cpsd_shard_disown(struct cpsd_shard *shard, struct cpsd_item *item)
     item->owner = NULL;
     if (owner) {
         *(item->taken ? &owner->taken : &owner->living) -= 1;
-        drop_owner_if_empty(shard, item->box, owner);
+        shard_drop_owner_if_empty(shard, item->box, owner);
     }
 }
 
-static void drop_box_if_empty(struct cpsd_shard *shard, struct cpsd_box *box)
+static void shard_drop_box_if_empty(struct cpsd_shard *shard, struct cpsd_box *box)
 {
     if (!box->living && !box->gone) {
-        table_remove(&shard->boxes, &box->node);
-        released(shard, box_cost(box->len));
+        shard_table_remove(&shard->boxes, &box->node);
+        shard_subtract_octets(shard, shard_box_cost(box->len));
         free(box);
     }
 }
 
-static struct cpsd_box *find_or_make_box(struct cpsd_shard *shard, const struct stir_identity *id, uint64_t hash)
+static struct cpsd_box *shard_find_or_make_box(struct cpsd_shard *shard, const struct stir_identity *id, uint64_t hash)
 {
     struct cpsd_box *box = cpsd_shard_box(shard, id, hash);
     if (box) {
@@ -328,16 +330,16 @@ static struct cpsd_box *find_or_make_box(struct cpsd_shard *shard, const struct 
     box->len = id->len;
     box->next_expiry_us = INT64_MAX;
     memcpy(box->text, id->text, id->len);
-    if (!table_add(&shard->boxes, &box->node)) {
+    if (!shard_table_add(&shard->boxes, &box->node)) {
         free(box);
         return NULL;
     }
-    held(shard, box_cost(id->len));
+    shard_add_octets(shard, shard_box_cost(id->len));
     return box;
 }
 
 /* Puts a living item at the end of those that are shown. */
-static void append_living(struct cpsd_shard *shard, struct cpsd_item *item)
+static void shard_append_living(struct cpsd_shard *shard, struct cpsd_item *item)
 {
     struct cpsd_box *box = item->box;
     item->prev = box->last;
@@ -352,14 +354,14 @@ static void append_living(struct cpsd_shard *shard, struct cpsd_item *item)
 }
 
 /* Takes an item out of those that are shown, and lets go of what it holds. */
-static void hide(struct cpsd_shard *shard, struct cpsd_item *item)
+static void shard_unlist(struct cpsd_shard *shard, struct cpsd_item *item)
 {
     struct cpsd_box *box = item->box;
     *(item->prev ? &item->prev->next : &box->first) = item->next;
     *(item->next ? &item->next->prev : &box->last) = item->prev;
     item->prev = NULL;
     item->next = NULL;
-    released(shard, blob_cost(item->blob));
+    shard_subtract_octets(shard, shard_blob_cost(item->blob));
     cpsd_blob_unref(item->blob);
     item->blob = NULL;
 }
@@ -367,40 +369,40 @@ static void hide(struct cpsd_shard *shard, struct cpsd_item *item)
 enum stir_code cpsd_shard_add(struct cpsd_shard *shard, const struct stir_identity *id_of_box, uint64_t hash,
                               const uint8_t id[CPSD_ID_OCTETS], struct cpsd_blob *blob, int64_t expires_us)
 {
-    struct cpsd_box *box = find_or_make_box(shard, id_of_box, hash);
+    struct cpsd_box *box = shard_find_or_make_box(shard, id_of_box, hash);
     if (!box) {
         return STIR_E_NOMEM;
     }
-    struct cpsd_owner *owner = find_or_make_owner(shard, box, cpsd_blob_publisher(blob));
+    struct cpsd_owner *owner = shard_find_or_make_owner(shard, box, cpsd_blob_publisher(blob));
     struct cpsd_item *item = owner ? calloc(1, sizeof(*item)) : NULL;
     if (!item) {
         goto fail;
     }
     item->owner = owner;
-    item->node.hash = item_hash(shard, box, id);
+    item->node.hash = shard_item_hash(shard, box, id);
     item->box = box;
     item->arrival_us = shard->last_us + 1;
     item->expires_us = expires_us;
     item->shown_until_us = expires_us;
     memcpy(item->id, id, CPSD_ID_OCTETS);
-    if (!heap_add(shard, item)) {
+    if (!shard_heap_add(shard, item)) {
         goto fail;
     }
-    if (!table_add(&shard->items, &item->node)) {
-        heap_remove(shard, item);
+    if (!shard_table_add(&shard->items, &item->node)) {
+        shard_heap_remove(shard, item);
         goto fail;
     }
     item->blob = blob;
     shard->last_us++;
-    append_living(shard, item);
-    held(shard, item_cost() + blob_cost(blob));
+    shard_append_living(shard, item);
+    shard_add_octets(shard, shard_item_cost() + shard_blob_cost(blob));
     return STIR_OK;
 fail:
     free(item);
     if (owner) {
-        drop_owner_if_empty(shard, box, owner);
+        shard_drop_owner_if_empty(shard, box, owner);
     }
-    drop_box_if_empty(shard, box);
+    shard_drop_box_if_empty(shard, box);
     return STIR_E_NOMEM;
 }
 
@@ -414,24 +416,24 @@ void cpsd_shard_consume(struct cpsd_shard *shard, struct cpsd_item *item, bool s
     shard->living--;
     shard->gone++;
     if (!show) {
-        hide(shard, item);
+        shard_unlist(shard, item);
     }
     if (known_until_us > item->expires_us) {
         item->expires_us = known_until_us;
-        heap_down(shard, item->heap_at, item);
+        shard_heap_down(shard, item->heap_at, item);
     }
 }
 
 void cpsd_shard_hide(struct cpsd_shard *shard, struct cpsd_item *item)
 {
-    hide(shard, item);
+    shard_unlist(shard, item);
 }
 
 void cpsd_shard_drop(struct cpsd_shard *shard, struct cpsd_item *item)
 {
     struct cpsd_box *box = item->box;
     if (item->blob) {
-        hide(shard, item);
+        shard_unlist(shard, item);
     }
     cpsd_shard_disown(shard, item);
     if (item->taken) {
@@ -441,11 +443,11 @@ void cpsd_shard_drop(struct cpsd_shard *shard, struct cpsd_item *item)
         box->living--;
         shard->living--;
     }
-    heap_remove(shard, item);
-    table_remove(&shard->items, &item->node);
-    released(shard, item_cost());
+    shard_heap_remove(shard, item);
+    shard_table_remove(&shard->items, &item->node);
+    shard_subtract_octets(shard, shard_item_cost());
     free(item);
-    drop_box_if_empty(shard, box);
+    shard_drop_box_if_empty(shard, box);
 }
 
 size_t cpsd_shard_expire(struct cpsd_shard *shard, int64_t now_us, size_t most)

@@ -27,9 +27,9 @@ static void backend_describe(struct redis_backend *redis, unsigned replicas)
     size_t size = sizeof(redis->base.description);
     cpsd_redis_place_name(&redis->shared.place, where, sizeof(where));
     if (replicas) {
-        (void)snprintf(out, size, "keeps everything in %.400s, and in %u of its replicas", where, replicas);
+        (void)snprintf(out, size, "keeps everything in %.400s and in %u of its replicas", where, replicas);
     } else {
-        (void)snprintf(out, size, "keeps everything in %.400s: as safely as that server is set to", where);
+        (void)snprintf(out, size, "keeps everything in %.400s, as durably as that server is configured", where);
     }
 }
 
@@ -38,7 +38,7 @@ static enum stir_code backend_new(struct cpsd_backend **out, const struct cpsd_s
 {
     struct redis_backend *redis = calloc(1, sizeof(*redis));
     if (!redis) {
-        return stir_fail(err, STIR_E_NOMEM, "no memory for the store");
+        return stir_fail(err, STIR_E_NOMEM, "out of memory while creating the store");
     }
     enum stir_code code = cpsd_redis_place_parse(&redis->shared.place, config->url, err);
     if (code) {
@@ -56,7 +56,7 @@ static enum stir_code backend_new(struct cpsd_backend **out, const struct cpsd_s
     if (redis->shared.place.kind == CPSD_REDIS_CLUSTER && !redis->buckets) {
         cpsd_redis_place_clear(&redis->shared.place);
         free(redis);
-        return stir_fail(err, STIR_E_NOMEM, "no memory for the store");
+        return stir_fail(err, STIR_E_NOMEM, "out of memory while creating the store");
     }
     backend_describe(redis, config->replicas);
     *out = &redis->base;

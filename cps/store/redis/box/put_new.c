@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-static void put_octets(uint8_t *out, size_t n, int64_t value)
+static void put_new_write_number(uint8_t *out, size_t n, int64_t value)
 {
     while (n--) {
         out[n] = (uint8_t)value;
@@ -15,7 +15,7 @@ static void put_octets(uint8_t *out, size_t n, int64_t value)
 size_t cpsd_redis_fresh_record(uint8_t *out, const struct cpsd_redis_fresh *fresh)
 {
     out[BOX_FRESH_KIND] = BOX_FRESH;
-    put_octets(out + BOX_FRESH_LIFE, BOX_FRESH_LIFE_OCTETS, fresh->ttl_ms);
+    put_new_write_number(out + BOX_FRESH_LIFE, BOX_FRESH_LIFE_OCTETS, fresh->ttl_ms);
     memcpy(out + BOX_FRESH_ID, fresh->id, BOX_ID_OCTETS);
     out[BOX_FRESH_FORM] = (uint8_t)fresh->form;
     size_t n = BOX_FRESH_HEAD + cpsd_redis_row_tag(out + BOX_FRESH_HEAD, fresh->publisher);
@@ -52,8 +52,8 @@ struct commands {
 };
 
 /* The record is the first command's last argument. */
-static void compose(struct commands *out, struct cpsd_redis_arg key, int64_t ttl_ms, struct cpsd_redis_arg record,
-                    const char *publish)
+static void put_new_compose(struct commands *out, struct cpsd_redis_arg key, int64_t ttl_ms,
+                            struct cpsd_redis_arg record, const char *publish)
 {
     *out = (struct commands){
         .args = {{{"HSETNX", 6}, key, {"m", 1}, record}, {{"PEXPIRE", 7}, key, {0}, {"NX", 2}}, {{0}, key}},
@@ -67,7 +67,7 @@ size_t cpsd_redis_fresh_size(struct cpsd_redis_arg key, struct cpsd_redis_arg re
 {
     struct commands commands;
     size_t size = sizeof(begin) + sizeof(end);
-    compose(&commands, key, INT64_MAX, record, "SPUBLISH");
+    put_new_compose(&commands, key, INT64_MAX, record, "SPUBLISH");
     for (size_t i = 0; i < COMMANDS; i++) {
         size += cpsd_redis_command_size(commands.args[i], commands.counts[i]);
     }
@@ -79,7 +79,7 @@ size_t cpsd_redis_fresh_write(char *out, size_t *record_at, struct cpsd_redis_ar
 {
     struct commands commands;
     size_t n = sizeof(begin) - 1;
-    compose(&commands, key, ttl_ms, record, publish);
+    put_new_compose(&commands, key, ttl_ms, record, publish);
     memcpy(out, begin, n);
     for (size_t i = 0; i < COMMANDS; i++) {
         n += cpsd_redis_command_write(out + n, commands.args[i], commands.counts[i]);
@@ -91,7 +91,7 @@ size_t cpsd_redis_fresh_write(char *out, size_t *record_at, struct cpsd_redis_ar
     return n + sizeof(end) - 1;
 }
 
-static bool is_bit(const redisReply *reply, long long bit)
+static bool put_new_is_bit(const redisReply *reply, long long bit)
 {
     return reply->type == REDIS_REPLY_INTEGER && reply->integer == bit;
 }
@@ -103,8 +103,8 @@ int cpsd_redis_fresh_made(const redisReply *reply)
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements != COMMANDS) {
         return -1;
     }
-    bool made = is_bit(reply->element[0], 1) && is_bit(reply->element[1], 1);
-    return made ? 1 : is_bit(reply->element[0], 0) || reply->element[0]->type == REDIS_REPLY_ERROR ? 0 : -1;
+    bool made = put_new_is_bit(reply->element[0], 1) && put_new_is_bit(reply->element[1], 1);
+    return made ? 1 : put_new_is_bit(reply->element[0], 0) || reply->element[0]->type == REDIS_REPLY_ERROR ? 0 : -1;
 }
 
 /* As lua/part_fresh_times.lua computes it. */
@@ -116,8 +116,8 @@ bool cpsd_redis_fresh_row(redisReply *row, char *room, const redisReply *m, int6
         expires_ms <= fresh.ttl_ms || expires_ms > longest_ms) {
         return false;
     }
-    put_octets((uint8_t *)room + BOX_ROW_ARRIVAL, BOX_TIME_OCTETS, (expires_ms - fresh.ttl_ms) * 1000 + 999);
-    put_octets((uint8_t *)room + BOX_ROW_EXPIRES, BOX_TIME_OCTETS, expires_ms * 1000);
+    put_new_write_number((uint8_t *)room + BOX_ROW_ARRIVAL, BOX_TIME_OCTETS, (expires_ms - fresh.ttl_ms) * 1000 + 999);
+    put_new_write_number((uint8_t *)room + BOX_ROW_EXPIRES, BOX_TIME_OCTETS, expires_ms * 1000);
     memcpy(room + BOX_ROW_ID, m->str + BOX_FRESH_ID, m->len - BOX_FRESH_ID);
     *row = (redisReply){.type = REDIS_REPLY_STRING, .str = room, .len = BOX_ROW_ID + (m->len - BOX_FRESH_ID)};
     return true;

@@ -75,7 +75,7 @@ size_t cpsd_redis_row_text(const redisReply *row)
     return parts.packed ? stir_jwe_unpacked_len(parts.envelope) : parts.envelope.len;
 }
 
-static int64_t read_time(const char *octets)
+static int64_t row_read_time(const char *octets)
 {
     int64_t us = 0;
     for (size_t i = 0; i < BOX_TIME_OCTETS; i++) {
@@ -86,8 +86,8 @@ static int64_t read_time(const char *octets)
 
 void cpsd_redis_row_read(struct cpsd_entry *out, const redisReply *row, char **room)
 {
-    out->arrival_us = read_time(row->str + BOX_ROW_ARRIVAL);
-    out->expires_us = read_time(row->str + BOX_ROW_EXPIRES);
+    out->arrival_us = row_read_time(row->str + BOX_ROW_ARRIVAL);
+    out->expires_us = row_read_time(row->str + BOX_ROW_EXPIRES);
     memcpy(out->id, row->str + BOX_ROW_ID, sizeof(out->id));
     struct parts parts;
     (void)row_parts(&parts, row);

@@ -71,7 +71,7 @@ static void discovery_on_timer(uv_timer_t *timer)
     }
     if ((discovery->move || discovery->listening) && cpsd_redis_conn_up(&discovery->conn)) {
         discovery->move = false;
-        cpsd_redis_conn_move(&discovery->conn, "another one is asked");
+        cpsd_redis_conn_move(&discovery->conn, "asking another server");
     } else {
         discovery_ask(servers);
         discovery->move = true;

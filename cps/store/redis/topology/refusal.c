@@ -16,6 +16,5 @@ void redis_log_refusal(struct redis_node *node, const redisReply *error)
     servers->refusal_logged_ns = now;
     cpsd_redis_error_word(error, word, sizeof(word));
     cpsd_redis_address_name(&node->address, where, sizeof(where));
-    stir_log_plain(redis_servers_config(servers)->log, STIR_LOG_ERROR, "Redis at %s: it refuses a request (%s)", where,
-                   word);
+    stir_log_plain(redis_servers_config(servers)->log, STIR_LOG_ERROR, "Redis at %s: request refused: %s", where, word);
 }

@@ -171,7 +171,7 @@ static bool route_take_error(struct redis_request *request, const redisReply *re
     /* the primary is another server now: drop this one, which leads to looking for it */
     if (cpsd_redis_error_is(reply, "READONLY")) {
         struct cpsd_redis_conn *conn = redis_node_conn_for(request->node, request);
-        (void)snprintf(conn->refusal, sizeof(conn->refusal), "it is a replica now");
+        (void)snprintf(conn->refusal, sizeof(conn->refusal), "server has become a replica; looking for the primary");
         redis_request_enter(request, REDIS_REQUEST_UNDONE);
         return false;
     }

@@ -17,9 +17,9 @@ static void settings_describe(unsigned replicas, unsigned lacks, char *out, size
     }
     (void)snprintf(out, size, "%s%s%s", few,
                    lacks & REDIS_LACKS_NOEVICTION
-                       ? "maxmemory-policy is not noeviction: it may throw envelopes away to make room; "
+                       ? "maxmemory-policy is not noeviction: envelopes may be evicted when memory is full; "
                        : "",
-                   lacks & REDIS_LACKS_AOF ? "appendonly is not yes: a restart loses what it has; " : "");
+                   lacks & REDIS_LACKS_AOF ? "appendonly is not yes: all data is lost on a restart; " : "");
     size_t n = strlen(out);
     if (n >= 2) {
         out[n - 2] = '\0';

@@ -4,7 +4,7 @@
 #include <string.h>
 
 /* CRC-16/XMODEM: polynomial 0x1021, from 0, most significant bit first; four bits at a time. */
-static uint16_t crc16(const char *data, size_t len)
+static uint16_t slot_crc16(const char *data, size_t len)
 {
     static const uint16_t table[16] = {0x0000, 0x1021, 0x2042, 0x3063, 0x4084, 0x50a5, 0x60c6, 0x70e7,
                                        0x8108, 0x9129, 0xa14a, 0xb16b, 0xc18c, 0xd1ad, 0xe1ce, 0xf1ef};
@@ -28,5 +28,5 @@ unsigned cpsd_redis_slot(const char *key, size_t len)
             len = (size_t)(close - key);
         }
     }
-    return crc16(key, len) % CPSD_REDIS_SLOTS;
+    return slot_crc16(key, len) % CPSD_REDIS_SLOTS;
 }

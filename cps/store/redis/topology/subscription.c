@@ -154,7 +154,8 @@ static void subscription_refused(struct redis_servers *servers, struct message *
         servers->subscriptions.logged_ns = uv_hrtime();
         cpsd_redis_error_word(reply, word, sizeof(word));
         stir_log_plain(redis_servers_config(servers)->log, STIR_LOG_ERROR,
-                       "Redis refuses a subscription (%s): waiting readers do not see what other servers put there",
+                       "Redis refused a subscription: %s: waiting readers do not notice what other servers store; "
+                       "allow (S)SUBSCRIBE in the ACL",
                        word);
     }
 }

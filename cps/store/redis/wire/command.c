@@ -10,7 +10,7 @@ struct cpsd_redis_arg cpsd_redis_arg_text(const char *text)
 }
 
 /* Digits of a number, written up to `end`; returns where they begin. */
-static char *digits_before(char *end, uint64_t number)
+static char *command_digits_before(char *end, uint64_t number)
 {
     do {
         *--end = (char)('0' + number % 10);
@@ -22,7 +22,7 @@ static char *digits_before(char *end, uint64_t number)
 struct cpsd_redis_arg cpsd_redis_arg_number(char room[CPSD_REDIS_DIGITS], int64_t number)
 {
     char *end = room + CPSD_REDIS_DIGITS;
-    char *at = digits_before(end, number < 0 ? 0 - (uint64_t)number : (uint64_t)number);
+    char *at = command_digits_before(end, number < 0 ? 0 - (uint64_t)number : (uint64_t)number);
     if (number < 0) {
         *--at = '-';
     }
@@ -38,9 +38,9 @@ size_t cpsd_redis_command_size(const struct cpsd_redis_arg *args, size_t count)
     return size;
 }
 
-static char *put_head(char *at, char kind, size_t number)
+static char *command_put_head(char *at, char kind, size_t number)
 {
-    char room[CPSD_REDIS_DIGITS], *end = room + sizeof(room), *from = digits_before(end, number);
+    char room[CPSD_REDIS_DIGITS], *end = room + sizeof(room), *from = command_digits_before(end, number);
     *at++ = kind;
     memcpy(at, from, (size_t)(end - from));
     at += end - from;
@@ -51,9 +51,9 @@ static char *put_head(char *at, char kind, size_t number)
 
 size_t cpsd_redis_command_write(char *out, const struct cpsd_redis_arg *args, size_t count)
 {
-    char *at = put_head(out, '*', count);
+    char *at = command_put_head(out, '*', count);
     for (size_t i = 0; i < count; i++) {
-        at = put_head(at, '$', args[i].len);
+        at = command_put_head(at, '$', args[i].len);
         if (args[i].len) {
             memcpy(at, args[i].ptr, args[i].len);
             at += args[i].len;

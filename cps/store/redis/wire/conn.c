@@ -76,13 +76,13 @@ static void conn_on_replied(void *owner, const redisReply *reply)
         return;
     }
     if (!request) {
-        conn_give_up(conn, "an answer that nobody asked for");
+        conn_give_up(conn, "unexpected answer");
         return;
     }
     if (request->firsts) {
         request->firsts--;
         if (!request->first(request, reply)) {
-            conn_give_up(conn, "an answer that makes no sense");
+            conn_give_up(conn, "malformed answer");
         }
         return;
     }
@@ -90,7 +90,7 @@ static void conn_on_replied(void *owner, const redisReply *reply)
     conn->late = false;
     if (!request->answered(request, reply)) {
         cpsd_redis_pending_put_back(conn, request);
-        conn_give_up(conn, conn->refusal[0] ? conn->refusal : "an answer that makes no sense");
+        conn_give_up(conn, conn->refusal[0] ? conn->refusal : "malformed answer");
     }
 }
 
@@ -166,7 +166,7 @@ static void conn_on_connected(void *owner)
     conn->reloading = false;
     cpsd_redis_link_secret(conn->link, true);
     if (!cpsd_redis_greet(conn)) {
-        conn_give_up(conn, "no memory to greet it");
+        conn_give_up(conn, "out of memory while connecting");
     }
 }
 
@@ -205,7 +205,7 @@ static void conn_open_link(struct cpsd_redis_conn *conn, const struct sockaddr *
     conn->state = CPSD_REDIS_CONNECTING;
     conn->link = cpsd_redis_link_open(conn->loop, conn->config->address, to, &events, conn);
     if (!conn->link) {
-        conn_give_up(conn, "no memory or no descriptor to connect");
+        conn_give_up(conn, "cannot connect: out of memory or file descriptors");
         return;
     }
     conn->parts++;
@@ -247,7 +247,7 @@ static void conn_on_resolved(uv_getaddrinfo_t *resolve, int status, struct addri
     conn_keep_addresses(conn, status ? NULL : list);
     uv_freeaddrinfo(list);
     if (conn->state == CPSD_REDIS_RESOLVING && !conn_open_next(conn)) {
-        conn_give_up(conn, status ? uv_strerror(status) : "its name has no address");
+        conn_give_up(conn, status ? uv_strerror(status) : "host name has no address");
     }
     conn_part_closed(conn);
 }
@@ -302,7 +302,7 @@ static void conn_check_oldest(struct cpsd_redis_conn *conn)
         conn_arm_timer(conn, now + LATE_MS * MS);
     } else {
         conn->late = false;
-        conn_give_up(conn, "no answer in time");
+        conn_give_up(conn, "request timed out");
     }
 }
 
@@ -318,10 +318,10 @@ static void conn_on_timer(uv_timer_t *timer)
         conn_begin_attempt(conn);
         break;
     case CPSD_REDIS_CONNECTING:
-        conn_on_lost(conn, "no connection in time");
+        conn_on_lost(conn, "connecting timed out");
         break;
     case CPSD_REDIS_GREETING:
-        conn_give_up(conn, "no greeting in time");
+        conn_give_up(conn, "no answer to AUTH or the other commands after connecting: timed out");
         break;
     case CPSD_REDIS_UP:
         conn_check_oldest(conn);

@@ -89,7 +89,7 @@ struct cpsd_redis_conn {
     void (*greeted)(struct cpsd_redis_conn *conn); /* one of them was accepted */
     bool reloading;
     struct cpsd_redis_settings settings;
-    char refusal[80];  /* why an answer of the greeting was not accepted */
+    char refusal[120]; /* why an answer of the greeting was not accepted */
     char trouble[160]; /* what was last logged; "": none */
 };
 

@@ -12,11 +12,12 @@
 struct greeting {
     struct cpsd_redis_request request;
     struct cpsd_redis_conn *conn;
-    const char *name; /* for people */
+    const char *failure; /* what is logged if the answer is not accepted */
     bool (*accept)(struct greeting *greeting, const redisReply *reply);
     char command[];
 };
 
+/* Keeps for the log why the answer was not accepted. */
 static void greeting_refuse(struct greeting *greeting, const redisReply *reply)
 {
     char word[32] = "";
@@ -24,8 +25,7 @@ static void greeting_refuse(struct greeting *greeting, const redisReply *reply)
     if (reply->type == REDIS_REPLY_ERROR) {
         cpsd_redis_error_word(reply, word, sizeof(word));
     }
-    (void)snprintf(conn->refusal, sizeof(conn->refusal), "it refuses %s (%s)", greeting->name,
-                   word[0] ? word : "an answer that makes no sense");
+    (void)snprintf(conn->refusal, sizeof(conn->refusal), "%s%s%s", greeting->failure, word[0] ? ": " : "", word);
 }
 
 static bool greeting_accept_ok(struct greeting *greeting, const redisReply *reply)
@@ -130,7 +130,8 @@ static bool greeting_send(struct cpsd_redis_conn *conn, const struct greeting *h
 
 static bool greeting_send_auth(struct cpsd_redis_conn *conn)
 {
-    static const struct greeting how = {.name = "the user or password", .accept = greeting_accept_auth};
+    static const struct greeting how = {.failure = "AUTH refused; check the user and password in the store's URL",
+                                        .accept = greeting_accept_auth};
     const struct cpsd_redis_address *address = conn->config->address;
     struct cpsd_redis_arg args[3] = {cpsd_redis_arg_text("AUTH")};
     size_t count = 1;
@@ -146,7 +147,8 @@ static bool greeting_send_auth(struct cpsd_redis_conn *conn)
 
 static bool greeting_send_select(struct cpsd_redis_conn *conn)
 {
-    static const struct greeting how = {.name = "the database", .accept = greeting_accept_ok};
+    static const struct greeting how = {.failure = "SELECT refused; check the database in the store's URL",
+                                        .accept = greeting_accept_ok};
     char digits[CPSD_REDIS_DIGITS];
     struct cpsd_redis_arg args[] = {cpsd_redis_arg_text("SELECT"),
                                     cpsd_redis_arg_number(digits, (int64_t)conn->config->address->db)};
@@ -155,14 +157,16 @@ static bool greeting_send_select(struct cpsd_redis_conn *conn)
 
 static bool greeting_send_role(struct cpsd_redis_conn *conn)
 {
-    static const struct greeting how = {.name = "to be the primary", .accept = greeting_accept_role};
+    static const struct greeting how = {.failure = "server is not a primary, or ROLE refused",
+                                        .accept = greeting_accept_role};
     struct cpsd_redis_arg args[] = {cpsd_redis_arg_text("ROLE")};
     return greeting_send(conn, &how, args, 1);
 }
 
 static bool greeting_send_settings(struct cpsd_redis_conn *conn)
 {
-    static const struct greeting how = {.name = "to be asked", .accept = greeting_accept_setting};
+    static const struct greeting how = {.failure = "CONFIG GET or PEXPIRETIME refused",
+                                        .accept = greeting_accept_setting};
     static const char *const names[] = {"maxmemory-policy", "appendonly", "min-replicas-to-write"};
     bool said = true;
     conn->settings = (struct cpsd_redis_settings){0};
@@ -176,14 +180,15 @@ static bool greeting_send_settings(struct cpsd_redis_conn *conn)
 
 static bool greeting_send_expiry(struct cpsd_redis_conn *conn)
 {
-    static const struct greeting how = {.name = "to be asked", .accept = greeting_accept_expiry};
+    static const struct greeting how = {.failure = "CONFIG GET or PEXPIRETIME refused",
+                                        .accept = greeting_accept_expiry};
     struct cpsd_redis_arg args[] = {cpsd_redis_arg_text("PEXPIRETIME"), cpsd_redis_arg_text(conn->config->sample_key)};
     return greeting_send(conn, &how, args, 2);
 }
 
 static bool greeting_send_scripts(struct cpsd_redis_conn *conn)
 {
-    static const struct greeting how = {.name = "the scripts", .accept = greeting_accept_script};
+    static const struct greeting how = {.failure = "SCRIPT LOAD refused", .accept = greeting_accept_script};
     bool said = true;
     for (size_t i = 0; said && i < conn->config->script_count; i++) {
         struct cpsd_redis_arg args[] = {cpsd_redis_arg_text("SCRIPT"), cpsd_redis_arg_text("LOAD"),
@@ -202,7 +207,7 @@ static bool greeting_accept_pong(struct greeting *greeting, const redisReply *re
 
 static bool greeting_send_ping(struct cpsd_redis_conn *conn)
 {
-    static const struct greeting how = {.name = "to answer", .accept = greeting_accept_pong};
+    static const struct greeting how = {.failure = "PING refused", .accept = greeting_accept_pong};
     struct cpsd_redis_arg args[] = {cpsd_redis_arg_text("PING")};
     return greeting_send(conn, &how, args, 1);
 }

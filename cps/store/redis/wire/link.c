@@ -42,7 +42,7 @@ struct cpsd_redis_link {
     char in[READ_OCTETS];
 };
 
-static void lose(struct cpsd_redis_link *link, const char *why)
+static void link_lose(struct cpsd_redis_link *link, const char *why)
 {
     if (!link->lost && !link->closing) {
         link->lost = true;
@@ -53,13 +53,13 @@ static void lose(struct cpsd_redis_link *link, const char *why)
 /* Reading. */
 
 /* hiredis would allocate room for as many elements as an answer claims to have. */
-static void *bounded_array(const redisReadTask *task, array_length_t elements)
+static void *link_bounded_array(const redisReadTask *task, array_length_t elements)
 {
     const struct cpsd_redis_link *link = task->privdata;
     return elements <= CPSD_REDIS_ELEMENTS_MAX ? link->build_array(task, elements) : NULL;
 }
 
-static bool reader_new(struct cpsd_redis_link *link)
+static bool link_reader_new(struct cpsd_redis_link *link)
 {
     link->reader = redisReaderCreate();
     if (!link->reader) {
@@ -67,26 +67,26 @@ static bool reader_new(struct cpsd_redis_link *link)
     }
     link->build = *link->reader->fn;
     link->build_array = link->build.createArray;
-    link->build.createArray = bounded_array;
+    link->build.createArray = link_bounded_array;
     link->reader->fn = &link->build;
     link->reader->privdata = link;
     link->reader->maxbuf = (size_t)4 * READ_OCTETS;
     return true;
 }
 
-static void give_room(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
+static void link_read_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 {
     struct cpsd_redis_link *link = handle->data;
     (void)suggested;
     *buf = uv_buf_init(link->in, sizeof(link->in));
 }
 
-static void take_replies(struct cpsd_redis_link *link)
+static void link_take_replies(struct cpsd_redis_link *link)
 {
     while (!link->closing && !link->lost) {
         void *reply = NULL;
         if (redisReaderGetReply(link->reader, &reply) != REDIS_OK) {
-            lose(link, "an answer that is not Redis'");
+            link_lose(link, "not a Redis answer");
             return;
         }
         if (!reply) {
@@ -96,35 +96,35 @@ static void take_replies(struct cpsd_redis_link *link)
         freeReplyObject(reply);
     }
     if (link->reader->len - link->reader->pos > CPSD_REDIS_ANSWER_MAX) {
-        lose(link, "an answer without end");
+        link_lose(link, "answer too long");
     }
 }
 
-static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
+static void link_on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
     struct cpsd_redis_link *link = stream->data;
     if (link->closing || n == 0) {
         return;
     }
     if (n < 0) {
-        lose(link, n == UV_EOF ? "it closed the connection" : uv_strerror((int)n));
+        link_lose(link, n == UV_EOF ? "connection closed by the server" : uv_strerror((int)n));
     } else if (redisReaderFeed(link->reader, buf->base, (size_t)n) != REDIS_OK) {
-        lose(link, "no memory for an answer");
+        link_lose(link, "out of memory for an answer");
     } else {
-        take_replies(link);
+        link_take_replies(link);
     }
 }
 
 /* Writing. */
 
-static bool can_send(const struct cpsd_redis_link *link)
+static bool link_can_send(const struct cpsd_redis_link *link)
 {
     return !link->closing && !link->lost && !link->busy && link->connected && link->out.len;
 }
 
-static void send_some(struct cpsd_redis_link *link);
+static void link_send(struct cpsd_redis_link *link);
 
-static void all_sent(struct cpsd_redis_link *link)
+static void link_all_sent(struct cpsd_redis_link *link)
 {
     if (link->secret) {
         OPENSSL_cleanse(link->writing.ptr, link->writing.len);
@@ -134,30 +134,30 @@ static void all_sent(struct cpsd_redis_link *link)
     link->busy = false;
 }
 
-static void on_written(uv_write_t *write, int status)
+static void link_on_written(uv_write_t *write, int status)
 {
     struct cpsd_redis_link *link = write->data;
-    all_sent(link);
+    link_all_sent(link);
     if (status) {
-        lose(link, uv_strerror(status));
+        link_lose(link, uv_strerror(status));
     } else {
-        send_some(link);
+        link_send(link);
     }
 }
 
-static void send_rest(struct cpsd_redis_link *link)
+static void link_send_rest(struct cpsd_redis_link *link)
 {
     uv_buf_t rest = uv_buf_init(link->writing.ptr + link->sent, (unsigned)(link->writing.len - link->sent));
-    int status = uv_write(&link->write, &link->to.stream, &rest, 1, on_written);
+    int status = uv_write(&link->write, &link->to.stream, &rest, 1, link_on_written);
     if (status) {
-        lose(link, uv_strerror(status));
+        link_lose(link, uv_strerror(status));
     }
 }
 
 /* One buffer collects while the other is sent. */
-static void send_some(struct cpsd_redis_link *link)
+static void link_send(struct cpsd_redis_link *link)
 {
-    if (!can_send(link)) {
+    if (!link_can_send(link)) {
         return;
     }
     struct stir_buf swap = link->writing;
@@ -168,38 +168,38 @@ static void send_some(struct cpsd_redis_link *link)
     uv_buf_t all = uv_buf_init(link->writing.ptr, (unsigned)link->writing.len);
     int n = uv_try_write(&link->to.stream, &all, 1);
     if (n < 0 && n != UV_EAGAIN) {
-        lose(link, uv_strerror(n));
+        link_lose(link, uv_strerror(n));
         return;
     }
     link->sent = n > 0 ? (size_t)n : 0;
     if (link->sent == link->writing.len) {
-        all_sent(link);
+        link_all_sent(link);
     } else {
-        send_rest(link);
+        link_send_rest(link);
     }
 }
 
 /* In the middle of a turn. Whoever queues does not expect to lose the link over it: what does not go out now, or goes
- * wrong, is left to on_flush. */
-static void send_early(struct cpsd_redis_link *link)
+ * wrong, is left to link_on_flush. */
+static void link_send_early(struct cpsd_redis_link *link)
 {
     uv_buf_t all = uv_buf_init(link->out.ptr, (unsigned)link->out.len);
     link->queued = 0;
-    int n = can_send(link) ? uv_try_write(&link->to.stream, &all, 1) : 0;
+    int n = link_can_send(link) ? uv_try_write(&link->to.stream, &all, 1) : 0;
     if (n > 0) {
         link->out.len -= (size_t)n;
         memmove(link->out.ptr, link->out.ptr + n, link->out.len);
     }
 }
 
-static void on_flush(uv_idle_t *idle)
+static void link_on_flush(uv_idle_t *idle)
 {
     struct cpsd_redis_link *link = idle->data;
     (void)uv_idle_stop(idle);
     if (!link->closing && !link->lost && link->connected) {
         link->events->flushing(link->owner);
     }
-    send_some(link);
+    link_send(link);
     if (!link->out.len) {
         (void)uv_idle_stop(idle);
     }
@@ -213,10 +213,10 @@ bool cpsd_redis_link_write(struct cpsd_redis_link *link, const void *data, size_
         return false;
     }
     if (++link->queued >= SEND_EVERY && !link->secret) {
-        send_early(link);
+        link_send_early(link);
     }
     if (link->connected && !link->closing) {
-        (void)uv_idle_start(&link->flush, on_flush);
+        (void)uv_idle_start(&link->flush, link_on_flush);
     }
     return true;
 }
@@ -228,22 +228,22 @@ void cpsd_redis_link_secret(struct cpsd_redis_link *link, bool on)
 
 /* From beginning to end. */
 
-static void on_connected(uv_connect_t *connect, int status)
+static void link_on_connected(uv_connect_t *connect, int status)
 {
     struct cpsd_redis_link *link = connect->data;
     if (link->closing) {
         return;
     }
     if (status == 0) {
-        status = uv_read_start(&link->to.stream, give_room, on_read);
+        status = uv_read_start(&link->to.stream, link_read_buffer, link_on_read);
     }
     if (status) {
-        lose(link, uv_strerror(status));
+        link_lose(link, uv_strerror(status));
         return;
     }
     link->connected = true;
     link->events->connected(link->owner);
-    send_some(link);
+    link_send(link);
 }
 
 static void link_free(struct cpsd_redis_link *link)
@@ -256,7 +256,7 @@ static void link_free(struct cpsd_redis_link *link)
     free(link);
 }
 
-static void on_closed(uv_handle_t *handle)
+static void link_on_closed(uv_handle_t *handle)
 {
     struct cpsd_redis_link *link = handle->data;
     if (--link->handles == 0) {
@@ -270,23 +270,23 @@ static void on_closed(uv_handle_t *handle)
 void cpsd_redis_link_close(struct cpsd_redis_link *link)
 {
     link->closing = true;
-    uv_close(&link->to.handle, on_closed);
-    uv_close((uv_handle_t *)&link->flush, on_closed);
+    uv_close(&link->to.handle, link_on_closed);
+    uv_close((uv_handle_t *)&link->flush, link_on_closed);
 }
 
 /* Failures are reported later, through the loop: `lost` never comes from within cpsd_redis_link_open. */
-static void fail_later(uv_idle_t *idle)
+static void link_fail_later(uv_idle_t *idle)
 {
     struct cpsd_redis_link *link = idle->data;
     (void)uv_idle_stop(idle);
-    lose(link, "cannot begin to connect");
+    link_lose(link, "cannot create a socket");
 }
 
-static int begin_tcp(struct cpsd_redis_link *link, const struct sockaddr *to)
+static int link_begin_tcp(struct cpsd_redis_link *link, const struct sockaddr *to)
 {
     (void)uv_tcp_nodelay(&link->to.tcp, 1);
     (void)uv_tcp_keepalive(&link->to.tcp, 1, KEEPALIVE_S);
-    return uv_tcp_connect(&link->connect, &link->to.tcp, to, on_connected);
+    return uv_tcp_connect(&link->connect, &link->to.tcp, to, link_on_connected);
 }
 
 struct cpsd_redis_link *cpsd_redis_link_open(uv_loop_t *loop, const struct cpsd_redis_address *address,
@@ -294,7 +294,7 @@ struct cpsd_redis_link *cpsd_redis_link_open(uv_loop_t *loop, const struct cpsd_
                                              void *owner)
 {
     struct cpsd_redis_link *link = calloc(1, sizeof(*link));
-    if (!link || !reader_new(link)) {
+    if (!link || !link_reader_new(link)) {
         free(link);
         return NULL;
     }
@@ -310,9 +310,9 @@ struct cpsd_redis_link *cpsd_redis_link_open(uv_loop_t *loop, const struct cpsd_
     link->out.limit = link->writing.limit = CPSD_REDIS_BACKLOG_MAX;
     link->to.handle.data = link->flush.data = link->connect.data = link->write.data = link;
     if (address->local) {
-        uv_pipe_connect(&link->connect, &link->to.pipe, address->path, on_connected);
-    } else if (begin_tcp(link, to)) {
-        (void)uv_idle_start(&link->flush, fail_later);
+        uv_pipe_connect(&link->connect, &link->to.pipe, address->path, link_on_connected);
+    } else if (link_begin_tcp(link, to)) {
+        (void)uv_idle_start(&link->flush, link_fail_later);
     }
     return link;
 }

@@ -9,7 +9,7 @@
 /*
  * One transport connection to Redis on a libuv loop: octets out, replies in. It is used once: what went wrong is not
  * repaired, a new one is opened. hiredis reads the protocol; its asynchronous context is not used, because it resolves
- * names on the loop and ends the process (assert) at an answer that nobody asked for.
+ * names on the loop and ends the process (assert) at unexpected answer.
  */
 #define CPSD_REDIS_ANSWER_MAX (64UL << 20)  /* octets of an answer that are buffered */
 #define CPSD_REDIS_ELEMENTS_MAX (1L << 18)  /* of one array in an answer */

@@ -10,7 +10,7 @@
 #define CREDENTIAL_MAX 1024 /* octets of a user or a password */
 #define DB_MAX 65535
 
-static void clear_text(char *text)
+static void url_clear_text(char *text)
 {
     if (text) {
         OPENSSL_cleanse(text, strlen(text));
@@ -20,8 +20,8 @@ static void clear_text(char *text)
 
 void cpsd_redis_address_clear(struct cpsd_redis_address *address)
 {
-    clear_text(address->user);
-    clear_text(address->password);
+    url_clear_text(address->user);
+    url_clear_text(address->password);
     *address = (struct cpsd_redis_address){0};
 }
 
@@ -34,7 +34,7 @@ void cpsd_redis_address_name(const struct cpsd_redis_address *address, char *out
     }
 }
 
-static int hex(char c)
+static int url_hex_digit(char c)
 {
     if (c >= '0' && c <= '9') {
         return c - '0';
@@ -46,14 +46,14 @@ static int hex(char c)
 }
 
 /* Undoes percent-encoding; out has room for size octets and the NUL is among them. */
-static bool decode(char *out, size_t size, struct stir_view in)
+static bool url_percent_decode(char *out, size_t size, struct stir_view in)
 {
     size_t n = 0;
     for (size_t i = 0; i < in.len; i++) {
         char c = in.ptr[i];
         if (c == '%') {
-            int high = in.len - i > 2 ? hex(in.ptr[i + 1]) : -1;
-            int low = high >= 0 ? hex(in.ptr[i + 2]) : -1;
+            int high = in.len - i > 2 ? url_hex_digit(in.ptr[i + 1]) : -1;
+            int low = high >= 0 ? url_hex_digit(in.ptr[i + 2]) : -1;
             if (low < 0) {
                 return false;
             }
@@ -69,16 +69,17 @@ static bool decode(char *out, size_t size, struct stir_view in)
     return true;
 }
 
-static enum stir_code credential(char **out, struct stir_view in, const char *what, struct stir_error *err)
+static enum stir_code url_credential(char **out, struct stir_view in, const char *what, struct stir_error *err)
 {
     char *text = malloc(CREDENTIAL_MAX + 1);
     if (!text) {
-        return stir_fail(err, STIR_E_NOMEM, "no memory for the store's %s", what);
+        return stir_fail(err, STIR_E_NOMEM, "out of memory while reading the %s in the store's URL", what);
     }
-    if (!decode(text, CREDENTIAL_MAX + 1, in)) {
+    if (!url_percent_decode(text, CREDENTIAL_MAX + 1, in)) {
         OPENSSL_cleanse(text, CREDENTIAL_MAX + 1);
         free(text);
-        return stir_fail(err, STIR_E_CONFIG, "the store's URL: the %s is longer than %d octets or badly encoded", what,
+        return stir_fail(err, STIR_E_CONFIG,
+                         "the store's URL: the %s is longer than %d octets or has invalid percent-encoding", what,
                          CREDENTIAL_MAX);
     }
     *out = text;
@@ -86,7 +87,7 @@ static enum stir_code credential(char **out, struct stir_view in, const char *wh
 }
 
 /* A decimal number without sign, at most `max`. */
-static bool number(unsigned *out, struct stir_view in, unsigned max)
+static bool url_number(unsigned *out, struct stir_view in, unsigned max)
 {
     unsigned value = 0;
     for (size_t i = 0; i < in.len; i++) {
@@ -103,7 +104,7 @@ static bool number(unsigned *out, struct stir_view in, unsigned max)
 }
 
 /* Cuts at the first c: what is before it is returned, *rest is what is after it. ptr is NULL if there is no c. */
-static struct stir_view cut(struct stir_view in, char c, struct stir_view *rest)
+static struct stir_view url_cut(struct stir_view in, char c, struct stir_view *rest)
 {
     const char *at = in.len ? memchr(in.ptr, c, in.len) : NULL;
     if (!at) {
@@ -115,37 +116,37 @@ static struct stir_view cut(struct stir_view in, char c, struct stir_view *rest)
 }
 
 /* Takes "user:password@" off *in. */
-static enum stir_code parse_userinfo(struct cpsd_redis_address *out, struct stir_view *in, size_t authority,
-                                     struct stir_error *err)
+static enum stir_code url_parse_userinfo(struct cpsd_redis_address *out, struct stir_view *in, size_t authority,
+                                         struct stir_error *err)
 {
     struct stir_view rest, password = {0};
-    struct stir_view info = cut(stir_view(in->ptr, authority), '@', &rest);
+    struct stir_view info = url_cut(stir_view(in->ptr, authority), '@', &rest);
     if (!info.ptr) {
         return STIR_OK;
     }
-    struct stir_view user = cut(info, ':', &password);
+    struct stir_view user = url_cut(info, ':', &password);
     if (!user.ptr || password.len == 0) {
-        return stir_fail(err, STIR_E_CONFIG, "the store's URL: before the @ stands user:password or :password");
+        return stir_fail(err, STIR_E_CONFIG, "the store's URL: write user:password or :password before the @");
     }
     *in = stir_view(rest.ptr, in->len - info.len - 1);
-    enum stir_code code = credential(&out->password, password, "password", err);
+    enum stir_code code = url_credential(&out->password, password, "password", err);
     if (code == STIR_OK && user.len) {
-        code = credential(&out->user, user, "user", err);
+        code = url_credential(&out->user, user, "user", err);
     }
     return code;
 }
 
-static bool parse_host(struct cpsd_redis_address *out, struct stir_view in)
+static bool url_parse_host(struct cpsd_redis_address *out, struct stir_view in)
 {
     struct stir_view host, port = {0};
     if (in.len && in.ptr[0] == '[') {
-        host = cut(stir_view(in.ptr + 1, in.len - 1), ']', &port);
+        host = url_cut(stir_view(in.ptr + 1, in.len - 1), ']', &port);
         if (!host.ptr || (port.len && port.ptr[0] != ':')) {
             return false;
         }
         port = port.len ? stir_view(port.ptr + 1, port.len - 1) : stir_view(NULL, 0);
     } else {
-        host = cut(in, ':', &port);
+        host = url_cut(in, ':', &port);
         host = host.ptr ? host : in;
     }
     static const char good[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:";
@@ -155,51 +156,53 @@ static bool parse_host(struct cpsd_redis_address *out, struct stir_view in)
     memcpy(out->host, host.ptr, host.len);
     out->host[host.len] = '\0';
     out->port = CPSD_REDIS_PORT;
-    return strspn(out->host, good) == host.len && (!port.ptr || (number(&out->port, port, 65535) && out->port));
+    return strspn(out->host, good) == host.len && (!port.ptr || (url_number(&out->port, port, 65535) && out->port));
 }
 
-static enum stir_code parse_tcp(struct cpsd_redis_address *out, struct stir_view in, struct stir_error *err)
+static enum stir_code url_parse_tcp(struct cpsd_redis_address *out, struct stir_view in, struct stir_error *err)
 {
     struct stir_view path = {0};
-    struct stir_view authority = cut(in, '/', &path);
+    struct stir_view authority = url_cut(in, '/', &path);
     authority = authority.ptr ? authority : in;
     if (memchr(in.ptr, '?', in.len) || memchr(in.ptr, '#', in.len)) {
-        return stir_fail(err, STIR_E_CONFIG, "the store's URL: redis: takes no ? and no #; write them %%3F and %%23");
+        return stir_fail(err, STIR_E_CONFIG,
+                         "the store's URL: redis: does not accept ? and #; write them as %%3F and %%23");
     }
     size_t before = in.len;
-    enum stir_code code = parse_userinfo(out, &in, authority.len, err);
+    enum stir_code code = url_parse_userinfo(out, &in, authority.len, err);
     authority.len -= before - in.len;
     if (code) {
         return code;
     }
-    if (!parse_host(out, stir_view(in.ptr, authority.len))) {
-        return stir_fail(err, STIR_E_CONFIG, "the store's URL: the host or the port is not one");
+    if (!url_parse_host(out, stir_view(in.ptr, authority.len))) {
+        return stir_fail(err, STIR_E_CONFIG, "the store's URL: invalid host or port");
     }
-    if (path.len && !number(&out->db, path, DB_MAX)) {
-        return stir_fail(err, STIR_E_CONFIG, "the store's URL: what follows the host is no database number");
+    if (path.len && !url_number(&out->db, path, DB_MAX)) {
+        return stir_fail(err, STIR_E_CONFIG,
+                         "the store's URL: the text after the host is not a database number (0 to 65535)");
     }
     return STIR_OK;
 }
 
-static enum stir_code parse_unix(struct cpsd_redis_address *out, struct stir_view in, struct stir_error *err)
+static enum stir_code url_parse_unix(struct cpsd_redis_address *out, struct stir_view in, struct stir_error *err)
 {
     struct stir_view query = {0}, rest;
-    struct stir_view authority = cut(in, '/', &rest);
+    struct stir_view authority = url_cut(in, '/', &rest);
     out->local = true;
-    enum stir_code code = parse_userinfo(out, &in, authority.ptr ? authority.len : in.len, err);
+    enum stir_code code = url_parse_userinfo(out, &in, authority.ptr ? authority.len : in.len, err);
     if (code) {
         return code;
     }
-    struct stir_view path = cut(in, '?', &query);
+    struct stir_view path = url_cut(in, '?', &query);
     path = path.ptr ? path : in;
-    if (path.len < 2 || path.ptr[0] != '/' || !decode(out->path, sizeof(out->path), path)) {
+    if (path.len < 2 || path.ptr[0] != '/' || !url_percent_decode(out->path, sizeof(out->path), path)) {
         return stir_fail(err, STIR_E_CONFIG,
                          "the store's URL: redis+unix: needs an absolute path of at most %zu octets",
                          sizeof(out->path) - 1);
     }
     if (query.ptr && (query.len < 4 || memcmp(query.ptr, "db=", 3) != 0 ||
-                      !number(&out->db, stir_view(query.ptr + 3, query.len - 3), DB_MAX))) {
-        return stir_fail(err, STIR_E_CONFIG, "the store's URL: after the path only ?db=number is known");
+                      !url_number(&out->db, stir_view(query.ptr + 3, query.len - 3), DB_MAX))) {
+        return stir_fail(err, STIR_E_CONFIG, "the store's URL: after the path only ?db=NUMBER can follow");
     }
     return STIR_OK;
 }
@@ -210,11 +213,11 @@ enum stir_code cpsd_redis_address_parse(struct cpsd_redis_address *out, const ch
     struct cpsd_redis_address address = {0};
     enum stir_code code;
     if (strncmp(url, tcp, sizeof(tcp) - 1) == 0) {
-        code = parse_tcp(&address, stir_view_str(url + sizeof(tcp) - 1), err);
+        code = url_parse_tcp(&address, stir_view_str(url + sizeof(tcp) - 1), err);
     } else if (strncmp(url, local, sizeof(local) - 1) == 0) {
-        code = parse_unix(&address, stir_view_str(url + sizeof(local) - 1), err);
+        code = url_parse_unix(&address, stir_view_str(url + sizeof(local) - 1), err);
     } else {
-        code = stir_fail(err, STIR_E_CONFIG, "the store's URL: two slashes follow redis: and redis+unix:");
+        code = stir_fail(err, STIR_E_CONFIG, "the store's URL: write two slashes after redis: or redis+unix:");
     }
     if (code) {
         cpsd_redis_address_clear(&address);

@@ -310,22 +310,22 @@ static void bad_greetings(void)
     static const struct {
         const char *greeting, *said;
     } rows[] = {
-        {"+OK\r\n", "the primary"},
-        {"*0\r\n", "the primary"},
-        {"*1\r\n:1\r\n", "the primary"},
-        {"*1\r\n$5\r\nslave\r\n", "the primary"},
+        {"+OK\r\n", "not a primary"},
+        {"*0\r\n", "not a primary"},
+        {"*1\r\n:1\r\n", "not a primary"},
+        {"*1\r\n$5\r\nslave\r\n", "not a primary"},
         {"-NOAUTH Authentication required.\r\n", "NOAUTH"},
         {"-DENIED Redis is running in protected mode\r\n", "DENIED"},
-        {FAKE_ROLE "-LOADING Redis is loading the dataset in memory\r\n", "the scripts (LOADING)"},
-        {FAKE_ROLE "+0123456789abcdef0123456789abcdef01234567\r\n", "the scripts"},
-        {FAKE_ROLE "$39\r\n0123456789abcdef0123456789abcdef0123456\r\n", "the scripts"},
-        {FAKE_ROLE "$40\r\n0123456789abcdef0123456789abcdef0123456g\r\n", "the scripts"},
+        {FAKE_ROLE "-LOADING Redis is loading the dataset in memory\r\n", "SCRIPT LOAD refused: LOADING"},
+        {FAKE_ROLE "+0123456789abcdef0123456789abcdef01234567\r\n", "SCRIPT LOAD refused"},
+        {FAKE_ROLE "$39\r\n0123456789abcdef0123456789abcdef0123456\r\n", "SCRIPT LOAD refused"},
+        {FAKE_ROLE "$40\r\n0123456789abcdef0123456789abcdef0123456g\r\n", "SCRIPT LOAD refused"},
         {FAKE_ROLE FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA
          "$-1\r\n",
-         "the scripts"},
-        {FAKE_GREETING "+OK\r\n", "nobody asked"},
-        {FAKE_ROLE FAKE_SHA FAKE_SHA FAKE_SHA, "no greeting in time"},
-        {"SSH-2.0-OpenSSH_9.2\r\n", "not Redis'"},
+         "SCRIPT LOAD refused"},
+        {FAKE_GREETING "+OK\r\n", "unexpected answer"},
+        {FAKE_ROLE FAKE_SHA FAKE_SHA FAKE_SHA, "after connecting: timed out"},
+        {"SSH-2.0-OpenSSH_9.2\r\n", "not a Redis answer"},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct redis_fake fake = {.greeting = rows[i].greeting, .answer = "", .answer_len = 0};

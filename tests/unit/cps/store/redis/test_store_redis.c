@@ -183,7 +183,7 @@ static void stopped(void)
         (void)harness_until_ready(&f.h, true, 60000);
     }
     UNIT_CODE(code, STIR_OK, "after");
-    CU_ASSERT(logged(&f, "no answer in time"));
+    CU_ASSERT(logged(&f, "request timed out"));
     end(&f);
 }
 
@@ -287,8 +287,8 @@ static void wrong_password(void)
         const char *userinfo, *said; /* NULL: is let in */
     } rows[] = {
         {"", "NOAUTH"},
-        {":wrong-one@", "it refuses the user or password (WRONGPASS)"},
-        {"cps:right-one@", "it refuses the user or password (WRONGPASS)"},
+        {":wrong-one@", "AUTH refused; check the user and password in the store's URL: WRONGPASS"},
+        {"cps:right-one@", "AUTH refused; check the user and password in the store's URL: WRONGPASS"},
         {":right-one@", NULL},
         {"cps:other@", NULL},
     };
@@ -320,7 +320,7 @@ static void no_such_database(void)
     }
     (void)snprintf(f.url, sizeof(f.url), "redis+unix://%s?db=99", f.server.path);
     CU_ASSERT_FATAL(harness_attach(&f.h, &f.config));
-    CU_ASSERT(will_log(&f, "it refuses the database (ERR)"));
+    CU_ASSERT(will_log(&f, "SELECT refused; check the database in the store's URL: ERR"));
     CU_ASSERT_FALSE(cpsd_store_ready(f.h.store));
     end(&f);
 }
@@ -402,7 +402,7 @@ static void memory_used_up(void)
     UNIT_CODE(harness_get(&f.h, DEST, 1).result.code, STIR_OK, "get");
     UNIT_CODE(harness_remove(&f.h, DEST, 1).result.code, STIR_OK, "remove");
     CU_ASSERT(cpsd_store_ready(f.h.store));
-    CU_ASSERT(logged(&f, "it refuses a request (OOM)"));
+    CU_ASSERT(logged(&f, "request refused: OOM"));
     CU_ASSERT(redis_says(&f.server, "CONFIG SET maxmemory 0", "+OK"));
     UNIT_CODE(harness_put(&f.h, "9", 3, "c", 60000).result.code, STIR_OK, "after");
     CU_ASSERT_EQUAL(stats_of(&f.h).reconnects, 0);
@@ -417,8 +417,8 @@ static void demoted(void)
     }
     CU_ASSERT(redis_says(&f.server, "REPLICAOF 127.0.0.1 1", "+OK"));
     UNIT_CODE(harness_put(&f.h, DEST, 1, "a", 60000).result.code, STIR_E_UNAVAILABLE, "a replica");
-    CU_ASSERT(will_log(&f, "it is a replica now"));
-    CU_ASSERT(will_log(&f, "it refuses to be the primary"));
+    CU_ASSERT(will_log(&f, "server has become a replica"));
+    CU_ASSERT(will_log(&f, "server is not a primary"));
     CU_ASSERT_FALSE(cpsd_store_ready(f.h.store));
     CU_ASSERT(redis_says(&f.server, "REPLICAOF NO ONE", "+OK"));
     CU_ASSERT(harness_until_ready(&f.h, true, 60000) < 60000);

@@ -44,13 +44,13 @@ static void bad(void)
     static const struct {
         const char *url, *part;
     } rows[] = {
-        {"", "none of"},
-        {"memory", "none of"},
+        {"", "unknown scheme"},
+        {"memory", "unknown scheme"},
         {"memory:x", "memory:"},
         {"memory://", "memory:"},
-        {"sqlite:/x", "none of"},
-        {"http://localhost", "none of"},
-        {"redis", "none of"},
+        {"sqlite:/x", "unknown scheme"},
+        {"http://localhost", "unknown scheme"},
+        {"redis", "unknown scheme"},
         {"redis:", "two slashes"},
         {"redis:localhost", "two slashes"},
         {"redis:/localhost", "two slashes"},
@@ -89,11 +89,11 @@ static void bad(void)
         {"redis+unix://run/s", "path"},
         {"redis+unix:///run/%0", "path"},
         {"redis+unix:///run/%00", "path"},
-        {"redis+unix:///s?", "?db=number"},
-        {"redis+unix:///s?db=", "?db=number"},
-        {"redis+unix:///s?db=x", "?db=number"},
-        {"redis+unix:///s?db=1&x=2", "?db=number"},
-        {"redis+unix:///s?DB=1", "?db=number"},
+        {"redis+unix:///s?", "?db=NUMBER"},
+        {"redis+unix:///s?db=", "?db=NUMBER"},
+        {"redis+unix:///s?db=x", "?db=NUMBER"},
+        {"redis+unix:///s?db=1&x=2", "?db=NUMBER"},
+        {"redis+unix:///s?DB=1", "?db=NUMBER"},
         {"redis+unix://hush@/s", "user:password"},
         {"rediss://h", "TLS"},
         {"redis+cluster:h", "two slashes"},
@@ -115,7 +115,7 @@ static void bad(void)
         {"redis+sentinel://h/name/65536", "database"},
         {"redis+sentinel://h/name/1/2", "database"},
         {"redis+sentinel://u:hush@h:x/name", "port"},
-        {"redis+clusters://h", "none of"},
+        {"redis+clusters://h", "unknown scheme"},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct cpsd_backend *backend = NULL;
@@ -173,11 +173,11 @@ static void description(void)
     static const struct {
         const char *url, *part;
     } rows[] = {
-        {"memory:", "forgets"},
+        {"memory:", "lost on exit"},
         {"redis://u:hush@localhost:1/3", "Redis at localhost:1, database 3"},
         {"redis+unix:///no/where", "Redis at /no/where, database 0"},
         {"redis+cluster://u:hush@a:7000,b", "the Redis cluster around a:7000"},
-        {"redis+sentinel://:hush@a,b/cps/2", "the Sentinel at a:26379 calls cps, database 2"},
+        {"redis+sentinel://:hush@a,b/cps/2", "the Redis primary cps of the Sentinel at a:26379, database 2"},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct cpsd_backend *backend = NULL;
