@@ -68,7 +68,8 @@ bool redis_cluster_ready(const struct redis_servers *servers)
 
 /* The map. */
 
-/* A node without a usable name is where the one is that was asked: it may not know its own address. */
+/* Returns the node of an entry of the map. A node may not know its own address; then the entry has no usable host, and
+ * means the node that was asked. */
 static struct redis_node *cluster_node_of_entry(struct redis_servers *servers, const redisReply *about)
 {
     if (about->type != REDIS_REPLY_ARRAY || about->elements < 2 || about->element[1]->type != REDIS_REPLY_INTEGER ||
@@ -90,7 +91,7 @@ static bool cluster_is_slot(const redisReply *reply)
     return reply->type == REDIS_REPLY_INTEGER && reply->integer >= 0 && reply->integer < CPSD_REDIS_SLOTS;
 }
 
-/* [first, last, [host, port, ...] of the primary, ...] */
+/* Adds one range: [first, last, [host, port, ...] of the primary, ... of replicas]. */
 static bool cluster_add_range(struct redis_servers *servers, struct redis_node **slots, const redisReply *range)
 {
     if (range->type != REDIS_REPLY_ARRAY || range->elements < 3 || !cluster_is_slot(range->element[0]) ||
@@ -107,11 +108,13 @@ static bool cluster_add_range(struct redis_servers *servers, struct redis_node *
     return node != NULL;
 }
 
-/* All or nothing. Who is in the map no more is let go; what was on its way there is sent again where it may be. */
+/* Applies a whole map, or nothing if any part of it is malformed. Nodes that are no longer in it are closed; their
+ * requests are retried elsewhere if that is harmless. */
 static bool cluster_apply(struct redis_servers *servers, const redisReply *reply)
 {
     struct redis_node **slots = calloc(CPSD_REDIS_SLOTS, sizeof(struct redis_node *));
     bool good = slots && reply->type == REDIS_REPLY_ARRAY && reply->elements;
+    /* build the new map beside the old one */
     for (struct redis_node *node = servers->nodes; node; node = node->next) {
         node->wanted = false;
     }
@@ -124,6 +127,7 @@ static bool cluster_apply(struct redis_servers *servers, const redisReply *reply
     }
     free((void *)servers->slots);
     servers->slots = slots;
+    /* close what is not in it */
     for (struct redis_node *node = servers->nodes, *next; node; node = next) {
         next = node->next;
         if (!node->wanted) {
@@ -134,7 +138,8 @@ static bool cluster_apply(struct redis_servers *servers, const redisReply *reply
     return true;
 }
 
-/* "MOVED 3999 127.0.0.1:6381", the address as IPv6 without brackets, or with no host at all. */
+/* Parses "MOVED 3999 127.0.0.1:6381". An IPv6 address has no brackets there; without a host, it is the one that sent
+ * the redirection. */
 struct redis_node *redis_cluster_redirect(struct redis_servers *servers, const struct redis_node *from,
                                           const redisReply *reply, unsigned *slot)
 {
@@ -143,11 +148,13 @@ struct redis_node *redis_cluster_redirect(struct redis_servers *servers, const s
         return NULL;
     }
     memcpy(text, reply->str, reply->len + 1);
+    /* the slot */
     char *number = strchr(text, ' ');
     unsigned long n = number ? strtoul(number + 1, &end, 10) : CPSD_REDIS_SLOTS;
     if (n >= CPSD_REDIS_SLOTS || number[1] < '0' || number[1] > '9' || *end != ' ') {
         return NULL;
     }
+    /* the address: the port follows the last colon */
     char *host = end + 1, *colon = strrchr(host, ':');
     if (!colon || colon[1] < '0' || colon[1] > '9') {
         return NULL;
@@ -170,7 +177,7 @@ void redis_cluster_moved(struct redis_servers *servers, unsigned slot, struct re
     }
 }
 
-/* The scout's. */
+/* For discovery: the seeds and all known nodes can be asked. */
 
 static size_t cluster_count(const struct redis_servers *servers)
 {

@@ -7,15 +7,16 @@
 #include <stddef.h>
 
 #define MS UINT64_C(1000000)
-#define SOON_MS 5        /* after the first doubt: what follows from one cause is one question */
+#define SOON_MS 5        /* after the first doubt: several doubts with one cause lead to one question */
 #define AGAIN_MS 150     /* between questions */
-#define REFRESH_MS 10000 /* though nothing shows that it is needed */
+#define REFRESH_MS 10000 /* between questions while all is well */
 
 static const struct redis_finder *discovery_finder(const struct redis_servers *servers)
 {
     return redis_servers_are_cluster(servers) ? &redis_finder_cluster : &redis_finder_sentinel;
 }
 
+/* True if every server can be reached. */
 static bool discovery_is_well(const struct redis_servers *servers)
 {
     if (!redis_servers_are_cluster(servers)) {
@@ -35,7 +36,7 @@ static bool discovery_on_answer(struct cpsd_redis_request *request, const redisR
     struct redis_servers *servers =
         (struct redis_servers *)((char *)request - offsetof(struct redis_servers, discovery.question));
     if (reply) {
-        /* what the answer leads to may show anew that it was wrong */
+        /* set this first: applying the answer may show that it is out of date again */
         servers->discovery.stale = false;
         if (!discovery_finder(servers)->answer(servers, reply)) {
             servers->discovery.stale = true;
@@ -62,6 +63,7 @@ static void discovery_ask(struct redis_servers *servers)
     discovery->asking = discovery->question.len && cpsd_redis_conn_send(&discovery->conn, &discovery->question);
 }
 
+/* Asks again, another one each second time, until all is well. */
 static void discovery_on_timer(uv_timer_t *timer)
 {
     struct redis_servers *servers = timer->data;

@@ -35,7 +35,7 @@ void cpsd_redis_place_name(const struct cpsd_redis_place *place, char *out, size
     }
 }
 
-/* One of the list, read as the URL of a server alone. */
+/* Parses one host of the list, as the URL of a single server. */
 static enum stir_code place_parse_seed(struct cpsd_redis_address *out, struct stir_view info, struct stir_view host,
                                        unsigned port, struct stir_error *err)
 {
@@ -43,7 +43,7 @@ static enum stir_code place_parse_seed(struct cpsd_redis_address *out, struct st
     stir_buf_puts(&url, "redis://");
     stir_buf_put(&url, info.ptr, info.len);
     stir_buf_put(&url, host.ptr, host.len);
-    /* a port of its own follows a colon that is not within brackets */
+    /* add the default port unless a colon outside of brackets shows that there is one */
     const char *bracket = host.len ? memrchr(host.ptr, ']', host.len) : NULL;
     size_t from = bracket ? (size_t)(bracket - host.ptr) : 0;
     if (host.len && !memchr(host.ptr + from, ':', host.len - from)) {
@@ -64,6 +64,7 @@ static enum stir_code place_parse_seeds(struct cpsd_redis_place *out, struct sti
     const char *at = list.len ? memrchr(list.ptr, '@', list.len) : NULL;
     struct stir_view info = at ? stir_view(list.ptr, (size_t)(at + 1 - list.ptr)) : stir_view("", 0);
     const char *host = list.ptr + info.len, *end = list.ptr + list.len;
+    /* user and password stand once, before the first host, and count for all of them */
     for (;;) {
         const char *comma = memchr(host, ',', (size_t)(end - host));
         struct stir_view one = stir_view(host, (size_t)((comma ? comma : end) - host));
@@ -84,7 +85,7 @@ static enum stir_code place_parse_seeds(struct cpsd_redis_place *out, struct sti
     }
 }
 
-/* What follows the Sentinels: /name, perhaps /db. */
+/* Parses the text after the Sentinels: name, or name/db. */
 static enum stir_code place_parse_name(struct cpsd_redis_place *out, struct stir_view path, struct stir_error *err)
 {
     static const char good[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_";
@@ -102,6 +103,7 @@ static enum stir_code place_parse_name(struct cpsd_redis_place *out, struct stir
             err, STIR_E_CONFIG,
             "the store's URL: the name of the Sentinel primary has a character other than letters, digits and .-_");
     }
+    /* the database is the primary's; Sentinels have none */
     char *end = NULL;
     unsigned long db = slash ? strtoul(slash + 1, &end, 10) : 0;
     if (slash && (slash[1] < '0' || slash[1] > '9' || *end || db > 65535)) {

@@ -19,10 +19,10 @@ static void sentinel_set_primary(struct redis_servers *servers, const char *host
     memcpy(address->host, host, len);
     address->host[len] = '\0';
     address->port = port;
-    redis_node_move(&servers->only, "the Sentinel calls another one the primary");
+    redis_node_move(&servers->only, "the Sentinel reports another primary");
 }
 
-/* A port in decimal; 0 if it is none. */
+/* Parses a port in decimal; returns 0 if it is not valid. */
 static unsigned sentinel_port_of(const char *text, size_t len)
 {
     char digits[8], *end;
@@ -72,7 +72,7 @@ static bool sentinel_send(struct redis_servers *servers, const struct cpsd_redis
     return true;
 }
 
-/* [host, port], or nil if this Sentinel knows no such primary. */
+/* Takes [host, port], or nil if this Sentinel does not know the primary, and subscribes to its changes. */
 static bool sentinel_answer(struct redis_servers *servers, const redisReply *reply)
 {
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 || !sentinel_is_string(reply, 0) ||
@@ -89,7 +89,7 @@ static bool sentinel_answer(struct redis_servers *servers, const redisReply *rep
     return true;
 }
 
-/* "name old-host old-port new-host new-port" */
+/* Takes the message "name old-host old-port new-host new-port". */
 static void sentinel_switched(struct redis_servers *servers, const char *text, size_t len)
 {
     const char *part[6];
@@ -122,7 +122,7 @@ static bool sentinel_push(struct redis_servers *servers, const redisReply *reply
     return true;
 }
 
-/* It says nothing for years; a dead connection must not look like that. */
+/* Sends PING, since a Sentinel can be silent for years and a dead connection must be noticed. */
 static void sentinel_upkeep(struct redis_servers *servers)
 {
     struct cpsd_redis_arg args[] = {cpsd_redis_arg_text("PING")};

@@ -3,7 +3,7 @@
 #include <stdint.h>
 #include <string.h>
 
-/* CRC-16/XMODEM: polynomial 0x1021, from 0, most significant bit first; four bits at a time. */
+/* CRC-16/XMODEM: polynomial 0x1021, initial value 0, most significant bit first. Four bits are processed at a time. */
 static uint16_t slot_crc16(const char *data, size_t len)
 {
     static const uint16_t table[16] = {0x0000, 0x1021, 0x2042, 0x3063, 0x4084, 0x50a5, 0x60c6, 0x70e7,

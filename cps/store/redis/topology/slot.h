@@ -2,8 +2,9 @@
 
 #include <stddef.h>
 
-/* Redis Cluster's map from keys to slots (Redis Cluster specification, "Key distribution model"). */
+/* The slots of Redis Cluster (Redis Cluster specification, "Key distribution model"). */
 #define CPSD_REDIS_SLOTS 16384
 
-/* The slot of a key: of what is between its first { and the next }, if that is not empty, else of all of it. */
+/* Returns the slot of a key: only the text between its first { and the next } counts, or all of it if that is empty or
+ * missing. */
 unsigned cpsd_redis_slot(const char *key, size_t len);

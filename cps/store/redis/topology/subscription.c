@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define LINGER_MS 30000
-#define LINGER_MANY_MS 2000 /* where there are more than MANY */
+#define LINGER_MANY_MS 2000 /* if there are more than MANY subscriptions */
 #define MANY 8192
 #define ENTRIES_MAX 262144
 #define PREFIX_MAX 16 /* octets of shared->key_prefix */
@@ -20,22 +20,22 @@
 struct redis_subscription {
     struct redis_subscription *next;
     uint64_t hash;
-    uint64_t used_ms; /* uv_now of the last reader's coming */
+    uint64_t used_ms; /* uv_now when the last reader came */
     struct redis_node *node;
-    enum { IDLE, ASKED, LIVE } state;
+    enum { IDLE, ASKED, LIVE } state; /* not subscribed; the command was sent; in force */
     enum stir_identity_kind kind;
     unsigned len;
     char text[];
 };
 
-/* What is said on a subscriber's connection, until it is answered. */
+/* A command on a subscriber's connection, until it is answered. */
 struct message {
     struct cpsd_redis_request request;
     struct redis_node *node;
     enum what { SUBSCRIBE, UNSUBSCRIBE, PING } what;
     bool sharded;
     unsigned len;
-    const char *text; /* the box's, within the command */
+    const char *text; /* the name of the box, within the command */
     char command[];
 };
 
@@ -134,6 +134,7 @@ static struct redis_node *subscription_node(const struct redis_servers *servers,
 
 /* Answers. */
 
+/* Handles an error answer to a command. */
 static void subscription_refused(struct redis_servers *servers, struct message *message,
                                  struct redis_subscription *entry, const redisReply *reply)
 {
@@ -145,6 +146,7 @@ static void subscription_refused(struct redis_servers *servers, struct message *
         }
         redis_discovery_doubt(servers, true);
     } else if (message->sharded && cpsd_redis_error_is(reply, "ERR")) {
+        /* a server before Redis 7 does not know SSUBSCRIBE */
         servers->subscriptions.plain = true;
         if (entry) {
             subscription_subscribe(servers, entry);
@@ -187,7 +189,7 @@ static bool subscription_on_answer(struct cpsd_redis_request *request, const red
     struct redis_subscription *entry =
         message->what == SUBSCRIBE ? subscription_find(servers, message->text, message->len) : NULL;
     if (entry && (entry->state != ASKED || entry->node != message->node)) {
-        entry = NULL; /* of another attempt */
+        entry = NULL; /* the answer belongs to an earlier attempt */
     }
     if (entry) {
         entry->state = reply && !error ? LIVE : IDLE;
@@ -201,13 +203,13 @@ static bool subscription_on_answer(struct cpsd_redis_request *request, const red
     return true;
 }
 
-/* A slot that has left its server takes the subscriptions with it. */
+/* When a slot leaves its server, Redis ends the subscriptions there. */
 static bool subscription_on_unsubscribed(struct redis_servers *servers, struct redis_node *node, const char *text,
                                          size_t len)
 {
     const struct message *first = (const struct message *)node->subscriber.conn.first;
     if (first && first->what == UNSUBSCRIBE && first->len == len && memcmp(first->text, text, len) == 0) {
-        return false; /* as was asked for */
+        return false; /* the answer to our own command */
     }
     struct redis_subscription *entry = subscription_find(servers, text, len);
     if (entry && entry->node == node) {
@@ -314,7 +316,7 @@ static void subscription_open_conn(struct redis_node *node)
     cpsd_redis_conn_open(&node->subscriber.conn, node->servers->store->loop, &node->subscriber.config);
 }
 
-/* At the server that it belongs to now. If that cannot be done now, it is done when it can be. */
+/* Subscribes at the server that the channel belongs to now. If that is impossible now, upkeep tries again. */
 static void subscription_subscribe(struct redis_servers *servers, struct redis_subscription *entry)
 {
     struct redis_node *node = subscription_node(servers, entry);
@@ -335,7 +337,7 @@ void redis_subscription_wait(struct redis_servers *servers, const struct stir_id
     if (!entry) {
         entry = servers->subscriptions.count < ENTRIES_MAX ? malloc(sizeof(*entry) + box->len) : NULL;
         if (!entry) {
-            return; /* woken by what this process puts there, and by the time being over */
+            return; /* readers are still woken by puts of this process, and when their time is over */
         }
         *entry = (struct redis_subscription){.hash = subscription_hash(servers, box->text, box->len),
                                              .kind = box->kind,
@@ -374,8 +376,7 @@ void redis_subscription_upkeep(struct redis_servers *servers)
     struct redis_node *node = redis_servers_are_cluster(servers) ? servers->nodes : &servers->only;
     for (; node; node = node->next) {
         if (node->subscriber.opened && !node->subscriber.conn.pending) {
-            subscription_send(node, PING, "",
-                              0); /* a dead connection is found before somebody has waited in vain for long */
+            subscription_send(node, PING, "", 0); /* so that a dead connection is noticed soon */
         }
     }
 }

@@ -9,7 +9,7 @@ struct cpsd_redis_arg cpsd_redis_arg_text(const char *text)
     return (struct cpsd_redis_arg){text, strlen(text)};
 }
 
-/* Digits of a number, written up to `end`; returns where they begin. */
+/* Writes the digits of a number so that they end before `end`. Returns where they begin. */
 static char *command_digits_before(char *end, uint64_t number)
 {
     do {

@@ -11,17 +11,18 @@
 #define MS UINT64_C(1000000)
 #define PAUSE_FIRST_MS 20
 #define PAUSE_MAX_MS 500
-#define WELL_NS (5000 * MS) /* a connection that held so long was a good one */
+#define WELL_NS (5000 * MS) /* a connection that held longer counts as a success */
 #define ATTEMPT_MAX_MS 1000
 #define LATE_MS 5
-#define LOCATE_MS 20 /* between two questions where to go */
+#define LOCATE_MS 20 /* between two calls of locate */
 
 static void conn_begin_attempt(struct cpsd_redis_conn *conn);
 static void conn_give_up(struct cpsd_redis_conn *conn, const char *why);
 
 static void conn_on_timer(uv_timer_t *timer);
 
-/* Calls conn_on_timer when uv_hrtime has reached due_ns; the loop's own clock may be behind and fire early. */
+/* Calls conn_on_timer when uv_hrtime has reached due_ns. The loop's own clock may be late, so the timer may fire early.
+ */
 static void conn_arm_timer(struct cpsd_redis_conn *conn, uint64_t due_ns)
 {
     uint64_t now = uv_hrtime();
@@ -37,7 +38,7 @@ static void conn_log(struct cpsd_redis_conn *conn, enum stir_log_level level, co
     stir_log_plain(conn->config->log, level, "Redis at %s: %s", where, what);
 }
 
-/* Once for each kind of trouble, not for each attempt. */
+/* Logs a failure as a warning once, and further attempts that fail alike as debug messages. */
 static void conn_log_trouble(struct cpsd_redis_conn *conn, const char *why)
 {
     if (strncmp(conn->trouble, why, sizeof(conn->trouble) - 1) != 0) {
@@ -72,6 +73,7 @@ static void conn_on_replied(void *owner, const redisReply *reply)
     struct cpsd_redis_conn *conn = owner;
     struct cpsd_redis_request *request = conn->first;
     assert((request == NULL) == (conn->pending == 0));
+    /* messages of subscriptions come between answers */
     if (conn->config->push && conn->config->push(conn->config->owner, reply)) {
         return;
     }
@@ -79,6 +81,7 @@ static void conn_on_replied(void *owner, const redisReply *reply)
         conn_give_up(conn, "unexpected answer");
         return;
     }
+    /* one of several answers to this request */
     if (request->firsts) {
         request->firsts--;
         if (!request->first(request, reply)) {
@@ -86,6 +89,7 @@ static void conn_on_replied(void *owner, const redisReply *reply)
         }
         return;
     }
+    /* the last answer: the request is its owner's again, unless the answer is malformed */
     cpsd_redis_pending_take(conn);
     conn->late = false;
     if (!request->answered(request, reply)) {
@@ -124,7 +128,7 @@ static void conn_close_link(struct cpsd_redis_conn *conn)
     }
 }
 
-/* Half of the pause is chance: the workers of many hosts do not come back in step. */
+/* Half of the pause is random, so that the workers of many hosts do not reconnect at the same time. */
 static uint64_t conn_pause_ns(const struct cpsd_redis_conn *conn)
 {
     uint64_t most = conn->attempts < 5 ? (uint64_t)PAUSE_FIRST_MS << conn->attempts : PAUSE_MAX_MS;
@@ -288,7 +292,7 @@ static void conn_begin_attempt(struct cpsd_redis_conn *conn)
     }
 }
 
-/* The oldest request's time may be over because this loop was held up: what has arrived meanwhile is read first. */
+/* A request may be overdue because this loop was delayed, so what has arrived meanwhile is read first. */
 static void conn_check_oldest(struct cpsd_redis_conn *conn)
 {
     uint64_t now = uv_hrtime();
@@ -313,6 +317,7 @@ static void conn_on_timer(uv_timer_t *timer)
         conn_arm_timer(conn, conn->due_ns);
         return;
     }
+    /* what the timer was started for depends on the state */
     switch (conn->state) {
     case CPSD_REDIS_WAITING:
         conn_begin_attempt(conn);
@@ -346,7 +351,7 @@ void cpsd_redis_conn_open(struct cpsd_redis_conn *conn, uv_loop_t *loop, const s
 void cpsd_redis_conn_move(struct cpsd_redis_conn *conn, const char *why)
 {
     if (conn->state == CPSD_REDIS_CLOSED || conn->state == CPSD_REDIS_RESOLVING) {
-        return; /* the attempt that follows goes to the new one */
+        return; /* the next attempt goes to the new address */
     }
     if (conn->state != CPSD_REDIS_WAITING) {
         conn_log(conn, STIR_LOG_DEBUG, why);

@@ -41,7 +41,7 @@ static bool greeting_accept_auth(struct greeting *greeting, const redisReply *re
            (greeting->conn->config->any_password && cpsd_redis_error_is(reply, "ERR"));
 }
 
-/* Where asking is forbidden (NOPERM), writing will show. */
+/* Where ROLE is forbidden (NOPERM), the first write shows whether it is a primary (READONLY). */
 static bool greeting_accept_role(struct greeting *greeting, const redisReply *reply)
 {
     static const char primary[] = "master";
@@ -54,7 +54,7 @@ static bool greeting_accept_role(struct greeting *greeting, const redisReply *re
            memcmp(role->str, primary, role->len) == 0;
 }
 
-/* Whatever is answered: not everybody may ask, and not every server has all of them. */
+/* Every answer is accepted: the user may lack the permission, and a server the setting. */
 static bool greeting_accept_setting(struct greeting *greeting, const redisReply *reply)
 {
     struct cpsd_redis_settings *settings = &greeting->conn->settings;
@@ -74,7 +74,7 @@ static bool greeting_accept_setting(struct greeting *greeting, const redisReply 
     return true;
 }
 
-/* Redis 7.0 and later, and users who may; the error may also be that a cluster has this key elsewhere. */
+/* Redis 7.0 and later has the command. Another error, such as MOVED, shows that the command exists. */
 static bool greeting_accept_expiry(struct greeting *greeting, const redisReply *reply)
 {
     greeting->conn->settings.has_expiry = !cpsd_redis_error_is(reply, "ERR") && !cpsd_redis_error_is(reply, "NOPERM");
@@ -198,7 +198,7 @@ static bool greeting_send_scripts(struct cpsd_redis_conn *conn)
     return said;
 }
 
-/* Only to see that it answers; who may not ask is let in, too. */
+/* Any answer will do; the user may lack the permission for PING. */
 static bool greeting_accept_pong(struct greeting *greeting, const redisReply *reply)
 {
     (void)greeting;

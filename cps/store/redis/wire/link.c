@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define READ_OCTETS 65536
-#define SEND_EVERY 4 /* requests: while the rest of a turn's are read, Redis begins with these */
+#define SEND_EVERY 4 /* requests: Redis begins with these while the loop still queues others */
 #define KEEPALIVE_S 30
 
 /* The type in which hiredis passes the number of elements of an array to its callback. */
@@ -24,16 +24,16 @@ struct cpsd_redis_link {
         uv_tcp_t tcp;
         uv_pipe_t pipe;
     } to;
-    uv_idle_t flush; /* active while there is something to send: the loop does not sleep over it */
+    uv_idle_t flush; /* active while octets are queued, so that the loop does not sleep */
     uv_connect_t connect;
     uv_write_t write;
     const struct cpsd_redis_link_events *events;
     void *owner;
-    struct stir_buf out;     /* collects */
-    struct stir_buf writing; /* is being sent, from `sent` on */
+    struct stir_buf out;     /* being filled */
+    struct stir_buf writing; /* being sent, from `sent` on */
     size_t sent;
     unsigned queued; /* requests in `out` */
-    bool busy;       /* with `writing` */
+    bool busy;       /* `writing` is not sent yet */
     bool connected, lost, closing, secret;
     unsigned handles;
     redisReader *reader;
@@ -52,7 +52,7 @@ static void link_lose(struct cpsd_redis_link *link, const char *why)
 
 /* Reading. */
 
-/* hiredis would allocate room for as many elements as an answer claims to have. */
+/* Without this, hiredis allocates as many elements as an answer claims to have. */
 static void *link_bounded_array(const redisReadTask *task, array_length_t elements)
 {
     const struct cpsd_redis_link *link = task->privdata;
@@ -154,7 +154,7 @@ static void link_send_rest(struct cpsd_redis_link *link)
     }
 }
 
-/* One buffer collects while the other is sent. */
+/* Sends the filled buffer and fills the other one meanwhile. */
 static void link_send(struct cpsd_redis_link *link)
 {
     if (!link_can_send(link)) {
@@ -179,8 +179,8 @@ static void link_send(struct cpsd_redis_link *link)
     }
 }
 
-/* In the middle of a turn. Whoever queues does not expect to lose the link over it: what does not go out now, or goes
- * wrong, is left to link_on_flush. */
+/* Sends what it can in the middle of a turn of the loop. Callers that queue do not expect to lose the link, so the
+ * rest, and any error, is left to link_on_flush. */
 static void link_send_early(struct cpsd_redis_link *link)
 {
     uv_buf_t all = uv_buf_init(link->out.ptr, (unsigned)link->out.len);
@@ -274,7 +274,7 @@ void cpsd_redis_link_close(struct cpsd_redis_link *link)
     uv_close((uv_handle_t *)&link->flush, link_on_closed);
 }
 
-/* Failures are reported later, through the loop: `lost` never comes from within cpsd_redis_link_open. */
+/* Reports a failure from the loop: `lost` is never called from within cpsd_redis_link_open. */
 static void link_fail_later(uv_idle_t *idle)
 {
     struct cpsd_redis_link *link = idle->data;
@@ -298,6 +298,7 @@ struct cpsd_redis_link *cpsd_redis_link_open(uv_loop_t *loop, const struct cpsd_
         free(link);
         return NULL;
     }
+    /* after this, memory is freed by link_on_closed, when both handles have closed */
     int status = address->local ? uv_pipe_init(loop, &link->to.pipe, 0) : uv_tcp_init(loop, &link->to.tcp);
     if (status) {
         link_free(link);
@@ -309,6 +310,7 @@ struct cpsd_redis_link *cpsd_redis_link_open(uv_loop_t *loop, const struct cpsd_
     link->owner = owner;
     link->out.limit = link->writing.limit = CPSD_REDIS_BACKLOG_MAX;
     link->to.handle.data = link->flush.data = link->connect.data = link->write.data = link;
+    /* the result comes in link_on_connected */
     if (address->local) {
         uv_pipe_connect(&link->connect, &link->to.pipe, address->path, link_on_connected);
     } else if (link_begin_tcp(link, to)) {

@@ -45,7 +45,7 @@ static int url_hex_digit(char c)
     return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-/* Undoes percent-encoding; out has room for size octets and the NUL is among them. */
+/* Undoes percent-encoding. out has room for `size` octets with the NUL. */
 static bool url_percent_decode(char *out, size_t size, struct stir_view in)
 {
     size_t n = 0;
@@ -86,7 +86,7 @@ static enum stir_code url_credential(char **out, struct stir_view in, const char
     return STIR_OK;
 }
 
-/* A decimal number without sign, at most `max`. */
+/* Parses a decimal number without a sign, at most `max`. */
 static bool url_number(unsigned *out, struct stir_view in, unsigned max)
 {
     unsigned value = 0;
@@ -103,7 +103,7 @@ static bool url_number(unsigned *out, struct stir_view in, unsigned max)
     return in.len > 0;
 }
 
-/* Cuts at the first c: what is before it is returned, *rest is what is after it. ptr is NULL if there is no c. */
+/* Returns the text before the first c and sets *rest to the text after it. ptr is NULL if there is no c. */
 static struct stir_view url_cut(struct stir_view in, char c, struct stir_view *rest)
 {
     const char *at = in.len ? memchr(in.ptr, c, in.len) : NULL;
@@ -115,7 +115,7 @@ static struct stir_view url_cut(struct stir_view in, char c, struct stir_view *r
     return stir_view(in.ptr, n);
 }
 
-/* Takes "user:password@" off *in. */
+/* Parses "user:password@" and removes it from *in. */
 static enum stir_code url_parse_userinfo(struct cpsd_redis_address *out, struct stir_view *in, size_t authority,
                                          struct stir_error *err)
 {

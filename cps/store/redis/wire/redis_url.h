@@ -5,12 +5,13 @@
 #include <stdbool.h>
 
 /*
- * Where Redis is and who we are there, from a URL:
+ * The address and the credentials of a Redis server, parsed from a URL:
  *
  *     redis://[user[:password]@]host[:port][/db]      (a password alone: redis://:password@host)
  *     redis+unix://[user:password@]/path[?db=n]
  *
- * User, password and path may be percent-encoded. Errors name the part that is wrong and never quote the URL.
+ * User, password and path may be percent-encoded. Error texts name the wrong part and
+ * never quote the URL, which may hold a password.
  */
 #define CPSD_REDIS_PORT 6379
 
@@ -24,10 +25,11 @@ struct cpsd_redis_address {
     char *password; /* NULL: no AUTH */
 };
 
-/* STIR_E_CONFIG, STIR_E_NOMEM. *out is filled on success only; clear it with cpsd_redis_address_clear. */
+/* Parses a URL. *out is set on success only; free it with cpsd_redis_address_clear. Errors: STIR_E_CONFIG,
+ * STIR_E_NOMEM. */
 enum stir_code cpsd_redis_address_parse(struct cpsd_redis_address *out, const char *url,
                                         struct stir_error *err) STIR_MUST_CHECK;
 void cpsd_redis_address_clear(struct cpsd_redis_address *address);
 
-/* "host:port", "[::1]:port" or the path, for people; never the password. */
+/* Writes "host:port", "[::1]:port" or the path for log lines; never the password. */
 void cpsd_redis_address_name(const struct cpsd_redis_address *address, char *out, size_t size);
