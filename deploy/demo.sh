@@ -1,9 +1,10 @@
 #!/bin/bash
-# Short messages go their usual way over SMPP, through two sidecars: the first publishes a PASSporT for each at a Call
-# Placement Service that cannot read it, the second judges what arrives, and what was forged, altered or replayed on the
-# way is caught: deploy/demo.sh, on a fresh Debian 12 or 13, as root for the packages that are missing. Installs those,
-# builds, and runs everything on free loopback ports in a temporary directory, which goes when it ends. Exit status 0 if
-# all four verdicts are as they should be.
+# Demonstrates stir-cps: deploy/demo.sh, on Debian 12 or 13, as root if packages are missing.
+#
+# Short messages travel over SMPP through two sidecars. The first publishes a PASSporT for each at a Call Placement
+# Service, which cannot read it. The second verifies the messages, and detects those that were forged, altered or
+# replayed. The script installs missing packages, builds, and runs everything on free loopback ports in a temporary
+# directory, which it removes. Exit status 0 if all four verdicts are right.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 home=$PWD
@@ -14,7 +15,7 @@ x5u=https://certs.example.com
 work=$(mktemp -d /tmp/stir-cps-demo.XXXXXX)
 pids=()
 
-# In the order opposite to that in which they were started.
+# Stops the programs in reverse order of their start.
 clean_up() {
     for ((i = ${#pids[@]} - 1; i >= 0; i--)); do
         kill "${pids[i]}" 2>/dev/null || true
@@ -35,7 +36,7 @@ die() {
     exit 1
 }
 
-# Runs a step that has much to say, and shows it only if it fails.
+# Runs a command, and shows its output only if it fails.
 quietly() {
     "$@" >"$work/log" 2>&1 </dev/null || {
         tail -n 30 "$work/log" >&2
@@ -48,7 +49,7 @@ show() {
     "$@"
 }
 
-# start NAME READY COMMAND...: in the background, its output in NAME.log, until that has the word READY
+# start NAME READY COMMAND...: starts it in the background, with its output in NAME.log; returns when that contains READY
 start() {
     local name=$1 ready=$2 pid
     shift 2
@@ -65,12 +66,12 @@ start() {
     die "$name did not start"
 }
 
-# port NAME WHAT: the port that it says it has taken
+# port NAME WHAT: prints the port that NAME.log reports after WHAT
 port() {
     sed -n "s/.*$2.*127\.0\.0\.1:\([0-9]*\)\$/\1/p" "$1.log"
 }
 
-step 'What is needed, and the build'
+step 'Packages and build'
 deploy/install-deps.sh build
 quietly cmake --preset release
 quietly cmake --build --preset release --target cpsd cpsctl cps-smpp cps-esme cps-smsc
@@ -79,7 +80,7 @@ cpsd -V
 cps-smpp -V
 cd "$work"
 
-step 'Throwaway certificates of two carriers; by the number table 1000 serves Alice, Bob and Carol, and 1234 none of them'
+step 'Throwaway certificates of two carriers; by the number table, Alice, Bob and Carol belong to 1000, and nobody to 1234'
 quietly cpsctl pki --out pki --name home --spc 1000 --server-name localhost
 quietly cpsctl pki --out pki --name carrier --spc 1234
 echo '1215555,1000' >numbers.csv
@@ -88,7 +89,7 @@ mkdir keys recipients tenants
 quietly cpsctl keygen --out keys/default.jwk --public recipients/default.pub
 ls pki/*.pem
 
-step 'The Call Placement Service starts, with everything in its memory; who publishes has to say who it is'
+step 'The Call Placement Service starts, with everything in memory; publishers must show a credential'
 start cpsd 'ready:' cpsd -o server.listen=127.0.0.1:0 -o admin.listen=127.0.0.1:0 \
     -o server.certificate=pki/tls.pem -o server.private_key=pki/tls.key \
     -o trust.roots=pki/root.pem -o auth.audience=localhost -o auth.x5u_dir=pki/certs -o numbers.table=numbers.csv
@@ -111,7 +112,7 @@ sidecar() {
     start "$name" 'ready:' cps-smpp -o listen.address=127.0.0.1:0 -o admin.listen= -o "peer.address=127.0.0.1:$peer" \
         -o "cps.url=$CPS_URL" -o "cps.ca=$CPS_CA" -o cps.auth_certificate=pki/home.pem \
         -o cps.auth_private_key=pki/home.key -o "cps.auth_x5u=$x5u/home.pem" -o numbers.table=numbers.csv "$@"
-    echo "$name: port $(port "$name" 'listening on'), its peer's $peer"
+    echo "$name: port $(port "$name" 'listening on'), peer at port $peer"
 }
 start smsc 'listening on' cps-smsc --show
 echo "smsc: port $(port smsc 'listening on')"
@@ -120,20 +121,20 @@ sidecar verifying "$(port smsc 'listening on')" -o submit.action=verify -o trust
 sidecar signing "$(port verifying 'listening on')" -o submit.action=sign -o tenants.dir=tenants \
     -o keys.recipients_dir=recipients -o sign.timeout_ms=10000
 gateway=$(port signing 'listening on')
-transit=$(port verifying 'listening on') # what passes here was signed before, or never
+transit=$(port verifying 'listening on') # between the sidecars, where messages can be forged
 
-# submit PORT SYSTEM_ID DEST TEXT: over SMPP in the name of Alice's number; shows what the SMSC had of it, and sets
+# submit PORT SYSTEM_ID DEST TEXT: sends a message from Alice's number over SMPP, shows what the SMSC received, and sets
 # verdict to its tag
 submit() {
     local had
     had=$(wc -l <smsc.log)
     cps-esme --port "$1" --system-id "$2" --from +$alice --to "+$3" --text "$4" >esme.log 2>&1 || {
         cat esme.log ./*ing.log >&2
-        die 'the message was not taken'
+        die 'the message was not accepted'
     }
     message=$(tail -n +$((had + 1)) smsc.log | grep '^{"command":"submit_sm"')
     verdict=$(sed -n 's/.*"1501":"\([a-z-]*\)".*/\1/p' <<<"$message")
-    echo "the SMSC has: $message"
+    echo "the SMSC received: $message"
 }
 
 genuine_text='Your parcel is at the door.'
@@ -148,17 +149,17 @@ genuine=$verdict
 step "A forged one to $carol: \"$forged_text\", signed by carrier 1234, which does not have $alice"
 forge=(--key pki/carrier.key --cert pki/carrier.pem --x5u "$x5u/carrier.pem" --to recipients/default.pub
     --orig "$alice" --dest "$carol" --text "$forged_text")
-unsigned=$(cpsctl send "${forge[@]}" --numbers numbers.csv 2>&1) && die 'a number of another carrier was signed for'
+unsigned=$(cpsctl send "${forge[@]}" --numbers numbers.csv 2>&1) && die 'cpsctl signed for a number of another carrier'
 echo "with the number table: $unsigned"
 forge+=(--numbers forged.csv)
-refused=$(cpsctl send "${forge[@]}" 2>&1) && die 'an envelope was taken from nobody'
-echo "with a table of its own, without a credential: $refused"
+refused=$(cpsctl send "${forge[@]}" 2>&1) && die 'an envelope was accepted without a credential'
+echo "with a forged table, without a credential: $refused"
 forged_sent=$(cpsctl send "${forge[@]}" --auth-cert pki/carrier.pem --auth-key pki/carrier.key)
-echo "with that of carrier 1234: $forged_sent"
+echo "with the credential of carrier 1234: $forged_sent"
 submit "$transit" forger $carol "$forged_text"
 forged=$verdict
 
-step "An altered one to $bob: \"$signed_text\" is signed, and on the way somebody makes it \"$altered_text\""
+step "An altered one to $bob: \"$signed_text\" is signed, and in transit becomes \"$altered_text\""
 cpsctl send --key pki/home.key --cert pki/home.pem --x5u "$x5u/home.pem" --numbers numbers.csv \
     --auth-cert pki/home.pem --auth-key pki/home.key --to recipients/default.pub \
     --orig "$alice" --dest "$bob" --text "$signed_text"
@@ -169,13 +170,13 @@ step "A replayed one to $bob: between the sidecars, somebody sends the genuine o
 submit "$transit" transit $bob "$genuine_text"
 replayed=$verdict
 
-step 'What the verifying sidecar wrote about them'
+step 'Records of the verifying sidecar'
 for ((i = 0; i < 50 && $(grep -c '^{' verifying.log || true) < 4; i++)); do
     sleep 0.1
 done
 sed -n '/^{/p' verifying.log
 
-step 'What the CPS held'
+step 'Contents of the CPS'
 exec 3<>"/dev/tcp/127.0.0.1/$admin"
 printf 'GET /metrics HTTP/1.0\r\nHost: localhost\r\n\r\n' >&3
 cat <&3 >metrics
@@ -183,14 +184,14 @@ exec 3>&-
 held=$(sed -n 's/^cpsd_held \([0-9]*\).*/\1/p' metrics)
 octets=$(sed -n 's/^cpsd_held_bytes \([0-9]*\).*/\1/p' metrics)
 { cpsctl retrieve --dest $bob; cpsctl retrieve --dest $carol; } >boxes
-echo "$held envelopes; with the dummies beside them the two boxes show $(wc -l <boxes) that look alike. One of them:"
+echo "$held envelopes; with dummies, the two boxes list $(wc -l <boxes) that look alike. One of them:"
 head -n 1 boxes | cut -c 1-100 | sed 's/$/.../'
-echo "to carrier 1000, whose numbers they are: $({
+echo "listed for carrier 1000, the holder of the numbers: $({
     for box in $bob $carol; do
         cpsctl retrieve --dest $box --holder --auth-cert pki/home.pem --auth-key pki/home.key
     done
 } | wc -l), without dummies"
-# as they are, and what is behind their base64url, part by part
+# the envelopes, and the decoded base64url of each part
 { cat boxes; tr '. ' '\n\n' <boxes | tr -- '-_' '+/' | while read -r part; do
     while ((${#part} % 4)); do part+="="; done
     base64 -d <<<"$part"
@@ -202,7 +203,7 @@ for secret in $alice "$genuine_text" "$signed_text" "$forged_text" msgi certs.ex
     echo "search for \"$secret\": $hits"
     found=$((found + hits))
 done
-grep -a -q -F '"epk"' octets # the search does see what is behind the base64url
+grep -a -q -F '"epk"' octets # shows that the search covers the decoded parts
 
 printf '\n'
 echo "genuine message:  $genuine"

@@ -1,9 +1,9 @@
--- What haproxy.cfg needs and HAProxy does not have: the field Client-Cert-Chain, and the length of a body whose length the
--- client did not state.
+-- Functions for haproxy.cfg that HAProxy lacks: the field Client-Cert-Chain, and the length of a body if the client did not
+-- send it.
 
--- What Client-Cert-Chain is made of (RFC 9440 section 2.3): HAProxy has a chain as certificates in DER, one behind the
--- other; the field is a list of byte sequences (RFC 8941 section 3.3.5), one for each. They come here in hexadecimal,
--- since HAProxy hands on strings up to their first NUL.
+-- Client-Cert-Chain (RFC 9440 section 2.3): HAProxy provides the chain as a sequence of certificates in DER; the field is a
+-- list of byte sequences (RFC 8941 section 3.3.5), one per certificate. The certificates are passed in hexadecimal,
+-- because HAProxy passes strings only up to their first NUL.
 local alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
 local function base64(octets)
@@ -25,7 +25,7 @@ local function base64(octets)
     return table.concat(out)
 end
 
--- Where the element that starts at `from` ends (X.690 section 8.1.3); nil if it is not all there.
+-- Returns the end of the element that starts at `from` (X.690 section 8.1.3); nil if the element is not complete.
 local function element_end(octets, from)
     local first = octets:byte(from + 1)
     if not first then
@@ -43,7 +43,7 @@ local function element_end(octets, from)
     return last <= #octets and last or nil
 end
 
--- What is cut off becomes an item that is no certificate: cpsd refuses it.
+-- A truncated certificate becomes an item that is not a certificate, which cpsd refuses.
 core.register_converters("byte_sequences", function(hex)
     local octets = hex:gsub("%x%x", function(digits)
         return string.char(tonumber(digits, 16))
