@@ -40,6 +40,11 @@ def pattern(expected):
     return rf"\A{text}\Z"
 
 
+def printed_by(program, text):
+    """The lines on standard output that the text shows of a program, but for its warnings."""
+    return re.findall(rf"^{program}: (?!warning).*$", text, re.M)
+
+
 class Documents(Case):
     def test_commands(self):
         """Each document's commands run in one shell, in order, and print what the text says."""
@@ -131,11 +136,24 @@ class Documents(Case):
                         conf.write(text.replace("/etc/stir-cps", home).replace("/var/lib/cps-smpp", home))
                 name = re.search(r"^# /etc/stir-cps/(cps-smpp.*\.conf)$", part, re.M)[1]
                 check = [SMPP, "-t", "-c", f"{home}/{name}"]
-                self.assertEqual(run(*check).stdout,
-                                 b"cps-smpp: [numbers] table decides which numbers the certificate of a provider covers\n"
-                                 b"cps-smpp: the configuration is good\n")
+                self.assertEqual(run(*check).stdout.decode().splitlines(), printed_by("cps-smpp", part))
                 os.unlink(f"{home}/{'sti.key' if 'action = sign' in part else 'sti-roots.pem'}")
                 run(*check, status=2)
+
+    def test_cpsd_configuration(self):
+        """The one that is shown is a good one, and cpsd says so in these words."""
+        part = section("deploy/README.md", "The CPS, with Redis")
+        run(CTL, "pki", "--out", f"{self.dir}/pki", "--name", "sti", "--spc", "1234", "--server-name", "cps.example.net")
+        conf = re.search(r"^```ini\n(.*?)^```$", part, re.M | re.S)[1]
+        for name in "tls.pem", "tls.key":
+            conf = conf.replace(f"/etc/stir-cps/{name}", f"{self.dir}/pki/{name}")
+        conf = conf.replace("/etc/stir-cps/sti-roots.pem", f"{self.dir}/pki/root.pem")
+        with open(f"{self.dir}/numbers.csv", "w") as table:
+            table.write("1215555,1234\n")
+        with open(f"{self.dir}/cpsd.conf", "w") as file:
+            file.write(conf.replace("/etc/stir-cps/numbers.csv", f"{self.dir}/numbers.csv"))
+        printed = run(CPSD, "-t", "-c", f"{self.dir}/cpsd.conf").stdout.decode().splitlines()
+        self.assertEqual(printed, printed_by("cpsd", part))
 
     def make_files(self, home):
         """What the configurations name, with certificates for trying out."""
