@@ -1,5 +1,6 @@
-"""The documents: the commands of the README files in order, as a reader would type them, and what the text says that they
-print; their configurations, tables and links. tests/interop/first_day.py follows those that need a machine of their own."""
+"""The documents: the commands of the README files in order, as a reader would type them, and what the text says that
+they print; their configurations, tables and links. tests/interop/first_day.py follows those that need a machine of
+their own."""
 # presets: dev asan
 import os
 import re
@@ -70,18 +71,23 @@ class Documents(Case):
                 self.assertRegex(got.rstrip("\n"), pattern(expected))
 
     def test_each_has_a_test(self):
-        """The documents above are all that there are, and those with commands are the ones that are meant to have some."""
+        """The documents above are all that there are, and those that should have commands do."""
         found = {os.path.relpath(os.path.join(where, name), HOME)
                  for top in ("cps", "client", "common", "deploy", "tests", ".github")
-                 for where, _, names in os.walk(os.path.join(HOME, top)) for name in names if name.endswith(".md")}  # fmt: skip
-        self.assertEqual(found - {"deploy/prometheus/metrics.md", "tests/fault/attack.md"}, set(DOCUMENTS) - {"README.md"})
+                 for where, _, names in os.walk(os.path.join(HOME, top))
+                 for name in names if name.endswith(".md")}  # fmt: skip
+        others = {"deploy/prometheus/metrics.md", "tests/fault/attack.md"}
+        self.assertEqual(found - others, set(DOCUMENTS) - {"README.md"})
         self.assertGreater(len(steps(read("client/README.md"))), 8)
         for document in BY_FIRST_DAY | IN_THE_CLONE | {"README.md", "cps/README.md"}:
             self.assertTrue(steps(read(document)), document)
 
     def test_first_page(self):
-        """The README is short, and what it shows is in the first screens."""
+        """The README is short, and what it shows of the demo is what the demo prints."""
         self.assertLessEqual(len(read("README.md").splitlines()), 200)
+        shown = re.search(r"^```text\n(genuine message.*?)^```", read("README.md"), re.M | re.S)[1]
+        for line in shown.splitlines():
+            self.assertIn(f'echo "{re.match("[a-z ]+(?=:)|the CPS held", line)[0]}', read("deploy/demo.sh"))
 
     def test_example(self):
         """The C program that is shown compiles against the public header as it is installed."""
@@ -185,6 +191,15 @@ class Documents(Case):
                     self.assertIn(heading, self.headings(target), f"{document}: {path}#{heading}")
             for path in re.findall(r"`((?:tests|deploy|cps|client|common)/[\w./-]+)`", text):
                 self.assertTrue(os.path.exists(os.path.join(HOME, path)), f"{document}: {path}")
+
+    def test_functions(self):
+        """The functions that the pages for contributors name are in the sources."""
+        sources = "".join(read(os.path.join(where, name)) for top in ("cps", "client", "common")
+                          for where, _, names in os.walk(os.path.join(HOME, top))
+                          for name in names if name.endswith((".c", ".h")))  # fmt: skip
+        for document in ".github/CONTRIBUTING.md", "common/README.md":
+            for name in re.findall(r"`(\w+)\(\)`", read(document)):
+                self.assertRegex(sources, rf"\b{name}\(", f"{document}: {name}")
 
     def headings(self, document):
         """The names that GitHub gives to the headings of a document."""
