@@ -120,7 +120,7 @@ sidecar verifying "$(port smsc 'listening on')" -o submit.action=verify -o trust
     -o trust.x5u_dir=pki/certs -o keys.dir=keys -o verify.wait_ms=1000 -o cps.holder=yes
 sidecar signing "$(port verifying 'listening on')" -o submit.action=sign -o tenants.dir=tenants \
     -o keys.recipients_dir=recipients -o sign.timeout_ms=10000
-gateway=$(port signing 'listening on')
+signing=$(port signing 'listening on')
 transit=$(port verifying 'listening on') # between the sidecars, where messages can be forged
 
 # submit PORT SYSTEM_ID DEST TEXT: sends a message from Alice's number over SMPP, shows what the SMSC received, and sets
@@ -143,7 +143,7 @@ altered_text='Pay 5 EUR for it at example.com.'
 forged_text='Your account is locked, call now.'
 
 step "A genuine message from $alice to $bob: \"$genuine_text\""
-submit "$gateway" alice $bob "$genuine_text"
+submit "$signing" alice $bob "$genuine_text"
 genuine=$verdict
 
 step "A forged one to $carol: \"$forged_text\", signed by carrier 1234, which does not have $alice"

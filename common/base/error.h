@@ -7,7 +7,7 @@
 /*
  * One list of causes for the whole project. A code names what went wrong, not where; `struct stir_error` adds the
  * sentence for a person. Maps from a code exist once each: to a verdict (common/passport/verdict.h), to an HTTP status
- * (cps/http/problem.h), to an SMPP command_status (client/gateway).
+ * (cps/http/problem.h), to an SMPP command_status (client/sidecar).
  *
  * X(code, text): the text completes "cannot do it: ...".
  */

@@ -222,7 +222,7 @@ class Sidecar(Daemon):
 
 
 class Case(harness.Case):
-    def sidecar(self, peer_port, **keys):
+    def start_sidecar(self, peer_port, **keys):
         sidecar = Sidecar(self.temp(), peer_port, **keys)
         self.addCleanup(sidecar.kill)
         self.addCleanup(sidecar.stop)
@@ -263,9 +263,9 @@ class Case(harness.Case):
         time.sleep(seconds)
         return sent[0] == before
 
-    def check_slow(self, gateway, fast, slow, other, seconds=1.5):
+    def check_slow(self, sidecar, fast, slow, other, seconds=1.5):
         """`fast` sends as much as goes in while `slow` reads nothing; then all arrives. `other` is another pair."""
-        before, sent = gateway.resident_kb(), [0]
+        before, sent = sidecar.resident_kb(), [0]
         threading.Thread(target=self.flood, args=(fast, sent), daemon=True).start()
         end = time.monotonic() + seconds
         while time.monotonic() < end:
@@ -277,6 +277,6 @@ class Case(harness.Case):
         stopped = sent[0]
         self.assertLess(stopped * len(message(0, text=bytes(250))), most_held(), "what sockets hold, and one queue")
         if not SANITIZED:
-            self.assertLess(gateway.resident_kb() - before, 8192, "KB")
+            self.assertLess(sidecar.resident_kb() - before, 8192, "KB")
         for i in range(stopped):
             self.assertEqual(int.from_bytes(slow.pdu()[12:16], "big"), i)

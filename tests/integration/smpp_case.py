@@ -62,7 +62,7 @@ class SmppCase(Case):
         self.addCleanup(self.smsc.close)
         self.bob, self.carol = fresh(), fresh()
 
-    def sidecar(self, name, peer_port, **keys):
+    def start_sidecar(self, name, peer_port, **keys):
         one = Sidecar(self.temp(), name, peer_port, **keys)
         self.addCleanup(one.kill)
         self.addCleanup(one.stop)
@@ -72,13 +72,13 @@ class SmppCase(Case):
         return {"cps__url": self.cps.url, "cps__ca": self.cps.ca, **keys}
 
     def signer(self, peer_port, way="submit", **keys):
-        return self.sidecar("signer", peer_port, **self.with_cps(**{
+        return self.start_sidecar("signer", peer_port, **self.with_cps(**{
             f"{way}__action": "sign", "tenants__dir": self.tenants, "keys__recipients_dir": self.path("public"),
             "sign__timeout_ms": 20000 * SLOW, **keys}))  # fmt: skip
 
     def verifier(self, peer_port, way="submit", **keys):
         """With [join] hold = window it would forward segments that come 200 ms apart without a verdict."""
-        return self.sidecar("verifier", peer_port, **self.with_cps(**{
+        return self.start_sidecar("verifier", peer_port, **self.with_cps(**{
             f"{way}__action": "verify", "trust__roots": os.path.join(self.pki, "root.pem"),
             "trust__x5u_dir": os.path.join(self.pki, "certs"), "keys__dir": self.path("private"),
             "verify__wait_ms": 500 * SLOW, "verify__grace_ms": 60000, "join__hold": "always",

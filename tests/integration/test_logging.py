@@ -54,7 +54,7 @@ class Server(Case):
 
 class Sidecar(smpp.Case):
     def test_s06_refused_binds_are_summed_up(self):
-        sidecar = self.sidecar(free_port(), log__alike_per_s=1)  # the peer is away
+        sidecar = self.start_sidecar(free_port(), log__alike_per_s=1)  # the peer is away
         for _ in range(100):
             esme = self.leg(sidecar.connect())
             esme.send(bind(1))

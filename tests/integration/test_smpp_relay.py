@@ -21,8 +21,8 @@ from wire import until
 class Octets(Case):
     def setUp(self):
         self.peer = self.listener()
-        self.gateway = self.sidecar(self.peer.port)
-        self.esme, self.smsc = self.pair(self.gateway, self.peer)
+        self.sidecar = self.start_sidecar(self.peer.port)
+        self.esme, self.smsc = self.pair(self.sidecar, self.peer)
 
     def both_ways(self, octets, pieces=None):
         for one, other in ((self.esme, self.smsc), (self.smsc, self.esme)):
@@ -90,29 +90,29 @@ WRONG = [
 class Wrong(Case):
     def setUp(self):
         self.peer = self.answering()
-        self.gateway = self.sidecar(self.peer.port, log__alike_per_s=0)
-        self.other = self.leg(self.gateway.bound("other"))
+        self.sidecar = self.start_sidecar(self.peer.port, log__alike_per_s=0)
+        self.other = self.leg(self.sidecar.bound("other"))
 
     def tearDown(self):
         """Whatever went on, another bind goes on."""
         self.other.send(message(99))
         self.assertEqual(self.other.header(), (SUBMIT | RESP, OK, 99))
-        self.assertTrue(self.gateway.running())
+        self.assertTrue(self.sidecar.running())
 
     def test_streams(self):
         for what, sent, answer, said in WRONG:
             for bound in (True, False):
                 with self.subTest(what, bound=bound):
-                    seen = len(self.gateway.log())
-                    leg = self.leg(self.gateway.bound() if bound else self.gateway.connect())
+                    seen = len(self.sidecar.log())
+                    leg = self.leg(self.sidecar.bound() if bound else self.sidecar.connect())
                     leg.send(sent)
                     self.assertEqual(leg.ended(), answer or b"")
                     for words in ("what came from the ESME cannot be read", said):
-                        self.assertLogged(words, self.gateway, seen)
-        self.assertEqual(self.gateway.metrics()["malformed_total"], 2 * len(WRONG))
+                        self.assertLogged(words, self.sidecar, seen)
+        self.assertEqual(self.sidecar.metrics()["malformed_total"], 2 * len(WRONG))
 
     def test_not_bound(self):
-        leg = self.leg(self.gateway.connect())
+        leg = self.leg(self.sidecar.connect())
         for sent, answer in [
             (message(2), pdu(SUBMIT | RESP, 2, status=INVBNDSTS)),
             (pdu(QUERY, 3), pdu(QUERY | RESP, 3, status=INVBNDSTS)),
@@ -134,7 +134,7 @@ class Wrong(Case):
         wrong = [good[:-1], good + b"\0", good[:16] + bytes(len(good) - 16), good[:30],
                  message(3, tlvs=b"\x04\x24\0\x05abc"), message(4, tlvs=b"\x04"), good.replace(b"\0", b"x")[16:]]  # fmt: skip
         wrong = [pdu(SUBMIT, i, octets[16:]) for i, octets in enumerate(wrong)]
-        leg = self.leg(self.gateway.bound())
+        leg = self.leg(self.sidecar.bound())
         leg.send(b"".join(wrong))
         for i in range(len(wrong)):
             self.assertEqual(leg.header(), (SUBMIT | RESP, OK, i))
@@ -142,10 +142,10 @@ class Wrong(Case):
 
     def test_the_end_within_a_pdu(self):
         for n in (1, 3, 4, 15, 16, 40):
-            leg = self.gateway.bound()
+            leg = self.sidecar.bound()
             leg.send(message(2)[:n])
             leg.close()
-            leg = self.gateway.bound()
+            leg = self.sidecar.bound()
             leg.send(message(2)[:n])
             leg.reset()
         self.assertEqual(self.peer.messages(), [])
@@ -153,7 +153,7 @@ class Wrong(Case):
     def test_noise(self):
         chance = random.Random(7)
         for _ in range(60):
-            leg = self.gateway.bound() if chance.random() < 0.5 else self.gateway.connect()
+            leg = self.sidecar.bound() if chance.random() < 0.5 else self.sidecar.connect()
             octets = bytearray(b"".join(message(i, text=chance.randbytes(40)) for i in range(20)))
             for _ in range(5):
                 octets[chance.randrange(len(octets))] = chance.randrange(256)
@@ -163,7 +163,7 @@ class Wrong(Case):
 
     def test_an_octet_a_moment(self):
         """One that sends an octet now and then holds up nobody."""
-        slow = self.leg(self.gateway.bound("slow"))
+        slow = self.leg(self.sidecar.bound("slow"))
         octets = message(5)
         for i in range(len(octets)):
             slow.send(octets[i : i + 1])
@@ -173,24 +173,24 @@ class Wrong(Case):
 
 
 class Peer(Case):
-    def assertFails(self, gateway, said):
-        leg = self.leg(gateway.connect())
+    def assertFails(self, sidecar, said):
+        leg = self.leg(sidecar.connect())
         leg.send(bind(7))
         self.assertEqual(leg.pdu(), pdu(BIND | RESP, 7, status=BINDFAIL))
         self.assertEqual(leg.ended(), b"")
-        self.assertLogged(said, gateway)
+        self.assertLogged(said, sidecar)
 
     def test_away_and_back(self):
         port = free_port()
-        gateway = self.sidecar(port)
-        self.assertFails(gateway, "connection refused")
+        sidecar = self.start_sidecar(port)
+        self.assertFails(sidecar, "connection refused")
         self.answering(port=port)
-        self.leg(gateway.bound())
-        self.assertEqual(gateway.metrics()["binds_failed_total"], 1)
+        self.leg(sidecar.bound())
+        self.assertEqual(sidecar.metrics()["binds_failed_total"], 1)
 
     def test_no_such_name(self):
-        gateway = self.sidecar(0, peer__address="no-such-host.invalid:2775")
-        self.assertFails(gateway, "bind answered ESME_RBINDFAIL")
+        sidecar = self.start_sidecar(0, peer__address="no-such-host.invalid:2775")
+        self.assertFails(sidecar, "bind answered ESME_RBINDFAIL")
 
     def test_no_answer_to_the_connection(self):
         full = self.listener(backlog=0)
@@ -199,17 +199,17 @@ class Peer(Case):
             self.addCleanup(sock.close)
             sock.setblocking(False)
             sock.connect_ex(("127.0.0.1", full.port))
-        gateway = self.sidecar(full.port, timeouts__connect_ms=500)
-        self.assertFails(gateway, "no connection in time")
+        sidecar = self.start_sidecar(full.port, timeouts__connect_ms=500)
+        self.assertFails(sidecar, "no connection in time")
 
     def test_no_answer_to_the_bind(self):
-        gateway = self.sidecar(self.listener().port, timeouts__bind_s=1)
-        self.assertFails(gateway, "the peer does not answer it")
+        sidecar = self.start_sidecar(self.listener().port, timeouts__bind_s=1)
+        self.assertFails(sidecar, "the peer does not answer it")
 
     def test_end_instead_of_an_answer(self):
         peer = self.listener()
-        gateway = self.sidecar(peer.port)
-        leg = self.leg(gateway.connect())
+        sidecar = self.start_sidecar(peer.port)
+        leg = self.leg(sidecar.connect())
         leg.send(bind(7))
         smsc = peer.accept()
         smsc.pdu()
@@ -219,8 +219,8 @@ class Peer(Case):
     def test_refused(self):
         """The peer's word is passed on, be it what ends it for good; another try may follow on the same connections."""
         peer = self.listener()
-        gateway = self.sidecar(peer.port)
-        leg = self.leg(gateway.connect())
+        sidecar = self.start_sidecar(peer.port)
+        leg = self.leg(sidecar.connect())
         leg.send(bind(7))
         smsc = self.leg(peer.accept())
         smsc.pdu()
@@ -232,20 +232,20 @@ class Peer(Case):
 
     def test_dies_within_a_pdu(self):
         peer = self.listener()
-        gateway = self.sidecar(peer.port)
+        sidecar = self.start_sidecar(peer.port)
         for end in (Leg.close, Leg.reset):
-            esme, smsc = self.pair(gateway, peer)
+            esme, smsc = self.pair(sidecar, peer)
             smsc.send(pdu(ENQUIRE, 5) + message(6, DELIVER)[:30])
             self.assertEqual(esme.pdu(), pdu(ENQUIRE, 5))
             end(smsc)
             self.assertEqual(esme.ended(), b"", "nothing of half a PDU")
-        self.pair(gateway, peer)
-        until(lambda: gateway.metrics()['connections{state="bound"}'] == 1, 5 * SLOW, "one is left")
+        self.pair(sidecar, peer)
+        until(lambda: sidecar.metrics()['connections{state="bound"}'] == 1, 5 * SLOW, "one is left")
 
     def test_what_was_sent_before_the_end_arrives(self):
         peer = self.listener()
-        gateway = self.sidecar(peer.port)
-        esme, smsc = self.pair(gateway, peer)
+        sidecar = self.start_sidecar(peer.port)
+        esme, smsc = self.pair(sidecar, peer)
         octets = b"".join(message(i, text=bytes(250)) for i in range(3000))
         esme.send(octets)
         esme.close()
@@ -254,47 +254,47 @@ class Peer(Case):
 
     def test_garbage(self):
         peer = self.listener()
-        gateway = self.sidecar(peer.port)
-        esme, smsc = self.pair(gateway, peer)
+        sidecar = self.start_sidecar(peer.port)
+        esme, smsc = self.pair(sidecar, peer)
         smsc.send(b"HTTP/1.1 400 Bad Request\r\n\r\n")
         self.assertEqual((esme.ended(), smsc.ended()), (b"", b""))
-        self.assertLogged("what came from the peer cannot be read: HTTP", gateway)
+        self.assertLogged("what came from the peer cannot be read: HTTP", sidecar)
 
 
 class Slow(Case):
     def test_peer_and_esme(self):
         peer = self.listener()
-        gateway = self.sidecar(peer.port, limits__queue_bytes=262144)
-        other = self.pair(gateway, peer)
-        one, two = self.pair(gateway, peer)
-        self.check_slow(gateway, one, two, other)
-        one, two = self.pair(gateway, peer)
-        self.check_slow(gateway, two, one, other)
+        sidecar = self.start_sidecar(peer.port, limits__queue_bytes=262144)
+        other = self.pair(sidecar, peer)
+        one, two = self.pair(sidecar, peer)
+        self.check_slow(sidecar, one, two, other)
+        one, two = self.pair(sidecar, peer)
+        self.check_slow(sidecar, two, one, other)
 
 
 class Many(Case):
     def test_a_hundred_binds(self):
         peer = self.answering()
-        gateway = self.sidecar(peer.port, listen__max_binds_per_system_id=0)
-        legs = [self.leg(gateway.bound(f"esme{i}")) for i in range(100)]
+        sidecar = self.start_sidecar(peer.port, listen__max_binds_per_system_id=0)
+        legs = [self.leg(sidecar.bound(f"esme{i}")) for i in range(100)]
         for i, leg in enumerate(legs):
             leg.send(b"".join(message(1000 * i + k) for k in range(20)))
         for i, leg in enumerate(legs):
             for k in range(20):
                 self.assertEqual(leg.header(), (SUBMIT | RESP, OK, 1000 * i + k))
-        metrics = gateway.metrics()
+        metrics = sidecar.metrics()
         self.assertEqual((metrics['connections{state="bound"}'], metrics["bound"]), (100, 100))
         for leg in legs[::2]:
             leg.close()
-        until(lambda: gateway.metrics()['connections{state="bound"}'] == 50, 10 * SLOW, "half of them have gone")
+        until(lambda: sidecar.metrics()['connections{state="bound"}'] == 50, 10 * SLOW, "half of them have gone")
         self.assertEqual(len(peer.messages()), 2000)
 
     def test_load(self):
         """The tools of this tree, a hundred connections at full speed, both ways."""
         smsc = self.program(SMSC, "--count", "2000", "--window", "50")
         port = int(until(lambda: smsc.log().partition("listening on 127.0.0.1:")[2].strip(), 10, "smsc listens").split()[0])
-        gateway = self.sidecar(port, listen__max_binds_per_system_id=100)
-        done = subprocess.run([ESME, "--port", str(gateway.port), "--connections", "100", "--count", "100000"],
+        sidecar = self.start_sidecar(port, listen__max_binds_per_system_id=100)
+        done = subprocess.run([ESME, "--port", str(sidecar.port), "--connections", "100", "--count", "100000"],
                               capture_output=True, text=True, timeout=600 * SLOW)  # fmt: skip
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         told = json.loads(done.stdout)

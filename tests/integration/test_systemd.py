@@ -148,7 +148,7 @@ class NotifySidecar(smpp.Case):
         self.addCleanup(self.manager.close)
 
     def notifying(self, *words, **keys):
-        return self.sidecar(1, under=["env", f"NOTIFY_SOCKET={self.manager.path}", *words], **keys)
+        return self.start_sidecar(1, under=["env", f"NOTIFY_SOCKET={self.manager.path}", *words], **keys)
 
     def test_n01_life(self):
         manager, server = self.manager, self.notifying()

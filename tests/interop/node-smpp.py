@@ -143,7 +143,7 @@ class NodeSmpp(Case):
         """What node-smpp sends with data_coding 1, and an SMSC delivers with data_coding 0, is one text."""
         smsc = self.start(Smsc)
         pair = Pair(self, smsc.port, "kannel", [ORIG])
-        sidecar = pair.sidecar("far", "far", smsc.port, submit__action="sign", submit__alphabet_1="gsm7",
+        sidecar = pair.start_sidecar("far", "far", smsc.port, submit__action="sign", submit__alphabet_1="gsm7",
                                deliver__action="verify")  # fmt: skip
         esme = self.start(Esme, sidecar.port)
         for text in CHOSEN:

@@ -28,8 +28,8 @@ class Pair:
         ways = {"near": {"submit__action": "sign"}, "far": {"submit__action": "verify"}}
         if back:
             ways["near"]["deliver__action"], ways["far"]["deliver__action"] = "verify", "sign"
-        self.far = self.sidecar("far", "near", smsc_port, **ways["far"])
-        self.near = self.sidecar("near", "far", self.far.port, **ways["near"])
+        self.far = self.start_sidecar("far", "near", smsc_port, **ways["far"])
+        self.near = self.start_sidecar("near", "far", self.far.port, **ways["near"])
 
     def path(self, *parts):
         return os.path.join(self.directory, *parts)
@@ -48,7 +48,7 @@ class Pair:
         run(CPSCTL, "keygen", "--out", self.path(name, "private", "default.jwk"), "--public",
             self.path(name, "public", "default.jwk"))  # fmt: skip
 
-    def sidecar(self, name, other, port, **ways):
+    def start_sidecar(self, name, other, port, **ways):
         """One with the certificates and keys of `name`, that encrypts to `other`."""
         return started(self.case, port, name, cps__url=self.cpsd.url, cps__ca=self.path("pki/tls-root.pem"),
                        trust__roots=self.path("pki/root.pem"), trust__x5u_dir=self.path("pki/certs"),

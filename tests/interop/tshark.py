@@ -29,7 +29,7 @@ class Session:
                 sender, taker = ends if line["direction"] == "esme->smsc" else reversed(ends)
                 octets = bytes.fromhex(line["hex"])
                 sender.sendall(octets)
-                if ends[1] is None:  # the bind is there: so is the gateway's connection
+                if ends[1] is None:  # the bind is there: so is the sidecar's connection
                     ends[1] = taker = self.server.accept()[0]
                     taker.settimeout(SECONDS)
                 case.assertEqual(self._take(taker, len(octets)), octets, f"PDU {line['n']}")

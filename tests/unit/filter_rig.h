@@ -39,10 +39,10 @@ struct filter_rig {
     char dir[64];
     char own[24][192]; /* overrides that belong to the rig */
     struct stir_conf_overrides overrides;
-    struct gw_config config;
+    struct sc_config config;
     struct stir_log log;
     uv_loop_t loop;
-    struct gw_filter filter;
+    struct sc_filter filter;
     struct rig rig;
     struct filter_cps cps;
 };
@@ -228,9 +228,9 @@ static inline void filter_configure(struct filter_rig *rig, const char *const *m
     for (; *more; more++) {
         rig->overrides.text[rig->overrides.count++] = *more;
     }
-    gw_config_clear(&rig->config);
-    rig->config = (struct gw_config){0};
-    UNIT_CODE(gw_config_load(&rig->config, NULL, &rig->overrides, &err), STIR_OK, err.text);
+    sc_config_clear(&rig->config);
+    rig->config = (struct sc_config){0};
+    UNIT_CODE(sc_config_load(&rig->config, NULL, &rig->overrides, &err), STIR_OK, err.text);
 }
 
 /* Files and CPS, no filter yet. */
@@ -252,8 +252,8 @@ static inline void filter_bind(struct filter_rig *rig)
 {
     rig_init(&rig->rig, NULL);
     rig->rig.options.filter = &rig->filter;
-    rig_bring(&rig->rig, GW_BOUND);
-    rig->rig.options.offers[GW_ESME] = rig->rig.options.offers[GW_PEER] = true;
+    rig_bring(&rig->rig, SC_BOUND);
+    rig->rig.options.offers[SC_ESME] = rig->rig.options.offers[SC_PEER] = true;
 }
 
 /* The filter with this configuration, and such a relay. */
@@ -262,7 +262,7 @@ static inline void filter_open(struct filter_rig *rig, const char *const *more)
     struct stir_error err = {0};
     filter_configure(rig, more);
     CU_ASSERT_EQUAL_FATAL(uv_loop_init(&rig->loop), 0);
-    UNIT_CODE(gw_filter_make(&rig->filter, &rig->config, &rig->loop, &rig->log, &err), STIR_OK, err.text);
+    UNIT_CODE(sc_filter_make(&rig->filter, &rig->config, &rig->loop, &rig->log, &err), STIR_OK, err.text);
     filter_bind(rig);
 }
 #define FILTER_OPEN(rig, ...) filter_open((rig), (const char *const[]){__VA_ARGS__, NULL})
@@ -278,10 +278,10 @@ static inline void filter_turn(struct filter_rig *rig)
 /* Turns the loop until nothing is held, a minute at most. */
 static inline void filter_settle(struct filter_rig *rig)
 {
-    for (unsigned i = 0; i < 60000 && gw_relay_held(rig->rig.relay); i++) {
+    for (unsigned i = 0; i < 60000 && sc_relay_held(rig->rig.relay); i++) {
         filter_turn(rig);
     }
-    UNIT_CHECK(gw_relay_held(rig->rig.relay) == 0, "%zu messages are still held", gw_relay_held(rig->rig.relay));
+    UNIT_CHECK(sc_relay_held(rig->rig.relay) == 0, "%zu messages are still held", sc_relay_held(rig->rig.relay));
 }
 
 /* Moves the loop's clock forward, for what is offered before the loop runs again. */
@@ -302,14 +302,14 @@ static inline void filter_turn_ms(struct filter_rig *rig, unsigned ms)
 /* Ends relay and filter; the loop must have nothing left. */
 static inline void filter_close(struct filter_rig *rig)
 {
-    gw_relay_abort(rig->rig.relay, rig->rig.now);
+    sc_relay_abort(rig->rig.relay, rig->rig.now);
     rig_free(&rig->rig);
     UNIT_CHECK(rig->rig.pool.held == 0, "%zu messages are held", rig->rig.pool.held);
     rig->filter.close(rig->filter.arg);
     (void)uv_run(&rig->loop, UV_RUN_DEFAULT);
     UNIT_CHECK(uv_loop_close(&rig->loop) == 0, "the loop has handles left");
-    gw_config_clear(&rig->config);
-    rig->config = (struct gw_config){0};
+    sc_config_clear(&rig->config);
+    rig->config = (struct sc_config){0};
 }
 
 static inline int filter_unlink(const char *path, const struct stat *st, int flag, struct FTW *ftw)
@@ -334,7 +334,7 @@ static inline void filter_end(struct filter_rig *rig)
 /* ---- messages ---- */
 
 /* A submit_sm (deliver_sm from the peer) with a text in make_pdu's notation: hexadecimal, 'text' in quotes. */
-static inline void filter_say(struct filter_rig *rig, enum gw_leg leg, uint32_t sequence, const char *from,
+static inline void filter_say(struct filter_rig *rig, enum sc_leg leg, uint32_t sequence, const char *from,
                               const char *to, const char *text, unsigned esm_class)
 {
     char body[1024];
@@ -342,12 +342,12 @@ static inline void filter_say(struct filter_rig *rig, enum gw_leg leg, uint32_t 
     size_t n = make_pdu(octets, 0, 0, text) - SMPP_HEADER_LEN;
     (void)snprintf(body, sizeof(body), "00 0101 '%s' 00 0101 '%s' 00 %02x 00 00 00 00 00 00 00 00 %02zx %s", from, to,
                    esm_class, n, text);
-    rig_send(&rig->rig, leg, leg == GW_ESME ? SMPP_SUBMIT_SM : SMPP_DELIVER_SM, 0, sequence, body);
+    rig_send(&rig->rig, leg, leg == SC_ESME ? SMPP_SUBMIT_SM : SMPP_DELIVER_SM, 0, sequence, body);
 }
 
 static inline void filter_submit(struct filter_rig *rig, uint32_t sequence, const char *text)
 {
-    filter_say(rig, GW_ESME, sequence, FILTER_FROM, FILTER_TO, text, 0);
+    filter_say(rig, SC_ESME, sequence, FILTER_FROM, FILTER_TO, text, 0);
 }
 
 /* The value of a line of the metrics, -1: there is none. */

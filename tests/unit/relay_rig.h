@@ -15,27 +15,27 @@
 enum { RIG_HELD_MAX = 2048, RIG_PDU_MAX = 70000 };
 
 struct rig {
-    struct gw_relay *relay;
-    struct gw_relay_options options;
-    struct gw_pool pool;
-    struct gw_counters counters;
-    struct gw_filter filter;
-    struct stir_buf out[GW_LEG_COUNT]; /* all octets since the last look */
+    struct sc_relay *relay;
+    struct sc_relay_options options;
+    struct sc_pool pool;
+    struct sc_counters counters;
+    struct sc_filter filter;
+    struct stir_buf out[SC_LEG_COUNT]; /* all octets since the last look */
     struct stir_buf told;
-    struct gw_held *held[RIG_HELD_MAX];
+    struct sc_held *held[RIG_HELD_MAX];
     size_t held_count;
     unsigned writes;
     uint64_t now;
     bool by_octet; /* input comes octet by octet */
     bool admits;   /* what is answered to admit() */
     bool pass_all; /* the filter passes within offer() */
-    bool reading[GW_LEG_COUNT];
+    bool reading[SC_LEG_COUNT];
     char said[256]; /* the last line for the log */
 };
 
-static inline const char *rig_leg(enum gw_leg leg)
+static inline const char *rig_leg(enum sc_leg leg)
 {
-    return leg == GW_ESME ? "E" : "P";
+    return leg == SC_ESME ? "E" : "P";
 }
 
 static inline void rig_tell(struct rig *rig, const char *fmt, ...) STIR_PRINTF(2, 3);
@@ -49,7 +49,7 @@ static inline void rig_tell(struct rig *rig, const char *fmt, ...)
     stir_buf_printf(&rig->told, "%s%s", rig->told.len ? " " : "", text);
 }
 
-static inline void rig_write(void *arg, enum gw_leg leg, const void *data, size_t n)
+static inline void rig_write(void *arg, enum sc_leg leg, const void *data, size_t n)
 {
     struct rig *rig = arg;
     rig->writes++;
@@ -66,14 +66,14 @@ static inline void rig_write(void *arg, enum gw_leg leg, const void *data, size_
     }
 }
 
-static inline void rig_read(void *arg, enum gw_leg leg, bool on)
+static inline void rig_read(void *arg, enum sc_leg leg, bool on)
 {
     struct rig *rig = arg;
     rig->reading[leg] = on;
     rig_tell(rig, "%s %s", on ? "read" : "stop", rig_leg(leg));
 }
 
-static inline bool rig_admit(void *arg, const struct gw_bind *bind)
+static inline bool rig_admit(void *arg, const struct sc_bind *bind)
 {
     struct rig *rig = arg;
     (void)bind;
@@ -90,7 +90,7 @@ static inline void rig_connect(void *arg)
     rig_tell(arg, "connect");
 }
 
-static inline void rig_close(void *arg, enum gw_leg leg)
+static inline void rig_close(void *arg, enum sc_leg leg)
 {
     rig_tell(arg, "close %s", rig_leg(leg));
 }
@@ -107,26 +107,26 @@ static inline void rig_log(void *arg, enum stir_log_level level, const char *tex
     (void)snprintf(rig->said, sizeof(rig->said), "%s", text);
 }
 
-static const struct gw_relay_ops rig_ops = {rig_write,   rig_read,  rig_admit,  rig_released,
+static const struct sc_relay_ops rig_ops = {rig_write,   rig_read,  rig_admit,  rig_released,
                                             rig_connect, rig_close, rig_resume, rig_log};
 
-static inline void rig_offer(void *arg, struct gw_held *held)
+static inline void rig_offer(void *arg, struct sc_held *held)
 {
     struct rig *rig = arg;
     if (rig->pass_all) {
-        gw_held_pass(held);
+        sc_held_pass(held);
     } else if (rig->held_count < RIG_HELD_MAX) {
         rig->held[rig->held_count++] = held;
     }
 }
 
-static inline void rig_abandoned(void *arg, struct gw_held *held)
+static inline void rig_abandoned(void *arg, struct sc_held *held)
 {
     struct rig *rig = arg;
     rig_tell(rig, "abandoned#%x", (unsigned)held->pdu.header.sequence);
 }
 
-static const struct gw_relay_options rig_options = {
+static const struct sc_relay_options rig_options = {
     .max_pdu = 65536,
     .max_unbound_pdu = 4096,
     .held_max = 1000,
@@ -144,30 +144,30 @@ static inline void rig_init(struct rig *rig, struct rig *of)
     *rig = (struct rig){.options = rig_options, .now = 1000000, .admits = true, .reading = {true, true}};
     rig->pool.held_max = 10000;
     rig->pool.octets_max = 10 << 20;
-    rig->filter = (struct gw_filter){.offer = rig_offer, .abandoned = rig_abandoned, .arg = rig};
+    rig->filter = (struct sc_filter){.offer = rig_offer, .abandoned = rig_abandoned, .arg = rig};
     rig->options.filter = &rig->filter;
     rig->options.pool = of ? &of->pool : &rig->pool;
     rig->options.counters = &rig->counters;
-    UNIT_OK(gw_relay_new(&rig->relay, &rig->options, &rig_ops, rig, "192.0.2.1", 7, rig->now));
+    UNIT_OK(sc_relay_new(&rig->relay, &rig->options, &rig_ops, rig, "192.0.2.1", 7, rig->now));
 }
 
 static inline void rig_clear(struct rig *rig)
 {
     stir_buf_free(&rig->told);
-    stir_buf_free(&rig->out[GW_ESME]);
-    stir_buf_free(&rig->out[GW_PEER]);
-    rig->told = rig->out[GW_ESME] = rig->out[GW_PEER] = (struct stir_buf){0};
+    stir_buf_free(&rig->out[SC_ESME]);
+    stir_buf_free(&rig->out[SC_PEER]);
+    rig->told = rig->out[SC_ESME] = rig->out[SC_PEER] = (struct stir_buf){0};
 }
 
 static inline void rig_free(struct rig *rig)
 {
-    gw_relay_free(rig->relay);
+    sc_relay_free(rig->relay);
     rig->relay = NULL;
     rig_clear(rig);
 }
 
 /* Octets from a leg. */
-static inline void rig_in(struct rig *rig, enum gw_leg leg, const void *data, size_t n)
+static inline void rig_in(struct rig *rig, enum sc_leg leg, const void *data, size_t n)
 {
     size_t step = rig->by_octet ? 1 : n;
     for (size_t at = 0; at < n; at += step) {
@@ -176,7 +176,7 @@ static inline void rig_in(struct rig *rig, enum gw_leg leg, const void *data, si
             abort();
         }
         memcpy(own, (const char *)data + at, step);
-        gw_relay_input(rig->relay, leg, own, step, rig->now);
+        sc_relay_input(rig->relay, leg, own, step, rig->now);
         free(own);
     }
 }
@@ -196,7 +196,7 @@ static inline struct rig_pdu rig_pdu(uint32_t command, uint32_t status, uint32_t
     return pdu;
 }
 
-static inline void rig_send(struct rig *rig, enum gw_leg leg, uint32_t command, uint32_t status, uint32_t sequence,
+static inline void rig_send(struct rig *rig, enum sc_leg leg, uint32_t command, uint32_t status, uint32_t sequence,
                             const char *body)
 {
     struct rig_pdu pdu = rig_pdu(command, status, sequence, body);
@@ -214,9 +214,9 @@ static inline struct rig_pdu rig_message(uint32_t command, uint32_t sequence, co
     return rig_pdu(command, 0, sequence, body);
 }
 
-static inline void rig_say(struct rig *rig, enum gw_leg leg, uint32_t sequence, const char *source, const char *dest)
+static inline void rig_say(struct rig *rig, enum sc_leg leg, uint32_t sequence, const char *source, const char *dest)
 {
-    struct rig_pdu pdu = rig_message(leg == GW_ESME ? SMPP_SUBMIT_SM : SMPP_DELIVER_SM, sequence, source, dest);
+    struct rig_pdu pdu = rig_message(leg == SC_ESME ? SMPP_SUBMIT_SM : SMPP_DELIVER_SM, sequence, source, dest);
     rig_in(rig, leg, pdu.octets, pdu.len);
 }
 
@@ -228,21 +228,21 @@ static inline void rig_say(struct rig *rig, enum gw_leg leg, uint32_t sequence, 
     } while (0)
 
 #define RIG_STATE(rig, expected, label)                                                                                \
-    UNIT_STR(gw_state_name(gw_relay_state((rig)->relay)), gw_state_name(expected), label)
+    UNIT_STR(sc_state_name(sc_relay_state((rig)->relay)), sc_state_name(expected), label)
 
 /* The octets that went to a leg are these; forgets them. */
-static inline void rig_went(struct rig *rig, enum gw_leg leg, const void *octets, size_t n, const char *label)
+static inline void rig_went(struct rig *rig, enum sc_leg leg, const void *octets, size_t n, const char *label)
 {
     UNIT_CHECK(rig->out[leg].len == n && (n == 0 || memcmp(rig->out[leg].ptr, octets, n) == 0),
                "%s: not the octets that were to go to %s", label, rig_leg(leg));
     rig_clear(rig);
 }
 
-static inline struct gw_held *rig_held(struct rig *rig, uint32_t sequence)
+static inline struct sc_held *rig_held(struct rig *rig, uint32_t sequence)
 {
     for (size_t i = 0; i < rig->held_count; i++) {
         if (rig->held[i] && rig->held[i]->pdu.header.sequence == sequence) {
-            struct gw_held *held = rig->held[i];
+            struct sc_held *held = rig->held[i];
             rig->held[i] = NULL;
             return held;
         }
@@ -252,29 +252,29 @@ static inline struct gw_held *rig_held(struct rig *rig, uint32_t sequence)
 }
 
 /* Brings a fresh rig into a state. */
-static inline void rig_bring(struct rig *rig, enum gw_state state)
+static inline void rig_bring(struct rig *rig, enum sc_state state)
 {
-    if (state == GW_OPEN) {
+    if (state == SC_OPEN) {
         return;
     }
-    if (state == GW_CLOSED) {
-        gw_relay_abort(rig->relay, rig->now);
+    if (state == SC_CLOSED) {
+        sc_relay_abort(rig->relay, rig->now);
         rig_clear(rig);
         return;
     }
-    rig_send(rig, GW_ESME, SMPP_BIND_TRANSCEIVER, 0, 1, RIG_BIND);
-    if (state != GW_CONNECTING) {
-        gw_relay_connected(rig->relay, rig->now);
+    rig_send(rig, SC_ESME, SMPP_BIND_TRANSCEIVER, 0, 1, RIG_BIND);
+    if (state != SC_CONNECTING) {
+        sc_relay_connected(rig->relay, rig->now);
     }
-    if (state != GW_CONNECTING && state != GW_BINDING) {
-        rig_send(rig, GW_PEER, SMPP_BIND_TRANSCEIVER | SMPP_RESP, state == GW_UNBOUND ? SMPP_RINVPASWD : 0, 1,
+    if (state != SC_CONNECTING && state != SC_BINDING) {
+        rig_send(rig, SC_PEER, SMPP_BIND_TRANSCEIVER | SMPP_RESP, state == SC_UNBOUND ? SMPP_RINVPASWD : 0, 1,
                  RIG_RESP);
     }
-    if (state == GW_DRAINING) { /* something is under way */
-        rig_send(rig, GW_ESME, SMPP_QUERY_SM, 0, 99, "");
+    if (state == SC_DRAINING) { /* something is under way */
+        rig_send(rig, SC_ESME, SMPP_QUERY_SM, 0, 99, "");
     }
-    if (state == GW_DRAINING || state == GW_UNBINDING) {
-        gw_relay_drain(rig->relay, 10000, rig->now);
+    if (state == SC_DRAINING || state == SC_UNBINDING) {
+        sc_relay_drain(rig->relay, 10000, rig->now);
     }
     RIG_STATE(rig, state, "brought");
     rig_clear(rig);

@@ -2,14 +2,14 @@
 
 #include <string.h>
 
-static void set_reason(struct gw_op *op, const char *text)
+static void set_reason(struct sc_op *op, const char *text)
 {
     size_t n = strnlen(text, sizeof(op->reason) - 1);
     memcpy(op->reason, text, n);
     op->reason[n] = '\0';
 }
 
-static void set_failure(struct gw_op *op, enum cps_code code, const char *text)
+static void set_failure(struct sc_op *op, enum cps_code code, const char *text)
 {
     op->code = code;
     op->verdict = cps_verdict_of(code);
@@ -18,9 +18,9 @@ static void set_failure(struct gw_op *op, enum cps_code code, const char *text)
 
 /* ---- the end, on any thread ---- */
 
-static void report(struct gw_op *op)
+static void report(struct sc_op *op)
 {
-    struct gw_ops *ops = op->ops;
+    struct sc_ops *ops = op->ops;
     op->next = NULL;
     uv_mutex_lock(&ops->lock);
     if (ops->last_ended) {
@@ -35,7 +35,7 @@ static void report(struct gw_op *op)
 
 static void on_sent(void *arg, const struct cps_sent *sent)
 {
-    struct gw_op *op = arg;
+    struct sc_op *op = arg;
     if (sent->error.code != CPS_OK) {
         set_failure(op, sent->error.code, sent->error.text);
     }
@@ -45,7 +45,7 @@ static void on_sent(void *arg, const struct cps_sent *sent)
 
 static void on_received(void *arg, const struct cps_result *result)
 {
-    struct gw_op *op = arg;
+    struct sc_op *op = arg;
     op->code = result->error.code;
     op->verdict = result->verdict;
     memcpy(op->authority, result->authority, sizeof(op->authority));
@@ -58,10 +58,10 @@ static void on_received(void *arg, const struct cps_result *result)
 
 /* ---- the end, on the loop's thread ---- */
 
-static void begin_more(struct gw_ops *ops);
+static void begin_more(struct sc_ops *ops);
 
 /* A thread of libuv's and libcps both have let go of it. */
-static void finish(struct gw_op *op)
+static void finish(struct sc_op *op)
 {
     if (!op->working && !op->calling) {
         op->ops->under_way--;
@@ -69,15 +69,15 @@ static void finish(struct gw_op *op)
     }
 }
 
-void gw_ops_collect(struct gw_ops *ops)
+void sc_ops_collect(struct sc_ops *ops)
 {
     uv_mutex_lock(&ops->lock);
-    struct gw_op *op = ops->ended;
+    struct sc_op *op = ops->ended;
     ops->ended = NULL;
     ops->last_ended = NULL;
     uv_mutex_unlock(&ops->lock);
     while (op) {
-        struct gw_op *next = op->next;
+        struct sc_op *next = op->next;
         op->calling = false;
         finish(op);
         op = next;
@@ -87,7 +87,7 @@ void gw_ops_collect(struct gw_ops *ops)
 
 static void on_async(uv_async_t *async)
 {
-    gw_ops_collect(async->data);
+    sc_ops_collect(async->data);
 }
 
 /* ---- the beginning ---- */
@@ -95,7 +95,7 @@ static void on_async(uv_async_t *async)
 /* On a thread of libuv's. */
 static void publish(uv_work_t *work)
 {
-    struct gw_op *op = work->data;
+    struct sc_op *op = work->data;
     struct cps_recipient recipient = {.dest = op->message.dest[0], .keys = op->keys, .key_count = op->key_count};
     struct cps_error err = {0};
     enum cps_code code = cps_send_with_spool_async(op->cps, op->signer, &op->message, &recipient, 1, op->ttl_s,
@@ -108,8 +108,8 @@ static void publish(uv_work_t *work)
 
 static void on_worked(uv_work_t *work, int status)
 {
-    struct gw_op *op = work->data;
-    struct gw_ops *ops = op->ops;
+    struct sc_op *op = work->data;
+    struct sc_ops *ops = op->ops;
     op->working = false;
     ops->working--;
     if (status != 0) { /* it never ran */
@@ -120,9 +120,9 @@ static void on_worked(uv_work_t *work, int status)
     begin_more(ops);
 }
 
-static void begin_publish(struct gw_op *op)
+static void begin_publish(struct sc_op *op)
 {
-    struct gw_ops *ops = op->ops;
+    struct sc_ops *ops = op->ops;
     op->work.data = op;
     op->working = true;
     op->calling = true;
@@ -132,7 +132,7 @@ static void begin_publish(struct gw_op *op)
     }
 }
 
-static void begin_receive(struct gw_op *op)
+static void begin_receive(struct sc_op *op)
 {
     struct cps_error err = {0};
     op->calling = true;
@@ -144,9 +144,9 @@ static void begin_receive(struct gw_op *op)
     }
 }
 
-static struct gw_op *take_first(struct gw_ops *ops, enum gw_op_kind kind)
+static struct sc_op *take_first(struct sc_ops *ops, enum sc_op_kind kind)
 {
-    struct gw_op *op = ops->first[kind];
+    struct sc_op *op = ops->first[kind];
     ops->first[kind] = op->next;
     if (!op->next) {
         ops->last[kind] = NULL;
@@ -156,28 +156,28 @@ static struct gw_op *take_first(struct gw_ops *ops, enum gw_op_kind kind)
     return op;
 }
 
-static bool may_begin(const struct gw_ops *ops, enum gw_op_kind kind)
+static bool may_begin(const struct sc_ops *ops, enum sc_op_kind kind)
 {
     return ops->first[kind] && !ops->ending && ops->under_way < ops->max &&
-           (kind != GW_OP_PUBLISH || ops->working < GW_OPS_WORKING);
+           (kind != SC_OP_PUBLISH || ops->working < SC_OPS_WORKING);
 }
 
-static void begin_more(struct gw_ops *ops)
+static void begin_more(struct sc_ops *ops)
 {
     for (bool any = true; any;) {
         any = false;
-        for (int kind = 0; kind < GW_OP_KINDS; kind++) {
-            if (may_begin(ops, (enum gw_op_kind)kind)) {
-                struct gw_op *op = take_first(ops, (enum gw_op_kind)kind);
+        for (int kind = 0; kind < SC_OP_KINDS; kind++) {
+            if (may_begin(ops, (enum sc_op_kind)kind)) {
+                struct sc_op *op = take_first(ops, (enum sc_op_kind)kind);
                 any = true;
                 ops->under_way++;
-                (kind == GW_OP_PUBLISH ? begin_publish : begin_receive)(op);
+                (kind == SC_OP_PUBLISH ? begin_publish : begin_receive)(op);
             }
         }
     }
 }
 
-void gw_ops_add(struct gw_ops *ops, struct gw_op *op)
+void sc_ops_add(struct sc_ops *ops, struct sc_op *op)
 {
     op->ops = ops;
     op->next = NULL;
@@ -192,13 +192,13 @@ void gw_ops_add(struct gw_ops *ops, struct gw_op *op)
     begin_more(ops);
 }
 
-bool gw_ops_cancel(struct gw_ops *ops, struct gw_op *op)
+bool sc_ops_cancel(struct sc_ops *ops, struct sc_op *op)
 {
-    struct gw_op *before = NULL;
+    struct sc_op *before = NULL;
     if (!op->queued) {
         return false;
     }
-    for (struct gw_op *at = ops->first[op->kind]; at != op; at = at->next) {
+    for (struct sc_op *at = ops->first[op->kind]; at != op; at = at->next) {
         before = at;
     }
     *(before ? &before->next : &ops->first[op->kind]) = op->next;
@@ -210,9 +210,9 @@ bool gw_ops_cancel(struct gw_ops *ops, struct gw_op *op)
     return true;
 }
 
-bool gw_ops_init(struct gw_ops *ops, uv_loop_t *loop, void (*done)(struct gw_op *op))
+bool sc_ops_init(struct sc_ops *ops, uv_loop_t *loop, void (*done)(struct sc_op *op))
 {
-    *ops = (struct gw_ops){.loop = loop, .done = done};
+    *ops = (struct sc_ops){.loop = loop, .done = done};
     if (uv_mutex_init(&ops->lock) != 0) {
         return false;
     }
@@ -224,24 +224,24 @@ bool gw_ops_init(struct gw_ops *ops, uv_loop_t *loop, void (*done)(struct gw_op 
     return true;
 }
 
-void gw_ops_end(struct gw_ops *ops)
+void sc_ops_end(struct sc_ops *ops)
 {
     ops->ending = true;
-    for (int kind = 0; kind < GW_OP_KINDS; kind++) {
+    for (int kind = 0; kind < SC_OP_KINDS; kind++) {
         while (ops->first[kind]) {
-            struct gw_op *op = take_first(ops, (enum gw_op_kind)kind);
+            struct sc_op *op = take_first(ops, (enum sc_op_kind)kind);
             set_failure(op, CPS_E_CLOSED, NULL);
             ops->done(op);
         }
     }
 }
 
-void gw_ops_close(struct gw_ops *ops, uv_close_cb closed)
+void sc_ops_close(struct sc_ops *ops, uv_close_cb closed)
 {
     uv_close((uv_handle_t *)&ops->async, closed);
 }
 
-void gw_ops_free(struct gw_ops *ops)
+void sc_ops_free(struct sc_ops *ops)
 {
     uv_mutex_destroy(&ops->lock);
 }

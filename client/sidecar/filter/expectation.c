@@ -24,16 +24,16 @@ struct known {
     uint32_t count;      /* sender: waits in vain since the last PASSporT. route: messages */
 };
 
-struct gw_expect {
+struct sc_expect {
     struct stir_siphash_key secret;
-    struct known routes[GW_EXPECT_ROUTES];
-    struct known senders[GW_EXPECT_SENDERS];
+    struct known routes[SC_EXPECT_ROUTES];
+    struct known senders[SC_EXPECT_SENDERS];
     bool changed; /* since it was loaded or copied */
 };
 
-struct gw_expect *gw_expect_new(void)
+struct sc_expect *sc_expect_new(void)
 {
-    struct gw_expect *expect = calloc(1, sizeof(*expect));
+    struct sc_expect *expect = calloc(1, sizeof(*expect));
     if (expect && stir_siphash_key_new(&expect->secret) != 0) {
         free(expect);
         return NULL;
@@ -41,9 +41,9 @@ struct gw_expect *gw_expect_new(void)
     return expect;
 }
 
-struct gw_expect *gw_expect_take_copy(struct gw_expect *expect)
+struct sc_expect *sc_expect_take_copy(struct sc_expect *expect)
 {
-    struct gw_expect *copy = malloc(sizeof(*copy));
+    struct sc_expect *copy = malloc(sizeof(*copy));
     if (copy) {
         memcpy(copy, expect, sizeof(*copy));
         expect->changed = false;
@@ -51,20 +51,20 @@ struct gw_expect *gw_expect_take_copy(struct gw_expect *expect)
     return copy;
 }
 
-void gw_expect_free(struct gw_expect *expect)
+void sc_expect_free(struct sc_expect *expect)
 {
     free(expect);
 }
 
 /* ---- tables ---- */
 
-static uint64_t route_key(const struct gw_expect *expect, const char *route)
+static uint64_t route_key(const struct sc_expect *expect, const char *route)
 {
     uint64_t key = stir_siphash(&expect->secret, route, strlen(route));
     return key ? key : 1;
 }
 
-static uint64_t sender_key(const struct gw_expect *expect, uint64_t route, const char *orig)
+static uint64_t sender_key(const struct sc_expect *expect, uint64_t route, const char *orig)
 {
     const uint64_t parts[] = {route, stir_siphash(&expect->secret, orig, strlen(orig))};
     uint64_t key = stir_siphash(&expect->secret, parts, sizeof(parts));
@@ -117,47 +117,47 @@ static bool is_past(uint32_t then_s, int64_t now_s, int64_t span_s)
 
 static bool is_recent(const struct known *known, int64_t now_s)
 {
-    return known && known->passport_s && !is_past(known->passport_s, now_s, GW_EXPECT_RECENT_S);
+    return known && known->passport_s && !is_past(known->passport_s, now_s, SC_EXPECT_RECENT_S);
 }
 
 /* Spends a probe, if there is one: `burst` at once, then one in span_s. *spent_s is when all that were spent are made
  * up for; one that lies further ahead than that can be tells of a clock that was set back. */
-static enum gw_expected probe(uint32_t *spent_s, int64_t now_s, int64_t burst, int64_t span_s)
+static enum sc_expected probe(uint32_t *spent_s, int64_t now_s, int64_t burst, int64_t span_s)
 {
     int64_t spent = (int64_t)*spent_s;
     if (spent < now_s || spent > now_s + burst * span_s) {
         spent = now_s;
     }
     if (spent > now_s + (burst - 1) * span_s) {
-        return GW_EXPECT_NOTHING;
+        return SC_EXPECT_NOTHING;
     }
     *spent_s = (uint32_t)(spent + span_s);
-    return GW_EXPECT_PROBE;
+    return SC_EXPECT_PROBE;
 }
 
-enum gw_expected gw_expect_ask(struct gw_expect *expect, const char *route_name, const char *orig, int64_t now_s)
+enum sc_expected sc_expect_ask(struct sc_expect *expect, const char *route_name, const char *orig, int64_t now_s)
 {
     uint64_t key = route_key(expect, route_name);
-    const struct known *sender = find(expect->senders, GW_EXPECT_SENDERS, sender_key(expect, key, orig));
-    struct known *route = find_or_add(expect->routes, GW_EXPECT_ROUTES, key);
+    const struct known *sender = find(expect->senders, SC_EXPECT_SENDERS, sender_key(expect, key, orig));
+    struct known *route = find_or_add(expect->routes, SC_EXPECT_ROUTES, key);
     uint32_t misses = sender ? sender->count : 0;
-    if (is_recent(sender, now_s) && misses < GW_EXPECT_MISSES_SIGNER) {
-        return GW_EXPECT_PASSPORT;
+    if (is_recent(sender, now_s) && misses < SC_EXPECT_MISSES_SIGNER) {
+        return SC_EXPECT_PASSPORT;
     }
-    if (misses >= GW_EXPECT_MISSES) {
-        return probe(&route->probed_s, now_s, 1, GW_EXPECT_KNOWN_S);
+    if (misses >= SC_EXPECT_MISSES) {
+        return probe(&route->probed_s, now_s, 1, SC_EXPECT_KNOWN_S);
     }
-    bool usual = is_recent(route, now_s) && route->share >= SHARE_ONE / GW_EXPECT_USUAL;
-    return usual ? GW_EXPECT_PASSPORT : probe(&route->waited_s, now_s, GW_EXPECT_PROBES, GW_EXPECT_NEW_S);
+    bool usual = is_recent(route, now_s) && route->share >= SHARE_ONE / SC_EXPECT_USUAL;
+    return usual ? SC_EXPECT_PASSPORT : probe(&route->waited_s, now_s, SC_EXPECT_PROBES, SC_EXPECT_NEW_S);
 }
 
 /* ---- learning ---- */
 
-void gw_expect_saw(struct gw_expect *expect, const char *route_name, const char *orig, bool passport, bool waited,
+void sc_expect_saw(struct sc_expect *expect, const char *route_name, const char *orig, bool passport, bool waited,
                    int64_t now_s)
 {
     uint64_t key = route_key(expect, route_name), of_sender = sender_key(expect, key, orig);
-    struct known *route = find_or_add(expect->routes, GW_EXPECT_ROUTES, key);
+    struct known *route = find_or_add(expect->routes, SC_EXPECT_ROUTES, key);
     /* the first messages of a route weigh as much as their number says */
     uint32_t steps = route->count < SHARE_STEPS ? route->count + 1 : SHARE_STEPS;
     route->share -= route->share / steps;
@@ -165,17 +165,17 @@ void gw_expect_saw(struct gw_expect *expect, const char *route_name, const char 
     route->count += route->count < COUNT_MAX;
     expect->changed = true;
     if (passport) {
-        struct known *sender = find_or_add(expect->senders, GW_EXPECT_SENDERS, of_sender);
+        struct known *sender = find_or_add(expect->senders, SC_EXPECT_SENDERS, of_sender);
         sender->passport_s = route->passport_s = (uint32_t)now_s;
         sender->count = 0;
     } else if (waited) {
-        struct known *sender = find_or_add(expect->senders, GW_EXPECT_SENDERS, of_sender);
+        struct known *sender = find_or_add(expect->senders, SC_EXPECT_SENDERS, of_sender);
         sender->waited_s = (uint32_t)now_s;
         sender->count += sender->count < COUNT_MAX;
     }
 }
 
-bool gw_expect_is_changed(const struct gw_expect *expect)
+bool sc_expect_is_changed(const struct sc_expect *expect)
 {
     return expect->changed;
 }
@@ -226,15 +226,15 @@ static void save_table(struct stir_buf *out, uint8_t kind, const struct known *t
     }
 }
 
-enum stir_code gw_expect_save(const struct gw_expect *expect, struct stir_buf *out)
+enum stir_code sc_expect_save(const struct sc_expect *expect, struct stir_buf *out)
 {
     uint8_t digest[SHA256_DIGEST_LENGTH];
     size_t from = out->len;
     stir_buf_put(out, magic, sizeof(magic));
     put_number(out, expect->secret.k0, 8);
     put_number(out, expect->secret.k1, 8);
-    save_table(out, OF_ROUTE, expect->routes, GW_EXPECT_ROUTES);
-    save_table(out, OF_SENDER, expect->senders, GW_EXPECT_SENDERS);
+    save_table(out, OF_ROUTE, expect->routes, SC_EXPECT_ROUTES);
+    save_table(out, OF_SENDER, expect->senders, SC_EXPECT_SENDERS);
     if (stir_buf_state(out) == STIR_OK) {
         (void)SHA256((const unsigned char *)out->ptr + from, out->len - from, digest);
         stir_buf_put(out, digest, sizeof(digest));
@@ -242,7 +242,7 @@ enum stir_code gw_expect_save(const struct gw_expect *expect, struct stir_buf *o
     return stir_buf_state(out);
 }
 
-enum stir_code gw_expect_load(struct gw_expect *expect, const void *data, size_t len, struct stir_error *err)
+enum stir_code sc_expect_load(struct sc_expect *expect, const void *data, size_t len, struct stir_error *err)
 {
     uint8_t digest[SHA256_DIGEST_LENGTH];
     const uint8_t *at = data;
@@ -262,8 +262,8 @@ enum stir_code gw_expect_load(struct gw_expect *expect, const void *data, size_t
     while (at < end) {
         uint8_t kind = (uint8_t)take_number(&at, 1);
         uint64_t key = take_number(&at, 8);
-        struct known *known = kind == OF_ROUTE ? find_or_add(expect->routes, GW_EXPECT_ROUTES, key)
-                                               : find_or_add(expect->senders, GW_EXPECT_SENDERS, key);
+        struct known *known = kind == OF_ROUTE ? find_or_add(expect->routes, SC_EXPECT_ROUTES, key)
+                                               : find_or_add(expect->senders, SC_EXPECT_SENDERS, key);
         known->passport_s = (uint32_t)take_number(&at, 4);
         known->waited_s = (uint32_t)take_number(&at, 4);
         known->probed_s = (uint32_t)take_number(&at, 4);

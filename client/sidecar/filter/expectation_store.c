@@ -9,10 +9,10 @@
 
 enum { SAVE_EVERY_MS = 60000 };
 
-struct gw_expect_saving {
+struct sc_expect_saving {
     uv_work_t work;
-    struct gw_filter_core *core;
-    struct gw_expect *copy;
+    struct sc_filter_core *core;
+    struct sc_expect *copy;
     char *path;
     enum stir_code code;
     struct stir_error err;
@@ -25,51 +25,51 @@ static int64_t wall_s(void)
 
 /* ---- use ---- */
 
-enum { ROUTE_MAX = GW_SYSTEM_ID_MAX + 3 };
+enum { ROUTE_MAX = SC_SYSTEM_ID_MAX + 3 };
 
 /* A system_id, in one direction. */
-static void name_route(char out[ROUTE_MAX], enum gw_leg from, const char *system_id)
+static void name_route(char out[ROUTE_MAX], enum sc_leg from, const char *system_id)
 {
-    out[0] = from == GW_ESME ? 's' : 'd';
+    out[0] = from == SC_ESME ? 's' : 'd';
     out[1] = ' ';
     (void)strncpy(out + 2, system_id, ROUTE_MAX - 3);
     out[ROUTE_MAX - 1] = '\0';
 }
 
-bool gw_expect_passport(struct gw_filter_core *core, enum gw_leg from, const char *system_id, const char *orig)
+bool sc_expect_passport(struct sc_filter_core *core, enum sc_leg from, const char *system_id, const char *orig)
 {
     char route[ROUTE_MAX];
-    enum gw_expected expected = GW_EXPECT_PASSPORT;
+    enum sc_expected expected = SC_EXPECT_PASSPORT;
     if (core->expect && core->policy->verify.adaptive) {
         name_route(route, from, system_id);
-        expected = gw_expect_ask(core->expect, route, orig, wall_s());
+        expected = sc_expect_ask(core->expect, route, orig, wall_s());
     }
     core->counters.waits[expected]++;
-    return expected != GW_EXPECT_NOTHING;
+    return expected != SC_EXPECT_NOTHING;
 }
 
-void gw_expect_learn(struct gw_filter_core *core, const struct gw_item *item, enum stir_verdict verdict)
+void sc_expect_learn(struct sc_filter_core *core, const struct sc_item *item, enum stir_verdict verdict)
 {
     char route[ROUTE_MAX];
     if (core->expect && (verdict == STIR_PASSED || verdict == STIR_NO_PASSPORT)) {
         name_route(route, item->from, item->system_id);
-        gw_expect_saw(core->expect, route, item->orig, verdict == STIR_PASSED, item->op_count && item->ops[0].wait_ms,
+        sc_expect_saw(core->expect, route, item->orig, verdict == STIR_PASSED, item->op_count && item->ops[0].wait_ms,
                       wall_s());
     }
 }
 
 /* ---- the file ---- */
 
-static void load(struct gw_filter_core *core, const char *path)
+static void load(struct sc_filter_core *core, const char *path)
 {
-    struct stir_buf text = {.limit = GW_EXPECT_FILE_MAX};
+    struct stir_buf text = {.limit = SC_EXPECT_FILE_MAX};
     struct stir_error err = {0};
     if (access(path, F_OK) != 0) {
         return; /* the first start */
     }
     enum stir_code code = stir_read_file(&text, path, text.limit, &err);
     if (code == STIR_OK) {
-        code = gw_expect_load(core->expect, text.ptr, text.len, &err);
+        code = sc_expect_load(core->expect, text.ptr, text.len, &err);
     }
     if (code != STIR_OK) {
         stir_log_plain(core->log, STIR_LOG_WARNING,
@@ -79,13 +79,13 @@ static void load(struct gw_filter_core *core, const char *path)
     stir_buf_free(&text);
 }
 
-void gw_expect_open(struct gw_filter_core *core)
+void sc_expect_open(struct sc_filter_core *core)
 {
-    const struct gw_policy *policy = core->policy;
+    const struct sc_policy *policy = core->policy;
     if (core->expect || !policy->verify.adaptive) {
         return;
     }
-    core->expect = gw_expect_new();
+    core->expect = sc_expect_new();
     if (!core->expect) {
         stir_log_plain(core->log, STIR_LOG_WARNING, "[verify] adaptive is not in use: out of memory");
     } else if (policy->verify.adaptive_file[0]) {
@@ -96,9 +96,9 @@ void gw_expect_open(struct gw_filter_core *core)
 /* On a thread of libuv's. */
 static void save(uv_work_t *work)
 {
-    struct gw_expect_saving *saving = work->data;
-    struct stir_buf text = {.limit = GW_EXPECT_FILE_MAX};
-    saving->code = gw_expect_save(saving->copy, &text);
+    struct sc_expect_saving *saving = work->data;
+    struct stir_buf text = {.limit = SC_EXPECT_FILE_MAX};
+    saving->code = sc_expect_save(saving->copy, &text);
     if (saving->code == STIR_OK) {
         saving->code = stir_write_file(saving->path, text.ptr, text.len, 0600, &saving->err);
     } else {
@@ -107,40 +107,40 @@ static void save(uv_work_t *work)
     stir_buf_free(&text);
 }
 
-static void free_saving(struct gw_expect_saving *saving)
+static void free_saving(struct sc_expect_saving *saving)
 {
-    gw_expect_free(saving->copy);
+    sc_expect_free(saving->copy);
     free(saving->path);
     free(saving);
 }
 
 static void saved(uv_work_t *work, int status)
 {
-    struct gw_expect_saving *saving = work->data;
-    struct gw_filter_core *core = saving->core;
+    struct sc_expect_saving *saving = work->data;
+    struct sc_filter_core *core = saving->core;
     if (status == 0 && saving->code != STIR_OK) {
-        gw_filter_say(core, "what was learned about senders was not saved", saving->err.text);
+        sc_filter_say(core, "what was learned about senders was not saved", saving->err.text);
     }
     free_saving(saving);
     core->saving = false;
-    gw_filter_let_go(core);
+    sc_filter_let_go(core);
 }
 
-bool gw_expect_begin_save(struct gw_filter_core *core)
+bool sc_expect_begin_save(struct sc_filter_core *core)
 {
     const char *path = core->policy->verify.adaptive_file;
-    if (!core->expect || core->saving || !path[0] || !gw_expect_is_changed(core->expect)) {
+    if (!core->expect || core->saving || !path[0] || !sc_expect_is_changed(core->expect)) {
         return false;
     }
-    core->save_ms = gw_now(core) + SAVE_EVERY_MS;
-    struct gw_expect_saving *saving = calloc(1, sizeof(*saving));
+    core->save_ms = sc_now(core) + SAVE_EVERY_MS;
+    struct sc_expect_saving *saving = calloc(1, sizeof(*saving));
     if (!saving) {
         return false;
     }
     saving->core = core;
     saving->work.data = saving;
     saving->path = strdup(path);
-    saving->copy = gw_expect_take_copy(core->expect);
+    saving->copy = sc_expect_take_copy(core->expect);
     if (!saving->path || !saving->copy || uv_queue_work(core->loop, &saving->work, save, saved) != 0) {
         free_saving(saving);
         return false;
@@ -149,16 +149,16 @@ bool gw_expect_begin_save(struct gw_filter_core *core)
     return true;
 }
 
-void gw_expect_expire(struct gw_filter_core *core)
+void sc_expect_expire(struct sc_filter_core *core)
 {
-    if (gw_expect_due(core) <= gw_now(core)) {
-        (void)gw_expect_begin_save(core);
+    if (sc_expect_due(core) <= sc_now(core)) {
+        (void)sc_expect_begin_save(core);
     }
 }
 
-uint64_t gw_expect_due(const struct gw_filter_core *core)
+uint64_t sc_expect_due(const struct sc_filter_core *core)
 {
     bool waits =
-        core->expect && !core->saving && core->policy->verify.adaptive_file[0] && gw_expect_is_changed(core->expect);
+        core->expect && !core->saving && core->policy->verify.adaptive_file[0] && sc_expect_is_changed(core->expect);
     return waits ? core->save_ms : UINT64_MAX;
 }

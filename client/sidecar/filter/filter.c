@@ -7,68 +7,68 @@
 
 /* ---- what a relay says ---- */
 
-static void on_offer(void *arg, struct gw_held *held)
+static void on_offer(void *arg, struct sc_held *held)
 {
-    struct gw_filter_core *core = arg;
-    const struct gw_direction *way = &core->policy->ways[held->from];
-    struct gw_message message;
+    struct sc_filter_core *core = arg;
+    const struct sc_direction *way = &core->policy->ways[held->from];
+    struct sc_message message;
     held->own = NULL;
-    gw_hold_heard(core, held);
-    if (way->action == GW_PASS) {
-        gw_held_pass(held);
+    sc_hold_heard(core, held);
+    if (way->action == SC_PASS) {
+        sc_held_pass(held);
         return;
     }
-    gw_message_read(&message, held, &way->settings, &core->policy->addressing);
-    bool verify = way->action == GW_VERIFY;
-    struct gw_passed passed;
-    if (!gw_sent_is_repeat(core, held, verify, !gw_message_is_segment(&message), &passed)) {
-        (verify ? gw_verify_offer : gw_sign_offer)(core, held, &message);
+    sc_message_read(&message, held, &way->settings, &core->policy->addressing);
+    bool verify = way->action == SC_VERIFY;
+    struct sc_passed passed;
+    if (!sc_sent_is_repeat(core, held, verify, !sc_message_is_segment(&message), &passed)) {
+        (verify ? sc_verify_offer : sc_sign_offer)(core, held, &message);
     } else if (verify) {
-        gw_verify_again(core, held, &message, &passed);
+        sc_verify_again(core, held, &message, &passed);
     } else {
-        gw_sign_again(core, held, &message, &passed);
+        sc_sign_again(core, held, &message, &passed);
     }
-    gw_message_clear(&message);
+    sc_message_clear(&message);
 }
 
-static void on_exempt(void *arg, const struct gw_held *held, enum gw_exempt kind, struct gw_passage *out)
+static void on_exempt(void *arg, const struct sc_held *held, enum sc_exempt kind, struct sc_passage *out)
 {
-    gw_exempt_take(arg, held, kind, out);
+    sc_exempt_take(arg, held, kind, out);
 }
 
-static void on_answered(void *arg, const struct gw_bind *bind, enum gw_leg from, uint32_t sequence, uint32_t status,
+static void on_answered(void *arg, const struct sc_bind *bind, enum sc_leg from, uint32_t sequence, uint32_t status,
                         struct stir_view message_id)
 {
-    gw_lines_answered(arg, bind, from, sequence, status, message_id);
-    gw_sent_answered(arg, bind, from, sequence, status);
+    sc_lines_answered(arg, bind, from, sequence, status, message_id);
+    sc_sent_answered(arg, bind, from, sequence, status);
 }
 
-static void on_ended(void *arg, const struct gw_bind *bind, bool closed)
+static void on_ended(void *arg, const struct sc_bind *bind, bool closed)
 {
-    gw_lines_ended(arg, bind);
-    gw_sent_ended(arg, bind, closed);
+    sc_lines_ended(arg, bind);
+    sc_sent_ended(arg, bind, closed);
 }
 
-static void on_caught_up(void *arg, const struct gw_bind *bind, enum gw_leg from)
+static void on_caught_up(void *arg, const struct sc_bind *bind, enum sc_leg from)
 {
-    gw_sent_caught_up(arg, bind, from);
+    sc_sent_caught_up(arg, bind, from);
 }
 
-static void on_abandoned(void *arg, struct gw_held *held)
+static void on_abandoned(void *arg, struct sc_held *held)
 {
-    struct gw_filter_core *core = arg;
-    struct gw_part *part = held->own;
+    struct sc_filter_core *core = arg;
+    struct sc_part *part = held->own;
     if (part && part->item) {
-        gw_item_lost(part->item, part);
+        sc_item_lost(part->item, part);
     } else if (part) {
-        gw_hold_remove(core, part);
+        sc_hold_remove(core, part);
         part->held = NULL; /* its text still counts: it will come again */
     }
 }
 
-void gw_filter_say(struct gw_filter_core *core, const char *what, const char *reason)
+void sc_filter_say(struct sc_filter_core *core, const char *what, const char *reason)
 {
-    uint64_t now = gw_now(core);
+    uint64_t now = sc_now(core);
     if (core->said_ms && now - core->said_ms < 1000) {
         core->unsaid++;
         return;
@@ -85,26 +85,26 @@ void gw_filter_say(struct gw_filter_core *core, const char *what, const char *re
 
 /* ---- the loop ---- */
 
-static void finish_closing(struct gw_filter_core *core);
+static void finish_closing(struct sc_filter_core *core);
 
 static void on_timer(uv_timer_t *timer)
 {
-    struct gw_filter_core *core = timer->data;
+    struct sc_filter_core *core = timer->data;
     core->timer_ms = 0;
-    gw_hold_expire(core);
-    gw_join_expire(core);
-    gw_items_expire(core);
-    gw_sent_expire(core);
-    gw_expect_expire(core);
-    gw_lines_expire(core);
-    gw_outcomes_expire(core->outcomes, gw_now(core));
+    sc_hold_expire(core);
+    sc_join_expire(core);
+    sc_items_expire(core);
+    sc_sent_expire(core);
+    sc_expect_expire(core);
+    sc_lines_expire(core);
+    sc_outcomes_expire(core->outcomes, sc_now(core));
 }
 
-static uint64_t next_due(const struct gw_filter_core *core)
+static uint64_t next_due(const struct sc_filter_core *core)
 {
-    const uint64_t dues[] = {gw_items_due(core),     gw_hold_due(core),
-                             gw_join_due(core),      gw_sent_due(core),
-                             gw_expect_due(core),    gw_lines_due(core),
+    const uint64_t dues[] = {sc_items_due(core),     sc_hold_due(core),
+                             sc_join_due(core),      sc_sent_due(core),
+                             sc_expect_due(core),    sc_lines_due(core),
                              core->outcomes->due_ms, core->closing_ms ? core->closing_ms : UINT64_MAX};
     uint64_t due = UINT64_MAX;
     for (size_t i = 0; i < sizeof(dues) / sizeof(dues[0]); i++) {
@@ -116,16 +116,16 @@ static uint64_t next_due(const struct gw_filter_core *core)
 /* Before the loop waits: what has gathered is written, and the timer is set to what comes first. */
 static void on_prepare(uv_prepare_t *prepare)
 {
-    struct gw_filter_core *core = prepare->data;
-    gw_message_log_flush(&core->judged);
-    gw_message_log_flush(&core->signed_);
+    struct sc_filter_core *core = prepare->data;
+    sc_message_log_flush(&core->judged);
+    sc_message_log_flush(&core->signed_);
     if (core->closing_ms) {
         finish_closing(core);
     }
     if (core->open_handles) {
         return;
     }
-    uint64_t due = next_due(core), now = gw_now(core);
+    uint64_t due = next_due(core), now = sc_now(core);
     if (due == UINT64_MAX) {
         (void)uv_timer_stop(&core->timer);
         core->timer_ms = 0;
@@ -135,32 +135,32 @@ static void on_prepare(uv_prepare_t *prepare)
     }
 }
 
-/* ---- what the gateway says ---- */
+/* ---- what the sidecar says ---- */
 
 static void log_warning(void *arg, const char *text)
 {
-    const struct gw_filter_core *core = arg;
+    const struct sc_filter_core *core = arg;
     stir_log_plain(core->log, STIR_LOG_WARNING, "%s", text);
 }
 
-static enum stir_code open_records(struct gw_filter_core *core, const struct gw_policy *policy, struct stir_error *err)
+static enum stir_code open_records(struct sc_filter_core *core, const struct sc_policy *policy, struct stir_error *err)
 {
-    enum stir_code code = gw_message_log_open(&core->judged, policy->judged, err);
-    return code == STIR_OK ? gw_message_log_open(&core->signed_, policy->signed_, err) : code;
+    enum stir_code code = sc_message_log_open(&core->judged, policy->judged, err);
+    return code == STIR_OK ? sc_message_log_open(&core->signed_, policy->signed_, err) : code;
 }
 
 /* A key that no file holds stays as it is, or every reload would change all hashes. */
-static enum stir_code read_number_key(struct gw_filter_core *core, const struct gw_policy *policy,
+static enum stir_code read_number_key(struct sc_filter_core *core, const struct sc_policy *policy,
                                       struct stir_error *err)
 {
-    return policy->number_key_file[0] ? gw_number_key_open(&core->number_key, policy->number_key_file, err) : STIR_OK;
+    return policy->number_key_file[0] ? sc_number_key_open(&core->number_key, policy->number_key_file, err) : STIR_OK;
 }
 
-static enum stir_code on_reload(void *arg, const struct gw_config *config, struct stir_error *err)
+static enum stir_code on_reload(void *arg, const struct sc_config *config, struct stir_error *err)
 {
-    struct gw_filter_core *core = arg;
-    struct gw_policy *policy = NULL;
-    enum stir_code code = gw_policy_new(&policy, config, core->policy, &core->services, core->log, err);
+    struct sc_filter_core *core = arg;
+    struct sc_policy *policy = NULL;
+    enum stir_code code = sc_policy_new(&policy, config, core->policy, &core->services, core->log, err);
     if (code == STIR_OK) {
         code = read_number_key(core, policy, err);
     }
@@ -168,28 +168,28 @@ static enum stir_code on_reload(void *arg, const struct gw_config *config, struc
         code = open_records(core, policy, err);
     }
     if (code != STIR_OK) {
-        gw_policy_unref(policy);
+        sc_policy_unref(policy);
         return code;
     }
     if (policy->service && policy->service != core->policy->service) {
         /* it does not know what the one before it has seen */
         cps_set_evidence_since(policy->service->cps, (int64_t)time(NULL));
     }
-    gw_policy_unref(core->policy);
+    sc_policy_unref(core->policy);
     core->policy = policy;
     core->ops.max = policy->operations_max;
     smpp_join_set_limits(core->join, &policy->join);
-    gw_expect_open(core);
-    gw_config_warn(config, log_warning, core);
+    sc_expect_open(core);
+    sc_config_warn(config, log_warning, core);
     return STIR_OK;
 }
 
 static void on_metrics(void *arg, struct stir_buf *out)
 {
-    struct gw_filter_core *core = arg;
-    const struct gw_policy *policy = core->policy;
+    struct sc_filter_core *core = arg;
+    const struct sc_policy *policy = core->policy;
     struct smpp_join_bounds join = smpp_join_held(core->join);
-    struct gw_filter_gauges gauges = {
+    struct sc_filter_gauges gauges = {
         .queued = core->ops.queued,
         .under_way = core->ops.under_way,
         .undecided = core->signing.count + core->verifying.count,
@@ -197,131 +197,131 @@ static void on_metrics(void *arg, struct stir_buf *out)
         .join_segments = join.segments,
         .join_octets = join.octets,
         .tenants = policy->tenants ? cps_tenants_count(policy->tenants) : 0,
-        .recipients = policy->recipients ? gw_recipients_size(policy->recipients) : 0,
+        .recipients = policy->recipients ? sc_recipients_size(policy->recipients) : 0,
         .has_spool = policy->service && policy->service->has_spool,
         .outcomes = core->outcomes,
     };
-    core->counters.judged_lost = gw_message_log_lost(&core->judged);
-    core->counters.signed_lost = gw_message_log_lost(&core->signed_);
+    core->counters.judged_lost = sc_message_log_lost(&core->judged);
+    core->counters.signed_lost = sc_message_log_lost(&core->signed_);
     gauges.has_cps = policy->service && policy->service->cps;
     if (gauges.has_cps) {
         cps_away(policy->service->cps, &gauges.cps);
     }
     gauges.has_spool = gauges.has_spool && cps_spool_stats(policy->service->cps, &gauges.spool, NULL) == CPS_OK;
-    gw_filter_metrics_render(out, &core->counters, &gauges);
-    gw_filter_lists_render(out, policy->service ? policy->service->cps : NULL);
+    sc_filter_metrics_render(out, &core->counters, &gauges);
+    sc_filter_lists_render(out, policy->service ? policy->service->cps : NULL);
 }
 
 static enum stir_code on_reopen(void *arg, struct stir_error *err)
 {
-    struct gw_filter_core *core = arg;
+    struct sc_filter_core *core = arg;
     return open_records(core, core->policy, err);
 }
 
 static void on_advise(void *arg, struct stir_buf *out)
 {
-    const struct gw_filter_core *core = arg;
+    const struct sc_filter_core *core = arg;
     if (core->policy->service) {
-        gw_filter_lists_advise(out, core->policy->service->cps);
+        sc_filter_lists_advise(out, core->policy->service->cps);
     }
 }
 
-static void on_health(void *arg, struct gw_health *out)
+static void on_health(void *arg, struct sc_health *out)
 {
-    gw_filter_health(arg, out);
+    sc_filter_health(arg, out);
 }
 
 static void on_stop(void *arg)
 {
-    struct gw_filter_core *core = arg;
+    struct sc_filter_core *core = arg;
     core->stopping = true;
-    gw_join_give_up_all(core);
-    gw_items_hurry(core, GW_STOP_MS);
-    gw_items_forget(core);
+    sc_join_give_up_all(core);
+    sc_items_hurry(core, SC_STOP_MS);
+    sc_items_forget(core);
 }
 
-static void free_core(struct gw_filter_core *core)
+static void free_core(struct sc_filter_core *core)
 {
     if (core->join) {
-        gw_join_free(core);
+        sc_join_free(core);
     }
-    gw_hold_free(core);
-    gw_expect_free(core->expect);
+    sc_hold_free(core);
+    sc_expect_free(core->expect);
     if (core->sent_binds.buckets) {
-        gw_sent_free_all(core);
+        sc_sent_free_all(core);
     }
-    gw_repeat_file_close(core->repeats);
+    sc_repeat_file_close(core->repeats);
     stir_map_free(&core->lost_by_print);
     stir_map_free(&core->lost_by_last);
-    gw_policy_unref(core->policy);
+    sc_policy_unref(core->policy);
     if (core->lines.by_sequence.buckets) {
-        gw_lines_end(core);
+        sc_lines_end(core);
     }
     stir_map_free(&core->lines.by_sequence);
-    gw_message_log_close(&core->judged);
-    gw_message_log_close(&core->signed_);
-    gw_outcomes_free(core->outcomes);
+    sc_message_log_close(&core->judged);
+    sc_message_log_close(&core->signed_);
+    sc_outcomes_free(core->outcomes);
     OPENSSL_cleanse(&core->number_key, sizeof(core->number_key));
     free(core);
 }
 
-void gw_filter_let_go(struct gw_filter_core *core)
+void sc_filter_let_go(struct sc_filter_core *core)
 {
     if (core->open_handles && --core->open_handles == 0) {
-        gw_ops_free(&core->ops);
+        sc_ops_free(&core->ops);
         free_core(core);
     }
 }
 
 static void on_closed(uv_handle_t *handle)
 {
-    gw_filter_let_go(handle->data);
+    sc_filter_let_go(handle->data);
 }
 
-static void close_handles(struct gw_filter_core *core)
+static void close_handles(struct sc_filter_core *core)
 {
-    gw_outcomes_end(core->outcomes);
+    sc_outcomes_end(core->outcomes);
     core->ops.async.data = core;
-    (void)gw_expect_begin_save(core);
+    (void)sc_expect_begin_save(core);
     core->open_handles = 3 + core->saving;
-    gw_ops_close(&core->ops, on_closed);
+    sc_ops_close(&core->ops, on_closed);
     uv_close((uv_handle_t *)&core->timer, on_closed);
     uv_close((uv_handle_t *)&core->prepare, on_closed);
 }
 
 /* The end: when nothing is under way any more, or there is no more time. */
-static void finish_closing(struct gw_filter_core *core)
+static void finish_closing(struct sc_filter_core *core)
 {
     bool idle = core->ops.under_way == 0 && core->ops.queued == 0;
-    if (!idle && gw_now(core) < core->closing_ms) {
+    if (!idle && sc_now(core) < core->closing_ms) {
         return;
     }
-    gw_ops_end(&core->ops);
+    sc_ops_end(&core->ops);
     if (core->ops.working == 0) { /* otherwise a thread is in a handle, and done presently */
-        for (struct gw_service *service = core->services; service; service = service->next) {
-            gw_service_end(service);
+        for (struct sc_service *service = core->services; service; service = service->next) {
+            sc_service_end(service);
         }
-        gw_ops_collect(&core->ops);
+        sc_ops_collect(&core->ops);
         close_handles(core);
     }
 }
 
 static void on_close(void *arg)
 {
-    struct gw_filter_core *core = arg;
+    struct sc_filter_core *core = arg;
     if (!core->closing_ms) {
-        core->closing_ms = gw_now(core) + GW_CLOSE_MS;
-        gw_join_give_up_all(core);
-        gw_items_forget(core);
+        core->closing_ms = sc_now(core) + SC_CLOSE_MS;
+        sc_join_give_up_all(core);
+        sc_items_forget(core);
         finish_closing(core);
     }
 }
 
 /* ---- making ---- */
 
-static bool init_loop(struct gw_filter_core *core, uv_loop_t *loop)
+static bool init_loop(struct sc_filter_core *core, uv_loop_t *loop)
 {
-    if (!gw_ops_init(&core->ops, loop, gw_item_op_done)) {
+    if (!sc_ops_init(&core->ops, loop, sc_item_op_done)) {
         return false;
     }
     (void)uv_timer_init(loop, &core->timer);
@@ -333,34 +333,34 @@ static bool init_loop(struct gw_filter_core *core, uv_loop_t *loop)
 }
 
 /* What does not touch the loop. */
-static enum stir_code set_up(struct gw_filter_core *core, const struct gw_config *config, struct stir_error *err)
+static enum stir_code set_up(struct sc_filter_core *core, const struct sc_config *config, struct stir_error *err)
 {
-    gw_message_log_init(&core->judged, "[log] judged");
-    gw_message_log_init(&core->signed_, "[log] signed");
-    core->outcomes = gw_outcomes_new(log_warning, core);
+    sc_message_log_init(&core->judged, "[log] judged");
+    sc_message_log_init(&core->signed_, "[log] signed");
+    core->outcomes = sc_outcomes_new(log_warning, core);
     enum stir_code code = core->outcomes && stir_map_init(&core->lines.by_sequence)
                               ? STIR_OK
                               : stir_fail(err, STIR_E_NOMEM, "out of memory");
     if (code == STIR_OK) {
-        code = gw_policy_new(&core->policy, config, NULL, &core->services, core->log, err);
+        code = sc_policy_new(&core->policy, config, NULL, &core->services, core->log, err);
     }
     if (code == STIR_OK) {
-        code = gw_number_key_open(&core->number_key, core->policy->number_key_file, err);
+        code = sc_number_key_open(&core->number_key, core->policy->number_key_file, err);
     }
     if (code == STIR_OK) {
         code = open_records(core, core->policy, err);
     }
-    if (code == STIR_OK && !(gw_join_init(core) && gw_hold_init(core) && gw_sent_init(core) &&
+    if (code == STIR_OK && !(sc_join_init(core) && sc_hold_init(core) && sc_sent_init(core) &&
                              stir_map_init(&core->lost_by_print) && stir_map_init(&core->lost_by_last))) {
         code = stir_fail(err, STIR_E_NOMEM, "out of memory");
     }
     return code;
 }
 
-enum stir_code gw_filter_make(struct gw_filter *out, const struct gw_config *config, uv_loop_t *loop,
+enum stir_code sc_filter_make(struct sc_filter *out, const struct sc_config *config, uv_loop_t *loop,
                               const struct stir_log *log, struct stir_error *err)
 {
-    struct gw_filter_core *core = calloc(1, sizeof(*core));
+    struct sc_filter_core *core = calloc(1, sizeof(*core));
     if (!core) {
         return stir_fail(err, STIR_E_NOMEM, "out of memory");
     }
@@ -368,7 +368,7 @@ enum stir_code gw_filter_make(struct gw_filter *out, const struct gw_config *con
     enum stir_code code = set_up(core, config, err);
     core->loop = loop;
     if (code == STIR_OK) {
-        code = gw_repeat_open(core, config, err);
+        code = sc_repeat_open(core, config, err);
     }
     if (code == STIR_OK && !init_loop(core, loop)) {
         code = stir_fail(err, STIR_E_NOMEM, "the loop takes no more handles");
@@ -378,9 +378,9 @@ enum stir_code gw_filter_make(struct gw_filter *out, const struct gw_config *con
         return code;
     }
     core->ops.max = core->policy->operations_max;
-    gw_expect_open(core);
-    gw_config_warn(config, log_warning, core);
-    *out = (struct gw_filter){.offer = on_offer,
+    sc_expect_open(core);
+    sc_config_warn(config, log_warning, core);
+    *out = (struct sc_filter){.offer = on_offer,
                               .abandoned = on_abandoned,
                               .exempt = on_exempt,
                               .answered = on_answered,

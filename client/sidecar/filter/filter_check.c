@@ -17,7 +17,7 @@
 /* What `cps-smpp -t` checks beyond the configuration itself: what the configuration names. */
 
 /* Nothing is fetched for it: the signature counts if list_signer_roots has the certificate of the list's signer. */
-static enum stir_code check_list_files(const struct gw_config *config, struct stir_error *err)
+static enum stir_code check_list_files(const struct sc_config *config, struct stir_error *err)
 {
     char name[4096];
     size_t pos = 0;
@@ -51,7 +51,7 @@ static const char *name_of(const struct cps_tenants *tenants, const struct cps_s
 }
 
 /* The CPS accepts what is signed, or, where nothing is signed, the credential. */
-static void check_credential(const struct gw_config *config, const struct gw_policy *policy,
+static void check_credential(const struct sc_config *config, const struct sc_policy *policy,
                              const struct cps_signer *signer, struct stir_faults *faults)
 {
     struct cps_error err = {0};
@@ -70,7 +70,7 @@ static void check_credential(const struct gw_config *config, const struct gw_pol
 }
 
 /* Asks others: each tenant's chain is at its x5u, as is that of the credential, which the CPS accepts. */
-static void check_online(const struct gw_config *config, const struct gw_policy *policy, struct stir_faults *faults)
+static void check_online(const struct sc_config *config, const struct sc_policy *policy, struct stir_faults *faults)
 {
     struct cps_error err = {0};
     struct cps *cps = policy->service->cps;
@@ -89,21 +89,21 @@ static void check_online(const struct gw_config *config, const struct gw_policy 
 }
 
 /* Makes what the configuration leads to, but for what is written: spool, memory of used PASSporTs, kept lists. */
-static void check_policy(const struct gw_config *config, bool online, struct stir_faults *faults)
+static void check_policy(const struct sc_config *config, bool online, struct stir_faults *faults)
 {
     char none[] = "";
-    struct gw_service *services = NULL;
-    struct gw_policy *policy = NULL;
+    struct sc_service *services = NULL;
+    struct sc_policy *policy = NULL;
     struct stir_error err = {0};
-    struct gw_config checked = *config; /* its texts stay the other's */
+    struct sc_config checked = *config; /* its texts stay the other's */
     checked.spool_file = none;
     checked.trust_list_state_dir = none;
-    if (checked.trust_replay == GW_REPLAY_SQLITE) {
-        checked.trust_replay = GW_REPLAY_MEMORY;
+    if (checked.trust_replay == SC_REPLAY_SQLITE) {
+        checked.trust_replay = SC_REPLAY_MEMORY;
         checked.trust_replay_file = none;
     }
     struct stir_log silence = {.fd = -1, .level = STIR_LOG_ERROR};
-    enum stir_code code = gw_policy_new(&policy, &checked, NULL, &services, &silence, &err);
+    enum stir_code code = sc_policy_new(&policy, &checked, NULL, &services, &silence, &err);
     stir_faults_take(faults, stir_conf_fault(&err, code), &err);
     if (code == STIR_OK && policy->tenants) {
         cps_tenants_check(policy->tenants, policy->service->cps, take_uncovered, faults);
@@ -111,7 +111,7 @@ static void check_policy(const struct gw_config *config, bool online, struct sti
     if (code == STIR_OK && online && policy->service && policy->service->cps) {
         check_online(config, policy, faults);
     }
-    gw_policy_unref(policy);
+    sc_policy_unref(policy);
 }
 
 static enum stir_code check_secret(void *arg, const char *path, const char *name, struct stir_error *err)
@@ -126,7 +126,7 @@ static void check_tenant_key(void *arg, const char *path)
     stir_path_check_secret(arg, "[tenants] dir: key", path);
 }
 
-static void check_secrets(const struct gw_config *config, struct stir_faults *faults)
+static void check_secrets(const struct sc_config *config, struct stir_faults *faults)
 {
     stir_path_check_secret(faults, "[listen] private_key", config->listen_private_key);
     stir_path_check_secret(faults, "[peer] private_key", config->peer_private_key);
@@ -141,17 +141,17 @@ static void check_secrets(const struct gw_config *config, struct stir_faults *fa
     }
 }
 
-static bool config_has(const struct gw_config *config, enum gw_action action)
+static bool config_has(const struct sc_config *config, enum sc_action action)
 {
     return config->submit.action == (int)action || config->deliver.action == (int)action;
 }
 
 /* In the words that check_policy has for it: a fault that both find is told once. */
-static void take(struct stir_faults *faults, const struct gw_config *config, enum stir_code code,
+static void take(struct stir_faults *faults, const struct sc_config *config, enum stir_code code,
                  struct stir_error *err)
 {
     if (code != STIR_OK) {
-        stir_conf_name_key(err, config, gw_config_table, gw_config_count);
+        stir_conf_name_key(err, config, sc_config_table, sc_config_count);
         stir_faults_take(faults, stir_conf_fault(err, code), err);
     }
 }
@@ -159,7 +159,7 @@ static void take(struct stir_faults *faults, const struct gw_config *config, enu
 /* What one directory of tenants is read with. */
 struct tenants_check {
     struct cps_tenants_options options;
-    const struct gw_config *config;
+    const struct sc_config *config;
     struct stir_faults *faults;
 };
 
@@ -177,39 +177,39 @@ static enum stir_code check_tenant_file(void *arg, const char *path, const char 
     if (cps_tenants_new(&tenants, &check->options, &cause) != CPS_OK ||
         cps_tenants_load(tenants, path, &cause) != CPS_OK) {
         struct stir_error fault = {0};
-        take(check->faults, check->config, gw_fail_cps(&fault, &cause), &fault);
+        take(check->faults, check->config, sc_fail_cps(&fault, &cause), &fault);
     }
     cps_tenants_free(tenants);
     return STIR_OK;
 }
 
-static void check_tenants(const struct gw_config *config, struct stir_faults *faults)
+static void check_tenants(const struct sc_config *config, struct stir_faults *faults)
 {
     struct tenants_check check = {.config = config, .faults = faults};
-    bool named = config->alphanumeric == GW_ALPHANUMERIC_DOMAIN;
+    bool named = config->alphanumeric == SC_ALPHANUMERIC_DOMAIN;
     check.options = (struct cps_tenants_options){.size = sizeof(check.options),
                                                  .alphanumeric_domain = named ? config->alphanumeric_domain : "",
                                                  .with_chain = config->sign_with_chain};
-    if (config_has(config, GW_SIGN) && config->tenants_dir[0]) {
+    if (config_has(config, SC_SIGN) && config->tenants_dir[0]) {
         (void)!stir_directory_each(config->tenants_dir, check_tenant_file, &check,
                                    NULL); /* check_policy reports the rest */
     }
 }
 
 /* A file that is in the directory of systemd (StateDirectory) unless the configuration names it. */
-static void check_state(const struct gw_config *config, struct stir_faults *faults, const char *name, const char *path)
+static void check_state(const struct sc_config *config, struct stir_faults *faults, const char *name, const char *path)
 {
     const char *state = getenv("STATE_DIRECTORY");
     char directory[PATH_MAX];
     if (path[0]) {
         stir_path_check_append(faults, name, path);
-    } else if (state && state[0] && config_has(config, GW_VERIFY)) {
+    } else if (state && state[0] && config_has(config, SC_VERIFY)) {
         (void)snprintf(directory, sizeof(directory), "%.*s", (int)strcspn(state, ":"), state);
         stir_path_check_directory(faults, name, directory);
     }
 }
 
-static void check_paths(const struct gw_config *config, struct stir_faults *faults)
+static void check_paths(const struct sc_config *config, struct stir_faults *faults)
 {
     stir_path_check_append(faults, "[log] file", config->log_file);
     if (config->log_judged[0] && strcmp(config->log_judged, "-") != 0) {
@@ -223,32 +223,32 @@ static void check_paths(const struct gw_config *config, struct stir_faults *faul
     check_state(config, faults, "[repeat] file", config->repeat_file);
     check_state(config, faults, "[verify] adaptive_file", config->verify_adaptive_file);
     check_state(config, faults, "[log] number_key_file", config->log_number_key_file);
-    if (config_has(config, GW_SIGN)) {
+    if (config_has(config, SC_SIGN)) {
         stir_path_check_database(faults, "[spool] file", config->spool_file);
     }
-    if (config_has(config, GW_VERIFY) && config->trust_replay == GW_REPLAY_SQLITE) {
+    if (config_has(config, SC_VERIFY) && config->trust_replay == SC_REPLAY_SQLITE) {
         stir_path_check_database(faults, "[trust] replay_file", config->trust_replay_file);
     }
 }
 
-static void check_recipients(const struct gw_config *config, struct stir_faults *faults)
+static void check_recipients(const struct sc_config *config, struct stir_faults *faults)
 {
     const struct {
         const char *dir;
         bool is_ours;
-    } all[] = {{config_has(config, GW_SIGN) ? config->keys_recipients_dir : "", false},
-               {config_has(config, GW_VERIFY) ? config->keys_dir : "", true}};
+    } all[] = {{config_has(config, SC_SIGN) ? config->keys_recipients_dir : "", false},
+               {config_has(config, SC_VERIFY) ? config->keys_dir : "", true}};
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-        struct gw_recipients *read = NULL;
+        struct sc_recipients *read = NULL;
         struct stir_error err = {0};
         if (all[i].dir[0]) {
-            take(faults, config, gw_recipients_load(&read, all[i].dir, all[i].is_ours, &err), &err);
-            gw_recipients_free(read);
+            take(faults, config, sc_recipients_load(&read, all[i].dir, all[i].is_ours, &err), &err);
+            sc_recipients_free(read);
         }
     }
 }
 
-void gw_filter_check(const struct gw_config *config, bool online, struct stir_faults *faults)
+void sc_filter_check(const struct sc_config *config, bool online, struct stir_faults *faults)
 {
     struct stir_error err = {0};
     check_tenants(config, faults);

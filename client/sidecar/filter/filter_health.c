@@ -21,12 +21,12 @@ static int64_t monotonic_s(void)
 /* On a thread of libcps. */
 static void on_health(void *arg, const struct cps_health_status *status)
 {
-    struct gw_service *service = arg;
+    struct sc_service *service = arg;
     atomic_store(&service->health_code, (int)status->error.code);
     atomic_store(&service->health_asking, false);
 }
 
-static void look_at_cps(struct gw_service *service, char out[256])
+static void look_at_cps(struct sc_service *service, char out[256])
 {
     struct cps_away_status away;
     cps_away(service->cps, &away);
@@ -54,7 +54,7 @@ static void look_at_cps(struct gw_service *service, char out[256])
     }
 }
 
-static void look_at_spool(const struct gw_policy *policy, char out[256])
+static void look_at_spool(const struct sc_policy *policy, char out[256])
 {
     struct cps_spool_stats stats;
     if (!policy->service->has_spool || cps_spool_stats(policy->service->cps, &stats, NULL) != CPS_OK) {
@@ -68,30 +68,30 @@ static void look_at_spool(const struct gw_policy *policy, char out[256])
     }
 }
 
-static void look_at_certificates(const struct gw_policy *policy, struct gw_health *health)
+static void look_at_certificates(const struct sc_policy *policy, struct sc_health *health)
 {
-    char name[CPS_TENANT_NAME_MAX + 1], *out = health->reasons[GW_HEALTH_CERTIFICATES];
+    char name[CPS_TENANT_NAME_MAX + 1], *out = health->reasons[SC_HEALTH_CERTIFICATES];
     int64_t now = (int64_t)time(NULL), *ends = health->ends;
     size_t expired = policy->tenants ? cps_tenants_expired(policy->tenants, now, name) : 0;
-    ends[GW_CERTIFICATE_TENANT] = policy->tenants ? cps_tenants_end(policy->tenants) : 0;
-    ends[GW_CERTIFICATE_CPS] = policy->service->credential_end;
+    ends[SC_CERTIFICATE_TENANT] = policy->tenants ? cps_tenants_end(policy->tenants) : 0;
+    ends[SC_CERTIFICATE_CPS] = policy->service->credential_end;
     if (out[0]) {
         return;
     }
     if (expired) {
         (void)snprintf(out, 256, "the certificate of tenant %s has expired%s", name,
                        expired > 1 ? ", and those of others" : "");
-    } else if (ends[GW_CERTIFICATE_CPS] && ends[GW_CERTIFICATE_CPS] <= now) {
+    } else if (ends[SC_CERTIFICATE_CPS] && ends[SC_CERTIFICATE_CPS] <= now) {
         (void)snprintf(out, 256, "[cps] auth_certificate has expired");
     }
 }
 
-void gw_filter_health(struct gw_filter_core *core, struct gw_health *out)
+void sc_filter_health(struct sc_filter_core *core, struct sc_health *out)
 {
-    const struct gw_policy *policy = core->policy;
+    const struct sc_policy *policy = core->policy;
     if (policy->service && policy->service->cps) {
-        look_at_cps(policy->service, out->reasons[GW_HEALTH_CPS]);
-        look_at_spool(policy, out->reasons[GW_HEALTH_SPOOL]);
+        look_at_cps(policy->service, out->reasons[SC_HEALTH_CPS]);
+        look_at_spool(policy, out->reasons[SC_HEALTH_SPOOL]);
         look_at_certificates(policy, out);
     }
 }

@@ -11,16 +11,16 @@
  * Segments of one message are joined whichever of a system_id's binds they come on, so what is counted as one peer of
  * the joiner is a system_id in one direction.
  */
-struct gw_join_peer {
+struct sc_join_peer {
     struct stir_map_node node; /* first: a node is its peer */
     struct smpp_join_peer peer;
-    enum gw_leg from;
-    char system_id[GW_SYSTEM_ID_MAX + 1];
+    enum sc_leg from;
+    char system_id[SC_SYSTEM_ID_MAX + 1];
 };
 
-#define PEER_OF(joined) ((struct gw_join_peer *)(void *)((char *)(joined)-offsetof(struct gw_join_peer, peer)))
+#define PEER_OF(joined) ((struct sc_join_peer *)(void *)((char *)(joined)-offsetof(struct sc_join_peer, peer)))
 
-bool gw_join_init(struct gw_filter_core *core)
+bool sc_join_init(struct sc_filter_core *core)
 {
     if (!stir_map_init(&core->join_peers)) {
         return false;
@@ -32,7 +32,7 @@ bool gw_join_init(struct gw_filter_core *core)
     return true;
 }
 
-void gw_join_free(struct gw_filter_core *core)
+void sc_join_free(struct sc_filter_core *core)
 {
     smpp_join_free(core->join);
     for (size_t i = 0; i < core->join_peers.size; i++) {
@@ -47,19 +47,19 @@ void gw_join_free(struct gw_filter_core *core)
 
 /* ---- peers ---- */
 
-static struct gw_join_peer *peer_of(struct gw_filter_core *core, const struct gw_held *held)
+static struct sc_join_peer *peer_of(struct sc_filter_core *core, const struct sc_held *held)
 {
     const char *system_id = held->bind->system_id;
     uint8_t from = (uint8_t)held->from;
     uint64_t hash = stir_map_hash(&core->join_peers, &from, 1, system_id, strlen(system_id));
     struct stir_map_node *node = stir_map_first(&core->join_peers, hash);
     for (; node; node = stir_map_next(node)) {
-        struct gw_join_peer *peer = (struct gw_join_peer *)node;
+        struct sc_join_peer *peer = (struct sc_join_peer *)node;
         if (peer->from == held->from && strcmp(peer->system_id, system_id) == 0) {
             return peer;
         }
     }
-    struct gw_join_peer *peer = calloc(1, sizeof(*peer));
+    struct sc_join_peer *peer = calloc(1, sizeof(*peer));
     if (peer) {
         peer->from = held->from;
         memcpy(peer->system_id, system_id, strlen(system_id) + 1);
@@ -68,7 +68,7 @@ static struct gw_join_peer *peer_of(struct gw_filter_core *core, const struct gw
     return peer;
 }
 
-static void drop_idle(struct gw_filter_core *core, struct gw_join_peer *peer)
+static void drop_idle(struct sc_filter_core *core, struct sc_join_peer *peer)
 {
     if (peer && peer->peer.held.messages == 0) {
         stir_map_remove(&core->join_peers, &peer->node);
@@ -76,34 +76,34 @@ static void drop_idle(struct gw_filter_core *core, struct gw_join_peer *peer)
     }
 }
 
-static void drop_all_idle(struct gw_filter_core *core)
+static void drop_all_idle(struct sc_filter_core *core)
 {
     for (size_t i = 0; i < core->join_peers.size; i++) {
         struct stir_map_node *next = NULL;
         for (struct stir_map_node *node = core->join_peers.buckets[i]; node; node = next) {
             next = node->next;
-            drop_idle(core, (struct gw_join_peer *)node);
+            drop_idle(core, (struct sc_join_peer *)node);
         }
     }
 }
 
 /* ---- segments ---- */
 
-const char gw_join_contested[] = "another message with the same addresses, reference and number of segments is open";
+const char sc_join_contested[] = "another message with the same addresses, reference and number of segments is open";
 
 /* Those that are held, in order, a copy of a segment after it. They wait for no other segment any more. */
-static struct gw_part *take_parts(struct gw_filter_core *core, struct smpp_joined *message)
+static struct sc_part *take_parts(struct sc_filter_core *core, struct smpp_joined *message)
 {
-    struct gw_part *parts = NULL, **end = &parts;
+    struct sc_part *parts = NULL, **end = &parts;
     for (unsigned number = 1; number <= smpp_joined_total(message); number++) {
         void *token = NULL;
         if (smpp_joined_segment(message, number, NULL, &token) && token) {
             *end = token;
-            end = gw_parts_end(end);
+            end = sc_parts_end(end);
         }
     }
-    for (struct gw_part *part = parts; part; part = part->next) {
-        gw_hold_remove(core, part);
+    for (struct sc_part *part = parts; part; part = part->next) {
+        sc_hold_remove(core, part);
         if (part->held) {
             part->held->incomplete = false;
         }
@@ -115,7 +115,7 @@ static bool has_released(const struct smpp_joined *kept)
 {
     for (unsigned number = 1; kept && number <= smpp_joined_total(kept); number++) {
         void *token = NULL;
-        if (smpp_joined_segment(kept, number, NULL, &token) && gw_parts_released(token)) {
+        if (smpp_joined_segment(kept, number, NULL, &token) && sc_parts_released(token)) {
             return true;
         }
     }
@@ -124,12 +124,12 @@ static bool has_released(const struct smpp_joined *kept)
 
 /* A part of a message that is incomplete. Once one was forwarded the message cannot be held as a whole, so the others
  * are not held either: only the last one is. */
-static void wait_for_rest(struct gw_filter_core *core, struct gw_part *part, const struct smpp_joined *kept)
+static void wait_for_rest(struct sc_filter_core *core, struct sc_part *part, const struct smpp_joined *kept)
 {
-    enum gw_hold_mode hold = core->policy->hold;
+    enum sc_hold_mode hold = core->policy->hold;
     part->held->incomplete = true;
-    if (hold == GW_HOLD_NEVER || (hold == GW_HOLD_WINDOW && (has_released(kept) || !gw_hold_add(core, part)))) {
-        gw_hold_release(core, part);
+    if (hold == SC_HOLD_NEVER || (hold == SC_HOLD_WINDOW && (has_released(kept) || !sc_hold_add(core, part)))) {
+        sc_hold_release(core, part);
     }
 }
 
@@ -143,22 +143,22 @@ static bool is_first(const struct smpp_joined *kept)
 }
 
 /* Those of one message, which is not joined: they are decided, the message is freed. */
-static void give_up(struct gw_filter_core *core, struct smpp_joined *message, enum gw_unsigned why, const char *reason)
+static void give_up(struct sc_filter_core *core, struct smpp_joined *message, enum sc_unsigned why, const char *reason)
 {
-    struct gw_part *parts = take_parts(core, message);
-    const struct gw_join_peer *peer = PEER_OF(smpp_joined_peer(message));
+    struct sc_part *parts = take_parts(core, message);
+    const struct sc_join_peer *peer = PEER_OF(smpp_joined_peer(message));
     if (parts && parts->verify) {
-        gw_verify_give_up(core, parts, reason);
+        sc_verify_give_up(core, parts, reason);
     } else if (parts) {
-        gw_sign_give_up(core, parts, why);
-    } else if (core->policy->ways[peer->from].action == GW_SIGN) {
-        gw_sign_incomplete(core, peer->from, peer->system_id, smpp_joined_count(message), why);
+        sc_sign_give_up(core, parts, why);
+    } else if (core->policy->ways[peer->from].action == SC_SIGN) {
+        sc_sign_incomplete(core, peer->from, peer->system_id, smpp_joined_count(message), why);
     }
     smpp_joined_free(message);
 }
 
 /* One destination, or what stands for several: a digest of them. */
-static struct stir_view key_dest(const struct gw_message *message, uint8_t digest[SHA256_DIGEST_LENGTH])
+static struct stir_view key_dest(const struct sc_message *message, uint8_t digest[SHA256_DIGEST_LENGTH])
 {
     uint8_t octets[SHA256_DIGEST_LENGTH + STIR_IDENTITY_MAX] = {0};
     if (message->dest_count == 1) {
@@ -173,23 +173,23 @@ static struct stir_view key_dest(const struct gw_message *message, uint8_t diges
 }
 
 /* The same segment came again: what is held of it stands beside the first, or in its place. */
-static void add_copy(struct gw_filter_core *core, const struct smpp_join_outcome *outcome, struct gw_part *part)
+static void add_copy(struct sc_filter_core *core, const struct smpp_join_outcome *outcome, struct sc_part *part)
 {
-    struct gw_part *first = *outcome->held;
+    struct sc_part *first = *outcome->held;
     wait_for_rest(core, part, outcome->kept);
     if (part->released) { /* there may be any number of them */
-        gw_parts_free(part);
+        sc_parts_free(part);
     } else {
-        *gw_parts_end(&first) = part;
+        *sc_parts_end(&first) = part;
         *outcome->held = first;
     }
 }
 
-struct gw_joined gw_join_add(struct gw_filter_core *core, const struct gw_held *held, const struct gw_message *message,
-                             struct gw_part *part)
+struct sc_joined sc_join_add(struct sc_filter_core *core, const struct sc_held *held, const struct sc_message *message,
+                             struct sc_part *part)
 {
-    struct gw_joined out = {.result = GW_JOIN_REFUSED};
-    struct gw_join_peer *peer = peer_of(core, held);
+    struct sc_joined out = {.result = SC_JOIN_REFUSED};
+    struct sc_join_peer *peer = peer_of(core, held);
     if (!peer) {
         return out;
     }
@@ -200,16 +200,16 @@ struct gw_joined gw_join_add(struct gw_filter_core *core, const struct gw_held *
         .dest = key_dest(message, digest),
         .place = message->segment.place,
     };
-    if (part && !smpp_join_knows(core->join, &key) && gw_item_resume(core, part)) {
+    if (part && !smpp_join_knows(core->join, &key) && sc_item_resume(core, part)) {
         drop_idle(core, peer);
-        out.result = GW_JOIN_RESUMED;
+        out.result = SC_JOIN_RESUMED;
         return out;
     }
-    struct smpp_join_outcome outcome = smpp_join_add(core->join, &key, &message->segment.part, part, gw_now(core));
+    struct smpp_join_outcome outcome = smpp_join_add(core->join, &key, &message->segment.part, part, sc_now(core));
     switch (outcome.result) {
     case SMPP_JOIN_COMPLETE:
         core->counters.joined++;
-        out = (struct gw_joined){.result = GW_JOIN_COMPLETE,
+        out = (struct sc_joined){.result = SC_JOIN_COMPLETE,
                                  .message = outcome.message,
                                  .parts = take_parts(core, outcome.message)};
         break;
@@ -218,23 +218,23 @@ struct gw_joined gw_join_add(struct gw_filter_core *core, const struct gw_held *
         if (part) {
             add_copy(core, &outcome, part);
         }
-        out.result = GW_JOIN_SEEN;
+        out.result = SC_JOIN_SEEN;
         break;
     case SMPP_JOIN_CONTESTED:
         if (outcome.message) {
             core->counters.join_contested += 2;
-            give_up(core, outcome.message, GW_UNSIGNED_CONTESTED, gw_join_contested);
+            give_up(core, outcome.message, SC_UNSIGNED_CONTESTED, sc_join_contested);
         }
-        out.result = GW_JOIN_CONTESTED;
+        out.result = SC_JOIN_CONTESTED;
         break;
     case SMPP_JOIN_OVER:
         core->counters.join_overflows++;
         if (outcome.message) {
-            give_up(core, outcome.message, GW_UNSIGNED_OVERFLOW, "more segments wait than may be kept");
+            give_up(core, outcome.message, SC_UNSIGNED_OVERFLOW, "more segments wait than may be kept");
         }
         break;
     case SMPP_JOIN_HELD:
-        out.result = GW_JOIN_KEPT;
+        out.result = SC_JOIN_KEPT;
         out.first = is_first(outcome.kept);
         if (part) {
             wait_for_rest(core, part, outcome.kept);
@@ -247,32 +247,32 @@ struct gw_joined gw_join_add(struct gw_filter_core *core, const struct gw_held *
 
 /* ---- time ---- */
 
-void gw_join_expire(struct gw_filter_core *core)
+void sc_join_expire(struct sc_filter_core *core)
 {
     struct smpp_joined *message;
     bool any = false;
-    while ((message = smpp_join_expire(core->join, gw_now(core)))) {
+    while ((message = smpp_join_expire(core->join, sc_now(core)))) {
         any = true;
         core->counters.join_expired++;
-        give_up(core, message, GW_UNSIGNED_INCOMPLETE, "the other segments did not come in time");
+        give_up(core, message, SC_UNSIGNED_INCOMPLETE, "the other segments did not come in time");
     }
     if (any) {
         drop_all_idle(core);
     }
 }
 
-uint64_t gw_join_due(const struct gw_filter_core *core)
+uint64_t sc_join_due(const struct sc_filter_core *core)
 {
-    uint64_t ms = smpp_join_next_ms(core->join, gw_now(core));
-    return ms == UINT64_MAX ? UINT64_MAX : gw_now(core) + ms;
+    uint64_t ms = smpp_join_next_ms(core->join, sc_now(core));
+    return ms == UINT64_MAX ? UINT64_MAX : sc_now(core) + ms;
 }
 
-void gw_join_give_up_all(struct gw_filter_core *core)
+void sc_join_give_up_all(struct sc_filter_core *core)
 {
     struct smpp_joined *message;
     while ((message = smpp_join_take(core->join, NULL))) {
         core->counters.join_expired++;
-        give_up(core, message, GW_UNSIGNED_INCOMPLETE, "stopped before the other segments came");
+        give_up(core, message, SC_UNSIGNED_INCOMPLETE, "stopped before the other segments came");
     }
     drop_all_idle(core);
 }

@@ -10,41 +10,41 @@
 
 static const struct {
     const char *name, *does;
-} unsigneds[GW_UNSIGNED_COUNT] = {
-#define GW_UNSIGNED_ROW(value, label, does) [GW_UNSIGNED_##value] = {label, does},
-    GW_UNSIGNED_LIST(GW_UNSIGNED_ROW)
-#undef GW_UNSIGNED_ROW
+} unsigneds[SC_UNSIGNED_COUNT] = {
+#define SC_UNSIGNED_ROW(value, label, does) [SC_UNSIGNED_##value] = {label, does},
+    SC_UNSIGNED_LIST(SC_UNSIGNED_ROW)
+#undef SC_UNSIGNED_ROW
 };
 
-static const char *const outcomes[GW_OUTCOME_COUNT] = {
-#define GW_OUTCOME_ROW(value, name) [GW_OUTCOME_##value] = name,
-    GW_OUTCOME_LIST(GW_OUTCOME_ROW)
-#undef GW_OUTCOME_ROW
+static const char *const outcomes[SC_OUTCOME_COUNT] = {
+#define SC_OUTCOME_ROW(value, name) [SC_OUTCOME_##value] = name,
+    SC_OUTCOME_LIST(SC_OUTCOME_ROW)
+#undef SC_OUTCOME_ROW
 };
 
-const char *gw_unsigned_name(unsigned why)
+const char *sc_unsigned_name(unsigned why)
 {
-    return why < GW_UNFIT_COUNT      ? gw_unfit_name((enum gw_unfit)why)
-           : why < GW_UNSIGNED_COUNT ? unsigneds[why].name
+    return why < SC_UNFIT_COUNT      ? sc_unfit_name((enum sc_unfit)why)
+           : why < SC_UNSIGNED_COUNT ? unsigneds[why].name
                                      : "";
 }
 
-const char *gw_unsigned_does(unsigned why)
+const char *sc_unsigned_does(unsigned why)
 {
-    return why < GW_UNFIT_COUNT      ? gw_unfit_does((enum gw_unfit)why)
-           : why < GW_UNSIGNED_COUNT ? unsigneds[why].does
+    return why < SC_UNFIT_COUNT      ? sc_unfit_does((enum sc_unfit)why)
+           : why < SC_UNSIGNED_COUNT ? unsigneds[why].does
                                      : "";
 }
 
-const char *gw_outcome_name(enum gw_outcome outcome)
+const char *sc_outcome_name(enum sc_outcome outcome)
 {
     return outcomes[outcome];
 }
 
-void gw_waited_add(struct gw_waited *waited, uint64_t ms)
+void sc_waited_add(struct sc_waited *waited, uint64_t ms)
 {
     size_t bucket = 0;
-    for (uint64_t bound = 1; ms > bound && bucket < GW_WAITED_BUCKETS - 1; bound *= 2) {
+    for (uint64_t bound = 1; ms > bound && bucket < SC_WAITED_BUCKETS - 1; bound *= 2) {
         bucket++;
     }
     waited->bucket[bucket]++;
@@ -66,16 +66,16 @@ static void put_label(struct stir_buf *out, const char *text)
     }
 }
 
-static void render_counters(struct stir_buf *out, const struct gw_filter_counters *counters)
+static void render_counters(struct stir_buf *out, const struct sc_filter_counters *counters)
 {
     const struct {
         uint64_t value;
         const char *name;
         const char *help;
     } rows[] = {
-#define GW_FILTER_COUNTER_ROW(field, name, help) {counters->field, name, help},
-        GW_FILTER_COUNTER_LIST(GW_FILTER_COUNTER_ROW)
-#undef GW_FILTER_COUNTER_ROW
+#define SC_FILTER_COUNTER_ROW(field, name, help) {counters->field, name, help},
+        SC_FILTER_COUNTER_LIST(SC_FILTER_COUNTER_ROW)
+#undef SC_FILTER_COUNTER_ROW
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         if (rows[i].help) {
@@ -88,21 +88,21 @@ static void render_counters(struct stir_buf *out, const struct gw_filter_counter
 }
 
 static void render_reasons(struct stir_buf *out, const char *name, const char *help,
-                           const uint64_t reasons[GW_UNSIGNED_COUNT])
+                           const uint64_t reasons[SC_UNSIGNED_COUNT])
 {
     header(out, name, "counter", help);
-    for (unsigned why = GW_FIT + 1; why < GW_UNSIGNED_COUNT; why++) {
-        stir_buf_printf(out, PREFIX "%s{reason=\"%s\"} %" PRIu64 "\n", name, gw_unsigned_name(why), reasons[why]);
+    for (unsigned why = SC_FIT + 1; why < SC_UNSIGNED_COUNT; why++) {
+        stir_buf_printf(out, PREFIX "%s{reason=\"%s\"} %" PRIu64 "\n", name, sc_unsigned_name(why), reasons[why]);
     }
 }
 
-static void render_tenants(struct stir_buf *out, const struct gw_filter_gauges *gauges)
+static void render_tenants(struct stir_buf *out, const struct sc_filter_gauges *gauges)
 {
     header(out, "tenant_messages_total", "counter",
            "Messages where messages are signed, by tenant and what was done with them.");
     for (size_t i = 0; gauges->outcomes && i < gauges->outcomes->tenant_count; i++) {
-        const struct gw_outcome_tenant *tenant = &gauges->outcomes->tenants[i];
-        for (int outcome = 0; outcome < GW_OUTCOME_COUNT; outcome++) {
+        const struct sc_outcome_tenant *tenant = &gauges->outcomes->tenants[i];
+        for (int outcome = 0; outcome < SC_OUTCOME_COUNT; outcome++) {
             stir_buf_puts(out, PREFIX "tenant_messages_total{tenant=\"");
             put_label(out, tenant->name);
             stir_buf_printf(out, "\",outcome=\"%s\"} %" PRIu64 "\n", outcomes[outcome], tenant->counts[outcome]);
@@ -110,57 +110,57 @@ static void render_tenants(struct stir_buf *out, const struct gw_filter_gauges *
     }
 }
 
-static void render_exempt(struct stir_buf *out, const struct gw_filter_counters *counters)
+static void render_exempt(struct stir_buf *out, const struct sc_filter_counters *counters)
 {
     header(
         out, "exempt_total", "counter",
         "PDUs forwarded without a verdict where messages are verified, and replace_sm and broadcast_sm let through.");
-    for (int kind = 0; kind < GW_EXEMPT_OTHER; kind++) {
-        stir_buf_printf(out, PREFIX "exempt_total{kind=\"%s\"} %" PRIu64 "\n", gw_exempt_name((enum gw_exempt)kind),
+    for (int kind = 0; kind < SC_EXEMPT_OTHER; kind++) {
+        stir_buf_printf(out, PREFIX "exempt_total{kind=\"%s\"} %" PRIu64 "\n", sc_exempt_name((enum sc_exempt)kind),
                         counters->exempt[kind]);
     }
     header(out, "replace_refused_total", "counter",
            "replace_sm and broadcast_sm refused, as no PASSporT can vouch for "
            "their text.");
-    for (int kind = GW_EXEMPT_REPLACE; kind <= GW_EXEMPT_BROADCAST; kind++) {
+    for (int kind = SC_EXEMPT_REPLACE; kind <= SC_EXEMPT_BROADCAST; kind++) {
         stir_buf_printf(out, PREFIX "replace_refused_total{command=\"%s\"} %" PRIu64 "\n",
-                        gw_exempt_name((enum gw_exempt)kind), counters->refused[kind]);
+                        sc_exempt_name((enum sc_exempt)kind), counters->refused[kind]);
     }
 }
 
-static void render_verdicts(struct stir_buf *out, const struct gw_filter_counters *counters)
+static void render_verdicts(struct stir_buf *out, const struct sc_filter_counters *counters)
 {
     header(out, "verdicts_total", "counter", "Messages judged, by verdict and what was done with them.");
     for (int verdict = 0; verdict < STIR_VERDICT_COUNT; verdict++) {
-        for (int treatment = 0; treatment < GW_TREATMENT_COUNT; treatment++) {
+        for (int treatment = 0; treatment < SC_TREATMENT_COUNT; treatment++) {
             stir_buf_printf(out, PREFIX "verdicts_total{verdict=\"%s\",action=\"%s\"} %" PRIu64 "\n",
                             stir_verdict_name((enum stir_verdict)verdict),
-                            gw_treatment_name((enum gw_treatment)treatment), counters->verdicts[verdict][treatment]);
+                            sc_treatment_name((enum sc_treatment)treatment), counters->verdicts[verdict][treatment]);
         }
     }
 }
 
-static void render_waits(struct stir_buf *out, const struct gw_filter_counters *counters)
+static void render_waits(struct stir_buf *out, const struct sc_filter_counters *counters)
 {
-    static const char *const names[GW_EXPECTED_COUNT] = {
-        [GW_EXPECT_NOTHING] = "none", [GW_EXPECT_PROBE] = "probe", [GW_EXPECT_PASSPORT] = "full"};
+    static const char *const names[SC_EXPECTED_COUNT] = {
+        [SC_EXPECT_NOTHING] = "none", [SC_EXPECT_PROBE] = "probe", [SC_EXPECT_PASSPORT] = "full"};
     header(out, "verify_waits_total", "counter",
            "Messages whose PASSporT was looked for, by whether they wait for it.");
-    for (int expected = 0; expected < GW_EXPECTED_COUNT; expected++) {
+    for (int expected = 0; expected < SC_EXPECTED_COUNT; expected++) {
         stir_buf_printf(out, PREFIX "verify_waits_total{wait=\"%s\"} %" PRIu64 "\n", names[expected],
                         counters->waits[expected]);
     }
 }
 
-static void render_waited(struct stir_buf *out, const char *action, const struct gw_waited *waited)
+static void render_waited(struct stir_buf *out, const char *action, const struct sc_waited *waited)
 {
     uint64_t total = 0, bound = 1;
-    for (size_t i = 0; i < GW_WAITED_BUCKETS - 1; i++, bound *= 2) {
+    for (size_t i = 0; i < SC_WAITED_BUCKETS - 1; i++, bound *= 2) {
         total += waited->bucket[i];
         stir_buf_printf(out, PREFIX "waited_seconds_bucket{action=\"%s\",le=\"%g\"} %" PRIu64 "\n", action,
                         (double)bound / 1e3, total);
     }
-    total += waited->bucket[GW_WAITED_BUCKETS - 1];
+    total += waited->bucket[SC_WAITED_BUCKETS - 1];
     stir_buf_printf(out, PREFIX "waited_seconds_bucket{action=\"%s\",le=\"+Inf\"} %" PRIu64 "\n", action, total);
     stir_buf_printf(out, PREFIX "waited_seconds_sum{action=\"%s\"} %.3f\n", action, (double)waited->sum_ms / 1e3);
     stir_buf_printf(out, PREFIX "waited_seconds_count{action=\"%s\"} %" PRIu64 "\n", action, total);
@@ -191,8 +191,8 @@ static void render_spool(struct stir_buf *out, const struct cps_spool_stats *spo
     }
 }
 
-void gw_filter_metrics_render(struct stir_buf *out, const struct gw_filter_counters *counters,
-                              const struct gw_filter_gauges *gauges)
+void sc_filter_metrics_render(struct stir_buf *out, const struct sc_filter_counters *counters,
+                              const struct sc_filter_gauges *gauges)
 {
     render_counters(out, counters);
     render_reasons(out, "unsigned_total", "Messages, or segments, that went on unsigned.", counters->unsigned_);
@@ -247,7 +247,7 @@ static uint64_t number_of(const struct cps_crl_status *list, enum list_number wh
     return list->failures;
 }
 
-void gw_filter_lists_render(struct stir_buf *out, const struct cps *cps)
+void sc_filter_lists_render(struct stir_buf *out, const struct cps *cps)
 {
     static const struct {
         enum list_number which;
@@ -275,7 +275,7 @@ void gw_filter_lists_render(struct stir_buf *out, const struct cps *cps)
     }
 }
 
-void gw_filter_lists_advise(struct stir_buf *out, const struct cps *cps)
+void sc_filter_lists_advise(struct stir_buf *out, const struct cps *cps)
 {
     struct cps_crl_status lists[LISTS_MAX];
     size_t count = cps_crls_status(cps, lists, LISTS_MAX);

@@ -10,9 +10,9 @@
  * What the filter counts, since start; on the loop's thread.
  */
 
-/* Why a message went on unsigned, or was rejected instead, beside GW_UNFIT_LIST. X(value, label in metrics and records,
+/* Why a message went on unsigned, or was rejected instead, beside SC_UNFIT_LIST. X(value, label in metrics and records,
  * what its system_id does, for a warning: `system_id "kannel" has no tenant: 1,203 messages unsigned`). */
-#define GW_UNSIGNED_LIST(X)                                                                                            \
+#define SC_UNSIGNED_LIST(X)                                                                                            \
     X(TENANT, "no-tenant", "has no tenant")                                                                            \
     X(OUTSIDE, "outside", "sends from senders outside its tenant's numbers and names")                                 \
     X(NOT_COVERED, "uncovered", "sends from senders that its tenant's certificate does not cover")                     \
@@ -23,46 +23,46 @@
     X(CONTESTED, "contested", "sends two long messages at a time with the same addresses, reference and total")        \
     X(OVERFLOW, "overflow", "sends more segments of incomplete messages than [join] allows")
 
-enum gw_unsigned {
-    GW_UNSIGNED_FIRST = GW_UNFIT_COUNT - 1,
-#define GW_UNSIGNED_ENUM(value, label, does) GW_UNSIGNED_##value,
-    GW_UNSIGNED_LIST(GW_UNSIGNED_ENUM)
-#undef GW_UNSIGNED_ENUM
-        GW_UNSIGNED_COUNT
+enum sc_unsigned {
+    SC_UNSIGNED_FIRST = SC_UNFIT_COUNT - 1,
+#define SC_UNSIGNED_ENUM(value, label, does) SC_UNSIGNED_##value,
+    SC_UNSIGNED_LIST(SC_UNSIGNED_ENUM)
+#undef SC_UNSIGNED_ENUM
+        SC_UNSIGNED_COUNT
 };
 
 /* What a signing direction did with a message. X(value, name in metrics and records) */
-#define GW_OUTCOME_LIST(X)                                                                                             \
+#define SC_OUTCOME_LIST(X)                                                                                             \
     X(SIGNED, "signed")     /* its PASSporT is at the CPS */                                                           \
     X(SPOOLED, "spooled")   /* its PASSporT waits in the spool */                                                      \
     X(UNSIGNED, "unsigned") /* forwarded, and has no PASSporT */                                                       \
     X(REFUSED, "refused")   /* not forwarded */
 
-enum gw_outcome {
-#define GW_OUTCOME_ENUM(value, name) GW_OUTCOME_##value,
-    GW_OUTCOME_LIST(GW_OUTCOME_ENUM)
-#undef GW_OUTCOME_ENUM
-        GW_OUTCOME_COUNT
+enum sc_outcome {
+#define SC_OUTCOME_ENUM(value, name) SC_OUTCOME_##value,
+    SC_OUTCOME_LIST(SC_OUTCOME_ENUM)
+#undef SC_OUTCOME_ENUM
+        SC_OUTCOME_COUNT
 };
 
-const char *gw_outcome_name(enum gw_outcome outcome);
+const char *sc_outcome_name(enum sc_outcome outcome);
 
 /* "receipt", "replace_sm", "broadcast_sm", "unknown", "other". */
-const char *gw_exempt_name(enum gw_exempt kind);
+const char *sc_exempt_name(enum sc_exempt kind);
 
-/* Of either kind, GW_UNFIT_... or GW_UNSIGNED_...; never NULL. */
-const char *gw_unsigned_name(unsigned why);
-const char *gw_unsigned_does(unsigned why);
+/* Of either kind, SC_UNFIT_... or SC_UNSIGNED_...; never NULL. */
+const char *sc_unsigned_name(unsigned why);
+const char *sc_unsigned_does(unsigned why);
 
-enum { GW_WAITED_BUCKETS = 14 }; /* up to 1 ms * 2^i, the last is open */
+enum { SC_WAITED_BUCKETS = 14 }; /* up to 1 ms * 2^i, the last is open */
 
-struct gw_waited {
-    uint64_t bucket[GW_WAITED_BUCKETS];
+struct sc_waited {
+    uint64_t bucket[SC_WAITED_BUCKETS];
     uint64_t sum_ms;
 };
 
 /* X(field, name and labels behind "cps_smpp_", help, or NULL for a further row of the name before) */
-#define GW_FILTER_COUNTER_LIST(X)                                                                                      \
+#define SC_FILTER_COUNTER_LIST(X)                                                                                      \
     X(published, "signed_total{outcome=\"published\"}", "Messages that went on signed, by where the PASSporT was.")    \
     X(spooled, "signed_total{outcome=\"spooled\"}", NULL)                                                              \
     X(beside, "signed_total{outcome=\"beside\"}", NULL)                                                                \
@@ -98,25 +98,25 @@ struct gw_waited {
     X(judged_lost, "judged_lost_total", "Lines of the record of judged messages that could not be written.")           \
     X(signed_lost, "signed_lost_total", "Lines of the record of signed messages that could not be written.")
 
-struct gw_filter_counters {
-#define GW_FILTER_COUNTER_FIELD(field, name, help) uint64_t field;
-    GW_FILTER_COUNTER_LIST(GW_FILTER_COUNTER_FIELD)
-#undef GW_FILTER_COUNTER_FIELD
-    uint64_t waits[GW_EXPECTED_COUNT];
-    uint64_t unsigned_[GW_UNSIGNED_COUNT];
-    uint64_t rejected[GW_UNSIGNED_COUNT];
-    uint64_t exempt[GW_EXEMPT_COUNT];  /* forwarded without being signed or judged; not of GW_EXEMPT_OTHER */
-    uint64_t refused[GW_EXEMPT_COUNT]; /* of GW_EXEMPT_REPLACE and GW_EXEMPT_BROADCAST */
-    uint64_t verdicts[STIR_VERDICT_COUNT][GW_TREATMENT_COUNT];
-    struct gw_waited waited_sign, waited_verify;
+struct sc_filter_counters {
+#define SC_FILTER_COUNTER_FIELD(field, name, help) uint64_t field;
+    SC_FILTER_COUNTER_LIST(SC_FILTER_COUNTER_FIELD)
+#undef SC_FILTER_COUNTER_FIELD
+    uint64_t waits[SC_EXPECTED_COUNT];
+    uint64_t unsigned_[SC_UNSIGNED_COUNT];
+    uint64_t rejected[SC_UNSIGNED_COUNT];
+    uint64_t exempt[SC_EXEMPT_COUNT];  /* forwarded without being signed or judged; not of SC_EXEMPT_OTHER */
+    uint64_t refused[SC_EXEMPT_COUNT]; /* of SC_EXEMPT_REPLACE and SC_EXEMPT_BROADCAST */
+    uint64_t verdicts[STIR_VERDICT_COUNT][SC_TREATMENT_COUNT];
+    struct sc_waited waited_sign, waited_verify;
 };
 
-void gw_waited_add(struct gw_waited *waited, uint64_t ms);
+void sc_waited_add(struct sc_waited *waited, uint64_t ms);
 
-struct gw_outcomes; /* client/sidecar/filter/sign_outcomes.h */
+struct sc_outcomes; /* client/sidecar/filter/sign_outcomes.h */
 
 /* What it is at this moment. */
-struct gw_filter_gauges {
+struct sc_filter_gauges {
     size_t queued, under_way; /* operations of libcps */
     size_t undecided;         /* messages */
     size_t join_messages, join_segments, join_octets;
@@ -125,15 +125,15 @@ struct gw_filter_gauges {
     struct cps_spool_stats spool;
     bool has_cps;
     struct cps_away_status cps;
-    const struct gw_outcomes *outcomes;
+    const struct sc_outcomes *outcomes;
 };
 
 /* Appends the Prometheus text form (version 0.0.4). */
-void gw_filter_metrics_render(struct stir_buf *out, const struct gw_filter_counters *counters,
-                              const struct gw_filter_gauges *gauges);
+void sc_filter_metrics_render(struct stir_buf *out, const struct sc_filter_counters *counters,
+                              const struct sc_filter_gauges *gauges);
 
 /* Appends how the handle's revocation lists and lists of roots are doing, in the same form. cps may be NULL. */
-void gw_filter_lists_render(struct stir_buf *out, const struct cps *cps);
+void sc_filter_lists_render(struct stir_buf *out, const struct cps *cps);
 
 /* Appends a sentence for each of them that was never loaded or has expired. */
-void gw_filter_lists_advise(struct stir_buf *out, const struct cps *cps);
+void sc_filter_lists_advise(struct stir_buf *out, const struct cps *cps);

@@ -6,10 +6,10 @@
 
 /* ---- lists ---- */
 
-static void list_add(struct gw_item_list *list, struct gw_item *item)
+static void list_add(struct sc_item_list *list, struct sc_item *item)
 {
     /* deadlines of one list are a constant away from their beginning, so that the last place is nearly always right */
-    struct gw_item *before = list->last;
+    struct sc_item *before = list->last;
     while (before && before->due_ms > item->due_ms) {
         before = before->before;
     }
@@ -20,7 +20,7 @@ static void list_add(struct gw_item_list *list, struct gw_item *item)
     list->count++;
 }
 
-static void list_remove(struct gw_item_list *list, struct gw_item *item)
+static void list_remove(struct sc_item_list *list, struct sc_item *item)
 {
     *(item->before ? &item->before->after : &list->first) = item->after;
     *(item->after ? &item->after->before : &list->last) = item->before;
@@ -29,9 +29,9 @@ static void list_remove(struct gw_item_list *list, struct gw_item *item)
     list->count--;
 }
 
-static struct gw_item *list_pop(struct gw_item_list *list)
+static struct sc_item *list_pop(struct sc_item_list *list)
 {
-    struct gw_item *item = list->first;
+    struct sc_item *item = list->first;
     list->first = item->after;
     *(item->after ? &item->after->before : &list->last) = NULL;
     item->after = NULL;
@@ -39,22 +39,22 @@ static struct gw_item *list_pop(struct gw_item_list *list)
     return item;
 }
 
-static struct gw_item_list *list_of(struct gw_item *item)
+static struct sc_item_list *list_of(struct sc_item *item)
 {
-    return item->state == GW_ITEM_LOST ? &item->core->lost
+    return item->state == SC_ITEM_LOST ? &item->core->lost
            : item->verify              ? &item->core->verifying
                                        : &item->core->signing;
 }
 
 /* ---- making ---- */
 
-bool gw_readings_new(struct gw_readings **out, struct smpp_readings *readings)
+bool sc_readings_new(struct sc_readings **out, struct smpp_readings *readings)
 {
     *out = NULL;
     if (readings->count == 0) {
         return true;
     }
-    struct gw_readings *made = calloc(1, sizeof(*made));
+    struct sc_readings *made = calloc(1, sizeof(*made));
     if (!made) {
         return false;
     }
@@ -70,7 +70,7 @@ bool gw_readings_new(struct gw_readings **out, struct smpp_readings *readings)
     return true;
 }
 
-void gw_readings_free(struct gw_readings *readings)
+void sc_readings_free(struct sc_readings *readings)
 {
     if (readings) {
         smpp_readings_clear(&readings->made);
@@ -78,7 +78,7 @@ void gw_readings_free(struct gw_readings *readings)
     }
 }
 
-static size_t text_size(const struct gw_message *message, const struct gw_held *held)
+static size_t text_size(const struct sc_message *message, const struct sc_held *held)
 {
     size_t size = strlen(held->bind->system_id) + 1 + message->orig.len + 1;
     for (size_t i = 0; i < message->dest_count; i++) {
@@ -87,7 +87,7 @@ static size_t text_size(const struct gw_message *message, const struct gw_held *
     return size;
 }
 
-static const char *add_text(struct gw_item *item, const char *text)
+static const char *add_text(struct sc_item *item, const char *text)
 {
     char *at = item->texts + item->texts_len;
     size_t size = strlen(text) + 1;
@@ -96,12 +96,12 @@ static const char *add_text(struct gw_item *item, const char *text)
     return at;
 }
 
-static void take_message(struct gw_item *item, const struct gw_message *message, const struct gw_held *held)
+static void take_message(struct sc_item *item, const struct sc_message *message, const struct sc_held *held)
 {
     item->from = held->from;
     item->others = message->others;
     item->prompt = item->verify && smpp_pdu_is_ussd(&held->pdu) && !item->policy->verify.ussd_waits;
-    item->whole = !gw_message_is_segment(message);
+    item->whole = !sc_message_is_segment(message);
     item->segments = item->whole ? 1 : message->segment.place.total;
     item->system_id = add_text(item, held->bind->system_id);
     item->orig = add_text(item, message->orig.text);
@@ -111,11 +111,11 @@ static void take_message(struct gw_item *item, const struct gw_message *message,
     item->dest_count = message->dest_count;
 }
 
-static void take_parts(struct gw_item *item, struct gw_part *parts)
+static void take_parts(struct sc_item *item, struct sc_part *parts)
 {
     item->parts = parts;
-    item->released = gw_parts_released(parts);
-    item->arrived_ms = gw_now(item->core);
+    item->released = sc_parts_released(parts);
+    item->arrived_ms = sc_now(item->core);
     for (; parts; parts = parts->next) {
         parts->item = item;
         if (parts->held && parts->held->arrived_ms < item->arrived_ms) {
@@ -124,32 +124,32 @@ static void take_parts(struct gw_item *item, struct gw_part *parts)
     }
 }
 
-static void free_item(struct gw_item *item)
+static void free_item(struct sc_item *item)
 {
     for (size_t i = 0; i < item->op_count; i++) {
         cps_signer_free(item->ops[i].signer);
     }
-    gw_parts_free(item->parts);
-    gw_policy_unref(item->policy);
+    sc_parts_free(item->parts);
+    sc_policy_unref(item->policy);
     stir_buf_free(&item->body);
-    gw_readings_free(item->readings);
-    gw_line_drop(item->line);
+    sc_readings_free(item->readings);
+    sc_line_drop(item->line);
     free(item->ops);
     free(item->dests);
     free(item->texts);
     free(item);
 }
 
-struct gw_item *gw_item_new(struct gw_filter_core *core, const struct gw_message *message, const struct gw_held *held,
-                            struct gw_part *parts, struct stir_buf *body, bool verify)
+struct sc_item *sc_item_new(struct sc_filter_core *core, const struct sc_message *message, const struct sc_held *held,
+                            struct sc_part *parts, struct stir_buf *body, bool verify)
 {
-    struct gw_item *item = calloc(1, sizeof(*item));
+    struct sc_item *item = calloc(1, sizeof(*item));
     if (!item) {
         return NULL;
     }
     item->core = core;
     item->verify = verify;
-    item->policy = gw_policy_ref(core->policy);
+    item->policy = sc_policy_ref(core->policy);
     item->texts = malloc(text_size(message, held));
     item->dests = calloc(message->dest_count, sizeof(*item->dests));
     item->ops = calloc(message->dest_count, sizeof(*item->ops));
@@ -164,9 +164,9 @@ struct gw_item *gw_item_new(struct gw_filter_core *core, const struct gw_message
     return item;
 }
 
-struct gw_op *gw_item_op(struct gw_item *item, size_t dest)
+struct sc_op *sc_item_op(struct sc_item *item, size_t dest)
 {
-    struct gw_op *op = &item->ops[item->op_count++];
+    struct sc_op *op = &item->ops[item->op_count++];
     op->owner = item;
     op->cps = item->policy->service->cps;
     op->message = (struct cps_message){
@@ -183,59 +183,59 @@ struct gw_op *gw_item_op(struct gw_item *item, size_t dest)
 
 /* ---- waiting ---- */
 
-static uint64_t patience(const struct gw_item *item)
+static uint64_t patience(const struct sc_item *item)
 {
-    const struct gw_policy *policy = item->policy;
+    const struct sc_policy *policy = item->policy;
     uint64_t wait_ms = item->prompt ? 0 : policy->verify.wait_ms;
     uint64_t ms = item->verify ? wait_ms + policy->verify.grace_ms : policy->sign.timeout_ms;
-    return item->core->stopping && ms > GW_STOP_MS ? GW_STOP_MS : ms;
+    return item->core->stopping && ms > SC_STOP_MS ? SC_STOP_MS : ms;
 }
 
-static void wait_for(struct gw_item *item)
+static void wait_for(struct sc_item *item)
 {
-    item->due_ms = gw_now(item->core) + patience(item);
+    item->due_ms = sc_now(item->core) + patience(item);
     list_add(list_of(item), item);
 }
 
-void gw_item_begin(struct gw_item *item)
+void sc_item_begin(struct sc_item *item)
 {
-    struct gw_ops *ops = &item->core->ops;
+    struct sc_ops *ops = &item->core->ops;
     size_t count = item->op_count;
     if (item->parts) {
         wait_for(item);
     } else {
-        item->state = GW_ITEM_DECIDED;
+        item->state = SC_ITEM_DECIDED;
     }
     item->pending = count;
     for (size_t i = 0; i < count; i++) {
-        gw_ops_add(ops, &item->ops[i]);
+        sc_ops_add(ops, &item->ops[i]);
     }
 }
 
-static void settle(struct gw_item *item)
+static void settle(struct sc_item *item)
 {
-    (item->verify ? gw_verify_settled : gw_sign_settled)(item);
+    (item->verify ? sc_verify_settled : sc_sign_settled)(item);
 }
 
-void gw_item_decided(struct gw_item *item)
+void sc_item_decided(struct sc_item *item)
 {
-    if (item->state == GW_ITEM_OPEN && (item->before || item->after || list_of(item)->first == item)) {
+    if (item->state == SC_ITEM_OPEN && (item->before || item->after || list_of(item)->first == item)) {
         list_remove(list_of(item), item);
     }
-    gw_parts_free(item->parts);
+    sc_parts_free(item->parts);
     item->parts = NULL;
-    item->state = GW_ITEM_DECIDED;
+    item->state = SC_ITEM_DECIDED;
     for (size_t i = 0; item->pending && i < item->op_count; i++) {
-        item->pending -= gw_ops_cancel(&item->core->ops, &item->ops[i]);
+        item->pending -= sc_ops_cancel(&item->core->ops, &item->ops[i]);
     }
     if (item->pending == 0) {
         free_item(item);
     }
 }
 
-void gw_item_op_done(struct gw_op *op)
+void sc_item_op_done(struct sc_op *op)
 {
-    struct gw_item *item = op->owner;
+    struct sc_item *item = op->owner;
     item->pending--;
     item->spooled |= op->spooled;
     if (op->code != CPS_OK && (!item->worst || op->verdict > item->worst->verdict)) {
@@ -249,7 +249,7 @@ void gw_item_op_done(struct gw_op *op)
 /* ---- lost and found ---- */
 
 /* What makes two messages the same: direction, bind, sender, destinations, text. */
-static const uint8_t *print_of(struct gw_item *item)
+static const uint8_t *print_of(struct sc_item *item)
 {
     uint8_t octets[2 * SHA256_DIGEST_LENGTH + 2] = {(uint8_t)item->from, item->verify};
     if (!item->has_print) {
@@ -262,71 +262,71 @@ static const uint8_t *print_of(struct gw_item *item)
     return item->print;
 }
 
-static uint64_t hash_of(const uint8_t print[GW_PRINT])
+static uint64_t hash_of(const uint8_t print[SC_PRINT])
 {
     uint64_t hash;
     memcpy(&hash, print, sizeof(hash));
     return hash;
 }
 
-static uint64_t print_hash(struct gw_item *item)
+static uint64_t print_hash(struct sc_item *item)
 {
     return hash_of(print_of(item));
 }
 
 /* A lost one that was taken out of its list. */
-static void drop(struct gw_item *item)
+static void drop(struct sc_item *item)
 {
     stir_map_remove(&item->core->lost_by_print, &item->node);
     stir_map_remove(&item->core->lost_by_last, &item->last_node);
-    item->state = GW_ITEM_DECIDED;
-    gw_item_decided(item);
+    item->state = SC_ITEM_DECIDED;
+    sc_item_decided(item);
 }
 
-void gw_item_forget(struct gw_item *item)
+void sc_item_forget(struct sc_item *item)
 {
     list_remove(&item->core->lost, item);
     drop(item);
 }
 
-void gw_item_lost(struct gw_item *item, struct gw_part *part)
+void sc_item_lost(struct sc_item *item, struct sc_part *part)
 {
-    struct gw_filter_core *core = item->core;
-    bool again = item->released && gw_sent_print(item->last_print, part->held, item->verify);
+    struct sc_filter_core *core = item->core;
+    bool again = item->released && sc_sent_print(item->last_print, part->held, item->verify);
     part->held = NULL;
-    if (item->state != GW_ITEM_OPEN || gw_parts_held(item->parts)) {
+    if (item->state != SC_ITEM_OPEN || sc_parts_held(item->parts)) {
         return;
     }
     list_remove(list_of(item), item);
-    item->state = GW_ITEM_LOST;
-    item->due_ms = gw_now(core) + GW_REPEAT_MS;
+    item->state = SC_ITEM_LOST;
+    item->due_ms = sc_now(core) + SC_REPEAT_MS;
     list_add(&core->lost, item);
     stir_map_put(&core->lost_by_print, &item->node, print_hash(item));
     if (again) {
         stir_map_put(&core->lost_by_last, &item->last_node, hash_of(item->last_print));
     }
-    if (core->lost.count > GW_REPEATS_MAX) {
+    if (core->lost.count > SC_REPEATS_MAX) {
         drop(list_pop(&core->lost));
     }
 }
 
-static struct gw_item *find_lost(struct gw_item *item)
+static struct sc_item *find_lost(struct sc_item *item)
 {
     struct stir_map_node *node = stir_map_first(&item->core->lost_by_print, print_hash(item));
-    while (node && memcmp(((struct gw_item *)node)->print, item->print, GW_PRINT) != 0) {
+    while (node && memcmp(((struct sc_item *)node)->print, item->print, SC_PRINT) != 0) {
         node = stir_map_next(node);
     }
-    return (struct gw_item *)node;
+    return (struct sc_item *)node;
 }
 
 /* A lost one is waited for again, with these parts. */
-static void reopen(struct gw_item *item, struct gw_part *parts)
+static void reopen(struct sc_item *item, struct sc_part *parts)
 {
     item->core->counters.repeats++;
     list_remove(&item->core->lost, item);
     stir_map_remove(&item->core->lost_by_print, &item->node);
     stir_map_remove(&item->core->lost_by_last, &item->last_node);
-    item->state = GW_ITEM_OPEN;
+    item->state = SC_ITEM_OPEN;
     take_parts(item, parts);
     wait_for(item);
     if (item->pending == 0) {
@@ -334,48 +334,48 @@ static void reopen(struct gw_item *item, struct gw_part *parts)
     }
 }
 
-bool gw_item_is_repeat(struct gw_item *item)
+bool sc_item_is_repeat(struct sc_item *item)
 {
-    struct gw_item *old = item->core->lost.count ? find_lost(item) : NULL;
+    struct sc_item *old = item->core->lost.count ? find_lost(item) : NULL;
     if (!old) {
         return false;
     }
-    if (!old->verify && old->whole && gw_is_old(item->core, old->signed_ms, old->life_s)) {
+    if (!old->verify && old->whole && sc_is_old(item->core, old->signed_ms, old->life_s)) {
         item->core->counters.signed_again++;
-        gw_item_forget(old);
+        sc_item_forget(old);
         return false;
     }
-    struct gw_part *parts = item->parts;
+    struct sc_part *parts = item->parts;
     item->parts = NULL;
-    gw_parts_free(old->parts);
+    sc_parts_free(old->parts);
     free_item(item);
     reopen(old, parts);
     return true;
 }
 
-#define ITEM_OF_LAST(node) ((struct gw_item *)(void *)((char *)(node)-offsetof(struct gw_item, last_node)))
+#define ITEM_OF_LAST(node) ((struct sc_item *)(void *)((char *)(node)-offsetof(struct sc_item, last_node)))
 
-bool gw_item_resume(struct gw_filter_core *core, struct gw_part *part)
+bool sc_item_resume(struct sc_filter_core *core, struct sc_part *part)
 {
-    uint8_t print[GW_PRINT];
-    if (core->lost_by_last.count == 0 || !gw_sent_print(print, part->held, part->verify)) {
+    uint8_t print[SC_PRINT];
+    if (core->lost_by_last.count == 0 || !sc_sent_print(print, part->held, part->verify)) {
         return false;
     }
     struct stir_map_node *node = stir_map_first(&core->lost_by_last, hash_of(print));
-    while (node && memcmp(ITEM_OF_LAST(node)->last_print, print, GW_PRINT) != 0) {
+    while (node && memcmp(ITEM_OF_LAST(node)->last_print, print, SC_PRINT) != 0) {
         node = stir_map_next(node);
     }
     if (!node) {
         return false;
     }
-    struct gw_item *item = ITEM_OF_LAST(node);
-    struct gw_part *parts = item->parts;
-    *gw_parts_end(&parts) = part;
+    struct sc_item *item = ITEM_OF_LAST(node);
+    struct sc_part *parts = item->parts;
+    *sc_parts_end(&parts) = part;
     reopen(item, parts);
     return true;
 }
 
-void gw_items_forget(struct gw_filter_core *core)
+void sc_items_forget(struct sc_filter_core *core)
 {
     while (core->lost.first) {
         drop(list_pop(&core->lost));
@@ -384,28 +384,28 @@ void gw_items_forget(struct gw_filter_core *core)
 
 /* ---- time ---- */
 
-static bool is_due(const struct gw_item_list *list, uint64_t now)
+static bool is_due(const struct sc_item_list *list, uint64_t now)
 {
     return list->first && list->first->due_ms <= now;
 }
 
-void gw_items_expire(struct gw_filter_core *core)
+void sc_items_expire(struct sc_filter_core *core)
 {
-    uint64_t now = gw_now(core);
+    uint64_t now = sc_now(core);
     while (is_due(&core->signing, now)) {
-        gw_sign_expired(core->signing.first);
+        sc_sign_expired(core->signing.first);
     }
     while (is_due(&core->verifying, now)) {
-        gw_verify_expired(core->verifying.first);
+        sc_verify_expired(core->verifying.first);
     }
     while (is_due(&core->lost, now)) {
         drop(list_pop(&core->lost));
     }
 }
 
-uint64_t gw_items_due(const struct gw_filter_core *core)
+uint64_t sc_items_due(const struct sc_filter_core *core)
 {
-    const struct gw_item_list *lists[] = {&core->signing, &core->verifying, &core->lost};
+    const struct sc_item_list *lists[] = {&core->signing, &core->verifying, &core->lost};
     uint64_t due = UINT64_MAX;
     for (size_t i = 0; i < 3; i++) {
         if (lists[i]->first && lists[i]->first->due_ms < due) {
@@ -415,12 +415,12 @@ uint64_t gw_items_due(const struct gw_filter_core *core)
     return due;
 }
 
-void gw_items_hurry(struct gw_filter_core *core, uint64_t ms)
+void sc_items_hurry(struct sc_filter_core *core, uint64_t ms)
 {
-    uint64_t last = gw_now(core) + ms;
-    struct gw_item *firsts[] = {core->signing.first, core->verifying.first};
+    uint64_t last = sc_now(core) + ms;
+    struct sc_item *firsts[] = {core->signing.first, core->verifying.first};
     for (size_t i = 0; i < 2; i++) {
-        for (struct gw_item *item = firsts[i]; item; item = item->after) {
+        for (struct sc_item *item = firsts[i]; item; item = item->after) {
             item->due_ms = item->due_ms < last ? item->due_ms : last;
         }
     }

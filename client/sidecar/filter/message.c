@@ -7,30 +7,30 @@
 
 static const struct {
     const char *name, *text, *does;
-} unfits[GW_UNFIT_COUNT] = {[GW_FIT] = {"", "", ""},
-#define GW_UNFIT_ROW(value, label, text, does) [GW_UNFIT_##value] = {label, text, does},
-                            GW_UNFIT_LIST(GW_UNFIT_ROW)
-#undef GW_UNFIT_ROW
+} unfits[SC_UNFIT_COUNT] = {[SC_FIT] = {"", "", ""},
+#define SC_UNFIT_ROW(value, label, text, does) [SC_UNFIT_##value] = {label, text, does},
+                            SC_UNFIT_LIST(SC_UNFIT_ROW)
+#undef SC_UNFIT_ROW
 };
 
-const char *gw_unfit_name(enum gw_unfit unfit)
+const char *sc_unfit_name(enum sc_unfit unfit)
 {
     return unfits[unfit].name;
 }
 
-const char *gw_unfit_text(enum gw_unfit unfit)
+const char *sc_unfit_text(enum sc_unfit unfit)
 {
     return unfits[unfit].text;
 }
 
-const char *gw_unfit_does(enum gw_unfit unfit)
+const char *sc_unfit_does(enum sc_unfit unfit)
 {
     return unfits[unfit].does;
 }
 
 /* ---- whom it is from, and for ---- */
 
-static void add_dest(struct gw_message *out, const struct smpp_address *address, const struct smpp_addressing *how)
+static void add_dest(struct sc_message *out, const struct smpp_address *address, const struct smpp_addressing *how)
 {
     struct stir_identity *dest = &out->dests[out->dest_count];
     if (smpp_address_identity(dest, address, how, NULL) != STIR_OK) {
@@ -45,7 +45,7 @@ static void add_dest(struct gw_message *out, const struct smpp_address *address,
     out->dest_count++;
 }
 
-static bool read_many(struct gw_message *out, const struct smpp_pdu *pdu, const struct smpp_addressing *how)
+static bool read_many(struct sc_message *out, const struct smpp_pdu *pdu, const struct smpp_addressing *how)
 {
     struct stir_view rest = pdu->dests;
     struct smpp_dest dest;
@@ -66,56 +66,56 @@ static bool read_many(struct gw_message *out, const struct smpp_pdu *pdu, const 
     return true;
 }
 
-static enum gw_unfit read_parties(struct gw_message *out, const struct smpp_pdu *pdu, const struct smpp_addressing *how)
+static enum sc_unfit read_parties(struct sc_message *out, const struct smpp_pdu *pdu, const struct smpp_addressing *how)
 {
     out->has_orig = smpp_address_identity(&out->orig, &pdu->source, how, NULL) == STIR_OK;
     if (pdu->header.command != SMPP_SUBMIT_MULTI) {
         add_dest(out, &pdu->dest, how);
     } else if (!read_many(out, pdu, how)) {
-        return GW_UNFIT_MEMORY;
+        return SC_UNFIT_MEMORY;
     }
     if (!out->has_orig) {
-        return GW_UNFIT_SENDER;
+        return SC_UNFIT_SENDER;
     }
-    return out->dest_count ? GW_FIT : GW_UNFIT_DESTINATION;
+    return out->dest_count ? SC_FIT : SC_UNFIT_DESTINATION;
 }
 
 /* ---- what it says ---- */
 
-static enum gw_unfit read_text(struct gw_message *out, const struct smpp_pdu *pdu,
+static enum sc_unfit read_text(struct sc_message *out, const struct smpp_pdu *pdu,
                                const struct smpp_text_settings *settings)
 {
     struct smpp_sar sar = {0};
     if (pdu->ambiguous) {
-        return GW_UNFIT_AMBIGUOUS;
+        return SC_UNFIT_AMBIGUOUS;
     }
     if (pdu->sm_default_msg_id && pdu->body.len == 0) {
-        return GW_UNFIT_AMBIGUOUS; /* one of the message centre's own texts, whichever that is */
+        return SC_UNFIT_AMBIGUOUS; /* one of the message centre's own texts, whichever that is */
     }
     smpp_sar_read(&sar, pdu->tlvs);
     enum stir_code code = smpp_segment_read(&out->segment, pdu->esm_class, pdu->data_coding, pdu->body, &sar, settings,
                                             &out->unpacked, NULL);
     if (code != STIR_OK) {
-        return code == STIR_E_PROTOCOL ? GW_UNFIT_UNREADABLE : GW_UNFIT_MEMORY;
+        return code == STIR_E_PROTOCOL ? SC_UNFIT_UNREADABLE : SC_UNFIT_MEMORY;
     }
-    return out->segment.ambiguous ? GW_UNFIT_AMBIGUOUS : GW_FIT;
+    return out->segment.ambiguous ? SC_UNFIT_AMBIGUOUS : SC_FIT;
 }
 
-void gw_message_read(struct gw_message *out, const struct gw_held *held, const struct smpp_text_settings *settings,
+void sc_message_read(struct sc_message *out, const struct sc_held *held, const struct smpp_text_settings *settings,
                      const struct smpp_addressing *addressing)
 {
-    *out = (struct gw_message){.unpacked = {.limit = GW_BODY_MAX}};
+    *out = (struct sc_message){.unpacked = {.limit = SC_BODY_MAX}};
     out->dests = &out->one;
-    enum gw_unfit parties = read_parties(out, &held->pdu, addressing);
+    enum sc_unfit parties = read_parties(out, &held->pdu, addressing);
     if (held->fault != SMPP_OK) {
-        out->unfit = GW_UNFIT_UNREADABLE;
+        out->unfit = SC_UNFIT_UNREADABLE;
         return;
     }
-    enum gw_unfit text = read_text(out, &held->pdu, settings);
-    out->unfit = text == GW_FIT ? parties : text;
+    enum sc_unfit text = read_text(out, &held->pdu, settings);
+    out->unfit = text == SC_FIT ? parties : text;
 }
 
-void gw_message_clear(struct gw_message *message)
+void sc_message_clear(struct sc_message *message)
 {
     if (message->dests != &message->one) {
         free(message->dests);
@@ -125,12 +125,12 @@ void gw_message_clear(struct gw_message *message)
 
 /* ---- its body ---- */
 
-static enum gw_unfit unfit_of(enum stir_code code)
+static enum sc_unfit unfit_of(enum stir_code code)
 {
-    return code == STIR_OK ? GW_FIT : code == STIR_E_CONFIG ? GW_UNFIT_CODING : GW_UNFIT_MEMORY;
+    return code == STIR_OK ? SC_FIT : code == STIR_E_CONFIG ? SC_UNFIT_CODING : SC_UNFIT_MEMORY;
 }
 
-enum gw_unfit gw_message_body(const struct gw_message *message, const struct smpp_joined *joined, struct stir_buf *out,
+enum sc_unfit sc_message_body(const struct sc_message *message, const struct smpp_joined *joined, struct stir_buf *out,
                               struct smpp_readings *readings)
 {
     struct smpp_part parts[UINT8_MAX];

@@ -11,8 +11,8 @@
  */
 
 /* What makes a message unfit. X(value, label in metrics and records, a sentence about the message, what its system_id
- * does, for a warning). client/sidecar/README.md explains the labels, which tests/unit/test_gw_unsigned.c checks. */
-#define GW_UNFIT_LIST(X)                                                                                               \
+ * does, for a warning). client/sidecar/README.md explains the labels, which a unit test checks. */
+#define SC_UNFIT_LIST(X)                                                                                               \
     X(UNREADABLE, "unreadable", "the message cannot be read", "sends messages that cannot be read")                    \
     X(AMBIGUOUS, "ambiguous", "the message can be read in more than one way",                                          \
       "sends messages that can be read in more than one way")                                                          \
@@ -23,21 +23,21 @@
       "sends texts in a coding that this machine cannot decode")                                                       \
     X(MEMORY, "memory", "out of memory", "sends messages for which there is no memory")
 
-enum gw_unfit {
-    GW_FIT,
-#define GW_UNFIT_ENUM(value, label, text, does) GW_UNFIT_##value,
-    GW_UNFIT_LIST(GW_UNFIT_ENUM)
-#undef GW_UNFIT_ENUM
-        GW_UNFIT_COUNT
+enum sc_unfit {
+    SC_FIT,
+#define SC_UNFIT_ENUM(value, label, text, does) SC_UNFIT_##value,
+    SC_UNFIT_LIST(SC_UNFIT_ENUM)
+#undef SC_UNFIT_ENUM
+        SC_UNFIT_COUNT
 };
 
-/* "unreadable", ...; "" for GW_FIT. A sentence about the message, and what its system_id does. */
-const char *gw_unfit_name(enum gw_unfit unfit);
-const char *gw_unfit_text(enum gw_unfit unfit);
-const char *gw_unfit_does(enum gw_unfit unfit);
+/* "unreadable", ...; "" for SC_FIT. A sentence about the message, and what its system_id does. */
+const char *sc_unfit_name(enum sc_unfit unfit);
+const char *sc_unfit_text(enum sc_unfit unfit);
+const char *sc_unfit_does(enum sc_unfit unfit);
 
-struct gw_message {
-    enum gw_unfit unfit;
+struct sc_message {
+    enum sc_unfit unfit;
     bool has_orig;
     bool others; /* it also goes to destinations that no PASSporT can name: distribution lists, names */
     struct stir_identity orig;
@@ -49,21 +49,21 @@ struct gw_message {
 };
 
 /* Reads a message; whatever is wrong with it is in out->unfit, and sender and destinations are there as far as they
- * could be read. Cleared with gw_message_clear; out is not to be moved before. */
-void gw_message_read(struct gw_message *out, const struct gw_held *held, const struct smpp_text_settings *settings,
+ * could be read. Cleared with sc_message_clear; out is not to be moved before. */
+void sc_message_read(struct sc_message *out, const struct sc_held *held, const struct smpp_text_settings *settings,
                      const struct smpp_addressing *addressing);
-void gw_message_clear(struct gw_message *message);
+void sc_message_clear(struct sc_message *message);
 
 /* It is a segment of a longer one. */
-static inline bool gw_message_is_segment(const struct gw_message *message)
+static inline bool sc_message_is_segment(const struct sc_message *message)
 {
     return message->segment.place.kind != SMPP_REF_NONE && message->segment.place.total > 1;
 }
 
 /* Appends the body of a message: of all its segments in `joined`, or of the message itself where that is NULL. With
- * `readings`, also makes the other readings of its text. GW_FIT, GW_UNFIT_CODING, GW_UNFIT_MEMORY. */
+ * `readings`, also makes the other readings of its text. SC_FIT, SC_UNFIT_CODING, SC_UNFIT_MEMORY. */
 struct smpp_joined;
-enum gw_unfit gw_message_body(const struct gw_message *message, const struct smpp_joined *joined, struct stir_buf *out,
+enum sc_unfit sc_message_body(const struct sc_message *message, const struct smpp_joined *joined, struct stir_buf *out,
                               struct smpp_readings *readings);
 
-#define GW_BODY_MAX (4U << 20) /* 255 segments of a PDU's length, decoded, fit in */
+#define SC_BODY_MAX (4U << 20) /* 255 segments of a PDU's length, decoded, fit in */

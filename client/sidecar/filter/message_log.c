@@ -9,12 +9,12 @@ enum {
     FLUSH_S = 5,
 };
 
-void gw_message_log_init(struct gw_message_log *log, const char *name)
+void sc_message_log_init(struct sc_message_log *log, const char *name)
 {
-    *log = (struct gw_message_log){.name = name, .lines = {.limit = 2 * FLUSH_AT}};
+    *log = (struct sc_message_log){.name = name, .lines = {.limit = 2 * FLUSH_AT}};
 }
 
-enum stir_code gw_message_log_open(struct gw_message_log *log, const char *path, struct stir_error *err)
+enum stir_code sc_message_log_open(struct sc_message_log *log, const char *path, struct stir_error *err)
 {
     bool on = path[0] != '\0';
     if (on && !log->writer) {
@@ -24,7 +24,7 @@ enum stir_code gw_message_log_open(struct gw_message_log *log, const char *path,
             return stir_fail(err, STIR_E_NOMEM, "%s: out of memory", log->name);
         }
     }
-    gw_message_log_flush(log);
+    sc_message_log_flush(log);
     if (on) {
         enum stir_code code = stir_log_writer_open(log->writer, strcmp(path, "-") == 0 ? "" : path, err);
         if (code != STIR_OK) {
@@ -35,7 +35,7 @@ enum stir_code gw_message_log_open(struct gw_message_log *log, const char *path,
     return STIR_OK;
 }
 
-void gw_message_log_put(struct gw_message_log *log, struct stir_buf *line)
+void sc_message_log_put(struct sc_message_log *log, struct stir_buf *line)
 {
     bool good = stir_buf_state(line) == STIR_OK;
     if (log->on && good) {
@@ -46,11 +46,11 @@ void gw_message_log_put(struct gw_message_log *log, struct stir_buf *line)
     log->lost += log->on && !good;
     stir_buf_free(line);
     if (log->lines.len >= FLUSH_AT) {
-        gw_message_log_flush(log);
+        sc_message_log_flush(log);
     }
 }
 
-void gw_message_log_flush(struct gw_message_log *log)
+void sc_message_log_flush(struct sc_message_log *log)
 {
     if (log->lines.len) {
         stir_log_writer_put(log->writer, log->lines.ptr, log->lines.len);
@@ -58,14 +58,14 @@ void gw_message_log_flush(struct gw_message_log *log)
     }
 }
 
-uint64_t gw_message_log_lost(const struct gw_message_log *log)
+uint64_t sc_message_log_lost(const struct sc_message_log *log)
 {
     return log->lost + stir_log_writer_dropped(log->writer);
 }
 
-void gw_message_log_close(struct gw_message_log *log)
+void sc_message_log_close(struct sc_message_log *log)
 {
-    gw_message_log_flush(log);
+    sc_message_log_flush(log);
     stir_log_writer_free(log->writer);
     stir_buf_free(&log->lines);
     log->writer = NULL;

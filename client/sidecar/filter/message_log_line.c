@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-void gw_line_put_text(struct stir_buf *out, const char *name, const char *text)
+void sc_line_put_text(struct stir_buf *out, const char *name, const char *text)
 {
     stir_buf_printf(out, ",\"%s\":", name);
     stir_json_quote(out, text, strlen(text));
@@ -15,30 +15,30 @@ void gw_line_put_text(struct stir_buf *out, const char *name, const char *text)
 static void put_text_if_any(struct stir_buf *out, const char *name, const char *text)
 {
     if (text && text[0]) {
-        gw_line_put_text(out, name, text);
+        sc_line_put_text(out, name, text);
     }
 }
 
-static void put_number(struct stir_buf *out, const struct gw_number_key *key, const char *name, const char *number,
+static void put_number(struct stir_buf *out, const struct sc_number_key *key, const char *name, const char *number,
                        bool clear)
 {
-    char hashed[GW_NUMBER_HASH];
+    char hashed[SC_NUMBER_HASH];
     if (number && !clear) {
-        gw_number_hash(key, number, hashed);
+        sc_number_hash(key, number, hashed);
     }
     if (number) {
-        gw_line_put_text(out, name, clear ? number : hashed);
+        sc_line_put_text(out, name, clear ? number : hashed);
     }
 }
 
-static void put_signer(struct stir_buf *out, const struct gw_number_key *key, const char *signer, bool clear)
+static void put_signer(struct stir_buf *out, const struct sc_number_key *key, const char *signer, bool clear)
 {
-    char hashed[3 + GW_NUMBER_HASH] = "tn:";
+    char hashed[3 + SC_NUMBER_HASH] = "tn:";
     if (!clear && strncmp(signer, "tn:", 3) == 0) {
-        gw_number_hash(key, signer + 3, hashed + 3);
+        sc_number_hash(key, signer + 3, hashed + 3);
         signer = hashed;
     }
-    gw_line_put_text(out, "signer", signer);
+    sc_line_put_text(out, "signer", signer);
 }
 
 static void put_time(struct stir_buf *out)
@@ -52,11 +52,11 @@ static void put_time(struct stir_buf *out)
 }
 
 /* How each line begins. */
-static void put_subject(struct stir_buf *out, const struct gw_number_key *key, const struct gw_line_subject *subject)
+static void put_subject(struct stir_buf *out, const struct sc_number_key *key, const struct sc_line_subject *subject)
 {
     put_time(out);
-    gw_line_put_text(out, "direction", subject->from == GW_ESME ? "submit" : "deliver");
-    gw_line_put_text(out, "system_id", subject->system_id);
+    sc_line_put_text(out, "direction", subject->from == SC_ESME ? "submit" : "deliver");
+    sc_line_put_text(out, "system_id", subject->system_id);
     put_number(out, key, "orig", subject->orig, subject->numbers);
     put_number(out, key, "dest", subject->dest, subject->numbers);
     if (subject->dest_count > 1) {
@@ -69,34 +69,34 @@ static void put_times(struct stir_buf *out, uint64_t waited_ms, unsigned segment
     stir_buf_printf(out, ",\"waited_ms\":%" PRIu64 ",\"segments\":%u", waited_ms, segments);
 }
 
-void gw_line_write_judged(struct stir_buf *out, const struct gw_number_key *key, const struct gw_judged *judged)
+void sc_line_write_judged(struct stir_buf *out, const struct sc_number_key *key, const struct sc_judged *judged)
 {
     put_subject(out, key, &judged->subject);
-    gw_line_put_text(out, "verdict", stir_verdict_name(judged->verdict));
-    gw_line_put_text(out, "reason", judged->reason);
+    sc_line_put_text(out, "verdict", stir_verdict_name(judged->verdict));
+    sc_line_put_text(out, "reason", judged->reason);
     put_signer(out, key, judged->signer, judged->subject.numbers);
     put_text_if_any(out, "ppt", judged->ppt);
     put_text_if_any(out, "attest", judged->attest);
     put_text_if_any(out, "reading", judged->reading);
-    gw_line_put_text(out, "action", gw_treatment_name(judged->treatment));
+    sc_line_put_text(out, "action", sc_treatment_name(judged->treatment));
     put_times(out, judged->waited_ms, judged->segments);
 }
 
-void gw_line_write_signed(struct stir_buf *out, const struct gw_number_key *key, const struct gw_signed *line)
+void sc_line_write_signed(struct stir_buf *out, const struct sc_number_key *key, const struct sc_signed *line)
 {
     put_subject(out, key, &line->subject);
     put_text_if_any(out, "tenant", line->tenant);
-    gw_line_put_text(out, "status", gw_outcome_name(line->outcome));
-    if (line->outcome == GW_OUTCOME_UNSIGNED || line->outcome == GW_OUTCOME_REFUSED) {
-        gw_line_put_text(out, "reason", gw_unsigned_name(line->why));
+    sc_line_put_text(out, "status", sc_outcome_name(line->outcome));
+    if (line->outcome == SC_OUTCOME_UNSIGNED || line->outcome == SC_OUTCOME_REFUSED) {
+        sc_line_put_text(out, "reason", sc_unsigned_name(line->why));
     }
     put_text_if_any(out, "detail", line->detail);
     put_times(out, line->waited_ms, line->segments);
 }
 
-void gw_line_write_exempted(struct stir_buf *out, const struct gw_number_key *key, const struct gw_exempted *exempted)
+void sc_line_write_exempted(struct stir_buf *out, const struct sc_number_key *key, const struct sc_exempted *exempted)
 {
     put_subject(out, key, &exempted->subject);
-    gw_line_put_text(out, "exempt", exempted->kind);
-    gw_line_put_text(out, "action", exempted->action);
+    sc_line_put_text(out, "exempt", exempted->kind);
+    sc_line_put_text(out, "action", exempted->action);
 }

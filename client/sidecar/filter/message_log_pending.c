@@ -15,38 +15,38 @@ enum {
     LINES_MAX = 20000, /* PDUs that wait */
 };
 
-struct gw_line_pdu {
+struct sc_line_pdu {
     struct stir_map_node node; /* first: a node is its PDU; while its answer is awaited */
-    struct gw_line *line;
+    struct sc_line *line;
     uint32_t sequence;
     uint32_t status;
-    char message_id[GW_MESSAGE_ID_MAX + 1];
+    char message_id[SC_MESSAGE_ID_MAX + 1];
 };
 
-struct gw_line {
-    struct gw_filter_core *core;
-    struct gw_message_log *log;
-    struct gw_line *before, *after; /* in order of time, while `open` */
+struct sc_line {
+    struct sc_filter_core *core;
+    struct sc_message_log *log;
+    struct sc_line *before, *after; /* in order of time, while `open` */
     uint64_t due_ms;
     uint64_t connection;
-    enum gw_leg from;
+    enum sc_leg from;
     struct stir_buf text; /* all but what the answers bring */
     bool said;
     size_t open, count;
-    struct gw_line_pdu pdus[];
+    struct sc_line_pdu pdus[];
 };
 
 /* ---- waiting ---- */
 
-static uint64_t hash_of(const struct gw_filter_core *core, uint64_t connection, enum gw_leg from, uint32_t sequence)
+static uint64_t hash_of(const struct sc_filter_core *core, uint64_t connection, enum sc_leg from, uint32_t sequence)
 {
     const uint64_t key[] = {connection, (uint64_t)from << 32 | sequence};
     return stir_map_hash(&core->lines.by_sequence, key, sizeof(key), NULL, 0);
 }
 
-static void link_last(struct gw_line *line)
+static void link_last(struct sc_line *line)
 {
-    struct gw_lines *lines = &line->core->lines;
+    struct sc_lines *lines = &line->core->lines;
     line->after = NULL;
     line->before = lines->last;
     *(lines->last ? &lines->last->after : &lines->first) = line;
@@ -55,7 +55,7 @@ static void link_last(struct gw_line *line)
 }
 
 /* Nothing is awaited for it any more. */
-static void unlink_line(struct gw_lines *lines, struct gw_line *line)
+static void unlink_line(struct sc_lines *lines, struct sc_line *line)
 {
     *(line->before ? &line->before->after : &lines->first) = line->after;
     *(line->after ? &line->after->before : &lines->last) = line->before;
@@ -68,18 +68,18 @@ static void unlink_line(struct gw_lines *lines, struct gw_line *line)
 
 /* ---- writing ---- */
 
-static void put_pdu(struct stir_buf *out, const struct gw_line_pdu *pdu)
+static void put_pdu(struct stir_buf *out, const struct sc_line_pdu *pdu)
 {
     stir_buf_printf(out, "\"sequence\":%u", (unsigned)pdu->sequence);
     if (pdu->message_id[0]) {
-        gw_line_put_text(out, "message_id", pdu->message_id);
+        sc_line_put_text(out, "message_id", pdu->message_id);
     }
     if (pdu->status) {
         stir_buf_printf(out, ",\"command_status\":%u", (unsigned)pdu->status);
     }
 }
 
-static void put_answers(struct stir_buf *out, const struct gw_line *line)
+static void put_answers(struct stir_buf *out, const struct sc_line *line)
 {
     struct stir_buf parts = {.limit = LINE_OCTETS};
     stir_buf_printf(out, ",\"connection\":%llu,", (unsigned long long)line->connection);
@@ -96,13 +96,13 @@ static void put_answers(struct stir_buf *out, const struct gw_line *line)
     stir_buf_free(&parts);
 }
 
-static void finish(struct gw_message_log *log, struct stir_buf *text)
+static void finish(struct sc_message_log *log, struct stir_buf *text)
 {
     stir_buf_puts(text, "}\n");
-    gw_message_log_put(log, text);
+    sc_message_log_put(log, text);
 }
 
-static void end_if_done(struct gw_line *line)
+static void end_if_done(struct sc_line *line)
 {
     if (line->said && !line->open) {
         put_answers(&line->text, line);
@@ -111,7 +111,7 @@ static void end_if_done(struct gw_line *line)
     }
 }
 
-static void stop_waiting(struct gw_lines *lines, struct gw_line *line)
+static void stop_waiting(struct sc_lines *lines, struct sc_line *line)
 {
     unlink_line(lines, line);
     end_if_done(line);
@@ -119,26 +119,26 @@ static void stop_waiting(struct gw_lines *lines, struct gw_line *line)
 
 /* ---- the beginning ---- */
 
-static struct gw_line *make(struct gw_filter_core *core, struct gw_message_log *log, const struct gw_held *first,
+static struct sc_line *make(struct sc_filter_core *core, struct sc_message_log *log, const struct sc_held *first,
                             size_t count)
 {
-    struct gw_line *line =
-        log->on && first && count ? calloc(1, sizeof(*line) + count * sizeof(struct gw_line_pdu)) : NULL;
+    struct sc_line *line =
+        log->on && first && count ? calloc(1, sizeof(*line) + count * sizeof(struct sc_line_pdu)) : NULL;
     if (line) {
         line->core = core;
         line->log = log;
         line->connection = first->bind->connection;
         line->from = first->from;
-        line->due_ms = gw_now(core) + LINE_WAIT_MS;
+        line->due_ms = sc_now(core) + LINE_WAIT_MS;
         line->text.limit = LINE_OCTETS - 1;
     }
     return line;
 }
 
-static void add_pdu(struct gw_line *line, const struct gw_held *held)
+static void add_pdu(struct sc_line *line, const struct sc_held *held)
 {
     if (held->bind->connection == line->connection && held->from == line->from) {
-        struct gw_line_pdu *pdu = &line->pdus[line->count++];
+        struct sc_line_pdu *pdu = &line->pdus[line->count++];
         pdu->line = line;
         pdu->sequence = held->pdu.header.sequence;
         stir_map_put(&line->core->lines.by_sequence, &pdu->node,
@@ -146,9 +146,9 @@ static void add_pdu(struct gw_line *line, const struct gw_held *held)
     }
 }
 
-static struct gw_line *begin(struct gw_line *line)
+static struct sc_line *begin(struct sc_line *line)
 {
-    struct gw_lines *lines = &line->core->lines;
+    struct sc_lines *lines = &line->core->lines;
     line->open = line->count;
     link_last(line);
     while (lines->waiting > LINES_MAX && lines->first != line) {
@@ -157,18 +157,18 @@ static struct gw_line *begin(struct gw_line *line)
     return line;
 }
 
-struct gw_line *gw_line_of_held(struct gw_filter_core *core, struct gw_message_log *log, const struct gw_held *held)
+struct sc_line *sc_line_of_held(struct sc_filter_core *core, struct sc_message_log *log, const struct sc_held *held)
 {
-    struct gw_line *line = make(core, log, held, 1);
+    struct sc_line *line = make(core, log, held, 1);
     if (line) {
         add_pdu(line, held);
     }
     return line ? begin(line) : NULL;
 }
 
-struct gw_line *gw_line_of_parts(struct gw_filter_core *core, struct gw_message_log *log, const struct gw_part *parts)
+struct sc_line *sc_line_of_parts(struct sc_filter_core *core, struct sc_message_log *log, const struct sc_part *parts)
 {
-    struct gw_line *line = make(core, log, gw_parts_held(parts), gw_parts_count(parts));
+    struct sc_line *line = make(core, log, sc_parts_held(parts), sc_parts_count(parts));
     for (; line && parts; parts = parts->next) {
         if (parts->held) {
             add_pdu(line, parts->held);
@@ -177,7 +177,7 @@ struct gw_line *gw_line_of_parts(struct gw_filter_core *core, struct gw_message_
     return line ? begin(line) : NULL;
 }
 
-void gw_line_say(struct gw_line *line, struct gw_message_log *log, struct stir_buf *text, bool forwarded)
+void sc_line_say(struct sc_line *line, struct sc_message_log *log, struct stir_buf *text, bool forwarded)
 {
     if (!line) {
         finish(log, text);
@@ -195,7 +195,7 @@ void gw_line_say(struct gw_line *line, struct gw_message_log *log, struct stir_b
     end_if_done(line);
 }
 
-void gw_line_drop(struct gw_line *line)
+void sc_line_drop(struct sc_line *line)
 {
     if (line) {
         if (line->open) {
@@ -208,10 +208,10 @@ void gw_line_drop(struct gw_line *line)
 
 /* ---- the answers ---- */
 
-static void take_answer(struct gw_filter_core *core, struct gw_line_pdu *pdu, uint32_t status, struct stir_view id)
+static void take_answer(struct sc_filter_core *core, struct sc_line_pdu *pdu, uint32_t status, struct stir_view id)
 {
-    struct gw_line *line = pdu->line;
-    size_t n = id.len < GW_MESSAGE_ID_MAX ? id.len : GW_MESSAGE_ID_MAX;
+    struct sc_line *line = pdu->line;
+    size_t n = id.len < SC_MESSAGE_ID_MAX ? id.len : SC_MESSAGE_ID_MAX;
     stir_map_remove(&core->lines.by_sequence, &pdu->node);
     pdu->status = status;
     if (n) {
@@ -223,14 +223,14 @@ static void take_answer(struct gw_filter_core *core, struct gw_line_pdu *pdu, ui
     }
 }
 
-void gw_lines_answered(struct gw_filter_core *core, const struct gw_bind *bind, enum gw_leg from, uint32_t sequence,
+void sc_lines_answered(struct sc_filter_core *core, const struct sc_bind *bind, enum sc_leg from, uint32_t sequence,
                        uint32_t status, struct stir_view message_id)
 {
     struct stir_map_node *node =
         core->lines.waiting ? stir_map_first(&core->lines.by_sequence, hash_of(core, bind->connection, from, sequence))
                             : NULL;
     for (; node; node = stir_map_next(node)) {
-        struct gw_line_pdu *pdu = (struct gw_line_pdu *)node;
+        struct sc_line_pdu *pdu = (struct sc_line_pdu *)node;
         if (pdu->sequence == sequence && pdu->line->connection == bind->connection && pdu->line->from == from) {
             take_answer(core, pdu, status, message_id);
             return;
@@ -238,9 +238,9 @@ void gw_lines_answered(struct gw_filter_core *core, const struct gw_bind *bind, 
     }
 }
 
-void gw_lines_ended(struct gw_filter_core *core, const struct gw_bind *bind)
+void sc_lines_ended(struct sc_filter_core *core, const struct sc_bind *bind)
 {
-    for (struct gw_line *line = core->lines.first, *next; line; line = next) {
+    for (struct sc_line *line = core->lines.first, *next; line; line = next) {
         next = line->after;
         if (line->connection == bind->connection) {
             stop_waiting(&core->lines, line);
@@ -250,21 +250,21 @@ void gw_lines_ended(struct gw_filter_core *core, const struct gw_bind *bind)
 
 /* ---- time ---- */
 
-void gw_lines_expire(struct gw_filter_core *core)
+void sc_lines_expire(struct sc_filter_core *core)
 {
-    while (core->lines.first && core->lines.first->due_ms <= gw_now(core)) {
+    while (core->lines.first && core->lines.first->due_ms <= sc_now(core)) {
         stop_waiting(&core->lines, core->lines.first);
     }
 }
 
-uint64_t gw_lines_due(const struct gw_filter_core *core)
+uint64_t sc_lines_due(const struct sc_filter_core *core)
 {
     return core->lines.first ? core->lines.first->due_ms : UINT64_MAX;
 }
 
-void gw_lines_end(struct gw_filter_core *core)
+void sc_lines_end(struct sc_filter_core *core)
 {
-    for (struct gw_line *line = core->lines.first, *next; line; line = next) {
+    for (struct sc_line *line = core->lines.first, *next; line; line = next) {
         next = line->after;
         stop_waiting(&core->lines, line);
     }

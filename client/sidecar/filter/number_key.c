@@ -57,7 +57,7 @@ static enum stir_code make_file(const char *path, struct stir_error *err)
     return code;
 }
 
-static enum stir_code read_file(struct gw_number_key *key, const char *path, struct stir_error *err)
+static enum stir_code read_file(struct sc_number_key *key, const char *path, struct stir_error *err)
 {
     struct stir_buf file = {.limit = FILE_MAX};
     enum stir_code code = stir_read_file(&file, path, FILE_MAX, err);
@@ -73,7 +73,7 @@ static enum stir_code read_file(struct gw_number_key *key, const char *path, str
     return code;
 }
 
-enum stir_code gw_number_key_open(struct gw_number_key *key, const char *path, struct stir_error *err)
+enum stir_code sc_number_key_open(struct sc_number_key *key, const char *path, struct stir_error *err)
 {
     if (!path[0]) {
         return make(key->octets, err);
@@ -82,7 +82,7 @@ enum stir_code gw_number_key_open(struct gw_number_key *key, const char *path, s
     return code == STIR_OK ? read_file(key, path, err) : code;
 }
 
-void gw_number_hash(const struct gw_number_key *key, const char *number, char out[GW_NUMBER_HASH])
+void sc_number_hash(const struct sc_number_key *key, const char *number, char out[SC_NUMBER_HASH])
 {
     unsigned char mac[EVP_MAX_MD_SIZE] = {0};
     unsigned len = 0;

@@ -2,9 +2,9 @@
 
 #include <stdlib.h>
 
-struct gw_part *gw_part_new(struct gw_held *held, bool verify)
+struct sc_part *sc_part_new(struct sc_held *held, bool verify)
 {
-    struct gw_part *part = calloc(1, sizeof(*part));
+    struct sc_part *part = calloc(1, sizeof(*part));
     if (part) {
         part->held = held;
         part->verify = verify;
@@ -13,12 +13,12 @@ struct gw_part *gw_part_new(struct gw_held *held, bool verify)
     return part;
 }
 
-void gw_parts_free(struct gw_part *parts)
+void sc_parts_free(struct sc_part *parts)
 {
     while (parts) {
-        struct gw_part *next = parts->next;
+        struct sc_part *next = parts->next;
         if (parts->slot) {
-            gw_repeat_release(parts->item->core, parts->slot);
+            sc_repeat_release(parts->item->core, parts->slot);
         }
         free(parts->note);
         free(parts);
@@ -26,7 +26,7 @@ void gw_parts_free(struct gw_part *parts)
     }
 }
 
-bool gw_parts_released(const struct gw_part *parts)
+bool sc_parts_released(const struct sc_part *parts)
 {
     while (parts && !parts->released) {
         parts = parts->next;
@@ -34,7 +34,7 @@ bool gw_parts_released(const struct gw_part *parts)
     return parts != NULL;
 }
 
-struct gw_part **gw_parts_end(struct gw_part **parts)
+struct sc_part **sc_parts_end(struct sc_part **parts)
 {
     while (*parts) {
         parts = &(*parts)->next;
@@ -42,7 +42,7 @@ struct gw_part **gw_parts_end(struct gw_part **parts)
     return parts;
 }
 
-struct gw_held *gw_parts_held(const struct gw_part *parts)
+struct sc_held *sc_parts_held(const struct sc_part *parts)
 {
     while (parts && !parts->held) {
         parts = parts->next;
@@ -50,7 +50,7 @@ struct gw_held *gw_parts_held(const struct gw_part *parts)
     return parts ? parts->held : NULL;
 }
 
-size_t gw_parts_count(const struct gw_part *parts)
+size_t sc_parts_count(const struct sc_part *parts)
 {
     size_t count = 0;
     for (; parts; parts = parts->next) {
@@ -59,9 +59,9 @@ size_t gw_parts_count(const struct gw_part *parts)
     return count;
 }
 
-void gw_parts_reorder(const struct gw_part *parts)
+void sc_parts_reorder(const struct sc_part *parts)
 {
-    struct gw_held *items[UINT8_MAX + 1];
+    struct sc_held *items[UINT8_MAX + 1];
     size_t count = 0;
     for (; parts && count < sizeof(items) / sizeof(items[0]); parts = parts->next) {
         if (parts->held) {
@@ -69,6 +69,6 @@ void gw_parts_reorder(const struct gw_part *parts)
         }
     }
     if (count > 1) {
-        gw_held_reorder(items, count);
+        sc_held_reorder(items, count);
     }
 }

@@ -14,46 +14,46 @@
  * a note alone lets nothing pass: it only says that "replayed" proves nothing about this message, this time.
  */
 
-static void set_state(struct gw_repeat_slot *slot, enum gw_repeat_state state)
+static void set_state(struct sc_repeat_slot *slot, enum sc_repeat_state state)
 {
     atomic_signal_fence(memory_order_seq_cst); /* the process may end between two stores */
     slot->state = state;
     atomic_signal_fence(memory_order_seq_cst);
 }
 
-static struct gw_repeat_slot *take_slot(struct gw_filter_core *core)
+static struct sc_repeat_slot *take_slot(struct sc_filter_core *core)
 {
-    struct gw_repeat_slot *slot = core->repeats ? gw_repeat_file_take(core->repeats) : NULL;
+    struct sc_repeat_slot *slot = core->repeats ? sc_repeat_file_take(core->repeats) : NULL;
     core->counters.repeat_unsaved += core->repeats && !slot;
     return slot;
 }
 
-void gw_repeat_release(const struct gw_filter_core *core, struct gw_repeat_slot *slot)
+void sc_repeat_release(const struct sc_filter_core *core, struct sc_repeat_slot *slot)
 {
     if (!core->stopping && !core->closing_ms) {
-        gw_repeat_slot_free(slot);
+        sc_repeat_slot_free(slot);
     }
 }
 
-void gw_repeat_intend(struct gw_filter_core *core, struct gw_part *parts)
+void sc_repeat_intend(struct sc_filter_core *core, struct sc_part *parts)
 {
-    for (struct gw_part *part = parts; core->repeats && part; part = part->next) {
-        uint8_t print[GW_PRINT];
-        if (!part->held || part->slot || !gw_sent_print(print, part->held, true)) {
+    for (struct sc_part *part = parts; core->repeats && part; part = part->next) {
+        uint8_t print[SC_PRINT];
+        if (!part->held || part->slot || !sc_sent_print(print, part->held, true)) {
             continue;
         }
         part->slot = take_slot(core);
         if (part->slot) {
-            *part->slot = (struct gw_repeat_slot){.since_s = (int64_t)time(NULL)};
+            *part->slot = (struct sc_repeat_slot){.since_s = (int64_t)time(NULL)};
             memcpy(part->slot->print, print, sizeof(part->slot->print));
-            set_state(part->slot, GW_REPEAT_JUDGED);
+            set_state(part->slot, SC_REPEAT_JUDGED);
         }
     }
 }
 
-void gw_repeat_note(struct gw_filter_core *core, struct gw_passed *passed, const uint8_t print[GW_PRINT], bool judged)
+void sc_repeat_note(struct sc_filter_core *core, struct sc_passed *passed, const uint8_t print[SC_PRINT], bool judged)
 {
-    struct gw_repeat_slot *slot = passed->slot ? passed->slot : passed->verify ? take_slot(core) : NULL;
+    struct sc_repeat_slot *slot = passed->slot ? passed->slot : passed->verify ? take_slot(core) : NULL;
     passed->slot = slot;
     if (slot) {
         slot->since_s = (int64_t)time(NULL);
@@ -64,58 +64,58 @@ void gw_repeat_note(struct gw_filter_core *core, struct gw_passed *passed, const
         memcpy(slot->signer, passed->signer, sizeof(slot->signer));
         memcpy(slot->ppt, passed->ppt, sizeof(slot->ppt));
         memcpy(slot->attest, passed->attest, sizeof(slot->attest));
-        set_state(slot, judged ? GW_REPEAT_UNREAD : GW_REPEAT_PASSED);
+        set_state(slot, judged ? SC_REPEAT_UNREAD : SC_REPEAT_PASSED);
     }
 }
 
-void gw_repeat_note_answered(const struct gw_passed *passed)
+void sc_repeat_note_answered(const struct sc_passed *passed)
 {
-    struct gw_repeat_slot *slot = passed->slot;
+    struct sc_repeat_slot *slot = passed->slot;
     if (slot) {
         slot->since_s = (int64_t)time(NULL);
         slot->answered = true;
-        set_state(slot, passed->whole ? GW_REPEAT_UNREAD : GW_REPEAT_PASSED);
+        set_state(slot, passed->whole ? SC_REPEAT_UNREAD : SC_REPEAT_PASSED);
     }
 }
 
-void gw_repeat_note_use(const struct gw_filter_core *core)
+void sc_repeat_note_use(const struct sc_filter_core *core)
 {
     if (core->repeats) {
-        gw_repeat_file_set_used(core->repeats, (int64_t)time(NULL));
+        sc_repeat_file_set_used(core->repeats, (int64_t)time(NULL));
     }
 }
 
 /* Of one part; what it says of the others stands in `so_far`. */
-static enum gw_again judge_part_again(struct gw_filter_core *core, const struct gw_part *part, enum gw_again so_far,
+static enum sc_again judge_part_again(struct sc_filter_core *core, const struct sc_part *part, enum sc_again so_far,
                                       unsigned *losses)
 {
-    uint8_t print[GW_PRINT];
+    uint8_t print[SC_PRINT];
     unsigned before = 0;
-    enum gw_again again =
-        gw_sent_print(print, part->held, true) ? gw_sent_judged_again(core, print, false, &before) : GW_AGAIN_NOT;
+    enum sc_again again =
+        sc_sent_print(print, part->held, true) ? sc_sent_judged_again(core, print, false, &before) : SC_AGAIN_NOT;
     *losses = before + 1 > *losses ? before + 1 : *losses;
-    return again == GW_AGAIN_NOT || so_far == GW_AGAIN_NOT ? again : so_far;
+    return again == SC_AGAIN_NOT || so_far == SC_AGAIN_NOT ? again : so_far;
 }
 
-enum gw_again gw_repeat_judged_again(struct gw_filter_core *core, const struct gw_part *parts, unsigned *losses)
+enum sc_again sc_repeat_judged_again(struct sc_filter_core *core, const struct sc_part *parts, unsigned *losses)
 {
-    enum gw_again again = GW_AGAIN_NOT;
-    uint8_t print[GW_PRINT];
+    enum sc_again again = SC_AGAIN_NOT;
+    uint8_t print[SC_PRINT];
     *losses = 0;
     if (core->judged_again == 0) {
-        return GW_AGAIN_NOT;
+        return SC_AGAIN_NOT;
     }
-    for (const struct gw_part *part = parts; part; part = part->next) {
-        enum gw_again one = part->held ? judge_part_again(core, part, again, losses) : again;
-        if (part->held && one == GW_AGAIN_NOT) {
-            return GW_AGAIN_NOT;
+    for (const struct sc_part *part = parts; part; part = part->next) {
+        enum sc_again one = part->held ? judge_part_again(core, part, again, losses) : again;
+        if (part->held && one == SC_AGAIN_NOT) {
+            return SC_AGAIN_NOT;
         }
         again = one;
     }
-    for (const struct gw_part *part = parts; part && again != GW_AGAIN_NOT; part = part->next) {
+    for (const struct sc_part *part = parts; part && again != SC_AGAIN_NOT; part = part->next) {
         unsigned before = 0;
-        if (part->held && gw_sent_print(print, part->held, true)) {
-            (void)gw_sent_judged_again(core, print, true, &before);
+        if (part->held && sc_sent_print(print, part->held, true)) {
+            (void)sc_sent_judged_again(core, print, true, &before);
         }
     }
     return again;
@@ -124,43 +124,43 @@ enum gw_again gw_repeat_judged_again(struct gw_filter_core *core, const struct g
 /* ---- the file ---- */
 
 /* An answer that was sent a while before the process ended was read. */
-static bool is_read(const struct gw_filter_core *core, const struct gw_repeat_slot *slot)
+static bool is_read(const struct sc_filter_core *core, const struct sc_repeat_slot *slot)
 {
-    return slot->answered && gw_repeat_file_used(core->repeats) - slot->since_s > GW_ANSWERED_MS / 1000;
+    return slot->answered && sc_repeat_file_used(core->repeats) - slot->since_s > SC_ANSWERED_MS / 1000;
 }
 
-static bool restore(void *arg, struct gw_repeat_slot *slot)
+static bool restore(void *arg, struct sc_repeat_slot *slot)
 {
-    struct gw_filter_core *core = arg;
-    static const enum gw_again states[] = {[GW_REPEAT_JUDGED] = GW_AGAIN_STOPPED, [GW_REPEAT_UNREAD] = GW_AGAIN_UNREAD};
+    struct sc_filter_core *core = arg;
+    static const enum sc_again states[] = {[SC_REPEAT_JUDGED] = SC_AGAIN_STOPPED, [SC_REPEAT_UNREAD] = SC_AGAIN_UNREAD};
     int64_t age_s = (int64_t)time(NULL) - slot->since_s;
     if (is_read(core, slot)) {
         return false;
     }
-    struct gw_passed passed = {.verify = true, .losses = slot->losses, .refused = slot->refused != 0, .slot = slot};
+    struct sc_passed passed = {.verify = true, .losses = slot->losses, .refused = slot->refused != 0, .slot = slot};
     memcpy(passed.signer, slot->signer, sizeof(passed.signer));
     memcpy(passed.ppt, slot->ppt, sizeof(passed.ppt));
     memcpy(passed.attest, slot->attest, sizeof(passed.attest));
     slot->answered = false;
-    return age_s >= 0 && age_s < GW_REPEAT_MS / 1000 &&
-           gw_sent_restore(core, &passed, slot->print, states[slot->state]);
+    return age_s >= 0 && age_s < SC_REPEAT_MS / 1000 &&
+           sc_sent_restore(core, &passed, slot->print, states[slot->state]);
 }
 
 /* PASSporTs that were issued up to the end of the process before this one may belong to messages that it saw. */
-static void tell_evidence(const struct gw_filter_core *core)
+static void tell_evidence(const struct sc_filter_core *core)
 {
-    int64_t used_s = gw_repeat_file_used(core->repeats);
+    int64_t used_s = sc_repeat_file_used(core->repeats);
     if (used_s && core->policy->service) {
         cps_set_evidence_since(core->policy->service->cps, used_s + CPS_CLOCKS_APART_S);
     }
 }
 
-enum stir_code gw_repeat_open(struct gw_filter_core *core, const struct gw_config *config, struct stir_error *err)
+enum stir_code sc_repeat_open(struct sc_filter_core *core, const struct sc_config *config, struct stir_error *err)
 {
     const char *state = getenv("STATE_DIRECTORY");
     char path[PATH_MAX];
     bool given = config->repeat_file[0] != '\0';
-    bool verifies = config->submit.action == GW_VERIFY || config->deliver.action == GW_VERIFY;
+    bool verifies = config->submit.action == SC_VERIFY || config->deliver.action == SC_VERIFY;
     struct stir_error cause = {0};
     if (!given && !(verifies && state && state[0])) {
         return STIR_OK;
@@ -170,9 +170,9 @@ enum stir_code gw_repeat_open(struct gw_filter_core *core, const struct gw_confi
     if (n < 0 || (size_t)n >= sizeof(path)) {
         return stir_fail(err, STIR_E_CONFIG, "[repeat] file: the path is too long");
     }
-    enum stir_code code = gw_repeat_file_open(&core->repeats, path, &cause);
+    enum stir_code code = sc_repeat_file_open(&core->repeats, path, &cause);
     if (code == STIR_OK) {
-        gw_repeat_file_each(core->repeats, restore, core);
+        sc_repeat_file_each(core->repeats, restore, core);
         tell_evidence(core);
     } else if (given) {
         return stir_fail(err, code, "%s", cause.text);

@@ -24,16 +24,16 @@ struct head {
 struct layout {
     struct head head;
     int64_t used_s; /* when a process was at work last */
-    struct gw_repeat_slot slots[SLOTS];
+    struct sc_repeat_slot slots[SLOTS];
 };
 
-struct gw_repeat_file {
+struct sc_repeat_file {
     int fd;
     struct layout *map;
     size_t next;
 };
 
-static const struct head expected = {"stir-cps repeat", sizeof(struct gw_repeat_slot), SLOTS};
+static const struct head expected = {"stir-cps repeat", sizeof(struct sc_repeat_slot), SLOTS};
 
 /* The file is new, or one of ours; then it has all its octets, so that no store can meet a full disk. */
 static enum stir_code prepare(int fd, const char *path, struct stir_error *err)
@@ -69,9 +69,9 @@ static enum stir_code prepare(int fd, const char *path, struct stir_error *err)
                   : STIR_OK;
 }
 
-enum stir_code gw_repeat_file_open(struct gw_repeat_file **out, const char *path, struct stir_error *err)
+enum stir_code sc_repeat_file_open(struct sc_repeat_file **out, const char *path, struct stir_error *err)
 {
-    struct gw_repeat_file *file = calloc(1, sizeof(*file));
+    struct sc_repeat_file *file = calloc(1, sizeof(*file));
     if (!file) {
         return stir_fail(err, STIR_E_NOMEM, "out of memory");
     }
@@ -98,7 +98,7 @@ enum stir_code gw_repeat_file_open(struct gw_repeat_file **out, const char *path
     return STIR_OK;
 }
 
-void gw_repeat_file_close(struct gw_repeat_file *file)
+void sc_repeat_file_close(struct sc_repeat_file *file)
 {
     if (file) {
         (void)munmap(file->map, sizeof(struct layout));
@@ -107,48 +107,48 @@ void gw_repeat_file_close(struct gw_repeat_file *file)
     }
 }
 
-static bool is_sound(const struct gw_repeat_slot *slot)
+static bool is_sound(const struct sc_repeat_slot *slot)
 {
-    return slot->state >= GW_REPEAT_JUDGED && slot->state <= GW_REPEAT_UNREAD &&
+    return slot->state >= SC_REPEAT_JUDGED && slot->state <= SC_REPEAT_UNREAD &&
            memchr(slot->signer, '\0', sizeof(slot->signer)) && memchr(slot->ppt, '\0', sizeof(slot->ppt)) &&
            memchr(slot->attest, '\0', sizeof(slot->attest));
 }
 
-void gw_repeat_file_set_used(struct gw_repeat_file *file, int64_t now_s)
+void sc_repeat_file_set_used(struct sc_repeat_file *file, int64_t now_s)
 {
     file->map->used_s = now_s;
 }
 
-int64_t gw_repeat_file_used(const struct gw_repeat_file *file)
+int64_t sc_repeat_file_used(const struct sc_repeat_file *file)
 {
     return file->map->used_s;
 }
 
-void gw_repeat_file_each(struct gw_repeat_file *file, bool (*take)(void *arg, struct gw_repeat_slot *slot), void *arg)
+void sc_repeat_file_each(struct sc_repeat_file *file, bool (*take)(void *arg, struct sc_repeat_slot *slot), void *arg)
 {
     for (size_t i = 0; i < SLOTS; i++) {
-        struct gw_repeat_slot *slot = &file->map->slots[i];
-        if (slot->state != GW_REPEAT_FREE && !(is_sound(slot) && take(arg, slot))) {
-            gw_repeat_slot_free(slot);
+        struct sc_repeat_slot *slot = &file->map->slots[i];
+        if (slot->state != SC_REPEAT_FREE && !(is_sound(slot) && take(arg, slot))) {
+            sc_repeat_slot_free(slot);
         }
     }
 }
 
-struct gw_repeat_slot *gw_repeat_file_take(struct gw_repeat_file *file)
+struct sc_repeat_slot *sc_repeat_file_take(struct sc_repeat_file *file)
 {
     for (unsigned i = 0; i < PROBES; i++) {
-        struct gw_repeat_slot *slot = &file->map->slots[file->next++ % SLOTS];
-        if (slot->state == GW_REPEAT_FREE) {
+        struct sc_repeat_slot *slot = &file->map->slots[file->next++ % SLOTS];
+        if (slot->state == SC_REPEAT_FREE) {
             return slot;
         }
     }
     return NULL;
 }
 
-void gw_repeat_slot_free(struct gw_repeat_slot *slot)
+void sc_repeat_slot_free(struct sc_repeat_slot *slot)
 {
     if (slot) {
-        slot->state = GW_REPEAT_FREE;
+        slot->state = SC_REPEAT_FREE;
         atomic_signal_fence(memory_order_seq_cst);
     }
 }

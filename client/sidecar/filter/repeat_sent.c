@@ -18,34 +18,34 @@
  * that a second PASSporT of it is used up, and only "replayed" is not held against it. A segment cannot be judged by
  * itself: it passes again.
  */
-struct gw_sent {
+struct sc_sent {
     struct stir_map_node by_sequence; /* first: a node is its record; while it is not answered */
     struct stir_map_node by_print;    /* when it may be sent again */
-    struct gw_sent *before, *after;   /* in order of time, of its list: */
-    struct gw_sent_list *list;        /* of its connection's that are not answered, or that are, or all that may be sent
+    struct sc_sent *before, *after;   /* in order of time, of its list: */
+    struct sc_sent_list *list;        /* of its connection's that are not answered, or that are, or all that may be sent
                                          again */
     size_t *counter;                  /* of the lists of its kind, NULL: there is one list */
     uint64_t until_ms;                /* once it was answered, or may be sent again */
     uint64_t connection;
     uint32_t sequence;
-    enum gw_leg from;
-    uint8_t print[GW_PRINT];
-    enum gw_again again; /* not GW_AGAIN_NOT: it is judged when it is sent again */
-    struct gw_passed passed;
+    enum sc_leg from;
+    uint8_t print[SC_PRINT];
+    enum sc_again again; /* not SC_AGAIN_NOT: it is judged when it is sent again */
+    struct sc_passed passed;
 };
 
 /* What a connection has not answered. */
-struct gw_sent_bind {
+struct sc_sent_bind {
     struct stir_map_node node; /* first */
     uint64_t connection;
-    struct gw_sent_list unanswered, answered;
+    struct sc_sent_list unanswered, answered;
 };
 
-#define SENT_OF(node) ((struct gw_sent *)(void *)((char *)(node)-offsetof(struct gw_sent, by_print)))
+#define SENT_OF(node) ((struct sc_sent *)(void *)((char *)(node)-offsetof(struct sc_sent, by_print)))
 
 /* ---- lists ---- */
 
-static void list_add(struct gw_sent_list *list, struct gw_sent *sent)
+static void list_add(struct sc_sent_list *list, struct sc_sent *sent)
 {
     sent->list = list;
     sent->after = NULL;
@@ -55,17 +55,17 @@ static void list_add(struct gw_sent_list *list, struct gw_sent *sent)
     list->count++;
 }
 
-static void list_remove(struct gw_sent *sent)
+static void list_remove(struct sc_sent *sent)
 {
-    struct gw_sent_list *list = sent->list;
+    struct sc_sent_list *list = sent->list;
     *(sent->before ? &sent->before->after : &list->first) = sent->after;
     *(sent->after ? &sent->after->before : &list->last) = sent->before;
     list->count--;
 }
 
-static struct gw_sent *list_pop(struct gw_sent_list *list)
+static struct sc_sent *list_pop(struct sc_sent_list *list)
 {
-    struct gw_sent *sent = list->first;
+    struct sc_sent *sent = list->first;
     list->first = sent->after;
     *(sent->after ? &sent->after->before : &list->last) = NULL;
     list->count--;
@@ -73,51 +73,51 @@ static struct gw_sent *list_pop(struct gw_sent_list *list)
 }
 
 /* One that is in no list any more. */
-static void drop(struct gw_filter_core *core, struct gw_sent *sent)
+static void drop(struct sc_filter_core *core, struct sc_sent *sent)
 {
-    core->judged_again -= sent->again != GW_AGAIN_NOT;
+    core->judged_again -= sent->again != SC_AGAIN_NOT;
     if (sent->counter) {
         --*sent->counter;
     }
-    gw_repeat_release(core, sent->passed.slot);
+    sc_repeat_release(core, sent->passed.slot);
     stir_map_remove(&core->sent_by_sequence, &sent->by_sequence);
     stir_map_remove(&core->sent_by_print, &sent->by_print);
     free(sent);
 }
 
 /* Nobody will send it again, also if the process is ending. */
-static void drop_for_good(struct gw_filter_core *core, struct gw_sent *sent)
+static void drop_for_good(struct sc_filter_core *core, struct sc_sent *sent)
 {
-    gw_repeat_slot_free(sent->passed.slot);
+    sc_repeat_slot_free(sent->passed.slot);
     sent->passed.slot = NULL;
     drop(core, sent);
 }
 
-static void drop_first(struct gw_filter_core *core, struct gw_sent_list *list)
+static void drop_first(struct sc_filter_core *core, struct sc_sent_list *list)
 {
     drop(core, list_pop(list));
 }
 
 /* ---- connections ---- */
 
-static struct gw_sent_bind *find_bind(struct gw_filter_core *core, uint64_t connection, uint64_t hash)
+static struct sc_sent_bind *find_bind(struct sc_filter_core *core, uint64_t connection, uint64_t hash)
 {
     struct stir_map_node *node = stir_map_first(&core->sent_binds, hash);
-    while (node && ((struct gw_sent_bind *)node)->connection != connection) {
+    while (node && ((struct sc_sent_bind *)node)->connection != connection) {
         node = stir_map_next(node);
     }
-    return (struct gw_sent_bind *)node;
+    return (struct sc_sent_bind *)node;
 }
 
-static uint64_t bind_hash(const struct gw_filter_core *core, uint64_t connection)
+static uint64_t bind_hash(const struct sc_filter_core *core, uint64_t connection)
 {
     return stir_map_hash(&core->sent_binds, &connection, sizeof(connection), NULL, 0);
 }
 
-static struct gw_sent_bind *bind_of(struct gw_filter_core *core, uint64_t connection)
+static struct sc_sent_bind *bind_of(struct sc_filter_core *core, uint64_t connection)
 {
     uint64_t hash = bind_hash(core, connection);
-    struct gw_sent_bind *bind = find_bind(core, connection, hash);
+    struct sc_sent_bind *bind = find_bind(core, connection, hash);
     if (!bind && (bind = calloc(1, sizeof(*bind)))) {
         bind->connection = connection;
         stir_map_put(&core->sent_binds, &bind->node, hash);
@@ -134,7 +134,7 @@ static void put_view(struct stir_buf *out, struct stir_view view)
 }
 
 /* Who, to whom, what: not what a second attempt may differ in, as times and the request for a receipt. */
-static bool print_of(uint8_t print[GW_PRINT], const struct gw_held *held, bool verify)
+static bool print_of(uint8_t print[SC_PRINT], const struct sc_held *held, bool verify)
 {
     const struct smpp_pdu *pdu = &held->pdu;
     struct smpp_sar sar = {0};
@@ -155,19 +155,19 @@ static bool print_of(uint8_t print[GW_PRINT], const struct gw_held *held, bool v
     return good;
 }
 
-bool gw_sent_print(uint8_t print[GW_PRINT], const struct gw_held *held, bool verify)
+bool sc_sent_print(uint8_t print[SC_PRINT], const struct sc_held *held, bool verify)
 {
     return print_of(print, held, verify);
 }
 
-static uint64_t print_hash(const uint8_t print[GW_PRINT])
+static uint64_t print_hash(const uint8_t print[SC_PRINT])
 {
     uint64_t hash;
     memcpy(&hash, print, sizeof(hash));
     return hash;
 }
 
-static uint64_t sequence_hash(const struct gw_filter_core *core, uint64_t connection, enum gw_leg from,
+static uint64_t sequence_hash(const struct sc_filter_core *core, uint64_t connection, enum sc_leg from,
                               uint32_t sequence)
 {
     const uint64_t key[] = {connection, (uint64_t)from << 32 | sequence};
@@ -176,9 +176,9 @@ static uint64_t sequence_hash(const struct gw_filter_core *core, uint64_t connec
 
 /* ---- going on ---- */
 
-struct gw_sent *gw_sent_new(const struct gw_held *held, const struct gw_passed *passed)
+struct sc_sent *sc_sent_new(const struct sc_held *held, const struct sc_passed *passed)
 {
-    struct gw_sent *sent = held->fault == SMPP_OK ? calloc(1, sizeof(*sent)) : NULL;
+    struct sc_sent *sent = held->fault == SMPP_OK ? calloc(1, sizeof(*sent)) : NULL;
     if (!sent) {
         return NULL;
     }
@@ -193,75 +193,75 @@ struct gw_sent *gw_sent_new(const struct gw_held *held, const struct gw_passed *
     return sent;
 }
 
-void gw_sent_add(struct gw_filter_core *core, struct gw_sent *sent)
+void sc_sent_add(struct sc_filter_core *core, struct sc_sent *sent)
 {
-    struct gw_sent_bind *bind = sent ? bind_of(core, sent->connection) : NULL;
+    struct sc_sent_bind *bind = sent ? bind_of(core, sent->connection) : NULL;
     if (!bind) {
-        gw_sent_free(core, sent);
+        sc_sent_free(core, sent);
         return;
     }
-    gw_repeat_note(core, &sent->passed, sent->print, false);
+    sc_repeat_note(core, &sent->passed, sent->print, false);
     list_add(&bind->unanswered, sent);
     sent->counter = &core->unanswered;
     core->unanswered++;
     stir_map_put(&core->sent_by_sequence, &sent->by_sequence,
                  sequence_hash(core, sent->connection, sent->from, sent->sequence));
-    if (core->unanswered > GW_SENT_MAX) {
+    if (core->unanswered > SC_SENT_MAX) {
         drop_first(core, &bind->unanswered);
     }
 }
 
-void gw_sent_free(struct gw_filter_core *core, struct gw_sent *sent)
+void sc_sent_free(struct sc_filter_core *core, struct sc_sent *sent)
 {
     if (sent) {
-        gw_repeat_release(core, sent->passed.slot);
+        sc_repeat_release(core, sent->passed.slot);
         free(sent);
     }
 }
 
-static void list_repeatable(struct gw_filter_core *core, struct gw_sent *sent)
+static void list_repeatable(struct sc_filter_core *core, struct sc_sent *sent)
 {
-    sent->until_ms = gw_now(core) + GW_REPEAT_MS;
+    sent->until_ms = sc_now(core) + SC_REPEAT_MS;
     sent->counter = NULL;
     list_add(&core->repeatable, sent);
     stir_map_put(&core->sent_by_print, &sent->by_print, print_hash(sent->print));
-    if (core->repeatable.count > GW_SENT_MAX) {
+    if (core->repeatable.count > SC_SENT_MAX) {
         drop_first(core, &core->repeatable);
     }
 }
 
 /* ---- of the process before this one ---- */
 
-bool gw_sent_restore(struct gw_filter_core *core, const struct gw_passed *passed, const uint8_t print[GW_PRINT],
-                     enum gw_again again)
+bool sc_sent_restore(struct sc_filter_core *core, const struct sc_passed *passed, const uint8_t print[SC_PRINT],
+                     enum sc_again again)
 {
-    struct gw_sent *sent = calloc(1, sizeof(*sent));
+    struct sc_sent *sent = calloc(1, sizeof(*sent));
     if (!sent) {
         return false;
     }
     memcpy(sent->print, print, sizeof(sent->print));
     sent->passed = *passed;
     sent->again = again;
-    core->judged_again += again != GW_AGAIN_NOT;
+    core->judged_again += again != SC_AGAIN_NOT;
     list_repeatable(core, sent);
     return true;
 }
 
-static struct gw_sent *find_repeatable(struct gw_filter_core *core, const uint8_t print[GW_PRINT], bool judged)
+static struct sc_sent *find_repeatable(struct sc_filter_core *core, const uint8_t print[SC_PRINT], bool judged)
 {
     struct stir_map_node *node = stir_map_first(&core->sent_by_print, print_hash(print));
     while (node &&
-           (memcmp(SENT_OF(node)->print, print, GW_PRINT) != 0 || (SENT_OF(node)->again != GW_AGAIN_NOT) != judged)) {
+           (memcmp(SENT_OF(node)->print, print, SC_PRINT) != 0 || (SENT_OF(node)->again != SC_AGAIN_NOT) != judged)) {
         node = stir_map_next(node);
     }
     return node ? SENT_OF(node) : NULL;
 }
 
-enum gw_again gw_sent_judged_again(struct gw_filter_core *core, const uint8_t print[GW_PRINT], bool forget,
+enum sc_again sc_sent_judged_again(struct sc_filter_core *core, const uint8_t print[SC_PRINT], bool forget,
                                    unsigned *losses)
 {
-    struct gw_sent *sent = find_repeatable(core, print, true);
-    enum gw_again again = sent ? sent->again : GW_AGAIN_NOT;
+    struct sc_sent *sent = find_repeatable(core, print, true);
+    enum sc_again again = sent ? sent->again : SC_AGAIN_NOT;
     *losses = sent ? sent->passed.losses : 0;
     if (sent && forget) {
         list_remove(sent);
@@ -273,42 +273,42 @@ enum gw_again gw_sent_judged_again(struct gw_filter_core *core, const uint8_t pr
 /* ---- the answer ---- */
 
 /* One that is in no list any more. */
-static void may_come_again(struct gw_filter_core *core, struct gw_sent *sent, bool refused)
+static void may_come_again(struct sc_filter_core *core, struct sc_sent *sent, bool refused)
 {
     sent->passed.refused = refused;
     --*sent->counter;
     stir_map_remove(&core->sent_by_sequence, &sent->by_sequence);
-    gw_repeat_note(core, &sent->passed, sent->print, sent->again != GW_AGAIN_NOT);
+    sc_repeat_note(core, &sent->passed, sent->print, sent->again != SC_AGAIN_NOT);
     list_repeatable(core, sent);
 }
 
 /* Forgets messages of a connection whose answers were read by now. */
-static void expire_answered(struct gw_filter_core *core, struct gw_sent_bind *bind)
+static void expire_answered(struct sc_filter_core *core, struct sc_sent_bind *bind)
 {
-    while (bind->answered.first && bind->answered.first->until_ms <= gw_now(core)) {
+    while (bind->answered.first && bind->answered.first->until_ms <= sc_now(core)) {
         drop_for_good(core, list_pop(&bind->answered));
     }
 }
 
 /* One that is in no list any more. */
-static void keep_answered(struct gw_filter_core *core, struct gw_sent_bind *bind, struct gw_sent *sent)
+static void keep_answered(struct sc_filter_core *core, struct sc_sent_bind *bind, struct sc_sent *sent)
 {
     expire_answered(core, bind);
     core->unanswered--;
     core->answered++;
     sent->counter = &core->answered;
     stir_map_remove(&core->sent_by_sequence, &sent->by_sequence);
-    sent->until_ms = gw_now(core) + GW_ANSWERED_MS;
-    gw_repeat_note_answered(&sent->passed);
+    sent->until_ms = sc_now(core) + SC_ANSWERED_MS;
+    sc_repeat_note_answered(&sent->passed);
     list_add(&bind->answered, sent);
-    if (core->answered > GW_SENT_MAX) {
+    if (core->answered > SC_SENT_MAX) {
         drop_for_good(core, list_pop(&bind->answered));
     }
 }
 
-static void take_answer(struct gw_filter_core *core, struct gw_sent *sent, uint32_t status)
+static void take_answer(struct sc_filter_core *core, struct sc_sent *sent, uint32_t status)
 {
-    struct gw_sent_bind *bind = bind_of(core, sent->connection);
+    struct sc_sent_bind *bind = bind_of(core, sent->connection);
     list_remove(sent);
     if (status) {
         may_come_again(core, sent, true);
@@ -319,7 +319,7 @@ static void take_answer(struct gw_filter_core *core, struct gw_sent *sent, uint3
     }
 }
 
-void gw_sent_answered(struct gw_filter_core *core, const struct gw_bind *bind, enum gw_leg from, uint32_t sequence,
+void sc_sent_answered(struct sc_filter_core *core, const struct sc_bind *bind, enum sc_leg from, uint32_t sequence,
                       uint32_t status)
 {
     struct stir_map_node *node = NULL;
@@ -327,7 +327,7 @@ void gw_sent_answered(struct gw_filter_core *core, const struct gw_bind *bind, e
         node = stir_map_first(&core->sent_by_sequence, sequence_hash(core, bind->connection, from, sequence));
     }
     for (; node; node = stir_map_next(node)) {
-        struct gw_sent *sent = (struct gw_sent *)node;
+        struct sc_sent *sent = (struct sc_sent *)node;
         if (sent->connection == bind->connection && sent->from == from && sent->sequence == sequence) {
             take_answer(core, sent, status);
             return;
@@ -335,10 +335,10 @@ void gw_sent_answered(struct gw_filter_core *core, const struct gw_bind *bind, e
     }
 }
 
-void gw_sent_caught_up(struct gw_filter_core *core, const struct gw_bind *bind, enum gw_leg from)
+void sc_sent_caught_up(struct sc_filter_core *core, const struct sc_bind *bind, enum sc_leg from)
 {
-    struct gw_sent_bind *found = find_bind(core, bind->connection, bind_hash(core, bind->connection));
-    for (struct gw_sent *sent = found ? found->answered.first : NULL, *next; sent; sent = next) {
+    struct sc_sent_bind *found = find_bind(core, bind->connection, bind_hash(core, bind->connection));
+    for (struct sc_sent *sent = found ? found->answered.first : NULL, *next; sent; sent = next) {
         next = sent->after;
         if (sent->from == from) {
             list_remove(sent);
@@ -348,20 +348,20 @@ void gw_sent_caught_up(struct gw_filter_core *core, const struct gw_bind *bind, 
 }
 
 /* The answers to these may not have been read. */
-static void end_answered(struct gw_filter_core *core, struct gw_sent_bind *ended)
+static void end_answered(struct sc_filter_core *core, struct sc_sent_bind *ended)
 {
     expire_answered(core, ended);
     while (ended->answered.first) {
-        struct gw_sent *sent = list_pop(&ended->answered);
-        sent->again = sent->passed.whole ? GW_AGAIN_UNREAD : GW_AGAIN_NOT;
+        struct sc_sent *sent = list_pop(&ended->answered);
+        sent->again = sent->passed.whole ? SC_AGAIN_UNREAD : SC_AGAIN_NOT;
         core->judged_again += sent->passed.whole;
         may_come_again(core, sent, false);
     }
 }
 
-void gw_sent_ended(struct gw_filter_core *core, const struct gw_bind *bind, bool closed)
+void sc_sent_ended(struct sc_filter_core *core, const struct sc_bind *bind, bool closed)
 {
-    struct gw_sent_bind *ended = find_bind(core, bind->connection, bind_hash(core, bind->connection));
+    struct sc_sent_bind *ended = find_bind(core, bind->connection, bind_hash(core, bind->connection));
     if (!ended) {
         return;
     }
@@ -375,27 +375,27 @@ void gw_sent_ended(struct gw_filter_core *core, const struct gw_bind *bind, bool
     }
 }
 
-void gw_sent_over(struct gw_filter_core *core, const char *what)
+void sc_sent_over(struct sc_filter_core *core, const char *what)
 {
     core->counters.again_over++;
-    gw_filter_say(core, "a message was sent again after a lost connection more often than [repeat] max allows", what);
+    sc_filter_say(core, "a message was sent again after a lost connection more often than [repeat] max allows", what);
 }
 
 /* Whether a record allows one more time. */
-static bool allows_repeat(struct gw_filter_core *core, const struct gw_passed *passed, bool whole)
+static bool allows_repeat(struct sc_filter_core *core, const struct sc_passed *passed, bool whole)
 {
     if (!passed->refused && passed->losses >= core->policy->repeat_max) {
-        gw_sent_over(core, passed->verify ? "it is judged anew" : "it is signed anew");
+        sc_sent_over(core, passed->verify ? "it is judged anew" : "it is signed anew");
         return false;
     }
-    if (!passed->verify && whole && gw_is_old(core, passed->signed_ms, passed->life_s)) {
+    if (!passed->verify && whole && sc_is_old(core, passed->signed_ms, passed->life_s)) {
         core->counters.signed_again++;
         return false;
     }
     return true;
 }
 
-static void count_repeat(struct gw_filter_core *core, struct gw_passed *passed)
+static void count_repeat(struct sc_filter_core *core, struct sc_passed *passed)
 {
     core->counters.repeats++;
     if (passed->refused) {
@@ -406,14 +406,14 @@ static void count_repeat(struct gw_filter_core *core, struct gw_passed *passed)
     }
 }
 
-bool gw_sent_is_repeat(struct gw_filter_core *core, const struct gw_held *held, bool verify, bool whole,
-                       struct gw_passed *out)
+bool sc_sent_is_repeat(struct sc_filter_core *core, const struct sc_held *held, bool verify, bool whole,
+                       struct sc_passed *out)
 {
-    uint8_t print[GW_PRINT];
+    uint8_t print[SC_PRINT];
     if (core->repeatable.count == 0 || held->fault != SMPP_OK || !print_of(print, held, verify)) {
         return false;
     }
-    struct gw_sent *sent = find_repeatable(core, print, false);
+    struct sc_sent *sent = find_repeatable(core, print, false);
     if (!sent) {
         return false;
     }
@@ -425,37 +425,37 @@ bool gw_sent_is_repeat(struct gw_filter_core *core, const struct gw_held *held, 
     if (again) {
         count_repeat(core, out);
     } else {
-        gw_repeat_release(core, out->slot);
+        sc_repeat_release(core, out->slot);
     }
     return again;
 }
 
 /* ---- time ---- */
 
-void gw_sent_expire(struct gw_filter_core *core)
+void sc_sent_expire(struct sc_filter_core *core)
 {
-    while (core->repeatable.first && core->repeatable.first->until_ms <= gw_now(core)) {
+    while (core->repeatable.first && core->repeatable.first->until_ms <= sc_now(core)) {
         drop_first(core, &core->repeatable);
     }
 }
 
-uint64_t gw_sent_due(const struct gw_filter_core *core)
+uint64_t sc_sent_due(const struct sc_filter_core *core)
 {
     return core->repeatable.first ? core->repeatable.first->until_ms : UINT64_MAX;
 }
 
-bool gw_sent_init(struct gw_filter_core *core)
+bool sc_sent_init(struct sc_filter_core *core)
 {
     return stir_map_init(&core->sent_binds) && stir_map_init(&core->sent_by_sequence) &&
            stir_map_init(&core->sent_by_print);
 }
 
-void gw_sent_free_all(struct gw_filter_core *core)
+void sc_sent_free_all(struct sc_filter_core *core)
 {
     for (size_t i = 0; i < core->sent_binds.size; i++) {
         while (core->sent_binds.buckets[i]) {
-            struct gw_bind bind = {.connection = ((struct gw_sent_bind *)core->sent_binds.buckets[i])->connection};
-            gw_sent_ended(core, &bind, true);
+            struct sc_bind bind = {.connection = ((struct sc_sent_bind *)core->sent_binds.buckets[i])->connection};
+            sc_sent_ended(core, &bind, true);
         }
     }
     while (core->repeatable.first) {

@@ -14,11 +14,11 @@ static void set_text(char *out, size_t size, const char *text)
     out[n] = '\0';
 }
 
-struct gw_outcomes *gw_outcomes_new(void (*say)(void *arg, const char *text), void *arg)
+struct sc_outcomes *sc_outcomes_new(void (*say)(void *arg, const char *text), void *arg)
 {
-    struct gw_outcomes *outcomes = calloc(1, sizeof(*outcomes));
+    struct sc_outcomes *outcomes = calloc(1, sizeof(*outcomes));
     if (!outcomes || !stir_map_init(&outcomes->by_tenant) || !stir_map_init(&outcomes->by_warning)) {
-        gw_outcomes_free(outcomes);
+        sc_outcomes_free(outcomes);
         return NULL;
     }
     set_text(outcomes->tenants[NONE].name, sizeof(outcomes->tenants[NONE].name), "none");
@@ -31,7 +31,7 @@ struct gw_outcomes *gw_outcomes_new(void (*say)(void *arg, const char *text), vo
     return outcomes;
 }
 
-void gw_outcomes_free(struct gw_outcomes *outcomes)
+void sc_outcomes_free(struct sc_outcomes *outcomes)
 {
     if (outcomes) {
         stir_map_free(&outcomes->by_tenant);
@@ -43,27 +43,27 @@ void gw_outcomes_free(struct gw_outcomes *outcomes)
 /* ---- by tenant ---- */
 
 /* The entry of a tenant, made if there is room. */
-static struct gw_outcome_tenant *tenant_of(struct gw_outcomes *outcomes, const char *name)
+static struct sc_outcome_tenant *tenant_of(struct sc_outcomes *outcomes, const char *name)
 {
     uint64_t hash = stir_map_hash(&outcomes->by_tenant, name, strlen(name), NULL, 0);
     for (struct stir_map_node *node = stir_map_first(&outcomes->by_tenant, hash); node; node = stir_map_next(node)) {
-        struct gw_outcome_tenant *tenant = (struct gw_outcome_tenant *)node;
+        struct sc_outcome_tenant *tenant = (struct sc_outcome_tenant *)node;
         if (strcmp(tenant->name, name) == 0) {
             return tenant;
         }
     }
-    if (outcomes->tenant_count == FIRST + GW_OUTCOME_TENANTS) {
+    if (outcomes->tenant_count == FIRST + SC_OUTCOME_TENANTS) {
         return &outcomes->tenants[OTHER];
     }
-    struct gw_outcome_tenant *made = &outcomes->tenants[outcomes->tenant_count++];
+    struct sc_outcome_tenant *made = &outcomes->tenants[outcomes->tenant_count++];
     set_text(made->name, sizeof(made->name), name);
     stir_map_put(&outcomes->by_tenant, &made->node, hash);
     return made;
 }
 
-void gw_outcomes_count(struct gw_outcomes *outcomes, const char *system_id, bool has_tenant, enum gw_outcome outcome)
+void sc_outcomes_count(struct sc_outcomes *outcomes, const char *system_id, bool has_tenant, enum sc_outcome outcome)
 {
-    struct gw_outcome_tenant *tenant = has_tenant ? tenant_of(outcomes, system_id) : &outcomes->tenants[NONE];
+    struct sc_outcome_tenant *tenant = has_tenant ? tenant_of(outcomes, system_id) : &outcomes->tenants[NONE];
     tenant->counts[outcome]++;
 }
 
@@ -83,15 +83,15 @@ static void write_number(char out[32], uint64_t number)
     out[n] = '\0';
 }
 
-static void say(struct gw_outcomes *outcomes, struct gw_outcome_warning *warning, uint64_t now_ms)
+static void say(struct sc_outcomes *outcomes, struct sc_outcome_warning *warning, uint64_t now_ms)
 {
     char number[32], text[512];
     bool others = warning == &outcomes->warnings[0];
     write_number(number, warning->untold);
     (void)snprintf(text, sizeof(text), "%s%s%s%s%s: %s message%s %s%s%s%s",
                    others ? "other system_ids" : "system_id \"", warning->system_id, others ? "" : "\"",
-                   others ? "" : " ", others ? " send messages that are not signed" : gw_unsigned_does(warning->why),
-                   number, warning->untold == 1 ? "" : "s", gw_outcome_name(warning->outcome),
+                   others ? "" : " ", others ? " send messages that are not signed" : sc_unsigned_does(warning->why),
+                   number, warning->untold == 1 ? "" : "s", sc_outcome_name(warning->outcome),
                    warning->detail[0] ? " (" : "", warning->detail, warning->detail[0] ? ")" : "");
     warning->untold = 0;
     warning->told_ms = now_ms;
@@ -99,14 +99,14 @@ static void say(struct gw_outcomes *outcomes, struct gw_outcome_warning *warning
 }
 
 /* A place for a pair that is not known: a free one, or that of a pair of which nothing was heard for a while. */
-static struct gw_outcome_warning *make_place(struct gw_outcomes *outcomes, uint64_t now_ms)
+static struct sc_outcome_warning *make_place(struct sc_outcomes *outcomes, uint64_t now_ms)
 {
-    if (outcomes->warning_count < 1 + GW_OUTCOME_WARNINGS) {
+    if (outcomes->warning_count < 1 + SC_OUTCOME_WARNINGS) {
         return &outcomes->warnings[outcomes->warning_count++];
     }
     for (size_t i = 1; i < outcomes->warning_count; i++) {
-        struct gw_outcome_warning *warning = &outcomes->warnings[i];
-        if (!warning->untold && now_ms - warning->told_ms >= GW_WARNING_EVERY_MS) {
+        struct sc_outcome_warning *warning = &outcomes->warnings[i];
+        if (!warning->untold && now_ms - warning->told_ms >= SC_WARNING_EVERY_MS) {
             stir_map_remove(&outcomes->by_warning, &warning->node);
             return warning;
         }
@@ -114,37 +114,37 @@ static struct gw_outcome_warning *make_place(struct gw_outcomes *outcomes, uint6
     return NULL;
 }
 
-static struct gw_outcome_warning *warning_of(struct gw_outcomes *outcomes, const char *system_id,
-                                             enum gw_outcome outcome, unsigned why, uint64_t now_ms)
+static struct sc_outcome_warning *warning_of(struct sc_outcomes *outcomes, const char *system_id,
+                                             enum sc_outcome outcome, unsigned why, uint64_t now_ms)
 {
     const unsigned pair[] = {why, outcome};
     uint64_t hash = stir_map_hash(&outcomes->by_warning, system_id, strlen(system_id), pair, sizeof(pair));
     for (struct stir_map_node *node = stir_map_first(&outcomes->by_warning, hash); node; node = stir_map_next(node)) {
-        struct gw_outcome_warning *warning = (struct gw_outcome_warning *)node;
+        struct sc_outcome_warning *warning = (struct sc_outcome_warning *)node;
         if (warning->why == why && warning->outcome == outcome && strcmp(warning->system_id, system_id) == 0) {
             return warning;
         }
     }
-    struct gw_outcome_warning *made = make_place(outcomes, now_ms);
+    struct sc_outcome_warning *made = make_place(outcomes, now_ms);
     if (!made) {
         outcomes->warnings[0].outcome = outcome;
         return &outcomes->warnings[0];
     }
-    *made = (struct gw_outcome_warning){.why = why, .outcome = outcome};
+    *made = (struct sc_outcome_warning){.why = why, .outcome = outcome};
     set_text(made->system_id, sizeof(made->system_id), system_id);
     stir_map_put(&outcomes->by_warning, &made->node, hash);
     return made;
 }
 
-void gw_outcomes_warn(struct gw_outcomes *outcomes, const char *system_id, bool has_tenant, enum gw_outcome outcome,
+void sc_outcomes_warn(struct sc_outcomes *outcomes, const char *system_id, bool has_tenant, enum sc_outcome outcome,
                       unsigned why, const char *detail, uint64_t now_ms)
 {
-    struct gw_outcome_warning *warning = warning_of(outcomes, system_id, outcome, why, now_ms);
+    struct sc_outcome_warning *warning = warning_of(outcomes, system_id, outcome, why, now_ms);
     bool first = !warning->told_ms;
-    gw_outcomes_count(outcomes, system_id, has_tenant, outcome);
+    sc_outcomes_count(outcomes, system_id, has_tenant, outcome);
     set_text(warning->detail, sizeof(warning->detail), detail ? detail : "");
     warning->untold++;
-    uint64_t due_ms = warning->told_ms + GW_WARNING_EVERY_MS;
+    uint64_t due_ms = warning->told_ms + SC_WARNING_EVERY_MS;
     if (first || now_ms >= due_ms) {
         say(outcomes, warning, now_ms ? now_ms : 1);
     } else {
@@ -152,15 +152,15 @@ void gw_outcomes_warn(struct gw_outcomes *outcomes, const char *system_id, bool 
     }
 }
 
-void gw_outcomes_expire(struct gw_outcomes *outcomes, uint64_t now_ms)
+void sc_outcomes_expire(struct sc_outcomes *outcomes, uint64_t now_ms)
 {
     if (now_ms < outcomes->due_ms) {
         return;
     }
     outcomes->due_ms = UINT64_MAX;
     for (size_t i = 0; i < outcomes->warning_count; i++) {
-        struct gw_outcome_warning *warning = &outcomes->warnings[i];
-        uint64_t due_ms = warning->told_ms + GW_WARNING_EVERY_MS;
+        struct sc_outcome_warning *warning = &outcomes->warnings[i];
+        uint64_t due_ms = warning->told_ms + SC_WARNING_EVERY_MS;
         if (warning->untold && now_ms >= due_ms) {
             say(outcomes, warning, now_ms);
         } else if (warning->untold && due_ms < outcomes->due_ms) {
@@ -169,7 +169,7 @@ void gw_outcomes_expire(struct gw_outcomes *outcomes, uint64_t now_ms)
     }
 }
 
-void gw_outcomes_end(struct gw_outcomes *outcomes)
+void sc_outcomes_end(struct sc_outcomes *outcomes)
 {
     for (size_t i = 0; i < outcomes->warning_count; i++) {
         if (outcomes->warnings[i].untold) {

@@ -10,31 +10,31 @@
  * back, and says the warnings.
  */
 enum {
-    GW_OUTCOME_TENANTS = 256,  /* more tenants than this are counted together, as "other" */
-    GW_OUTCOME_WARNINGS = 512, /* pairs of system_id and reason; more than this are told together */
-    GW_WARNING_EVERY_MS = 60000,
+    SC_OUTCOME_TENANTS = 256,  /* more tenants than this are counted together, as "other" */
+    SC_OUTCOME_WARNINGS = 512, /* pairs of system_id and reason; more than this are told together */
+    SC_WARNING_EVERY_MS = 60000,
 };
 
-struct gw_outcome_tenant {
+struct sc_outcome_tenant {
     struct stir_map_node node;
-    char name[GW_SYSTEM_ID_MAX + 1]; /* the system_id that the tenant is known by; "none": the bind has no tenant */
-    uint64_t counts[GW_OUTCOME_COUNT];
+    char name[SC_SYSTEM_ID_MAX + 1]; /* the system_id that the tenant is known by; "none": the bind has no tenant */
+    uint64_t counts[SC_OUTCOME_COUNT];
 };
 
-struct gw_outcome_warning {
+struct sc_outcome_warning {
     struct stir_map_node node;
-    char system_id[GW_SYSTEM_ID_MAX + 1];
+    char system_id[SC_SYSTEM_ID_MAX + 1];
     unsigned why;
-    enum gw_outcome outcome;
+    enum sc_outcome outcome;
     uint64_t told_ms; /* when the last warning was said */
     uint64_t untold;  /* messages since then */
     char detail[128]; /* of the last message */
 };
 
-struct gw_outcomes {
-    struct gw_outcome_tenant tenants[2 + GW_OUTCOME_TENANTS]; /* "none" and "other" first */
+struct sc_outcomes {
+    struct sc_outcome_tenant tenants[2 + SC_OUTCOME_TENANTS]; /* "none" and "other" first */
     size_t tenant_count;
-    struct gw_outcome_warning warnings[1 + GW_OUTCOME_WARNINGS]; /* that of all others first */
+    struct sc_outcome_warning warnings[1 + SC_OUTCOME_WARNINGS]; /* that of all others first */
     size_t warning_count;
     struct stir_map by_tenant, by_warning;
     uint64_t due_ms; /* when a warning may be said next, UINT64_MAX: none waits */
@@ -43,19 +43,19 @@ struct gw_outcomes {
 };
 
 /* Returns NULL without memory. `say` is called with one line of text for each warning. */
-struct gw_outcomes *gw_outcomes_new(void (*say)(void *arg, const char *text), void *arg);
-void gw_outcomes_free(struct gw_outcomes *outcomes); /* NULL is fine */
+struct sc_outcomes *sc_outcomes_new(void (*say)(void *arg, const char *text), void *arg);
+void sc_outcomes_free(struct sc_outcomes *outcomes); /* NULL is fine */
 
 /* Counts a message that was signed or spooled. has_tenant: its system_id is that of a tenant. */
-void gw_outcomes_count(struct gw_outcomes *outcomes, const char *system_id, bool has_tenant, enum gw_outcome outcome);
+void sc_outcomes_count(struct sc_outcomes *outcomes, const char *system_id, bool has_tenant, enum sc_outcome outcome);
 
 /* Counts a message that went on unsigned or was refused, and warns of it now or later. detail: more than the reason
  * says, or NULL. */
-void gw_outcomes_warn(struct gw_outcomes *outcomes, const char *system_id, bool has_tenant, enum gw_outcome outcome,
+void sc_outcomes_warn(struct sc_outcomes *outcomes, const char *system_id, bool has_tenant, enum sc_outcome outcome,
                       unsigned why, const char *detail, uint64_t now_ms);
 
 /* Says the warnings whose time has come. */
-void gw_outcomes_expire(struct gw_outcomes *outcomes, uint64_t now_ms);
+void sc_outcomes_expire(struct sc_outcomes *outcomes, uint64_t now_ms);
 
 /* Says what was not said yet. */
-void gw_outcomes_end(struct gw_outcomes *outcomes);
+void sc_outcomes_end(struct sc_outcomes *outcomes);

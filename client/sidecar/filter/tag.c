@@ -15,12 +15,12 @@ static bool mentions(struct stir_view octets, uint16_t tag)
     return false;
 }
 
-bool gw_tag_clean(struct smpp_edit *out, const struct smpp_pdu *pdu, const struct gw_policy *policy)
+bool sc_tag_clean(struct smpp_edit *out, const struct smpp_pdu *pdu, const struct sc_policy *policy)
 {
     struct smpp_tlv found;
     bool planted = false;
-    *out = (struct smpp_edit){.drop = policy->verify.tags, .drop_count = GW_TAGS};
-    for (size_t i = 0; i < GW_TAGS; i++) {
+    *out = (struct smpp_edit){.drop = policy->verify.tags, .drop_count = SC_TAGS};
+    for (size_t i = 0; i < SC_TAGS; i++) {
         planted |= smpp_tlv_find(&found, pdu->tlvs, policy->verify.tags[i]);
         out->drop_tail |= mentions(pdu->tail, policy->verify.tags[i]);
     }
@@ -28,37 +28,37 @@ bool gw_tag_clean(struct smpp_edit *out, const struct smpp_pdu *pdu, const struc
 }
 
 /* No tag can be written into it, and nobody can find a planted one. Where messages are only tagged it is forwarded. */
-static struct gw_tag_outcome decide_unreadable(struct gw_held *held, const struct gw_policy *policy,
-                                               const struct gw_tag *tag)
+static struct sc_tag_outcome decide_unreadable(struct sc_held *held, const struct sc_policy *policy,
+                                               const struct sc_tag *tag)
 {
     if (policy->verify.only_tags) {
-        gw_held_pass(held);
-        return (struct gw_tag_outcome){.untagged = true};
+        sc_held_pass(held);
+        return (struct sc_tag_outcome){.untagged = true};
     }
-    uint32_t status = tag->treatment == GW_TREAT_REJECT ? policy->verify.reject_status
+    uint32_t status = tag->treatment == SC_TREAT_REJECT ? policy->verify.reject_status
                                                         : smpp_status_of(held->fault, held->flaw.field);
-    gw_held_answer(held, status);
-    return (struct gw_tag_outcome){.rejected = true};
+    sc_held_answer(held, status);
+    return (struct sc_tag_outcome){.rejected = true};
 }
 
-static enum stir_code edit_tagged(struct gw_held *held, const struct gw_policy *policy, const struct gw_tag *tag,
+static enum stir_code edit_tagged(struct sc_held *held, const struct sc_policy *policy, const struct sc_tag *tag,
                                   const struct stir_view *body)
 {
-    const struct smpp_tlv append[] = {{policy->verify.tags[GW_TAG_VERDICT], stir_view_str(tag->verdict)},
-                                      {policy->verify.tags[GW_TAG_SIGNER], stir_view_str(tag->signer)}};
+    const struct smpp_tlv append[] = {{policy->verify.tags[SC_TAG_VERDICT], stir_view_str(tag->verdict)},
+                                      {policy->verify.tags[SC_TAG_SIGNER], stir_view_str(tag->signer)}};
     struct smpp_edit edit;
-    (void)gw_tag_clean(&edit, &held->pdu, policy);
+    (void)sc_tag_clean(&edit, &held->pdu, policy);
     edit.body = body;
     edit.append = append;
     edit.append_count = tag->signer[0] ? 2 : 1;
-    return gw_held_edit(held, &edit);
+    return sc_held_edit(held, &edit);
 }
 
 /* True: decided. */
-static bool tag_with_prefix(struct gw_held *held, const struct gw_policy *policy, const struct gw_tag *tag)
+static bool tag_with_prefix(struct sc_held *held, const struct sc_policy *policy, const struct sc_tag *tag)
 {
     struct stir_buf body = {.limit = PREFIXED_MAX};
-    bool good = gw_tag_prefix(&body, &held->pdu, tag->settings, policy->verify.text_prefix, tag->verdict);
+    bool good = sc_tag_prefix(&body, &held->pdu, tag->settings, policy->verify.text_prefix, tag->verdict);
     if (good) {
         struct stir_view view = stir_view(body.ptr, body.len);
         good = edit_tagged(held, policy, tag, &view) == STIR_OK;
@@ -67,35 +67,35 @@ static bool tag_with_prefix(struct gw_held *held, const struct gw_policy *policy
     return good;
 }
 
-static struct gw_tag_outcome reject(struct gw_held *held, uint32_t status, struct gw_tag_outcome outcome)
+static struct sc_tag_outcome reject(struct sc_held *held, uint32_t status, struct sc_tag_outcome outcome)
 {
-    gw_held_answer(held, status);
+    sc_held_answer(held, status);
     outcome.rejected = true;
     return outcome;
 }
 
 /* It is forwarded without a tag, and without a planted one. */
-static enum stir_code forward_clean(struct gw_held *held, const struct smpp_edit *clean, bool planted)
+static enum stir_code forward_clean(struct sc_held *held, const struct smpp_edit *clean, bool planted)
 {
     if (planted) {
-        return gw_held_edit(held, clean);
+        return sc_held_edit(held, clean);
     }
-    gw_held_pass(held);
+    sc_held_pass(held);
     return STIR_OK;
 }
 
-struct gw_tag_outcome gw_tag_decide(struct gw_held *held, const struct gw_policy *policy, const struct gw_tag *tag)
+struct sc_tag_outcome sc_tag_decide(struct sc_held *held, const struct sc_policy *policy, const struct sc_tag *tag)
 {
     struct smpp_edit clean;
     if (held->fault != SMPP_OK) {
         return decide_unreadable(held, policy, tag);
     }
-    struct gw_tag_outcome outcome = {.planted = gw_tag_clean(&clean, &held->pdu, policy)};
-    if (tag->treatment == GW_TREAT_REJECT) {
+    struct sc_tag_outcome outcome = {.planted = sc_tag_clean(&clean, &held->pdu, policy)};
+    if (tag->treatment == SC_TREAT_REJECT) {
         return reject(held, policy->verify.reject_status, outcome);
     }
     enum stir_code code = STIR_OK;
-    if (tag->treatment == GW_TREAT_TAG) {
+    if (tag->treatment == SC_TREAT_TAG) {
         if (policy->verify.text_prefix[0]) {
             if (tag->with_prefix && tag_with_prefix(held, policy, tag)) {
                 return outcome;

@@ -144,7 +144,7 @@ static bool fits(const struct smpp_pdu *pdu, const struct smpp_segment *segment,
     return letters <= (segment->part.alphabet == SMPP_GSM7 ? room * 8 / 7 : room);
 }
 
-bool gw_tag_prefix(struct stir_buf *out, const struct smpp_pdu *pdu, const struct smpp_text_settings *settings,
+bool sc_tag_prefix(struct stir_buf *out, const struct smpp_pdu *pdu, const struct smpp_text_settings *settings,
                    const char *prefix, const char *verdict)
 {
     char text[PREFIX_MAX + 1];

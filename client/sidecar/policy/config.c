@@ -13,28 +13,28 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const actions[] = {[GW_PASS] = "pass", [GW_SIGN] = "sign", [GW_VERIFY] = "verify", NULL};
-static const char *const alphabets[] = {[GW_ALPHABET_GSM7] = "gsm7",
-                                        [GW_ALPHABET_LATIN1] = "latin1",
-                                        [GW_ALPHABET_ASCII] = "ascii",
-                                        [GW_ALPHABET_UTF8] = "utf8",
+static const char *const actions[] = {[SC_PASS] = "pass", [SC_SIGN] = "sign", [SC_VERIFY] = "verify", NULL};
+static const char *const alphabets[] = {[SC_ALPHABET_GSM7] = "gsm7",
+                                        [SC_ALPHABET_LATIN1] = "latin1",
+                                        [SC_ALPHABET_ASCII] = "ascii",
+                                        [SC_ALPHABET_UTF8] = "utf8",
                                         NULL};
-static const char *const forwards[] = {[GW_FORWARD] = "forward", [GW_REJECT] = "reject", NULL};
+static const char *const forwards[] = {[SC_FORWARD] = "forward", [SC_REJECT] = "reject", NULL};
 static const char *const holds[] = {
-    [GW_HOLD_WINDOW] = "window", [GW_HOLD_NEVER] = "never", [GW_HOLD_ALWAYS] = "always", NULL};
+    [SC_HOLD_WINDOW] = "window", [SC_HOLD_NEVER] = "never", [SC_HOLD_ALWAYS] = "always", NULL};
 static const char *const adaptives[] = {
-    [GW_ADAPTIVE_AUTO] = "auto", [GW_ADAPTIVE_YES] = "yes", [GW_ADAPTIVE_NO] = "no", NULL};
-static const char *const sign_modes[] = {[GW_PUBLISH_FIRST] = "publish_first", [GW_PUBLISH_BESIDE] = "beside", NULL};
+    [SC_ADAPTIVE_AUTO] = "auto", [SC_ADAPTIVE_YES] = "yes", [SC_ADAPTIVE_NO] = "no", NULL};
+static const char *const sign_modes[] = {[SC_PUBLISH_FIRST] = "publish_first", [SC_PUBLISH_BESIDE] = "beside", NULL};
 static const char *const alphanumerics[] = {
-    [GW_ALPHANUMERIC_UNSIGNED] = "unsigned", [GW_ALPHANUMERIC_DOMAIN] = "domain", NULL};
+    [SC_ALPHANUMERIC_UNSIGNED] = "unsigned", [SC_ALPHANUMERIC_DOMAIN] = "domain", NULL};
 static const char *const crl_policies[] = {[CPS_CRL_IF_PRESENT] = "if-present", [CPS_CRL_REQUIRED] = "required", NULL};
-static const char *const replaces[] = {[GW_REPLACE_REFUSE] = "refuse", [GW_REPLACE_PASS] = "pass", NULL};
+static const char *const replaces[] = {[SC_REPLACE_REFUSE] = "refuse", [SC_REPLACE_PASS] = "pass", NULL};
 static const char *const replays[] = {
-    [GW_REPLAY_MEMORY] = "memory", [GW_REPLAY_SQLITE] = "sqlite", [GW_REPLAY_NONE] = "none", NULL};
+    [SC_REPLAY_MEMORY] = "memory", [SC_REPLAY_SQLITE] = "sqlite", [SC_REPLAY_NONE] = "none", NULL};
 
-#define AT(field) offsetof(struct gw_config, field)
+#define AT(field) offsetof(struct sc_config, field)
 
-const struct stir_conf_key gw_config_table[] = {
+const struct stir_conf_key sc_config_table[] = {
     LIST_KEY("listen", "address", listen_address, "127.0.0.1:2775", false,
              "Addresses on which ESMEs bind: IPv4 address:port, [IPv6 address]:port, host:port, or *:port for all "
              "addresses of the machine; several with commas."),
@@ -390,7 +390,7 @@ const struct stir_conf_key gw_config_table[] = {
              "Write a line in the records for each PDU that passes without a verdict or a PASSporT, too: delivery "
              "receipts and unknown commands in a verifying direction, and what replace = pass lets through."),
 };
-const size_t gw_config_count = sizeof(gw_config_table) / sizeof(gw_config_table[0]);
+const size_t sc_config_count = sizeof(sc_config_table) / sizeof(sc_config_table[0]);
 
 /* ---- checks ---- */
 
@@ -430,7 +430,7 @@ static enum stir_code read_tag(uint16_t *out, const char *key, const char *text,
     return STIR_OK;
 }
 
-static void read_numbers(struct gw_config *config, struct stir_faults *faults)
+static void read_numbers(struct sc_config *config, struct stir_faults *faults)
 {
     struct stir_error err = {0};
     stir_faults_take(faults,
@@ -450,7 +450,7 @@ static void read_numbers(struct gw_config *config, struct stir_faults *faults)
 }
 
 /* Keys that go together, and what one asks of another. */
-static void check_pairs(const struct gw_config *config, struct stir_faults *faults)
+static void check_pairs(const struct sc_config *config, struct stir_faults *faults)
 {
     const struct {
         bool good;
@@ -471,9 +471,9 @@ static void check_pairs(const struct gw_config *config, struct stir_faults *faul
         {config->listen_address[0] != '\0', "[listen] address names no address"},
         {config->held_messages <= config->held_messages_total, "[limits] held_messages is over held_messages_total"},
         {config->held_bytes <= config->held_bytes_total, "[limits] held_bytes is over held_bytes_total"},
-        {!config->join_strict || config->join_hold != GW_HOLD_NEVER,
+        {!config->join_strict || config->join_hold != SC_HOLD_NEVER,
          "[join] strict = yes holds segments: it needs hold = window or always"},
-        {config->alphanumeric == GW_ALPHANUMERIC_UNSIGNED || config->alphanumeric_domain[0],
+        {config->alphanumeric == SC_ALPHANUMERIC_UNSIGNED || config->alphanumeric_domain[0],
          "[sender] alphanumeric = domain needs alphanumeric_domain"},
     };
     for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
@@ -496,7 +496,7 @@ static bool is_verdict(const char *name)
 }
 
 /* Every verdict is in one list at most. */
-static void check_verdicts(const struct gw_config *config, struct stir_faults *faults)
+static void check_verdicts(const struct sc_config *config, struct stir_faults *faults)
 {
     const char *const lists[] = {config->verify_deliver, config->verify_tag, config->verify_reject};
     const char *const names[] = {"deliver", "tag", "reject"};
@@ -525,18 +525,18 @@ static void check(void *conf, struct stir_faults *faults)
 
 /* ---- loading ---- */
 
-enum stir_code gw_config_load(struct gw_config *out, const char *path, const struct stir_conf_overrides *overrides,
+enum stir_code sc_config_load(struct sc_config *out, const char *path, const struct stir_conf_overrides *overrides,
                               struct stir_error *err)
 {
-    struct gw_config config = {0};
-    enum stir_code code = stir_conf_read(&config, gw_config_table, gw_config_count, path, overrides, check, err);
+    struct sc_config config = {0};
+    enum stir_code code = stir_conf_read(&config, sc_config_table, sc_config_count, path, overrides, check, err);
     if (code == STIR_OK) {
         *out = config;
     }
     return code;
 }
 
-void gw_config_clear(struct gw_config *config)
+void sc_config_clear(struct sc_config *config)
 {
-    stir_conf_clear(config, gw_config_table, gw_config_count);
+    stir_conf_clear(config, sc_config_table, sc_config_count);
 }

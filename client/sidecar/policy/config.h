@@ -9,66 +9,66 @@
  * names behind their section's. A `..._status` is given as a name (ESME_RSUBMITFAIL) or a number, a `..._tlv` as a
  * number, both decimal or 0x: their values are in `status` and `tag`.
  */
-enum gw_action {
-    GW_PASS,
-    GW_SIGN,
-    GW_VERIFY,
+enum sc_action {
+    SC_PASS,
+    SC_SIGN,
+    SC_VERIFY,
 };
 
-enum gw_alphabet { /* of data_coding 0, and of 1 */
-                   GW_ALPHABET_GSM7,
-                   GW_ALPHABET_LATIN1,
-                   GW_ALPHABET_ASCII,
-                   GW_ALPHABET_UTF8,
+enum sc_alphabet { /* of data_coding 0, and of 1 */
+                   SC_ALPHABET_GSM7,
+                   SC_ALPHABET_LATIN1,
+                   SC_ALPHABET_ASCII,
+                   SC_ALPHABET_UTF8,
 };
 
-enum gw_alphanumeric {
-    GW_ALPHANUMERIC_UNSIGNED,
-    GW_ALPHANUMERIC_DOMAIN,
+enum sc_alphanumeric {
+    SC_ALPHANUMERIC_UNSIGNED,
+    SC_ALPHANUMERIC_DOMAIN,
 };
 
-enum gw_forward {
-    GW_FORWARD,
-    GW_REJECT,
+enum sc_forward {
+    SC_FORWARD,
+    SC_REJECT,
 };
 
-enum gw_hold_mode { /* of the segments of an incomplete message */
-                    GW_HOLD_WINDOW,
-                    GW_HOLD_NEVER,
-                    GW_HOLD_ALWAYS,
+enum sc_hold_mode { /* of the segments of an incomplete message */
+                    SC_HOLD_WINDOW,
+                    SC_HOLD_NEVER,
+                    SC_HOLD_ALWAYS,
 };
 
-enum gw_adaptive {
-    GW_ADAPTIVE_AUTO, /* as yes, unless a message without a PASSporT is rejected */
-    GW_ADAPTIVE_YES,
-    GW_ADAPTIVE_NO,
+enum sc_adaptive {
+    SC_ADAPTIVE_AUTO, /* as yes, unless a message without a PASSporT is rejected */
+    SC_ADAPTIVE_YES,
+    SC_ADAPTIVE_NO,
 };
 
-enum gw_sign_mode {
-    GW_PUBLISH_FIRST,
-    GW_PUBLISH_BESIDE,
+enum sc_sign_mode {
+    SC_PUBLISH_FIRST,
+    SC_PUBLISH_BESIDE,
 };
 
-enum gw_replace { /* replace_sm and broadcast_sm */
-                  GW_REPLACE_REFUSE,
-                  GW_REPLACE_PASS,
+enum sc_replace { /* replace_sm and broadcast_sm */
+                  SC_REPLACE_REFUSE,
+                  SC_REPLACE_PASS,
 };
 
-enum gw_replay { /* as enum cps_replay */
-                 GW_REPLAY_MEMORY,
-                 GW_REPLAY_SQLITE,
-                 GW_REPLAY_NONE,
+enum sc_replay { /* as enum cps_replay */
+                 SC_REPLAY_MEMORY,
+                 SC_REPLAY_SQLITE,
+                 SC_REPLAY_NONE,
 };
 
 /* [submit] is the way from the ESMEs to the peer, [deliver] that from the peer to the ESMEs. */
-struct gw_way {
-    int action;     /* enum gw_action */
-    int alphabet;   /* enum gw_alphabet */
+struct sc_way {
+    int action;     /* enum sc_action */
+    int alphabet;   /* enum sc_alphabet */
     int alphabet_1; /* the same, of data_coding 1 */
     bool packed;
 };
 
-struct gw_config {
+struct sc_config {
     /* [listen] */
     char *listen_address;
     char *listen_certificate;
@@ -104,24 +104,24 @@ struct gw_config {
     int64_t held_bytes_total;
     int64_t queue_bytes;
     /* [submit], [deliver] */
-    struct gw_way submit;
-    struct gw_way deliver;
+    struct sc_way submit;
+    struct sc_way deliver;
     /* [sign] */
-    int sign_mode;       /* enum gw_sign_mode */
-    int sign_on_failure; /* enum gw_forward */
-    int sign_outside;    /* enum gw_forward */
+    int sign_mode;       /* enum sc_sign_mode */
+    int sign_on_failure; /* enum sc_forward */
+    int sign_outside;    /* enum sc_forward */
     char *sign_reject_status;
     int64_t sign_timeout_ms;
     int64_t sign_ttl_s;
     bool sign_ussd_waits;
     int64_t sign_life_s;
     int64_t sign_scheduled_life_s;
-    int sign_replace; /* enum gw_replace */
+    int sign_replace; /* enum sc_replace */
     bool sign_with_chain;
     /* [verify] */
     int64_t verify_wait_ms;
     int64_t verify_grace_ms;
-    int verify_adaptive; /* enum gw_adaptive */
+    int verify_adaptive; /* enum sc_adaptive */
     char *verify_adaptive_file;
     bool verify_ussd_waits;
     char *verify_deliver; /* lists of verdicts; a verdict in none of them is tagged */
@@ -131,16 +131,16 @@ struct gw_config {
     char *verify_verdict_tlv;
     char *verify_signer_tlv;
     char *verify_text_prefix;
-    int verify_replace; /* enum gw_replace */
+    int verify_replace; /* enum sc_replace */
     /* [repeat] */
     int64_t repeat_max;
     char *repeat_file;
     /* [sender] */
-    int alphanumeric; /* enum gw_alphanumeric */
+    int alphanumeric; /* enum sc_alphanumeric */
     char *alphanumeric_domain;
     /* [join] */
     bool join_strict;
-    int join_hold; /* enum gw_hold_mode */
+    int join_hold; /* enum sc_hold_mode */
     int64_t join_timeout_ms;
     int64_t join_messages_per_peer;
     int64_t join_bytes_per_peer;
@@ -191,7 +191,7 @@ struct gw_config {
     bool trust_msgi_optional;
     int64_t trust_max_age_s;
     int64_t trust_clock_skew_s;
-    int trust_replay; /* enum gw_replay */
+    int trust_replay; /* enum sc_replay */
     char *trust_replay_file;
     int64_t trust_replay_max;
     /* [keys] */
@@ -233,14 +233,14 @@ struct gw_config {
     } tag;
 };
 
-extern const struct stir_conf_key gw_config_table[];
-extern const size_t gw_config_count;
+extern const struct stir_conf_key sc_config_table[];
+extern const size_t sc_config_count;
 
 /* Reads `path` (NULL: defaults only), then overrides (may be NULL), and checks what concerns more than one key.
- * STIR_E_CONFIG, STIR_E_IO. *out is filled on success only; clear it with gw_config_clear. */
-enum stir_code gw_config_load(struct gw_config *out, const char *path, const struct stir_conf_overrides *overrides,
+ * STIR_E_CONFIG, STIR_E_IO. *out is filled on success only; clear it with sc_config_clear. */
+enum stir_code sc_config_load(struct sc_config *out, const char *path, const struct stir_conf_overrides *overrides,
                               struct stir_error *err) STIR_MUST_CHECK;
-void gw_config_clear(struct gw_config *config);
+void sc_config_clear(struct sc_config *config);
 
 /* Calls `say` with a sentence for each valid setting that does not do what one might expect. */
-void gw_config_warn(const struct gw_config *config, void (*say)(void *arg, const char *text), void *arg);
+void sc_config_warn(const struct sc_config *config, void (*say)(void *arg, const char *text), void *arg);

@@ -4,19 +4,19 @@
 
 /* Settings that are valid, and do not do what one might expect of them. */
 
-static bool verifies(const struct gw_config *config)
+static bool verifies(const struct sc_config *config)
 {
-    return config->submit.action == GW_VERIFY || config->deliver.action == GW_VERIFY;
+    return config->submit.action == SC_VERIFY || config->deliver.action == SC_VERIFY;
 }
 
-void gw_config_warn(const struct gw_config *config, void (*say)(void *arg, const char *text), void *arg)
+void sc_config_warn(const struct sc_config *config, void (*say)(void *arg, const char *text), void *arg)
 {
-    bool remembers = config->trust_replay == GW_REPLAY_SQLITE || config->cps_claim;
+    bool remembers = config->trust_replay == SC_REPLAY_SQLITE || config->cps_claim;
     const struct {
         bool applies;
         const char *text;
     } warnings[] = {
-        {verifies(config) && config->verify_reject[0] && config->join_hold != GW_HOLD_ALWAYS,
+        {verifies(config) && config->verify_reject[0] && config->join_hold != SC_HOLD_ALWAYS,
          "[verify] reject does not reject every long message: a sender that pauses between segments gets its first "
          "ones forwarded, and the last one is tagged, not rejected. [join] hold = always rejects all, but senders "
          "that wait for each answer cannot send long messages then"},
@@ -24,7 +24,7 @@ void gw_config_warn(const struct gw_config *config, void (*say)(void *arg, const
          "[repeat] file is not set: a message that is under way when cps-smpp is killed is called replayed when it is "
          "sent again, because [trust] replay = sqlite or [cps] claim = yes remember that its PASSporT was used"},
     };
-    stir_conf_outdated(config, gw_config_table, gw_config_count, say, arg);
+    stir_conf_outdated(config, sc_config_table, sc_config_count, say, arg);
     for (size_t i = 0; i < sizeof(warnings) / sizeof(warnings[0]); i++) {
         if (warnings[i].applies) {
             say(arg, warnings[i].text);

@@ -98,7 +98,7 @@ static enum stir_code read_list(struct options *out, char **texts, const char *l
     return STIR_OK;
 }
 
-static enum stir_code read_lists(struct options *out, const struct gw_config *config, struct stir_error *err)
+static enum stir_code read_lists(struct options *out, const struct sc_config *config, struct stir_error *err)
 {
     /* an item and its NUL take no more room than it took in its list with what stands between */
     out->texts =
@@ -131,11 +131,11 @@ static enum stir_code read_lists(struct options *out, const struct gw_config *co
 
 /* ---- options ---- */
 
-static void set_options(struct cps_options *out, const struct gw_config *config)
+static void set_options(struct cps_options *out, const struct sc_config *config)
 {
-    static const enum cps_replay replays[] = {[GW_REPLAY_MEMORY] = CPS_REPLAY_MEMORY,
-                                              [GW_REPLAY_SQLITE] = CPS_REPLAY_SQLITE,
-                                              [GW_REPLAY_NONE] = CPS_REPLAY_NONE};
+    static const enum cps_replay replays[] = {[SC_REPLAY_MEMORY] = CPS_REPLAY_MEMORY,
+                                              [SC_REPLAY_SQLITE] = CPS_REPLAY_SQLITE,
+                                              [SC_REPLAY_NONE] = CPS_REPLAY_NONE};
     *out = (struct cps_options){
         .size = sizeof(*out),
         .cps_url = text_or_null(config->cps_url),
@@ -235,7 +235,7 @@ static bool digest_numbers(EVP_MD_CTX *ctx, const struct cps_options *options)
     return EVP_DigestUpdate(ctx, numbers, sizeof(numbers)) == 1;
 }
 
-static enum stir_code digest_all(uint8_t out[32], const struct gw_config *config, const struct options *options,
+static enum stir_code digest_all(uint8_t out[32], const struct sc_config *config, const struct options *options,
                                  struct stir_error *err)
 {
     const char *const texts[] = {config->cps_url,           config->trust_x5u_dir,       config->trust_x5u_ports,
@@ -274,7 +274,7 @@ static enum stir_code digest_all(uint8_t out[32], const struct gw_config *config
 /* ---- the handle ---- */
 
 /* While the CPS is away every message might have something to say. */
-static bool is_too_much(struct gw_service *service)
+static bool is_too_much(struct sc_service *service)
 {
     struct timespec now;
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
@@ -287,7 +287,7 @@ static bool is_too_much(struct gw_service *service)
 /* On any thread. */
 static void write_log(void *arg, enum cps_log_level level, const char *line)
 {
-    struct gw_service *service = arg;
+    struct sc_service *service = arg;
     if (is_too_much(service)) {
         return;
     }
@@ -313,16 +313,16 @@ static int64_t end_of(const char *path)
     return end;
 }
 
-static enum stir_code open_handle(struct gw_service **out, struct options *options, const struct gw_config *config,
-                                  struct gw_service *before, const struct stir_log *log, struct stir_error *err)
+static enum stir_code open_handle(struct sc_service **out, struct options *options, const struct sc_config *config,
+                                  struct sc_service *before, const struct stir_log *log, struct stir_error *err)
 {
     struct cps_error cause = {0};
-    struct gw_service *service = calloc(1, sizeof(*service));
+    struct sc_service *service = calloc(1, sizeof(*service));
     if (!service) {
         return stir_fail(err, STIR_E_NOMEM, "out of memory");
     }
     service->refs = 1;
-    service->replay = (enum gw_replay)config->trust_replay;
+    service->replay = (enum sc_replay)config->trust_replay;
     service->has_spool = config->spool_file[0] != '\0';
     service->credential_end = end_of(config->cps_auth_certificate);
     service->log = *log;
@@ -331,18 +331,18 @@ static enum stir_code open_handle(struct gw_service **out, struct options *optio
     options->cps.log = write_log;
     options->cps.log_arg = service;
     options->cps.crls_from = before ? before->cps : NULL;
-    if (before && before->cps && before->replay == GW_REPLAY_MEMORY && service->replay == GW_REPLAY_MEMORY) {
+    if (before && before->cps && before->replay == SC_REPLAY_MEMORY && service->replay == SC_REPLAY_MEMORY) {
         options->cps.replay_from = before->cps;
     }
     if (cps_new(&service->cps, &options->cps, &cause) != CPS_OK) {
         free(service);
-        return gw_fail_cps(err, &cause);
+        return sc_fail_cps(err, &cause);
     }
     *out = service;
     return STIR_OK;
 }
 
-static void list_add(struct gw_service **all, struct gw_service *service)
+static void list_add(struct sc_service **all, struct sc_service *service)
 {
     service->next = *all;
     service->link = all;
@@ -352,7 +352,7 @@ static void list_add(struct gw_service **all, struct gw_service *service)
     *all = service;
 }
 
-static void list_remove(struct gw_service *service)
+static void list_remove(struct sc_service *service)
 {
     *service->link = service->next;
     if (service->next) {
@@ -360,11 +360,11 @@ static void list_remove(struct gw_service *service)
     }
 }
 
-enum stir_code gw_service_open(struct gw_service **out, const struct gw_config *config, struct gw_service *before,
-                               struct gw_service **all, const struct stir_log *log, struct stir_error *err)
+enum stir_code sc_service_open(struct sc_service **out, const struct sc_config *config, struct sc_service *before,
+                               struct sc_service **all, const struct stir_log *log, struct stir_error *err)
 {
     struct options options = {0};
-    struct gw_service *service = NULL;
+    struct sc_service *service = NULL;
     uint8_t digest[32];
     set_options(&options.cps, config);
     enum stir_code code = read_lists(&options, config, err);
@@ -372,7 +372,7 @@ enum stir_code gw_service_open(struct gw_service **out, const struct gw_config *
         code = digest_all(digest, config, &options, err);
     }
     if (code == STIR_OK && before && before->cps && CRYPTO_memcmp(before->digest, digest, sizeof(digest)) == 0) {
-        service = gw_service_ref(before);
+        service = sc_service_ref(before);
         atomic_store(&service->log_level, config->log_level);
     } else if (code == STIR_OK) {
         code = open_handle(&service, &options, config, before, log, err);
@@ -388,14 +388,14 @@ enum stir_code gw_service_open(struct gw_service **out, const struct gw_config *
     return code;
 }
 
-void gw_service_await_lists(struct gw_service *service)
+void sc_service_await_lists(struct sc_service *service)
 {
     if (service->cps) {
         (void)!cps_crls_refresh(service->cps, NULL); /* which logs what failed */
     }
 }
 
-struct gw_service *gw_service_ref(struct gw_service *service)
+struct sc_service *sc_service_ref(struct sc_service *service)
 {
     if (service) {
         service->refs++;
@@ -403,17 +403,17 @@ struct gw_service *gw_service_ref(struct gw_service *service)
     return service;
 }
 
-void gw_service_end(struct gw_service *service)
+void sc_service_end(struct sc_service *service)
 {
     struct cps *cps = service->cps;
     service->cps = NULL;
     cps_free(cps);
 }
 
-void gw_service_unref(struct gw_service *service)
+void sc_service_unref(struct sc_service *service)
 {
     if (service && --service->refs == 0) {
-        gw_service_end(service);
+        sc_service_end(service);
         list_remove(service);
         free(service);
     }

@@ -4,7 +4,7 @@
 #include "common/base/error.h"
 
 /* Hands on what libcps says of a file or an option that the configuration names. */
-static inline enum stir_code gw_fail_cps(struct stir_error *err, const struct cps_error *cause)
+static inline enum stir_code sc_fail_cps(struct stir_error *err, const struct cps_error *cause)
 {
     enum stir_code code = cause->code == CPS_E_NOMEM ? STIR_E_NOMEM : STIR_E_CONFIG;
     return stir_fail(err, code, "%s", cause->text);

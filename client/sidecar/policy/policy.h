@@ -12,62 +12,62 @@
  * What a configuration comes to for the filter: copies, opened keys. It never changes; a reload makes a new one, while
  * what is under way goes on with the one that it began with.
  */
-enum gw_treatment { /* of a judged message, by its verdict */
-                    GW_TREAT_TAG,
-                    GW_TREAT_DELIVER,
-                    GW_TREAT_REJECT,
-                    GW_TREATMENT_COUNT,
+enum sc_treatment { /* of a judged message, by its verdict */
+                    SC_TREAT_TAG,
+                    SC_TREAT_DELIVER,
+                    SC_TREAT_REJECT,
+                    SC_TREATMENT_COUNT,
 };
 
 /* "tag", "deliver", "reject". */
-const char *gw_treatment_name(enum gw_treatment treatment);
+const char *sc_treatment_name(enum sc_treatment treatment);
 
-enum gw_tag_kind { /* index of verify.tags */
-                   GW_TAG_VERDICT,
-                   GW_TAG_SIGNER,
-                   GW_TAGS,
+enum sc_tag_kind { /* index of verify.tags */
+                   SC_TAG_VERDICT,
+                   SC_TAG_SIGNER,
+                   SC_TAGS,
 };
 
-struct gw_direction {
-    enum gw_action action;
+struct sc_direction {
+    enum sc_action action;
     struct smpp_text_settings settings;
 };
 
-struct gw_policy {
+struct sc_policy {
     unsigned refs;
-    struct gw_direction ways[GW_LEG_COUNT];
+    struct sc_direction ways[SC_LEG_COUNT];
     struct smpp_addressing addressing;
     struct smpp_join_limits join;
-    enum gw_hold_mode hold;
+    enum sc_hold_mode hold;
     bool strict; /* segments wait until the whole message's PASSporT is published */
     size_t operations_max;
     unsigned repeat_max; /* how often a message passes again after its connection was lost */
 
-    struct gw_service *service;       /* NULL: nothing is signed or verified */
+    struct sc_service *service;       /* NULL: nothing is signed or verified */
     struct cps_tenants *tenants;      /* NULL unless something is signed */
-    struct gw_recipients *recipients; /* likewise, or if no directory is given */
-    struct gw_recipients *keys;       /* our private ones; NULL unless something is verified */
+    struct sc_recipients *recipients; /* likewise, or if no directory is given */
+    struct sc_recipients *keys;       /* our private ones; NULL unless something is verified */
 
     struct {
-        enum gw_sign_mode mode;
-        enum gw_forward on_failure;
-        enum gw_forward outside;
+        enum sc_sign_mode mode;
+        enum sc_forward on_failure;
+        enum sc_forward outside;
         uint32_t reject_status;
         uint32_t timeout_ms;
         uint32_t ttl_s;
         uint32_t life_s, scheduled_life_s;
         bool ussd_waits;
-        enum gw_replace replace;
+        enum sc_replace replace;
         enum cps_spooling spooling;
         bool find; /* keys of destinations that have none in recipients */
     } sign;
     struct {
         uint32_t wait_ms, grace_ms;
         bool ussd_waits;
-        enum gw_treatment treatments[STIR_VERDICT_COUNT];
+        enum sc_treatment treatments[STIR_VERDICT_COUNT];
         uint32_t reject_status;
-        enum gw_replace replace;
-        uint16_t tags[GW_TAGS]; /* of the TLVs that are ours: whatever else has them is removed */
+        enum sc_replace replace;
+        uint16_t tags[SC_TAGS]; /* of the TLVs that are ours: whatever else has them is removed */
         bool only_tags;         /* no verdict is delivered without a tag or rejected, so no message may be refused */
         char *text_prefix;      /* "": none */
         bool adaptive;
@@ -85,8 +85,8 @@ struct gw_policy {
 
 /* before: the policy in use, or NULL; services: the list of those in use. STIR_E_CONFIG, STIR_E_IO name the key or the
  * file; STIR_E_NOMEM. */
-enum stir_code gw_policy_new(struct gw_policy **out, const struct gw_config *config, const struct gw_policy *before,
-                             struct gw_service **services, const struct stir_log *log,
+enum stir_code sc_policy_new(struct sc_policy **out, const struct sc_config *config, const struct sc_policy *before,
+                             struct sc_service **services, const struct stir_log *log,
                              struct stir_error *err) STIR_MUST_CHECK;
-struct gw_policy *gw_policy_ref(struct gw_policy *policy);
-void gw_policy_unref(struct gw_policy *policy);
+struct sc_policy *sc_policy_ref(struct sc_policy *policy);
+void sc_policy_unref(struct sc_policy *policy);

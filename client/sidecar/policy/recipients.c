@@ -15,7 +15,7 @@ struct entry {
     struct cps_key *key;
 };
 
-struct gw_recipients {
+struct sc_recipients {
     bool want_private;
     struct entry *entries; /* once loaded: sorted by text, numbers before prefixes */
     size_t count, cap;
@@ -48,7 +48,7 @@ static bool read_name(struct entry *out, const char *name)
 }
 
 /* Makes room for one file's keys. */
-static bool grow(struct gw_recipients *recipients)
+static bool grow(struct sc_recipients *recipients)
 {
     size_t cap = recipients->cap ? 2 * recipients->cap : 2 * KEYS_MAX;
     if (recipients->count + KEYS_MAX <= recipients->cap) {
@@ -64,7 +64,7 @@ static bool grow(struct gw_recipients *recipients)
 
 static enum stir_code take_file(void *arg, const char *path, const char *name, struct stir_error *err)
 {
-    struct gw_recipients *recipients = arg;
+    struct sc_recipients *recipients = arg;
     struct cps_key *keys[KEYS_MAX];
     size_t count = 0;
     struct cps_error cause = {0};
@@ -77,7 +77,7 @@ static enum stir_code take_file(void *arg, const char *path, const char *name, s
         return stir_fail(err, STIR_E_NOMEM, "out of memory");
     }
     if (cps_keys_load(keys, KEYS_MAX, &count, path, recipients->want_private, &cause) != CPS_OK) {
-        return gw_fail_cps(err, &cause);
+        return sc_fail_cps(err, &cause);
     }
     for (size_t i = 0; i < count; i++) {
         entry.key = keys[i];
@@ -87,7 +87,7 @@ static enum stir_code take_file(void *arg, const char *path, const char *name, s
 }
 
 /* Entries that follow each other and are of the same destination. */
-static size_t run(const struct gw_recipients *recipients, size_t from)
+static size_t run(const struct sc_recipients *recipients, size_t from)
 {
     size_t n = 1;
     while (from + n < recipients->count && compare(&recipients->entries[from], &recipients->entries[from + n]) == 0) {
@@ -96,7 +96,7 @@ static size_t run(const struct gw_recipients *recipients, size_t from)
     return n;
 }
 
-static enum stir_code sort_keys(struct gw_recipients *recipients, const char *dir, struct stir_error *err)
+static enum stir_code sort_keys(struct sc_recipients *recipients, const char *dir, struct stir_error *err)
 {
     if (recipients->count == 0) {
         return STIR_OK;
@@ -118,10 +118,10 @@ static enum stir_code sort_keys(struct gw_recipients *recipients, const char *di
     return STIR_OK;
 }
 
-enum stir_code gw_recipients_load(struct gw_recipients **out, const char *dir, bool want_private,
+enum stir_code sc_recipients_load(struct sc_recipients **out, const char *dir, bool want_private,
                                   struct stir_error *err)
 {
-    struct gw_recipients *recipients = calloc(1, sizeof(*recipients));
+    struct sc_recipients *recipients = calloc(1, sizeof(*recipients));
     if (!recipients) {
         return stir_fail(err, STIR_E_NOMEM, "out of memory");
     }
@@ -131,14 +131,14 @@ enum stir_code gw_recipients_load(struct gw_recipients **out, const char *dir, b
         code = sort_keys(recipients, dir, err);
     }
     if (code != STIR_OK) {
-        gw_recipients_free(recipients);
+        sc_recipients_free(recipients);
         return code;
     }
     *out = recipients;
     return STIR_OK;
 }
 
-void gw_recipients_free(struct gw_recipients *recipients)
+void sc_recipients_free(struct sc_recipients *recipients)
 {
     if (!recipients) {
         return;
@@ -151,13 +151,13 @@ void gw_recipients_free(struct gw_recipients *recipients)
     free(recipients);
 }
 
-size_t gw_recipients_size(const struct gw_recipients *recipients)
+size_t sc_recipients_size(const struct sc_recipients *recipients)
 {
     return recipients->count;
 }
 
 /* The first of those of one destination; NULL: none. */
-static const struct entry *find(const struct gw_recipients *recipients, const struct entry *key)
+static const struct entry *find(const struct sc_recipients *recipients, const struct entry *key)
 {
     const struct entry *first = recipients->entries;
     const struct entry *found = bsearch(key, first, recipients->count, sizeof(*first), compare);
@@ -167,7 +167,7 @@ static const struct entry *find(const struct gw_recipients *recipients, const st
     return found;
 }
 
-size_t gw_recipients_find(const struct gw_recipients *recipients, const struct stir_identity *dest,
+size_t sc_recipients_find(const struct sc_recipients *recipients, const struct stir_identity *dest,
                           const struct cps_key *const **keys)
 {
     struct entry key = {0};

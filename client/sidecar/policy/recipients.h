@@ -11,14 +11,14 @@
  * that differ after the dot are several keys of the same (12155551212.jwk, 12155551212.old.jwk), and so are the keys of
  * a JWK Set. The longest that fits a destination counts, alone.
  */
-struct gw_recipients;
+struct sc_recipients;
 
 /* STIR_E_CONFIG and STIR_E_IO name the file. *out is untouched on failure. */
-enum stir_code gw_recipients_load(struct gw_recipients **out, const char *dir, bool want_private,
+enum stir_code sc_recipients_load(struct sc_recipients **out, const char *dir, bool want_private,
                                   struct stir_error *err) STIR_MUST_CHECK;
-void gw_recipients_free(struct gw_recipients *recipients);
-size_t gw_recipients_size(const struct gw_recipients *recipients); /* keys */
+void sc_recipients_free(struct sc_recipients *recipients);
+size_t sc_recipients_size(const struct sc_recipients *recipients); /* keys */
 
 /* How many keys there are for a destination, 0: none; *keys is valid as long as the recipients are. */
-size_t gw_recipients_find(const struct gw_recipients *recipients, const struct stir_identity *dest,
+size_t sc_recipients_find(const struct sc_recipients *recipients, const struct stir_identity *dest,
                           const struct cps_key *const **keys);

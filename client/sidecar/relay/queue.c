@@ -25,13 +25,13 @@ static uint64_t pair_key(struct stir_view source, struct stir_view dest)
     return hash ^ hash >> 29;
 }
 
-static void set_keys(struct gw_entry *entry)
+static void set_keys(struct sc_entry *entry)
 {
     const struct smpp_pdu *pdu = &entry->held.pdu;
     struct stir_view rest = pdu->dests;
     struct smpp_dest dest;
     for (size_t i = 0; i < entry->node_count; i++) {
-        struct gw_node *node = &entry->nodes[i];
+        struct sc_node *node = &entry->nodes[i];
         node->entry = entry;
         if (entry->held.fault != SMPP_OK) {
             node->key = 0;
@@ -43,21 +43,21 @@ static void set_keys(struct gw_entry *entry)
     }
 }
 
-enum stir_code gw_entry_new(struct gw_entry **out, enum gw_leg from, const char *pdu, size_t n)
+enum stir_code sc_entry_new(struct sc_entry **out, enum sc_leg from, const char *pdu, size_t n)
 {
     struct smpp_pdu read = {0};
     struct smpp_flaw flaw = {0};
     enum smpp_fault fault = smpp_pdu_read_leniently(&read, pdu, n, &flaw);
     size_t nodes = fault == SMPP_OK && read.dest_count ? read.dest_count : 1;
-    size_t head = sizeof(struct gw_entry) + nodes * sizeof(struct gw_node);
-    struct gw_entry *entry = malloc(head + n);
+    size_t head = sizeof(struct sc_entry) + nodes * sizeof(struct sc_node);
+    struct sc_entry *entry = malloc(head + n);
     if (!entry) {
         return STIR_E_NOMEM;
     }
     char *copy = (char *)entry + head;
     memset(entry, 0, head);
     memcpy(copy, pdu, n);
-    entry->held = (struct gw_held){.from = from, .fault = fault, .flaw = flaw};
+    entry->held = (struct sc_held){.from = from, .fault = fault, .flaw = flaw};
     entry->node_count = nodes;
     (void)!smpp_pdu_read_leniently(&entry->held.pdu, copy, n, NULL);
     set_keys(entry);
@@ -65,7 +65,7 @@ enum stir_code gw_entry_new(struct gw_entry **out, enum gw_leg from, const char 
     return STIR_OK;
 }
 
-void gw_entry_free(struct gw_entry *entry)
+void sc_entry_free(struct sc_entry *entry)
 {
     if (entry) {
         free(entry->edited);
@@ -75,9 +75,9 @@ void gw_entry_free(struct gw_entry *entry)
 
 /* ---- buckets ---- */
 
-static void bucket_append(struct gw_node **buckets, size_t count, struct gw_node *node)
+static void bucket_append(struct sc_node **buckets, size_t count, struct sc_node *node)
 {
-    struct gw_node **last = &buckets[node->key & (count - 1)];
+    struct sc_node **last = &buckets[node->key & (count - 1)];
     node->next = NULL;
     node->previous = *last;
     if (*last) {
@@ -86,7 +86,7 @@ static void bucket_append(struct gw_node **buckets, size_t count, struct gw_node
     *last = node;
 }
 
-static void bucket_remove(struct gw_queue *queue, struct gw_node *node)
+static void bucket_remove(struct sc_queue *queue, struct sc_node *node)
 {
     if (node->previous) {
         node->previous->next = node->next;
@@ -98,19 +98,19 @@ static void bucket_remove(struct gw_queue *queue, struct gw_node *node)
     }
 }
 
-static void fill_buckets(const struct gw_queue *queue, struct gw_node **buckets, size_t count)
+static void fill_buckets(const struct sc_queue *queue, struct sc_node **buckets, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         buckets[i] = NULL;
     }
-    for (struct gw_entry *entry = queue->first; entry; entry = entry->next) {
+    for (struct sc_entry *entry = queue->first; entry; entry = entry->next) {
         for (size_t i = 0; i < entry->node_count; i++) {
             bucket_append(buckets, count, &entry->nodes[i]);
         }
     }
 }
 
-static enum stir_code make_buckets(struct gw_queue *queue, size_t nodes)
+static enum stir_code make_buckets(struct sc_queue *queue, size_t nodes)
 {
     size_t count = queue->bucket_count ? queue->bucket_count : BUCKETS_MIN;
     while (count < nodes) {
@@ -119,7 +119,7 @@ static enum stir_code make_buckets(struct gw_queue *queue, size_t nodes)
     if (count == queue->bucket_count) {
         return STIR_OK;
     }
-    struct gw_node **buckets = malloc(count * sizeof(struct gw_node *));
+    struct sc_node **buckets = malloc(count * sizeof(struct sc_node *));
     if (!buckets) {
         return STIR_E_NOMEM;
     }
@@ -132,7 +132,7 @@ static enum stir_code make_buckets(struct gw_queue *queue, size_t nodes)
 
 /* ---- the queue ---- */
 
-enum stir_code gw_queue_put(struct gw_queue *queue, struct gw_entry *entry)
+enum stir_code sc_queue_put(struct sc_queue *queue, struct sc_entry *entry)
 {
     enum stir_code code = make_buckets(queue, queue->node_count + entry->node_count);
     if (code != STIR_OK) {
@@ -158,10 +158,10 @@ enum stir_code gw_queue_put(struct gw_queue *queue, struct gw_entry *entry)
 
 /* Lists the next entry with the same key. Those of incomplete messages delay nobody: the one after them is listed, too.
  */
-static void list_successors(const struct gw_node *node, struct gw_entry **ready)
+static void list_successors(const struct sc_node *node, struct sc_entry **ready)
 {
     bool passable = true;
-    for (struct gw_node *next = node->next; next && passable; next = next->next) {
+    for (struct sc_node *next = node->next; next && passable; next = next->next) {
         if (next->key != node->key || next->entry == node->entry) {
             continue;
         }
@@ -174,7 +174,7 @@ static void list_successors(const struct gw_node *node, struct gw_entry **ready)
     }
 }
 
-void gw_queue_take(struct gw_queue *queue, struct gw_entry *entry, struct gw_entry **ready)
+void sc_queue_take(struct sc_queue *queue, struct sc_entry *entry, struct sc_entry **ready)
 {
     for (size_t i = 0; i < entry->node_count; i++) {
         list_successors(&entry->nodes[i], ready);
@@ -187,10 +187,10 @@ void gw_queue_take(struct gw_queue *queue, struct gw_entry *entry, struct gw_ent
     queue->node_count -= entry->node_count;
 }
 
-bool gw_queue_may_leave(const struct gw_entry *entry)
+bool sc_queue_may_leave(const struct sc_entry *entry)
 {
     for (size_t i = 0; i < entry->node_count; i++) {
-        for (const struct gw_node *p = entry->nodes[i].previous; p; p = p->previous) {
+        for (const struct sc_node *p = entry->nodes[i].previous; p; p = p->previous) {
             if (p->key == entry->nodes[i].key && p->entry != entry && !p->entry->held.incomplete) {
                 return false;
             }
@@ -201,8 +201,8 @@ bool gw_queue_may_leave(const struct gw_entry *entry)
 
 /* ---- exchanging places ---- */
 
-static void put_between(struct gw_queue *queue, struct gw_entry *entry, struct gw_entry *previous,
-                        struct gw_entry *next)
+static void put_between(struct sc_queue *queue, struct sc_entry *entry, struct sc_entry *previous,
+                        struct sc_entry *next)
 {
     entry->previous = previous;
     entry->next = next;
@@ -210,10 +210,10 @@ static void put_between(struct gw_queue *queue, struct gw_entry *entry, struct g
     *(next ? &next->previous : &queue->last) = entry;
 }
 
-static void swap_places(struct gw_queue *queue, struct gw_entry *a, struct gw_entry *b)
+static void swap_places(struct sc_queue *queue, struct sc_entry *a, struct sc_entry *b)
 {
-    struct gw_entry *before_a = a->previous, *after_a = a->next;
-    struct gw_entry *before_b = b->previous, *after_b = b->next;
+    struct sc_entry *before_a = a->previous, *after_a = a->next;
+    struct sc_entry *before_b = b->previous, *after_b = b->next;
     uint64_t place = a->place;
     a->place = b->place;
     b->place = place;
@@ -229,7 +229,7 @@ static void swap_places(struct gw_queue *queue, struct gw_entry *a, struct gw_en
     }
 }
 
-void gw_queue_reorder(struct gw_queue *queue, struct gw_entry *const *entries, size_t count)
+void sc_queue_reorder(struct sc_queue *queue, struct sc_entry *const *entries, size_t count)
 {
     bool swapped = false;
     for (size_t i = 0; i < count; i++) {
@@ -245,8 +245,8 @@ void gw_queue_reorder(struct gw_queue *queue, struct gw_entry *const *entries, s
     }
 }
 
-void gw_queue_clear(struct gw_queue *queue)
+void sc_queue_clear(struct sc_queue *queue)
 {
     free(queue->buckets);
-    *queue = (struct gw_queue){0};
+    *queue = (struct sc_queue){0};
 }

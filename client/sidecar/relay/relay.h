@@ -28,48 +28,48 @@
  * message is lost, and none doubled by us.
  */
 
-enum gw_state {
-    GW_OPEN,       /* waits for a bind; no peer */
-    GW_CONNECTING, /* the peer's leg is being opened; nothing is read from the ESME */
-    GW_BINDING,    /* the peer has the bind; messages from the ESME wait for its answer */
-    GW_BOUND,
-    GW_UNBOUND,   /* the peer's leg is open, but the bind was refused or has ended */
-    GW_DRAINING,  /* as bound, but new requests are dropped unanswered; unbind when nothing is under way */
-    GW_UNBINDING, /* we have said unbind to both legs */
-    GW_CLOSED,    /* both legs are closed or told to: nothing happens any more */
-    GW_STATE_COUNT,
+enum sc_state {
+    SC_OPEN,       /* waits for a bind; no peer */
+    SC_CONNECTING, /* the peer's leg is being opened; nothing is read from the ESME */
+    SC_BINDING,    /* the peer has the bind; messages from the ESME wait for its answer */
+    SC_BOUND,
+    SC_UNBOUND,   /* the peer's leg is open, but the bind was refused or has ended */
+    SC_DRAINING,  /* as bound, but new requests are dropped unanswered; unbind when nothing is under way */
+    SC_UNBINDING, /* we have said unbind to both legs */
+    SC_CLOSED,    /* both legs are closed or told to: nothing happens any more */
+    SC_STATE_COUNT,
 };
 
 /* Messages held by all relays together. Zeroed but for the limits; outlives the relays. */
-struct gw_pool {
+struct sc_pool {
     size_t held, held_max;
     size_t octets, octets_max;
-    struct gw_relay *first_waiting, *last_waiting; /* relays that have stopped reading for want of room */
+    struct sc_relay *first_waiting, *last_waiting; /* relays that have stopped reading for want of room */
 };
 
 /* What a relay wants of its owner. None of these may call back into the relay or free it. */
-struct gw_relay_ops {
+struct sc_relay_ops {
     /* Appends octets to what is sent to a leg; they are the relay's, so they are copied. */
-    void (*write)(void *arg, enum gw_leg leg, const void *data, size_t n);
-    /* Stop or go on reading from a leg. What was read already may still be given to gw_relay_input. */
-    void (*read)(void *arg, enum gw_leg leg, bool on);
+    void (*write)(void *arg, enum sc_leg leg, const void *data, size_t n);
+    /* Stop or go on reading from a leg. What was read already may still be given to sc_relay_input. */
+    void (*read)(void *arg, enum sc_leg leg, bool on);
     /* May this bind be (limit of binds of a system_id)? False: it is answered ESME_RBINDFAIL and the ESME's leg is
      * closed. An admitted one counts until released() or the next admit(). */
-    bool (*admit)(void *arg, const struct gw_bind *bind);
+    bool (*admit)(void *arg, const struct sc_bind *bind);
     void (*released)(void *arg);
-    /* Open the peer's leg: gw_relay_connected() or, when that fails, gw_relay_lost(GW_PEER) is the answer. */
+    /* Open the peer's leg: sc_relay_connected() or, when that fails, sc_relay_lost(SC_PEER) is the answer. */
     void (*connect)(void *arg);
-    /* Send what was written to this leg, then close it. gw_relay_lost() need not be called for it, but may. */
-    void (*close)(void *arg, enum gw_leg leg);
-    /* There is room again: call gw_relay_resume() soon. */
+    /* Send what was written to this leg, then close it. sc_relay_lost() need not be called for it, but may. */
+    void (*close)(void *arg, enum sc_leg leg);
+    /* There is room again: call sc_relay_resume() soon. */
     void (*resume)(void *arg);
     /* A line for the log, without anything that a peer sent. */
     void (*log)(void *arg, enum stir_log_level level, const char *text);
 };
 
-/* Shared by all relays of a gateway; the owner may change it between calls (SIGHUP). Times in milliseconds, 0: never.
+/* Shared by all relays of a sidecar; the owner may change it between calls (SIGHUP). Times in milliseconds, 0: never.
  */
-struct gw_relay_options {
+struct sc_relay_options {
     size_t max_pdu;         /* octets */
     size_t max_unbound_pdu; /* before a bind was accepted; the smaller of both counts */
     size_t held_max;        /* messages held in each direction; one may always be */
@@ -80,52 +80,52 @@ struct gw_relay_options {
     uint32_t pdu_ms;           /* from a PDU's first octet to its last */
     uint32_t idle_ms;          /* nothing but enquire_link for so long ends the connection */
     uint32_t unbind_ms;        /* an unbind waits for the messages before it, and its sender for the answer, so long */
-    bool offers[GW_LEG_COUNT]; /* messages from this leg are offered to the filter */
-    const struct gw_filter *filter;
-    struct gw_pool *pool;
-    struct gw_counters *counters;
+    bool offers[SC_LEG_COUNT]; /* messages from this leg are offered to the filter */
+    const struct sc_filter *filter;
+    struct sc_pool *pool;
+    struct sc_counters *counters;
 };
 
-struct gw_relay;
+struct sc_relay;
 
 /* A relay for an ESME that has just connected from `address`. Options and ops outlive it. STIR_E_NOMEM. */
-enum stir_code gw_relay_new(struct gw_relay **out, const struct gw_relay_options *options,
-                            const struct gw_relay_ops *ops, void *arg, const char *address, uint64_t connection,
+enum stir_code sc_relay_new(struct sc_relay **out, const struct sc_relay_options *options,
+                            const struct sc_relay_ops *ops, void *arg, const char *address, uint64_t connection,
                             uint64_t now_ms) STIR_MUST_CHECK;
 
 /* Undecided messages are reported to the filter as abandoned. Closes nothing. */
-void gw_relay_free(struct gw_relay *relay);
+void sc_relay_free(struct sc_relay *relay);
 
 /* Octets from a leg, any number of them. What cannot be dealt with now is kept; it does not grow beyond one PDU and
  * what one call brings as long as the owner heeds read(). */
-void gw_relay_input(struct gw_relay *relay, enum gw_leg leg, const void *data, size_t n, uint64_t now_ms);
+void sc_relay_input(struct sc_relay *relay, enum sc_leg leg, const void *data, size_t n, uint64_t now_ms);
 
 /* The peer's leg is open. */
-void gw_relay_connected(struct gw_relay *relay, uint64_t now_ms);
+void sc_relay_connected(struct sc_relay *relay, uint64_t now_ms);
 
 /* A leg has ended, or could not be opened: `why` is for the log, NULL for an orderly end. */
-void gw_relay_lost(struct gw_relay *relay, enum gw_leg leg, const char *why, uint64_t now_ms);
+void sc_relay_lost(struct sc_relay *relay, enum sc_leg leg, const char *why, uint64_t now_ms);
 
 /* The queue of octets for a leg is over its limit (nothing more is read from the other one), or has room again. */
-void gw_relay_full(struct gw_relay *relay, enum gw_leg leg, bool full, uint64_t now_ms);
+void sc_relay_full(struct sc_relay *relay, enum sc_leg leg, bool full, uint64_t now_ms);
 
-void gw_relay_resume(struct gw_relay *relay, uint64_t now_ms);
+void sc_relay_resume(struct sc_relay *relay, uint64_t now_ms);
 
 /* To be called a few times a second: timeouts. */
-void gw_relay_tick(struct gw_relay *relay, uint64_t now_ms);
+void sc_relay_tick(struct sc_relay *relay, uint64_t now_ms);
 
 /* SIGTERM: no new messages; when those that are held have gone on and the answers to those under way are back, or half
  * of `limit_ms` has gone, unbind on both legs, then close; close in any case when limit_ms has gone. */
-void gw_relay_drain(struct gw_relay *relay, uint64_t limit_ms, uint64_t now_ms);
+void sc_relay_drain(struct sc_relay *relay, uint64_t limit_ms, uint64_t now_ms);
 
 /* Closes both legs at once. */
-void gw_relay_abort(struct gw_relay *relay, uint64_t now_ms);
+void sc_relay_abort(struct sc_relay *relay, uint64_t now_ms);
 
-enum gw_state gw_relay_state(const struct gw_relay *relay);
-const char *gw_state_name(enum gw_state state);
+enum sc_state sc_relay_state(const struct sc_relay *relay);
+const char *sc_state_name(enum sc_state state);
 
 /* Who is bound, or was last; the address and the connection's number are there from the start. */
-const struct gw_bind *gw_relay_bind(const struct gw_relay *relay);
+const struct sc_bind *sc_relay_bind(const struct sc_relay *relay);
 
 /* Messages held now, in both directions. */
-size_t gw_relay_held(const struct gw_relay *relay);
+size_t sc_relay_held(const struct sc_relay *relay);

@@ -8,9 +8,9 @@
 
 /* ---- room ---- */
 
-static void pool_join(struct gw_relay *relay)
+static void pool_join(struct sc_relay *relay)
 {
-    struct gw_pool *pool = relay->options->pool;
+    struct sc_pool *pool = relay->options->pool;
     if (!relay->in_line) {
         relay->in_line = true;
         relay->next_waiting = NULL;
@@ -20,9 +20,9 @@ static void pool_join(struct gw_relay *relay)
     }
 }
 
-void gw_pool_leave(struct gw_relay *relay)
+void sc_pool_leave(struct sc_relay *relay)
 {
-    struct gw_pool *pool = relay->options->pool;
+    struct sc_pool *pool = relay->options->pool;
     if (relay->in_line) {
         relay->in_line = false;
         *(relay->previous_waiting ? &relay->previous_waiting->next_waiting : &pool->first_waiting) =
@@ -31,29 +31,29 @@ void gw_pool_leave(struct gw_relay *relay)
     }
 }
 
-void gw_relay_want_resume(struct gw_relay *relay)
+void sc_relay_want_resume(struct sc_relay *relay)
 {
-    if (!relay->resuming && relay->state != GW_CLOSED) {
+    if (!relay->resuming && relay->state != SC_CLOSED) {
         relay->resuming = true;
         relay->ops->resume(relay->arg);
     }
 }
 
 /* The one that has waited longest may try again; it wakes the next when there is still room after it. */
-void gw_pool_wake(struct gw_pool *pool)
+void sc_pool_wake(struct sc_pool *pool)
 {
-    struct gw_relay *relay = pool->first_waiting;
+    struct sc_relay *relay = pool->first_waiting;
     if (relay && pool->held < pool->held_max && pool->octets < pool->octets_max) {
-        gw_pool_leave(relay);
-        gw_relay_want_resume(relay);
+        sc_pool_leave(relay);
+        sc_relay_want_resume(relay);
     }
 }
 
-static bool has_room(struct gw_relay *relay, enum gw_leg leg, size_t n)
+static bool has_room(struct sc_relay *relay, enum sc_leg leg, size_t n)
 {
-    const struct gw_queue *queue = &relay->side[leg].queue;
-    const struct gw_relay_options *options = relay->options;
-    const struct gw_pool *pool = options->pool;
+    const struct sc_queue *queue = &relay->side[leg].queue;
+    const struct sc_relay_options *options = relay->options;
+    const struct sc_pool *pool = options->pool;
     if (queue->count == 0) { /* so that nobody can shut others out */
         return true;
     }
@@ -69,38 +69,38 @@ static bool has_room(struct gw_relay *relay, enum gw_leg leg, size_t n)
 
 /* ---- in ---- */
 
-static void refuse_for_memory(struct gw_relay *relay, enum gw_leg leg, const char *pdu)
+static void refuse_for_memory(struct sc_relay *relay, enum sc_leg leg, const char *pdu)
 {
     struct smpp_header header = smpp_header_read(pdu);
-    gw_relay_say(relay, STIR_LOG_ERROR, "a message is answered with a temporary error: out of memory");
-    gw_relay_answer(relay, leg, &header, leg == GW_ESME ? SMPP_RMSGQFUL : SMPP_RX_T_APPN);
+    sc_relay_say(relay, STIR_LOG_ERROR, "a message is answered with a temporary error: out of memory");
+    sc_relay_answer(relay, leg, &header, leg == SC_ESME ? SMPP_RMSGQFUL : SMPP_RX_T_APPN);
 }
 
-enum gw_taken gw_relay_hold(struct gw_relay *relay, enum gw_leg leg, const char *pdu, size_t n)
+enum sc_taken sc_relay_hold(struct sc_relay *relay, enum sc_leg leg, const char *pdu, size_t n)
 {
-    struct gw_side *side = &relay->side[leg];
-    struct gw_entry *entry = NULL;
+    struct sc_side *side = &relay->side[leg];
+    struct sc_entry *entry = NULL;
     if (!has_room(relay, leg, n)) {
         relay->options->counters->stalls += side->reading;
         side->stalled = true;
-        return GW_WAIT;
+        return SC_WAIT;
     }
-    if (gw_entry_new(&entry, leg, pdu, n) != STIR_OK) {
+    if (sc_entry_new(&entry, leg, pdu, n) != STIR_OK) {
         refuse_for_memory(relay, leg, pdu);
-        return GW_TAKEN;
+        return SC_TAKEN;
     }
     entry->relay = relay;
     entry->held.bind = &relay->bind;
     entry->held.arrived_ms = relay->now_ms;
-    if (smpp_pdu_is_receipt(&entry->held.pdu, leg == GW_PEER ? SMPP_FROM_SMSC : SMPP_FROM_ESME)) {
-        enum gw_taken taken = gw_relay_exempt(relay, &entry->held, GW_EXEMPT_RECEIPT);
-        gw_entry_free(entry);
+    if (smpp_pdu_is_receipt(&entry->held.pdu, leg == SC_PEER ? SMPP_FROM_SMSC : SMPP_FROM_ESME)) {
+        enum sc_taken taken = sc_relay_exempt(relay, &entry->held, SC_EXEMPT_RECEIPT);
+        sc_entry_free(entry);
         return taken;
     }
-    if (gw_queue_put(&side->queue, entry) != STIR_OK) {
-        gw_entry_free(entry);
+    if (sc_queue_put(&side->queue, entry) != STIR_OK) {
+        sc_entry_free(entry);
         refuse_for_memory(relay, leg, pdu);
-        return GW_TAKEN;
+        return SC_TAKEN;
     }
     relay->options->pool->held++;
     relay->options->pool->octets += n;
@@ -108,62 +108,62 @@ enum gw_taken gw_relay_hold(struct gw_relay *relay, enum gw_leg leg, const char 
         relay->options->counters->offered++;
         relay->options->filter->offer(relay->options->filter->arg, &entry->held);
     } else {
-        gw_held_pass(&entry->held); /* `pass` since a moment: behind those that are still held */
+        sc_held_pass(&entry->held); /* `pass` since a moment: behind those that are still held */
     }
-    return GW_TAKEN;
+    return SC_TAKEN;
 }
 
 /* ---- out ---- */
 
-static void end_entry(struct gw_entry *entry, struct gw_entry **ready)
+static void end_entry(struct sc_entry *entry, struct sc_entry **ready)
 {
-    struct gw_relay *relay = entry->relay;
-    struct gw_side *side = &relay->side[entry->held.from];
-    struct gw_pool *pool = relay->options->pool;
-    gw_queue_take(&side->queue, entry, ready);
+    struct sc_relay *relay = entry->relay;
+    struct sc_side *side = &relay->side[entry->held.from];
+    struct sc_pool *pool = relay->options->pool;
+    sc_queue_take(&side->queue, entry, ready);
     pool->held--;
     pool->octets -= entry->held.pdu.octets.len;
-    if (side->stalled || (side->parked && side->queue.count == 0) || relay->state == GW_DRAINING) {
-        gw_relay_want_resume(relay);
+    if (side->stalled || (side->parked && side->queue.count == 0) || relay->state == SC_DRAINING) {
+        sc_relay_want_resume(relay);
     }
-    gw_pool_wake(pool);
-    gw_entry_free(entry);
+    sc_pool_wake(pool);
+    sc_entry_free(entry);
 }
 
-static void send_on(struct gw_entry *entry)
+static void send_on(struct sc_entry *entry)
 {
-    struct gw_relay *relay = entry->relay;
-    enum gw_leg to = gw_other(entry->held.from);
-    gw_relay_note_request(relay, entry->held.from, &entry->held.pdu.header);
+    struct sc_relay *relay = entry->relay;
+    enum sc_leg to = sc_other(entry->held.from);
+    sc_relay_note_request(relay, entry->held.from, &entry->held.pdu.header);
     if (entry->edited) {
         relay->options->counters->edited++;
-        gw_relay_send(relay, to, entry->edited, entry->edited_len);
+        sc_relay_send(relay, to, entry->edited, entry->edited_len);
     } else {
         relay->options->counters->passed++;
-        gw_relay_send(relay, to, entry->held.pdu.octets.ptr, entry->held.pdu.octets.len);
+        sc_relay_send(relay, to, entry->held.pdu.octets.ptr, entry->held.pdu.octets.len);
     }
 }
 
 /* Lets those go that are decided and whose turn it is; each may free others. */
-static void release(struct gw_entry *ready)
+static void release(struct sc_entry *ready)
 {
     while (ready) {
-        struct gw_entry *entry = ready;
+        struct sc_entry *entry = ready;
         ready = entry->next_ready;
         entry->listed = false;
-        if (entry->decided && gw_queue_may_leave(entry)) {
+        if (entry->decided && sc_queue_may_leave(entry)) {
             send_on(entry);
             end_entry(entry, &ready);
         }
     }
 }
 
-static struct gw_entry *entry_of(struct gw_held *held)
+static struct sc_entry *entry_of(struct sc_held *held)
 {
-    return (struct gw_entry *)((char *)held - offsetof(struct gw_entry, held));
+    return (struct sc_entry *)((char *)held - offsetof(struct sc_entry, held));
 }
 
-static void decide_to_send(struct gw_entry *entry)
+static void decide_to_send(struct sc_entry *entry)
 {
     entry->decided = true;
     entry->held.incomplete = false; /* it has its place in the order from now on */
@@ -173,7 +173,7 @@ static void decide_to_send(struct gw_entry *entry)
     }
 }
 
-void gw_held_pass(struct gw_held *held)
+void sc_held_pass(struct sc_held *held)
 {
     decide_to_send(entry_of(held));
 }
@@ -199,9 +199,9 @@ static enum stir_code make_edited(char **out, size_t *out_len, const struct smpp
     return STIR_OK;
 }
 
-enum stir_code gw_held_edit(struct gw_held *held, const struct smpp_edit *edit)
+enum stir_code sc_held_edit(struct sc_held *held, const struct smpp_edit *edit)
 {
-    struct gw_entry *entry = entry_of(held);
+    struct sc_entry *entry = entry_of(held);
     if (held->fault != SMPP_OK) {
         return STIR_E_INVAL;
     }
@@ -213,90 +213,90 @@ enum stir_code gw_held_edit(struct gw_held *held, const struct smpp_edit *edit)
     return code;
 }
 
-void gw_held_answer(struct gw_held *held, uint32_t status)
+void sc_held_answer(struct sc_held *held, uint32_t status)
 {
-    struct gw_entry *entry = entry_of(held);
-    struct gw_relay *relay = entry->relay;
-    struct gw_entry *ready = NULL;
+    struct sc_entry *entry = entry_of(held);
+    struct sc_relay *relay = entry->relay;
+    struct sc_entry *ready = NULL;
     char answer[SMPP_HEADER_LEN];
     entry->decided = true;
     if (relay->side[held->from].abandoning) {
         return;
     }
     if (smpp_answer(answer, &held->pdu.header, status == SMPP_ROK ? SMPP_RSYSERR : status)) {
-        gw_relay_send(relay, held->from, answer, sizeof(answer));
+        sc_relay_send(relay, held->from, answer, sizeof(answer));
     }
     relay->options->counters->answered++;
     end_entry(entry, &ready);
     release(ready);
 }
 
-void gw_held_reorder(struct gw_held *const *items, size_t count)
+void sc_held_reorder(struct sc_held *const *items, size_t count)
 {
-    struct gw_entry *group[UINT8_MAX + 1];
+    struct sc_entry *group[UINT8_MAX + 1];
     bool done[UINT8_MAX + 1] = {false};
     count = count <= UINT8_MAX + 1 ? count : UINT8_MAX + 1; /* no message has more segments */
     for (size_t i = 0; i < count; i++) {
         size_t n = 0;
         for (size_t k = i; k < count && !done[i]; k++) {
-            struct gw_entry *entry = entry_of(items[k]);
+            struct sc_entry *entry = entry_of(items[k]);
             if (!done[k] && entry->relay == entry_of(items[i])->relay && items[k]->from == items[i]->from) {
                 group[n++] = entry;
                 done[k] = k != i;
             }
         }
         if (n > 1) {
-            gw_queue_reorder(&group[0]->relay->side[items[i]->from].queue, group, n);
+            sc_queue_reorder(&group[0]->relay->side[items[i]->from].queue, group, n);
         }
     }
 }
 
 /* ---- what is not held ---- */
 
-enum gw_taken gw_relay_exempt(struct gw_relay *relay, const struct gw_held *held, enum gw_exempt kind)
+enum sc_taken sc_relay_exempt(struct sc_relay *relay, const struct sc_held *held, enum sc_exempt kind)
 {
-    const struct gw_filter *filter = relay->options->filter;
+    const struct sc_filter *filter = relay->options->filter;
     const struct smpp_header *header = &held->pdu.header;
     bool response = smpp_command_is_response(header->command);
-    struct gw_passage passage = {0};
+    struct sc_passage passage = {0};
     char *edited = NULL;
     size_t len = 0;
     if (relay->options->offers[held->from] && filter && filter->exempt) {
         filter->exempt(filter->arg, held, kind, &passage);
     }
     if (passage.refuse) {
-        gw_relay_answer(relay, held->from, header, passage.refuse);
-        return GW_TAKEN;
+        sc_relay_answer(relay, held->from, header, passage.refuse);
+        return SC_TAKEN;
     }
     if (passage.edits && held->fault == SMPP_OK) {
         enum stir_code code = make_edited(&edited, &len, &held->pdu, &passage.edit, relay->options->max_pdu);
         if (code != STIR_OK && !response) {
             refuse_for_memory(relay, held->from, held->pdu.octets.ptr);
-            return GW_TAKEN;
+            return SC_TAKEN;
         }
     }
     if (!response) {
-        gw_relay_note_request(relay, held->from, header);
+        sc_relay_note_request(relay, held->from, header);
     }
     if (!edited) {
-        return GW_ON;
+        return SC_ON;
     }
-    gw_relay_send(relay, gw_other(held->from), edited, len);
+    sc_relay_send(relay, sc_other(held->from), edited, len);
     free(edited);
-    return GW_TAKEN;
+    return SC_TAKEN;
 }
 
 /* ---- the end of a connection ---- */
 
-void gw_relay_abandon(struct gw_relay *relay, enum gw_leg leg)
+void sc_relay_abandon(struct sc_relay *relay, enum sc_leg leg)
 {
-    const struct gw_filter *filter = relay->options->filter;
-    struct gw_counters *counters = relay->options->counters;
-    struct gw_queue *queue = &relay->side[leg].queue;
+    const struct sc_filter *filter = relay->options->filter;
+    struct sc_counters *counters = relay->options->counters;
+    struct sc_queue *queue = &relay->side[leg].queue;
     relay->side[leg].abandoning = true;
     while (queue->first) {
-        struct gw_entry *entry = queue->first;
-        struct gw_entry *ready = NULL;
+        struct sc_entry *entry = queue->first;
+        struct sc_entry *ready = NULL;
         bool decided = entry->decided;
         if (!decided) {
             counters->abandoned++;

@@ -10,7 +10,7 @@
  */
 enum {
     TOP = 0x7fffffff,
-    BOTTOM = TOP - (GW_WINDOW - 1),
+    BOTTOM = TOP - (SC_WINDOW - 1),
     WORD = 64,
 };
 
@@ -19,13 +19,13 @@ static bool is_watched(uint32_t sequence)
     return sequence >= BOTTOM && sequence <= TOP;
 }
 
-void gw_relay_note_request(struct gw_relay *relay, enum gw_leg from, const struct smpp_header *header)
+void sc_relay_note_request(struct sc_relay *relay, enum sc_leg from, const struct smpp_header *header)
 {
-    struct gw_side *side = &relay->side[from];
+    struct sc_side *side = &relay->side[from];
     side->under_way += smpp_command_has_response(header->command);
     if (is_watched(header->sequence)) {
         if (!side->watched) {
-            side->watched = calloc(GW_WINDOW / WORD, sizeof(*side->watched));
+            side->watched = calloc(SC_WINDOW / WORD, sizeof(*side->watched));
         }
         if (side->watched) {
             uint32_t at = header->sequence - BOTTOM;
@@ -34,9 +34,9 @@ void gw_relay_note_request(struct gw_relay *relay, enum gw_leg from, const struc
     }
 }
 
-void gw_relay_note_response(struct gw_relay *relay, enum gw_leg from, const struct smpp_header *header)
+void sc_relay_note_response(struct sc_relay *relay, enum sc_leg from, const struct smpp_header *header)
 {
-    struct gw_side *side = &relay->side[gw_other(from)];
+    struct sc_side *side = &relay->side[sc_other(from)];
     if (side->under_way) { /* one that was never asked for is the peers' own business */
         side->under_way--;
     }
@@ -46,15 +46,15 @@ void gw_relay_note_response(struct gw_relay *relay, enum gw_leg from, const stru
     }
 }
 
-static bool is_taken(const struct gw_relay *relay, enum gw_leg to, uint32_t sequence)
+static bool is_taken(const struct sc_relay *relay, enum sc_leg to, uint32_t sequence)
 {
-    const struct gw_side *side = &relay->side[to];
-    const uint64_t *watched = relay->side[gw_other(to)].watched;
+    const struct sc_side *side = &relay->side[to];
+    const uint64_t *watched = relay->side[sc_other(to)].watched;
     uint32_t at = sequence - BOTTOM;
     if (watched && watched[at / WORD] >> at % WORD & 1) {
         return true;
     }
-    for (int i = 0; i < GW_OWN_MAX; i++) {
+    for (int i = 0; i < SC_OWN_MAX; i++) {
         if (side->own[i].sequence == sequence) {
             return true;
         }
@@ -62,31 +62,31 @@ static bool is_taken(const struct gw_relay *relay, enum gw_leg to, uint32_t sequ
     return false;
 }
 
-static uint32_t choose_sequence(const struct gw_relay *relay, enum gw_leg to)
+static uint32_t choose_sequence(const struct sc_relay *relay, enum sc_leg to)
 {
     uint32_t sequence = relay->side[to].next_own;
-    for (int i = 0; i < GW_WINDOW && is_taken(relay, to, sequence); i++) {
+    for (int i = 0; i < SC_WINDOW && is_taken(relay, to, sequence); i++) {
         sequence = sequence > BOTTOM ? sequence - 1 : TOP;
     }
     return sequence;
 }
 
-void gw_relay_ask(struct gw_relay *relay, enum gw_leg to, uint32_t command)
+void sc_relay_ask(struct sc_relay *relay, enum sc_leg to, uint32_t command)
 {
-    struct gw_side *side = &relay->side[to];
+    struct sc_side *side = &relay->side[to];
     char octets[SMPP_HEADER_LEN];
     struct smpp_header header = {.length = SMPP_HEADER_LEN, .command = command, .sequence = choose_sequence(relay, to)};
     side->next_own = header.sequence > BOTTOM ? header.sequence - 1 : TOP;
-    side->own[side->own_at++ % GW_OWN_MAX] = (struct gw_own){.sequence = header.sequence, .command = command};
+    side->own[side->own_at++ % SC_OWN_MAX] = (struct sc_own){.sequence = header.sequence, .command = command};
     smpp_header_write(octets, &header);
-    gw_relay_send(relay, to, octets, sizeof(octets));
+    sc_relay_send(relay, to, octets, sizeof(octets));
 }
 
-uint32_t gw_relay_own_answer(struct gw_relay *relay, enum gw_leg from, const struct smpp_header *header)
+uint32_t sc_relay_own_answer(struct sc_relay *relay, enum sc_leg from, const struct smpp_header *header)
 {
-    struct gw_side *side = &relay->side[from];
-    for (int i = 0; i < GW_OWN_MAX; i++) {
-        struct gw_own *own = &side->own[i];
+    struct sc_side *side = &relay->side[from];
+    for (int i = 0; i < SC_OWN_MAX; i++) {
+        struct sc_own *own = &side->own[i];
         if (own->sequence && own->sequence == header->sequence &&
             (header->command == (own->command | SMPP_RESP) || header->command == SMPP_GENERIC_NACK)) {
             own->sequence = 0;

@@ -25,7 +25,7 @@ static bool is_message(uint32_t command)
 /* ---- binding ---- */
 
 /* Who binds; or why that cannot be, as a command_status. */
-static uint32_t read_bind(struct gw_bind *bind, const char *octets, size_t n)
+static uint32_t read_bind(struct sc_bind *bind, const char *octets, size_t n)
 {
     struct smpp_pdu pdu;
     struct smpp_flaw flaw;
@@ -35,7 +35,7 @@ static uint32_t read_bind(struct gw_bind *bind, const char *octets, size_t n)
         bool final = status == SMPP_RINVPASWD || status == SMPP_RINVSYSID || status == SMPP_RINVSYSTYP;
         return final ? SMPP_RBINDFAIL : status;
     }
-    if (pdu.system_id.len > GW_SYSTEM_ID_MAX) {
+    if (pdu.system_id.len > SC_SYSTEM_ID_MAX) {
         return SMPP_RBINDFAIL;
     }
     memset(bind->system_id, 0, sizeof(bind->system_id));
@@ -47,118 +47,118 @@ static uint32_t read_bind(struct gw_bind *bind, const char *octets, size_t n)
     return SMPP_ROK;
 }
 
-static enum gw_taken bind_again(struct gw_relay *relay)
+static enum sc_taken bind_again(struct sc_relay *relay)
 {
-    gw_relay_state_set(relay, GW_BINDING);
-    return GW_ON;
+    sc_relay_state_set(relay, SC_BINDING);
+    return SC_ON;
 }
 
-static enum gw_taken bind_first(struct gw_relay *relay, const char *octets, size_t n)
+static enum sc_taken bind_first(struct sc_relay *relay, const char *octets, size_t n)
 {
     relay->bind_pdu = malloc(n);
     if (!relay->bind_pdu) {
-        gw_relay_fail_bind(relay, "out of memory");
-        return GW_TAKEN;
+        sc_relay_fail_bind(relay, "out of memory");
+        return SC_TAKEN;
     }
     memcpy(relay->bind_pdu, octets, n);
     relay->bind_len = n;
-    gw_relay_state_set(relay, GW_CONNECTING);
-    relay->side[GW_PEER].opening = true;
+    sc_relay_state_set(relay, SC_CONNECTING);
+    relay->side[SC_PEER].opening = true;
     relay->ops->connect(relay->arg);
-    return GW_TAKEN;
+    return SC_TAKEN;
 }
 
-static enum gw_taken take_bind(struct gw_relay *relay, const struct smpp_header *header, const char *octets, size_t n)
+static enum sc_taken take_bind(struct sc_relay *relay, const struct smpp_header *header, const char *octets, size_t n)
 {
     uint32_t status = read_bind(&relay->bind, octets, n);
     if (status != SMPP_ROK) {
         relay->options->counters->binds_failed++;
-        gw_relay_answer(relay, GW_ESME, header, status);
-        return GW_TAKEN;
+        sc_relay_answer(relay, SC_ESME, header, status);
+        return SC_TAKEN;
     }
     relay->bind_sequence = header->sequence;
     if (relay->drain_ms) {
-        gw_relay_fail_bind(relay, "the gateway is stopping");
-        return GW_TAKEN;
+        sc_relay_fail_bind(relay, "the sidecar is stopping");
+        return SC_TAKEN;
     }
     if (!relay->ops->admit(relay->arg, &relay->bind)) {
-        gw_relay_fail_bind(relay, "over [listen] max_binds_per_system_id");
-        return GW_TAKEN;
+        sc_relay_fail_bind(relay, "over [listen] max_binds_per_system_id");
+        return SC_TAKEN;
     }
     relay->admitted = true;
-    return relay->side[GW_PEER].open ? bind_again(relay) : bind_first(relay, octets, n);
+    return relay->side[SC_PEER].open ? bind_again(relay) : bind_first(relay, octets, n);
 }
 
-static void bind_answered(struct gw_relay *relay, uint32_t status)
+static void bind_answered(struct sc_relay *relay, uint32_t status)
 {
-    struct gw_counters *counters = relay->options->counters;
+    struct sc_counters *counters = relay->options->counters;
     if (status == SMPP_ROK) {
-        gw_relay_state_set(relay, GW_BOUND);
+        sc_relay_state_set(relay, SC_BOUND);
         relay->traffic_ms = relay->now_ms;
         counters->binds++;
-        gw_relay_say(relay, STIR_LOG_NOTICE, "bound");
+        sc_relay_say(relay, STIR_LOG_NOTICE, "bound");
     } else {
-        gw_relay_state_set(relay, GW_UNBOUND);
-        gw_relay_bind_end(relay);
+        sc_relay_state_set(relay, SC_UNBOUND);
+        sc_relay_bind_end(relay);
         counters->binds_refused++;
-        gw_relay_say(relay, STIR_LOG_NOTICE, "the peer has refused the bind: command_status 0x%08x", (unsigned)status);
+        sc_relay_say(relay, STIR_LOG_NOTICE, "the peer has refused the bind: command_status 0x%08x", (unsigned)status);
     }
 }
 
 /* ---- an ESME that is not bound ---- */
 
-static enum gw_taken take_unbound(struct gw_relay *relay, const struct smpp_header *header)
+static enum sc_taken take_unbound(struct sc_relay *relay, const struct smpp_header *header)
 {
-    bool peer = relay->side[GW_PEER].open;
+    bool peer = relay->side[SC_PEER].open;
     if (peer && (header->command == SMPP_ENQUIRE_LINK || header->command == SMPP_UNBIND)) {
-        return GW_ON;
+        return SC_ON;
     }
     if (header->command == SMPP_ENQUIRE_LINK) {
-        gw_relay_answer(relay, GW_ESME, header, SMPP_ROK);
+        sc_relay_answer(relay, SC_ESME, header, SMPP_ROK);
     } else if (smpp_command_has_response(header->command)) {
-        gw_relay_answer(relay, GW_ESME, header, SMPP_RINVBNDSTS);
+        sc_relay_answer(relay, SC_ESME, header, SMPP_RINVBNDSTS);
     } else if (!smpp_command_name(header->command)) {
-        gw_relay_answer(relay, GW_ESME, header, SMPP_RINVCMDID);
+        sc_relay_answer(relay, SC_ESME, header, SMPP_RINVCMDID);
     }
-    return GW_TAKEN;
+    return SC_TAKEN;
 }
 
 /* ---- unbinding ---- */
 
-static enum gw_taken take_unbind(struct gw_relay *relay, enum gw_leg leg, const struct smpp_header *header)
+static enum sc_taken take_unbind(struct sc_relay *relay, enum sc_leg leg, const struct smpp_header *header)
 {
-    struct gw_side *side = &relay->side[leg];
+    struct sc_side *side = &relay->side[leg];
     if (side->queue.count) {
         side->parked = true;
         if (!side->parked_ms) {
             side->parked_ms = relay->now_ms;
         }
-        return GW_WAIT;
+        return SC_WAIT;
     }
     side->parked_ms = 0;
     side->unbind_sequence = header->sequence;
     side->unbind_ms = relay->now_ms;
-    return GW_ON;
+    return SC_ON;
 }
 
 /* It has read what was sent to it before. */
-static void tell_caught_up(struct gw_relay *relay, enum gw_leg leg)
+static void tell_caught_up(struct sc_relay *relay, enum sc_leg leg)
 {
-    const struct gw_filter *filter = relay->options->filter;
+    const struct sc_filter *filter = relay->options->filter;
     if (filter && filter->caught_up) {
         filter->caught_up(filter->arg, &relay->bind, leg);
     }
 }
 
-static void unbind_answered(struct gw_relay *relay, enum gw_leg by, bool granted)
+static void unbind_answered(struct sc_relay *relay, enum sc_leg by, bool granted)
 {
-    relay->side[gw_other(by)].unbind_ms = 0;
-    if (granted && (relay->state == GW_BOUND || relay->state == GW_DRAINING)) {
-        gw_relay_say(relay, STIR_LOG_NOTICE, "%s has unbound", by == GW_PEER ? "the ESME" : "the peer");
-        gw_relay_state_set(relay, GW_UNBOUND);
-        tell_caught_up(relay, GW_ESME);
-        tell_caught_up(relay, GW_PEER);
-        gw_relay_bind_end(relay);
+    relay->side[sc_other(by)].unbind_ms = 0;
+    if (granted && (relay->state == SC_BOUND || relay->state == SC_DRAINING)) {
+        sc_relay_say(relay, STIR_LOG_NOTICE, "%s has unbound", by == SC_PEER ? "the ESME" : "the peer");
+        sc_relay_state_set(relay, SC_UNBOUND);
+        tell_caught_up(relay, SC_ESME);
+        tell_caught_up(relay, SC_PEER);
+        sc_relay_bind_end(relay);
     }
 }
 
@@ -172,14 +172,14 @@ static struct stir_view read_message_id(const struct smpp_header *header, const 
     bool has_one = smpp_command_is_response(header->command) && is_message(request) && n > SMPP_HEADER_LEN;
     size_t most = has_one ? n - SMPP_HEADER_LEN : 0;
     size_t len = has_one ? strnlen(octets + SMPP_HEADER_LEN, most) : 0;
-    return stir_view(has_one ? octets + SMPP_HEADER_LEN : "", len < most && len <= GW_MESSAGE_ID_MAX ? len : 0);
+    return stir_view(has_one ? octets + SMPP_HEADER_LEN : "", len < most && len <= SC_MESSAGE_ID_MAX ? len : 0);
 }
 
 /* The filter knows what it let pass by its sequence number. */
-static void tell_filter(struct gw_relay *relay, enum gw_leg from, const struct smpp_header *header, const char *octets,
+static void tell_filter(struct sc_relay *relay, enum sc_leg from, const struct smpp_header *header, const char *octets,
                         size_t n)
 {
-    const struct gw_filter *filter = relay->options->filter;
+    const struct sc_filter *filter = relay->options->filter;
     bool nack = header->command == SMPP_GENERIC_NACK && header->status == SMPP_ROK;
     if (relay->options->offers[from] && filter && filter->answered) {
         filter->answered(filter->arg, &relay->bind, from, header->sequence, nack ? SMPP_RSYSERR : header->status,
@@ -188,61 +188,61 @@ static void tell_filter(struct gw_relay *relay, enum gw_leg from, const struct s
 }
 
 /* A PDU that is no message, in a direction whose messages are looked at: it may carry a text, or a verdict. */
-static enum gw_taken take_other(struct gw_relay *relay, enum gw_leg leg, const char *octets, size_t n)
+static enum sc_taken take_other(struct sc_relay *relay, enum sc_leg leg, const char *octets, size_t n)
 {
-    struct gw_held held = {.from = leg, .bind = &relay->bind, .arrived_ms = relay->now_ms};
+    struct sc_held held = {.from = leg, .bind = &relay->bind, .arrived_ms = relay->now_ms};
     held.fault = smpp_pdu_read_leniently(&held.pdu, octets, n, &held.flaw);
     uint32_t command = held.pdu.header.command;
-    enum gw_exempt kind = command == SMPP_REPLACE_SM     ? GW_EXEMPT_REPLACE
-                          : command == SMPP_BROADCAST_SM ? GW_EXEMPT_BROADCAST
-                          : !smpp_command_name(command)  ? GW_EXEMPT_UNKNOWN
-                                                         : GW_EXEMPT_OTHER;
-    if (kind == GW_EXEMPT_OTHER && held.pdu.tlvs.len == 0 && held.pdu.tail.len == 0) {
+    enum sc_exempt kind = command == SMPP_REPLACE_SM     ? SC_EXEMPT_REPLACE
+                          : command == SMPP_BROADCAST_SM ? SC_EXEMPT_BROADCAST
+                          : !smpp_command_name(command)  ? SC_EXEMPT_UNKNOWN
+                                                         : SC_EXEMPT_OTHER;
+    if (kind == SC_EXEMPT_OTHER && held.pdu.tlvs.len == 0 && held.pdu.tail.len == 0) {
         if (!smpp_command_is_response(command)) {
-            gw_relay_note_request(relay, leg, &held.pdu.header);
+            sc_relay_note_request(relay, leg, &held.pdu.header);
         }
-        return GW_ON;
+        return SC_ON;
     }
-    return gw_relay_exempt(relay, &held, kind);
+    return sc_relay_exempt(relay, &held, kind);
 }
 
-static enum gw_taken take_response(struct gw_relay *relay, enum gw_leg leg, const struct smpp_header *header,
+static enum sc_taken take_response(struct sc_relay *relay, enum sc_leg leg, const struct smpp_header *header,
                                    const char *octets, size_t n)
 {
-    const struct gw_side *other = &relay->side[gw_other(leg)];
-    uint32_t own = gw_relay_own_answer(relay, leg, header);
+    const struct sc_side *other = &relay->side[sc_other(leg)];
+    uint32_t own = sc_relay_own_answer(relay, leg, header);
     if (own) {
         if (own == SMPP_UNBIND) {
             tell_caught_up(relay, leg);
-            gw_relay_leg_done(relay, leg);
+            sc_relay_leg_done(relay, leg);
         }
-        return GW_TAKEN;
+        return SC_TAKEN;
     }
-    if (leg == GW_PEER && relay->state == GW_BINDING && header->sequence == relay->bind_sequence &&
+    if (leg == SC_PEER && relay->state == SC_BINDING && header->sequence == relay->bind_sequence &&
         is_bind_answer(header->command)) {
         bind_answered(relay, header->command == SMPP_GENERIC_NACK && !header->status ? SMPP_RBINDFAIL : header->status);
-        return GW_ON;
+        return SC_ON;
     }
     if (other->unbind_ms && header->sequence == other->unbind_sequence &&
         (header->command == (SMPP_UNBIND | SMPP_RESP) || header->command == SMPP_GENERIC_NACK)) {
         unbind_answered(relay, leg, header->command != SMPP_GENERIC_NACK && header->status == SMPP_ROK);
-        return GW_ON;
+        return SC_ON;
     }
-    gw_relay_note_response(relay, leg, header);
-    tell_filter(relay, gw_other(leg), header, octets, n);
-    return relay->options->offers[leg] && n > SMPP_HEADER_LEN ? take_other(relay, leg, octets, n) : GW_ON;
+    sc_relay_note_response(relay, leg, header);
+    tell_filter(relay, sc_other(leg), header, octets, n);
+    return relay->options->offers[leg] && n > SMPP_HEADER_LEN ? take_other(relay, leg, octets, n) : SC_ON;
 }
 
-static enum gw_taken take_request(struct gw_relay *relay, enum gw_leg leg, const struct smpp_header *header,
+static enum sc_taken take_request(struct sc_relay *relay, enum sc_leg leg, const struct smpp_header *header,
                                   const char *octets, size_t n)
 {
     bool looked_at = relay->options->offers[leg] || relay->side[leg].queue.count;
     if (is_message(header->command) && looked_at) {
-        if (relay->state == GW_UNBOUND) { /* for nobody */
+        if (relay->state == SC_UNBOUND) { /* for nobody */
             relay->options->counters->dropped++;
-            return GW_TAKEN;
+            return SC_TAKEN;
         }
-        return gw_relay_hold(relay, leg, octets, n);
+        return sc_relay_hold(relay, leg, octets, n);
     }
     if (header->command == SMPP_UNBIND) {
         return take_unbind(relay, leg, header);
@@ -250,55 +250,55 @@ static enum gw_taken take_request(struct gw_relay *relay, enum gw_leg leg, const
     if (relay->options->offers[leg] && n > SMPP_HEADER_LEN) {
         return take_other(relay, leg, octets, n);
     }
-    gw_relay_note_request(relay, leg, header);
-    return GW_ON;
+    sc_relay_note_request(relay, leg, header);
+    return SC_ON;
 }
 
 /* After SIGTERM: what is under way may end, nothing new begins. */
-static enum gw_taken take_late(struct gw_relay *relay, enum gw_leg leg, const struct smpp_header *header)
+static enum sc_taken take_late(struct sc_relay *relay, enum sc_leg leg, const struct smpp_header *header)
 {
     if (header->command == SMPP_UNBIND) {
-        if (relay->state == GW_DRAINING) {
+        if (relay->state == SC_DRAINING) {
             return take_unbind(relay, leg, header);
         }
-        gw_relay_answer(relay, leg, header, SMPP_ROK);
-        gw_relay_leg_done(relay, leg);
-        return GW_TAKEN;
+        sc_relay_answer(relay, leg, header, SMPP_ROK);
+        sc_relay_leg_done(relay, leg);
+        return SC_TAKEN;
     }
     if (header->command == SMPP_ENQUIRE_LINK) {
-        gw_relay_answer(relay, leg, header, SMPP_ROK);
-        return GW_TAKEN;
+        sc_relay_answer(relay, leg, header, SMPP_ROK);
+        return SC_TAKEN;
     }
     relay->options->counters->dropped++;
-    return GW_TAKEN;
+    return SC_TAKEN;
 }
 
-static enum gw_taken take_from_esme(struct gw_relay *relay, const struct smpp_header *header, const char *octets,
+static enum sc_taken take_from_esme(struct sc_relay *relay, const struct smpp_header *header, const char *octets,
                                     size_t n)
 {
-    bool unbound = relay->state == GW_OPEN || relay->state == GW_UNBOUND;
+    bool unbound = relay->state == SC_OPEN || relay->state == SC_UNBOUND;
     if (is_bind(header->command)) {
         if (unbound) {
             return take_bind(relay, header, octets, n);
         }
-        gw_relay_answer(relay, GW_ESME, header, SMPP_RALYBND);
-        return GW_TAKEN;
+        sc_relay_answer(relay, SC_ESME, header, SMPP_RALYBND);
+        return SC_TAKEN;
     }
     if (unbound) {
         return take_unbound(relay, header);
     }
-    if (relay->state == GW_BINDING && header->command != SMPP_ENQUIRE_LINK) {
-        relay->side[GW_ESME].waiting = true;
-        return GW_WAIT;
+    if (relay->state == SC_BINDING && header->command != SMPP_ENQUIRE_LINK) {
+        relay->side[SC_ESME].waiting = true;
+        return SC_WAIT;
     }
-    return take_request(relay, GW_ESME, header, octets, n);
+    return take_request(relay, SC_ESME, header, octets, n);
 }
 
-enum gw_taken gw_relay_take(struct gw_relay *relay, enum gw_leg leg, const char *pdu, size_t n)
+enum sc_taken sc_relay_take(struct sc_relay *relay, enum sc_leg leg, const char *pdu, size_t n)
 {
     struct smpp_header header = smpp_header_read(pdu);
     bool response = smpp_command_is_response(header.command);
-    bool ending = relay->state == GW_DRAINING || relay->state == GW_UNBINDING;
+    bool ending = relay->state == SC_DRAINING || relay->state == SC_UNBINDING;
     if ((header.command & ~SMPP_RESP) != SMPP_ENQUIRE_LINK) {
         relay->traffic_ms = relay->now_ms;
     }
@@ -308,7 +308,7 @@ enum gw_taken gw_relay_take(struct gw_relay *relay, enum gw_leg leg, const char 
     if (ending) {
         return take_late(relay, leg, &header);
     }
-    if (leg == GW_ESME) {
+    if (leg == SC_ESME) {
         return take_from_esme(relay, &header, pdu, n);
     }
     return take_request(relay, leg, &header, pdu, n);

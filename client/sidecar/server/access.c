@@ -30,7 +30,7 @@ static bool read_bits(unsigned *out, const char *text, unsigned max)
     return true;
 }
 
-static bool has_host_bits(const struct gw_network *network)
+static bool has_host_bits(const struct sc_network *network)
 {
     for (unsigned bit = network->bits; bit < 128; bit++) {
         if (network->address[bit / 8] & 0x80 >> bit % 8) {
@@ -40,12 +40,12 @@ static bool has_host_bits(const struct gw_network *network)
     return false;
 }
 
-static enum stir_code read_network(struct gw_network *out, const char *item, struct stir_error *err)
+static enum stir_code read_network(struct sc_network *out, const char *item, struct stir_error *err)
 {
     char host[64];
     size_t n = strcspn(item, "/");
     bool good = n < sizeof(host);
-    struct gw_network network = {.bits = 0};
+    struct sc_network network = {.bits = 0};
     if (good) {
         memcpy(host, item, n);
         host[n] = '\0';
@@ -68,14 +68,14 @@ static enum stir_code read_network(struct gw_network *out, const char *item, str
     return STIR_OK;
 }
 
-enum stir_code gw_allow_read(struct gw_allow *out, const char *list, struct stir_error *err)
+enum stir_code sc_allow_read(struct sc_allow *out, const char *list, struct stir_error *err)
 {
-    struct gw_allow allow = {0};
+    struct sc_allow allow = {0};
     enum stir_code code = STIR_OK;
     char item[128];
     for (size_t pos = 0; code == STIR_OK && stir_conf_next(list, &pos, item, sizeof(item));) {
-        struct gw_network network = {0};
-        struct gw_network *grown =
+        struct sc_network network = {0};
+        struct sc_network *grown =
             allow.count < NETWORKS_MAX ? realloc(allow.networks, (allow.count + 1) * sizeof(*grown)) : NULL;
         if (!grown) {
             code = stir_fail(err, STIR_E_NOMEM, "[listen] allow");
@@ -86,17 +86,17 @@ enum stir_code gw_allow_read(struct gw_allow *out, const char *list, struct stir
         allow.networks[allow.count++] = network;
     }
     if (code != STIR_OK) {
-        gw_allow_clear(&allow);
+        sc_allow_clear(&allow);
         return code;
     }
     *out = allow;
     return STIR_OK;
 }
 
-void gw_allow_clear(struct gw_allow *allow)
+void sc_allow_clear(struct sc_allow *allow)
 {
     free(allow->networks);
-    *allow = (struct gw_allow){0};
+    *allow = (struct sc_allow){0};
 }
 
 static bool raw_address(uint8_t out[16], const struct sockaddr *address)
@@ -115,7 +115,7 @@ static bool raw_address(uint8_t out[16], const struct sockaddr *address)
     return false;
 }
 
-static bool contains(const struct gw_network *network, const uint8_t raw[16])
+static bool contains(const struct sc_network *network, const uint8_t raw[16])
 {
     unsigned whole = network->bits / 8, rest = network->bits % 8;
     bool ipv4 = memcmp(raw, mapped, sizeof(mapped)) == 0;
@@ -126,7 +126,7 @@ static bool contains(const struct gw_network *network, const uint8_t raw[16])
            (rest == 0 || ((network->address[whole] ^ raw[whole]) & (0xff00 >> rest & 0xff)) == 0);
 }
 
-bool gw_allow_has(const struct gw_allow *allow, const struct sockaddr *address)
+bool sc_allow_has(const struct sc_allow *allow, const struct sockaddr *address)
 {
     uint8_t raw[16];
     bool known = raw_address(raw, address);
@@ -138,21 +138,21 @@ bool gw_allow_has(const struct gw_allow *allow, const struct sockaddr *address)
     return false;
 }
 
-static void raw_text(char out[GW_ADDRESS_MAX + 1], bool known, const uint8_t raw[16])
+static void raw_text(char out[SC_ADDRESS_MAX + 1], bool known, const uint8_t raw[16])
 {
     bool ipv4 = known && memcmp(raw, mapped, sizeof(mapped)) == 0;
-    if (!known || !inet_ntop(ipv4 ? AF_INET : AF_INET6, ipv4 ? raw + sizeof(mapped) : raw, out, GW_ADDRESS_MAX + 1)) {
-        (void)snprintf(out, GW_ADDRESS_MAX + 1, "?");
+    if (!known || !inet_ntop(ipv4 ? AF_INET : AF_INET6, ipv4 ? raw + sizeof(mapped) : raw, out, SC_ADDRESS_MAX + 1)) {
+        (void)snprintf(out, SC_ADDRESS_MAX + 1, "?");
     }
 }
 
-void gw_address_text(char out[GW_ADDRESS_MAX + 1], const struct sockaddr *address)
+void sc_address_text(char out[SC_ADDRESS_MAX + 1], const struct sockaddr *address)
 {
     uint8_t raw[16];
     raw_text(out, raw_address(raw, address), raw);
 }
 
-void gw_network_text(char out[GW_ADDRESS_MAX + 1], const struct sockaddr *address)
+void sc_network_text(char out[SC_ADDRESS_MAX + 1], const struct sockaddr *address)
 {
     uint8_t raw[16];
     bool known = raw_address(raw, address);
@@ -164,10 +164,10 @@ void gw_network_text(char out[GW_ADDRESS_MAX + 1], const struct sockaddr *addres
 
 /* ---- tallies ---- */
 
-struct gw_tally_item {
-    struct gw_tally_item *next;
+struct sc_tally_item {
+    struct sc_tally_item *next;
     uint64_t count;
-    char name[GW_SYSTEM_ID_MAX + 1];
+    char name[SC_SYSTEM_ID_MAX + 1];
 };
 
 static size_t hash(const char *text)
@@ -180,26 +180,26 @@ static size_t hash(const char *text)
 }
 
 /* Where the item is linked, or would be. */
-static struct gw_tally_item **find(const struct gw_tally *tally, const char *name)
+static struct sc_tally_item **find(const struct sc_tally *tally, const char *name)
 {
-    struct gw_tally_item **at = &tally->buckets[hash(name) & (tally->bucket_count - 1)];
+    struct sc_tally_item **at = &tally->buckets[hash(name) & (tally->bucket_count - 1)];
     while (*at && strcmp((*at)->name, name) != 0) {
         at = &(*at)->next;
     }
     return at;
 }
 
-static bool grow(struct gw_tally *tally)
+static bool grow(struct sc_tally *tally)
 {
     size_t count = tally->bucket_count ? tally->bucket_count * 2 : BUCKETS_MIN;
-    struct gw_tally larger = {.buckets = calloc(count, sizeof(struct gw_tally_item *)), .bucket_count = count};
+    struct sc_tally larger = {.buckets = calloc(count, sizeof(struct sc_tally_item *)), .bucket_count = count};
     if (!larger.buckets) {
         return false;
     }
     for (size_t i = 0; i < tally->bucket_count; i++) {
-        for (struct gw_tally_item *item = tally->buckets[i]; item;) {
-            struct gw_tally_item *next = item->next;
-            struct gw_tally_item **at = find(&larger, item->name);
+        for (struct sc_tally_item *item = tally->buckets[i]; item;) {
+            struct sc_tally_item *next = item->next;
+            struct sc_tally_item **at = find(&larger, item->name);
             item->next = NULL;
             *at = item;
             item = next;
@@ -211,14 +211,14 @@ static bool grow(struct gw_tally *tally)
     return true;
 }
 
-bool gw_tally_add(struct gw_tally *tally, const char *name, uint64_t max)
+bool sc_tally_add(struct sc_tally *tally, const char *name, uint64_t max)
 {
     if (tally->items >= tally->bucket_count && !grow(tally)) {
         return false;
     }
-    struct gw_tally_item **at = find(tally, name);
+    struct sc_tally_item **at = find(tally, name);
     if (!*at) {
-        struct gw_tally_item *item = calloc(1, sizeof(*item));
+        struct sc_tally_item *item = calloc(1, sizeof(*item));
         if (!item) {
             return false;
         }
@@ -234,13 +234,13 @@ bool gw_tally_add(struct gw_tally *tally, const char *name, uint64_t max)
     return true;
 }
 
-void gw_tally_remove(struct gw_tally *tally, const char *name)
+void sc_tally_remove(struct sc_tally *tally, const char *name)
 {
-    struct gw_tally_item **at = tally->bucket_count ? find(tally, name) : NULL;
+    struct sc_tally_item **at = tally->bucket_count ? find(tally, name) : NULL;
     if (at && *at) {
         tally->total--;
         if (--(*at)->count == 0) {
-            struct gw_tally_item *item = *at;
+            struct sc_tally_item *item = *at;
             *at = item->next;
             free(item);
             tally->items--;
@@ -248,15 +248,15 @@ void gw_tally_remove(struct gw_tally *tally, const char *name)
     }
 }
 
-void gw_tally_clear(struct gw_tally *tally)
+void sc_tally_clear(struct sc_tally *tally)
 {
     for (size_t i = 0; i < tally->bucket_count; i++) {
-        for (struct gw_tally_item *item = tally->buckets[i]; item;) {
-            struct gw_tally_item *next = item->next;
+        for (struct sc_tally_item *item = tally->buckets[i]; item;) {
+            struct sc_tally_item *next = item->next;
             free(item);
             item = next;
         }
     }
     free(tally->buckets);
-    *tally = (struct gw_tally){0};
+    *tally = (struct sc_tally){0};
 }

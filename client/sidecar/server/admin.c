@@ -14,8 +14,8 @@ enum {
     REQUEST_MS = 5000,  /* for all of it, answer included */
 };
 
-struct gw_admin {
-    struct gw_gateway *gateway;
+struct sc_admin {
+    struct sc_sidecar *sidecar;
     uv_tcp_t tcps[STIR_LISTEN_ADDRESSES_MAX];
     size_t tcp_count, open_listeners;
     size_t clients;
@@ -24,7 +24,7 @@ struct gw_admin {
 };
 
 struct client {
-    struct gw_admin *admin;
+    struct sc_admin *admin;
     struct client *previous, *next;
     uv_tcp_t tcp;
     uv_timer_t timer;
@@ -37,7 +37,7 @@ struct client {
     struct stir_buf answer;
 };
 
-void gw_place_text(char out[GW_PLACE_MAX], const uv_tcp_t *tcp)
+void sc_place_text(char out[SC_PLACE_MAX], const uv_tcp_t *tcp)
 {
     struct sockaddr_storage address = {0};
     int len = (int)sizeof(address);
@@ -54,12 +54,12 @@ void gw_place_text(char out[GW_PLACE_MAX], const uv_tcp_t *tcp)
         (void)inet_ntop(address.ss_family, six ? (const void *)&in6.sin6_addr : (const void *)&in.sin_addr, host,
                         sizeof(host));
     }
-    (void)snprintf(out, GW_PLACE_MAX, "%s%s%s:%u", six ? "[" : "", host, six ? "]" : "", port);
+    (void)snprintf(out, SC_PLACE_MAX, "%s%s%s:%u", six ? "[" : "", host, six ? "]" : "", port);
 }
 
 /* ---- clients ---- */
 
-static void free_admin(struct gw_admin *admin)
+static void free_admin(struct sc_admin *admin)
 {
     if (admin->closing && admin->clients == 0 && admin->open_listeners == 0) {
         free(admin);
@@ -69,7 +69,7 @@ static void free_admin(struct gw_admin *admin)
 static void on_client_closed(uv_handle_t *handle)
 {
     struct client *client = handle->data;
-    struct gw_admin *admin = client->admin;
+    struct sc_admin *admin = client->admin;
     if (--client->open_handles) {
         return;
     }
@@ -135,7 +135,7 @@ static void answer_text(struct client *client, const char *status, const char *t
     stir_buf_free(&body);
 }
 
-static void put_reasons(struct stir_buf *body, const struct gw_health *health, bool stopping)
+static void put_reasons(struct stir_buf *body, const struct sc_health *health, bool stopping)
 {
     const char *comma = "";
     stir_buf_puts(body, "{\"status\":503,\"message\":\"not ready\",\"reasons\":[");
@@ -143,7 +143,7 @@ static void put_reasons(struct stir_buf *body, const struct gw_health *health, b
         stir_buf_puts(body, "\"stopping\"");
         comma = ",";
     }
-    for (int part = 0; part < GW_HEALTH_PARTS; part++) {
+    for (int part = 0; part < SC_HEALTH_PARTS; part++) {
         const char *reason = health->reasons[part];
         if (reason[0]) {
             stir_buf_puts(body, comma);
@@ -155,11 +155,11 @@ static void put_reasons(struct stir_buf *body, const struct gw_health *health, b
 }
 
 /* With lists of trust that were never loaded or have expired: a reason to look, not one to send messages elsewhere. */
-static void put_good(struct stir_buf *body, const struct gw_gateway *gateway)
+static void put_good(struct stir_buf *body, const struct sc_sidecar *sidecar)
 {
     struct stir_buf advice = {0};
-    if (gateway->filter.advise) {
-        gateway->filter.advise(gateway->filter.arg, &advice);
+    if (sidecar->filter.advise) {
+        sidecar->filter.advise(sidecar->filter.arg, &advice);
     }
     stir_buf_puts(body, "{\"status\":200,\"message\":\"OK\"");
     if (advice.len) {
@@ -174,14 +174,14 @@ static void put_good(struct stir_buf *body, const struct gw_gateway *gateway)
 static void answer_health(struct client *client, bool stopping)
 {
     struct stir_buf body = {0};
-    struct gw_health health;
+    struct sc_health health;
     bool good = !stopping;
-    gw_health_look(client->admin->gateway, &health);
-    for (int part = 0; part < GW_HEALTH_PARTS; part++) {
+    sc_health_look(client->admin->sidecar, &health);
+    for (int part = 0; part < SC_HEALTH_PARTS; part++) {
         good = good && !health.reasons[part][0];
     }
     if (good) {
-        put_good(&body, client->admin->gateway);
+        put_good(&body, client->admin->sidecar);
     } else {
         put_reasons(&body, &health, stopping);
     }
@@ -191,17 +191,17 @@ static void answer_health(struct client *client, bool stopping)
 
 static void handle(struct client *client, const char *method, const char *path)
 {
-    struct gw_gateway *gateway = client->admin->gateway;
+    struct sc_sidecar *sidecar = client->admin->sidecar;
     bool health = strcmp(path, "/health") == 0, ready = strcmp(path, "/ready") == 0;
     if (!health && !ready && strcmp(path, "/metrics") != 0) {
         answer_text(client, "404 Not Found", "text/plain", "there are /metrics, /health, /ready\n");
     } else if (strcmp(method, "GET") != 0) {
         answer_text(client, "405 Method Not Allowed", "text/plain", "GET\n");
     } else if (health || ready) {
-        answer_health(client, ready && gateway->stopping);
+        answer_health(client, ready && sidecar->stopping);
     } else {
         struct stir_buf body = {0};
-        gw_gateway_metrics(gateway, &body);
+        sc_sidecar_metrics(sidecar, &body);
         answer(client, "200 OK", "text/plain; version=0.0.4", &body);
         stir_buf_free(&body);
     }
@@ -251,7 +251,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 
 static void on_connection(uv_stream_t *stream, int status)
 {
-    struct gw_admin *admin = stream->data;
+    struct sc_admin *admin = stream->data;
     struct client *client = status == 0 ? calloc(1, sizeof(*client)) : NULL;
     if (!client) {
         return;
@@ -264,8 +264,8 @@ static void on_connection(uv_stream_t *stream, int status)
     admin->first = client;
     admin->clients++;
     client->open_handles = 2;
-    (void)uv_tcp_init(&admin->gateway->loop, &client->tcp);
-    (void)uv_timer_init(&admin->gateway->loop, &client->timer);
+    (void)uv_tcp_init(&admin->sidecar->loop, &client->tcp);
+    (void)uv_timer_init(&admin->sidecar->loop, &client->timer);
     client->tcp.data = client->timer.data = client;
     if (uv_accept(stream, (uv_stream_t *)&client->tcp) < 0 || admin->clients > CLIENTS_MAX ||
         uv_timer_start(&client->timer, on_timer, REQUEST_MS, 0) < 0 ||
@@ -276,12 +276,12 @@ static void on_connection(uv_stream_t *stream, int status)
 
 static void on_listener_closed(uv_handle_t *handle_)
 {
-    struct gw_admin *admin = handle_->data;
+    struct sc_admin *admin = handle_->data;
     admin->open_listeners--;
     free_admin(admin);
 }
 
-void gw_admin_close(struct gw_admin *admin)
+void sc_admin_close(struct sc_admin *admin)
 {
     if (admin) {
         for (struct client *client = admin->first; client; client = client->next) {
@@ -295,13 +295,13 @@ void gw_admin_close(struct gw_admin *admin)
     }
 }
 
-static enum stir_code listen_on(struct gw_admin *admin, const struct sockaddr_storage *address, bool only,
+static enum stir_code listen_on(struct sc_admin *admin, const struct sockaddr_storage *address, bool only,
                                 const char *text, struct stir_error *err)
 {
     uv_tcp_t *tcp = &admin->tcps[admin->tcp_count++];
-    char place[GW_PLACE_MAX];
+    char place[SC_PLACE_MAX];
     admin->open_listeners++;
-    (void)uv_tcp_init(&admin->gateway->loop, tcp);
+    (void)uv_tcp_init(&admin->sidecar->loop, tcp);
     tcp->data = admin;
     int status = uv_tcp_bind(tcp, (const struct sockaddr *)address, only ? UV_TCP_IPV6ONLY : 0);
     if (status == 0) {
@@ -310,27 +310,27 @@ static enum stir_code listen_on(struct gw_admin *admin, const struct sockaddr_st
     if (status < 0) {
         return stir_fail(err, STIR_E_IO, "[admin] cannot listen on %s: %s", text, uv_strerror(status));
     }
-    gw_place_text(place, tcp);
-    stir_log_plain(&admin->gateway->log, STIR_LOG_NOTICE, "admin on http://%s", place);
+    sc_place_text(place, tcp);
+    stir_log_plain(&admin->sidecar->log, STIR_LOG_NOTICE, "admin on http://%s", place);
     return STIR_OK;
 }
 
-enum stir_code gw_admin_open(struct gw_admin **out, struct gw_gateway *gateway, const char *address,
+enum stir_code sc_admin_open(struct sc_admin **out, struct sc_sidecar *sidecar, const char *address,
                              struct stir_error *err)
 {
     struct stir_listen_addresses found;
-    enum stir_code code = gw_listen_find(&found, "[admin] listen", address, err);
-    struct gw_admin *admin = code == STIR_OK ? calloc(1, sizeof(*admin)) : NULL;
+    enum stir_code code = sc_listen_find(&found, "[admin] listen", address, err);
+    struct sc_admin *admin = code == STIR_OK ? calloc(1, sizeof(*admin)) : NULL;
     if (!admin) {
         return code == STIR_OK ? stir_fail(err, STIR_E_NOMEM, "admin") : code;
     }
-    admin->gateway = gateway;
+    admin->sidecar = sidecar;
     for (size_t i = 0; code == STIR_OK && i < found.count; i++) {
         const struct sockaddr_storage *where = &found.at[i].address;
         code = listen_on(admin, where, found.any && where->ss_family == AF_INET6, address, err);
     }
     if (code != STIR_OK) {
-        gw_admin_close(admin);
+        sc_admin_close(admin);
         return code;
     }
     *out = admin;

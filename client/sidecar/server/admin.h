@@ -5,16 +5,16 @@
 #include <uv.h>
 
 /* GET /metrics (Prometheus text), /health and /ready over HTTP/1.1, for local use: one request a connection. */
-struct gw_gateway;
-struct gw_admin;
+struct sc_sidecar;
+struct sc_admin;
 
 /* Listens on an address ("127.0.0.1:8082"). STIR_E_CONFIG, STIR_E_IO, STIR_E_NOMEM. */
-enum stir_code gw_admin_open(struct gw_admin **out, struct gw_gateway *gateway, const char *address,
+enum stir_code sc_admin_open(struct sc_admin **out, struct sc_sidecar *sidecar, const char *address,
                              struct stir_error *err) STIR_MUST_CHECK;
 
 /* Closes it; its memory goes as the loop runs on. NULL is nothing to close. */
-void gw_admin_close(struct gw_admin *admin);
+void sc_admin_close(struct sc_admin *admin);
 
 /* Where a socket listens, as text. */
-#define GW_PLACE_MAX 80
-void gw_place_text(char out[GW_PLACE_MAX], const uv_tcp_t *tcp);
+#define SC_PLACE_MAX 80
+void sc_place_text(char out[SC_PLACE_MAX], const uv_tcp_t *tcp);

@@ -10,7 +10,7 @@ static bool is_port(const char *text)
     return n > 0 && n <= 5 && text[n] == '\0' && strtoul(text, NULL, 10) <= 65535;
 }
 
-enum stir_code gw_endpoint_read(struct gw_endpoint *out, const char *key, const char *text, struct stir_error *err)
+enum stir_code sc_endpoint_read(struct sc_endpoint *out, const char *key, const char *text, struct stir_error *err)
 {
     const char *colon = strrchr(text, ':');
     size_t n = colon ? (size_t)(colon - text) : 0;
@@ -28,7 +28,7 @@ enum stir_code gw_endpoint_read(struct gw_endpoint *out, const char *key, const 
     return STIR_OK;
 }
 
-enum stir_code gw_listen_find(struct stir_listen_addresses *out, const char *key, const char *text,
+enum stir_code sc_listen_find(struct stir_listen_addresses *out, const char *key, const char *text,
                               struct stir_error *err)
 {
     enum stir_code code = stir_listen_addresses_find(out, text, err);

@@ -4,16 +4,16 @@
 #include "common/net/listen_address.h"
 
 /* "host:port", "192.0.2.1:2775", "[2001:db8::1]:2775". */
-struct gw_endpoint {
+struct sc_endpoint {
     char host[256]; /* without brackets */
     char port[6];
 };
 
 /* STIR_E_CONFIG says what is wrong; `key` names where it stands. Port 0 is a port. */
-enum stir_code gw_endpoint_read(struct gw_endpoint *out, const char *key, const char *text,
+enum stir_code sc_endpoint_read(struct sc_endpoint *out, const char *key, const char *text,
                                 struct stir_error *err) STIR_MUST_CHECK;
 
 /* Finds the TCP addresses to listen on that `text` names (common/net/listen_address.h). `key` is put before the text of
  * an error. STIR_E_CONFIG. */
-enum stir_code gw_listen_find(struct stir_listen_addresses *out, const char *key, const char *text,
+enum stir_code sc_listen_find(struct stir_listen_addresses *out, const char *key, const char *text,
                               struct stir_error *err) STIR_MUST_CHECK;

@@ -7,14 +7,14 @@ enum {
     KEEP_MAX = 16384, /* of an empty buffer no more than this is kept */
 };
 
-static void flush(struct gw_link *link);
+static void flush(struct sc_link *link);
 
 /* ---- the loop ---- */
 
-static void flush_all(struct gw_flow *flow)
+static void flush_all(struct sc_flow *flow)
 {
     while (flow->dirty) {
-        struct gw_link *link = flow->dirty;
+        struct sc_link *link = flow->dirty;
         flow->dirty = link->next_dirty;
         link->dirty = false;
         flush(link);
@@ -22,7 +22,7 @@ static void flush_all(struct gw_flow *flow)
 }
 
 /* After what came in, and before the loop may sleep. */
-static void take_turn(struct gw_flow *flow)
+static void take_turn(struct sc_flow *flow)
 {
     while (flow->turn(flow->turn_arg) || flow->dirty) {
         flush_all(flow);
@@ -39,7 +39,7 @@ static void on_check(uv_check_t *handle)
     take_turn(handle->data);
 }
 
-enum stir_code gw_flow_open(struct gw_flow *flow, uv_loop_t *loop, struct stir_error *err)
+enum stir_code sc_flow_open(struct sc_flow *flow, uv_loop_t *loop, struct stir_error *err)
 {
     flow->loop = loop;
     flow->in = malloc(READ_MAX);
@@ -54,7 +54,7 @@ enum stir_code gw_flow_open(struct gw_flow *flow, uv_loop_t *loop, struct stir_e
     return STIR_OK;
 }
 
-void gw_flow_close(struct gw_flow *flow)
+void sc_flow_close(struct sc_flow *flow)
 {
     if (flow->in) {
         uv_close((uv_handle_t *)&flow->prepare, NULL);
@@ -65,7 +65,7 @@ void gw_flow_close(struct gw_flow *flow)
     }
 }
 
-void gw_link_mark(struct gw_link *link)
+void sc_link_mark(struct sc_link *link)
 {
     if (!link->dirty) {
         link->dirty = true;
@@ -74,9 +74,9 @@ void gw_link_mark(struct gw_link *link)
     }
 }
 
-static void unmark(struct gw_link *link)
+static void unmark(struct sc_link *link)
 {
-    for (struct gw_link **at = &link->flow->dirty; link->dirty && *at; at = &(*at)->next_dirty) {
+    for (struct sc_link **at = &link->flow->dirty; link->dirty && *at; at = &(*at)->next_dirty) {
         if (*at == link) {
             *at = link->next_dirty;
             link->dirty = false;
@@ -87,7 +87,7 @@ static void unmark(struct gw_link *link)
 
 /* ---- the end ---- */
 
-void gw_link_init(struct gw_link *link, struct gw_flow *flow, const struct gw_link_ops *ops, void *arg, enum gw_leg leg)
+void sc_link_init(struct sc_link *link, struct sc_flow *flow, const struct sc_link_ops *ops, void *arg, enum sc_leg leg)
 {
     link->flow = flow;
     link->ops = ops;
@@ -95,36 +95,36 @@ void gw_link_init(struct gw_link *link, struct gw_flow *flow, const struct gw_li
     link->leg = leg;
 }
 
-void gw_link_finish(struct gw_link *link)
+void sc_link_finish(struct sc_link *link)
 {
-    gw_tls_free(link->tls);
+    sc_tls_free(link->tls);
     link->tls = NULL;
     stir_buf_free(&link->out);
     stir_buf_free(&link->wire);
     stir_buf_free(&link->flying);
     uv_freeaddrinfo(link->addresses);
     link->addresses = link->address = NULL;
-    link->state = GW_LINK_NONE;
+    link->state = SC_LINK_NONE;
     link->ops->closed(link->arg, link->leg);
 }
 
 static void on_closed(uv_handle_t *handle)
 {
-    gw_link_finish(handle->data);
+    sc_link_finish(handle->data);
 }
 
-void gw_link_abort(struct gw_link *link)
+void sc_link_abort(struct sc_link *link)
 {
-    enum gw_link_state was = link->state;
-    if (was == GW_LINK_NONE || was == GW_LINK_CLOSING) {
+    enum sc_link_state was = link->state;
+    if (was == SC_LINK_NONE || was == SC_LINK_CLOSING) {
         return;
     }
-    link->state = GW_LINK_CLOSING;
+    link->state = SC_LINK_CLOSING;
     if (link->bare) {
         return; /* flush() finishes */
     }
     unmark(link);
-    if (was == GW_LINK_RESOLVING) {
+    if (was == SC_LINK_RESOLVING) {
         (void)uv_cancel((uv_req_t *)&link->resolve); /* its callback finishes, cancelled or not */
     } else if (!uv_is_closing((uv_handle_t *)&link->tcp)) {
         uv_close((uv_handle_t *)&link->tcp, on_closed);
@@ -132,41 +132,41 @@ void gw_link_abort(struct gw_link *link)
 }
 
 /* It is over, and not by our doing. */
-void gw_link_lose(struct gw_link *link, const char *why)
+void sc_link_lose(struct sc_link *link, const char *why)
 {
-    if (link->state != GW_LINK_CLOSING && link->state != GW_LINK_NONE) {
-        bool ending = link->state == GW_LINK_ENDING;
-        gw_link_abort(link);
+    if (link->state != SC_LINK_CLOSING && link->state != SC_LINK_NONE) {
+        bool ending = link->state == SC_LINK_ENDING;
+        sc_link_abort(link);
         if (!ending) {
             link->ops->lost(link->arg, link->leg, why);
         }
     }
 }
 
-void gw_link_fail(struct gw_link *link, const char *why)
+void sc_link_fail(struct sc_link *link, const char *why)
 {
     link->failed = why;
-    gw_link_mark(link);
+    sc_link_mark(link);
 }
 
-void gw_link_lose_uv(struct gw_link *link, int status)
+void sc_link_lose_uv(struct sc_link *link, int status)
 {
     char why[128];
-    gw_link_lose(link, uv_strerror_r(status, why, sizeof(why)));
+    sc_link_lose(link, uv_strerror_r(status, why, sizeof(why)));
 }
 
 /* ---- sending ---- */
 
-size_t gw_link_queued(const struct gw_link *link)
+size_t sc_link_queued(const struct sc_link *link)
 {
     return link->out.len + link->wire.len + link->flying.len;
 }
 
-void gw_link_check(struct gw_link *link)
+void sc_link_check(struct sc_link *link)
 {
-    size_t queued = gw_link_queued(link), max = link->flow->queue_max;
+    size_t queued = sc_link_queued(link), max = link->flow->queue_max;
     bool full = link->full ? queued > max / 2 : queued > max;
-    bool open = link->state == GW_LINK_OPEN || link->state == GW_LINK_SHAKING;
+    bool open = link->state == SC_LINK_OPEN || link->state == SC_LINK_SHAKING;
     if (open && full != link->full) {
         link->full = full;
         link->ops->full(link->arg, link->leg, full);
@@ -183,10 +183,10 @@ static void empty(struct stir_buf *buf)
 
 static void on_written(uv_write_t *request, int status)
 {
-    struct gw_link *link = request->data;
+    struct sc_link *link = request->data;
     empty(&link->flying);
     if (status < 0) {
-        gw_link_lose_uv(link, status);
+        sc_link_lose_uv(link, status);
     } else {
         flush(link);
     }
@@ -194,28 +194,28 @@ static void on_written(uv_write_t *request, int status)
 
 static void on_shut(uv_shutdown_t *request, int status)
 {
-    struct gw_link *link = request->data;
+    struct sc_link *link = request->data;
     if (status < 0 || link->peer_ended) {
-        gw_link_abort(link);
+        sc_link_abort(link);
     } /* else the other side's end follows, or the deadline */
 }
 
 /* All is sent: say so, and wait for the same from the other side. To close at once could take from it what it has not
  * read yet. */
-static void end_sending(struct gw_link *link)
+static void end_sending(struct sc_link *link)
 {
-    if (link->state != GW_LINK_ENDING || link->shut) {
+    if (link->state != SC_LINK_ENDING || link->shut) {
         return;
     }
     link->shut = true;
     link->shutdown.data = link;
     if (uv_shutdown(&link->shutdown, (uv_stream_t *)&link->tcp, on_shut) < 0) {
-        gw_link_abort(link);
+        sc_link_abort(link);
     }
 }
 
 /* Gives the system what is in flying; what it does not take now, it gets later. */
-static void launch(struct gw_link *link)
+static void launch(struct sc_link *link)
 {
     uv_buf_t buf = uv_buf_init(link->flying.ptr, (unsigned)link->flying.len);
     int n = uv_try_write((uv_stream_t *)&link->tcp, &buf, 1);
@@ -231,65 +231,65 @@ static void launch(struct gw_link *link)
     }
     if (n < 0) {
         link->flying.len = 0;
-        gw_link_lose_uv(link, n);
+        sc_link_lose_uv(link, n);
     }
 }
 
-static bool seal(struct gw_link *link)
+static bool seal(struct sc_link *link)
 {
     struct stir_error err = {0};
-    if (link->out.len == 0 || !gw_tls_ready(link->tls)) {
+    if (link->out.len == 0 || !sc_tls_ready(link->tls)) {
         return true;
     }
-    enum stir_code code = gw_tls_seal(link->tls, link->out.ptr, link->out.len, &link->wire, &err);
+    enum stir_code code = sc_tls_seal(link->tls, link->out.ptr, link->out.len, &link->wire, &err);
     empty(&link->out);
     if (code != STIR_OK) {
-        gw_link_lose(link, err.text);
+        sc_link_lose(link, err.text);
     }
     return code == STIR_OK;
 }
 
 /* Nothing could even begin. */
-static void report_bare(struct gw_link *link)
+static void report_bare(struct sc_link *link)
 {
-    bool wanted = link->state != GW_LINK_CLOSING;
-    link->state = GW_LINK_CLOSING;
+    bool wanted = link->state != SC_LINK_CLOSING;
+    link->state = SC_LINK_CLOSING;
     link->bare = false;
     if (wanted) {
         link->ops->lost(link->arg, link->leg, "out of memory");
     }
-    gw_link_finish(link);
+    sc_link_finish(link);
 }
 
-static void flush(struct gw_link *link)
+static void flush(struct sc_link *link)
 {
     if (link->bare) {
         report_bare(link);
         return;
     }
     if (link->failed || stir_buf_state(&link->out) != STIR_OK) {
-        gw_link_lose(link, link->failed ? link->failed : "out of memory");
+        sc_link_lose(link, link->failed ? link->failed : "out of memory");
         return;
     }
     struct stir_buf *ready = link->tls ? &link->wire : &link->out;
-    bool can = link->state == GW_LINK_SHAKING || link->state == GW_LINK_OPEN || link->state == GW_LINK_ENDING;
+    bool can = link->state == SC_LINK_SHAKING || link->state == SC_LINK_OPEN || link->state == SC_LINK_ENDING;
     if (can && link->flying.len == 0 && (!link->tls || seal(link)) && ready->len) {
         struct stir_buf swap = link->flying;
         link->flying = *ready;
         *ready = swap;
         launch(link);
     }
-    gw_link_check(link);
-    if (gw_link_queued(link) == 0) {
+    sc_link_check(link);
+    if (sc_link_queued(link) == 0) {
         end_sending(link);
     }
 }
 
-void gw_link_write(struct gw_link *link, const void *data, size_t n)
+void sc_link_write(struct sc_link *link, const void *data, size_t n)
 {
-    if (link->state == GW_LINK_OPEN) {
+    if (link->state == SC_LINK_OPEN) {
         stir_buf_put(&link->out, data, n);
-        gw_link_mark(link);
+        sc_link_mark(link);
     }
 }
 
@@ -297,108 +297,108 @@ void gw_link_write(struct gw_link *link, const void *data, size_t n)
 
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 {
-    struct gw_link *link = handle->data;
+    struct sc_link *link = handle->data;
     (void)suggested;
     *buf = uv_buf_init(link->flow->in, READ_MAX);
 }
 
-static void on_decrypted(struct gw_link *link, const void *data, size_t n)
+static void on_decrypted(struct sc_link *link, const void *data, size_t n)
 {
-    struct gw_flow *flow = link->flow;
+    struct sc_flow *flow = link->flow;
     struct stir_error err = {0};
     bool ended = false;
     flow->plain.len = 0;
-    enum stir_code code = gw_tls_take(link->tls, data, n, &flow->plain, &link->wire, &ended, &err);
+    enum stir_code code = sc_tls_take(link->tls, data, n, &flow->plain, &link->wire, &ended, &err);
     if (link->wire.len) {
-        gw_link_mark(link);
+        sc_link_mark(link);
     }
-    if (code == STIR_OK && link->state == GW_LINK_SHAKING && gw_tls_ready(link->tls)) {
-        link->state = GW_LINK_OPEN;
+    if (code == STIR_OK && link->state == SC_LINK_SHAKING && sc_tls_ready(link->tls)) {
+        link->state = SC_LINK_OPEN;
         link->ops->opened(link->arg, link->leg);
     }
-    if (link->state == GW_LINK_OPEN && flow->plain.len) {
+    if (link->state == SC_LINK_OPEN && flow->plain.len) {
         link->ops->octets(link->arg, link->leg, flow->plain.ptr, flow->plain.len);
     }
     empty(&flow->plain);
     if (code != STIR_OK) {
         flush(link); /* the alert */
-        gw_link_lose(link, err.text);
+        sc_link_lose(link, err.text);
     } else if (ended) {
-        gw_link_lose(link, NULL);
+        sc_link_lose(link, NULL);
     }
 }
 
-static void on_end(struct gw_link *link, int status)
+static void on_end(struct sc_link *link, int status)
 {
-    bool unsent = link->state == GW_LINK_ENDING && gw_link_queued(link) > 0;
+    bool unsent = link->state == SC_LINK_ENDING && sc_link_queued(link) > 0;
     if (status == UV_EOF && unsent) { /* it has nothing more to say, but may still listen */
         link->peer_ended = true;
         (void)uv_read_stop((uv_stream_t *)&link->tcp);
     } else if (status == UV_EOF) {
-        gw_link_lose(link, NULL);
+        sc_link_lose(link, NULL);
     } else {
-        gw_link_lose_uv(link, status);
+        sc_link_lose_uv(link, status);
     }
 }
 
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
-    struct gw_link *link = stream->data;
+    struct sc_link *link = stream->data;
     if (n < 0) {
         on_end(link, (int)n);
-    } else if (n > 0 && link->tls && link->state != GW_LINK_ENDING) {
+    } else if (n > 0 && link->tls && link->state != SC_LINK_ENDING) {
         on_decrypted(link, buf->base, (size_t)n);
-    } else if (n > 0 && link->state == GW_LINK_OPEN) {
+    } else if (n > 0 && link->state == SC_LINK_OPEN) {
         link->ops->octets(link->arg, link->leg, buf->base, (size_t)n);
     }
 }
 
-void gw_link_start_reading(struct gw_link *link)
+void sc_link_start_reading(struct sc_link *link)
 {
     int status = uv_read_start((uv_stream_t *)&link->tcp, on_alloc, on_read);
     if (status < 0 && status != UV_EALREADY) {
-        gw_link_fail(link, "cannot read");
+        sc_link_fail(link, "cannot read");
     }
 }
 
-void gw_link_read(struct gw_link *link, bool on)
+void sc_link_read(struct sc_link *link, bool on)
 {
-    if (link->state == GW_LINK_OPEN) {
+    if (link->state == SC_LINK_OPEN) {
         if (on) {
-            gw_link_start_reading(link);
+            sc_link_start_reading(link);
         } else {
             (void)uv_read_stop((uv_stream_t *)&link->tcp);
         }
     }
 }
 
-void gw_link_end(struct gw_link *link, uint64_t linger_ms)
+void sc_link_end(struct sc_link *link, uint64_t linger_ms)
 {
-    if (link->state != GW_LINK_OPEN) {
-        gw_link_abort(link);
+    if (link->state != SC_LINK_OPEN) {
+        sc_link_abort(link);
         return;
     }
-    link->state = GW_LINK_ENDING;
+    link->state = SC_LINK_ENDING;
     link->deadline_ms = uv_now(link->flow->loop) + linger_ms;
     if (link->tls && seal(link)) {
-        gw_tls_end(link->tls, &link->wire);
+        sc_tls_end(link->tls, &link->wire);
     }
-    gw_link_start_reading(link); /* for its end */
-    gw_link_mark(link);
+    sc_link_start_reading(link); /* for its end */
+    sc_link_mark(link);
 }
 
 /* ---- time limits ---- */
 
-void gw_link_tick(struct gw_link *link)
+void sc_link_tick(struct sc_link *link)
 {
-    bool opening = link->state == GW_LINK_RESOLVING || link->state == GW_LINK_CONNECTING ||
-                   link->state == GW_LINK_RETRYING || link->state == GW_LINK_SHAKING;
+    bool opening = link->state == SC_LINK_RESOLVING || link->state == SC_LINK_CONNECTING ||
+                   link->state == SC_LINK_RETRYING || link->state == SC_LINK_SHAKING;
     if (link->deadline_ms == 0 || uv_now(link->flow->loop) < link->deadline_ms) {
         return;
     }
     if (opening) {
-        gw_link_lose(link, "no connection in time");
-    } else if (link->state == GW_LINK_ENDING) {
-        gw_link_abort(link);
+        sc_link_lose(link, "no connection in time");
+    } else if (link->state == SC_LINK_ENDING) {
+        sc_link_abort(link);
     }
 }

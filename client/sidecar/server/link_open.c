@@ -7,7 +7,7 @@
 
 enum { KEEPALIVE_S = 60 };
 
-static void tune(struct gw_link *link)
+static void tune(struct sc_link *link)
 {
     uv_os_fd_t fd = -1;
     (void)uv_tcp_nodelay(&link->tcp, 1);
@@ -18,76 +18,76 @@ static void tune(struct gw_link *link)
 }
 
 /* The TCP connection is there. */
-static void settle(struct gw_link *link)
+static void settle(struct sc_link *link)
 {
     struct stir_error err = {0};
     tune(link);
-    gw_link_start_reading(link);
+    sc_link_start_reading(link);
     if (!link->tls) {
-        link->state = GW_LINK_OPEN;
+        link->state = SC_LINK_OPEN;
         link->ops->opened(link->arg, link->leg);
         return;
     }
-    link->state = GW_LINK_SHAKING;
-    if (link->leg == GW_PEER && gw_tls_start(link->tls, &link->wire, &err) != STIR_OK) {
+    link->state = SC_LINK_SHAKING;
+    if (link->leg == SC_PEER && sc_tls_start(link->tls, &link->wire, &err) != STIR_OK) {
         link->failed = "TLS does not start";
     }
-    gw_link_mark(link);
+    sc_link_mark(link);
 }
 
-int gw_link_take(struct gw_link *link, uv_stream_t *listener)
+int sc_link_take(struct sc_link *link, uv_stream_t *listener)
 {
     (void)uv_tcp_init(link->flow->loop, &link->tcp); /* cannot fail without flags */
     link->tcp.data = link;
-    link->state = GW_LINK_CONNECTING;
+    link->state = SC_LINK_CONNECTING;
     int status = uv_accept(listener, (uv_stream_t *)&link->tcp);
     if (status < 0) {
-        gw_link_abort(link);
+        sc_link_abort(link);
     }
     return status;
 }
 
-void gw_link_begin(struct gw_link *link, SSL_CTX *ctx)
+void sc_link_begin(struct sc_link *link, SSL_CTX *ctx)
 {
-    if (ctx && gw_tls_new(&link->tls, ctx, NULL, NULL) != STIR_OK) {
-        gw_link_fail(link, "out of memory");
+    if (ctx && sc_tls_new(&link->tls, ctx, NULL, NULL) != STIR_OK) {
+        sc_link_fail(link, "out of memory");
         return;
     }
     settle(link);
 }
 
-static void try_address(struct gw_link *link);
+static void try_address(struct sc_link *link);
 
 static void on_retry(uv_handle_t *handle)
 {
-    struct gw_link *link = handle->data;
-    if (link->state == GW_LINK_RETRYING) {
+    struct sc_link *link = handle->data;
+    if (link->state == SC_LINK_RETRYING) {
         try_address(link);
     } else {
-        gw_link_finish(link);
+        sc_link_finish(link);
     }
 }
 
 static void on_connected(uv_connect_t *request, int status)
 {
-    struct gw_link *link = request->data;
-    if (link->state != GW_LINK_CONNECTING) {
+    struct sc_link *link = request->data;
+    if (link->state != SC_LINK_CONNECTING) {
         return;
     }
     if (status == 0) {
         settle(link);
     } else if (link->address->ai_next) {
         link->address = link->address->ai_next;
-        link->state = GW_LINK_RETRYING;
+        link->state = SC_LINK_RETRYING;
         uv_close((uv_handle_t *)&link->tcp, on_retry);
     } else {
-        gw_link_lose_uv(link, status);
+        sc_link_lose_uv(link, status);
     }
 }
 
-static void try_address(struct gw_link *link)
+static void try_address(struct sc_link *link)
 {
-    link->state = GW_LINK_CONNECTING;
+    link->state = SC_LINK_CONNECTING;
     link->connect.data = link;
     int status = uv_tcp_init(link->flow->loop, &link->tcp);
     link->tcp.data = link;
@@ -101,30 +101,30 @@ static void try_address(struct gw_link *link)
 
 static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *found)
 {
-    struct gw_link *link = request->data;
+    struct sc_link *link = request->data;
     link->addresses = link->address = found;
-    if (link->state == GW_LINK_CLOSING) {
-        gw_link_finish(link);
+    if (link->state == SC_LINK_CLOSING) {
+        sc_link_finish(link);
     } else if (status < 0 || !found) {
         char why[128];
-        link->state = GW_LINK_CLOSING;
+        link->state = SC_LINK_CLOSING;
         link->ops->lost(link->arg, link->leg, uv_strerror_r(status < 0 ? status : UV_EAI_NONAME, why, sizeof(why)));
-        gw_link_finish(link);
+        sc_link_finish(link);
     } else {
         try_address(link);
     }
 }
 
-void gw_link_connect(struct gw_link *link, const char *host, const char *port, SSL_CTX *ctx, const char *name,
+void sc_link_connect(struct sc_link *link, const char *host, const char *port, SSL_CTX *ctx, const char *name,
                      uint64_t timeout_ms)
 {
     struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
     link->resolve.data = link;
     link->deadline_ms = uv_now(link->flow->loop) + timeout_ms;
-    link->state = GW_LINK_RESOLVING;
-    bool made = !ctx || gw_tls_new(&link->tls, ctx, name, NULL) == STIR_OK;
+    link->state = SC_LINK_RESOLVING;
+    bool made = !ctx || sc_tls_new(&link->tls, ctx, name, NULL) == STIR_OK;
     if (!made || uv_getaddrinfo(link->flow->loop, &link->resolve, on_resolved, host, port, &hints) < 0) {
         link->bare = true;
-        gw_link_mark(link);
+        sc_link_mark(link);
     }
 }

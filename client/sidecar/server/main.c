@@ -12,7 +12,7 @@ static void print_warning(void *arg, const char *text)
 }
 
 /* Says what decides whether the certificate of a provider covers a number. */
-static void print_authority(const struct gw_config *config)
+static void print_authority(const struct sc_config *config)
 {
     if (config->numbers_table[0]) {
         (void)printf("cps-smpp: [numbers] table decides which numbers the certificate of a provider covers%s\n",
@@ -31,8 +31,8 @@ int main(int argc, char **argv)
         .signals =
             "SIGHUP reads configuration and certificates again, no bind is dropped; SIGUSR1 opens log files again;\n"
             "SIGTERM finishes the messages that are under way, unbinds and stops.",
-        .table = gw_config_table,
-        .count = gw_config_count,
+        .table = sc_config_table,
+        .count = sc_config_count,
         .overrides_max = STIR_CONF_OVERRIDES_MAX,
         .online = "with -t: fetch certificates from their x5u, and publish at the CPS",
     };
@@ -44,20 +44,20 @@ int main(int argc, char **argv)
         return status;
     }
     options.overrides.faults = &faults;
-    struct gw_config config = {0};
-    if (gw_config_load(&config, options.path, &options.overrides, &err) != STIR_OK) {
+    struct sc_config config = {0};
+    if (sc_config_load(&config, options.path, &options.overrides, &err) != STIR_OK) {
         return stir_daemon_verdict(&cps_smpp, &faults);
     }
     if (options.check) {
-        gw_filter_check(&config, options.online, &faults);
+        sc_filter_check(&config, options.online, &faults);
         if (!faults.count) {
-            gw_config_warn(&config, print_warning, &cps_smpp);
+            sc_config_warn(&config, print_warning, &cps_smpp);
             print_authority(&config);
         }
-        gw_gateway_check(&config, &faults);
+        sc_sidecar_check(&config, &faults);
         return stir_daemon_verdict(&cps_smpp, &faults);
     }
-    enum stir_code code = gw_gateway_run(&config, options.path, &options.overrides, gw_filter_make, &err);
+    enum stir_code code = sc_sidecar_run(&config, options.path, &options.overrides, sc_filter_make, &err);
     stir_faults_clear(&faults); /* of a reload that failed */
     return code == STIR_OK ? 0 : stir_daemon_fail(&cps_smpp, &err);
 }

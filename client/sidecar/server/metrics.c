@@ -10,20 +10,20 @@ static void put(struct stir_buf *out, const char *name, const char *type, const 
                     type, name, value);
 }
 
-static void put_states(struct gw_gateway *gateway, struct stir_buf *out)
+static void put_states(struct sc_sidecar *sidecar, struct stir_buf *out)
 {
-    uint64_t states[GW_STATE_COUNT] = {0}, queued[GW_LEG_COUNT] = {0};
-    for (const struct gw_conn *conn = gateway->first; conn; conn = conn->next) {
+    uint64_t states[SC_STATE_COUNT] = {0}, queued[SC_LEG_COUNT] = {0};
+    for (const struct sc_conn *conn = sidecar->first; conn; conn = conn->next) {
         if (conn->relay) {
-            states[gw_relay_state(conn->relay)]++;
+            states[sc_relay_state(conn->relay)]++;
         }
-        queued[GW_ESME] += gw_link_queued(&conn->link[GW_ESME]);
-        queued[GW_PEER] += gw_link_queued(&conn->link[GW_PEER]);
+        queued[SC_ESME] += sc_link_queued(&conn->link[SC_ESME]);
+        queued[SC_PEER] += sc_link_queued(&conn->link[SC_PEER]);
     }
     stir_buf_puts(out, "# HELP cps_smpp_connections ESMEs' connections now, by state\n"
                        "# TYPE cps_smpp_connections gauge\n");
-    for (int state = 0; state < GW_STATE_COUNT; state++) {
-        stir_buf_printf(out, "cps_smpp_connections{state=\"%s\"} %" PRIu64 "\n", gw_state_name((enum gw_state)state),
+    for (int state = 0; state < SC_STATE_COUNT; state++) {
+        stir_buf_printf(out, "cps_smpp_connections{state=\"%s\"} %" PRIu64 "\n", sc_state_name((enum sc_state)state),
                         states[state]);
     }
     stir_buf_printf(out,
@@ -31,31 +31,31 @@ static void put_states(struct gw_gateway *gateway, struct stir_buf *out)
                     "# TYPE cps_smpp_queued_bytes gauge\n"
                     "cps_smpp_queued_bytes{leg=\"esme\"} %" PRIu64 "\n"
                     "cps_smpp_queued_bytes{leg=\"peer\"} %" PRIu64 "\n",
-                    queued[GW_ESME], queued[GW_PEER]);
+                    queued[SC_ESME], queued[SC_PEER]);
 }
 
-void gw_gateway_metrics(struct gw_gateway *gateway, struct stir_buf *out)
+void sc_sidecar_metrics(struct sc_sidecar *sidecar, struct stir_buf *out)
 {
-    put_states(gateway, out);
-    put(out, "bound", "gauge", "Binds that the peer has accepted or is about to", gateway->tally.total);
-    put(out, "held_messages", "gauge", "Messages that wait for a decision or their turn", gateway->pool.held);
-    put(out, "held_bytes", "gauge", "Octets of these", gateway->pool.octets);
-    put(out, "accepted_total", "counter", "Connections accepted", gateway->conn_total);
+    put_states(sidecar, out);
+    put(out, "bound", "gauge", "Binds that the peer has accepted or is about to", sidecar->tally.total);
+    put(out, "held_messages", "gauge", "Messages that wait for a decision or their turn", sidecar->pool.held);
+    put(out, "held_bytes", "gauge", "Octets of these", sidecar->pool.octets);
+    put(out, "accepted_total", "counter", "Connections accepted", sidecar->conn_total);
     put(out, "log_dropped_total", "counter", "Log lines dropped because the log's reader or disk was too slow",
-        stir_log_writer_dropped(gateway->log.writer));
+        stir_log_writer_dropped(sidecar->log.writer));
     put(out, "log_left_out_total", "counter", "Log lines left out because there were too many of their kind",
-        stir_log_writer_left_out(gateway->log.writer));
-    put(out, "refused_total", "counter", "Connections closed at once, by address or number", gateway->refused_total);
-    put(out, "handshakes", "gauge", "TLS handshakes of ESMEs in progress now", gateway->handshakes.by_network.total);
+        stir_log_writer_left_out(sidecar->log.writer));
+    put(out, "refused_total", "counter", "Connections closed at once, by address or number", sidecar->refused_total);
+    put(out, "handshakes", "gauge", "TLS handshakes of ESMEs in progress now", sidecar->handshakes.by_network.total);
     put(out, "handshakes_ended_total", "counter",
         "TLS handshakes that were ended: over max_handshakes, handshakes_by_address or handshake_s",
-        gateway->handshakes.ended_total);
-#define PUT_COUNTER(name, help) put(out, #name "_total", "counter", help, gateway->counters.name);
-    GW_COUNTER_LIST(PUT_COUNTER)
+        sidecar->handshakes.ended_total);
+#define PUT_COUNTER(name, help) put(out, #name "_total", "counter", help, sidecar->counters.name);
+    SC_COUNTER_LIST(PUT_COUNTER)
 #undef PUT_COUNTER
-    gw_health_render(gateway, out);
-    stir_process_metrics(out, "cps_smpp", &gateway->reloads);
-    if (gateway->filter.metrics) {
-        gateway->filter.metrics(gateway->filter.arg, out);
+    sc_health_render(sidecar, out);
+    stir_process_metrics(out, "cps_smpp", &sidecar->reloads);
+    if (sidecar->filter.metrics) {
+        sidecar->filter.metrics(sidecar->filter.arg, out);
     }
 }

@@ -12,27 +12,27 @@
 #include "common/base/process_metrics.h"
 
 enum {
-    GW_LISTENERS_MAX = 16,
-    GW_LINGER_MS = 2000, /* for the other side to read our last words */
-    GW_LINGER_STOP_MS = 500,
+    SC_LISTENERS_MAX = 16,
+    SC_LINGER_MS = 2000, /* for the other side to read our last words */
+    SC_LINGER_STOP_MS = 500,
 };
 
-struct gw_listener {
-    struct gw_gateway *gateway;
+struct sc_listener {
+    struct sc_sidecar *sidecar;
     uv_tcp_t tcp;
     bool waiting; /* one that could not be taken; until it is, libuv offers no other */
 };
 
 /* What a configuration leads to, all of it made before any of it is used. */
-struct gw_setup {
-    struct gw_config config;
-    struct gw_allow allow;
+struct sc_setup {
+    struct sc_config config;
+    struct sc_allow allow;
     SSL_CTX *server_tls, *client_tls; /* NULL: without */
-    struct gw_endpoint peer;
+    struct sc_endpoint peer;
 };
 
-struct gw_gateway {
-    struct gw_setup *setup;
+struct sc_sidecar {
+    struct sc_setup *setup;
     struct stir_log log;
     const char *path;
     const struct stir_conf_overrides *overrides;
@@ -40,34 +40,34 @@ struct gw_gateway {
     uv_signal_t term, interrupt, hangup, usr1, usr2;
     uv_timer_t tick;
     uv_timer_t watchdog; /* tells systemd that the loop goes round */
-    struct gw_listener listeners[GW_LISTENERS_MAX];
+    struct sc_listener listeners[SC_LISTENERS_MAX];
     size_t listener_count;
-    struct gw_flow flow;
-    struct gw_relay_options options;
-    struct gw_pool pool;
-    struct gw_counters counters;
-    struct gw_tally tally;
-    struct gw_handshakes handshakes;
-    struct gw_filter filter;
+    struct sc_flow flow;
+    struct sc_relay_options options;
+    struct sc_pool pool;
+    struct sc_counters counters;
+    struct sc_tally tally;
+    struct sc_handshakes handshakes;
+    struct sc_filter filter;
     bool has_filter;
-    struct gw_admin *admin;
-    struct gw_conn *first;
-    struct gw_conn *resume;
+    struct sc_admin *admin;
+    struct sc_conn *first;
+    struct sc_conn *resume;
     size_t conn_count;
     uint64_t conn_total;    /* since start */
     uint64_t refused_total; /* connections, by address or number */
-    struct gw_peer_health peer_health;
+    struct sc_peer_health peer_health;
     struct stir_reloads reloads;
     bool stopping, ending;
     uint64_t stop_at_ms;
 };
 
 /* Makes a setup; takes config over, also when it fails. */
-enum stir_code gw_setup_new(struct gw_setup **out, struct gw_config *config, struct stir_error *err) STIR_MUST_CHECK;
-void gw_setup_free(struct gw_setup *setup);
+enum stir_code sc_setup_new(struct sc_setup **out, struct sc_config *config, struct stir_error *err) STIR_MUST_CHECK;
+void sc_setup_free(struct sc_setup *setup);
 
 /* The last connection is gone. */
-void gw_gateway_conn_gone(struct gw_gateway *gateway);
+void sc_sidecar_conn_gone(struct sc_sidecar *sidecar);
 
-/* Prometheus text of all that the gateway knows. */
-void gw_gateway_metrics(struct gw_gateway *gateway, struct stir_buf *out);
+/* Prometheus text of all that the sidecar knows. */
+void sc_sidecar_metrics(struct sc_sidecar *sidecar, struct stir_buf *out);

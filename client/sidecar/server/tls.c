@@ -9,14 +9,14 @@
 
 enum { RECORD = 16384 };
 
-struct gw_tls {
+struct sc_tls {
     SSL *ssl;
     BIO *in, *out; /* the SSL's */
 };
 
 /* ---- settings ---- */
 
-/* A gateway's key file has no passphrase that somebody could be asked for. */
+/* A sidecar's key file has no passphrase that somebody could be asked for. */
 static int no_passphrase(char *buf, int size, int rwflag, void *arg)
 {
     (void)buf, (void)size, (void)rwflag, (void)arg;
@@ -65,7 +65,7 @@ static enum stir_code done(SSL_CTX **out, SSL_CTX *ctx, enum stir_code code)
     return STIR_OK;
 }
 
-enum stir_code gw_tls_server(SSL_CTX **out, const struct gw_config *config, struct stir_error *err)
+enum stir_code sc_tls_server(SSL_CTX **out, const struct sc_config *config, struct stir_error *err)
 {
     SSL_CTX *ctx = NULL;
     if (!config->listen_certificate[0]) {
@@ -90,7 +90,7 @@ enum stir_code gw_tls_server(SSL_CTX **out, const struct gw_config *config, stru
     return done(out, ctx, code);
 }
 
-enum stir_code gw_tls_client(SSL_CTX **out, const struct gw_config *config, struct stir_error *err)
+enum stir_code sc_tls_client(SSL_CTX **out, const struct sc_config *config, struct stir_error *err)
 {
     SSL_CTX *ctx = NULL;
     if (!config->peer_tls) {
@@ -123,9 +123,9 @@ static bool expect_name(SSL *ssl, const char *name)
     return SSL_set1_host(ssl, name) == 1 && SSL_set_tlsext_host_name(ssl, name) == 1;
 }
 
-enum stir_code gw_tls_new(struct gw_tls **out, SSL_CTX *ctx, const char *name, struct stir_error *err)
+enum stir_code sc_tls_new(struct sc_tls **out, SSL_CTX *ctx, const char *name, struct stir_error *err)
 {
-    struct gw_tls *tls = calloc(1, sizeof(*tls));
+    struct sc_tls *tls = calloc(1, sizeof(*tls));
     ERR_clear_error();
     if (tls) {
         tls->ssl = SSL_new(ctx);
@@ -151,7 +151,7 @@ enum stir_code gw_tls_new(struct gw_tls **out, SSL_CTX *ctx, const char *name, s
     return STIR_OK;
 }
 
-void gw_tls_free(struct gw_tls *tls)
+void sc_tls_free(struct sc_tls *tls)
 {
     if (tls) {
         SSL_free(tls->ssl);
@@ -159,12 +159,12 @@ void gw_tls_free(struct gw_tls *tls)
     }
 }
 
-bool gw_tls_ready(const struct gw_tls *tls)
+bool sc_tls_ready(const struct sc_tls *tls)
 {
     return SSL_is_init_finished(tls->ssl) == 1;
 }
 
-static void collect(struct gw_tls *tls, struct stir_buf *cipher)
+static void collect(struct sc_tls *tls, struct stir_buf *cipher)
 {
     char *data = NULL;
     long n = BIO_get_mem_data(tls->out, &data);
@@ -175,7 +175,7 @@ static void collect(struct gw_tls *tls, struct stir_buf *cipher)
 }
 
 /* Why it is over: the other side's certificate, or what OpenSSL says. */
-static enum stir_code explain(struct gw_tls *tls, struct stir_error *err)
+static enum stir_code explain(struct sc_tls *tls, struct stir_error *err)
 {
     long verify = SSL_get_verify_result(tls->ssl);
     if (verify != X509_V_OK) {
@@ -185,16 +185,16 @@ static enum stir_code explain(struct gw_tls *tls, struct stir_error *err)
     return stir_fail_openssl(err, STIR_E_TLS, "TLS");
 }
 
-static enum stir_code shake(struct gw_tls *tls, struct stir_error *err)
+static enum stir_code shake(struct sc_tls *tls, struct stir_error *err)
 {
-    int done = gw_tls_ready(tls) ? 1 : SSL_do_handshake(tls->ssl);
+    int done = sc_tls_ready(tls) ? 1 : SSL_do_handshake(tls->ssl);
     if (done == 1 || SSL_get_error(tls->ssl, done) == SSL_ERROR_WANT_READ) {
         return STIR_OK;
     }
     return explain(tls, err);
 }
 
-enum stir_code gw_tls_start(struct gw_tls *tls, struct stir_buf *cipher, struct stir_error *err)
+enum stir_code sc_tls_start(struct sc_tls *tls, struct stir_buf *cipher, struct stir_error *err)
 {
     ERR_clear_error();
     enum stir_code code = shake(tls, err);
@@ -203,7 +203,7 @@ enum stir_code gw_tls_start(struct gw_tls *tls, struct stir_buf *cipher, struct 
     return code;
 }
 
-static enum stir_code read_plain(struct gw_tls *tls, struct stir_buf *plain, bool *ended, struct stir_error *err)
+static enum stir_code read_plain(struct sc_tls *tls, struct stir_buf *plain, bool *ended, struct stir_error *err)
 {
     for (;;) {
         char record[RECORD];
@@ -225,7 +225,7 @@ static enum stir_code read_plain(struct gw_tls *tls, struct stir_buf *plain, boo
     }
 }
 
-enum stir_code gw_tls_take(struct gw_tls *tls, const void *data, size_t n, struct stir_buf *plain,
+enum stir_code sc_tls_take(struct sc_tls *tls, const void *data, size_t n, struct stir_buf *plain,
                            struct stir_buf *cipher, bool *ended, struct stir_error *err)
 {
     ERR_clear_error();
@@ -233,7 +233,7 @@ enum stir_code gw_tls_take(struct gw_tls *tls, const void *data, size_t n, struc
         return stir_fail_openssl(err, STIR_E_NOMEM, "TLS");
     }
     enum stir_code code = shake(tls, err);
-    if (code == STIR_OK && gw_tls_ready(tls)) {
+    if (code == STIR_OK && sc_tls_ready(tls)) {
         code = read_plain(tls, plain, ended, err);
     }
     collect(tls, cipher);
@@ -244,7 +244,7 @@ enum stir_code gw_tls_take(struct gw_tls *tls, const void *data, size_t n, struc
     return code;
 }
 
-enum stir_code gw_tls_seal(struct gw_tls *tls, const void *data, size_t n, struct stir_buf *cipher,
+enum stir_code sc_tls_seal(struct sc_tls *tls, const void *data, size_t n, struct stir_buf *cipher,
                            struct stir_error *err)
 {
     size_t written = 0;
@@ -259,10 +259,10 @@ enum stir_code gw_tls_seal(struct gw_tls *tls, const void *data, size_t n, struc
     return stir_buf_state(cipher);
 }
 
-void gw_tls_end(struct gw_tls *tls, struct stir_buf *cipher)
+void sc_tls_end(struct sc_tls *tls, struct stir_buf *cipher)
 {
     ERR_clear_error();
-    if (gw_tls_ready(tls)) {
+    if (sc_tls_ready(tls)) {
         (void)SSL_shutdown(tls->ssl);
     }
     collect(tls, cipher);

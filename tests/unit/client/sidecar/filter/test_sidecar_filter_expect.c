@@ -28,8 +28,8 @@ static void send_unsigned(unsigned count)
     char text[16];
     for (unsigned i = 0; i < count; i++) {
         (void)snprintf(text, sizeof(text), "'%u'", i);
-        filter_say(&rig, GW_ESME, i + 2, UNSIGNED, FILTER_TO, text, 0);
-        while (gw_relay_held(rig.rig.relay) >= 10) {
+        filter_say(&rig, SC_ESME, i + 2, UNSIGNED, FILTER_TO, text, 0);
+        while (sc_relay_held(rig.rig.relay) >= 10) {
             filter_turn(&rig);
         }
     }
@@ -110,6 +110,6 @@ static void test_file(void)
     CU_ASSERT_EQUAL(unsetenv("STATE_DIRECTORY"), 0);
 }
 
-UNIT_MAIN("gw_filter_expect", {"(begin)", begin}, {"F24: unsigned traffic", test_unsigned},
+UNIT_MAIN("sc_filter_expect", {"(begin)", begin}, {"F24: unsigned traffic", test_unsigned},
           {"a sender that signs", test_signer}, {"where no-passport is rejected", test_reject}, {"the file", test_file},
           {"(end)", end})

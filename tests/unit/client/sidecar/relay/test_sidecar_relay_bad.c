@@ -24,7 +24,7 @@ static const struct {
     {"text", "'Hello, is anybody there?'", "generic_nack#79626f64!2"},
 };
 
-static void check_stream(size_t row, enum gw_leg leg, bool by_octet)
+static void check_stream(size_t row, enum sc_leg leg, bool by_octet)
 {
     uint8_t octets[MAKE_MAX];
     char expected[128], label[128];
@@ -33,7 +33,7 @@ static void check_stream(size_t row, enum gw_leg leg, bool by_octet)
     bool says = streams[row].told[0] != '\0';
     (void)snprintf(label, sizeof(label), "%s from %s%s", streams[row].label, rig_leg(leg), by_octet ? " singly" : "");
     rig_init(&rig, NULL);
-    rig_bring(&rig, GW_BOUND);
+    rig_bring(&rig, SC_BOUND);
     rig.by_octet = by_octet;
     rig_in(&rig, leg, octets + SMPP_HEADER_LEN, n);
     /* octet by octet command_length is enough to tell, and the sequence number is not known yet */
@@ -44,7 +44,7 @@ static void check_stream(size_t row, enum gw_leg leg, bool by_octet)
         (void)snprintf(expected, sizeof(expected), "%s:%s released close E close P", rig_leg(leg), told);
     }
     RIG_TOLD(&rig, expected, label);
-    RIG_STATE(&rig, GW_CLOSED, label);
+    RIG_STATE(&rig, SC_CLOSED, label);
     UNIT_CHECK(strncmp(rig.said, "closed: ", 8) == 0 && rig.counters.malformed == 1, "%s: %s", label, rig.said);
     rig_free(&rig);
 }
@@ -52,9 +52,9 @@ static void check_stream(size_t row, enum gw_leg leg, bool by_octet)
 static void test_streams(void)
 {
     for (size_t i = 0; i < sizeof(streams) / sizeof(streams[0]); i++) {
-        for (int leg = 0; leg < GW_LEG_COUNT; leg++) {
-            check_stream(i, (enum gw_leg)leg, false);
-            check_stream(i, (enum gw_leg)leg, true);
+        for (int leg = 0; leg < SC_LEG_COUNT; leg++) {
+            check_stream(i, (enum sc_leg)leg, false);
+            check_stream(i, (enum sc_leg)leg, true);
         }
     }
 }
@@ -67,7 +67,7 @@ static void test_unbound_limit(void)
         struct rig rig;
         uint8_t octets[SMPP_HEADER_LEN] = {0, 0, 0x10, (uint8_t)over, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 9};
         rig_init(&rig, NULL);
-        rig_in(&rig, GW_ESME, octets, sizeof(octets));
+        rig_in(&rig, SC_ESME, octets, sizeof(octets));
         RIG_TOLD(&rig, told[over], "4096 octets, and one more");
         rig_free(&rig);
     }
@@ -77,18 +77,18 @@ static void test_unbound_limit(void)
 static void test_bound_limit(void)
 {
     static char octets[65537];
-    for (int leg = 0; leg < GW_LEG_COUNT; leg++) {
+    for (int leg = 0; leg < SC_LEG_COUNT; leg++) {
         struct smpp_header header = {.length = 65536, .command = SMPP_DATA_SM, .sequence = 9};
         struct rig rig;
         rig_init(&rig, NULL);
-        rig_bring(&rig, GW_BOUND);
+        rig_bring(&rig, SC_BOUND);
         smpp_header_write(octets, &header);
-        rig_in(&rig, (enum gw_leg)leg, octets, 65536);
-        rig_went(&rig, gw_other((enum gw_leg)leg), octets, 65536, "the longest");
+        rig_in(&rig, (enum sc_leg)leg, octets, 65536);
+        rig_went(&rig, sc_other((enum sc_leg)leg), octets, 65536, "the longest");
         header.length++;
         smpp_header_write(octets, &header);
-        rig_in(&rig, (enum gw_leg)leg, octets, 65537);
-        RIG_STATE(&rig, GW_CLOSED, "a longer one");
+        rig_in(&rig, (enum sc_leg)leg, octets, 65537);
+        RIG_STATE(&rig, SC_CLOSED, "a longer one");
         rig_free(&rig);
     }
 }
@@ -121,11 +121,11 @@ static void test_pass(void)
             struct rig_pdu pdu = rig_pdu(pdus[i].command, 0, 9, pdus[i].body);
             struct rig rig;
             rig_init(&rig, NULL);
-            rig_bring(&rig, GW_BOUND);
+            rig_bring(&rig, SC_BOUND);
             rig.by_octet = by_octet;
-            rig_in(&rig, GW_ESME, pdu.octets, pdu.len);
-            rig_went(&rig, GW_PEER, pdu.octets, pdu.len, pdus[i].label);
-            RIG_STATE(&rig, GW_BOUND, pdus[i].label);
+            rig_in(&rig, SC_ESME, pdu.octets, pdu.len);
+            rig_went(&rig, SC_PEER, pdu.octets, pdu.len, pdus[i].label);
+            RIG_STATE(&rig, SC_BOUND, pdus[i].label);
             rig_free(&rig);
         }
     }
@@ -139,24 +139,24 @@ static void test_offered(void)
         struct smpp_edit edit = {0};
         struct rig rig;
         rig_init(&rig, NULL);
-        rig_bring(&rig, GW_BOUND);
-        rig.options.offers[GW_ESME] = true;
-        rig_in(&rig, GW_ESME, pdu.octets, pdu.len);
-        rig_in(&rig, GW_ESME, pdu.octets, pdu.len);
-        rig_say(&rig, GW_ESME, 10, "1", "2");
-        gw_held_pass(rig_held(&rig, 10));
+        rig_bring(&rig, SC_BOUND);
+        rig.options.offers[SC_ESME] = true;
+        rig_in(&rig, SC_ESME, pdu.octets, pdu.len);
+        rig_in(&rig, SC_ESME, pdu.octets, pdu.len);
+        rig_say(&rig, SC_ESME, 10, "1", "2");
+        sc_held_pass(rig_held(&rig, 10));
         RIG_TOLD(&rig, "P:submit_sm#a", pdus[i].label);
-        struct gw_held *held = rig_held(&rig, 9);
+        struct sc_held *held = rig_held(&rig, 9);
         uint32_t status = smpp_status_of(held->flaw.fault, held->flaw.field);
         UNIT_CHECK(held->fault == pdus[i].fault && status == pdus[i].status, "%s: %s, status %x, expected %s, %x",
                    pdus[i].label, smpp_fault_name(held->fault), (unsigned)status, smpp_fault_name(pdus[i].fault),
                    (unsigned)pdus[i].status);
         UNIT_CHECK(held->pdu.octets.len == pdu.len && held->pdu.header.sequence == 9, "%s: octets", pdus[i].label);
-        UNIT_CODE(gw_held_edit(held, &edit), STIR_E_INVAL, pdus[i].label);
-        gw_held_pass(held);
-        rig_went(&rig, GW_PEER, pdu.octets, pdu.len, pdus[i].label);
-        gw_held_answer(rig_held(&rig, 9), status);
-        UNIT_CHECK(smpp_header_read(rig.out[GW_ESME].ptr).status == status, "%s: answered", pdus[i].label);
+        UNIT_CODE(sc_held_edit(held, &edit), STIR_E_INVAL, pdus[i].label);
+        sc_held_pass(held);
+        rig_went(&rig, SC_PEER, pdu.octets, pdu.len, pdus[i].label);
+        sc_held_answer(rig_held(&rig, 9), status);
+        UNIT_CHECK(smpp_header_read(rig.out[SC_ESME].ptr).status == status, "%s: answered", pdus[i].label);
         rig_free(&rig);
     }
 }
@@ -182,16 +182,16 @@ static void test_offered_with_a_tail(void)
         struct smpp_edit clean = {.drop_tail = true};
         struct rig rig;
         rig_init(&rig, NULL);
-        rig_bring(&rig, GW_BOUND);
-        rig.options.offers[GW_ESME] = true;
-        rig_in(&rig, GW_ESME, pdu.octets, pdu.len);
-        rig_in(&rig, GW_ESME, pdu.octets, pdu.len);
-        struct gw_held *held = rig_held(&rig, 9);
+        rig_bring(&rig, SC_BOUND);
+        rig.options.offers[SC_ESME] = true;
+        rig_in(&rig, SC_ESME, pdu.octets, pdu.len);
+        rig_in(&rig, SC_ESME, pdu.octets, pdu.len);
+        struct sc_held *held = rig_held(&rig, 9);
         UNIT_CHECK(held->fault == SMPP_OK && held->pdu.tail.len == rows[i].tail, "%s: readable", rows[i].label);
-        gw_held_pass(held);
-        rig_went(&rig, GW_PEER, pdu.octets, pdu.len, rows[i].label);
-        UNIT_OK(gw_held_edit(rig_held(&rig, 9), &clean));
-        rig_went(&rig, GW_PEER, cleaned.octets, cleaned.len, rows[i].label);
+        sc_held_pass(held);
+        rig_went(&rig, SC_PEER, pdu.octets, pdu.len, rows[i].label);
+        UNIT_OK(sc_held_edit(rig_held(&rig, 9), &clean));
+        rig_went(&rig, SC_PEER, cleaned.octets, cleaned.len, rows[i].label);
         rig_free(&rig);
     }
 }
@@ -221,12 +221,12 @@ static void test_binds(void)
         struct rig rig;
         rig_init(&rig, NULL);
         rig.by_octet = i % 2;
-        rig_send(&rig, GW_ESME, SMPP_BIND_RECEIVER, 0, 3, binds[i].body);
+        rig_send(&rig, SC_ESME, SMPP_BIND_RECEIVER, 0, 3, binds[i].body);
         (void)snprintf(expected, sizeof(expected), "E:bind_receiver_resp#3!%x", (unsigned)binds[i].status);
         RIG_TOLD(&rig, expected, binds[i].label);
         UNIT_CHECK(rig.counters.nacked == 1 && rig.counters.binds_failed == 1, "%s: counted", binds[i].label);
-        RIG_STATE(&rig, GW_OPEN, binds[i].label);
-        rig_send(&rig, GW_ESME, SMPP_BIND_RECEIVER, 0, 4, RIG_BIND);
+        RIG_STATE(&rig, SC_OPEN, binds[i].label);
+        rig_send(&rig, SC_ESME, SMPP_BIND_RECEIVER, 0, 4, RIG_BIND);
         RIG_TOLD(&rig, "connect stop E", "it may try again");
         rig_free(&rig);
     }
@@ -236,9 +236,9 @@ static void test_bind_with_a_tail(void)
 {
     struct rig rig;
     rig_init(&rig, NULL);
-    rig_send(&rig, GW_ESME, SMPP_BIND_RECEIVER, 0, 3, RIG_BIND "1400 0002 00");
+    rig_send(&rig, SC_ESME, SMPP_BIND_RECEIVER, 0, 3, RIG_BIND "1400 0002 00");
     RIG_TOLD(&rig, "connect stop E", "what is wrong with its end is the peer's business");
-    UNIT_STR(gw_relay_bind(rig.relay)->system_id, "me", "system_id");
+    UNIT_STR(sc_relay_bind(rig.relay)->system_id, "me", "system_id");
     rig_free(&rig);
 }
 
@@ -249,9 +249,9 @@ static void test_longest_system_id(void)
     struct rig rig;
     rig_init(&rig, NULL);
     (void)snprintf(body, sizeof(body), "'%s' 00 00 00 34 00 00 00", name);
-    rig_send(&rig, GW_ESME, SMPP_BIND_RECEIVER, 0, 3, body);
+    rig_send(&rig, SC_ESME, SMPP_BIND_RECEIVER, 0, 3, body);
     RIG_TOLD(&rig, "connect stop E", "63 characters");
-    UNIT_STR(gw_relay_bind(rig.relay)->system_id, name, "all of them");
+    UNIT_STR(sc_relay_bind(rig.relay)->system_id, name, "all of them");
     rig_free(&rig);
 }
 
@@ -263,17 +263,17 @@ static void test_cut(void)
     for (size_t n = 0; n < pdu.len; n++) {
         struct rig rig;
         rig_init(&rig, NULL);
-        rig_bring(&rig, GW_BOUND);
-        rig_in(&rig, GW_ESME, pdu.octets, pdu.len);
+        rig_bring(&rig, SC_BOUND);
+        rig_in(&rig, SC_ESME, pdu.octets, pdu.len);
         rig_clear(&rig);
         if (n) {
-            rig_in(&rig, GW_ESME, pdu.octets, n);
+            rig_in(&rig, SC_ESME, pdu.octets, n);
         }
-        gw_relay_lost(rig.relay, GW_ESME, "connection reset", rig.now);
+        sc_relay_lost(rig.relay, SC_ESME, "connection reset", rig.now);
         RIG_TOLD(&rig, "released close P", "nothing of it goes on");
         UNIT_STR(rig.said, "the ESME is lost while bound: connection reset", "why");
-        rig_in(&rig, GW_ESME, pdu.octets, pdu.len);
-        rig_in(&rig, GW_PEER, pdu.octets, pdu.len);
+        rig_in(&rig, SC_ESME, pdu.octets, pdu.len);
+        rig_in(&rig, SC_PEER, pdu.octets, pdu.len);
         RIG_TOLD(&rig, "", "and nothing after the end");
         rig_free(&rig);
     }
@@ -286,10 +286,10 @@ static void test_noise(void)
     for (unsigned round = 0; round < 3000; round++) {
         struct rig rig;
         rig_init(&rig, NULL);
-        rig.options.offers[GW_ESME] = round & 1;
-        rig.options.offers[GW_PEER] = round >> 1 & 1;
+        rig.options.offers[SC_ESME] = round & 1;
+        rig.options.offers[SC_PEER] = round >> 1 & 1;
         rig.pass_all = round >> 2 & 1;
-        rig_bring(&rig, (enum gw_state)(round % GW_STATE_COUNT));
+        rig_bring(&rig, (enum sc_state)(round % SC_STATE_COUNT));
         for (unsigned i = 0; i < 20; i++) {
             uint8_t octets[64];
             size_t n = 0;
@@ -303,16 +303,16 @@ static void test_noise(void)
             octets[4] = octets[4] & 0x80;
             octets[5] = octets[6] = 0;
             octets[7] = commands[octets[7] % sizeof(commands)];
-            rig_in(&rig, (enum gw_leg)(octets[63] & 1), octets, 1 + octets[62] % 48);
-            gw_relay_tick(rig.relay, rig.now += octets[61] * 10u);
-            gw_relay_resume(rig.relay, rig.now);
+            rig_in(&rig, (enum sc_leg)(octets[63] & 1), octets, 1 + octets[62] % 48);
+            sc_relay_tick(rig.relay, rig.now += octets[61] * 10u);
+            sc_relay_resume(rig.relay, rig.now);
         }
         rig_free(&rig);
         UNIT_CHECK(rig.pool.held == 0 && rig.pool.octets == 0, "round %u: something is still held", round);
     }
 }
 
-UNIT_MAIN("gw_relay_bad", {"streams that cannot be read", test_streams},
+UNIT_MAIN("sc_relay_bad", {"streams that cannot be read", test_streams},
           {"before a bind less is taken", test_unbound_limit}, {"behind it all is", test_bound_limit},
           {"wrong PDUs go on where nobody looks", test_pass}, {"and are offered where somebody does", test_offered},
           {"F4: messages with a damaged or surplus end", test_offered_with_a_tail},

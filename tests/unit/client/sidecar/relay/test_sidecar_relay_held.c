@@ -6,8 +6,8 @@
 static void init(struct rig *rig)
 {
     rig_init(rig, NULL);
-    rig_bring(rig, GW_BOUND);
-    rig->options.offers[GW_ESME] = rig->options.offers[GW_PEER] = true;
+    rig_bring(rig, SC_BOUND);
+    rig->options.offers[SC_ESME] = rig->options.offers[SC_PEER] = true;
 }
 
 /* ---- order ---- */
@@ -16,18 +16,18 @@ static void test_order(void)
 {
     struct rig rig;
     init(&rig);
-    rig_say(&rig, GW_ESME, 2, "1", "23");
-    rig_say(&rig, GW_ESME, 3, "1", "23");
-    rig_say(&rig, GW_ESME, 4, "12", "3");
-    rig_say(&rig, GW_ESME, 5, "1", "23");
-    gw_held_pass(rig_held(&rig, 5));
-    gw_held_pass(rig_held(&rig, 3));
+    rig_say(&rig, SC_ESME, 2, "1", "23");
+    rig_say(&rig, SC_ESME, 3, "1", "23");
+    rig_say(&rig, SC_ESME, 4, "12", "3");
+    rig_say(&rig, SC_ESME, 5, "1", "23");
+    sc_held_pass(rig_held(&rig, 5));
+    sc_held_pass(rig_held(&rig, 3));
     RIG_TOLD(&rig, "", "behind an undecided one of the same pair");
-    gw_held_pass(rig_held(&rig, 4));
+    sc_held_pass(rig_held(&rig, 4));
     RIG_TOLD(&rig, "P:submit_sm#4", "another pair does not wait");
-    gw_held_pass(rig_held(&rig, 2));
+    sc_held_pass(rig_held(&rig, 2));
     RIG_TOLD(&rig, "P:submit_sm#2 P:submit_sm#3 P:submit_sm#5", "in the order in which they came");
-    UNIT_CHECK(gw_relay_held(rig.relay) == 0 && rig.pool.held == 0 && rig.pool.octets == 0, "nothing is left");
+    UNIT_CHECK(sc_relay_held(rig.relay) == 0 && rig.pool.held == 0 && rig.pool.octets == 0, "nothing is left");
     rig_free(&rig);
 }
 
@@ -35,9 +35,9 @@ static void test_directions(void)
 {
     struct rig rig;
     init(&rig);
-    rig_say(&rig, GW_ESME, 2, "1", "2");
-    rig_say(&rig, GW_PEER, 3, "1", "2");
-    gw_held_pass(rig_held(&rig, 3));
+    rig_say(&rig, SC_ESME, 2, "1", "2");
+    rig_say(&rig, SC_PEER, 3, "1", "2");
+    sc_held_pass(rig_held(&rig, 3));
     RIG_TOLD(&rig, "E:deliver_sm#3", "each direction has an order of its own");
     rig_free(&rig);
 }
@@ -47,18 +47,18 @@ static void test_others_pass(void)
 {
     struct rig rig;
     init(&rig);
-    rig_say(&rig, GW_PEER, 2, "1", "2");
-    rig_send(&rig, GW_PEER, SMPP_DELIVER_SM, 0, 3, MAKE_ADDRESSES "04 00 00 00 00 00 00 00 00 02 'ok'");
-    rig_send(&rig, GW_PEER, SMPP_DATA_SM, 0, 4, MAKE_ADDRESSES "20 00 00");
-    rig_send(&rig, GW_PEER, SMPP_ENQUIRE_LINK, 0, 5, "");
-    rig_send(&rig, GW_PEER, SMPP_SUBMIT_SM | SMPP_RESP, 0, 6, RIG_RESP);
-    rig_send(&rig, GW_PEER, SMPP_ALERT_NOTIFICATION, 0, 7, "");
+    rig_say(&rig, SC_PEER, 2, "1", "2");
+    rig_send(&rig, SC_PEER, SMPP_DELIVER_SM, 0, 3, MAKE_ADDRESSES "04 00 00 00 00 00 00 00 00 02 'ok'");
+    rig_send(&rig, SC_PEER, SMPP_DATA_SM, 0, 4, MAKE_ADDRESSES "20 00 00");
+    rig_send(&rig, SC_PEER, SMPP_ENQUIRE_LINK, 0, 5, "");
+    rig_send(&rig, SC_PEER, SMPP_SUBMIT_SM | SMPP_RESP, 0, 6, RIG_RESP);
+    rig_send(&rig, SC_PEER, SMPP_ALERT_NOTIFICATION, 0, 7, "");
     RIG_TOLD(&rig, "E:deliver_sm#3 E:data_sm#4 E:enquire_link#5 E:submit_sm_resp#6 E:alert_notification#7",
              "receipts and the rest");
     UNIT_CHECK(rig.counters.offered == 1, "a receipt is not offered");
     /* a submit_sm is no receipt, whatever its esm_class says */
-    rig_send(&rig, GW_ESME, SMPP_SUBMIT_SM, 0, 8, MAKE_ADDRESSES "04 00 00 00 00 00 00 00 00 02 'ok'");
-    rig_send(&rig, GW_ESME, SMPP_DATA_SM, 0, 9, MAKE_ADDRESSES "00 00 00");
+    rig_send(&rig, SC_ESME, SMPP_SUBMIT_SM, 0, 8, MAKE_ADDRESSES "04 00 00 00 00 00 00 00 00 02 'ok'");
+    rig_send(&rig, SC_ESME, SMPP_DATA_SM, 0, 9, MAKE_ADDRESSES "00 00 00");
     UNIT_CHECK(rig.counters.offered == 3, "submit_sm and data_sm are");
     RIG_TOLD(&rig, "", "and wait");
     rig_free(&rig);
@@ -69,26 +69,26 @@ static void test_multi(void)
 {
     struct rig rig;
     init(&rig);
-    rig_say(&rig, GW_ESME, 2, "1", "22");
-    rig_send(&rig, GW_ESME, SMPP_SUBMIT_MULTI, 0, 3,
+    rig_say(&rig, SC_ESME, 2, "1", "22");
+    rig_send(&rig, SC_ESME, SMPP_SUBMIT_MULTI, 0, 3,
              "00 0101 '1' 00 03 01 0101 '21' 00 01 0101 '22' 00 02 'list' 00 " MAKE_FLAGS "02 'hi'");
-    rig_say(&rig, GW_ESME, 4, "1", "21");
-    rig_say(&rig, GW_ESME, 5, "1", "list");
-    rig_say(&rig, GW_ESME, 6, "1", "23");
+    rig_say(&rig, SC_ESME, 4, "1", "21");
+    rig_say(&rig, SC_ESME, 5, "1", "list");
+    rig_say(&rig, SC_ESME, 6, "1", "23");
     for (unsigned i = 3; i <= 6; i++) {
-        gw_held_pass(rig_held(&rig, i));
+        sc_held_pass(rig_held(&rig, i));
     }
     RIG_TOLD(&rig, "P:submit_sm#6", "only who is not concerned");
-    gw_held_pass(rig_held(&rig, 2));
+    sc_held_pass(rig_held(&rig, 2));
     UNIT_CHECK(rig.told.ptr && strncmp(rig.told.ptr, "P:submit_sm#2 P:submit_multi#3 ", 31) == 0, "%s", rig.told.ptr);
     UNIT_CHECK(rig.told.ptr && strstr(rig.told.ptr, "#4") && strstr(rig.told.ptr, "#5"), "all of them");
     rig_clear(&rig);
     /* the same destination twice does not block itself */
-    rig_send(&rig, GW_ESME, SMPP_SUBMIT_MULTI, 0, 7,
+    rig_send(&rig, SC_ESME, SMPP_SUBMIT_MULTI, 0, 7,
              "00 0101 '1' 00 02 01 0101 '21' 00 01 0101 '21' 00 " MAKE_FLAGS "02 'hi'");
-    rig_say(&rig, GW_ESME, 8, "1", "21");
-    gw_held_pass(rig_held(&rig, 8));
-    gw_held_pass(rig_held(&rig, 7));
+    rig_say(&rig, SC_ESME, 8, "1", "21");
+    sc_held_pass(rig_held(&rig, 8));
+    sc_held_pass(rig_held(&rig, 7));
     RIG_TOLD(&rig, "P:submit_multi#7 P:submit_sm#8", "twice the same");
     rig_free(&rig);
 }
@@ -99,14 +99,14 @@ static void test_turn_before_decision(void)
     for (int order = 0; order < 2; order++) {
         struct rig rig;
         init(&rig);
-        rig_send(&rig, GW_ESME, SMPP_SUBMIT_MULTI, 0, 3,
+        rig_send(&rig, SC_ESME, SMPP_SUBMIT_MULTI, 0, 3,
                  "00 0101 '1' 00 03 01 0101 '21' 00 01 0101 '22' 00 01 0101 '23' 00" MAKE_FLAGS "02 'hi'");
-        rig_say(&rig, GW_ESME, 4, "1", "21");
-        rig_say(&rig, GW_ESME, 5, "1", "22");
-        rig_say(&rig, GW_ESME, 6, "1", "23");
-        gw_held_pass(rig_held(&rig, 3));
+        rig_say(&rig, SC_ESME, 4, "1", "21");
+        rig_say(&rig, SC_ESME, 5, "1", "22");
+        rig_say(&rig, SC_ESME, 6, "1", "23");
+        sc_held_pass(rig_held(&rig, 3));
         for (unsigned i = 0; i < 3; i++) {
-            gw_held_pass(rig_held(&rig, order ? 4 + i : 6 - i));
+            sc_held_pass(rig_held(&rig, order ? 4 + i : 6 - i));
         }
         RIG_TOLD(&rig,
                  order ? "P:submit_multi#3 P:submit_sm#4 P:submit_sm#5 P:submit_sm#6"
@@ -131,20 +131,20 @@ static void test_any_order(void)
         random = random * 1664525 + 1013904223;
         pair[i] = (random >> 16) % PAIRS;
         (void)snprintf(dest, sizeof(dest), "%u", pair[i]);
-        rig_say(&rig, GW_ESME, i, "1", dest);
+        rig_say(&rig, SC_ESME, i, "1", dest);
     }
     for (unsigned left = COUNT; left > 0; left--) {
         random = random * 1664525 + 1013904223;
         unsigned at = (random >> 8) % left;
-        struct gw_held *held = rig.held[at];
+        struct sc_held *held = rig.held[at];
         rig.held[at] = rig.held[left - 1];
-        gw_held_pass(held);
+        sc_held_pass(held);
     }
     unsigned last[PAIRS], count = 0, wrong = 0;
     for (unsigned i = 0; i < PAIRS; i++) {
         last[i] = 0;
     }
-    const struct stir_buf *out = &rig.out[GW_PEER];
+    const struct stir_buf *out = &rig.out[SC_PEER];
     for (size_t at = 0; at < out->len; at += smpp_header_read(out->ptr + at).length) {
         unsigned sequence = smpp_header_read(out->ptr + at).sequence;
         wrong += sequence < last[pair[sequence]];
@@ -161,24 +161,24 @@ static void test_reorder(void)
     struct rig rig, other;
     init(&rig);
     init(&other);
-    rig_say(&rig, GW_ESME, 2, "1", "2");
-    rig_say(&rig, GW_ESME, 3, "1", "2");
-    rig_say(&rig, GW_ESME, 4, "1", "9");
-    rig_say(&rig, GW_ESME, 5, "1", "2");
-    rig_say(&rig, GW_ESME, 6, "1", "2");
-    rig_say(&other, GW_ESME, 7, "1", "2");
-    struct gw_held *two = rig_held(&rig, 2), *three = rig_held(&rig, 3), *five = rig_held(&rig, 5);
-    struct gw_held *seven = rig_held(&other, 7);
-    struct gw_held *order[] = {five, seven, two, three};
-    gw_held_reorder(order, 4);
-    gw_held_pass(two);
-    gw_held_pass(three);
-    gw_held_pass(rig_held(&rig, 6));
+    rig_say(&rig, SC_ESME, 2, "1", "2");
+    rig_say(&rig, SC_ESME, 3, "1", "2");
+    rig_say(&rig, SC_ESME, 4, "1", "9");
+    rig_say(&rig, SC_ESME, 5, "1", "2");
+    rig_say(&rig, SC_ESME, 6, "1", "2");
+    rig_say(&other, SC_ESME, 7, "1", "2");
+    struct sc_held *two = rig_held(&rig, 2), *three = rig_held(&rig, 3), *five = rig_held(&rig, 5);
+    struct sc_held *seven = rig_held(&other, 7);
+    struct sc_held *order[] = {five, seven, two, three};
+    sc_held_reorder(order, 4);
+    sc_held_pass(two);
+    sc_held_pass(three);
+    sc_held_pass(rig_held(&rig, 6));
     RIG_TOLD(&rig, "", "the first one is undecided");
-    gw_held_pass(five);
-    gw_held_pass(rig_held(&rig, 4));
+    sc_held_pass(five);
+    sc_held_pass(rig_held(&rig, 4));
     RIG_TOLD(&rig, "P:submit_sm#5 P:submit_sm#2 P:submit_sm#3 P:submit_sm#6 P:submit_sm#4", "in the new order");
-    gw_held_pass(seven);
+    sc_held_pass(seven);
     RIG_TOLD(&other, "P:submit_sm#7", "another connection's has no place here");
     rig_free(&other);
     rig_free(&rig);
@@ -189,7 +189,7 @@ static void test_reorder_all(void)
 {
     for (unsigned code = 0; code < 256; code++) {
         unsigned at[4] = {code & 3, code >> 2 & 3, code >> 4 & 3, code >> 6};
-        struct gw_held *order[4];
+        struct sc_held *order[4];
         struct rig rig;
         char expected[160];
         if ((1U << at[0] | 1U << at[1] | 1U << at[2] | 1U << at[3]) != 15) {
@@ -197,18 +197,18 @@ static void test_reorder_all(void)
         }
         init(&rig);
         for (unsigned i = 1; i <= 6; i++) {
-            rig_say(&rig, GW_ESME, i, "1", "2");
+            rig_say(&rig, SC_ESME, i, "1", "2");
         }
-        struct gw_held *items[] = {rig_held(&rig, 2), rig_held(&rig, 3), rig_held(&rig, 4), rig_held(&rig, 5)};
+        struct sc_held *items[] = {rig_held(&rig, 2), rig_held(&rig, 3), rig_held(&rig, 4), rig_held(&rig, 5)};
         for (size_t i = 0; i < 4; i++) {
             order[i] = items[at[i]];
         }
-        gw_held_reorder(order, 4);
-        gw_held_pass(rig_held(&rig, 6));
+        sc_held_reorder(order, 4);
+        sc_held_pass(rig_held(&rig, 6));
         for (size_t i = 0; i < 4; i++) {
-            gw_held_pass(items[i]);
+            sc_held_pass(items[i]);
         }
-        gw_held_pass(rig_held(&rig, 1));
+        sc_held_pass(rig_held(&rig, 1));
         (void)snprintf(expected, sizeof(expected),
                        "P:submit_sm#1 P:submit_sm#%u P:submit_sm#%u P:submit_sm#%u P:submit_sm#%u P:submit_sm#6",
                        at[0] + 2, at[1] + 2, at[2] + 2, at[3] + 2);
@@ -226,20 +226,20 @@ static void test_edit(void)
     uint16_t drop[] = {0x1501};
     struct smpp_tlv tag = {0x1501, stir_view_str("passed")};
     struct smpp_edit edit = {.drop = drop, .drop_count = 1, .append = &tag, .append_count = 1};
-    rig_send(&rig, GW_PEER, SMPP_DELIVER_SM, 0, 2, MAKE_SM "02 'hi' 1501 0002 'xx' 1403 0001 07");
-    UNIT_OK(gw_held_edit(rig_held(&rig, 2), &edit));
+    rig_send(&rig, SC_PEER, SMPP_DELIVER_SM, 0, 2, MAKE_SM "02 'hi' 1501 0002 'xx' 1403 0001 07");
+    UNIT_OK(sc_held_edit(rig_held(&rig, 2), &edit));
     struct rig_pdu expected = rig_pdu(SMPP_DELIVER_SM, 0, 2, MAKE_SM "02 'hi' 1403 0001 07 1501 0006 'passed'");
-    rig_went(&rig, GW_ESME, expected.octets, expected.len, "edited");
-    rig_send(&rig, GW_PEER, SMPP_DELIVER_SM, 0, 3, MAKE_SM "02 'hi'");
-    struct gw_held *held = rig_held(&rig, 3);
+    rig_went(&rig, SC_ESME, expected.octets, expected.len, "edited");
+    rig_send(&rig, SC_PEER, SMPP_DELIVER_SM, 0, 3, MAKE_SM "02 'hi'");
+    struct sc_held *held = rig_held(&rig, 3);
     struct smpp_tlv big = {0x1501, stir_view(rig.said, 0)};
     char *octets = calloc(1, 65530);
     UNIT_NEED(octets);
     big.value = stir_view(octets, 65530);
     edit.append = &big;
-    UNIT_CODE(gw_held_edit(held, &edit), STIR_E_TOO_BIG, "longer than a PDU may be");
+    UNIT_CODE(sc_held_edit(held, &edit), STIR_E_TOO_BIG, "longer than a PDU may be");
     RIG_TOLD(&rig, "", "still undecided");
-    gw_held_pass(held);
+    sc_held_pass(held);
     RIG_TOLD(&rig, "E:deliver_sm#3", "and passed");
     UNIT_CHECK(rig.counters.edited == 1 && rig.counters.passed == 1, "counted");
     free(octets);
@@ -250,15 +250,15 @@ static void test_answer(void)
 {
     struct rig rig;
     init(&rig);
-    rig_say(&rig, GW_ESME, 2, "1", "2");
-    rig_say(&rig, GW_ESME, 3, "1", "2");
-    rig_say(&rig, GW_PEER, 4, "1", "2");
-    rig_send(&rig, GW_PEER, SMPP_DATA_SM, 0, 5, MAKE_ADDRESSES "00 00 00");
-    gw_held_pass(rig_held(&rig, 3));
-    gw_held_answer(rig_held(&rig, 2), SMPP_RSUBMITFAIL);
+    rig_say(&rig, SC_ESME, 2, "1", "2");
+    rig_say(&rig, SC_ESME, 3, "1", "2");
+    rig_say(&rig, SC_PEER, 4, "1", "2");
+    rig_send(&rig, SC_PEER, SMPP_DATA_SM, 0, 5, MAKE_ADDRESSES "00 00 00");
+    sc_held_pass(rig_held(&rig, 3));
+    sc_held_answer(rig_held(&rig, 2), SMPP_RSUBMITFAIL);
     RIG_TOLD(&rig, "E:submit_sm_resp#2!45 P:submit_sm#3", "what was behind it goes on");
-    gw_held_answer(rig_held(&rig, 4), 0);
-    gw_held_answer(rig_held(&rig, 5), 0x445);
+    sc_held_answer(rig_held(&rig, 4), 0);
+    sc_held_answer(rig_held(&rig, 5), 0x445);
     RIG_TOLD(&rig, "P:deliver_sm_resp#4!8 P:data_sm_resp#5!445", "never without an error");
     UNIT_CHECK(rig.counters.answered == 3, "counted");
     rig_free(&rig);
@@ -269,12 +269,12 @@ static void test_at_once(void)
 {
     struct rig rig;
     init(&rig);
-    rig_say(&rig, GW_ESME, 2, "1", "2");
+    rig_say(&rig, SC_ESME, 2, "1", "2");
     rig.pass_all = true;
-    rig_say(&rig, GW_ESME, 3, "1", "2");
-    rig_say(&rig, GW_ESME, 4, "1", "3");
+    rig_say(&rig, SC_ESME, 3, "1", "2");
+    rig_say(&rig, SC_ESME, 4, "1", "3");
     RIG_TOLD(&rig, "P:submit_sm#4", "unless it has to wait for its turn");
-    gw_held_pass(rig_held(&rig, 2));
+    sc_held_pass(rig_held(&rig, 2));
     RIG_TOLD(&rig, "P:submit_sm#2 P:submit_sm#3", "the rest");
     rig_free(&rig);
 }
@@ -284,13 +284,13 @@ static void test_reload(void)
 {
     struct rig rig;
     init(&rig);
-    rig_say(&rig, GW_ESME, 2, "1", "2");
-    rig.options.offers[GW_ESME] = false;
-    rig_say(&rig, GW_ESME, 3, "1", "2");
-    rig_say(&rig, GW_ESME, 4, "1", "3");
+    rig_say(&rig, SC_ESME, 2, "1", "2");
+    rig.options.offers[SC_ESME] = false;
+    rig_say(&rig, SC_ESME, 3, "1", "2");
+    rig_say(&rig, SC_ESME, 4, "1", "3");
     RIG_TOLD(&rig, "P:submit_sm#4", "behind what is held");
-    gw_held_pass(rig_held(&rig, 2));
-    rig_say(&rig, GW_ESME, 5, "1", "2");
+    sc_held_pass(rig_held(&rig, 2));
+    rig_say(&rig, SC_ESME, 5, "1", "2");
     RIG_TOLD(&rig, "P:submit_sm#2 P:submit_sm#3 P:submit_sm#5", "and then at once");
     UNIT_CHECK(rig.counters.offered == 1, "offered");
     rig_free(&rig);
@@ -302,11 +302,11 @@ static void test_abandoned(void)
 {
     struct rig rig;
     init(&rig);
-    rig_say(&rig, GW_ESME, 2, "1", "2");
-    rig_say(&rig, GW_ESME, 3, "1", "2");
-    rig_say(&rig, GW_PEER, 4, "1", "2");
-    gw_held_pass(rig_held(&rig, 3));
-    gw_relay_lost(rig.relay, GW_PEER, "connection reset", rig.now);
+    rig_say(&rig, SC_ESME, 2, "1", "2");
+    rig_say(&rig, SC_ESME, 3, "1", "2");
+    rig_say(&rig, SC_PEER, 4, "1", "2");
+    sc_held_pass(rig_held(&rig, 3));
+    sc_relay_lost(rig.relay, SC_PEER, "connection reset", rig.now);
     RIG_TOLD(&rig, "abandoned#2 abandoned#4 released close E", "nobody is answered, nothing goes on");
     UNIT_CHECK(rig.pool.held == 0 && rig.counters.abandoned == 2 && rig.counters.dropped == 1, "counted");
     rig_free(&rig);
@@ -316,8 +316,8 @@ static void test_freed(void)
 {
     struct rig rig;
     init(&rig);
-    rig_say(&rig, GW_ESME, 2, "1", "2");
-    gw_relay_free(rig.relay);
+    rig_say(&rig, SC_ESME, 2, "1", "2");
+    sc_relay_free(rig.relay);
     rig.relay = NULL;
     RIG_TOLD(&rig, "abandoned#2", "freed");
     UNIT_CHECK(rig.pool.held == 0 && rig.pool.octets == 0, "nothing is left");
@@ -327,17 +327,17 @@ static void test_freed(void)
 static struct rig *neighbour;
 
 /* A filter that gives up a whole message when one of its segments is gone. */
-static void decide_others(void *arg, struct gw_held *held)
+static void decide_others(void *arg, struct sc_held *held)
 {
     struct rig *rig = arg;
     (void)held;
     for (size_t i = 0; i < rig->held_count; i++) {
         if (rig->held[i] && rig->held[i] != held) {
-            gw_held_pass(rig->held[i]);
+            sc_held_pass(rig->held[i]);
         }
     }
     rig->held_count = 0;
-    gw_held_pass(rig_held(neighbour, 9));
+    sc_held_pass(rig_held(neighbour, 9));
 }
 
 static void test_decided_while_abandoned(void)
@@ -347,11 +347,11 @@ static void test_decided_while_abandoned(void)
     init(&other);
     neighbour = &other;
     rig.filter.abandoned = decide_others;
-    rig_say(&rig, GW_ESME, 2, "1", "2");
-    rig_say(&rig, GW_ESME, 3, "1", "3");
-    rig_say(&rig, GW_PEER, 4, "1", "3");
-    rig_say(&other, GW_ESME, 9, "1", "2");
-    gw_relay_lost(rig.relay, GW_ESME, NULL, rig.now);
+    rig_say(&rig, SC_ESME, 2, "1", "2");
+    rig_say(&rig, SC_ESME, 3, "1", "3");
+    rig_say(&rig, SC_PEER, 4, "1", "3");
+    rig_say(&other, SC_ESME, 9, "1", "2");
+    sc_relay_lost(rig.relay, SC_ESME, NULL, rig.now);
     RIG_TOLD(&rig, "released close P", "of this connection nothing goes on");
     RIG_TOLD(&other, "P:submit_sm#9", "of another it does");
     UNIT_CHECK(rig.pool.held == 0 && other.pool.held == 0, "nothing is left");
@@ -360,12 +360,12 @@ static void test_decided_while_abandoned(void)
 }
 
 /* Of the peer that is lost nothing is passed on either, whoever decides then. */
-static void pass_all_held(void *arg, struct gw_held *held)
+static void pass_all_held(void *arg, struct sc_held *held)
 {
     struct rig *rig = arg;
     for (size_t i = 0; i < rig->held_count; i++) {
         if (rig->held[i] != held) {
-            gw_held_pass(rig->held[i]);
+            sc_held_pass(rig->held[i]);
         }
     }
     rig->held_count = 0;
@@ -373,16 +373,16 @@ static void pass_all_held(void *arg, struct gw_held *held)
 
 static void test_decided_when_lost(void)
 {
-    for (int first = 0; first < GW_LEG_COUNT; first++) {
-        for (int lost = 0; lost < GW_LEG_COUNT; lost++) {
+    for (int first = 0; first < SC_LEG_COUNT; first++) {
+        for (int lost = 0; lost < SC_LEG_COUNT; lost++) {
             struct rig rig;
             init(&rig);
             rig.filter.abandoned = pass_all_held;
-            rig_say(&rig, (enum gw_leg)first, 2, "1", "2");
-            rig_say(&rig, gw_other((enum gw_leg)first), 3, "1", "2");
+            rig_say(&rig, (enum sc_leg)first, 2, "1", "2");
+            rig_say(&rig, sc_other((enum sc_leg)first), 3, "1", "2");
             rig_clear(&rig);
-            gw_relay_lost(rig.relay, (enum gw_leg)lost, NULL, rig.now);
-            RIG_TOLD(&rig, lost == GW_ESME ? "released close P" : "released close E", "nothing goes on");
+            sc_relay_lost(rig.relay, (enum sc_leg)lost, NULL, rig.now);
+            RIG_TOLD(&rig, lost == SC_ESME ? "released close P" : "released close E", "nothing goes on");
             rig_free(&rig);
         }
     }
@@ -392,19 +392,19 @@ static void test_unbind_waits(void)
 {
     struct rig rig;
     init(&rig);
-    rig_say(&rig, GW_ESME, 2, "1", "2");
-    rig_say(&rig, GW_PEER, 3, "1", "2");
-    rig_send(&rig, GW_ESME, SMPP_UNBIND, 0, 4, "");
+    rig_say(&rig, SC_ESME, 2, "1", "2");
+    rig_say(&rig, SC_PEER, 3, "1", "2");
+    rig_send(&rig, SC_ESME, SMPP_UNBIND, 0, 4, "");
     RIG_TOLD(&rig, "stop E", "a message is before it");
-    rig_send(&rig, GW_PEER, SMPP_ENQUIRE_LINK, 0, 5, "");
+    rig_send(&rig, SC_PEER, SMPP_ENQUIRE_LINK, 0, 5, "");
     RIG_TOLD(&rig, "E:enquire_link#5", "the other direction goes on");
-    gw_held_pass(rig_held(&rig, 2));
+    sc_held_pass(rig_held(&rig, 2));
     RIG_TOLD(&rig, "P:submit_sm#2 resume", "it is gone");
-    gw_relay_resume(rig.relay, rig.now);
+    sc_relay_resume(rig.relay, rig.now);
     RIG_TOLD(&rig, "P:unbind#4 read E", "now");
-    rig_send(&rig, GW_PEER, SMPP_UNBIND | SMPP_RESP, 0, 4, "");
+    rig_send(&rig, SC_PEER, SMPP_UNBIND | SMPP_RESP, 0, 4, "");
     RIG_TOLD(&rig, "abandoned#3 released E:unbind_resp#4", "the bind is over, and with it what was for it");
-    rig_say(&rig, GW_PEER, 6, "1", "2");
+    rig_say(&rig, SC_PEER, 6, "1", "2");
     RIG_TOLD(&rig, "", "nobody is there for a message");
     rig_free(&rig);
 }
@@ -413,19 +413,19 @@ static void test_unbind_waits_no_longer(void)
 {
     struct rig rig;
     init(&rig);
-    rig_say(&rig, GW_ESME, 2, "1", "2");
-    rig_send(&rig, GW_ESME, SMPP_UNBIND, 0, 4, "");
+    rig_say(&rig, SC_ESME, 2, "1", "2");
+    rig_send(&rig, SC_ESME, SMPP_UNBIND, 0, 4, "");
     rig_clear(&rig);
-    gw_relay_tick(rig.relay, rig.now + 4999);
+    sc_relay_tick(rig.relay, rig.now + 4999);
     RIG_TOLD(&rig, "", "not yet");
-    gw_relay_tick(rig.relay, rig.now + 5000);
+    sc_relay_tick(rig.relay, rig.now + 5000);
     RIG_TOLD(&rig, "abandoned#2 resume P:unbind#4 read E", "long enough");
-    gw_relay_tick(rig.relay, rig.now + 10000);
+    sc_relay_tick(rig.relay, rig.now + 10000);
     RIG_TOLD(&rig, "released close E close P", "and nobody answers it");
     rig_free(&rig);
 }
 
-UNIT_MAIN("gw_relay_held", {"the order of a pair is kept", test_order}, {"in each direction", test_directions},
+UNIT_MAIN("sc_relay_held", {"the order of a pair is kept", test_order}, {"in each direction", test_directions},
           {"what is no message does not wait", test_others_pass}, {"submit_multi", test_multi},
           {"decided when their turn is past", test_turn_before_decision}, {"decided in any order", test_any_order},
           {"places are exchanged", test_reorder}, {"in every way", test_reorder_all}, {"an edit", test_edit},

@@ -3,29 +3,29 @@
 
 /* What a judged message goes on with. */
 
-static struct gw_policy policy;
-static struct gw_tag tag;
-static struct gw_tag_outcome outcome;
+static struct sc_policy policy;
+static struct sc_tag tag;
+static struct sc_tag_outcome outcome;
 static const struct smpp_text_settings gsm = {.data_coding_0 = SMPP_GSM7, .data_coding_1 = SMPP_ASCII};
 static const struct smpp_text_settings latin = {.data_coding_0 = SMPP_LATIN1};
 static const struct smpp_text_settings packed = {.data_coding_0 = SMPP_GSM7, .packed = true};
 static char prefix[64];
 
-static void decide(void *arg, struct gw_held *held)
+static void decide(void *arg, struct sc_held *held)
 {
     (void)arg;
-    outcome = gw_tag_decide(held, &policy, &tag);
+    outcome = sc_tag_decide(held, &policy, &tag);
 }
 
-static void init(struct rig *rig, enum gw_treatment treatment, const char *verdict, const char *signer)
+static void init(struct rig *rig, enum sc_treatment treatment, const char *verdict, const char *signer)
 {
     rig_init(rig, NULL);
-    rig_bring(rig, GW_BOUND);
-    rig->options.offers[GW_ESME] = true;
+    rig_bring(rig, SC_BOUND);
+    rig->options.offers[SC_ESME] = true;
     rig->filter.offer = decide;
     prefix[0] = '\0';
-    policy = (struct gw_policy){.verify = {.tags = {0x1501, 0x1502}, .reject_status = 0x66, .text_prefix = prefix}};
-    tag = (struct gw_tag){.treatment = treatment, .verdict = verdict, .signer = signer, .settings = &gsm};
+    policy = (struct sc_policy){.verify = {.tags = {0x1501, 0x1502}, .reject_status = 0x66, .text_prefix = prefix}};
+    tag = (struct sc_tag){.treatment = treatment, .verdict = verdict, .signer = signer, .settings = &gsm};
 }
 
 #define HEAD MAKE_ADDRESSES "00 00 00 00 00 00 00 00 00 02 'hi' "
@@ -36,32 +36,32 @@ static void init(struct rig *rig, enum gw_treatment treatment, const char *verdi
 static void check_peer(struct rig *rig, const char *body, const char *label)
 {
     struct rig_pdu pdu = rig_pdu(SMPP_SUBMIT_SM, 0, 2, body);
-    rig_went(rig, GW_PEER, pdu.octets, pdu.len, label);
+    rig_went(rig, SC_PEER, pdu.octets, pdu.len, label);
 }
 
 static void test_treatments(void)
 {
     static const struct {
         const char *label;
-        enum gw_treatment treatment;
+        enum sc_treatment treatment;
         const char *signer;
         const char *in;
         const char *out; /* NULL: it is answered */
         bool planted;
     } rows[] = {
-        {"tag", GW_TREAT_TAG, "spc:1234", HEAD, HEAD "1501 0005 'stale' 1502 0008 'spc:1234'", false},
-        {"no signer", GW_TREAT_TAG, "", HEAD, HEAD "1501 0005 'stale'", false},
-        {"beside others", GW_TREAT_TAG, "", HEAD OTHERS, HEAD OTHERS "1501 0005 'stale'", false},
-        {"planted", GW_TREAT_TAG, "", HEAD PLANTED OTHERS PLANTED "1502 0000", HEAD OTHERS "1501 0005 'stale'", true},
-        {"delivered", GW_TREAT_DELIVER, "spc:1234", HEAD OTHERS, HEAD OTHERS, false},
-        {"delivered, planted", GW_TREAT_DELIVER, "", HEAD "1502 0001 'x'" OTHERS, HEAD OTHERS, true},
-        {"rejected", GW_TREAT_REJECT, "", HEAD, NULL, false},
-        {"rejected, planted", GW_TREAT_REJECT, "", HEAD PLANTED, NULL, true},
+        {"tag", SC_TREAT_TAG, "spc:1234", HEAD, HEAD "1501 0005 'stale' 1502 0008 'spc:1234'", false},
+        {"no signer", SC_TREAT_TAG, "", HEAD, HEAD "1501 0005 'stale'", false},
+        {"beside others", SC_TREAT_TAG, "", HEAD OTHERS, HEAD OTHERS "1501 0005 'stale'", false},
+        {"planted", SC_TREAT_TAG, "", HEAD PLANTED OTHERS PLANTED "1502 0000", HEAD OTHERS "1501 0005 'stale'", true},
+        {"delivered", SC_TREAT_DELIVER, "spc:1234", HEAD OTHERS, HEAD OTHERS, false},
+        {"delivered, planted", SC_TREAT_DELIVER, "", HEAD "1502 0001 'x'" OTHERS, HEAD OTHERS, true},
+        {"rejected", SC_TREAT_REJECT, "", HEAD, NULL, false},
+        {"rejected, planted", SC_TREAT_REJECT, "", HEAD PLANTED, NULL, true},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct rig rig;
         init(&rig, rows[i].treatment, "stale", rows[i].signer);
-        rig_send(&rig, GW_ESME, SMPP_SUBMIT_SM, 0, 2, rows[i].in);
+        rig_send(&rig, SC_ESME, SMPP_SUBMIT_SM, 0, 2, rows[i].in);
         UNIT_CHECK(outcome.planted == rows[i].planted, "%s: planted", rows[i].label);
         UNIT_CHECK(outcome.rejected == !rows[i].out, "%s: rejected", rows[i].label);
         if (rows[i].out) {
@@ -77,16 +77,16 @@ static void test_treatments(void)
 static void test_untaggable(void)
 {
     struct rig rig;
-    init(&rig, GW_TREAT_TAG, "stale", "");
+    init(&rig, SC_TREAT_TAG, "stale", "");
     rig.options.max_pdu = SMPP_HEADER_LEN + 34;
-    rig_send(&rig, GW_ESME, SMPP_SUBMIT_SM, 0, 2, HEAD);
+    rig_send(&rig, SC_ESME, SMPP_SUBMIT_SM, 0, 2, HEAD);
     RIG_TOLD(&rig, "E:submit_sm_resp#2!1", "no room");
     UNIT_CHECK(outcome.rejected, "rejected");
     rig.options.max_pdu = 65536;
-    rig_send(&rig, GW_ESME, SMPP_SUBMIT_SM, 0, 3, CUT);
+    rig_send(&rig, SC_ESME, SMPP_SUBMIT_SM, 0, 3, CUT);
     RIG_TOLD(&rig, "E:submit_sm_resp#3!1", "a mandatory field cannot be read");
-    tag.treatment = GW_TREAT_REJECT;
-    rig_send(&rig, GW_ESME, SMPP_SUBMIT_SM, 0, 5, CUT);
+    tag.treatment = SC_TREAT_REJECT;
+    rig_send(&rig, SC_ESME, SMPP_SUBMIT_SM, 0, 5, CUT);
     RIG_TOLD(&rig, "E:submit_sm_resp#5!66", "as policy says");
     rig_free(&rig);
 }
@@ -95,17 +95,17 @@ static void test_untaggable(void)
 static void test_only_tags(void)
 {
     struct rig rig;
-    init(&rig, GW_TREAT_TAG, "stale", "");
+    init(&rig, SC_TREAT_TAG, "stale", "");
     policy.verify.only_tags = true;
     rig.options.max_pdu = SMPP_HEADER_LEN + 34;
-    rig_send(&rig, GW_ESME, SMPP_SUBMIT_SM, 0, 2, HEAD);
+    rig_send(&rig, SC_ESME, SMPP_SUBMIT_SM, 0, 2, HEAD);
     check_peer(&rig, HEAD, "no room");
     UNIT_CHECK(outcome.untagged && !outcome.rejected, "without a tag");
     rig.options.max_pdu = SMPP_HEADER_LEN + 44;
-    rig_send(&rig, GW_ESME, SMPP_SUBMIT_SM, 0, 2, HEAD "1502 0001 'x' 1403 0005 'abcde'");
+    rig_send(&rig, SC_ESME, SMPP_SUBMIT_SM, 0, 2, HEAD "1502 0001 'x' 1403 0005 'abcde'");
     check_peer(&rig, HEAD "1403 0005 'abcde'", "no room, planted");
     UNIT_CHECK(outcome.untagged && outcome.planted, "without a tag, and without a planted one");
-    rig_send(&rig, GW_ESME, SMPP_SUBMIT_SM, 0, 2, CUT);
+    rig_send(&rig, SC_ESME, SMPP_SUBMIT_SM, 0, 2, CUT);
     check_peer(&rig, CUT, "a mandatory field cannot be read");
     UNIT_CHECK(outcome.untagged && !outcome.rejected, "as it came");
     rig_free(&rig);
@@ -116,24 +116,24 @@ static void test_tails(void)
 {
     static const struct {
         const char *label;
-        enum gw_treatment treatment;
+        enum sc_treatment treatment;
         const char *in;
         const char *out;
         bool planted;
     } rows[] = {
-        {"a stray NUL", GW_TREAT_TAG, HEAD "00", HEAD "1501 0005 'stale' 00", false},
-        {"a stray NUL, delivered", GW_TREAT_DELIVER, HEAD "00", HEAD "00", false},
-        {"a TLV one octet short", GW_TREAT_TAG, HEAD OTHERS "0427 0002 02",
+        {"a stray NUL", SC_TREAT_TAG, HEAD "00", HEAD "1501 0005 'stale' 00", false},
+        {"a stray NUL, delivered", SC_TREAT_DELIVER, HEAD "00", HEAD "00", false},
+        {"a TLV one octet short", SC_TREAT_TAG, HEAD OTHERS "0427 0002 02",
          HEAD OTHERS "1501 0005 'stale' 0427 0002 02", false},
-        {"half a verdict of its own", GW_TREAT_TAG, HEAD "1501 0009 'pa'", HEAD "1501 0005 'stale'", true},
-        {"half a verdict, delivered", GW_TREAT_DELIVER, HEAD OTHERS "1501 0009 'passed'", HEAD OTHERS, true},
-        {"a verdict before a stray NUL", GW_TREAT_DELIVER, HEAD PLANTED "00", HEAD "00", true},
-        {"a verdict in a damaged TLV", GW_TREAT_DELIVER, HEAD "0204 00ff 0007 1501 0006 'passed'", HEAD, true},
+        {"half a verdict of its own", SC_TREAT_TAG, HEAD "1501 0009 'pa'", HEAD "1501 0005 'stale'", true},
+        {"half a verdict, delivered", SC_TREAT_DELIVER, HEAD OTHERS "1501 0009 'passed'", HEAD OTHERS, true},
+        {"a verdict before a stray NUL", SC_TREAT_DELIVER, HEAD PLANTED "00", HEAD "00", true},
+        {"a verdict in a damaged TLV", SC_TREAT_DELIVER, HEAD "0204 00ff 0007 1501 0006 'passed'", HEAD, true},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct rig rig;
         init(&rig, rows[i].treatment, "stale", "");
-        rig_send(&rig, GW_ESME, SMPP_SUBMIT_SM, 0, 2, rows[i].in);
+        rig_send(&rig, SC_ESME, SMPP_SUBMIT_SM, 0, 2, rows[i].in);
         UNIT_CHECK(outcome.planted == rows[i].planted && !outcome.rejected, "%s: planted", rows[i].label);
         check_peer(&rig, rows[i].out, rows[i].label);
         rig_free(&rig);
@@ -195,7 +195,7 @@ static void test_prefix(void)
         struct made made = made_of(octets, make_text(octets, rows[i].esm, rows[i].coding, rows[i].text));
         struct stir_buf out = {0};
         stir_buf_puts(&out, "kept");
-        bool done = gw_tag_prefix(&out, &made.pdu, rows[i].settings, rows[i].prefix, "stale");
+        bool done = sc_tag_prefix(&out, &made.pdu, rows[i].settings, rows[i].prefix, "stale");
         UNIT_CHECK(done == (rows[i].expected != NULL), "%s: %s", rows[i].label, done ? "put" : "left out");
         size_t n = rows[i].expected ? make_pdu(expected, 0, 0, rows[i].expected) - SMPP_HEADER_LEN : 0;
         UNIT_CHECK(out.len == 4 + n && memcmp(out.ptr, "kept", 4) == 0 &&
@@ -230,7 +230,7 @@ static void test_room(void)
             }
             struct made made = made_of(octets, make_text(octets, rows[i].esm, rows[i].coding, text));
             struct stir_buf out = {0};
-            bool done = gw_tag_prefix(&out, &made.pdu, &gsm, "!", "stale");
+            bool done = sc_tag_prefix(&out, &made.pdu, &gsm, "!", "stale");
             UNIT_CHECK(done == !over, "row %zu: %u over", i, over);
             stir_buf_free(&out);
             made_free(&made);
@@ -241,25 +241,25 @@ static void test_room(void)
 static void test_prefix_and_tag(void)
 {
     struct rig rig;
-    init(&rig, GW_TREAT_TAG, "stale", "");
+    init(&rig, SC_TREAT_TAG, "stale", "");
     (void)snprintf(prefix, sizeof(prefix), "[%%v] ");
-    rig_send(&rig, GW_ESME, SMPP_SUBMIT_SM, 0, 2, HEAD);
+    rig_send(&rig, SC_ESME, SMPP_SUBMIT_SM, 0, 2, HEAD);
     check_peer(&rig, HEAD "1501 0005 'stale'", "a segment has none");
     UNIT_CHECK(outcome.prefix_left_out, "left out");
     tag.with_prefix = true;
-    rig_send(&rig, GW_ESME, SMPP_SUBMIT_SM, 0, 2, HEAD PLANTED);
+    rig_send(&rig, SC_ESME, SMPP_SUBMIT_SM, 0, 2, HEAD PLANTED);
     check_peer(&rig, MAKE_ADDRESSES "00 00 00 00 00 00 00 00 00 0c 1b3c 'stale' 1b3e ' hi' 1501 0005 'stale'", "both");
     UNIT_CHECK(!outcome.prefix_left_out, "put");
-    rig_send(&rig, GW_ESME, SMPP_SUBMIT_SM, 0, 2, MAKE_ADDRESSES "00 00 00 00 00 00 00 00 00 00 0424 0002 'hi'");
+    rig_send(&rig, SC_ESME, SMPP_SUBMIT_SM, 0, 2, MAKE_ADDRESSES "00 00 00 00 00 00 00 00 00 00 0424 0002 'hi'");
     check_peer(&rig, MAKE_ADDRESSES "00 00 00 00 00 00 00 00 00 00 0424 000c 1b3c 'stale' 1b3e ' hi' 1501 0005 'stale'",
                "in the payload");
-    tag.treatment = GW_TREAT_DELIVER;
-    rig_send(&rig, GW_ESME, SMPP_SUBMIT_SM, 0, 2, HEAD);
+    tag.treatment = SC_TREAT_DELIVER;
+    rig_send(&rig, SC_ESME, SMPP_SUBMIT_SM, 0, 2, HEAD);
     check_peer(&rig, HEAD, "not what is delivered");
     rig_free(&rig);
 }
 
-UNIT_MAIN("gw_filter_tag", {"treatments", test_treatments}, {"without room or sense", test_untaggable},
+UNIT_MAIN("sc_filter_tag", {"treatments", test_treatments}, {"without room or sense", test_untaggable},
           {"F4: a configuration that only tags refuses nothing", test_only_tags},
           {"F4: a damaged or surplus end", test_tails}, {"the prefix", test_prefix}, {"room for it", test_room},
           {"prefix and tag", test_prefix_and_tag})

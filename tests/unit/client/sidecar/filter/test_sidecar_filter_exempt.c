@@ -20,7 +20,7 @@ static void end(void)
 #define SM_HEAD FROM_TO "%02x 00 00 00 00 00 00 00 00 "
 #define PLANTED "1501 0006 'passed' 1502 0008 'spc:9999'"
 
-static void went(enum gw_leg leg, uint32_t command, uint32_t sequence, const char *body, const char *label)
+static void went(enum sc_leg leg, uint32_t command, uint32_t sequence, const char *body, const char *label)
 {
     struct rig_pdu pdu = rig_pdu(command, 0, sequence, body);
     rig_went(&rig.rig, leg, pdu.octets, pdu.len, label);
@@ -42,15 +42,15 @@ static void test_esme_sends_no_receipts(void)
                 "verify.reject=no-passport, malformed, cps-unavailable, timeout");
     for (size_t i = 0; i < sizeof(classes); i++) {
         char body[512];
-        rig_send(&rig.rig, GW_ESME, SMPP_DELIVER_SM, 0, 2, sm(classes[i] & 0xbf, PLANTED));
+        rig_send(&rig.rig, SC_ESME, SMPP_DELIVER_SM, 0, 2, sm(classes[i] & 0xbf, PLANTED));
         filter_settle(&rig);
         RIG_TOLD(&rig.rig, "E:deliver_sm_resp#2!66", "deliver_sm");
         (void)snprintf(body, sizeof(body), FROM_TO "%02x 00 00 0424 0002 'hi' " PLANTED, classes[i] & 0xbf);
-        rig_send(&rig.rig, GW_ESME, SMPP_DATA_SM, 0, 3, body);
+        rig_send(&rig.rig, SC_ESME, SMPP_DATA_SM, 0, 3, body);
         filter_settle(&rig);
         RIG_TOLD(&rig.rig, "E:data_sm_resp#3!66", "data_sm");
     }
-    rig_send(&rig.rig, GW_ESME, SMPP_DELIVER_SM, 0, 4, sm(0, "001e 0002 '7' 00 0427 0001 02"));
+    rig_send(&rig.rig, SC_ESME, SMPP_DELIVER_SM, 0, 4, sm(0, "001e 0002 '7' 00 0427 0001 02"));
     filter_settle(&rig);
     RIG_TOLD(&rig.rig, "E:deliver_sm_resp#4!66", "the TLVs of a receipt do not make one either");
     FILTER_METRIC(&rig, "exempt_total{kind=\"receipt\"}", 0);
@@ -77,13 +77,13 @@ static void test_smsc_receipts(void)
         {"a stray NUL and planted", 0x04, PLANTED " 00", "00"},
     };
     FILTER_OPEN(&rig, VERIFY_BOTH);
-    filter_say(&rig, GW_PEER, 90, "12025550100", "12155551313", "'held'", 0);
+    filter_say(&rig, SC_PEER, 90, "12025550100", "12155551313", "'held'", 0);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        rig_send(&rig.rig, GW_PEER, SMPP_DELIVER_SM, 0, 2, sm(rows[i].esm_class, rows[i].in));
-        went(GW_ESME, SMPP_DELIVER_SM, 2, sm(rows[i].esm_class, rows[i].out), rows[i].label);
+        rig_send(&rig.rig, SC_PEER, SMPP_DELIVER_SM, 0, 2, sm(rows[i].esm_class, rows[i].in));
+        went(SC_ESME, SMPP_DELIVER_SM, 2, sm(rows[i].esm_class, rows[i].out), rows[i].label);
     }
-    rig_send(&rig.rig, GW_PEER, SMPP_DELIVER_SM, 0, 2, FROM_TO "04 00 00 00 00 00 00 00 00 09 'id'");
-    went(GW_ESME, SMPP_DELIVER_SM, 2, FROM_TO "04 00 00 00 00 00 00 00 00 09 'id'", "sm_length one too many");
+    rig_send(&rig.rig, SC_PEER, SMPP_DELIVER_SM, 0, 2, FROM_TO "04 00 00 00 00 00 00 00 00 09 'id'");
+    went(SC_ESME, SMPP_DELIVER_SM, 2, FROM_TO "04 00 00 00 00 00 00 00 00 09 'id'", "sm_length one too many");
     FILTER_METRIC(&rig, "exempt_total{kind=\"receipt\"}", 10);
     FILTER_METRIC(&rig, "planted_tags_total", 3);
     filter_settle(&rig);
@@ -93,12 +93,12 @@ static void test_smsc_receipts(void)
 static void test_others_bring_no_verdict(void)
 {
     FILTER_OPEN(&rig, VERIFY_BOTH);
-    rig_send(&rig.rig, GW_ESME, SMPP_QUERY_SM, 0, 2, "'7' 00 0101 '12025550100' 00 " PLANTED);
-    went(GW_PEER, SMPP_QUERY_SM, 2, "'7' 00 0101 '12025550100' 00", "query_sm");
-    rig_send(&rig.rig, GW_PEER, SMPP_SUBMIT_SM | SMPP_RESP, 0, 3, "'7' 00 1403 0001 31 " PLANTED);
-    went(GW_ESME, SMPP_SUBMIT_SM | SMPP_RESP, 3, "'7' 00 1403 0001 31", "a response");
-    rig_send(&rig.rig, GW_ESME, 0x00010203, 0, 4, "01020304");
-    went(GW_PEER, 0x00010203, 4, "01020304", "an unknown command");
+    rig_send(&rig.rig, SC_ESME, SMPP_QUERY_SM, 0, 2, "'7' 00 0101 '12025550100' 00 " PLANTED);
+    went(SC_PEER, SMPP_QUERY_SM, 2, "'7' 00 0101 '12025550100' 00", "query_sm");
+    rig_send(&rig.rig, SC_PEER, SMPP_SUBMIT_SM | SMPP_RESP, 0, 3, "'7' 00 1403 0001 31 " PLANTED);
+    went(SC_ESME, SMPP_SUBMIT_SM | SMPP_RESP, 3, "'7' 00 1403 0001 31", "a response");
+    rig_send(&rig.rig, SC_ESME, 0x00010203, 0, 4, "01020304");
+    went(SC_PEER, 0x00010203, 4, "01020304", "an unknown command");
     FILTER_METRIC(&rig, "exempt_total{kind=\"unknown\"}", 1);
     FILTER_METRIC(&rig, "planted_tags_total", 2);
     filter_close(&rig);
@@ -114,25 +114,25 @@ static void test_replace(void)
                                              {"submit.action=verify", "verify.replace=pass", NULL}};
     for (size_t i = 0; i < 2; i++) {
         filter_open(&rig, refusing[i]);
-        rig_send(&rig.rig, GW_ESME, SMPP_REPLACE_SM, 0, 2, REPLACE);
-        rig_send(&rig.rig, GW_ESME, SMPP_BROADCAST_SM, 0, 3, BROADCAST);
-        rig_send(&rig.rig, GW_ESME, SMPP_QUERY_SM, 0, 4, "'7' 00 0101 '12025550100' 00");
-        rig_send(&rig.rig, GW_ESME, SMPP_CANCEL_SM, 0, 5, "00 '7' 00 0101 '12025550100' 00 0000 00");
+        rig_send(&rig.rig, SC_ESME, SMPP_REPLACE_SM, 0, 2, REPLACE);
+        rig_send(&rig.rig, SC_ESME, SMPP_BROADCAST_SM, 0, 3, BROADCAST);
+        rig_send(&rig.rig, SC_ESME, SMPP_QUERY_SM, 0, 4, "'7' 00 0101 '12025550100' 00");
+        rig_send(&rig.rig, SC_ESME, SMPP_CANCEL_SM, 0, 5, "00 '7' 00 0101 '12025550100' 00 0000 00");
         RIG_TOLD(&rig.rig, "E:replace_sm_resp#2!13 E:broadcast_sm_resp#3!10d P:query_sm#4 P:cancel_sm#5", "refused");
         FILTER_METRIC(&rig, "replace_refused_total{command=\"replace_sm\"}", 1);
         FILTER_METRIC(&rig, "replace_refused_total{command=\"broadcast_sm\"}", 1);
         filter_close(&rig);
         filter_open(&rig, passing[i]);
-        rig_send(&rig.rig, GW_ESME, SMPP_REPLACE_SM, 0, 2, REPLACE);
-        rig_send(&rig.rig, GW_ESME, SMPP_BROADCAST_SM, 0, 3, BROADCAST);
+        rig_send(&rig.rig, SC_ESME, SMPP_REPLACE_SM, 0, 2, REPLACE);
+        rig_send(&rig.rig, SC_ESME, SMPP_BROADCAST_SM, 0, 3, BROADCAST);
         RIG_TOLD(&rig.rig, "P:replace_sm#2 P:broadcast_sm#3", "passed");
         FILTER_METRIC(&rig, "exempt_total{kind=\"replace_sm\"}", 1);
         FILTER_METRIC(&rig, "exempt_total{kind=\"broadcast_sm\"}", 1);
         filter_close(&rig);
     }
     FILTER_OPEN(&rig, "deliver.action=verify");
-    rig.rig.options.offers[GW_ESME] = false;
-    rig_send(&rig.rig, GW_ESME, SMPP_REPLACE_SM, 0, 2, REPLACE);
+    rig.rig.options.offers[SC_ESME] = false;
+    rig_send(&rig.rig, SC_ESME, SMPP_REPLACE_SM, 0, 2, REPLACE);
     RIG_TOLD(&rig.rig, "P:replace_sm#2", "the other direction passes");
     filter_close(&rig);
 }
@@ -142,8 +142,8 @@ static void test_record(void)
     char path[128];
     struct stir_buf text = {.limit = 65536};
     FILTER_OPEN(&rig, VERIFY_BOTH, "log.numbers=yes");
-    rig_send(&rig.rig, GW_PEER, SMPP_DELIVER_SM, 0, 2, sm(4, ""));
-    rig_send(&rig.rig, GW_ESME, SMPP_REPLACE_SM, 0, 3, REPLACE);
+    rig_send(&rig.rig, SC_PEER, SMPP_DELIVER_SM, 0, 2, sm(4, ""));
+    rig_send(&rig.rig, SC_ESME, SMPP_REPLACE_SM, 0, 3, REPLACE);
     filter_turn(&rig);
     filter_close(&rig);
     (void)snprintf(path, sizeof(path), "%s/judged", rig.dir);
@@ -156,7 +156,7 @@ static void test_record(void)
     stir_buf_free(&text);
 }
 
-UNIT_MAIN("gw_filter_exempt", {"(begin)", begin}, {"F1: an ESME sends no receipts", test_esme_sends_no_receipts},
+UNIT_MAIN("sc_filter_exempt", {"(begin)", begin}, {"F1: an ESME sends no receipts", test_esme_sends_no_receipts},
           {"F1, F2, F4: receipts of the SMSC pass at once, cleaned", test_smsc_receipts},
           {"F1: other PDUs bring no verdict along", test_others_bring_no_verdict},
           {"F3: replace_sm and broadcast_sm", test_replace}, {"what is exempt is recorded", test_record},

@@ -11,14 +11,14 @@
 
 /* The record of judged messages. */
 
-static struct gw_message_log record;
-static struct gw_number_key key;
+static struct sc_message_log record;
+static struct sc_number_key key;
 static char path[64], key_path[64];
 
-static const struct gw_judged genuine = {
+static const struct sc_judged genuine = {
     .subject =
         {
-            .from = GW_PEER,
+            .from = SC_PEER,
             .system_id = "me",
             .orig = "12155551212",
             .dest = "12155551313",
@@ -27,7 +27,7 @@ static const struct gw_judged genuine = {
     .verdict = STIR_PASSED,
     .reason = "",
     .signer = "tn:12155551212",
-    .treatment = GW_TREAT_TAG,
+    .treatment = SC_TREAT_TAG,
     .waited_ms = 12,
     .segments = 3,
 };
@@ -35,9 +35,9 @@ static const struct gw_judged genuine = {
 static void begin(const char *where)
 {
     struct stir_error err = {0};
-    UNIT_CODE(gw_number_key_open(&key, key_path, &err), STIR_OK, err.text);
-    gw_message_log_init(&record, "[log] judged");
-    UNIT_CODE(gw_message_log_open(&record, where, &err), STIR_OK, err.text);
+    UNIT_CODE(sc_number_key_open(&key, key_path, &err), STIR_OK, err.text);
+    sc_message_log_init(&record, "[log] judged");
+    UNIT_CODE(sc_message_log_open(&record, where, &err), STIR_OK, err.text);
 }
 
 static void in_file(void)
@@ -51,20 +51,20 @@ static void in_file(void)
 
 static void end(void)
 {
-    gw_message_log_close(&record);
+    sc_message_log_close(&record);
     (void)unlink(path);
 }
 
 static void put(struct stir_buf *line)
 {
     stir_buf_puts(line, "}\n");
-    gw_message_log_put(&record, line);
+    sc_message_log_put(&record, line);
 }
 
-static void add(const struct gw_judged *judged)
+static void add(const struct sc_judged *judged)
 {
     struct stir_buf line = {0};
-    gw_line_write_judged(&line, &key, judged);
+    sc_line_write_judged(&line, &key, judged);
     put(&line);
 }
 
@@ -73,9 +73,9 @@ static json_t *written(void)
 {
     struct stir_buf text = {.limit = 1 << 22};
     json_t *lines = json_array();
-    uint64_t lost = gw_message_log_lost(&record);
+    uint64_t lost = sc_message_log_lost(&record);
     UNIT_CHECK(lost == 0, "%llu lost", (unsigned long long)lost);
-    gw_message_log_close(&record);
+    sc_message_log_close(&record);
     UNIT_OK(stir_read_file(&text, path, text.limit, NULL));
     for (const char *at = text.ptr; at && *at;) {
         const char *end_of_line = strchr(at, '\n');
@@ -99,7 +99,7 @@ static const char *text_of(const json_t *lines, size_t i, const char *name)
 static void test_line(void)
 {
     in_file();
-    struct gw_judged clear = genuine;
+    struct sc_judged clear = genuine;
     clear.subject.numbers = true;
     add(&clear);
     json_t *lines = written();
@@ -127,28 +127,28 @@ static void test_n03_signed_lines(void)
 {
     static const struct {
         const char *tenant, *detail;
-        enum gw_outcome outcome;
+        enum sc_outcome outcome;
         unsigned why;
         const char *status, *reason;
     } rows[] = {
-        {"me", NULL, GW_OUTCOME_SIGNED, 0, "signed", NULL},
-        {"me", NULL, GW_OUTCOME_SPOOLED, 0, "spooled", NULL},
-        {NULL, NULL, GW_OUTCOME_UNSIGNED, GW_UNSIGNED_TENANT, "unsigned", "no-tenant"},
-        {"me", NULL, GW_OUTCOME_UNSIGNED, GW_UNSIGNED_OUTSIDE, "unsigned", "outside"},
-        {"me", NULL, GW_OUTCOME_UNSIGNED, GW_UNFIT_SENDER, "unsigned", "sender"},
-        {"me", "the CPS is away", GW_OUTCOME_REFUSED, GW_UNSIGNED_FAILED, "refused", "failed"},
+        {"me", NULL, SC_OUTCOME_SIGNED, 0, "signed", NULL},
+        {"me", NULL, SC_OUTCOME_SPOOLED, 0, "spooled", NULL},
+        {NULL, NULL, SC_OUTCOME_UNSIGNED, SC_UNSIGNED_TENANT, "unsigned", "no-tenant"},
+        {"me", NULL, SC_OUTCOME_UNSIGNED, SC_UNSIGNED_OUTSIDE, "unsigned", "outside"},
+        {"me", NULL, SC_OUTCOME_UNSIGNED, SC_UNFIT_SENDER, "unsigned", "sender"},
+        {"me", "the CPS is away", SC_OUTCOME_REFUSED, SC_UNSIGNED_FAILED, "refused", "failed"},
     };
     const size_t count = sizeof(rows) / sizeof(rows[0]);
     in_file();
     for (size_t i = 0; i < count; i++) {
-        struct gw_signed line = {.subject = genuine.subject,
+        struct sc_signed line = {.subject = genuine.subject,
                                  .tenant = rows[i].tenant,
                                  .outcome = rows[i].outcome,
                                  .why = rows[i].why,
                                  .detail = rows[i].detail,
                                  .segments = 1};
         struct stir_buf text = {0};
-        gw_line_write_signed(&text, &key, &line);
+        sc_line_write_signed(&text, &key, &line);
         put(&text);
     }
     json_t *lines = written();
@@ -172,7 +172,7 @@ static void test_n03_signed_lines(void)
 static void test_hashes(void)
 {
     in_file();
-    struct gw_judged other = genuine;
+    struct sc_judged other = genuine;
     other.subject.orig = "12155551299";
     other.subject.dest = "12155551212";
     other.subject.dest_count = 2;
@@ -198,18 +198,18 @@ static void test_hashes(void)
     end();
 }
 
-static void hash_with_new_key(char out[GW_NUMBER_HASH])
+static void hash_with_new_key(char out[SC_NUMBER_HASH])
 {
-    struct gw_number_key opened;
+    struct sc_number_key opened;
     struct stir_error err = {0};
-    UNIT_CODE(gw_number_key_open(&opened, key_path, &err), STIR_OK, err.text);
-    gw_number_hash(&opened, "12155551212", out);
+    UNIT_CODE(sc_number_key_open(&opened, key_path, &err), STIR_OK, err.text);
+    sc_number_hash(&opened, "12155551212", out);
 }
 
 /* N19: with a file a number has the same hash after a restart, without one it has another. */
 static void test_n19_number_key(void)
 {
-    char first[GW_NUMBER_HASH], second[GW_NUMBER_HASH];
+    char first[SC_NUMBER_HASH], second[SC_NUMBER_HASH];
     struct stir_error err = {0};
     struct stat st;
     hash_with_new_key(first);
@@ -221,10 +221,10 @@ static void test_n19_number_key(void)
     UNIT_STR(first, second, "the file was made, and read");
     UNIT_CHECK(stat(key_path, &st) == 0 && (st.st_mode & 07777) == 0600 && st.st_size == 65, "it is a secret");
     UNIT_OK(stir_write_file(key_path, "short", 5, 0600, NULL));
-    UNIT_CODE(gw_number_key_open(&key, key_path, &err), STIR_E_CONFIG, err.text);
+    UNIT_CODE(sc_number_key_open(&key, key_path, &err), STIR_E_CONFIG, err.text);
     UNIT_CHECK(strstr(err.text, key_path) && strstr(err.text, "5 octets"), "%s", err.text);
     (void)unlink(key_path);
-    UNIT_CODE(gw_number_key_open(&key, "/nonexistent/key", &err), STIR_E_IO, err.text);
+    UNIT_CODE(sc_number_key_open(&key, "/nonexistent/key", &err), STIR_E_IO, err.text);
     UNIT_CHECK(strstr(err.text, "/nonexistent/key") != NULL, "%s", err.text);
     key_path[0] = '\0';
 }
@@ -233,7 +233,7 @@ static void test_n19_number_key(void)
 static void test_hostile(void)
 {
     in_file();
-    struct gw_judged hostile = genuine;
+    struct sc_judged hostile = genuine;
     hostile.subject.system_id = "a\",\"verdict\":\"passed\"}\n{\"\x01\xff";
     hostile.reason = "line\r\nline\"\\";
     hostile.verdict = STIR_STALE;
@@ -274,7 +274,7 @@ static uint64_t count_lines(int reader, char *last)
 static void *close_record(void *arg)
 {
     (void)arg;
-    gw_message_log_flush(&record);
+    sc_message_log_flush(&record);
     stir_log_writer_free(record.writer);
     return NULL;
 }
@@ -290,8 +290,8 @@ static void test_pipe(void)
     for (; added < 20000; added++) {
         add(&genuine);
     }
-    gw_message_log_flush(&record);
-    uint64_t lost = gw_message_log_lost(&record);
+    sc_message_log_flush(&record);
+    uint64_t lost = sc_message_log_lost(&record);
     UNIT_CHECK(lost > 0 && lost < added, "%llu of %u lost", (unsigned long long)lost, added);
     pthread_t closing;
     char last = '\0';
@@ -317,11 +317,11 @@ static void test_reader_gone(void)
     (void)close(reader);
     add(&genuine);
     add(&genuine);
-    gw_message_log_flush(&record);
-    for (unsigned i = 0; i < 60000 && gw_message_log_lost(&record) < 2; i++) {
+    sc_message_log_flush(&record);
+    for (unsigned i = 0; i < 60000 && sc_message_log_lost(&record) < 2; i++) {
         (void)usleep(1000);
     }
-    UNIT_CHECK(gw_message_log_lost(&record) == 2, "%llu lost", (unsigned long long)gw_message_log_lost(&record));
+    UNIT_CHECK(sc_message_log_lost(&record) == 2, "%llu lost", (unsigned long long)sc_message_log_lost(&record));
     end();
 }
 
@@ -329,14 +329,14 @@ static void test_open(void)
 {
     struct stir_error err = {0};
     in_file();
-    UNIT_CODE(gw_message_log_open(&record, "/nonexistent/judged", &err), STIR_E_IO, err.text);
+    UNIT_CODE(sc_message_log_open(&record, "/nonexistent/judged", &err), STIR_E_IO, err.text);
     UNIT_CHECK(strstr(err.text, "/nonexistent/judged") && strstr(err.text, "[log] judged"), "%s", err.text);
     add(&genuine);
-    UNIT_OK(gw_message_log_open(&record, "", &err));
+    UNIT_OK(sc_message_log_open(&record, "", &err));
     UNIT_CHECK(!record.on, "nowhere");
     add(&genuine);
-    UNIT_CHECK(record.lines.len == 0 && gw_message_log_lost(&record) == 0, "nowhere");
-    UNIT_OK(gw_message_log_open(&record, path, &err));
+    UNIT_CHECK(record.lines.len == 0 && sc_message_log_lost(&record) == 0, "nowhere");
+    UNIT_OK(sc_message_log_open(&record, path, &err));
     add(&genuine);
     json_t *lines = written();
     UNIT_CHECK(json_array_size(lines) == 2, "%zu lines where they went before, and again", json_array_size(lines));
@@ -348,7 +348,7 @@ static void test_open(void)
     UNIT_CHECK(fcntl(STDOUT_FILENO, F_GETFD) >= 0, "standard output stays open");
 }
 
-UNIT_MAIN("gw_message_log", {"a line", test_line}, {"N3: lines of signed messages", test_n03_signed_lines},
+UNIT_MAIN("sc_message_log", {"a line", test_line}, {"N3: lines of signed messages", test_n03_signed_lines},
           {"hashes", test_hashes}, {"N19: the key of the hashes", test_n19_number_key},
           {"what peers chose", test_hostile}, {"many", test_many}, {"a pipe that nobody reads", test_pipe},
           {"the reader is gone", test_reader_gone}, {"where to", test_open})

@@ -31,12 +31,12 @@ static void add_key(const char *name)
     filter_write_key(&rig, path, key, true);
 }
 
-static size_t keys_of(const struct gw_recipients *recipients, const char *dest, const struct cps_key *const **keys)
+static size_t keys_of(const struct sc_recipients *recipients, const char *dest, const struct cps_key *const **keys)
 {
     struct stir_identity id = {.kind = strchr(dest, ':') ? STIR_IDENTITY_URI : STIR_IDENTITY_TN,
                                .len = (unsigned)strlen(dest)};
     (void)snprintf(id.text, sizeof(id.text), "%s", dest);
-    return gw_recipients_find(recipients, &id, keys);
+    return sc_recipients_find(recipients, &id, keys);
 }
 
 static void test_recipients(void)
@@ -51,16 +51,16 @@ static void test_recipients(void)
         {"12155551212", 2}, {"12155551213", 1}, {"12155561213", 3}, {"1215555", 1}, {"1215", 3}, {"121", 0},
         {"72345", 1},       {"723456", 0},      {"7234", 0},        {"#31#", 1},    {"#31", 0},  {"sip:a@b.example", 0},
     };
-    struct gw_recipients *recipients = NULL;
+    struct sc_recipients *recipients = NULL;
     struct stir_error err = {0};
     const struct cps_key *const *first = NULL, *const *keys = NULL;
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         add_key(names[i]);
     }
     filter_mkdir(&rig, "keys/directory");
-    UNIT_CODE(gw_recipients_load(&recipients, keys_dir, true, &err), STIR_OK, err.text);
+    UNIT_CODE(sc_recipients_load(&recipients, keys_dir, true, &err), STIR_OK, err.text);
     UNIT_NEED(recipients);
-    UNIT_CHECK(gw_recipients_size(recipients) == 8, "%zu keys", gw_recipients_size(recipients));
+    UNIT_CHECK(sc_recipients_size(recipients) == 8, "%zu keys", sc_recipients_size(recipients));
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         size_t count = keys_of(recipients, rows[i].dest, &keys);
         UNIT_CHECK(count == rows[i].count, "%s has %zu keys, not %zu", rows[i].dest, count, rows[i].count);
@@ -69,15 +69,15 @@ static void test_recipients(void)
                    first[0] != keys[0] && first[0] != first[1],
                "they are different ones");
     UNIT_CHECK(keys_of(NULL, "1", &keys) == 0, "no keys");
-    gw_recipients_free(recipients);
-    gw_recipients_free(NULL);
+    sc_recipients_free(recipients);
+    sc_recipients_free(NULL);
 }
 
 /* A file with a JWK Set holds as many keys of its destination as the set has for encrypting. */
 static void test_set(void)
 {
     static const char *const uses[] = {"sig", "enc", NULL, "enc"};
-    struct gw_recipients *recipients = NULL;
+    struct sc_recipients *recipients = NULL;
     struct stir_error err = {0};
     const struct cps_key *const *keys = NULL;
     char path[192];
@@ -98,42 +98,42 @@ static void test_set(void)
     CU_ASSERT_EQUAL(json_dump_file(set, path, 0), 0);
     json_decref(set);
     add_key("442071234567.old.pem");
-    UNIT_CODE(gw_recipients_load(&recipients, keys_dir, false, &err), STIR_OK, err.text);
+    UNIT_CODE(sc_recipients_load(&recipients, keys_dir, false, &err), STIR_OK, err.text);
     UNIT_NEED(recipients);
     CU_ASSERT_EQUAL(keys_of(recipients, "442071234567", &keys), 4);
-    gw_recipients_free(recipients);
+    sc_recipients_free(recipients);
 }
 
 static void test_default(void)
 {
-    struct gw_recipients *recipients = NULL;
+    struct sc_recipients *recipients = NULL;
     const struct cps_key *const *keys = NULL;
     add_key("*.pem");
     add_key("default.pem");
-    UNIT_OK(gw_recipients_load(&recipients, keys_dir, false, NULL));
+    UNIT_OK(sc_recipients_load(&recipients, keys_dir, false, NULL));
     UNIT_NEED(recipients);
     UNIT_CHECK(keys_of(recipients, "4915112345678", &keys) == 2, "* and default are the same");
     UNIT_CHECK(keys_of(recipients, "sip:a@b.example", &keys) == 2, "of names too");
     UNIT_CHECK(keys_of(recipients, "12155551213", &keys) == 1, "a longer one counts alone");
-    gw_recipients_free(recipients);
+    sc_recipients_free(recipients);
 }
 
 static void test_wrong_keys(void)
 {
     static const char *const names[] = {"alice.pem", "+1215.pem", "12-15.pem", "123456789012345678901234567890123.pem"};
     char path[256];
-    struct gw_recipients *recipients = NULL;
+    struct sc_recipients *recipients = NULL;
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         struct stir_error err = {0};
         add_key(names[i]);
-        UNIT_CODE(gw_recipients_load(&recipients, keys_dir, false, &err), STIR_E_CONFIG, names[i]);
+        UNIT_CODE(sc_recipients_load(&recipients, keys_dir, false, &err), STIR_E_CONFIG, names[i]);
         UNIT_CHECK(strstr(err.text, names[i]) != NULL, "%s: %s", names[i], err.text);
         (void)snprintf(path, sizeof(path), "%s/%s", keys_dir, names[i]);
         (void)remove(path);
     }
     struct stir_error err = {0};
     filter_write(&rig, "keys/1.pem", "no key\n");
-    UNIT_CODE(gw_recipients_load(&recipients, keys_dir, false, &err), STIR_E_CONFIG, err.text);
+    UNIT_CODE(sc_recipients_load(&recipients, keys_dir, false, &err), STIR_E_CONFIG, err.text);
     UNIT_CHECK(strstr(err.text, "1.pem") != NULL, "%s", err.text);
     (void)snprintf(path, sizeof(path), "%s/1.pem", keys_dir);
     (void)remove(path);
@@ -141,10 +141,10 @@ static void test_wrong_keys(void)
         (void)snprintf(path, sizeof(path), "55.%u", i);
         add_key(path);
     }
-    UNIT_CODE(gw_recipients_load(&recipients, keys_dir, false, &err), STIR_E_CONFIG, "more than 16");
-    UNIT_CODE(gw_recipients_load(&recipients, "/nonexistent", false, &err), STIR_E_IO, "no directory");
+    UNIT_CODE(sc_recipients_load(&recipients, keys_dir, false, &err), STIR_E_CONFIG, "more than 16");
+    UNIT_CODE(sc_recipients_load(&recipients, "/nonexistent", false, &err), STIR_E_IO, "no directory");
     UNIT_CHECK(strstr(err.text, "/nonexistent") && !recipients, "%s", err.text);
 }
 
-UNIT_MAIN("gw_recipients", {"(begin)", begin}, {"keys by destination", test_recipients}, {"F16: a JWK Set", test_set},
+UNIT_MAIN("sc_recipients", {"(begin)", begin}, {"keys by destination", test_recipients}, {"F16: a JWK Set", test_set},
           {"keys for all", test_default}, {"wrong keys", test_wrong_keys}, {"(end)", end})

@@ -5,7 +5,7 @@
 /* Every allocation fails in turn: nothing leaks, and no message is taken for sent that is not. */
 
 /* The relay's allocations only: the rig's own do not fail. */
-static void input(struct rig *rig, enum gw_leg leg, const struct rig_pdu *pdu)
+static void input(struct rig *rig, enum sc_leg leg, const struct rig_pdu *pdu)
 {
     bool armed = oom_pause();
     char *octets = malloc(pdu->len);
@@ -15,12 +15,12 @@ static void input(struct rig *rig, enum gw_leg leg, const struct rig_pdu *pdu)
     memcpy(octets, pdu->octets, pdu->len);
     oom_resume(armed);
     size_t half = pdu->len / 2;
-    gw_relay_input(rig->relay, leg, octets, half, rig->now);
-    gw_relay_input(rig->relay, leg, octets + half, pdu->len - half, rig->now);
+    sc_relay_input(rig->relay, leg, octets, half, rig->now);
+    sc_relay_input(rig->relay, leg, octets + half, pdu->len - half, rig->now);
     free(octets);
 }
 
-static void quiet_write(void *arg, enum gw_leg leg, const void *data, size_t n)
+static void quiet_write(void *arg, enum sc_leg leg, const void *data, size_t n)
 {
     bool armed = oom_pause();
     rig_write(arg, leg, data, n);
@@ -32,17 +32,17 @@ static void quiet_event(void *arg)
     (void)arg;
 }
 
-static void quiet_leg(void *arg, enum gw_leg leg)
+static void quiet_leg(void *arg, enum sc_leg leg)
 {
     (void)arg, (void)leg;
 }
 
-static void quiet_read(void *arg, enum gw_leg leg, bool on)
+static void quiet_read(void *arg, enum sc_leg leg, bool on)
 {
     (void)arg, (void)leg, (void)on;
 }
 
-static void quiet_abandoned(void *arg, struct gw_held *held)
+static void quiet_abandoned(void *arg, struct sc_held *held)
 {
     struct rig *rig = arg;
     for (size_t i = 0; i < rig->held_count; i++) {
@@ -54,7 +54,7 @@ static void quiet_abandoned(void *arg, struct gw_held *held)
     (void)UNIT_CHECK(false, "abandoned, and never offered");
 }
 
-static const struct gw_relay_ops quiet_ops = {quiet_write, quiet_read, rig_admit,   quiet_event,
+static const struct sc_relay_ops quiet_ops = {quiet_write, quiet_read, rig_admit,   quiet_event,
                                               quiet_event, quiet_leg,  quiet_event, rig_log};
 
 enum { MESSAGES = 80 };
@@ -64,8 +64,8 @@ static void decide_all(struct rig *rig)
     struct smpp_tlv tag = {0x1501, stir_view_str("passed")};
     struct smpp_edit edit = {.append = &tag, .append_count = 1};
     for (size_t i = 0; i < rig->held_count; i++) {
-        if (i % 2 || gw_held_edit(rig->held[i], &edit) != STIR_OK) {
-            gw_held_pass(rig->held[i]);
+        if (i % 2 || sc_held_edit(rig->held[i], &edit) != STIR_OK) {
+            sc_held_pass(rig->held[i]);
         }
     }
     rig->held_count = 0;
@@ -77,15 +77,15 @@ static void play(struct rig *rig)
     struct rig_pdu bind = rig_pdu(SMPP_BIND_TRANSCEIVER, 0, 1, RIG_BIND);
     struct rig_pdu bound = rig_pdu(SMPP_BIND_TRANSCEIVER | SMPP_RESP, 0, 1, RIG_RESP);
     struct rig_pdu high = rig_pdu(SMPP_QUERY_SM, 0, 0x7fffffff, "");
-    input(rig, GW_ESME, &bind);
-    gw_relay_connected(rig->relay, rig->now);
-    input(rig, GW_PEER, &bound);
-    input(rig, GW_ESME, &high);
+    input(rig, SC_ESME, &bind);
+    sc_relay_connected(rig->relay, rig->now);
+    input(rig, SC_PEER, &bound);
+    input(rig, SC_ESME, &high);
     for (unsigned i = 0; i < MESSAGES; i++) {
         char dest[8];
         (void)snprintf(dest, sizeof(dest), "%u", i);
         struct rig_pdu pdu = rig_message(SMPP_SUBMIT_SM, 100 + i, "1", dest);
-        input(rig, GW_ESME, &pdu);
+        input(rig, SC_ESME, &pdu);
     }
     decide_all(rig);
 }
@@ -106,22 +106,22 @@ static void test_sweep(void)
     for (unsigned long at = 0;; at++) {
         struct rig rig;
         rig_init(&rig, NULL);
-        gw_relay_free(rig.relay);
+        sc_relay_free(rig.relay);
         rig.relay = NULL;
         rig.filter.abandoned = quiet_abandoned;
-        rig.options.offers[GW_ESME] = true;
+        rig.options.offers[SC_ESME] = true;
         oom_begin(at);
-        enum stir_code code = gw_relay_new(&rig.relay, &rig.options, &quiet_ops, &rig, "192.0.2.1", 1, rig.now);
+        enum stir_code code = sc_relay_new(&rig.relay, &rig.options, &quiet_ops, &rig, "192.0.2.1", 1, rig.now);
         if (code == STIR_OK) {
             play(&rig);
         } else {
-            UNIT_CODE(code, STIR_E_NOMEM, "gw_relay_new");
+            UNIT_CODE(code, STIR_E_NOMEM, "sc_relay_new");
             UNIT_CHECK(!rig.relay, "untouched");
         }
         bool failed = oom_end();
-        bool closed = code != STIR_OK || gw_relay_state(rig.relay) == GW_CLOSED;
-        unsigned sent = count(&rig.out[GW_PEER], SMPP_SUBMIT_SM);
-        unsigned answered = count(&rig.out[GW_ESME], SMPP_SUBMIT_SM | SMPP_RESP);
+        bool closed = code != STIR_OK || sc_relay_state(rig.relay) == SC_CLOSED;
+        unsigned sent = count(&rig.out[SC_PEER], SMPP_SUBMIT_SM);
+        unsigned answered = count(&rig.out[SC_ESME], SMPP_SUBMIT_SM | SMPP_RESP);
         UNIT_CHECK(closed || sent + answered == MESSAGES, "allocation %lu: %u sent, %u answered", at, sent, answered);
         UNIT_CHECK(answered <= 1, "allocation %lu: %u answered", at, answered);
         rig_free(&rig);
@@ -134,4 +134,4 @@ static void test_sweep(void)
     UNIT_CHECK(runs > MESSAGES * 2, "%u allocations", runs);
 }
 
-UNIT_MAIN("gw_relay_oom", {"every allocation fails in turn", test_sweep})
+UNIT_MAIN("sc_relay_oom", {"every allocation fails in turn", test_sweep})

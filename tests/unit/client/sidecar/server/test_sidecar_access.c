@@ -61,12 +61,12 @@ static const struct {
 static void test_networks(void)
 {
     for (size_t i = 0; i < sizeof(networks) / sizeof(networks[0]); i++) {
-        struct gw_allow allow = {0};
+        struct sc_allow allow = {0};
         struct sockaddr_storage address = address_of(networks[i].address);
-        UNIT_OK(gw_allow_read(&allow, networks[i].list, NULL));
-        UNIT_CHECK(gw_allow_has(&allow, (const struct sockaddr *)&address) == networks[i].in, "%s in \"%s\"",
+        UNIT_OK(sc_allow_read(&allow, networks[i].list, NULL));
+        UNIT_CHECK(sc_allow_has(&allow, (const struct sockaddr *)&address) == networks[i].in, "%s in \"%s\"",
                    networks[i].address, networks[i].list);
-        gw_allow_clear(&allow);
+        sc_allow_clear(&allow);
     }
 }
 
@@ -77,9 +77,9 @@ static void test_no_networks(void)
         "192.0.2.0/-1", "192.0.2.0/24/24", "192.0.2.1/24",  "2001:db8::/129",    "2001:db8::1/64",
         "/8",           "192.0.2.0/ 24",   "192.0.2.0/+24", "::1, 192.0.2.0/240"};
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
-        struct gw_allow allow = {.count = 77};
+        struct sc_allow allow = {.count = 77};
         struct stir_error err = {0};
-        UNIT_CODE(gw_allow_read(&allow, lists[i], &err), STIR_E_CONFIG, lists[i]);
+        UNIT_CODE(sc_allow_read(&allow, lists[i], &err), STIR_E_CONFIG, lists[i]);
         UNIT_CHECK(allow.count == 77 && strncmp(err.text, "[listen] allow: ", 16) == 0, "%s: %s", lists[i], err.text);
     }
 }
@@ -93,11 +93,11 @@ static void test_text(void)
                                            {"2001:db8:1:2:3:4:5:6", "2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"},
                                            {"unix", "?", "?"}};
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-        char text[GW_ADDRESS_MAX + 1];
+        char text[SC_ADDRESS_MAX + 1];
         struct sockaddr_storage address = address_of(texts[i][0]);
-        gw_address_text(text, (const struct sockaddr *)&address);
+        sc_address_text(text, (const struct sockaddr *)&address);
         UNIT_STR(text, texts[i][1], "text");
-        gw_network_text(text, (const struct sockaddr *)&address);
+        sc_network_text(text, (const struct sockaddr *)&address);
         UNIT_STR(text, texts[i][2], "network");
     }
 }
@@ -128,23 +128,23 @@ static const struct {
 static void test_endpoints(void)
 {
     for (size_t i = 0; i < sizeof(endpoints) / sizeof(endpoints[0]); i++) {
-        struct gw_endpoint endpoint = {0};
+        struct sc_endpoint endpoint = {0};
         struct stir_listen_addresses found;
-        enum stir_code code = gw_endpoint_read(&endpoint, "key", endpoints[i].text, NULL);
+        enum stir_code code = sc_endpoint_read(&endpoint, "key", endpoints[i].text, NULL);
         UNIT_CODE(code, endpoints[i].host ? STIR_OK : STIR_E_CONFIG, endpoints[i].text);
         UNIT_STR(endpoint.host, endpoints[i].host ? endpoints[i].host : "", endpoints[i].text);
         UNIT_STR(endpoint.port, endpoints[i].port ? endpoints[i].port : "", endpoints[i].text);
         if (endpoints[i].numeric || !endpoints[i].host) {
-            code = gw_listen_find(&found, "key", endpoints[i].text, NULL);
+            code = sc_listen_find(&found, "key", endpoints[i].text, NULL);
             UNIT_CODE(code, endpoints[i].numeric ? STIR_OK : STIR_E_CONFIG, endpoints[i].text);
         }
     }
     char longest[600];
     memset(longest, 'a', sizeof(longest));
     for (size_t n = 254; n <= 257; n++) {
-        struct gw_endpoint endpoint;
+        struct sc_endpoint endpoint;
         (void)snprintf(longest + n, sizeof(longest) - n, ":1");
-        UNIT_CODE(gw_endpoint_read(&endpoint, "key", longest, NULL), n < 256 ? STIR_OK : STIR_E_CONFIG, "a long name");
+        UNIT_CODE(sc_endpoint_read(&endpoint, "key", longest, NULL), n < 256 ? STIR_OK : STIR_E_CONFIG, "a long name");
         longest[n] = 'a';
     }
 }
@@ -153,41 +153,41 @@ static void test_endpoints(void)
 
 static void test_tally(void)
 {
-    struct gw_tally tally = {0};
-    gw_tally_remove(&tally, "nobody");
-    UNIT_CHECK(gw_tally_add(&tally, "a", 2) && gw_tally_add(&tally, "a", 2), "two");
-    UNIT_CHECK(!gw_tally_add(&tally, "a", 2), "a third");
-    UNIT_CHECK(gw_tally_add(&tally, "a", 0) && gw_tally_add(&tally, "b", 1) && gw_tally_add(&tally, "", 1), "others");
+    struct sc_tally tally = {0};
+    sc_tally_remove(&tally, "nobody");
+    UNIT_CHECK(sc_tally_add(&tally, "a", 2) && sc_tally_add(&tally, "a", 2), "two");
+    UNIT_CHECK(!sc_tally_add(&tally, "a", 2), "a third");
+    UNIT_CHECK(sc_tally_add(&tally, "a", 0) && sc_tally_add(&tally, "b", 1) && sc_tally_add(&tally, "", 1), "others");
     UNIT_CHECK(tally.total == 5 && tally.items == 3, "counted");
-    gw_tally_remove(&tally, "nobody");
-    gw_tally_remove(&tally, "a");
-    UNIT_CHECK(!gw_tally_add(&tally, "a", 2) && tally.total == 4, "there are two");
-    gw_tally_remove(&tally, "a");
-    UNIT_CHECK(gw_tally_add(&tally, "a", 2), "there is room");
-    gw_tally_remove(&tally, "b");
-    gw_tally_remove(&tally, "b");
+    sc_tally_remove(&tally, "nobody");
+    sc_tally_remove(&tally, "a");
+    UNIT_CHECK(!sc_tally_add(&tally, "a", 2) && tally.total == 4, "there are two");
+    sc_tally_remove(&tally, "a");
+    UNIT_CHECK(sc_tally_add(&tally, "a", 2), "there is room");
+    sc_tally_remove(&tally, "b");
+    sc_tally_remove(&tally, "b");
     UNIT_CHECK(tally.items == 2 && tally.total == 3, "gone");
-    gw_tally_clear(&tally);
+    sc_tally_clear(&tally);
 }
 
 static void test_many(void)
 {
-    struct gw_tally tally = {0};
+    struct sc_tally tally = {0};
     char name[16];
     for (unsigned round = 0; round < 3; round++) {
         for (unsigned i = 0; i < 5000; i++) {
             (void)snprintf(name, sizeof(name), "esme%u", i);
-            UNIT_CHECK(gw_tally_add(&tally, name, 3), "%s", name);
+            UNIT_CHECK(sc_tally_add(&tally, name, 3), "%s", name);
         }
     }
-    UNIT_CHECK(tally.items == 5000 && tally.total == 15000 && !gw_tally_add(&tally, "esme77", 3), "all");
+    UNIT_CHECK(tally.items == 5000 && tally.total == 15000 && !sc_tally_add(&tally, "esme77", 3), "all");
     for (unsigned i = 0; i < 15000; i++) {
         (void)snprintf(name, sizeof(name), "esme%u", i % 5000);
-        gw_tally_remove(&tally, name);
+        sc_tally_remove(&tally, name);
     }
     UNIT_CHECK(tally.items == 0 && tally.total == 0, "none");
-    gw_tally_clear(&tally);
+    sc_tally_clear(&tally);
 }
 
-UNIT_MAIN("gw_access", {"networks", test_networks}, {"what is no network", test_no_networks}, {"addresses", test_text},
+UNIT_MAIN("sc_access", {"networks", test_networks}, {"what is no network", test_no_networks}, {"addresses", test_text},
           {"endpoints", test_endpoints}, {"binds", test_tally}, {"many of them", test_many})

@@ -6,8 +6,8 @@
 static void init(struct rig *rig)
 {
     rig_init(rig, NULL);
-    rig_bring(rig, GW_BOUND);
-    rig->options.offers[GW_ESME] = rig->options.offers[GW_PEER] = true;
+    rig_bring(rig, SC_BOUND);
+    rig->options.offers[SC_ESME] = rig->options.offers[SC_PEER] = true;
 }
 
 static void test_bound_count(void)
@@ -18,23 +18,23 @@ static void test_bound_count(void)
     for (unsigned i = 2; i <= 5; i++) {
         char dest[8];
         (void)snprintf(dest, sizeof(dest), "%u", i);
-        rig_say(&rig, GW_ESME, i, "1", dest);
+        rig_say(&rig, SC_ESME, i, "1", dest);
     }
-    rig_send(&rig, GW_ESME, SMPP_ENQUIRE_LINK, 0, 6, "");
+    rig_send(&rig, SC_ESME, SMPP_ENQUIRE_LINK, 0, 6, "");
     RIG_TOLD(&rig, "stop E", "two are held, the rest is not read");
-    UNIT_CHECK(gw_relay_held(rig.relay) == 2 && rig.counters.stalls == 1, "held");
-    rig_say(&rig, GW_PEER, 7, "1", "2");
-    UNIT_CHECK(gw_relay_held(rig.relay) == 3, "the other direction has room of its own");
-    gw_held_pass(rig_held(&rig, 2));
+    UNIT_CHECK(sc_relay_held(rig.relay) == 2 && rig.counters.stalls == 1, "held");
+    rig_say(&rig, SC_PEER, 7, "1", "2");
+    UNIT_CHECK(sc_relay_held(rig.relay) == 3, "the other direction has room of its own");
+    sc_held_pass(rig_held(&rig, 2));
     RIG_TOLD(&rig, "P:submit_sm#2 resume", "there is room again");
-    gw_relay_resume(rig.relay, rig.now);
+    sc_relay_resume(rig.relay, rig.now);
     RIG_TOLD(&rig, "", "for one");
-    gw_held_pass(rig_held(&rig, 3));
-    gw_held_pass(rig_held(&rig, 4));
+    sc_held_pass(rig_held(&rig, 3));
+    sc_held_pass(rig_held(&rig, 4));
     RIG_TOLD(&rig, "P:submit_sm#3 resume P:submit_sm#4", "asked for once");
-    gw_relay_resume(rig.relay, rig.now);
+    sc_relay_resume(rig.relay, rig.now);
     RIG_TOLD(&rig, "P:enquire_link#6 read E", "all is read");
-    gw_held_pass(rig_held(&rig, 5));
+    sc_held_pass(rig_held(&rig, 5));
     rig_free(&rig);
 }
 
@@ -44,11 +44,11 @@ static void test_bound_peer(void)
     struct rig rig;
     init(&rig);
     rig.options.held_max = 1;
-    rig_say(&rig, GW_PEER, 2, "1", "2");
-    rig_say(&rig, GW_PEER, 3, "1", "2");
+    rig_say(&rig, SC_PEER, 2, "1", "2");
+    rig_say(&rig, SC_PEER, 3, "1", "2");
     RIG_TOLD(&rig, "stop P", "one");
-    gw_held_pass(rig_held(&rig, 2));
-    gw_relay_resume(rig.relay, rig.now);
+    sc_held_pass(rig_held(&rig, 2));
+    sc_relay_resume(rig.relay, rig.now);
     RIG_TOLD(&rig, "E:deliver_sm#2 resume read P", "and the next");
     rig_free(&rig);
 }
@@ -59,20 +59,20 @@ static void test_bound_octets(void)
     struct rig_pdu pdu = rig_message(SMPP_SUBMIT_SM, 2, "1", "2");
     init(&rig);
     rig.options.held_octets_max = 2 * pdu.len;
-    rig_say(&rig, GW_ESME, 2, "1", "2");
-    rig_say(&rig, GW_ESME, 3, "1", "2");
+    rig_say(&rig, SC_ESME, 2, "1", "2");
+    rig_say(&rig, SC_ESME, 3, "1", "2");
     RIG_TOLD(&rig, "", "just fits");
-    rig_say(&rig, GW_ESME, 4, "1", "2");
+    rig_say(&rig, SC_ESME, 4, "1", "2");
     RIG_TOLD(&rig, "stop E", "does not");
-    gw_held_answer(rig_held(&rig, 2), 0x45);
-    gw_relay_resume(rig.relay, rig.now);
+    sc_held_answer(rig_held(&rig, 2), 0x45);
+    sc_relay_resume(rig.relay, rig.now);
     RIG_TOLD(&rig, "E:submit_sm_resp#2!45 resume read E", "does again");
     rig.options.held_octets_max = 1;
-    gw_held_answer(rig_held(&rig, 3), 0x45);
-    gw_held_answer(rig_held(&rig, 4), 0x45);
+    sc_held_answer(rig_held(&rig, 3), 0x45);
+    sc_held_answer(rig_held(&rig, 4), 0x45);
     rig_clear(&rig);
-    rig_say(&rig, GW_ESME, 5, "1", "2");
-    UNIT_CHECK(gw_relay_held(rig.relay) == 1, "one may always be held");
+    rig_say(&rig, SC_ESME, 5, "1", "2");
+    UNIT_CHECK(sc_relay_held(rig.relay) == 1, "one may always be held");
     rig_free(&rig);
 }
 
@@ -92,15 +92,15 @@ static void test_backlog(void)
     for (unsigned step = 0; next < COUNT && step < 10 * COUNT; step++) {
         size_t n = step % 5 * 37 < all.len - at ? step % 5 * 37 : all.len - at;
         if (n) {
-            rig_in(&rig, GW_ESME, all.ptr + at, n);
+            rig_in(&rig, SC_ESME, all.ptr + at, n);
             at += n;
         }
         if (step % 3 == 0 && next < rig.held_count) {
-            gw_held_pass(rig.held[next]);
+            sc_held_pass(rig.held[next]);
             rig.held[next++] = NULL;
         }
-        gw_relay_resume(rig.relay, rig.now);
-        stir_buf_put(&got, rig.out[GW_PEER].ptr, rig.out[GW_PEER].len);
+        sc_relay_resume(rig.relay, rig.now);
+        stir_buf_put(&got, rig.out[SC_PEER].ptr, rig.out[SC_PEER].len);
         rig_clear(&rig);
     }
     UNIT_CHECK(got.len == all.len && memcmp(got.ptr, all.ptr, all.len) == 0, "%zu of %zu octets, or not the same",
@@ -117,34 +117,34 @@ static void test_pool(void)
     init(&first);
     first.pool.held_max = 3;
     rig_init(&second, &first);
-    rig_bring(&second, GW_BOUND);
+    rig_bring(&second, SC_BOUND);
     rig_init(&third, &first);
-    rig_bring(&third, GW_BOUND);
-    second.options.offers[GW_ESME] = third.options.offers[GW_ESME] = true;
+    rig_bring(&third, SC_BOUND);
+    second.options.offers[SC_ESME] = third.options.offers[SC_ESME] = true;
     for (unsigned i = 2; i <= 5; i++) {
-        rig_say(&first, GW_ESME, i, "1", "2");
+        rig_say(&first, SC_ESME, i, "1", "2");
     }
     RIG_TOLD(&first, "stop E", "the pool is full");
-    rig_say(&second, GW_ESME, 2, "1", "2");
-    rig_say(&third, GW_ESME, 2, "1", "2");
+    rig_say(&second, SC_ESME, 2, "1", "2");
+    rig_say(&third, SC_ESME, 2, "1", "2");
     UNIT_CHECK(first.pool.held == 5, "one of each all the same");
-    rig_say(&second, GW_ESME, 3, "1", "2");
-    rig_say(&third, GW_ESME, 3, "1", "2");
+    rig_say(&second, SC_ESME, 3, "1", "2");
+    rig_say(&third, SC_ESME, 3, "1", "2");
     RIG_TOLD(&second, "stop E", "but no more");
     RIG_TOLD(&third, "stop E", "but no more");
     for (unsigned i = 2; i <= 4; i++) {
-        gw_held_pass(rig_held(&first, i));
+        sc_held_pass(rig_held(&first, i));
     }
     RIG_TOLD(&first, "P:submit_sm#2 resume P:submit_sm#3 P:submit_sm#4", "room in the pool");
-    gw_relay_resume(first.relay, first.now);
+    sc_relay_resume(first.relay, first.now);
     RIG_TOLD(&first, "read E", "its own");
     RIG_TOLD(&second, "", "not yet: the pool is full again");
-    gw_held_pass(rig_held(&first, 5));
+    sc_held_pass(rig_held(&first, 5));
     RIG_TOLD(&second, "resume", "in line");
-    gw_relay_resume(second.relay, second.now);
+    sc_relay_resume(second.relay, second.now);
     RIG_TOLD(&second, "read E", "in line");
-    gw_held_pass(rig_held(&second, 2));
-    gw_held_pass(rig_held(&second, 3));
+    sc_held_pass(rig_held(&second, 2));
+    sc_held_pass(rig_held(&second, 3));
     RIG_TOLD(&third, "resume", "in line");
     rig_free(&third); /* goes before it can */
     rig_free(&second);
@@ -160,27 +160,27 @@ static void test_pool_next(void)
     init(&first);
     first.pool.held_max = 3;
     rig_init(&second, &first);
-    rig_bring(&second, GW_BOUND);
+    rig_bring(&second, SC_BOUND);
     rig_init(&third, &first);
-    rig_bring(&third, GW_BOUND);
-    second.options.offers[GW_ESME] = third.options.offers[GW_ESME] = true;
+    rig_bring(&third, SC_BOUND);
+    second.options.offers[SC_ESME] = third.options.offers[SC_ESME] = true;
     for (unsigned i = 2; i <= 3; i++) {
-        rig_say(&second, GW_ESME, i, "1", "2");
-        rig_say(&third, GW_ESME, i, "1", "2");
+        rig_say(&second, SC_ESME, i, "1", "2");
+        rig_say(&third, SC_ESME, i, "1", "2");
     }
-    rig_say(&second, GW_ESME, 4, "1", "2");
+    rig_say(&second, SC_ESME, 4, "1", "2");
     RIG_TOLD(&second, "stop E", "the pool is full");
     RIG_TOLD(&third, "stop E", "the pool is full");
-    gw_held_answer(rig_held(&third, 2), 8);
+    sc_held_answer(rig_held(&third, 2), 8);
     RIG_TOLD(&third, "E:submit_sm_resp#2!8 resume", "its own room");
-    gw_relay_resume(third.relay, third.now);
+    sc_relay_resume(third.relay, third.now);
     rig_clear(&third);
-    rig_say(&third, GW_ESME, 5, "1", "2");
+    rig_say(&third, SC_ESME, 5, "1", "2");
     first.pool.held_max = 4;
-    gw_held_answer(rig_held(&third, 3), 8);
+    sc_held_answer(rig_held(&third, 3), 8);
     rig_free(&second);
     RIG_TOLD(&third, "stop E E:submit_sm_resp#3!8 resume", "told");
-    gw_relay_resume(third.relay, third.now);
+    sc_relay_resume(third.relay, third.now);
     RIG_TOLD(&third, "read E", "takes it");
     rig_free(&third);
     UNIT_CHECK(first.pool.held == 0 && !first.pool.first_waiting && !first.pool.last_waiting, "nothing is left");
@@ -199,42 +199,42 @@ static void test_pool_line(void)
     char octets[4000] = {0};
     memcpy(octets, big.octets, big.len);
     smpp_header_write(octets, &header);
-    rig_in(&first, GW_ESME, octets, sizeof(octets));
+    rig_in(&first, SC_ESME, octets, sizeof(octets));
     for (unsigned i = 3; i <= 9; i++) {
-        rig_say(&first, GW_ESME, i, "1", "2");
+        rig_say(&first, SC_ESME, i, "1", "2");
     }
     for (size_t i = 0; i < 3; i++) {
         rig_init(&others[i], &first);
-        rig_bring(&others[i], GW_BOUND);
-        others[i].options.offers[GW_ESME] = true;
-        rig_say(&others[i], GW_ESME, 2, "1", "2");
+        rig_bring(&others[i], SC_BOUND);
+        others[i].options.offers[SC_ESME] = true;
+        rig_say(&others[i], SC_ESME, 2, "1", "2");
     }
     UNIT_CHECK(first.pool.octets == first.pool.octets_max, "the pool is full");
     for (size_t i = 0; i < 3; i++) {
-        rig_say(&others[i], GW_ESME, 3, "1", "2");
+        rig_say(&others[i], SC_ESME, 3, "1", "2");
         RIG_TOLD(&others[i], "stop E", "the pool is full");
     }
     rig_free(&others[1]); /* gives its own room to the first in line */
     RIG_TOLD(&others[0], "resume", "there is some");
-    gw_relay_resume(others[0].relay, first.now);
+    sc_relay_resume(others[0].relay, first.now);
     RIG_TOLD(&others[0], "read E", "and it is taken");
     RIG_TOLD(&others[2], "resume", "the next may try too");
-    gw_relay_resume(others[2].relay, first.now);
+    sc_relay_resume(others[2].relay, first.now);
     RIG_TOLD(&others[2], "", "in vain");
-    rig_say(&others[0], GW_ESME, 4, "1", "2");
+    rig_say(&others[0], SC_ESME, 4, "1", "2");
     RIG_TOLD(&others[0], "stop E", "the pool is full again");
-    gw_held_answer(rig_held(&first, 2), 8);
+    sc_held_answer(rig_held(&first, 2), 8);
     RIG_TOLD(&others[2], "resume", "who has waited longer");
     RIG_TOLD(&others[0], "", "one at a time");
-    gw_relay_resume(others[2].relay, first.now);
+    sc_relay_resume(others[2].relay, first.now);
     RIG_TOLD(&others[0], "resume", "and the next, as there is still room");
-    gw_relay_resume(others[0].relay, first.now);
+    sc_relay_resume(others[0].relay, first.now);
     rig_free(&others[0]);
     rig_free(&others[2]);
     rig_free(&first);
     UNIT_CHECK(first.pool.held == 0 && !first.pool.first_waiting && !first.pool.last_waiting, "nothing is left");
 }
 
-UNIT_MAIN("gw_relay_room", {"a bound of messages", test_bound_count}, {"from the peer", test_bound_peer},
+UNIT_MAIN("sc_relay_room", {"a bound of messages", test_bound_count}, {"from the peer", test_bound_peer},
           {"a bound of octets", test_bound_octets}, {"what waits in octets", test_backlog},
           {"a bound that several share", test_pool}, {"or give up", test_pool_next}, {"a line of them", test_pool_line})

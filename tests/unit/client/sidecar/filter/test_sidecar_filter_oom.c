@@ -7,7 +7,7 @@
 
 static struct filter_rig rig;
 static bool wanted; /* the filter's calls are to fail */
-static struct gw_filter inner;
+static struct sc_filter inner;
 
 /* Only the filter's own allocations fail, not those of the relay and of the rig around it. */
 #define ARMED(call)                                                                                                    \
@@ -17,18 +17,18 @@ static struct gw_filter inner;
         (void)oom_pause();                                                                                             \
     } while (0)
 
-static void offer(void *arg, struct gw_held *held)
+static void offer(void *arg, struct sc_held *held)
 {
     ARMED(inner.offer(arg, held));
 }
 
-static void abandoned(void *arg, struct gw_held *held)
+static void abandoned(void *arg, struct sc_held *held)
 {
     ARMED(inner.abandoned(arg, held));
 }
 
 /* In the filter, decisions allocate in the relay, which has a sweep of its own. */
-static void disarmed_write(void *arg, enum gw_leg leg, const void *data, size_t n)
+static void disarmed_write(void *arg, enum sc_leg leg, const void *data, size_t n)
 {
     bool armed = oom_pause();
     rig_write(arg, leg, data, n);
@@ -63,30 +63,30 @@ static void play(void)
     static const char *const segments[] = {"0500032a0201 'a'", "0500032a0202 'b'", "0500032b0201 'c'",
                                            "0500032c0301 'd'", "0500032c0301 'e'", "0500032d0201 'f'"};
     for (uint32_t i = 0; i < 3; i++) {
-        filter_say(&rig, GW_ESME, 2 + i, FILTER_FROM, FILTER_TO, "'hi' 09", 0); /* 09: a text of several readings */
+        filter_say(&rig, SC_ESME, 2 + i, FILTER_FROM, FILTER_TO, "'hi' 09", 0); /* 09: a text of several readings */
     }
     for (uint32_t i = 0; i < 6; i++) {
-        filter_say(&rig, GW_ESME, 5 + i, FILTER_FROM, "12155551399", segments[i], 0x40);
+        filter_say(&rig, SC_ESME, 5 + i, FILTER_FROM, "12155551399", segments[i], 0x40);
     }
     ARMED((void)uv_run(&rig.loop, UV_RUN_NOWAIT));
     ARMED(rig.filter.stop(rig.filter.arg));
-    for (unsigned i = 0; i < 60000 && gw_relay_held(rig.rig.relay); i++) {
+    for (unsigned i = 0; i < 60000 && sc_relay_held(rig.rig.relay); i++) {
         ARMED((void)uv_run(&rig.loop, UV_RUN_NOWAIT));
     }
 }
 
 static bool run(const char *const *options, unsigned long at)
 {
-    static struct gw_relay_ops ops;
+    static struct sc_relay_ops ops;
     filter_open(&rig, options);
     ops = rig_ops;
     ops.write = disarmed_write;
-    gw_relay_free(rig.rig.relay);
+    sc_relay_free(rig.rig.relay);
     rig.rig.relay = NULL;
-    UNIT_OK(gw_relay_new(&rig.rig.relay, &rig.rig.options, &ops, &rig.rig, "192.0.2.1", 1, rig.rig.now));
-    rig.rig.options.offers[GW_ESME] = false;
-    rig_bring(&rig.rig, GW_BOUND);
-    rig.rig.options.offers[GW_ESME] = true;
+    UNIT_OK(sc_relay_new(&rig.rig.relay, &rig.rig.options, &ops, &rig.rig, "192.0.2.1", 1, rig.rig.now));
+    rig.rig.options.offers[SC_ESME] = false;
+    rig_bring(&rig.rig, SC_BOUND);
+    rig.rig.options.offers[SC_ESME] = true;
     inner = rig.filter;
     rig.filter.offer = offer;
     rig.filter.abandoned = abandoned;
@@ -97,8 +97,8 @@ static bool run(const char *const *options, unsigned long at)
     wanted = false;
     rig.filter = inner;
     filter_settle(&rig);
-    unsigned sent = count(&rig.rig.out[GW_PEER], SMPP_SUBMIT_SM);
-    unsigned answered = count(&rig.rig.out[GW_ESME], SMPP_SUBMIT_SM | SMPP_RESP);
+    unsigned sent = count(&rig.rig.out[SC_PEER], SMPP_SUBMIT_SM);
+    unsigned answered = count(&rig.rig.out[SC_ESME], SMPP_SUBMIT_SM | SMPP_RESP);
     UNIT_CHECK(sent + answered == MESSAGES, "allocation %lu: %u sent, %u answered", at, sent, answered);
     UNIT_CHECK(answered <= 1, "allocation %lu: %u answered", at, answered);
     filter_close(&rig);
@@ -135,10 +135,10 @@ static void test_make(void)
     CU_ASSERT_EQUAL_FATAL(uv_loop_init(&rig.loop), 0);
     filter_configure(&rig, options);
     for (bool failed = true; failed; at++) {
-        struct gw_filter filter = {0};
+        struct sc_filter filter = {0};
         struct stir_error err = {0};
         oom_begin(at);
-        enum stir_code code = gw_filter_make(&filter, &rig.config, &rig.loop, &rig.log, &err);
+        enum stir_code code = sc_filter_make(&filter, &rig.config, &rig.loop, &rig.log, &err);
         failed = oom_end();
         UNIT_CHECK(code == STIR_OK || failed, "allocation %lu: %s", at, err.text);
         UNIT_CHECK(code == STIR_OK || !filter.arg, "allocation %lu: untouched", at);
@@ -153,9 +153,9 @@ static void test_make(void)
     }
     UNIT_CHECK(at > 50, "%lu allocations", at);
     UNIT_CHECK(uv_loop_close(&rig.loop) == 0, "the loop has handles left");
-    gw_config_clear(&rig.config);
-    rig.config = (struct gw_config){0};
+    sc_config_clear(&rig.config);
+    rig.config = (struct sc_config){0};
 }
 
-UNIT_MAIN("gw_filter_oom", {"(begin)", begin}, {"sign", test_sign}, {"verify", test_verify},
+UNIT_MAIN("sc_filter_oom", {"(begin)", begin}, {"sign", test_sign}, {"verify", test_verify},
           {"making and reloading", test_make}, {"(end)", end})

@@ -27,22 +27,22 @@ static void end(void)
     CU_ASSERT_EQUAL(rmdir(dir), 0);
 }
 
-static struct gw_repeat_file *open_file(void)
+static struct sc_repeat_file *open_file(void)
 {
-    struct gw_repeat_file *file = NULL;
+    struct sc_repeat_file *file = NULL;
     struct stir_error err = {0};
-    UNIT_CODE(gw_repeat_file_open(&file, path, &err), STIR_OK, err.text);
+    UNIT_CODE(sc_repeat_file_open(&file, path, &err), STIR_OK, err.text);
     return file;
 }
 
-static void fill(struct gw_repeat_slot *slot, unsigned number)
+static void fill(struct sc_repeat_slot *slot, unsigned number)
 {
-    *slot = (struct gw_repeat_slot){.losses = (uint16_t)number, .since_s = 5};
+    *slot = (struct sc_repeat_slot){.losses = (uint16_t)number, .since_s = 5};
     (void)snprintf(slot->signer, sizeof(slot->signer), "spc:%u", number);
-    slot->state = number % 2 ? GW_REPEAT_PASSED : GW_REPEAT_JUDGED;
+    slot->state = number % 2 ? SC_REPEAT_PASSED : SC_REPEAT_JUDGED;
 }
 
-static bool keep_odd(void *arg, struct gw_repeat_slot *slot)
+static bool keep_odd(void *arg, struct sc_repeat_slot *slot)
 {
     char signer[CPS_AUTHORITY_MAX];
     (void)arg;
@@ -52,10 +52,10 @@ static bool keep_odd(void *arg, struct gw_repeat_slot *slot)
     return slot->losses % 2;
 }
 
-static void read_all(struct gw_repeat_file *file)
+static void read_all(struct sc_repeat_file *file)
 {
     seen_count = 0;
-    gw_repeat_file_each(file, keep_odd, NULL);
+    sc_repeat_file_each(file, keep_odd, NULL);
 }
 
 /* A process that is killed leaves what it noted, and its lock is gone. */
@@ -66,35 +66,35 @@ static void test_killed(void)
     CU_ASSERT_EQUAL_FATAL(pipe(ready), 0);
     pid_t pid = fork();
     if (pid == 0) {
-        struct gw_repeat_file *file = NULL;
-        if (gw_repeat_file_open(&file, path, NULL) == STIR_OK) {
+        struct sc_repeat_file *file = NULL;
+        if (sc_repeat_file_open(&file, path, NULL) == STIR_OK) {
             for (unsigned i = 1; i < 5; i++) {
-                fill(gw_repeat_file_take(file), i);
+                fill(sc_repeat_file_take(file), i);
             }
-            struct gw_repeat_slot *slot = gw_repeat_file_take(file);
+            struct sc_repeat_slot *slot = sc_repeat_file_take(file);
             fill(slot, 7);
-            gw_repeat_slot_free(slot);
+            sc_repeat_slot_free(slot);
         }
         (void)!write(ready[1], "r", 1);
         (void)pause();
         _exit(0);
     }
     CU_ASSERT_EQUAL_FATAL(read(ready[0], &octet, 1), 1);
-    struct gw_repeat_file *file = NULL;
+    struct sc_repeat_file *file = NULL;
     struct stir_error err = {0};
-    UNIT_CODE(gw_repeat_file_open(&file, path, &err), STIR_E_CONFIG, err.text);
+    UNIT_CODE(sc_repeat_file_open(&file, path, &err), STIR_E_CONFIG, err.text);
     UNIT_CHECK(strstr(err.text, "another process uses it") && strstr(err.text, path), "%s", err.text);
     CU_ASSERT_EQUAL(kill(pid, SIGKILL), 0);
     CU_ASSERT_EQUAL(waitpid(pid, NULL, 0), pid);
     file = open_file();
     read_all(file);
     UNIT_CHECK(seen_count == 4 && seen[0] == 1 && seen[3] == 4, "%u records", seen_count);
-    gw_repeat_file_close(file);
+    sc_repeat_file_close(file);
     file = open_file();
     read_all(file);
     UNIT_CHECK(seen_count == 2 && seen[0] == 1 && seen[1] == 3, "%u records: what was not taken in is gone",
                seen_count);
-    gw_repeat_file_close(file);
+    sc_repeat_file_close(file);
     (void)close(ready[0]);
     (void)close(ready[1]);
     struct stat st;
@@ -105,10 +105,10 @@ static void test_killed(void)
 /* A record that was damaged, or made by somebody else, is not taken in. */
 static void test_damaged(void)
 {
-    struct gw_repeat_file *file = open_file();
-    struct gw_repeat_slot *slots[4];
+    struct sc_repeat_file *file = open_file();
+    struct sc_repeat_slot *slots[4];
     for (unsigned i = 0; i < 4; i++) {
-        slots[i] = gw_repeat_file_take(file);
+        slots[i] = sc_repeat_file_take(file);
         CU_ASSERT_PTR_NOT_NULL_FATAL(slots[i]);
         fill(slots[i], 1);
     }
@@ -118,10 +118,10 @@ static void test_damaged(void)
     memset(slots[3]->attest, 'x', sizeof(slots[3]->attest));
     read_all(file);
     UNIT_CHECK(seen_count == 2 && seen[0] == 1 && seen[1] == 3, "%u records, those of the other test", seen_count);
-    gw_repeat_file_close(file);
+    sc_repeat_file_close(file);
 }
 
-static bool keep_nothing(void *arg, struct gw_repeat_slot *slot)
+static bool keep_nothing(void *arg, struct sc_repeat_slot *slot)
 {
     (void)arg;
     (void)slot;
@@ -130,33 +130,33 @@ static bool keep_nothing(void *arg, struct gw_repeat_slot *slot)
 
 static void test_full(void)
 {
-    struct gw_repeat_file *file = open_file();
+    struct sc_repeat_file *file = open_file();
     size_t count = 0;
-    for (struct gw_repeat_slot *slot; (slot = gw_repeat_file_take(file)); count++) {
-        slot->state = GW_REPEAT_PASSED;
+    for (struct sc_repeat_slot *slot; (slot = sc_repeat_file_take(file)); count++) {
+        slot->state = SC_REPEAT_PASSED;
     }
     UNIT_CHECK(count > 100000, "%zu records", count);
-    gw_repeat_file_each(file, keep_nothing, NULL);
-    CU_ASSERT_PTR_NOT_NULL(gw_repeat_file_take(file));
-    gw_repeat_file_close(file);
+    sc_repeat_file_each(file, keep_nothing, NULL);
+    CU_ASSERT_PTR_NOT_NULL(sc_repeat_file_take(file));
+    sc_repeat_file_close(file);
 }
 
 static void test_other_files(void)
 {
-    struct gw_repeat_file *file = NULL;
+    struct sc_repeat_file *file = NULL;
     struct stir_error err = {0};
     (void)unlink(path);
     UNIT_OK(stir_write_file(path, "a letter", 8, 0600, NULL));
-    UNIT_CODE(gw_repeat_file_open(&file, path, &err), STIR_E_CONFIG, err.text);
+    UNIT_CODE(sc_repeat_file_open(&file, path, &err), STIR_E_CONFIG, err.text);
     UNIT_CHECK(strstr(err.text, path) && strstr(err.text, "name another file"), "%s", err.text);
     struct stir_buf text = {.limit = 64};
     UNIT_OK(stir_read_file(&text, path, 64, NULL));
     UNIT_CHECK(text.len == 8, "it stays as it was");
     stir_buf_free(&text);
-    UNIT_CODE(gw_repeat_file_open(&file, "/nonexistent/repeats", &err), STIR_E_IO, err.text);
+    UNIT_CODE(sc_repeat_file_open(&file, "/nonexistent/repeats", &err), STIR_E_IO, err.text);
     UNIT_CHECK(strstr(err.text, "/nonexistent/repeats") != NULL, "%s", err.text);
-    UNIT_CODE(gw_repeat_file_open(&file, dir, &err), STIR_E_IO, err.text);
+    UNIT_CODE(sc_repeat_file_open(&file, dir, &err), STIR_E_IO, err.text);
 }
 
-UNIT_MAIN("gw_repeat_file", {"(begin)", begin}, {"a process that is killed", test_killed},
+UNIT_MAIN("sc_repeat_file", {"(begin)", begin}, {"a process that is killed", test_killed},
           {"damaged records", test_damaged}, {"full", test_full}, {"other files", test_other_files}, {"(end)", end})

@@ -19,7 +19,7 @@ static void end(void)
 
 #define VERIFY "submit.action=verify"
 
-static struct gw_filter_core *core(void)
+static struct sc_filter_core *core(void)
 {
     return rig.filter.arg;
 }
@@ -27,8 +27,8 @@ static struct gw_filter_core *core(void)
 static void pass_ms(unsigned ms)
 {
     rig.loop.time += ms;
-    gw_hold_expire(core());
-    gw_join_expire(core());
+    sc_hold_expire(core());
+    sc_join_expire(core());
 }
 
 /* Segment `number` of three to FILTER_TO, or to another number. */
@@ -36,7 +36,7 @@ static void segment_to(uint32_t sequence, const char *to, unsigned ref, unsigned
 {
     char text[64];
     (void)snprintf(text, sizeof(text), "050003 %02x 03 %02x 'text %u, part %u. '", ref, number, ref, number);
-    filter_say(&rig, GW_ESME, sequence, FILTER_FROM, to, text, 0x40);
+    filter_say(&rig, SC_ESME, sequence, FILTER_FROM, to, text, 0x40);
 }
 
 static void segment(uint32_t sequence, unsigned ref, unsigned number)
@@ -60,7 +60,7 @@ static void publish(unsigned ref)
 static void check_tags(const char *expected, const char *label)
 {
     struct stir_buf text = {0};
-    const struct stir_buf *out = &rig.rig.out[GW_PEER];
+    const struct stir_buf *out = &rig.rig.out[SC_PEER];
     for (size_t at = 0; at < out->len; at += smpp_header_read(out->ptr + at).length) {
         struct smpp_header header = smpp_header_read(out->ptr + at);
         struct smpp_pdu pdu;
@@ -136,7 +136,7 @@ static void test_shared_bind(void)
 static void test_planted(void)
 {
     FILTER_OPEN(&rig, VERIFY);
-    rig_send(&rig.rig, GW_ESME, SMPP_SUBMIT_SM, 0, 2,
+    rig_send(&rig.rig, SC_ESME, SMPP_SUBMIT_SM, 0, 2,
              "00 0101 '12155551212' 00 0101 '12155551313' 00 40 00 00 00 00 00 00 00 00 08 050003040301 'hi' "
              "1501 0006 'passed' 1502 0008 'spc:9999'");
     pass_ms(200);
@@ -215,7 +215,7 @@ static void test_no_delay(void)
     filter_submit(&rig, 2, "'first'");
     segment(3, 7, 1);
     filter_submit(&rig, 4, "'code 123456'");
-    for (unsigned i = 0; i < 60000 && gw_relay_held(rig.rig.relay) > 1; i++) {
+    for (unsigned i = 0; i < 60000 && sc_relay_held(rig.rig.relay) > 1; i++) {
         filter_turn(&rig);
     }
     RIG_TOLD(&rig.rig, "P:submit_sm#2 P:submit_sm#4", "the incomplete one stays");
@@ -262,7 +262,7 @@ static void test_lost_last(void)
     segment(3, 12, 2);
     check_tags("2 -, 3 -", "forwarded");
     segment(4, 12, 3);
-    gw_relay_abort(rig.rig.relay, rig.rig.now);
+    sc_relay_abort(rig.rig.relay, rig.rig.now);
     rig_free(&rig.rig);
     filter_bind(&rig);
     segment(5, 12, 3);
@@ -281,7 +281,7 @@ static void test_lost(void)
     FILTER_OPEN(&rig, VERIFY);
     segment(2, 10, 1);
     segment_to(3, "12155551777", 10, 1);
-    gw_relay_abort(rig.rig.relay, rig.rig.now);
+    sc_relay_abort(rig.rig.relay, rig.rig.now);
     pass_ms(16000);
     FILTER_METRIC(&rig, "released_segments_total", 0);
     FILTER_METRIC(&rig, "join_segments", 0);
@@ -303,7 +303,7 @@ static void test_strict(void)
     filter_close(&rig);
 }
 
-UNIT_MAIN("gw_filter_hold", {"(begin)", begin}, {"F22: a sender that pauses", test_pause},
+UNIT_MAIN("sc_filter_hold", {"(begin)", begin}, {"F22: a sender that pauses", test_pause},
           {"F22: one that does not", test_no_pause}, {"F22: a bind that is shared", test_shared_bind},
           {"planted tags", test_planted}, {"reject, held whole", test_reject_whole},
           {"reject, forwarded in part", test_reject_after_pause}, {"never", test_never}, {"always", test_always},

@@ -35,7 +35,7 @@ static const char *verdict_of(const char *pdu, size_t n)
 static void check_verdicts(const char *expected, const char *label)
 {
     struct stir_buf text = {0};
-    const struct stir_buf *out = &rig.rig.out[GW_PEER];
+    const struct stir_buf *out = &rig.rig.out[SC_PEER];
     for (size_t at = 0; at < out->len; at += smpp_header_read(out->ptr + at).length) {
         struct smpp_header header = smpp_header_read(out->ptr + at);
         stir_buf_printf(&text, "%s%u %s", text.len ? ", " : "", (unsigned)header.sequence,
@@ -66,8 +66,8 @@ static void test_sign(void)
     filter_settle(&rig);
     RIG_TOLD(&rig.rig, "P:submit_sm#2", "then it goes on");
     UNIT_CHECK(filter_stored(&rig.cps, FILTER_TO) == before + 1, "its PASSporT is there");
-    filter_say(&rig, GW_ESME, 3, "12155551212", "12155551314", "'hi'", 0);
-    filter_say(&rig, GW_ESME, 4, "12165551212", FILTER_TO, "'hi'", 0);
+    filter_say(&rig, SC_ESME, 3, "12155551212", "12155551314", "'hi'", 0);
+    filter_say(&rig, SC_ESME, 4, "12165551212", FILTER_TO, "'hi'", 0);
     RIG_TOLD(&rig.rig, "P:submit_sm#4", "another's number does not even wait");
     filter_settle(&rig);
     FILTER_METRIC(&rig, "signed_total{outcome=\"published\"}", 2);
@@ -95,7 +95,7 @@ static void test_verify(void)
 /* The relay that lost its connection is replaced by a new one, bound as the same. */
 static void reconnect(void)
 {
-    gw_relay_abort(rig.rig.relay, rig.rig.now);
+    sc_relay_abort(rig.rig.relay, rig.rig.now);
     rig_free(&rig.rig);
     filter_bind(&rig);
 }
@@ -161,7 +161,7 @@ static void test_lost_is_not_anothers(void)
     filter_submit(&rig, 3, "'fourx'");
     filter_settle(&rig);
     check_verdicts("3 msgi-mismatch", "another text");
-    filter_say(&rig, GW_ESME, 4, FILTER_FROM, "12155551399", "'four'", 0);
+    filter_say(&rig, SC_ESME, 4, FILTER_FROM, "12155551399", "'four'", 0);
     filter_settle(&rig);
     check_verdicts("4 no-passport", "another destination");
     FILTER_METRIC(&rig, "repeated_total", 0);
@@ -177,15 +177,15 @@ static void test_refused(void)
     for (uint32_t sequence = 2; sequence < 5; sequence++) {
         filter_submit(&rig, sequence, "'five'");
         filter_settle(&rig);
-        rig_send(&rig.rig, GW_PEER, SMPP_SUBMIT_SM | SMPP_RESP, sequence < 4 ? SMPP_RTHROTTLED : 0, sequence, "");
+        rig_send(&rig.rig, SC_PEER, SMPP_SUBMIT_SM | SMPP_RESP, sequence < 4 ? SMPP_RTHROTTLED : 0, sequence, "");
     }
     filter_submit(&rig, 5, "'five'");
     filter_settle(&rig);
     check_verdicts("2 passed, 3 passed, 4 passed, 5 replayed", "until it was taken");
     FILTER_METRIC(&rig, "repeated_total", 2);
     /* an answer that nobody asked for, and one twice */
-    rig_send(&rig.rig, GW_PEER, SMPP_SUBMIT_SM | SMPP_RESP, SMPP_RTHROTTLED, 4, "");
-    rig_send(&rig.rig, GW_PEER, SMPP_SUBMIT_SM | SMPP_RESP, SMPP_RTHROTTLED, 77, "");
+    rig_send(&rig.rig, SC_PEER, SMPP_SUBMIT_SM | SMPP_RESP, SMPP_RTHROTTLED, 4, "");
+    rig_send(&rig.rig, SC_PEER, SMPP_SUBMIT_SM | SMPP_RESP, SMPP_RTHROTTLED, 77, "");
     filter_submit(&rig, 6, "'five'");
     filter_settle(&rig);
     check_verdicts("6 replayed", "an answered one is forgotten");
@@ -202,7 +202,7 @@ static void test_unanswered(void)
     filter_submit(&rig, 9, "'six'");
     filter_settle(&rig);
     check_verdicts("9 passed", "its answer was lost");
-    rig_send(&rig.rig, GW_PEER, SMPP_GENERIC_NACK, 0, 9, "");
+    rig_send(&rig.rig, SC_PEER, SMPP_GENERIC_NACK, 0, 9, "");
     filter_submit(&rig, 10, "'six'");
     filter_settle(&rig);
     check_verdicts("10 passed", "generic_nack is no success");
@@ -239,7 +239,7 @@ static void test_lost_and_refused(void)
         if (sequence == 3) {
             reconnect();
         } else {
-            rig_send(&rig.rig, GW_PEER, SMPP_SUBMIT_SM | SMPP_RESP, SMPP_RTHROTTLED, sequence, "");
+            rig_send(&rig.rig, SC_PEER, SMPP_SUBMIT_SM | SMPP_RESP, SMPP_RTHROTTLED, sequence, "");
         }
     }
     check_verdicts("4 passed, 5 passed, 6 passed", "refused each time");
@@ -258,14 +258,14 @@ static void test_lost_and_refused(void)
 
 static void answer(uint32_t sequence)
 {
-    rig_send(&rig.rig, GW_PEER, SMPP_SUBMIT_SM | SMPP_RESP, 0, sequence, "'id' 00");
+    rig_send(&rig.rig, SC_PEER, SMPP_SUBMIT_SM | SMPP_RESP, 0, sequence, "'id' 00");
 }
 
 /* The ESME unbinds, and the peer agrees. */
 static void unbind(uint32_t sequence)
 {
-    rig_send(&rig.rig, GW_ESME, SMPP_UNBIND, 0, sequence, "");
-    rig_send(&rig.rig, GW_PEER, SMPP_UNBIND | SMPP_RESP, 0, sequence, "");
+    rig_send(&rig.rig, SC_ESME, SMPP_UNBIND, 0, sequence, "");
+    rig_send(&rig.rig, SC_PEER, SMPP_UNBIND | SMPP_RESP, 0, sequence, "");
 }
 
 /* The message was answered, and its connection ended at once: nobody knows whether the answer was read. */
@@ -341,7 +341,7 @@ static void test_late_and_refused(void)
     filter_submit(&rig, 2, "'thirty'");
     filter_settle(&rig);
     check_verdicts("2 timeout", "the CPS is slow");
-    rig_send(&rig.rig, GW_PEER, SMPP_SUBMIT_SM | SMPP_RESP, SMPP_RTHROTTLED, 2, "");
+    rig_send(&rig.rig, SC_PEER, SMPP_SUBMIT_SM | SMPP_RESP, SMPP_RTHROTTLED, 2, "");
     atomic_store(&rig.cps.delay_ms, 0);
     filter_idle(&rig); /* its PASSporT was found */
     filter_configure(&rig, (const char *const[]){VERIFY, NULL});
@@ -360,15 +360,15 @@ static void test_segment_missing(void)
 {
     static const char from[] = "12155557777"; /* no other PASSporT of his is there */
     FILTER_OPEN(&rig, SIGN);
-    filter_say(&rig, GW_ESME, 2, from, FILTER_TO, "'nine' 'teen'", 0);
+    filter_say(&rig, SC_ESME, 2, from, FILTER_TO, "'nine' 'teen'", 0);
     filter_settle(&rig);
     filter_close(&rig);
     FILTER_OPEN(&rig, VERIFY, "join.timeout_ms=60000", "join.hold=never");
-    filter_say(&rig, GW_ESME, 2, from, FILTER_TO, "050003070201 'nine'", 0x40);
-    filter_say(&rig, GW_ESME, 3, from, FILTER_TO, "'twenty'", 0);
+    filter_say(&rig, SC_ESME, 2, from, FILTER_TO, "050003070201 'nine'", 0x40);
+    filter_say(&rig, SC_ESME, 3, from, FILTER_TO, "'twenty'", 0);
     filter_settle(&rig);
     check_verdicts("2 , 3 no-passport", "the rest may still come");
-    filter_say(&rig, GW_ESME, 4, from, FILTER_TO, "050003070202 'teen'", 0x40);
+    filter_say(&rig, SC_ESME, 4, from, FILTER_TO, "050003070202 'teen'", 0x40);
     filter_settle(&rig);
     check_verdicts("4 passed", "the rest");
     filter_close(&rig);
@@ -446,13 +446,13 @@ static void test_judged_when_it_ended(void)
     FILTER_OPEN(&rig, VERIFY, KEPT);
     filter_submit(&rig, 3, "'thirteenx'");
     filter_settle(&rig);
-    const struct stir_buf *out = &rig.rig.out[GW_PEER];
+    const struct stir_buf *out = &rig.rig.out[SC_PEER];
     UNIT_CHECK(strcmp(verdict_of(out->ptr, out->len), "passed") != 0, "another text does not profit");
     rig_clear(&rig.rig);
     for (uint32_t sequence = 4; sequence < 6; sequence++) {
         filter_submit(&rig, sequence, "'thirteen'");
         filter_settle(&rig);
-        rig_send(&rig.rig, GW_PEER, SMPP_SUBMIT_SM | SMPP_RESP, 0, sequence, "'id' 00");
+        rig_send(&rig.rig, SC_PEER, SMPP_SUBMIT_SM | SMPP_RESP, 0, sequence, "'id' 00");
     }
     check_verdicts("4 passed, 5 replayed", "it is no replay, once");
     FILTER_METRIC(&rig, "sent_again_total{after=\"stop\"}", 1);
@@ -469,7 +469,7 @@ static void test_signed_again(void)
         filter_later(&rig, sequence == 4 ? 16000 : 0);
         filter_submit(&rig, sequence, "'nine'");
         filter_settle(&rig);
-        rig_send(&rig.rig, GW_PEER, SMPP_SUBMIT_SM | SMPP_RESP, SMPP_RTHROTTLED, sequence, "");
+        rig_send(&rig.rig, SC_PEER, SMPP_SUBMIT_SM | SMPP_RESP, SMPP_RTHROTTLED, sequence, "");
     }
     UNIT_CHECK(filter_stored(&rig.cps, FILTER_TO) == before + 2, "a second PASSporT after a quarter of a minute");
     FILTER_METRIC(&rig, "signed_again_total", 1);
@@ -510,7 +510,7 @@ static void submit_scheduled(uint32_t sequence, const char *when)
     (void)snprintf(body, sizeof(body),
                    "00 0101 '" FILTER_FROM "' 00 0101 '" FILTER_TO "' 00 00 00 00 '%s' 00 00 00 00 00 00 02 'hi'",
                    when);
-    rig_send(&rig.rig, GW_ESME, SMPP_SUBMIT_SM, 0, sequence, body);
+    rig_send(&rig.rig, SC_ESME, SMPP_SUBMIT_SM, 0, sequence, body);
     filter_settle(&rig);
 }
 
@@ -537,7 +537,7 @@ static void test_scheduled(void)
     submit_scheduled(2, "000000010000000R");
     UNIT_CHECK(was_sent_with("ttl=3660"), "%s", rig.cps.target);
     FILTER_METRIC(&rig, "scheduled_total{life=\"longer\"}", 1);
-    rig_send(&rig.rig, GW_PEER, SMPP_SUBMIT_SM | SMPP_RESP, SMPP_RTHROTTLED, 2, "");
+    rig_send(&rig.rig, SC_PEER, SMPP_SUBMIT_SM | SMPP_RESP, SMPP_RTHROTTLED, 2, "");
     filter_later(&rig, 600000 / 4);
     submit_scheduled(3, "000000010000000R");
     FILTER_METRIC(&rig, "sent_again_total{after=\"refusal\"}", 1);
@@ -554,7 +554,7 @@ static void submit_ussd(uint32_t sequence, const char *text)
     (void)snprintf(body, sizeof(body),
                    "'USSD' 00 0101 '" FILTER_FROM "' 00 0101 '" FILTER_TO "' 00 00 00 00 00 00 00 00 00 00 04 '%s'",
                    text);
-    rig_send(&rig.rig, GW_ESME, SMPP_SUBMIT_SM, 0, sequence, body);
+    rig_send(&rig.rig, SC_ESME, SMPP_SUBMIT_SM, 0, sequence, body);
 }
 
 static void test_ussd(void)
@@ -588,7 +588,7 @@ static void test_timeouts(void)
     FILTER_OPEN(&rig, SIGN, "sign.timeout_ms=60", "deliver.action=verify", "verify.wait_ms=20", "verify.grace_ms=200");
     atomic_store(&rig.cps.delay_ms, 600);
     filter_submit(&rig, 2, "'slow'");
-    filter_say(&rig, GW_PEER, 3, FILTER_FROM, FILTER_TO, "'slow'", 0);
+    filter_say(&rig, SC_PEER, 3, FILTER_FROM, FILTER_TO, "'slow'", 0);
     filter_settle(&rig);
     FILTER_METRIC(&rig, "unsigned_total{reason=\"timeout\"}", 1);
     FILTER_METRIC(&rig, "verdicts_total{verdict=\"timeout\",action=\"tag\"}", 1);
@@ -610,9 +610,9 @@ static void test_stop_and_close(void)
         char text[8];
         (void)snprintf(text, sizeof(text), "%02x", (unsigned)i);
         filter_submit(&rig, 2 + i, text);
-        filter_say(&rig, GW_PEER, 2 + i, FILTER_FROM, FILTER_TO, text, 0);
+        filter_say(&rig, SC_PEER, 2 + i, FILTER_FROM, FILTER_TO, text, 0);
     }
-    filter_say(&rig, GW_PEER, 50, FILTER_FROM, FILTER_TO, "0500032a0201 'part'", 0x40);
+    filter_say(&rig, SC_PEER, 50, FILTER_FROM, FILTER_TO, "0500032a0201 'part'", 0x40);
     filter_turn_ms(&rig, 20);
     rig.filter.stop(rig.filter.arg);
     filter_settle(&rig);
@@ -638,7 +638,7 @@ static void test_reload(void)
     filter_submit(&rig, 3, "'after'");
     filter_configure(&rig, (const char *const[]){"submit.action=pass", NULL});
     UNIT_CODE(rig.filter.reload(rig.filter.arg, &rig.config, &err), STIR_OK, err.text);
-    filter_say(&rig, GW_ESME, 4, FILTER_FROM, "12155559999", "'now'", 0);
+    filter_say(&rig, SC_ESME, 4, FILTER_FROM, "12155559999", "'now'", 0);
     RIG_TOLD(&rig.rig, "P:submit_sm#4", "the new action at once");
     filter_settle(&rig);
     RIG_TOLD(&rig.rig, "P:submit_sm#2 P:submit_sm#3", "what was under way as before");
@@ -653,11 +653,11 @@ static void test_reload_between_segments(void)
     static const char *const before[][3] = {{VERIFY, NULL}, {SIGN, "join.strict=yes", NULL}};
     for (size_t i = 0; i < 2; i++) {
         filter_open(&rig, before[i]);
-        filter_say(&rig, GW_ESME, 2, FILTER_FROM, FILTER_TO, "0500032a0301 'a'", 0x40);
-        filter_say(&rig, GW_ESME, 3, FILTER_FROM, FILTER_TO, "0500032a0303 'c'", 0x40);
+        filter_say(&rig, SC_ESME, 2, FILTER_FROM, FILTER_TO, "0500032a0301 'a'", 0x40);
+        filter_say(&rig, SC_ESME, 3, FILTER_FROM, FILTER_TO, "0500032a0303 'c'", 0x40);
         filter_configure(&rig, (const char *const[]){SIGN, NULL});
         UNIT_OK(rig.filter.reload(rig.filter.arg, &rig.config, NULL));
-        filter_say(&rig, GW_ESME, 4, FILTER_FROM, FILTER_TO, "0500032a0302 'b'", 0x40);
+        filter_say(&rig, SC_ESME, 4, FILTER_FROM, FILTER_TO, "0500032a0302 'b'", 0x40);
         filter_settle(&rig);
         RIG_TOLD(&rig.rig, "P:submit_sm#2 P:submit_sm#3 P:submit_sm#4", "all of them");
         FILTER_METRIC(&rig, "signed_total{outcome=\"published\"}", 1);
@@ -679,13 +679,13 @@ static void test_everything(void)
     for (uint32_t i = 2; i < 1500; i++) {
         char text[64], to[16];
         unsigned dice = (unsigned)rand_r(&seed);
-        enum gw_leg leg = dice & 1 ? GW_ESME : GW_PEER;
+        enum sc_leg leg = dice & 1 ? SC_ESME : SC_PEER;
         (void)snprintf(to, sizeof(to), "121555500%02u", dice / 2 % 7);
         (void)snprintf(text, sizeof(text), "0500 03 %02x 03 %02x '%u'", dice / 16 % 4, dice / 64 % 3 + 1, i % 5);
         bool segment = dice / 256 % 3 == 0;
         filter_say(&rig, leg, i, FILTER_FROM, to, segment ? text : text + 16, segment ? 0x40 : 0);
         if (dice / 1024 % 4 == 0) {
-            rig_send(&rig.rig, gw_other(leg), (leg == GW_ESME ? SMPP_SUBMIT_SM : SMPP_DELIVER_SM) | SMPP_RESP,
+            rig_send(&rig.rig, sc_other(leg), (leg == SC_ESME ? SMPP_SUBMIT_SM : SMPP_DELIVER_SM) | SMPP_RESP,
                      dice / 4096 % 2 ? SMPP_RTHROTTLED : 0, i - 3, "");
         }
         if (i % 100 == 50) {
@@ -707,7 +707,7 @@ static void test_everything(void)
     filter_close(&rig);
 }
 
-UNIT_MAIN("gw_filter", {"(begin)", begin}, {"sign", test_sign}, {"verify", test_verify},
+UNIT_MAIN("sc_filter", {"(begin)", begin}, {"sign", test_sign}, {"verify", test_verify},
           {"lost while signing", test_lost_while_signing}, {"lost, and failed", test_lost_and_failed},
           {"lost while verifying", test_lost_while_verifying}, {"not another's", test_lost_is_not_anothers},
           {"refused", test_refused}, {"not answered", test_unanswered}, {"timeouts", test_timeouts},

@@ -11,15 +11,15 @@
 enum { HELD_MAX = 64, STEPS = 512 };
 
 struct world {
-    struct gw_relay *relay;
-    struct gw_held *held[HELD_MAX];
+    struct sc_relay *relay;
+    struct sc_held *held[HELD_MAX];
     size_t held_count;
     bool at_once, admits;
-    bool closed[GW_LEG_COUNT];
+    bool closed[SC_LEG_COUNT];
     size_t under_way;
 };
 
-static void on_write(void *arg, enum gw_leg leg, const void *data, size_t n)
+static void on_write(void *arg, enum sc_leg leg, const void *data, size_t n)
 {
     struct world *world = arg;
     MUST(!world->closed[leg]);
@@ -31,12 +31,12 @@ static void on_write(void *arg, enum gw_leg leg, const void *data, size_t n)
     }
 }
 
-static void on_read(void *arg, enum gw_leg leg, bool on)
+static void on_read(void *arg, enum sc_leg leg, bool on)
 {
     (void)arg, (void)leg, (void)on;
 }
 
-static bool on_admit(void *arg, const struct gw_bind *bind)
+static bool on_admit(void *arg, const struct sc_bind *bind)
 {
     struct world *world = arg;
     MUST(memchr(bind->system_id, 0, sizeof(bind->system_id)));
@@ -48,7 +48,7 @@ static void on_anything(void *arg)
     (void)arg;
 }
 
-static void on_close(void *arg, enum gw_leg leg)
+static void on_close(void *arg, enum sc_leg leg)
 {
     struct world *world = arg;
     MUST(!world->closed[leg]);
@@ -61,18 +61,18 @@ static void on_log(void *arg, enum stir_log_level level, const char *text)
     MUST(strlen(text) > 0);
 }
 
-static void decide(struct gw_held *held, unsigned how)
+static void decide(struct sc_held *held, unsigned how)
 {
     struct smpp_tlv tag = {0x1501, stir_view_str("passed")};
     struct smpp_edit edit = {.append = &tag, .append_count = 1};
     if (how % 3 == 0) {
-        gw_held_answer(held, how);
-    } else if (how % 3 == 1 || gw_held_edit(held, &edit) != STIR_OK) {
-        gw_held_pass(held);
+        sc_held_answer(held, how);
+    } else if (how % 3 == 1 || sc_held_edit(held, &edit) != STIR_OK) {
+        sc_held_pass(held);
     }
 }
 
-static void on_offer(void *arg, struct gw_held *held)
+static void on_offer(void *arg, struct sc_held *held)
 {
     struct world *world = arg;
     if (world->at_once || world->held_count == HELD_MAX) {
@@ -82,7 +82,7 @@ static void on_offer(void *arg, struct gw_held *held)
     }
 }
 
-static void on_abandoned(void *arg, struct gw_held *held)
+static void on_abandoned(void *arg, struct sc_held *held)
 {
     struct world *world = arg;
     for (size_t i = 0; i < world->held_count; i++) {
@@ -98,7 +98,7 @@ static void decide_one(struct world *world, unsigned how)
 {
     if (world->held_count) {
         size_t at = how % world->held_count;
-        struct gw_held *held = world->held[at];
+        struct sc_held *held = world->held[at];
         world->held[at] = world->held[--world->held_count];
         decide(held, how);
     }
@@ -106,40 +106,40 @@ static void decide_one(struct world *world, unsigned how)
 
 static void step(struct world *world, unsigned what, unsigned much, const uint8_t *data, size_t n, uint64_t now)
 {
-    enum gw_leg leg = (enum gw_leg)(what & 1);
+    enum sc_leg leg = (enum sc_leg)(what & 1);
     switch (what >> 1 & 15) {
     case 0:
         decide_one(world, much);
         break;
     case 1:
-        gw_relay_connected(world->relay, now);
+        sc_relay_connected(world->relay, now);
         break;
     case 2:
-        gw_relay_full(world->relay, leg, much & 1, now);
+        sc_relay_full(world->relay, leg, much & 1, now);
         break;
     case 3:
-        gw_relay_resume(world->relay, now);
+        sc_relay_resume(world->relay, now);
         break;
     case 4:
-        gw_relay_tick(world->relay, now);
+        sc_relay_tick(world->relay, now);
         break;
     case 5:
         if (much == 7) {
-            gw_relay_drain(world->relay, 1000, now);
+            sc_relay_drain(world->relay, 1000, now);
         }
         break;
     case 6:
         if (much == 7) {
-            gw_relay_lost(world->relay, leg, "lost", now);
+            sc_relay_lost(world->relay, leg, "lost", now);
             world->closed[leg] = true;
         }
         break;
     case 7:
-        gw_held_reorder(world->held, world->held_count);
+        sc_held_reorder(world->held, world->held_count);
         break;
     default:
         if (!world->closed[leg]) {
-            gw_relay_input(world->relay, leg, data, n, now);
+            sc_relay_input(world->relay, leg, data, n, now);
         }
     }
 }
@@ -147,16 +147,16 @@ static void step(struct world *world, unsigned what, unsigned much, const uint8_
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct gw_relay_ops ops = {on_write,    on_read,  on_admit,    on_anything,
+    static const struct sc_relay_ops ops = {on_write,    on_read,  on_admit,    on_anything,
                                             on_anything, on_close, on_anything, on_log};
     if (size < 1) {
         return 0;
     }
     struct world world = {.at_once = data[0] & 1, .admits = data[0] & 2};
-    struct gw_filter filter = {.offer = on_offer, .abandoned = on_abandoned, .arg = &world};
-    struct gw_pool pool = {.held_max = 4, .octets_max = 1000};
-    struct gw_counters counters = {0};
-    struct gw_relay_options options = {.max_pdu = 2048,
+    struct sc_filter filter = {.offer = on_offer, .abandoned = on_abandoned, .arg = &world};
+    struct sc_pool pool = {.held_max = 4, .octets_max = 1000};
+    struct sc_counters counters = {0};
+    struct sc_relay_options options = {.max_pdu = 2048,
                                        .max_unbound_pdu = 512,
                                        .held_max = 3,
                                        .held_octets_max = 600,
@@ -171,7 +171,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                        .pool = &pool,
                                        .counters = &counters};
     uint64_t now = 1;
-    MUST(gw_relay_new(&world.relay, &options, &ops, &world, "192.0.2.1", 1, now) == STIR_OK);
+    MUST(sc_relay_new(&world.relay, &options, &ops, &world, "192.0.2.1", 1, now) == STIR_OK);
     data++, size--;
     for (unsigned i = 0; i < STEPS && size >= 2; i++) {
         unsigned what = data[0], much = data[1];
@@ -180,9 +180,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         now += what >> 5 << 4;
         step(&world, what, much, data, n, now);
         data += n, size -= n;
-        MUST(gw_relay_held(world.relay) == pool.held && pool.held >= world.held_count);
+        MUST(sc_relay_held(world.relay) == pool.held && pool.held >= world.held_count);
     }
-    gw_relay_free(world.relay);
+    sc_relay_free(world.relay);
     MUST(pool.held == 0 && pool.octets == 0 && world.held_count == 0 && !pool.first_waiting);
     return 0;
 }
