@@ -2,15 +2,17 @@
 
 #include "client/smpp/pdu_write.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
-/* Messages that are held: how they come in, are decided, and leave. */
+/* Held messages: how they come in, are decided, and leave. */
 
 /* ---- room ---- */
 
 static void pool_join(struct sc_relay *relay)
 {
     struct sc_pool *pool = relay->options->pool;
+    assert(!pool->first_waiting == !pool->last_waiting);
     if (!relay->in_line) {
         relay->in_line = true;
         relay->next_waiting = NULL;
@@ -31,7 +33,8 @@ void sc_pool_leave(struct sc_relay *relay)
     }
 }
 
-void sc_relay_want_resume(struct sc_relay *relay)
+/* Asks the owner to call sc_relay_resume, once. */
+static void relay_ask_resume(struct sc_relay *relay)
 {
     if (!relay->resuming && relay->state != SC_CLOSED) {
         relay->resuming = true;
@@ -39,22 +42,21 @@ void sc_relay_want_resume(struct sc_relay *relay)
     }
 }
 
-/* The one that has waited longest may try again; it wakes the next when there is still room after it. */
 void sc_pool_wake(struct sc_pool *pool)
 {
     struct sc_relay *relay = pool->first_waiting;
     if (relay && pool->held < pool->held_max && pool->octets < pool->octets_max) {
         sc_pool_leave(relay);
-        sc_relay_want_resume(relay);
+        relay_ask_resume(relay);
     }
 }
 
-static bool has_room(struct sc_relay *relay, enum sc_leg leg, size_t n)
+static bool held_has_room(struct sc_relay *relay, enum sc_leg leg, size_t n)
 {
     const struct sc_queue *queue = &relay->side[leg].queue;
     const struct sc_relay_options *options = relay->options;
     const struct sc_pool *pool = options->pool;
-    if (queue->count == 0) { /* so that nobody can shut others out */
+    if (queue->count == 0) { /* one message always has room: no connection can starve another */
         return true;
     }
     if (queue->count >= options->held_max || queue->octets + n > options->held_octets_max) {
@@ -69,10 +71,10 @@ static bool has_room(struct sc_relay *relay, enum sc_leg leg, size_t n)
 
 /* ---- in ---- */
 
-static void refuse_for_memory(struct sc_relay *relay, enum sc_leg leg, const char *pdu)
+static void held_refuse_for_memory(struct sc_relay *relay, enum sc_leg leg, const char *pdu)
 {
     struct smpp_header header = smpp_header_read(pdu);
-    sc_relay_say(relay, STIR_LOG_ERROR, "a message is answered with a temporary error: out of memory");
+    sc_relay_say(relay, STIR_LOG_ERROR, "message answered with a temporary error: out of memory");
     sc_relay_answer(relay, leg, &header, leg == SC_ESME ? SMPP_RMSGQFUL : SMPP_RX_T_APPN);
 }
 
@@ -80,18 +82,20 @@ enum sc_taken sc_relay_hold(struct sc_relay *relay, enum sc_leg leg, const char 
 {
     struct sc_side *side = &relay->side[leg];
     struct sc_entry *entry = NULL;
-    if (!has_room(relay, leg, n)) {
+    /* without room reading stops, so that TCP slows the sender down */
+    if (!held_has_room(relay, leg, n)) {
         relay->options->counters->stalls += side->reading;
         side->stalled = true;
-        return SC_WAIT;
+        return SC_TAKE_WAIT;
     }
     if (sc_entry_new(&entry, leg, pdu, n) != STIR_OK) {
-        refuse_for_memory(relay, leg, pdu);
-        return SC_TAKEN;
+        held_refuse_for_memory(relay, leg, pdu);
+        return SC_TAKE_DONE;
     }
     entry->relay = relay;
     entry->held.bind = &relay->bind;
     entry->held.arrived_ms = relay->now_ms;
+    /* a receipt carries no text of a sender's: the filter is only asked whether to forward it */
     if (smpp_pdu_is_receipt(&entry->held.pdu, leg == SC_PEER ? SMPP_FROM_SMSC : SMPP_FROM_ESME)) {
         enum sc_taken taken = sc_relay_exempt(relay, &entry->held, SC_EXEMPT_RECEIPT);
         sc_entry_free(entry);
@@ -99,8 +103,8 @@ enum sc_taken sc_relay_hold(struct sc_relay *relay, enum sc_leg leg, const char 
     }
     if (sc_queue_put(&side->queue, entry) != STIR_OK) {
         sc_entry_free(entry);
-        refuse_for_memory(relay, leg, pdu);
-        return SC_TAKEN;
+        held_refuse_for_memory(relay, leg, pdu);
+        return SC_TAKE_DONE;
     }
     relay->options->pool->held++;
     relay->options->pool->octets += n;
@@ -108,29 +112,30 @@ enum sc_taken sc_relay_hold(struct sc_relay *relay, enum sc_leg leg, const char 
         relay->options->counters->offered++;
         relay->options->filter->offer(relay->options->filter->arg, &entry->held);
     } else {
-        sc_held_pass(&entry->held); /* `pass` since a moment: behind those that are still held */
+        sc_held_pass(&entry->held); /* the action was just changed to `pass`: it queues after the held messages */
     }
-    return SC_TAKEN;
+    return SC_TAKE_DONE;
 }
 
 /* ---- out ---- */
 
-static void end_entry(struct sc_entry *entry, struct sc_entry **ready)
+static void held_remove(struct sc_entry *entry, struct sc_entry **ready)
 {
     struct sc_relay *relay = entry->relay;
     struct sc_side *side = &relay->side[entry->held.from];
     struct sc_pool *pool = relay->options->pool;
+    assert(pool->held > 0 && pool->octets >= entry->held.pdu.octets.len);
     sc_queue_take(&side->queue, entry, ready);
     pool->held--;
     pool->octets -= entry->held.pdu.octets.len;
     if (side->stalled || (side->parked && side->queue.count == 0) || relay->state == SC_DRAINING) {
-        sc_relay_want_resume(relay);
+        relay_ask_resume(relay);
     }
     sc_pool_wake(pool);
     sc_entry_free(entry);
 }
 
-static void send_on(struct sc_entry *entry)
+static void held_forward(struct sc_entry *entry)
 {
     struct sc_relay *relay = entry->relay;
     enum sc_leg to = sc_other(entry->held.from);
@@ -144,43 +149,45 @@ static void send_on(struct sc_entry *entry)
     }
 }
 
-/* Lets those go that are decided and whose turn it is; each may free others. */
-static void release(struct sc_entry *ready)
+/* Forwards the entries of a list that are decided and whose turn it is. Each may put others at the front of it. */
+static void held_release(struct sc_entry *ready)
 {
     while (ready) {
         struct sc_entry *entry = ready;
         ready = entry->next_ready;
         entry->listed = false;
         if (entry->decided && sc_queue_may_leave(entry)) {
-            send_on(entry);
-            end_entry(entry, &ready);
+            held_forward(entry);
+            held_remove(entry, &ready);
         }
     }
 }
 
-static struct sc_entry *entry_of(struct sc_held *held)
+static struct sc_entry *held_entry(struct sc_held *held)
 {
     return (struct sc_entry *)((char *)held - offsetof(struct sc_entry, held));
 }
 
-static void decide_to_send(struct sc_entry *entry)
+static void held_decide_forward(struct sc_entry *entry)
 {
+    assert(!entry->decided);
     entry->decided = true;
-    entry->held.incomplete = false; /* it has its place in the order from now on */
+    entry->held.incomplete = false; /* from now on later messages wait for it */
     if (!entry->relay->side[entry->held.from].abandoning) {
         entry->next_ready = NULL;
-        release(entry);
+        held_release(entry);
     }
 }
 
 void sc_held_pass(struct sc_held *held)
 {
-    decide_to_send(entry_of(held));
+    held_decide_forward(held_entry(held));
 }
 
-/* An edited copy of a PDU, in memory of its own. STIR_E_INVAL, STIR_E_TOO_BIG, STIR_E_NOMEM. */
-static enum stir_code make_edited(char **out, size_t *out_len, const struct smpp_pdu *pdu, const struct smpp_edit *edit,
-                                  size_t max)
+/* Makes an edited copy of a PDU, of `max` octets at most, which the caller frees. STIR_E_INVAL, STIR_E_TOO_BIG,
+ * STIR_E_NOMEM. */
+static enum stir_code held_edited_copy(char **out, size_t *out_len, const struct smpp_pdu *pdu,
+                                       const struct smpp_edit *edit, size_t max)
 {
     size_t bound = smpp_edit_bound(pdu, edit);
     char *octets = malloc(bound);
@@ -201,34 +208,35 @@ static enum stir_code make_edited(char **out, size_t *out_len, const struct smpp
 
 enum stir_code sc_held_edit(struct sc_held *held, const struct smpp_edit *edit)
 {
-    struct sc_entry *entry = entry_of(held);
+    struct sc_entry *entry = held_entry(held);
     if (held->fault != SMPP_OK) {
         return STIR_E_INVAL;
     }
     enum stir_code code =
-        make_edited(&entry->edited, &entry->edited_len, &held->pdu, edit, entry->relay->options->max_pdu);
+        held_edited_copy(&entry->edited, &entry->edited_len, &held->pdu, edit, entry->relay->options->max_pdu);
     if (code == STIR_OK) {
-        decide_to_send(entry);
+        held_decide_forward(entry);
     }
     return code;
 }
 
 void sc_held_answer(struct sc_held *held, uint32_t status)
 {
-    struct sc_entry *entry = entry_of(held);
+    struct sc_entry *entry = held_entry(held);
     struct sc_relay *relay = entry->relay;
     struct sc_entry *ready = NULL;
     char answer[SMPP_HEADER_LEN];
+    assert(!entry->decided);
     entry->decided = true;
-    if (relay->side[held->from].abandoning) {
+    if (relay->side[held->from].abandoning) { /* sc_relay_abandon removes it */
         return;
     }
     if (smpp_answer(answer, &held->pdu.header, status == SMPP_ROK ? SMPP_RSYSERR : status)) {
         sc_relay_send(relay, held->from, answer, sizeof(answer));
     }
     relay->options->counters->answered++;
-    end_entry(entry, &ready);
-    release(ready);
+    held_remove(entry, &ready);
+    held_release(ready);
 }
 
 void sc_held_reorder(struct sc_held *const *items, size_t count)
@@ -236,11 +244,12 @@ void sc_held_reorder(struct sc_held *const *items, size_t count)
     struct sc_entry *group[UINT8_MAX + 1];
     bool done[UINT8_MAX + 1] = {false};
     count = count <= UINT8_MAX + 1 ? count : UINT8_MAX + 1; /* no message has more segments */
+    /* the segments may have come over several connections; each queue has an order of its own */
     for (size_t i = 0; i < count; i++) {
         size_t n = 0;
         for (size_t k = i; k < count && !done[i]; k++) {
-            struct sc_entry *entry = entry_of(items[k]);
-            if (!done[k] && entry->relay == entry_of(items[i])->relay && items[k]->from == items[i]->from) {
+            struct sc_entry *entry = held_entry(items[k]);
+            if (!done[k] && entry->relay == held_entry(items[i])->relay && items[k]->from == items[i]->from) {
                 group[n++] = entry;
                 done[k] = k != i;
             }
@@ -251,7 +260,7 @@ void sc_held_reorder(struct sc_held *const *items, size_t count)
     }
 }
 
-/* ---- what is not held ---- */
+/* ---- PDUs that are not held ---- */
 
 enum sc_taken sc_relay_exempt(struct sc_relay *relay, const struct sc_held *held, enum sc_exempt kind)
 {
@@ -264,26 +273,27 @@ enum sc_taken sc_relay_exempt(struct sc_relay *relay, const struct sc_held *held
     if (relay->options->offers[held->from] && filter && filter->exempt) {
         filter->exempt(filter->arg, held, kind, &passage);
     }
+    /* the filter refuses it, has it edited, or lets it pass as it is */
     if (passage.refuse) {
         sc_relay_answer(relay, held->from, header, passage.refuse);
-        return SC_TAKEN;
+        return SC_TAKE_DONE;
     }
     if (passage.edits && held->fault == SMPP_OK) {
-        enum stir_code code = make_edited(&edited, &len, &held->pdu, &passage.edit, relay->options->max_pdu);
-        if (code != STIR_OK && !response) {
-            refuse_for_memory(relay, held->from, held->pdu.octets.ptr);
-            return SC_TAKEN;
+        enum stir_code code = held_edited_copy(&edited, &len, &held->pdu, &passage.edit, relay->options->max_pdu);
+        if (code != STIR_OK && !response) { /* a response cannot be answered: it is forwarded unedited */
+            held_refuse_for_memory(relay, held->from, held->pdu.octets.ptr);
+            return SC_TAKE_DONE;
         }
     }
     if (!response) {
         sc_relay_note_request(relay, held->from, header);
     }
     if (!edited) {
-        return SC_ON;
+        return SC_TAKE_FORWARD;
     }
     sc_relay_send(relay, sc_other(held->from), edited, len);
     free(edited);
-    return SC_TAKEN;
+    return SC_TAKE_DONE;
 }
 
 /* ---- the end of a connection ---- */
@@ -305,7 +315,7 @@ void sc_relay_abandon(struct sc_relay *relay, enum sc_leg leg)
         } else {
             counters->dropped++;
         }
-        end_entry(entry, &ready); /* their turn will not come */
+        held_remove(entry, &ready); /* ready is dropped: nothing of this leg is forwarded any more */
     }
     relay->side[leg].abandoning = false;
 }
