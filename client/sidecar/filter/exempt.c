@@ -1,19 +1,12 @@
-#include "client/sidecar/filter/filter_internal.h"
+#include "client/sidecar/filter/exempt.h"
+
+#include "client/sidecar/filter/filter_core.h"
+#include "client/sidecar/filter/tag.h"
 
 /*
  * What is not held because it carries no text that a PASSporT could vouch for. Where messages are verified none of it
  * may bring a verdict along; what passes there without one is counted and recorded.
  */
-
-const char *sc_exempt_name(enum sc_exempt kind)
-{
-    static const char *const names[SC_EXEMPT_COUNT] = {[SC_EXEMPT_RECEIPT] = "receipt",
-                                                       [SC_EXEMPT_REPLACE] = "replace_sm",
-                                                       [SC_EXEMPT_BROADCAST] = "broadcast_sm",
-                                                       [SC_EXEMPT_UNKNOWN] = "unknown",
-                                                       [SC_EXEMPT_OTHER] = "other"};
-    return names[kind];
-}
 
 static const char *address_text(struct stir_identity *id, const struct smpp_address *address,
                                 const struct sc_policy *policy)

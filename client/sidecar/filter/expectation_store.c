@@ -1,4 +1,6 @@
-#include "client/sidecar/filter/filter_internal.h"
+#include "client/sidecar/filter/expectation_store.h"
+
+#include "client/sidecar/filter/filter_core.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -123,7 +125,7 @@ static void saved(uv_work_t *work, int status)
     }
     free_saving(saving);
     core->saving = false;
-    sc_filter_let_go(core);
+    core->handle_closed(core);
 }
 
 bool sc_expect_begin_save(struct sc_filter_core *core)

@@ -1,4 +1,15 @@
-#include "client/sidecar/filter/filter_internal.h"
+#include "client/sidecar/filter/filter.h"
+
+#include "client/sidecar/filter/exempt.h"
+#include "client/sidecar/filter/expectation_store.h"
+#include "client/sidecar/filter/filter_core.h"
+#include "client/sidecar/filter/filter_health.h"
+#include "client/sidecar/filter/repeat.h"
+#include "client/sidecar/filter/segment_hold.h"
+#include "client/sidecar/filter/segment_join.h"
+#include "client/sidecar/filter/sign.h"
+#include "client/sidecar/filter/verify.h"
+
 #include "common/base/conf.h"
 
 #include <openssl/crypto.h>
@@ -64,23 +75,6 @@ static void on_abandoned(void *arg, struct sc_held *held)
         sc_hold_remove(core, part);
         part->held = NULL; /* its text still counts: it will come again */
     }
-}
-
-void sc_filter_say(struct sc_filter_core *core, const char *what, const char *reason)
-{
-    uint64_t now = sc_now(core);
-    if (core->said_ms && now - core->said_ms < 1000) {
-        core->unsaid++;
-        return;
-    }
-    if (core->unsaid) {
-        stir_log_plain(core->log, STIR_LOG_WARNING, "%s: %s (and %llu like it)", what, reason,
-                       (unsigned long long)core->unsaid);
-    } else {
-        stir_log_plain(core->log, STIR_LOG_WARNING, "%s: %s", what, reason);
-    }
-    core->said_ms = now;
-    core->unsaid = 0;
 }
 
 /* ---- the loop ---- */
@@ -265,7 +259,8 @@ static void free_core(struct sc_filter_core *core)
     free(core);
 }
 
-void sc_filter_let_go(struct sc_filter_core *core)
+/* Something that lives on the loop has ended: the filter is freed when it was closed and nothing is left. */
+static void on_handle_closed(struct sc_filter_core *core)
 {
     if (core->open_handles && --core->open_handles == 0) {
         sc_ops_free(&core->ops);
@@ -275,7 +270,7 @@ void sc_filter_let_go(struct sc_filter_core *core)
 
 static void on_closed(uv_handle_t *handle)
 {
-    sc_filter_let_go(handle->data);
+    on_handle_closed(handle->data);
 }
 
 static void close_handles(struct sc_filter_core *core)
@@ -365,6 +360,9 @@ enum stir_code sc_filter_make(struct sc_filter *out, const struct sc_config *con
         return stir_fail(err, STIR_E_NOMEM, "out of memory");
     }
     core->log = log;
+    core->deciders[false] = &sc_sign_decider;
+    core->deciders[true] = &sc_verify_decider;
+    core->handle_closed = on_handle_closed;
     enum stir_code code = set_up(core, config, err);
     core->loop = loop;
     if (code == STIR_OK) {

@@ -1,13 +1,15 @@
+#include "client/sidecar/filter/filter.h"
+
 #include "client/lib/api/online_check.h"
 #include "client/lib/sign/tenants_check.h"
-#include "client/sidecar/filter/filter_internal.h"
-#include "client/sidecar/policy/fail.h"
+#include "client/sidecar/filter/filter_core.h"
 #include "common/base/conf.h"
 #include "common/base/directory.h"
 #include "common/base/file_access.h"
 #include "common/cert/trust_list_state.h"
 #include "common/cert/trust_load.h"
 
+#include "client/sidecar/policy/fail.h"
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>

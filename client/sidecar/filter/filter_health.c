@@ -1,5 +1,7 @@
+#include "client/sidecar/filter/filter_health.h"
+
 #include "client/lib/sign/tenants_check.h"
-#include "client/sidecar/filter/filter_internal.h"
+#include "client/sidecar/filter/filter_core.h"
 
 #include <stdio.h>
 #include <time.h>

@@ -22,6 +22,16 @@ static const char *const outcomes[SC_OUTCOME_COUNT] = {
 #undef SC_OUTCOME_ROW
 };
 
+const char *sc_exempt_name(enum sc_exempt kind)
+{
+    static const char *const names[SC_EXEMPT_COUNT] = {[SC_EXEMPT_RECEIPT] = "receipt",
+                                                       [SC_EXEMPT_REPLACE] = "replace_sm",
+                                                       [SC_EXEMPT_BROADCAST] = "broadcast_sm",
+                                                       [SC_EXEMPT_UNKNOWN] = "unknown",
+                                                       [SC_EXEMPT_OTHER] = "other"};
+    return names[kind];
+}
+
 const char *sc_unsigned_name(unsigned why)
 {
     return why < SC_UNFIT_COUNT      ? sc_unfit_name((enum sc_unfit)why)

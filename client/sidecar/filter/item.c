@@ -1,4 +1,6 @@
-#include "client/sidecar/filter/filter_internal.h"
+#include "client/sidecar/filter/item.h"
+
+#include "client/sidecar/filter/filter_core.h"
 
 #include <openssl/sha.h>
 #include <stdlib.h>
@@ -214,7 +216,7 @@ void sc_item_begin(struct sc_item *item)
 
 static void settle(struct sc_item *item)
 {
-    (item->verify ? sc_verify_settled : sc_sign_settled)(item);
+    item->core->deciders[item->verify]->settled(item);
 }
 
 void sc_item_decided(struct sc_item *item)
@@ -393,10 +395,10 @@ void sc_items_expire(struct sc_filter_core *core)
 {
     uint64_t now = sc_now(core);
     while (is_due(&core->signing, now)) {
-        sc_sign_expired(core->signing.first);
+        core->deciders[false]->expired(core->signing.first);
     }
     while (is_due(&core->verifying, now)) {
-        sc_verify_expired(core->verifying.first);
+        core->deciders[true]->expired(core->verifying.first);
     }
     while (is_due(&core->lost, now)) {
         drop(list_pop(&core->lost));

@@ -1,4 +1,6 @@
-#include "client/sidecar/filter/filter_internal.h"
+#include "client/sidecar/filter/message_log_pending.h"
+
+#include "client/sidecar/filter/filter_core.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,6 @@
-#include "client/sidecar/filter/filter_internal.h"
+#include "client/sidecar/filter/part.h"
+
+#include "client/sidecar/filter/filter_core.h"
 
 #include <stdlib.h>
 

@@ -1,5 +1,6 @@
-#include "client/sidecar/filter/filter_internal.h"
+#include "client/sidecar/filter/repeat_sent.h"
 
+#include "client/sidecar/filter/filter_core.h"
 #include "client/smpp/tlv.h"
 
 #include <openssl/sha.h>

@@ -1,4 +1,6 @@
-#include "client/sidecar/filter/filter_internal.h"
+#include "client/sidecar/filter/segment_hold.h"
+
+#include "client/sidecar/filter/filter_core.h"
 
 #include <stdlib.h>
 
@@ -120,7 +122,7 @@ void sc_hold_release(struct sc_filter_core *core, struct sc_part *part)
     sc_hold_remove(core, part);
     part->released = true;
     core->counters.released++;
-    (part->verify ? sc_verify_release : sc_sign_release)(core, part, held);
+    core->deciders[part->verify]->release(core, part, held);
     part->held = NULL;
 }
 

@@ -1,5 +1,9 @@
+#include "client/sidecar/filter/sign.h"
+
 #include "client/lib/sign/signer.h"
-#include "client/sidecar/filter/filter_internal.h"
+#include "client/sidecar/filter/filter_core.h"
+#include "client/sidecar/filter/segment_join.h"
+
 #include "client/smpp/time.h"
 
 #include <stdlib.h>
@@ -124,7 +128,7 @@ void sc_sign_again(struct sc_filter_core *core, struct sc_held *held, const stru
     pass_signed(core, held, passed);
 }
 
-void sc_sign_release(struct sc_filter_core *core, struct sc_part *part, struct sc_held *held)
+static void sign_release(struct sc_filter_core *core, struct sc_part *part, struct sc_held *held)
 {
     (void)core;
     (void)part;
@@ -158,7 +162,7 @@ static void record_parts(struct sc_filter_core *core, const struct sc_part *part
     }
 }
 
-void sc_sign_give_up(struct sc_filter_core *core, struct sc_part *parts, unsigned why)
+static void give_up(struct sc_filter_core *core, struct sc_part *parts, unsigned why)
 {
     core->counters.unsigned_[why] += sc_parts_count(parts);
     record_parts(core, parts, why);
@@ -167,8 +171,14 @@ void sc_sign_give_up(struct sc_filter_core *core, struct sc_part *parts, unsigne
     sc_parts_free(parts);
 }
 
-void sc_sign_incomplete(struct sc_filter_core *core, enum sc_leg from, const char *system_id, unsigned segments,
-                        unsigned why)
+static void sign_give_up(struct sc_filter_core *core, struct sc_part *parts, enum sc_unsigned why, const char *reason)
+{
+    (void)reason; /* for a verdict */
+    give_up(core, parts, why);
+}
+
+static void sign_incomplete(struct sc_filter_core *core, enum sc_leg from, const char *system_id, unsigned segments,
+                            enum sc_unsigned why)
 {
     struct sc_line_subject subject = {.from = from, .system_id = system_id};
     const struct outcome outcome = {.outcome = SC_OUTCOME_UNSIGNED,
@@ -263,7 +273,7 @@ static void settled_open(struct sc_item *item)
     sc_item_decided(item);
 }
 
-void sc_sign_settled(struct sc_item *item)
+static void sign_settled(struct sc_item *item)
 {
     if (item->state == SC_ITEM_OPEN) {
         settled_open(item);
@@ -277,7 +287,7 @@ void sc_sign_settled(struct sc_item *item)
     }
 }
 
-void sc_sign_expired(struct sc_item *item)
+static void sign_expired(struct sc_item *item)
 {
     enum sc_forward on_failure = item->policy->sign.on_failure;
     item->late = on_failure == SC_FORWARD;
@@ -408,13 +418,13 @@ static void complete_held(struct sc_filter_core *core, struct sc_held *held, con
         *sc_parts_end(&parts) = last;
         if (!last) {
             go_unsigned(core, held, message, SC_UNFIT_MEMORY);
-            sc_sign_give_up(core, parts, SC_UNFIT_MEMORY);
+            give_up(core, parts, SC_UNFIT_MEMORY);
             return;
         }
     }
     sc_parts_reorder(parts);
     if (unfit != SC_FIT || !begin(core, held, message, parts, body)) {
-        sc_sign_give_up(core, parts, unfit == SC_FIT ? SC_UNFIT_MEMORY : unfit);
+        give_up(core, parts, unfit == SC_FIT ? SC_UNFIT_MEMORY : unfit);
     }
 }
 
@@ -489,3 +499,11 @@ void sc_sign_offer(struct sc_filter_core *core, struct sc_held *held, const stru
         (sc_message_is_segment(message) ? sign_segment : sign_whole)(core, held, message);
     }
 }
+
+const struct sc_decider sc_sign_decider = {
+    .settled = sign_settled,
+    .expired = sign_expired,
+    .release = sign_release,
+    .give_up = sign_give_up,
+    .incomplete = sign_incomplete,
+};

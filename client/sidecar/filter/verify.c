@@ -1,4 +1,10 @@
-#include "client/sidecar/filter/filter_internal.h"
+#include "client/sidecar/filter/verify.h"
+
+#include "client/sidecar/filter/expectation_store.h"
+#include "client/sidecar/filter/filter_core.h"
+#include "client/sidecar/filter/repeat.h"
+#include "client/sidecar/filter/segment_join.h"
+#include "client/sidecar/filter/tag.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -253,7 +259,7 @@ static struct sc_note *note_of(const struct sc_held *held, const struct sc_messa
     return note;
 }
 
-void sc_verify_release(struct sc_filter_core *core, struct sc_part *part, struct sc_held *held)
+static void verify_release(struct sc_filter_core *core, struct sc_part *part, struct sc_held *held)
 {
     const struct sc_policy *policy = core->policy;
     struct sc_message message;
@@ -288,7 +294,7 @@ static void record_released(struct sc_filter_core *core, const struct sc_part *p
     }
 }
 
-void sc_verify_give_up(struct sc_filter_core *core, struct sc_part *parts, const char *reason)
+static void give_up(struct sc_filter_core *core, struct sc_part *parts, const char *reason)
 {
     const struct sc_policy *policy = core->policy;
     struct finding finding = {.verdict = STIR_TIMEOUT, .reason = reason, .signer = ""};
@@ -309,9 +315,15 @@ void sc_verify_give_up(struct sc_filter_core *core, struct sc_part *parts, const
     sc_parts_free(parts);
 }
 
+static void verify_give_up(struct sc_filter_core *core, struct sc_part *parts, enum sc_unsigned why, const char *reason)
+{
+    (void)why; /* for the record of signed messages */
+    give_up(core, parts, reason);
+}
+
 /* ---- the outcome ---- */
 
-void sc_verify_settled(struct sc_item *item)
+static void verify_settled(struct sc_item *item)
 {
     const struct sc_op *op = item->worst ? item->worst : &item->ops[0];
     if (item->state == SC_ITEM_DECIDED) {
@@ -355,7 +367,7 @@ static void expect_again(struct sc_filter_core *core, struct sc_part *parts)
     }
 }
 
-void sc_verify_expired(struct sc_item *item)
+static void verify_expired(struct sc_item *item)
 {
     expect_again(item->core, item->parts);
     struct cps_error err = {0};
@@ -465,7 +477,7 @@ static void complete(struct sc_filter_core *core, struct sc_held *held, const st
     smpp_readings_clear(&readings);
     stir_buf_free(&body);
     if (unfit != SC_FIT) {
-        sc_verify_give_up(core, joined->parts, sc_unfit_text(unfit));
+        give_up(core, joined->parts, sc_unfit_text(unfit));
     }
 }
 
@@ -503,3 +515,10 @@ void sc_verify_offer(struct sc_filter_core *core, struct sc_held *held, const st
         verify_whole(core, held, message);
     }
 }
+
+const struct sc_decider sc_verify_decider = {
+    .settled = verify_settled,
+    .expired = verify_expired,
+    .release = verify_release,
+    .give_up = verify_give_up,
+};

@@ -109,7 +109,7 @@ static void free_conn(struct sc_conn *conn)
     sc_relay_free(conn->relay);
     free(conn);
     sidecar->conn_count--;
-    sc_sidecar_conn_gone(sidecar);
+    sidecar->conn_gone(sidecar);
 }
 
 static void link_opened(void *arg, enum sc_leg leg)

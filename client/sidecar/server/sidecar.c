@@ -171,11 +171,6 @@ static void check_end(struct sc_sidecar *sidecar)
     }
 }
 
-void sc_sidecar_conn_gone(struct sc_sidecar *sidecar)
-{
-    check_end(sidecar);
-}
-
 static void close_entrances(struct sc_sidecar *sidecar)
 {
     for (size_t i = 0; i < sidecar->listener_count; i++) {
@@ -371,6 +366,7 @@ enum stir_code sc_sidecar_run(struct sc_config *config, const char *path, const 
         return stir_fail(err, STIR_E_NOMEM, "sidecar");
     }
     sidecar->path = path;
+    sidecar->conn_gone = check_end;
     stir_reloads_begin(&sidecar->reloads);
     sidecar->overrides = overrides;
     enum stir_code code = sc_setup_new(&sidecar->setup, config, err);

@@ -54,8 +54,9 @@ struct sc_sidecar {
     struct sc_conn *first;
     struct sc_conn *resume;
     size_t conn_count;
-    uint64_t conn_total;    /* since start */
-    uint64_t refused_total; /* connections, by address or number */
+    void (*conn_gone)(struct sc_sidecar *sidecar); /* called after each connection that ended */
+    uint64_t conn_total;                           /* since start */
+    uint64_t refused_total;                        /* connections, by address or number */
     struct sc_peer_health peer_health;
     struct stir_reloads reloads;
     bool stopping, ending;
@@ -65,9 +66,6 @@ struct sc_sidecar {
 /* Makes a setup; takes config over, also when it fails. */
 enum stir_code sc_setup_new(struct sc_setup **out, struct sc_config *config, struct stir_error *err) STIR_MUST_CHECK;
 void sc_setup_free(struct sc_setup *setup);
-
-/* The last connection is gone. */
-void sc_sidecar_conn_gone(struct sc_sidecar *sidecar);
 
 /* Prometheus text of all that the sidecar knows. */
 void sc_sidecar_metrics(struct sc_sidecar *sidecar, struct stir_buf *out);

@@ -1,4 +1,6 @@
-#include "client/sidecar/filter/filter_internal.h"
+#include "client/sidecar/filter/filter_core.h"
+#include "client/sidecar/filter/segment_hold.h"
+#include "client/sidecar/filter/segment_join.h"
 #include "tests/unit/filter_rig.h"
 
 /*

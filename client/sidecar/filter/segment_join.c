@@ -1,5 +1,7 @@
-#include "client/sidecar/filter/filter_internal.h"
+#include "client/sidecar/filter/segment_join.h"
 
+#include "client/sidecar/filter/filter_core.h"
+#include "client/sidecar/filter/segment_hold.h"
 #include "client/smpp/join.h"
 
 #include <openssl/sha.h>
@@ -147,12 +149,12 @@ static void give_up(struct sc_filter_core *core, struct smpp_joined *message, en
 {
     struct sc_part *parts = take_parts(core, message);
     const struct sc_join_peer *peer = PEER_OF(smpp_joined_peer(message));
-    if (parts && parts->verify) {
-        sc_verify_give_up(core, parts, reason);
-    } else if (parts) {
-        sc_sign_give_up(core, parts, why);
-    } else if (core->policy->ways[peer->from].action == SC_SIGN) {
-        sc_sign_incomplete(core, peer->from, peer->system_id, smpp_joined_count(message), why);
+    bool verify = parts ? parts->verify : core->policy->ways[peer->from].action != SC_SIGN;
+    const struct sc_decider *decider = core->deciders[verify];
+    if (parts) {
+        decider->give_up(core, parts, why, reason);
+    } else if (decider->incomplete) {
+        decider->incomplete(core, peer->from, peer->system_id, smpp_joined_count(message), why);
     }
     smpp_joined_free(message);
 }

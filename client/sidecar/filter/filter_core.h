@@ -1,0 +1,93 @@
+#pragma once
+
+#include "client/sidecar/filter/cps_operation.h"
+#include "client/sidecar/filter/decider.h"
+#include "client/sidecar/filter/expectation.h"
+#include "client/sidecar/filter/filter_metrics.h"
+#include "client/sidecar/filter/item.h"
+#include "client/sidecar/filter/message_log.h"
+#include "client/sidecar/filter/message_log_line.h"
+#include "client/sidecar/filter/message_log_pending.h"
+#include "client/sidecar/filter/repeat_sent.h"
+#include "client/sidecar/filter/sign_outcomes.h"
+#include "common/base/map.h"
+
+#include <uv.h>
+
+/*
+ * What the files of the filter share: one struct, which belongs to the loop's thread. Calls go down only:
+ *
+ *     filter.c                              what the relay and the server call; timers, start and end
+ *     sign.c, verify.c, exempt.c            decide each message
+ *     segment_join.c, segment_hold.c        segments that wait for the rest of their message
+ *     repeat.c, item.c                      what may be sent again; messages with operations of libcps under way
+ *     message_log_pending.c, part.c         lines of the records; held messages and segments
+ *     repeat_sent.c, repeat_note.c          forwarded messages that wait for their answer, and their notes in a file
+ *     filter_core.c                         warnings
+ *
+ * What the lower files tell sign.c and verify.c goes through struct sc_decider.
+ */
+
+enum {
+    SC_STOP_MS = 1500,      /* at a stop, what is undecided is decided within it */
+    SC_CLOSE_MS = 2000,     /* and what is being published then still may */
+    SC_HOLD_QUIET_MS = 200, /* [join] hold = window: segments are forwarded when their connection brought nothing for
+                             * this time, */
+    SC_HOLD_MAX_MS = 600,   /* or when they are held this long */
+    SC_REPEAT_MS = 300000,  /* how long it is remembered that a message lost its connection */
+    SC_REPEATS_MAX = 10000, /* and how many */
+    SC_ANSWERED_MS = 10000, /* how long an answer may not have been read yet when its connection ends */
+    SC_SENT_MAX = 50000,    /* not answered; as many that were answered just now; as many that may be sent again */
+};
+
+struct sc_filter_core {
+    const struct sc_decider *deciders[2]; /* by `verify`: sign, verify */
+    uv_loop_t *loop;
+    const struct stir_log *log;
+    struct sc_policy *policy;
+    struct sc_service *services; /* all that are in use */
+    struct sc_filter_counters counters;
+    struct sc_message_log judged, signed_;
+    struct sc_number_key number_key; /* of the hashes that stand for numbers there */
+    struct sc_lines lines;
+    struct sc_outcomes *outcomes;
+    struct sc_ops ops;
+    struct smpp_join *join;
+    struct stir_map join_peers;
+    struct sc_expect *expect; /* NULL: [verify] adaptive was never in use */
+    bool saving;              /* a copy of it is being written to its file */
+    uint64_t save_ms;         /* when it may be written again */
+    struct stir_map holds;
+    struct sc_hold *quietest, *latest;            /* in the order in which their connections brought something */
+    struct sc_item_list signing, verifying, lost; /* by deadline */
+    struct stir_map lost_by_print, lost_by_last;
+    struct stir_map sent_binds, sent_by_sequence, sent_by_print;
+    size_t unanswered, answered;
+    struct sc_sent_list repeatable;
+    size_t judged_again;            /* of these: they are judged again, see sc_sent_judged_again */
+    struct sc_repeat_file *repeats; /* NULL: what may be sent again ends with the process */
+    uv_timer_t timer;
+    uint64_t timer_ms; /* what it is set to, 0: not */
+    uv_prepare_t prepare;
+    bool stopping;
+    uint64_t closing_ms;                                /* close() was called: everything ends then; 0: it was not */
+    unsigned open_handles;                              /* on the loop */
+    void (*handle_closed)(struct sc_filter_core *core); /* one of them is closed; frees the core after the last */
+    uint64_t said_ms;                                   /* the last line about a failure; there is one a second */
+    uint64_t unsaid;
+};
+
+static inline uint64_t sc_now(const struct sc_filter_core *core)
+{
+    return uv_now(core->loop);
+}
+
+/* Whether a PASSporT is too old for a message that is sent again: older than a quarter of its life. It must still be
+ * accepted where the message arrives, which may be refused and sent again on the way once more. */
+static inline bool sc_is_old(const struct sc_filter_core *core, uint64_t signed_ms, uint32_t life_s)
+{
+    return sc_now(core) - signed_ms > (uint64_t)life_s * 1000 / 4;
+}
+
+/* A warning about what may happen to every message: one a second, with how many were left out. */
+void sc_filter_say(struct sc_filter_core *core, const char *what, const char *reason);
