@@ -2,23 +2,23 @@
 
 #include <string.h>
 
-static void set_reason(struct sc_op *op, const char *text)
+static void op_set_reason(struct sc_op *op, const char *text)
 {
     size_t n = strnlen(text, sizeof(op->reason) - 1);
     memcpy(op->reason, text, n);
     op->reason[n] = '\0';
 }
 
-static void set_failure(struct sc_op *op, enum cps_code code, const char *text)
+static void op_set_failure(struct sc_op *op, enum cps_code code, const char *text)
 {
     op->code = code;
     op->verdict = cps_verdict_of(code);
-    set_reason(op, text && text[0] ? text : cps_strerror(code));
+    op_set_reason(op, text && text[0] ? text : cps_strerror(code));
 }
 
 /* ---- the end, on any thread ---- */
 
-static void report(struct sc_op *op)
+static void op_report(struct sc_op *op)
 {
     struct sc_ops *ops = op->ops;
     op->next = NULL;
@@ -33,17 +33,17 @@ static void report(struct sc_op *op)
     (void)uv_async_send(&ops->async);
 }
 
-static void on_sent(void *arg, const struct cps_sent *sent)
+static void op_on_sent(void *arg, const struct cps_sent *sent)
 {
     struct sc_op *op = arg;
     if (sent->error.code != CPS_OK) {
-        set_failure(op, sent->error.code, sent->error.text);
+        op_set_failure(op, sent->error.code, sent->error.text);
     }
     op->spooled = sent->spooled > 0;
-    report(op);
+    op_report(op);
 }
 
-static void on_received(void *arg, const struct cps_result *result)
+static void op_on_received(void *arg, const struct cps_result *result)
 {
     struct sc_op *op = arg;
     op->code = result->error.code;
@@ -52,16 +52,16 @@ static void on_received(void *arg, const struct cps_result *result)
     memcpy(op->ppt, result->ppt, sizeof(op->ppt));
     memcpy(op->attest, result->attest, sizeof(op->attest));
     memcpy(op->reading, result->reading, sizeof(op->reading));
-    set_reason(op, result->error.text);
-    report(op);
+    op_set_reason(op, result->error.text);
+    op_report(op);
 }
 
 /* ---- the end, on the loop's thread ---- */
 
-static void begin_more(struct sc_ops *ops);
+static void ops_begin_more(struct sc_ops *ops);
 
 /* A thread of libuv's and libcps both have let go of it. */
-static void finish(struct sc_op *op)
+static void op_finish(struct sc_op *op)
 {
     if (!op->working && !op->calling) {
         op->ops->under_way--;
@@ -79,13 +79,13 @@ void sc_ops_collect(struct sc_ops *ops)
     while (op) {
         struct sc_op *next = op->next;
         op->calling = false;
-        finish(op);
+        op_finish(op);
         op = next;
     }
-    begin_more(ops);
+    ops_begin_more(ops);
 }
 
-static void on_async(uv_async_t *async)
+static void ops_on_async(uv_async_t *async)
 {
     sc_ops_collect(async->data);
 }
@@ -93,58 +93,58 @@ static void on_async(uv_async_t *async)
 /* ---- the beginning ---- */
 
 /* On a thread of libuv's. */
-static void publish(uv_work_t *work)
+static void op_publish(uv_work_t *work)
 {
     struct sc_op *op = work->data;
     struct cps_recipient recipient = {.dest = op->message.dest[0], .keys = op->keys, .key_count = op->key_count};
     struct cps_error err = {0};
     enum cps_code code = cps_send_with_spool_async(op->cps, op->signer, &op->message, &recipient, 1, op->ttl_s,
-                                                   op->spooling, on_sent, op, &err);
+                                                   op->spooling, op_on_sent, op, &err);
     if (code != CPS_OK) {
-        set_failure(op, code, err.text);
-        report(op);
+        op_set_failure(op, code, err.text);
+        op_report(op);
     }
 }
 
-static void on_worked(uv_work_t *work, int status)
+static void op_on_worked(uv_work_t *work, int status)
 {
     struct sc_op *op = work->data;
     struct sc_ops *ops = op->ops;
     op->working = false;
     ops->working--;
     if (status != 0) { /* it never ran */
-        set_failure(op, CPS_E_CLOSED, NULL);
+        op_set_failure(op, CPS_E_CLOSED, NULL);
         op->calling = false;
     }
-    finish(op);
-    begin_more(ops);
+    op_finish(op);
+    ops_begin_more(ops);
 }
 
-static void begin_publish(struct sc_op *op)
+static void op_begin_publish(struct sc_op *op)
 {
     struct sc_ops *ops = op->ops;
     op->work.data = op;
     op->working = true;
     op->calling = true;
     ops->working++;
-    if (uv_queue_work(ops->loop, &op->work, publish, on_worked) != 0) {
-        on_worked(&op->work, UV_ECANCELED);
+    if (uv_queue_work(ops->loop, &op->work, op_publish, op_on_worked) != 0) {
+        op_on_worked(&op->work, UV_ECANCELED);
     }
 }
 
-static void begin_receive(struct sc_op *op)
+static void op_begin_receive(struct sc_op *op)
 {
     struct cps_error err = {0};
     op->calling = true;
     enum cps_code code =
-        cps_receive_async(op->cps, &op->message, op->keys, op->key_count, op->wait_ms, on_received, op, &err);
+        cps_receive_async(op->cps, &op->message, op->keys, op->key_count, op->wait_ms, op_on_received, op, &err);
     if (code != CPS_OK) {
-        set_failure(op, code, err.text);
-        report(op);
+        op_set_failure(op, code, err.text);
+        op_report(op);
     }
 }
 
-static struct sc_op *take_first(struct sc_ops *ops, enum sc_op_kind kind)
+static struct sc_op *ops_take_first(struct sc_ops *ops, enum sc_op_kind kind)
 {
     struct sc_op *op = ops->first[kind];
     ops->first[kind] = op->next;
@@ -156,22 +156,22 @@ static struct sc_op *take_first(struct sc_ops *ops, enum sc_op_kind kind)
     return op;
 }
 
-static bool may_begin(const struct sc_ops *ops, enum sc_op_kind kind)
+static bool ops_may_begin(const struct sc_ops *ops, enum sc_op_kind kind)
 {
     return ops->first[kind] && !ops->ending && ops->under_way < ops->max &&
            (kind != SC_OP_PUBLISH || ops->working < SC_OPS_WORKING);
 }
 
-static void begin_more(struct sc_ops *ops)
+static void ops_begin_more(struct sc_ops *ops)
 {
     for (bool any = true; any;) {
         any = false;
         for (int kind = 0; kind < SC_OP_KINDS; kind++) {
-            if (may_begin(ops, (enum sc_op_kind)kind)) {
-                struct sc_op *op = take_first(ops, (enum sc_op_kind)kind);
+            if (ops_may_begin(ops, (enum sc_op_kind)kind)) {
+                struct sc_op *op = ops_take_first(ops, (enum sc_op_kind)kind);
                 any = true;
                 ops->under_way++;
-                (kind == SC_OP_PUBLISH ? begin_publish : begin_receive)(op);
+                (kind == SC_OP_PUBLISH ? op_begin_publish : op_begin_receive)(op);
             }
         }
     }
@@ -189,7 +189,7 @@ void sc_ops_add(struct sc_ops *ops, struct sc_op *op)
     }
     ops->last[op->kind] = op;
     ops->queued++;
-    begin_more(ops);
+    ops_begin_more(ops);
 }
 
 bool sc_ops_cancel(struct sc_ops *ops, struct sc_op *op)
@@ -216,7 +216,7 @@ bool sc_ops_init(struct sc_ops *ops, uv_loop_t *loop, void (*done)(struct sc_op 
     if (uv_mutex_init(&ops->lock) != 0) {
         return false;
     }
-    if (uv_async_init(loop, &ops->async, on_async) != 0) {
+    if (uv_async_init(loop, &ops->async, ops_on_async) != 0) {
         uv_mutex_destroy(&ops->lock);
         return false;
     }
@@ -229,8 +229,8 @@ void sc_ops_end(struct sc_ops *ops)
     ops->ending = true;
     for (int kind = 0; kind < SC_OP_KINDS; kind++) {
         while (ops->first[kind]) {
-            struct sc_op *op = take_first(ops, (enum sc_op_kind)kind);
-            set_failure(op, CPS_E_CLOSED, NULL);
+            struct sc_op *op = ops_take_first(ops, (enum sc_op_kind)kind);
+            op_set_failure(op, CPS_E_CLOSED, NULL);
             ops->done(op);
         }
     }

@@ -8,13 +8,14 @@
  * may bring a verdict along; what passes there without one is counted and recorded.
  */
 
-static const char *address_text(struct stir_identity *id, const struct smpp_address *address,
-                                const struct sc_policy *policy)
+static const char *exempt_address_text(struct stir_identity *id, const struct smpp_address *address,
+                                       const struct sc_policy *policy)
 {
     return smpp_address_identity(id, address, &policy->addressing, NULL) == STIR_OK ? id->text : NULL;
 }
 
-static void record(struct sc_filter_core *core, const struct sc_held *held, enum sc_exempt kind, const char *action)
+static void exempt_record(struct sc_filter_core *core, const struct sc_held *held, enum sc_exempt kind,
+                          const char *action)
 {
     struct stir_identity orig, dest;
     struct sc_message_log *log = core->policy->ways[held->from].action == SC_SIGN ? &core->signed_ : &core->judged;
@@ -23,8 +24,8 @@ static void record(struct sc_filter_core *core, const struct sc_held *held, enum
             {
                 .from = held->from,
                 .system_id = held->bind->system_id,
-                .orig = address_text(&orig, &held->pdu.source, core->policy),
-                .dest = address_text(&dest, &held->pdu.dest, core->policy),
+                .orig = exempt_address_text(&orig, &held->pdu.source, core->policy),
+                .dest = exempt_address_text(&dest, &held->pdu.dest, core->policy),
                 .numbers = core->policy->log_numbers,
             },
         .kind = sc_exempt_name(kind),
@@ -38,8 +39,8 @@ static void record(struct sc_filter_core *core, const struct sc_held *held, enum
 }
 
 /* A text without a destination. */
-static void take_replacement(struct sc_filter_core *core, const struct sc_held *held, enum sc_exempt kind,
-                             enum sc_replace mode, struct sc_passage *out)
+static void exempt_take_replacement(struct sc_filter_core *core, const struct sc_held *held, enum sc_exempt kind,
+                                    enum sc_replace mode, struct sc_passage *out)
 {
     bool refused = mode == SC_REPLACE_REFUSE;
     if (refused) {
@@ -51,7 +52,7 @@ static void take_replacement(struct sc_filter_core *core, const struct sc_held *
     } else {
         core->counters.exempt[kind]++;
     }
-    record(core, held, kind, refused ? "reject" : "pass");
+    exempt_record(core, held, kind, refused ? "reject" : "pass");
 }
 
 void sc_exempt_take(struct sc_filter_core *core, const struct sc_held *held, enum sc_exempt kind,
@@ -64,7 +65,8 @@ void sc_exempt_take(struct sc_filter_core *core, const struct sc_held *held, enu
         return;
     }
     if (replaces) {
-        take_replacement(core, held, kind, action == SC_SIGN ? policy->sign.replace : policy->verify.replace, out);
+        exempt_take_replacement(core, held, kind, action == SC_SIGN ? policy->sign.replace : policy->verify.replace,
+                                out);
     }
     if (action == SC_SIGN || out->refuse) {
         return;
@@ -73,6 +75,6 @@ void sc_exempt_take(struct sc_filter_core *core, const struct sc_held *held, enu
     core->counters.planted += out->edits;
     if (!replaces && kind != SC_EXEMPT_OTHER) {
         core->counters.exempt[kind]++;
-        record(core, held, kind, "pass");
+        exempt_record(core, held, kind, "pass");
     }
 }

@@ -58,27 +58,27 @@ void sc_expect_free(struct sc_expect *expect)
 
 /* ---- tables ---- */
 
-static uint64_t route_key(const struct sc_expect *expect, const char *route)
+static uint64_t expect_route_key(const struct sc_expect *expect, const char *route)
 {
     uint64_t key = stir_siphash(&expect->secret, route, strlen(route));
     return key ? key : 1;
 }
 
-static uint64_t sender_key(const struct sc_expect *expect, uint64_t route, const char *orig)
+static uint64_t expect_sender_key(const struct sc_expect *expect, uint64_t route, const char *orig)
 {
     const uint64_t parts[] = {route, stir_siphash(&expect->secret, orig, strlen(orig))};
     uint64_t key = stir_siphash(&expect->secret, parts, sizeof(parts));
     return key ? key : 1;
 }
 
-static struct known *set_of(struct known *table, size_t size, uint64_t key)
+static struct known *expect_bucket(struct known *table, size_t size, uint64_t key)
 {
     return &table[key % (size / WAYS) * WAYS];
 }
 
-static struct known *find(struct known *table, size_t size, uint64_t key)
+static struct known *expect_find(struct known *table, size_t size, uint64_t key)
 {
-    struct known *set = set_of(table, size, key);
+    struct known *set = expect_bucket(table, size, key);
     for (size_t i = 0; i < WAYS; i++) {
         if (set[i].key == key) {
             return &set[i];
@@ -88,20 +88,20 @@ static struct known *find(struct known *table, size_t size, uint64_t key)
 }
 
 /* What may be forgotten first: an empty entry, one without a PASSporT, the oldest. */
-static uint64_t worth(const struct known *known)
+static uint64_t expect_entry_worth(const struct known *known)
 {
     return known->key == 0 ? 0 : (uint64_t)known->passport_s << 32 | known->waited_s;
 }
 
-static struct known *find_or_add(struct known *table, size_t size, uint64_t key)
+static struct known *expect_find_or_add(struct known *table, size_t size, uint64_t key)
 {
-    struct known *found = find(table, size, key);
+    struct known *found = expect_find(table, size, key);
     if (found) {
         return found;
     }
-    struct known *set = set_of(table, size, key), *least = set;
+    struct known *set = expect_bucket(table, size, key), *least = set;
     for (size_t i = 1; i < WAYS; i++) {
-        least = worth(&set[i]) < worth(least) ? &set[i] : least;
+        least = expect_entry_worth(&set[i]) < expect_entry_worth(least) ? &set[i] : least;
     }
     *least = (struct known){.key = key};
     return least;
@@ -110,19 +110,19 @@ static struct known *find_or_add(struct known *table, size_t size, uint64_t key)
 /* ---- asking ---- */
 
 /* Whether so much time has passed; a clock that was set back counts as that. */
-static bool is_past(uint32_t then_s, int64_t now_s, int64_t span_s)
+static bool expect_is_past(uint32_t then_s, int64_t now_s, int64_t span_s)
 {
     return now_s < (int64_t)then_s || now_s - (int64_t)then_s >= span_s;
 }
 
-static bool is_recent(const struct known *known, int64_t now_s)
+static bool expect_is_recent(const struct known *known, int64_t now_s)
 {
-    return known && known->passport_s && !is_past(known->passport_s, now_s, SC_EXPECT_RECENT_S);
+    return known && known->passport_s && !expect_is_past(known->passport_s, now_s, SC_EXPECT_RECENT_S);
 }
 
 /* Spends a probe, if there is one: `burst` at once, then one in span_s. *spent_s is when all that were spent are made
  * up for; one that lies further ahead than that can be tells of a clock that was set back. */
-static enum sc_expected probe(uint32_t *spent_s, int64_t now_s, int64_t burst, int64_t span_s)
+static enum sc_expected expect_probe(uint32_t *spent_s, int64_t now_s, int64_t burst, int64_t span_s)
 {
     int64_t spent = (int64_t)*spent_s;
     if (spent < now_s || spent > now_s + burst * span_s) {
@@ -137,18 +137,18 @@ static enum sc_expected probe(uint32_t *spent_s, int64_t now_s, int64_t burst, i
 
 enum sc_expected sc_expect_ask(struct sc_expect *expect, const char *route_name, const char *orig, int64_t now_s)
 {
-    uint64_t key = route_key(expect, route_name);
-    const struct known *sender = find(expect->senders, SC_EXPECT_SENDERS, sender_key(expect, key, orig));
-    struct known *route = find_or_add(expect->routes, SC_EXPECT_ROUTES, key);
+    uint64_t key = expect_route_key(expect, route_name);
+    const struct known *sender = expect_find(expect->senders, SC_EXPECT_SENDERS, expect_sender_key(expect, key, orig));
+    struct known *route = expect_find_or_add(expect->routes, SC_EXPECT_ROUTES, key);
     uint32_t misses = sender ? sender->count : 0;
-    if (is_recent(sender, now_s) && misses < SC_EXPECT_MISSES_SIGNER) {
+    if (expect_is_recent(sender, now_s) && misses < SC_EXPECT_MISSES_SIGNER) {
         return SC_EXPECT_PASSPORT;
     }
     if (misses >= SC_EXPECT_MISSES) {
-        return probe(&route->probed_s, now_s, 1, SC_EXPECT_KNOWN_S);
+        return expect_probe(&route->probed_s, now_s, 1, SC_EXPECT_KNOWN_S);
     }
-    bool usual = is_recent(route, now_s) && route->share >= SHARE_ONE / SC_EXPECT_USUAL;
-    return usual ? SC_EXPECT_PASSPORT : probe(&route->waited_s, now_s, SC_EXPECT_PROBES, SC_EXPECT_NEW_S);
+    bool usual = expect_is_recent(route, now_s) && route->share >= SHARE_ONE / SC_EXPECT_USUAL;
+    return usual ? SC_EXPECT_PASSPORT : expect_probe(&route->waited_s, now_s, SC_EXPECT_PROBES, SC_EXPECT_NEW_S);
 }
 
 /* ---- learning ---- */
@@ -156,8 +156,8 @@ enum sc_expected sc_expect_ask(struct sc_expect *expect, const char *route_name,
 void sc_expect_saw(struct sc_expect *expect, const char *route_name, const char *orig, bool passport, bool waited,
                    int64_t now_s)
 {
-    uint64_t key = route_key(expect, route_name), of_sender = sender_key(expect, key, orig);
-    struct known *route = find_or_add(expect->routes, SC_EXPECT_ROUTES, key);
+    uint64_t key = expect_route_key(expect, route_name), of_sender = expect_sender_key(expect, key, orig);
+    struct known *route = expect_find_or_add(expect->routes, SC_EXPECT_ROUTES, key);
     /* the first messages of a route weigh as much as their number says */
     uint32_t steps = route->count < SHARE_STEPS ? route->count + 1 : SHARE_STEPS;
     route->share -= route->share / steps;
@@ -165,11 +165,11 @@ void sc_expect_saw(struct sc_expect *expect, const char *route_name, const char 
     route->count += route->count < COUNT_MAX;
     expect->changed = true;
     if (passport) {
-        struct known *sender = find_or_add(expect->senders, SC_EXPECT_SENDERS, of_sender);
+        struct known *sender = expect_find_or_add(expect->senders, SC_EXPECT_SENDERS, of_sender);
         sender->passport_s = route->passport_s = (uint32_t)now_s;
         sender->count = 0;
     } else if (waited) {
-        struct known *sender = find_or_add(expect->senders, SC_EXPECT_SENDERS, of_sender);
+        struct known *sender = expect_find_or_add(expect->senders, SC_EXPECT_SENDERS, of_sender);
         sender->waited_s = (uint32_t)now_s;
         sender->count += sender->count < COUNT_MAX;
     }
@@ -192,7 +192,7 @@ enum {
     HEAD_OCTETS = sizeof(magic) + 16,
 };
 
-static void put_number(struct stir_buf *out, uint64_t number, size_t octets)
+static void expect_put_number(struct stir_buf *out, uint64_t number, size_t octets)
 {
     uint8_t text[8];
     for (size_t i = 0; i < octets; i++) {
@@ -201,7 +201,7 @@ static void put_number(struct stir_buf *out, uint64_t number, size_t octets)
     stir_buf_put(out, text, octets);
 }
 
-static uint64_t take_number(const uint8_t **at, size_t octets)
+static uint64_t expect_take_number(const uint8_t **at, size_t octets)
 {
     uint64_t number = 0;
     for (size_t i = 0; i < octets; i++) {
@@ -211,16 +211,16 @@ static uint64_t take_number(const uint8_t **at, size_t octets)
     return number;
 }
 
-static void save_table(struct stir_buf *out, uint8_t kind, const struct known *table, size_t size)
+static void expect_save_table(struct stir_buf *out, uint8_t kind, const struct known *table, size_t size)
 {
     for (size_t i = 0; i < size; i++) {
         const struct known *known = &table[i];
         const uint32_t fields[] = {known->passport_s, known->waited_s, known->probed_s, known->share, known->count};
         if (known->key) {
-            put_number(out, kind, 1);
-            put_number(out, known->key, 8);
+            expect_put_number(out, kind, 1);
+            expect_put_number(out, known->key, 8);
             for (size_t k = 0; k < sizeof(fields) / sizeof(fields[0]); k++) {
-                put_number(out, fields[k], 4);
+                expect_put_number(out, fields[k], 4);
             }
         }
     }
@@ -231,10 +231,10 @@ enum stir_code sc_expect_save(const struct sc_expect *expect, struct stir_buf *o
     uint8_t digest[SHA256_DIGEST_LENGTH];
     size_t from = out->len;
     stir_buf_put(out, magic, sizeof(magic));
-    put_number(out, expect->secret.k0, 8);
-    put_number(out, expect->secret.k1, 8);
-    save_table(out, OF_ROUTE, expect->routes, SC_EXPECT_ROUTES);
-    save_table(out, OF_SENDER, expect->senders, SC_EXPECT_SENDERS);
+    expect_put_number(out, expect->secret.k0, 8);
+    expect_put_number(out, expect->secret.k1, 8);
+    expect_save_table(out, OF_ROUTE, expect->routes, SC_EXPECT_ROUTES);
+    expect_save_table(out, OF_SENDER, expect->senders, SC_EXPECT_SENDERS);
     if (stir_buf_state(out) == STIR_OK) {
         (void)SHA256((const unsigned char *)out->ptr + from, out->len - from, digest);
         stir_buf_put(out, digest, sizeof(digest));
@@ -257,18 +257,18 @@ enum stir_code sc_expect_load(struct sc_expect *expect, const void *data, size_t
     memset(expect->routes, 0, sizeof(expect->routes));
     memset(expect->senders, 0, sizeof(expect->senders));
     at += sizeof(magic);
-    expect->secret.k0 = take_number(&at, 8);
-    expect->secret.k1 = take_number(&at, 8);
+    expect->secret.k0 = expect_take_number(&at, 8);
+    expect->secret.k1 = expect_take_number(&at, 8);
     while (at < end) {
-        uint8_t kind = (uint8_t)take_number(&at, 1);
-        uint64_t key = take_number(&at, 8);
-        struct known *known = kind == OF_ROUTE ? find_or_add(expect->routes, SC_EXPECT_ROUTES, key)
-                                               : find_or_add(expect->senders, SC_EXPECT_SENDERS, key);
-        known->passport_s = (uint32_t)take_number(&at, 4);
-        known->waited_s = (uint32_t)take_number(&at, 4);
-        known->probed_s = (uint32_t)take_number(&at, 4);
-        known->share = (uint32_t)take_number(&at, 4);
-        known->count = (uint32_t)take_number(&at, 4);
+        uint8_t kind = (uint8_t)expect_take_number(&at, 1);
+        uint64_t key = expect_take_number(&at, 8);
+        struct known *known = kind == OF_ROUTE ? expect_find_or_add(expect->routes, SC_EXPECT_ROUTES, key)
+                                               : expect_find_or_add(expect->senders, SC_EXPECT_SENDERS, key);
+        known->passport_s = (uint32_t)expect_take_number(&at, 4);
+        known->waited_s = (uint32_t)expect_take_number(&at, 4);
+        known->probed_s = (uint32_t)expect_take_number(&at, 4);
+        known->share = (uint32_t)expect_take_number(&at, 4);
+        known->count = (uint32_t)expect_take_number(&at, 4);
         known->share = known->share <= SHARE_ONE ? known->share : SHARE_ONE;
         known->count = known->count <= COUNT_MAX ? known->count : COUNT_MAX;
     }

@@ -20,7 +20,7 @@ struct sc_expect_saving {
     struct stir_error err;
 };
 
-static int64_t wall_s(void)
+static int64_t wall_clock_s(void)
 {
     return (int64_t)time(NULL);
 }
@@ -30,7 +30,7 @@ static int64_t wall_s(void)
 enum { ROUTE_MAX = SC_SYSTEM_ID_MAX + 3 };
 
 /* A system_id, in one direction. */
-static void name_route(char out[ROUTE_MAX], enum sc_leg from, const char *system_id)
+static void expect_name_route(char out[ROUTE_MAX], enum sc_leg from, const char *system_id)
 {
     out[0] = from == SC_ESME ? 's' : 'd';
     out[1] = ' ';
@@ -43,8 +43,8 @@ bool sc_expect_passport(struct sc_filter_core *core, enum sc_leg from, const cha
     char route[ROUTE_MAX];
     enum sc_expected expected = SC_EXPECT_PASSPORT;
     if (core->expect && core->policy->verify.adaptive) {
-        name_route(route, from, system_id);
-        expected = sc_expect_ask(core->expect, route, orig, wall_s());
+        expect_name_route(route, from, system_id);
+        expected = sc_expect_ask(core->expect, route, orig, wall_clock_s());
     }
     core->counters.waits[expected]++;
     return expected != SC_EXPECT_NOTHING;
@@ -54,15 +54,15 @@ void sc_expect_learn(struct sc_filter_core *core, const struct sc_item *item, en
 {
     char route[ROUTE_MAX];
     if (core->expect && (verdict == STIR_PASSED || verdict == STIR_NO_PASSPORT)) {
-        name_route(route, item->from, item->system_id);
+        expect_name_route(route, item->from, item->system_id);
         sc_expect_saw(core->expect, route, item->orig, verdict == STIR_PASSED, item->op_count && item->ops[0].wait_ms,
-                      wall_s());
+                      wall_clock_s());
     }
 }
 
 /* ---- the file ---- */
 
-static void load(struct sc_filter_core *core, const char *path)
+static void expect_load_file(struct sc_filter_core *core, const char *path)
 {
     struct stir_buf text = {.limit = SC_EXPECT_FILE_MAX};
     struct stir_error err = {0};
@@ -91,12 +91,12 @@ void sc_expect_open(struct sc_filter_core *core)
     if (!core->expect) {
         stir_log_plain(core->log, STIR_LOG_WARNING, "[verify] adaptive is not in use: out of memory");
     } else if (policy->verify.adaptive_file[0]) {
-        load(core, policy->verify.adaptive_file);
+        expect_load_file(core, policy->verify.adaptive_file);
     }
 }
 
 /* On a thread of libuv's. */
-static void save(uv_work_t *work)
+static void saving_on_work(uv_work_t *work)
 {
     struct sc_expect_saving *saving = work->data;
     struct stir_buf text = {.limit = SC_EXPECT_FILE_MAX};
@@ -109,21 +109,21 @@ static void save(uv_work_t *work)
     stir_buf_free(&text);
 }
 
-static void free_saving(struct sc_expect_saving *saving)
+static void saving_free(struct sc_expect_saving *saving)
 {
     sc_expect_free(saving->copy);
     free(saving->path);
     free(saving);
 }
 
-static void saved(uv_work_t *work, int status)
+static void saving_on_done(uv_work_t *work, int status)
 {
     struct sc_expect_saving *saving = work->data;
     struct sc_filter_core *core = saving->core;
     if (status == 0 && saving->code != STIR_OK) {
         sc_filter_say(core, "what was learned about senders was not saved", saving->err.text);
     }
-    free_saving(saving);
+    saving_free(saving);
     core->saving = false;
     core->handle_closed(core);
 }
@@ -143,8 +143,9 @@ bool sc_expect_begin_save(struct sc_filter_core *core)
     saving->work.data = saving;
     saving->path = strdup(path);
     saving->copy = sc_expect_take_copy(core->expect);
-    if (!saving->path || !saving->copy || uv_queue_work(core->loop, &saving->work, save, saved) != 0) {
-        free_saving(saving);
+    if (!saving->path || !saving->copy ||
+        uv_queue_work(core->loop, &saving->work, saving_on_work, saving_on_done) != 0) {
+        saving_free(saving);
         return false;
     }
     core->saving = true;

@@ -18,7 +18,7 @@
 
 /* ---- what a relay says ---- */
 
-static void on_offer(void *arg, struct sc_held *held)
+static void filter_on_offer(void *arg, struct sc_held *held)
 {
     struct sc_filter_core *core = arg;
     const struct sc_direction *way = &core->policy->ways[held->from];
@@ -42,30 +42,30 @@ static void on_offer(void *arg, struct sc_held *held)
     sc_message_clear(&message);
 }
 
-static void on_exempt(void *arg, const struct sc_held *held, enum sc_exempt kind, struct sc_passage *out)
+static void filter_on_exempt(void *arg, const struct sc_held *held, enum sc_exempt kind, struct sc_passage *out)
 {
     sc_exempt_take(arg, held, kind, out);
 }
 
-static void on_answered(void *arg, const struct sc_bind *bind, enum sc_leg from, uint32_t sequence, uint32_t status,
-                        struct stir_view message_id)
+static void filter_on_answered(void *arg, const struct sc_bind *bind, enum sc_leg from, uint32_t sequence,
+                               uint32_t status, struct stir_view message_id)
 {
     sc_lines_answered(arg, bind, from, sequence, status, message_id);
     sc_sent_answered(arg, bind, from, sequence, status);
 }
 
-static void on_ended(void *arg, const struct sc_bind *bind, bool closed)
+static void filter_on_ended(void *arg, const struct sc_bind *bind, bool closed)
 {
     sc_lines_ended(arg, bind);
     sc_sent_ended(arg, bind, closed);
 }
 
-static void on_caught_up(void *arg, const struct sc_bind *bind, enum sc_leg from)
+static void filter_on_caught_up(void *arg, const struct sc_bind *bind, enum sc_leg from)
 {
     sc_sent_caught_up(arg, bind, from);
 }
 
-static void on_abandoned(void *arg, struct sc_held *held)
+static void filter_on_abandoned(void *arg, struct sc_held *held)
 {
     struct sc_filter_core *core = arg;
     struct sc_part *part = held->own;
@@ -79,9 +79,9 @@ static void on_abandoned(void *arg, struct sc_held *held)
 
 /* ---- the loop ---- */
 
-static void finish_closing(struct sc_filter_core *core);
+static void filter_finish_closing(struct sc_filter_core *core);
 
-static void on_timer(uv_timer_t *timer)
+static void filter_on_timer(uv_timer_t *timer)
 {
     struct sc_filter_core *core = timer->data;
     core->timer_ms = 0;
@@ -94,7 +94,7 @@ static void on_timer(uv_timer_t *timer)
     sc_outcomes_expire(core->outcomes, sc_now(core));
 }
 
-static uint64_t next_due(const struct sc_filter_core *core)
+static uint64_t filter_next_due(const struct sc_filter_core *core)
 {
     const uint64_t dues[] = {sc_items_due(core),     sc_hold_due(core),
                              sc_join_due(core),      sc_sent_due(core),
@@ -108,58 +108,59 @@ static uint64_t next_due(const struct sc_filter_core *core)
 }
 
 /* Before the loop waits: what has gathered is written, and the timer is set to what comes first. */
-static void on_prepare(uv_prepare_t *prepare)
+static void filter_on_prepare(uv_prepare_t *prepare)
 {
     struct sc_filter_core *core = prepare->data;
     sc_message_log_flush(&core->judged);
     sc_message_log_flush(&core->signed_);
     if (core->closing_ms) {
-        finish_closing(core);
+        filter_finish_closing(core);
     }
     if (core->open_handles) {
         return;
     }
-    uint64_t due = next_due(core), now = sc_now(core);
+    uint64_t due = filter_next_due(core), now = sc_now(core);
     if (due == UINT64_MAX) {
         (void)uv_timer_stop(&core->timer);
         core->timer_ms = 0;
     } else if (due != core->timer_ms) {
-        (void)uv_timer_start(&core->timer, on_timer, due > now ? due - now : 0, 0);
+        (void)uv_timer_start(&core->timer, filter_on_timer, due > now ? due - now : 0, 0);
         core->timer_ms = due;
     }
 }
 
 /* ---- what the sidecar says ---- */
 
-static void log_warning(void *arg, const char *text)
+static void filter_log_warning(void *arg, const char *text)
 {
     const struct sc_filter_core *core = arg;
     stir_log_plain(core->log, STIR_LOG_WARNING, "%s", text);
 }
 
-static enum stir_code open_records(struct sc_filter_core *core, const struct sc_policy *policy, struct stir_error *err)
+static enum stir_code filter_open_records(struct sc_filter_core *core, const struct sc_policy *policy,
+                                          struct stir_error *err)
 {
     enum stir_code code = sc_message_log_open(&core->judged, policy->judged, err);
     return code == STIR_OK ? sc_message_log_open(&core->signed_, policy->signed_, err) : code;
 }
 
 /* A key that no file holds stays as it is, or every reload would change all hashes. */
-static enum stir_code read_number_key(struct sc_filter_core *core, const struct sc_policy *policy,
-                                      struct stir_error *err)
+static enum stir_code filter_read_number_key(struct sc_filter_core *core, const struct sc_policy *policy,
+                                             struct stir_error *err)
 {
     return policy->number_key_file[0] ? sc_number_key_open(&core->number_key, policy->number_key_file, err) : STIR_OK;
 }
 
-static enum stir_code on_reload(void *arg, const struct sc_config *config, struct stir_error *err)
+static enum stir_code filter_on_reload(void *arg, const struct sc_config *config, struct stir_error *err)
 {
     struct sc_filter_core *core = arg;
     struct sc_policy *policy = NULL;
     enum stir_code code = sc_policy_new(&policy, config, core->policy, &core->services, core->log, err);
     if (code == STIR_OK) {
-        code = read_number_key(core, policy, err);
+        code = filter_read_number_key(core, policy, err);
     }
     if (code == STIR_OK) {
-        code = open_records(core, policy, err);
+        code = filter_open_records(core, policy, err);
     }
     if (code != STIR_OK) {
         sc_policy_unref(policy);
@@ -174,11 +175,11 @@ static enum stir_code on_reload(void *arg, const struct sc_config *config, struc
     core->ops.max = policy->operations_max;
     smpp_join_set_limits(core->join, &policy->join);
     sc_expect_open(core);
-    sc_config_warn(config, log_warning, core);
+    sc_config_warn(config, filter_log_warning, core);
     return STIR_OK;
 }
 
-static void on_metrics(void *arg, struct stir_buf *out)
+static void filter_on_metrics(void *arg, struct stir_buf *out)
 {
     struct sc_filter_core *core = arg;
     const struct sc_policy *policy = core->policy;
@@ -206,13 +207,13 @@ static void on_metrics(void *arg, struct stir_buf *out)
     sc_filter_lists_render(out, policy->service ? policy->service->cps : NULL);
 }
 
-static enum stir_code on_reopen(void *arg, struct stir_error *err)
+static enum stir_code filter_on_reopen(void *arg, struct stir_error *err)
 {
     struct sc_filter_core *core = arg;
-    return open_records(core, core->policy, err);
+    return filter_open_records(core, core->policy, err);
 }
 
-static void on_advise(void *arg, struct stir_buf *out)
+static void filter_on_advise(void *arg, struct stir_buf *out)
 {
     const struct sc_filter_core *core = arg;
     if (core->policy->service) {
@@ -220,12 +221,12 @@ static void on_advise(void *arg, struct stir_buf *out)
     }
 }
 
-static void on_health(void *arg, struct sc_health *out)
+static void filter_on_health(void *arg, struct sc_health *out)
 {
     sc_filter_health(arg, out);
 }
 
-static void on_stop(void *arg)
+static void filter_on_stop(void *arg)
 {
     struct sc_filter_core *core = arg;
     core->stopping = true;
@@ -234,7 +235,7 @@ static void on_stop(void *arg)
     sc_items_forget(core);
 }
 
-static void free_core(struct sc_filter_core *core)
+static void filter_free(struct sc_filter_core *core)
 {
     if (core->join) {
         sc_join_free(core);
@@ -260,32 +261,32 @@ static void free_core(struct sc_filter_core *core)
 }
 
 /* Something that lives on the loop has ended: the filter is freed when it was closed and nothing is left. */
-static void on_handle_closed(struct sc_filter_core *core)
+static void filter_on_handle_closed(struct sc_filter_core *core)
 {
     if (core->open_handles && --core->open_handles == 0) {
         sc_ops_free(&core->ops);
-        free_core(core);
+        filter_free(core);
     }
 }
 
-static void on_closed(uv_handle_t *handle)
+static void filter_on_uv_closed(uv_handle_t *handle)
 {
-    on_handle_closed(handle->data);
+    filter_on_handle_closed(handle->data);
 }
 
-static void close_handles(struct sc_filter_core *core)
+static void filter_close_handles(struct sc_filter_core *core)
 {
     sc_outcomes_end(core->outcomes);
     core->ops.async.data = core;
     (void)sc_expect_begin_save(core);
     core->open_handles = 3 + core->saving;
-    sc_ops_close(&core->ops, on_closed);
-    uv_close((uv_handle_t *)&core->timer, on_closed);
-    uv_close((uv_handle_t *)&core->prepare, on_closed);
+    sc_ops_close(&core->ops, filter_on_uv_closed);
+    uv_close((uv_handle_t *)&core->timer, filter_on_uv_closed);
+    uv_close((uv_handle_t *)&core->prepare, filter_on_uv_closed);
 }
 
 /* The end: when nothing is under way any more, or there is no more time. */
-static void finish_closing(struct sc_filter_core *core)
+static void filter_finish_closing(struct sc_filter_core *core)
 {
     bool idle = core->ops.under_way == 0 && core->ops.queued == 0;
     if (!idle && sc_now(core) < core->closing_ms) {
@@ -297,24 +298,24 @@ static void finish_closing(struct sc_filter_core *core)
             sc_service_end(service);
         }
         sc_ops_collect(&core->ops);
-        close_handles(core);
+        filter_close_handles(core);
     }
 }
 
-static void on_close(void *arg)
+static void filter_on_close(void *arg)
 {
     struct sc_filter_core *core = arg;
     if (!core->closing_ms) {
         core->closing_ms = sc_now(core) + SC_CLOSE_MS;
         sc_join_give_up_all(core);
         sc_items_forget(core);
-        finish_closing(core);
+        filter_finish_closing(core);
     }
 }
 
 /* ---- making ---- */
 
-static bool init_loop(struct sc_filter_core *core, uv_loop_t *loop)
+static bool filter_init_loop(struct sc_filter_core *core, uv_loop_t *loop)
 {
     if (!sc_ops_init(&core->ops, loop, sc_item_op_done)) {
         return false;
@@ -323,16 +324,16 @@ static bool init_loop(struct sc_filter_core *core, uv_loop_t *loop)
     (void)uv_prepare_init(loop, &core->prepare);
     core->timer.data = core;
     core->prepare.data = core;
-    (void)uv_prepare_start(&core->prepare, on_prepare);
+    (void)uv_prepare_start(&core->prepare, filter_on_prepare);
     return true;
 }
 
 /* What does not touch the loop. */
-static enum stir_code set_up(struct sc_filter_core *core, const struct sc_config *config, struct stir_error *err)
+static enum stir_code filter_set_up(struct sc_filter_core *core, const struct sc_config *config, struct stir_error *err)
 {
     sc_message_log_init(&core->judged, "[log] judged");
     sc_message_log_init(&core->signed_, "[log] signed");
-    core->outcomes = sc_outcomes_new(log_warning, core);
+    core->outcomes = sc_outcomes_new(filter_log_warning, core);
     enum stir_code code = core->outcomes && stir_map_init(&core->lines.by_sequence)
                               ? STIR_OK
                               : stir_fail(err, STIR_E_NOMEM, "out of memory");
@@ -343,7 +344,7 @@ static enum stir_code set_up(struct sc_filter_core *core, const struct sc_config
         code = sc_number_key_open(&core->number_key, core->policy->number_key_file, err);
     }
     if (code == STIR_OK) {
-        code = open_records(core, core->policy, err);
+        code = filter_open_records(core, core->policy, err);
     }
     if (code == STIR_OK && !(sc_join_init(core) && sc_hold_init(core) && sc_sent_init(core) &&
                              stir_map_init(&core->lost_by_print) && stir_map_init(&core->lost_by_last))) {
@@ -362,35 +363,35 @@ enum stir_code sc_filter_make(struct sc_filter *out, const struct sc_config *con
     core->log = log;
     core->deciders[false] = &sc_sign_decider;
     core->deciders[true] = &sc_verify_decider;
-    core->handle_closed = on_handle_closed;
-    enum stir_code code = set_up(core, config, err);
+    core->handle_closed = filter_on_handle_closed;
+    enum stir_code code = filter_set_up(core, config, err);
     core->loop = loop;
     if (code == STIR_OK) {
         code = sc_repeat_open(core, config, err);
     }
-    if (code == STIR_OK && !init_loop(core, loop)) {
+    if (code == STIR_OK && !filter_init_loop(core, loop)) {
         code = stir_fail(err, STIR_E_NOMEM, "the loop takes no more handles");
     }
     if (code != STIR_OK) {
-        free_core(core);
+        filter_free(core);
         return code;
     }
     core->ops.max = core->policy->operations_max;
     sc_expect_open(core);
-    sc_config_warn(config, log_warning, core);
-    *out = (struct sc_filter){.offer = on_offer,
-                              .abandoned = on_abandoned,
-                              .exempt = on_exempt,
-                              .answered = on_answered,
-                              .ended = on_ended,
-                              .caught_up = on_caught_up,
-                              .reload = on_reload,
-                              .reopen = on_reopen,
-                              .metrics = on_metrics,
-                              .advise = on_advise,
-                              .health = on_health,
-                              .stop = on_stop,
-                              .close = on_close,
+    sc_config_warn(config, filter_log_warning, core);
+    *out = (struct sc_filter){.offer = filter_on_offer,
+                              .abandoned = filter_on_abandoned,
+                              .exempt = filter_on_exempt,
+                              .answered = filter_on_answered,
+                              .ended = filter_on_ended,
+                              .caught_up = filter_on_caught_up,
+                              .reload = filter_on_reload,
+                              .reopen = filter_on_reopen,
+                              .metrics = filter_on_metrics,
+                              .advise = filter_on_advise,
+                              .health = filter_on_health,
+                              .stop = filter_on_stop,
+                              .close = filter_on_close,
                               .arg = core};
     return STIR_OK;
 }

@@ -37,12 +37,12 @@ static enum stir_code check_list_files(const struct sc_config *config, struct st
     return code;
 }
 
-static void take_uncovered(void *arg, const char *text)
+static void check_take_uncovered(void *arg, const char *text)
 {
     stir_faults_add(arg, STIR_E_CONFIG, "[tenants] dir: %s", text);
 }
 
-static const char *name_of(const struct cps_tenants *tenants, const struct cps_signer *signer)
+static const char *check_tenant_name(const struct cps_tenants *tenants, const struct cps_signer *signer)
 {
     for (size_t i = 0; i < tenants->table.count; i++) {
         if (tenants->table.entries[i].signer == signer) {
@@ -61,7 +61,7 @@ static void check_credential(const struct sc_config *config, const struct sc_pol
     if (signer) {
         if (cps_online_publish(cps, signer, &err) != CPS_OK) {
             stir_faults_add(faults, STIR_E_CONFIG, "[cps] url: publishing for tenant %s failed: %s",
-                            name_of(policy->tenants, signer), err.text);
+                            check_tenant_name(policy->tenants, signer), err.text);
         }
     } else if (cps_health(cps, NULL, &err) != CPS_OK) {
         stir_faults_add(faults, STIR_E_CONFIG, "[cps] url: the CPS is not well: %s", err.text);
@@ -80,7 +80,8 @@ static void check_online(const struct sc_config *config, const struct sc_policy 
     for (size_t i = 0; policy->tenants && i < policy->tenants->table.count; i++) {
         const struct cps_signer *signer = policy->tenants->table.entries[i].signer;
         if (signer != last && cps_online_x5u(cps, signer, &err) != CPS_OK) {
-            stir_faults_add(faults, STIR_E_CONFIG, "tenant %s: x5u: %s", name_of(policy->tenants, signer), err.text);
+            stir_faults_add(faults, STIR_E_CONFIG, "tenant %s: x5u: %s", check_tenant_name(policy->tenants, signer),
+                            err.text);
         }
         last = signer;
     }
@@ -108,7 +109,7 @@ static void check_policy(const struct sc_config *config, bool online, struct sti
     enum stir_code code = sc_policy_new(&policy, &checked, NULL, &services, &silence, &err);
     stir_faults_take(faults, stir_conf_fault(&err, code), &err);
     if (code == STIR_OK && policy->tenants) {
-        cps_tenants_check(policy->tenants, policy->service->cps, take_uncovered, faults);
+        cps_tenants_check(policy->tenants, policy->service->cps, check_take_uncovered, faults);
     }
     if (code == STIR_OK && online && policy->service && policy->service->cps) {
         check_online(config, policy, faults);
@@ -143,14 +144,14 @@ static void check_secrets(const struct sc_config *config, struct stir_faults *fa
     }
 }
 
-static bool config_has(const struct sc_config *config, enum sc_action action)
+static bool check_config_has(const struct sc_config *config, enum sc_action action)
 {
     return config->submit.action == (int)action || config->deliver.action == (int)action;
 }
 
 /* In the words that check_policy has for it: a fault that both find is told once. */
-static void take(struct stir_faults *faults, const struct sc_config *config, enum stir_code code,
-                 struct stir_error *err)
+static void check_take(struct stir_faults *faults, const struct sc_config *config, enum stir_code code,
+                       struct stir_error *err)
 {
     if (code != STIR_OK) {
         stir_conf_name_key(err, config, sc_config_table, sc_config_count);
@@ -179,7 +180,7 @@ static enum stir_code check_tenant_file(void *arg, const char *path, const char 
     if (cps_tenants_new(&tenants, &check->options, &cause) != CPS_OK ||
         cps_tenants_load(tenants, path, &cause) != CPS_OK) {
         struct stir_error fault = {0};
-        take(check->faults, check->config, sc_fail_cps(&fault, &cause), &fault);
+        check_take(check->faults, check->config, sc_fail_cps(&fault, &cause), &fault);
     }
     cps_tenants_free(tenants);
     return STIR_OK;
@@ -192,7 +193,7 @@ static void check_tenants(const struct sc_config *config, struct stir_faults *fa
     check.options = (struct cps_tenants_options){.size = sizeof(check.options),
                                                  .alphanumeric_domain = named ? config->alphanumeric_domain : "",
                                                  .with_chain = config->sign_with_chain};
-    if (config_has(config, SC_SIGN) && config->tenants_dir[0]) {
+    if (check_config_has(config, SC_SIGN) && config->tenants_dir[0]) {
         (void)!stir_directory_each(config->tenants_dir, check_tenant_file, &check,
                                    NULL); /* check_policy reports the rest */
     }
@@ -205,7 +206,7 @@ static void check_state(const struct sc_config *config, struct stir_faults *faul
     char directory[PATH_MAX];
     if (path[0]) {
         stir_path_check_append(faults, name, path);
-    } else if (state && state[0] && config_has(config, SC_VERIFY)) {
+    } else if (state && state[0] && check_config_has(config, SC_VERIFY)) {
         (void)snprintf(directory, sizeof(directory), "%.*s", (int)strcspn(state, ":"), state);
         stir_path_check_directory(faults, name, directory);
     }
@@ -225,10 +226,10 @@ static void check_paths(const struct sc_config *config, struct stir_faults *faul
     check_state(config, faults, "[repeat] file", config->repeat_file);
     check_state(config, faults, "[verify] adaptive_file", config->verify_adaptive_file);
     check_state(config, faults, "[log] number_key_file", config->log_number_key_file);
-    if (config_has(config, SC_SIGN)) {
+    if (check_config_has(config, SC_SIGN)) {
         stir_path_check_database(faults, "[spool] file", config->spool_file);
     }
-    if (config_has(config, SC_VERIFY) && config->trust_replay == SC_REPLAY_SQLITE) {
+    if (check_config_has(config, SC_VERIFY) && config->trust_replay == SC_REPLAY_SQLITE) {
         stir_path_check_database(faults, "[trust] replay_file", config->trust_replay_file);
     }
 }
@@ -238,13 +239,13 @@ static void check_recipients(const struct sc_config *config, struct stir_faults 
     const struct {
         const char *dir;
         bool is_ours;
-    } all[] = {{config_has(config, SC_SIGN) ? config->keys_recipients_dir : "", false},
-               {config_has(config, SC_VERIFY) ? config->keys_dir : "", true}};
+    } all[] = {{check_config_has(config, SC_SIGN) ? config->keys_recipients_dir : "", false},
+               {check_config_has(config, SC_VERIFY) ? config->keys_dir : "", true}};
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
         struct sc_recipients *read = NULL;
         struct stir_error err = {0};
         if (all[i].dir[0]) {
-            take(faults, config, sc_recipients_load(&read, all[i].dir, all[i].is_ours, &err), &err);
+            check_take(faults, config, sc_recipients_load(&read, all[i].dir, all[i].is_ours, &err), &err);
             sc_recipients_free(read);
         }
     }

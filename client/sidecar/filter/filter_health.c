@@ -13,7 +13,7 @@ enum {
     PATIENCE_S = 3,  /* then a CPS that has not answered hangs */
 };
 
-static int64_t monotonic_s(void)
+static int64_t health_clock_s(void)
 {
     struct timespec now = {0};
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
@@ -21,14 +21,14 @@ static int64_t monotonic_s(void)
 }
 
 /* On a thread of libcps. */
-static void on_health(void *arg, const struct cps_health_status *status)
+static void health_on_cps_answer(void *arg, const struct cps_health_status *status)
 {
     struct sc_service *service = arg;
     atomic_store(&service->health_code, (int)status->error.code);
     atomic_store(&service->health_asking, false);
 }
 
-static void look_at_cps(struct sc_service *service, char out[256])
+static void health_check_cps(struct sc_service *service, char out[256])
 {
     struct cps_away_status away;
     cps_away(service->cps, &away);
@@ -37,7 +37,7 @@ static void look_at_cps(struct sc_service *service, char out[256])
                        away.cause.text);
         return;
     }
-    int64_t now = monotonic_s(), age = now - atomic_load(&service->health_asked_s);
+    int64_t now = health_clock_s(), age = now - atomic_load(&service->health_asked_s);
     if (atomic_load(&service->health_asking)) {
         if (age >= PATIENCE_S) {
             (void)snprintf(out, 256, "the CPS has not answered for %lld s", (long long)age);
@@ -46,7 +46,7 @@ static void look_at_cps(struct sc_service *service, char out[256])
     } else if (age >= ASK_AGAIN_S || !atomic_load(&service->health_asked_s)) {
         atomic_store(&service->health_asked_s, now);
         atomic_store(&service->health_asking, true);
-        if (cps_health_async(service->cps, on_health, service, NULL) != CPS_OK) {
+        if (cps_health_async(service->cps, health_on_cps_answer, service, NULL) != CPS_OK) {
             atomic_store(&service->health_asking, false);
         }
     }
@@ -56,7 +56,7 @@ static void look_at_cps(struct sc_service *service, char out[256])
     }
 }
 
-static void look_at_spool(const struct sc_policy *policy, char out[256])
+static void health_check_spool(const struct sc_policy *policy, char out[256])
 {
     struct cps_spool_stats stats;
     if (!policy->service->has_spool || cps_spool_stats(policy->service->cps, &stats, NULL) != CPS_OK) {
@@ -70,7 +70,7 @@ static void look_at_spool(const struct sc_policy *policy, char out[256])
     }
 }
 
-static void look_at_certificates(const struct sc_policy *policy, struct sc_health *health)
+static void health_check_certificates(const struct sc_policy *policy, struct sc_health *health)
 {
     char name[CPS_TENANT_NAME_MAX + 1], *out = health->reasons[SC_HEALTH_CERTIFICATES];
     int64_t now = (int64_t)time(NULL), *ends = health->ends;
@@ -92,8 +92,8 @@ void sc_filter_health(struct sc_filter_core *core, struct sc_health *out)
 {
     const struct sc_policy *policy = core->policy;
     if (policy->service && policy->service->cps) {
-        look_at_cps(policy->service, out->reasons[SC_HEALTH_CPS]);
-        look_at_spool(policy, out->reasons[SC_HEALTH_SPOOL]);
-        look_at_certificates(policy, out);
+        health_check_cps(policy->service, out->reasons[SC_HEALTH_CPS]);
+        health_check_spool(policy, out->reasons[SC_HEALTH_SPOOL]);
+        health_check_certificates(policy, out);
     }
 }

@@ -61,12 +61,12 @@ void sc_waited_add(struct sc_waited *waited, uint64_t ms)
     waited->sum_ms += ms;
 }
 
-static void header(struct stir_buf *out, const char *name, const char *type, const char *help)
+static void render_header(struct stir_buf *out, const char *name, const char *type, const char *help)
 {
     stir_buf_printf(out, "# HELP " PREFIX "%s %s\n# TYPE " PREFIX "%s %s\n", name, help, name, type);
 }
 
-static void put_label(struct stir_buf *out, const char *text)
+static void render_label(struct stir_buf *out, const char *text)
 {
     for (; *text; text++) {
         if (*text == '"' || *text == '\\') {
@@ -91,7 +91,7 @@ static void render_counters(struct stir_buf *out, const struct sc_filter_counter
         if (rows[i].help) {
             char name[64] = "";
             memcpy(name, rows[i].name, strcspn(rows[i].name, "{"));
-            header(out, name, "counter", rows[i].help);
+            render_header(out, name, "counter", rows[i].help);
         }
         stir_buf_printf(out, PREFIX "%s %" PRIu64 "\n", rows[i].name, rows[i].value);
     }
@@ -100,7 +100,7 @@ static void render_counters(struct stir_buf *out, const struct sc_filter_counter
 static void render_reasons(struct stir_buf *out, const char *name, const char *help,
                            const uint64_t reasons[SC_UNSIGNED_COUNT])
 {
-    header(out, name, "counter", help);
+    render_header(out, name, "counter", help);
     for (unsigned why = SC_FIT + 1; why < SC_UNSIGNED_COUNT; why++) {
         stir_buf_printf(out, PREFIX "%s{reason=\"%s\"} %" PRIu64 "\n", name, sc_unsigned_name(why), reasons[why]);
     }
@@ -108,13 +108,13 @@ static void render_reasons(struct stir_buf *out, const char *name, const char *h
 
 static void render_tenants(struct stir_buf *out, const struct sc_filter_gauges *gauges)
 {
-    header(out, "tenant_messages_total", "counter",
-           "Messages where messages are signed, by tenant and what was done with them.");
+    render_header(out, "tenant_messages_total", "counter",
+                  "Messages where messages are signed, by tenant and what was done with them.");
     for (size_t i = 0; gauges->outcomes && i < gauges->outcomes->tenant_count; i++) {
         const struct sc_outcome_tenant *tenant = &gauges->outcomes->tenants[i];
         for (int outcome = 0; outcome < SC_OUTCOME_COUNT; outcome++) {
             stir_buf_puts(out, PREFIX "tenant_messages_total{tenant=\"");
-            put_label(out, tenant->name);
+            render_label(out, tenant->name);
             stir_buf_printf(out, "\",outcome=\"%s\"} %" PRIu64 "\n", outcomes[outcome], tenant->counts[outcome]);
         }
     }
@@ -122,16 +122,16 @@ static void render_tenants(struct stir_buf *out, const struct sc_filter_gauges *
 
 static void render_exempt(struct stir_buf *out, const struct sc_filter_counters *counters)
 {
-    header(
+    render_header(
         out, "exempt_total", "counter",
         "PDUs forwarded without a verdict where messages are verified, and replace_sm and broadcast_sm let through.");
     for (int kind = 0; kind < SC_EXEMPT_OTHER; kind++) {
         stir_buf_printf(out, PREFIX "exempt_total{kind=\"%s\"} %" PRIu64 "\n", sc_exempt_name((enum sc_exempt)kind),
                         counters->exempt[kind]);
     }
-    header(out, "replace_refused_total", "counter",
-           "replace_sm and broadcast_sm refused, as no PASSporT can vouch for "
-           "their text.");
+    render_header(out, "replace_refused_total", "counter",
+                  "replace_sm and broadcast_sm refused, as no PASSporT can vouch for "
+                  "their text.");
     for (int kind = SC_EXEMPT_REPLACE; kind <= SC_EXEMPT_BROADCAST; kind++) {
         stir_buf_printf(out, PREFIX "replace_refused_total{command=\"%s\"} %" PRIu64 "\n",
                         sc_exempt_name((enum sc_exempt)kind), counters->refused[kind]);
@@ -140,7 +140,7 @@ static void render_exempt(struct stir_buf *out, const struct sc_filter_counters 
 
 static void render_verdicts(struct stir_buf *out, const struct sc_filter_counters *counters)
 {
-    header(out, "verdicts_total", "counter", "Messages judged, by verdict and what was done with them.");
+    render_header(out, "verdicts_total", "counter", "Messages judged, by verdict and what was done with them.");
     for (int verdict = 0; verdict < STIR_VERDICT_COUNT; verdict++) {
         for (int treatment = 0; treatment < SC_TREATMENT_COUNT; treatment++) {
             stir_buf_printf(out, PREFIX "verdicts_total{verdict=\"%s\",action=\"%s\"} %" PRIu64 "\n",
@@ -154,8 +154,8 @@ static void render_waits(struct stir_buf *out, const struct sc_filter_counters *
 {
     static const char *const names[SC_EXPECTED_COUNT] = {
         [SC_EXPECT_NOTHING] = "none", [SC_EXPECT_PROBE] = "probe", [SC_EXPECT_PASSPORT] = "full"};
-    header(out, "verify_waits_total", "counter",
-           "Messages whose PASSporT was looked for, by whether they wait for it.");
+    render_header(out, "verify_waits_total", "counter",
+                  "Messages whose PASSporT was looked for, by whether they wait for it.");
     for (int expected = 0; expected < SC_EXPECTED_COUNT; expected++) {
         stir_buf_printf(out, PREFIX "verify_waits_total{wait=\"%s\"} %" PRIu64 "\n", names[expected],
                         counters->waits[expected]);
@@ -176,25 +176,26 @@ static void render_waited(struct stir_buf *out, const char *action, const struct
     stir_buf_printf(out, PREFIX "waited_seconds_count{action=\"%s\"} %" PRIu64 "\n", action, total);
 }
 
-static void gauge(struct stir_buf *out, const char *name, const char *help, uint64_t value)
+static void render_gauge(struct stir_buf *out, const char *name, const char *help, uint64_t value)
 {
-    header(out, name, "gauge", help);
+    render_header(out, name, "gauge", help);
     stir_buf_printf(out, PREFIX "%s %" PRIu64 "\n", name, value);
 }
 
 static void render_spool(struct stir_buf *out, const struct cps_spool_stats *spool)
 {
-    gauge(out, "spool_queued", "PASSporTs that wait in the spool.", spool->queued);
-    gauge(out, "spool_bytes", "Octets of these.", spool->octets);
-    gauge(out, "spool_oldest_seconds", "Age of the one that waits longest.", (uint64_t)spool->oldest_s);
-    gauge(out, "spool_disk_full", "1 while the disk of the spool's file has no room.",
-          spool->disk == CPS_SPOOL_DISK_FULL);
-    gauge(out, "spool_disk_failing", "1 while the spool's file cannot be written for another reason.",
-          spool->disk == CPS_SPOOL_DISK_FAILING);
-    gauge(out, "spool_cps_away", "1 while the spool finds that the CPS does not answer.", spool->away);
-    header(out, "spool_published_total", "counter", "PASSporTs published from the spool, since its file was made.");
+    render_gauge(out, "spool_queued", "PASSporTs that wait in the spool.", spool->queued);
+    render_gauge(out, "spool_bytes", "Octets of these.", spool->octets);
+    render_gauge(out, "spool_oldest_seconds", "Age of the one that waits longest.", (uint64_t)spool->oldest_s);
+    render_gauge(out, "spool_disk_full", "1 while the disk of the spool's file has no room.",
+                 spool->disk == CPS_SPOOL_DISK_FULL);
+    render_gauge(out, "spool_disk_failing", "1 while the spool's file cannot be written for another reason.",
+                 spool->disk == CPS_SPOOL_DISK_FAILING);
+    render_gauge(out, "spool_cps_away", "1 while the spool finds that the CPS does not answer.", spool->away);
+    render_header(out, "spool_published_total", "counter",
+                  "PASSporTs published from the spool, since its file was made.");
     stir_buf_printf(out, PREFIX "spool_published_total %" PRIu64 "\n", spool->published);
-    header(out, "spool_dropped_total", "counter", "PASSporTs dropped from the spool, since its file was made.");
+    render_header(out, "spool_dropped_total", "counter", "PASSporTs dropped from the spool, since its file was made.");
     for (int reason = 0; reason < CPS_SPOOL_REASON_COUNT; reason++) {
         stir_buf_printf(out, PREFIX "spool_dropped_total{reason=\"%s\"} %" PRIu64 "\n",
                         cps_spool_reason_name((enum cps_spool_reason)reason), spool->dropped[reason]);
@@ -212,23 +213,23 @@ void sc_filter_metrics_render(struct stir_buf *out, const struct sc_filter_count
     render_verdicts(out, counters);
     render_exempt(out, counters);
     render_waits(out, counters);
-    header(out, "waited_seconds", "histogram", "How long messages waited for their PASSporT.");
+    render_header(out, "waited_seconds", "histogram", "How long messages waited for their PASSporT.");
     render_waited(out, "sign", &counters->waited_sign);
     render_waited(out, "verify", &counters->waited_verify);
-    gauge(out, "undecided", "Messages that wait for their PASSporT now.", gauges->undecided);
-    gauge(out, "operations", "Operations under way at the CPS now.", gauges->under_way);
-    gauge(out, "operations_queued", "Operations that wait for their turn.", gauges->queued);
-    gauge(out, "join_messages", "Long messages of which segments are missing.", gauges->join_messages);
-    gauge(out, "join_segments", "Segments kept of these.", gauges->join_segments);
-    gauge(out, "join_bytes", "Octets of memory for these.", gauges->join_octets);
-    gauge(out, "tenants", "Tenants that are signed for.", gauges->tenants);
-    gauge(out, "recipients", "Keys that PASSporTs are encrypted to.", gauges->recipients);
+    render_gauge(out, "undecided", "Messages that wait for their PASSporT now.", gauges->undecided);
+    render_gauge(out, "operations", "Operations under way at the CPS now.", gauges->under_way);
+    render_gauge(out, "operations_queued", "Operations that wait for their turn.", gauges->queued);
+    render_gauge(out, "join_messages", "Long messages of which segments are missing.", gauges->join_messages);
+    render_gauge(out, "join_segments", "Segments kept of these.", gauges->join_segments);
+    render_gauge(out, "join_bytes", "Octets of memory for these.", gauges->join_octets);
+    render_gauge(out, "tenants", "Tenants that are signed for.", gauges->tenants);
+    render_gauge(out, "recipients", "Keys that PASSporTs are encrypted to.", gauges->recipients);
     if (gauges->has_cps) {
-        gauge(out, "cps_away", "1 while the CPS of [cps] url does not answer: requests to it fail at once.",
-              gauges->cps.away);
-        gauge(out, "cps_others_away", "CPSs of the number table and of key records that do not answer.",
-              gauges->cps.others);
-        header(out, "cps_lost_total", "counter", "Times that a CPS ceased to answer.");
+        render_gauge(out, "cps_away", "1 while the CPS of [cps] url does not answer: requests to it fail at once.",
+                     gauges->cps.away);
+        render_gauge(out, "cps_others_away", "CPSs of the number table and of key records that do not answer.",
+                     gauges->cps.others);
+        render_header(out, "cps_lost_total", "counter", "Times that a CPS ceased to answer.");
         stir_buf_printf(out, PREFIX "cps_lost_total %" PRIu64 "\n", gauges->cps.lost);
     }
     if (gauges->has_spool) {
@@ -242,7 +243,7 @@ void sc_filter_metrics_render(struct stir_buf *out, const struct sc_filter_count
 
 enum list_number { IN_FORCE, GOOD_AT, EXPIRES, FAILURES };
 
-static uint64_t number_of(const struct cps_crl_status *list, enum list_number which)
+static uint64_t render_number(const struct cps_crl_status *list, enum list_number which)
 {
     switch (which) {
     case IN_FORCE:
@@ -273,13 +274,13 @@ void sc_filter_lists_render(struct stir_buf *out, const struct cps *cps)
     size_t count = cps_crls_status(cps, lists, LISTS_MAX);
     count = count < LISTS_MAX ? count : LISTS_MAX;
     for (size_t m = 0; m < sizeof(metrics) / sizeof(metrics[0]); m++) {
-        header(out, metrics[m].name, metrics[m].type, metrics[m].help);
+        render_header(out, metrics[m].name, metrics[m].type, metrics[m].help);
         for (size_t i = 0; i < count; i++) {
             if (metrics[m].which != EXPIRES || lists[i].exp) {
                 stir_buf_printf(out, PREFIX "%s{kind=\"%s\",list=\"", metrics[m].name,
                                 lists[i].is_roots ? "roots" : "crl");
-                put_label(out, lists[i].name);
-                stir_buf_printf(out, "\"} %" PRIu64 "\n", number_of(&lists[i], metrics[m].which));
+                render_label(out, lists[i].name);
+                stir_buf_printf(out, "\"} %" PRIu64 "\n", render_number(&lists[i], metrics[m].which));
             }
         }
     }

@@ -8,7 +8,7 @@
 
 /* ---- lists ---- */
 
-static void list_add(struct sc_item_list *list, struct sc_item *item)
+static void item_list_add(struct sc_item_list *list, struct sc_item *item)
 {
     /* deadlines of one list are a constant away from their beginning, so that the last place is nearly always right */
     struct sc_item *before = list->last;
@@ -22,7 +22,7 @@ static void list_add(struct sc_item_list *list, struct sc_item *item)
     list->count++;
 }
 
-static void list_remove(struct sc_item_list *list, struct sc_item *item)
+static void item_list_remove(struct sc_item_list *list, struct sc_item *item)
 {
     *(item->before ? &item->before->after : &list->first) = item->after;
     *(item->after ? &item->after->before : &list->last) = item->before;
@@ -31,7 +31,7 @@ static void list_remove(struct sc_item_list *list, struct sc_item *item)
     list->count--;
 }
 
-static struct sc_item *list_pop(struct sc_item_list *list)
+static struct sc_item *item_list_pop(struct sc_item_list *list)
 {
     struct sc_item *item = list->first;
     list->first = item->after;
@@ -41,7 +41,7 @@ static struct sc_item *list_pop(struct sc_item_list *list)
     return item;
 }
 
-static struct sc_item_list *list_of(struct sc_item *item)
+static struct sc_item_list *item_list_of(struct sc_item *item)
 {
     return item->state == SC_ITEM_LOST ? &item->core->lost
            : item->verify              ? &item->core->verifying
@@ -80,7 +80,7 @@ void sc_readings_free(struct sc_readings *readings)
     }
 }
 
-static size_t text_size(const struct sc_message *message, const struct sc_held *held)
+static size_t item_text_size(const struct sc_message *message, const struct sc_held *held)
 {
     size_t size = strlen(held->bind->system_id) + 1 + message->orig.len + 1;
     for (size_t i = 0; i < message->dest_count; i++) {
@@ -89,7 +89,7 @@ static size_t text_size(const struct sc_message *message, const struct sc_held *
     return size;
 }
 
-static const char *add_text(struct sc_item *item, const char *text)
+static const char *item_add_text(struct sc_item *item, const char *text)
 {
     char *at = item->texts + item->texts_len;
     size_t size = strlen(text) + 1;
@@ -98,22 +98,22 @@ static const char *add_text(struct sc_item *item, const char *text)
     return at;
 }
 
-static void take_message(struct sc_item *item, const struct sc_message *message, const struct sc_held *held)
+static void item_take_message(struct sc_item *item, const struct sc_message *message, const struct sc_held *held)
 {
     item->from = held->from;
     item->others = message->others;
     item->prompt = item->verify && smpp_pdu_is_ussd(&held->pdu) && !item->policy->verify.ussd_waits;
     item->whole = !sc_message_is_segment(message);
     item->segments = item->whole ? 1 : message->segment.place.total;
-    item->system_id = add_text(item, held->bind->system_id);
-    item->orig = add_text(item, message->orig.text);
+    item->system_id = item_add_text(item, held->bind->system_id);
+    item->orig = item_add_text(item, message->orig.text);
     for (size_t i = 0; i < message->dest_count; i++) {
-        item->dests[i] = add_text(item, message->dests[i].text);
+        item->dests[i] = item_add_text(item, message->dests[i].text);
     }
     item->dest_count = message->dest_count;
 }
 
-static void take_parts(struct sc_item *item, struct sc_part *parts)
+static void item_take_parts(struct sc_item *item, struct sc_part *parts)
 {
     item->parts = parts;
     item->released = sc_parts_released(parts);
@@ -126,7 +126,7 @@ static void take_parts(struct sc_item *item, struct sc_part *parts)
     }
 }
 
-static void free_item(struct sc_item *item)
+static void item_free(struct sc_item *item)
 {
     for (size_t i = 0; i < item->op_count; i++) {
         cps_signer_free(item->ops[i].signer);
@@ -152,15 +152,15 @@ struct sc_item *sc_item_new(struct sc_filter_core *core, const struct sc_message
     item->core = core;
     item->verify = verify;
     item->policy = sc_policy_ref(core->policy);
-    item->texts = malloc(text_size(message, held));
+    item->texts = malloc(item_text_size(message, held));
     item->dests = calloc(message->dest_count, sizeof(*item->dests));
     item->ops = calloc(message->dest_count, sizeof(*item->ops));
     if (!item->texts || !item->dests || !item->ops) {
-        free_item(item);
+        item_free(item);
         return NULL;
     }
-    take_message(item, message, held);
-    take_parts(item, parts);
+    item_take_message(item, message, held);
+    item_take_parts(item, parts);
     item->body = *body;
     *body = (struct stir_buf){0};
     return item;
@@ -185,7 +185,7 @@ struct sc_op *sc_item_op(struct sc_item *item, size_t dest)
 
 /* ---- waiting ---- */
 
-static uint64_t patience(const struct sc_item *item)
+static uint64_t item_patience_ms(const struct sc_item *item)
 {
     const struct sc_policy *policy = item->policy;
     uint64_t wait_ms = item->prompt ? 0 : policy->verify.wait_ms;
@@ -193,10 +193,10 @@ static uint64_t patience(const struct sc_item *item)
     return item->core->stopping && ms > SC_STOP_MS ? SC_STOP_MS : ms;
 }
 
-static void wait_for(struct sc_item *item)
+static void item_wait(struct sc_item *item)
 {
-    item->due_ms = sc_now(item->core) + patience(item);
-    list_add(list_of(item), item);
+    item->due_ms = sc_now(item->core) + item_patience_ms(item);
+    item_list_add(item_list_of(item), item);
 }
 
 void sc_item_begin(struct sc_item *item)
@@ -204,7 +204,7 @@ void sc_item_begin(struct sc_item *item)
     struct sc_ops *ops = &item->core->ops;
     size_t count = item->op_count;
     if (item->parts) {
-        wait_for(item);
+        item_wait(item);
     } else {
         item->state = SC_ITEM_DECIDED;
     }
@@ -214,15 +214,15 @@ void sc_item_begin(struct sc_item *item)
     }
 }
 
-static void settle(struct sc_item *item)
+static void item_settle(struct sc_item *item)
 {
     item->core->deciders[item->verify]->settled(item);
 }
 
 void sc_item_decided(struct sc_item *item)
 {
-    if (item->state == SC_ITEM_OPEN && (item->before || item->after || list_of(item)->first == item)) {
-        list_remove(list_of(item), item);
+    if (item->state == SC_ITEM_OPEN && (item->before || item->after || item_list_of(item)->first == item)) {
+        item_list_remove(item_list_of(item), item);
     }
     sc_parts_free(item->parts);
     item->parts = NULL;
@@ -231,7 +231,7 @@ void sc_item_decided(struct sc_item *item)
         item->pending -= sc_ops_cancel(&item->core->ops, &item->ops[i]);
     }
     if (item->pending == 0) {
-        free_item(item);
+        item_free(item);
     }
 }
 
@@ -244,14 +244,14 @@ void sc_item_op_done(struct sc_op *op)
         item->worst = op;
     }
     if (item->pending == 0) {
-        settle(item);
+        item_settle(item);
     }
 }
 
 /* ---- lost and found ---- */
 
 /* What makes two messages the same: direction, bind, sender, destinations, text. */
-static const uint8_t *print_of(struct sc_item *item)
+static const uint8_t *item_print(struct sc_item *item)
 {
     uint8_t octets[2 * SHA256_DIGEST_LENGTH + 2] = {(uint8_t)item->from, item->verify};
     if (!item->has_print) {
@@ -264,20 +264,20 @@ static const uint8_t *print_of(struct sc_item *item)
     return item->print;
 }
 
-static uint64_t hash_of(const uint8_t print[SC_PRINT])
+static uint64_t item_print_hash(const uint8_t print[SC_PRINT])
 {
     uint64_t hash;
     memcpy(&hash, print, sizeof(hash));
     return hash;
 }
 
-static uint64_t print_hash(struct sc_item *item)
+static uint64_t item_hash(struct sc_item *item)
 {
-    return hash_of(print_of(item));
+    return item_print_hash(item_print(item));
 }
 
 /* A lost one that was taken out of its list. */
-static void drop(struct sc_item *item)
+static void item_drop_lost(struct sc_item *item)
 {
     stir_map_remove(&item->core->lost_by_print, &item->node);
     stir_map_remove(&item->core->lost_by_last, &item->last_node);
@@ -287,8 +287,8 @@ static void drop(struct sc_item *item)
 
 void sc_item_forget(struct sc_item *item)
 {
-    list_remove(&item->core->lost, item);
-    drop(item);
+    item_list_remove(&item->core->lost, item);
+    item_drop_lost(item);
 }
 
 void sc_item_lost(struct sc_item *item, struct sc_part *part)
@@ -299,22 +299,22 @@ void sc_item_lost(struct sc_item *item, struct sc_part *part)
     if (item->state != SC_ITEM_OPEN || sc_parts_held(item->parts)) {
         return;
     }
-    list_remove(list_of(item), item);
+    item_list_remove(item_list_of(item), item);
     item->state = SC_ITEM_LOST;
     item->due_ms = sc_now(core) + SC_REPEAT_MS;
-    list_add(&core->lost, item);
-    stir_map_put(&core->lost_by_print, &item->node, print_hash(item));
+    item_list_add(&core->lost, item);
+    stir_map_put(&core->lost_by_print, &item->node, item_hash(item));
     if (again) {
-        stir_map_put(&core->lost_by_last, &item->last_node, hash_of(item->last_print));
+        stir_map_put(&core->lost_by_last, &item->last_node, item_print_hash(item->last_print));
     }
     if (core->lost.count > SC_REPEATS_MAX) {
-        drop(list_pop(&core->lost));
+        item_drop_lost(item_list_pop(&core->lost));
     }
 }
 
-static struct sc_item *find_lost(struct sc_item *item)
+static struct sc_item *item_find_lost(struct sc_item *item)
 {
-    struct stir_map_node *node = stir_map_first(&item->core->lost_by_print, print_hash(item));
+    struct stir_map_node *node = stir_map_first(&item->core->lost_by_print, item_hash(item));
     while (node && memcmp(((struct sc_item *)node)->print, item->print, SC_PRINT) != 0) {
         node = stir_map_next(node);
     }
@@ -322,23 +322,23 @@ static struct sc_item *find_lost(struct sc_item *item)
 }
 
 /* A lost one is waited for again, with these parts. */
-static void reopen(struct sc_item *item, struct sc_part *parts)
+static void item_reopen(struct sc_item *item, struct sc_part *parts)
 {
     item->core->counters.repeats++;
-    list_remove(&item->core->lost, item);
+    item_list_remove(&item->core->lost, item);
     stir_map_remove(&item->core->lost_by_print, &item->node);
     stir_map_remove(&item->core->lost_by_last, &item->last_node);
     item->state = SC_ITEM_OPEN;
-    take_parts(item, parts);
-    wait_for(item);
+    item_take_parts(item, parts);
+    item_wait(item);
     if (item->pending == 0) {
-        settle(item);
+        item_settle(item);
     }
 }
 
 bool sc_item_is_repeat(struct sc_item *item)
 {
-    struct sc_item *old = item->core->lost.count ? find_lost(item) : NULL;
+    struct sc_item *old = item->core->lost.count ? item_find_lost(item) : NULL;
     if (!old) {
         return false;
     }
@@ -350,8 +350,8 @@ bool sc_item_is_repeat(struct sc_item *item)
     struct sc_part *parts = item->parts;
     item->parts = NULL;
     sc_parts_free(old->parts);
-    free_item(item);
-    reopen(old, parts);
+    item_free(item);
+    item_reopen(old, parts);
     return true;
 }
 
@@ -363,7 +363,7 @@ bool sc_item_resume(struct sc_filter_core *core, struct sc_part *part)
     if (core->lost_by_last.count == 0 || !sc_sent_print(print, part->held, part->verify)) {
         return false;
     }
-    struct stir_map_node *node = stir_map_first(&core->lost_by_last, hash_of(print));
+    struct stir_map_node *node = stir_map_first(&core->lost_by_last, item_print_hash(print));
     while (node && memcmp(ITEM_OF_LAST(node)->last_print, print, SC_PRINT) != 0) {
         node = stir_map_next(node);
     }
@@ -373,20 +373,20 @@ bool sc_item_resume(struct sc_filter_core *core, struct sc_part *part)
     struct sc_item *item = ITEM_OF_LAST(node);
     struct sc_part *parts = item->parts;
     *sc_parts_end(&parts) = part;
-    reopen(item, parts);
+    item_reopen(item, parts);
     return true;
 }
 
 void sc_items_forget(struct sc_filter_core *core)
 {
     while (core->lost.first) {
-        drop(list_pop(&core->lost));
+        item_drop_lost(item_list_pop(&core->lost));
     }
 }
 
 /* ---- time ---- */
 
-static bool is_due(const struct sc_item_list *list, uint64_t now)
+static bool item_list_is_due(const struct sc_item_list *list, uint64_t now)
 {
     return list->first && list->first->due_ms <= now;
 }
@@ -394,14 +394,14 @@ static bool is_due(const struct sc_item_list *list, uint64_t now)
 void sc_items_expire(struct sc_filter_core *core)
 {
     uint64_t now = sc_now(core);
-    while (is_due(&core->signing, now)) {
+    while (item_list_is_due(&core->signing, now)) {
         core->deciders[false]->expired(core->signing.first);
     }
-    while (is_due(&core->verifying, now)) {
+    while (item_list_is_due(&core->verifying, now)) {
         core->deciders[true]->expired(core->verifying.first);
     }
-    while (is_due(&core->lost, now)) {
-        drop(list_pop(&core->lost));
+    while (item_list_is_due(&core->lost, now)) {
+        item_drop_lost(item_list_pop(&core->lost));
     }
 }
 

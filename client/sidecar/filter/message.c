@@ -30,7 +30,8 @@ const char *sc_unfit_does(enum sc_unfit unfit)
 
 /* ---- whom it is from, and for ---- */
 
-static void add_dest(struct sc_message *out, const struct smpp_address *address, const struct smpp_addressing *how)
+static void message_add_dest(struct sc_message *out, const struct smpp_address *address,
+                             const struct smpp_addressing *how)
 {
     struct stir_identity *dest = &out->dests[out->dest_count];
     if (smpp_address_identity(dest, address, how, NULL) != STIR_OK) {
@@ -45,7 +46,7 @@ static void add_dest(struct sc_message *out, const struct smpp_address *address,
     out->dest_count++;
 }
 
-static bool read_many(struct sc_message *out, const struct smpp_pdu *pdu, const struct smpp_addressing *how)
+static bool message_read_dests(struct sc_message *out, const struct smpp_pdu *pdu, const struct smpp_addressing *how)
 {
     struct stir_view rest = pdu->dests;
     struct smpp_dest dest;
@@ -60,18 +61,19 @@ static bool read_many(struct sc_message *out, const struct smpp_pdu *pdu, const 
         if (dest.list) {
             out->others = true;
         } else {
-            add_dest(out, &dest.address, how);
+            message_add_dest(out, &dest.address, how);
         }
     }
     return true;
 }
 
-static enum sc_unfit read_parties(struct sc_message *out, const struct smpp_pdu *pdu, const struct smpp_addressing *how)
+static enum sc_unfit message_read_parties(struct sc_message *out, const struct smpp_pdu *pdu,
+                                          const struct smpp_addressing *how)
 {
     out->has_orig = smpp_address_identity(&out->orig, &pdu->source, how, NULL) == STIR_OK;
     if (pdu->header.command != SMPP_SUBMIT_MULTI) {
-        add_dest(out, &pdu->dest, how);
-    } else if (!read_many(out, pdu, how)) {
+        message_add_dest(out, &pdu->dest, how);
+    } else if (!message_read_dests(out, pdu, how)) {
         return SC_UNFIT_MEMORY;
     }
     if (!out->has_orig) {
@@ -82,8 +84,8 @@ static enum sc_unfit read_parties(struct sc_message *out, const struct smpp_pdu 
 
 /* ---- what it says ---- */
 
-static enum sc_unfit read_text(struct sc_message *out, const struct smpp_pdu *pdu,
-                               const struct smpp_text_settings *settings)
+static enum sc_unfit message_read_text(struct sc_message *out, const struct smpp_pdu *pdu,
+                                       const struct smpp_text_settings *settings)
 {
     struct smpp_sar sar = {0};
     if (pdu->ambiguous) {
@@ -106,12 +108,12 @@ void sc_message_read(struct sc_message *out, const struct sc_held *held, const s
 {
     *out = (struct sc_message){.unpacked = {.limit = SC_BODY_MAX}};
     out->dests = &out->one;
-    enum sc_unfit parties = read_parties(out, &held->pdu, addressing);
+    enum sc_unfit parties = message_read_parties(out, &held->pdu, addressing);
     if (held->fault != SMPP_OK) {
         out->unfit = SC_UNFIT_UNREADABLE;
         return;
     }
-    enum sc_unfit text = read_text(out, &held->pdu, settings);
+    enum sc_unfit text = message_read_text(out, &held->pdu, settings);
     out->unfit = text == SC_FIT ? parties : text;
 }
 
@@ -125,7 +127,7 @@ void sc_message_clear(struct sc_message *message)
 
 /* ---- its body ---- */
 
-static enum sc_unfit unfit_of(enum stir_code code)
+static enum sc_unfit message_unfit_of(enum stir_code code)
 {
     return code == STIR_OK ? SC_FIT : code == STIR_E_CONFIG ? SC_UNFIT_CODING : SC_UNFIT_MEMORY;
 }
@@ -143,5 +145,5 @@ enum sc_unfit sc_message_body(const struct sc_message *message, const struct smp
         struct stir_view body = out->ptr ? stir_view(out->ptr + start, out->len - start) : stir_view("", 0);
         code = smpp_readings_make(readings, body, kind, first, count, NULL);
     }
-    return unfit_of(code);
+    return message_unfit_of(code);
 }

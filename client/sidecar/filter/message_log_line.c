@@ -12,15 +12,15 @@ void sc_line_put_text(struct stir_buf *out, const char *name, const char *text)
     stir_json_quote(out, text, strlen(text));
 }
 
-static void put_text_if_any(struct stir_buf *out, const char *name, const char *text)
+static void line_put_text_if_any(struct stir_buf *out, const char *name, const char *text)
 {
     if (text && text[0]) {
         sc_line_put_text(out, name, text);
     }
 }
 
-static void put_number(struct stir_buf *out, const struct sc_number_key *key, const char *name, const char *number,
-                       bool clear)
+static void line_put_number(struct stir_buf *out, const struct sc_number_key *key, const char *name, const char *number,
+                            bool clear)
 {
     char hashed[SC_NUMBER_HASH];
     if (number && !clear) {
@@ -31,7 +31,7 @@ static void put_number(struct stir_buf *out, const struct sc_number_key *key, co
     }
 }
 
-static void put_signer(struct stir_buf *out, const struct sc_number_key *key, const char *signer, bool clear)
+static void line_put_signer(struct stir_buf *out, const struct sc_number_key *key, const char *signer, bool clear)
 {
     char hashed[3 + SC_NUMBER_HASH] = "tn:";
     if (!clear && strncmp(signer, "tn:", 3) == 0) {
@@ -41,7 +41,7 @@ static void put_signer(struct stir_buf *out, const struct sc_number_key *key, co
     sc_line_put_text(out, "signer", signer);
 }
 
-static void put_time(struct stir_buf *out)
+static void line_put_time(struct stir_buf *out)
 {
     struct timespec now;
     struct tm tm;
@@ -52,51 +52,52 @@ static void put_time(struct stir_buf *out)
 }
 
 /* How each line begins. */
-static void put_subject(struct stir_buf *out, const struct sc_number_key *key, const struct sc_line_subject *subject)
+static void line_put_subject(struct stir_buf *out, const struct sc_number_key *key,
+                             const struct sc_line_subject *subject)
 {
-    put_time(out);
+    line_put_time(out);
     sc_line_put_text(out, "direction", subject->from == SC_ESME ? "submit" : "deliver");
     sc_line_put_text(out, "system_id", subject->system_id);
-    put_number(out, key, "orig", subject->orig, subject->numbers);
-    put_number(out, key, "dest", subject->dest, subject->numbers);
+    line_put_number(out, key, "orig", subject->orig, subject->numbers);
+    line_put_number(out, key, "dest", subject->dest, subject->numbers);
     if (subject->dest_count > 1) {
         stir_buf_printf(out, ",\"dests\":%zu", subject->dest_count);
     }
 }
 
-static void put_times(struct stir_buf *out, uint64_t waited_ms, unsigned segments)
+static void line_put_times(struct stir_buf *out, uint64_t waited_ms, unsigned segments)
 {
     stir_buf_printf(out, ",\"waited_ms\":%" PRIu64 ",\"segments\":%u", waited_ms, segments);
 }
 
 void sc_line_write_judged(struct stir_buf *out, const struct sc_number_key *key, const struct sc_judged *judged)
 {
-    put_subject(out, key, &judged->subject);
+    line_put_subject(out, key, &judged->subject);
     sc_line_put_text(out, "verdict", stir_verdict_name(judged->verdict));
     sc_line_put_text(out, "reason", judged->reason);
-    put_signer(out, key, judged->signer, judged->subject.numbers);
-    put_text_if_any(out, "ppt", judged->ppt);
-    put_text_if_any(out, "attest", judged->attest);
-    put_text_if_any(out, "reading", judged->reading);
+    line_put_signer(out, key, judged->signer, judged->subject.numbers);
+    line_put_text_if_any(out, "ppt", judged->ppt);
+    line_put_text_if_any(out, "attest", judged->attest);
+    line_put_text_if_any(out, "reading", judged->reading);
     sc_line_put_text(out, "action", sc_treatment_name(judged->treatment));
-    put_times(out, judged->waited_ms, judged->segments);
+    line_put_times(out, judged->waited_ms, judged->segments);
 }
 
 void sc_line_write_signed(struct stir_buf *out, const struct sc_number_key *key, const struct sc_signed *line)
 {
-    put_subject(out, key, &line->subject);
-    put_text_if_any(out, "tenant", line->tenant);
+    line_put_subject(out, key, &line->subject);
+    line_put_text_if_any(out, "tenant", line->tenant);
     sc_line_put_text(out, "status", sc_outcome_name(line->outcome));
     if (line->outcome == SC_OUTCOME_UNSIGNED || line->outcome == SC_OUTCOME_REFUSED) {
         sc_line_put_text(out, "reason", sc_unsigned_name(line->why));
     }
-    put_text_if_any(out, "detail", line->detail);
-    put_times(out, line->waited_ms, line->segments);
+    line_put_text_if_any(out, "detail", line->detail);
+    line_put_times(out, line->waited_ms, line->segments);
 }
 
 void sc_line_write_exempted(struct stir_buf *out, const struct sc_number_key *key, const struct sc_exempted *exempted)
 {
-    put_subject(out, key, &exempted->subject);
+    line_put_subject(out, key, &exempted->subject);
     sc_line_put_text(out, "exempt", exempted->kind);
     sc_line_put_text(out, "action", exempted->action);
 }

@@ -40,13 +40,14 @@ struct sc_line {
 
 /* ---- waiting ---- */
 
-static uint64_t hash_of(const struct sc_filter_core *core, uint64_t connection, enum sc_leg from, uint32_t sequence)
+static uint64_t line_pdu_hash(const struct sc_filter_core *core, uint64_t connection, enum sc_leg from,
+                              uint32_t sequence)
 {
     const uint64_t key[] = {connection, (uint64_t)from << 32 | sequence};
     return stir_map_hash(&core->lines.by_sequence, key, sizeof(key), NULL, 0);
 }
 
-static void link_last(struct sc_line *line)
+static void lines_append(struct sc_line *line)
 {
     struct sc_lines *lines = &line->core->lines;
     line->after = NULL;
@@ -57,7 +58,7 @@ static void link_last(struct sc_line *line)
 }
 
 /* Nothing is awaited for it any more. */
-static void unlink_line(struct sc_lines *lines, struct sc_line *line)
+static void lines_remove(struct sc_lines *lines, struct sc_line *line)
 {
     *(line->before ? &line->before->after : &lines->first) = line->after;
     *(line->after ? &line->after->before : &lines->last) = line->before;
@@ -70,7 +71,7 @@ static void unlink_line(struct sc_lines *lines, struct sc_line *line)
 
 /* ---- writing ---- */
 
-static void put_pdu(struct stir_buf *out, const struct sc_line_pdu *pdu)
+static void line_put_pdu(struct stir_buf *out, const struct sc_line_pdu *pdu)
 {
     stir_buf_printf(out, "\"sequence\":%u", (unsigned)pdu->sequence);
     if (pdu->message_id[0]) {
@@ -81,14 +82,14 @@ static void put_pdu(struct stir_buf *out, const struct sc_line_pdu *pdu)
     }
 }
 
-static void put_answers(struct stir_buf *out, const struct sc_line *line)
+static void line_put_answers(struct stir_buf *out, const struct sc_line *line)
 {
     struct stir_buf parts = {.limit = LINE_OCTETS};
     stir_buf_printf(out, ",\"connection\":%llu,", (unsigned long long)line->connection);
-    put_pdu(out, &line->pdus[0]);
+    line_put_pdu(out, &line->pdus[0]);
     for (size_t i = 0; i < line->count && line->count > 1; i++) {
         stir_buf_puts(&parts, i ? ",{" : ",\"parts\":[{");
-        put_pdu(&parts, &line->pdus[i]);
+        line_put_pdu(&parts, &line->pdus[i]);
         stir_buf_puts(&parts, i + 1 == line->count ? "}]" : "}");
     }
     /* of a message of very many segments the first one has to do */
@@ -98,31 +99,31 @@ static void put_answers(struct stir_buf *out, const struct sc_line *line)
     stir_buf_free(&parts);
 }
 
-static void finish(struct sc_message_log *log, struct stir_buf *text)
+static void line_write(struct sc_message_log *log, struct stir_buf *text)
 {
     stir_buf_puts(text, "}\n");
     sc_message_log_put(log, text);
 }
 
-static void end_if_done(struct sc_line *line)
+static void line_end_if_done(struct sc_line *line)
 {
     if (line->said && !line->open) {
-        put_answers(&line->text, line);
-        finish(line->log, &line->text);
+        line_put_answers(&line->text, line);
+        line_write(line->log, &line->text);
         free(line);
     }
 }
 
-static void stop_waiting(struct sc_lines *lines, struct sc_line *line)
+static void line_stop_waiting(struct sc_lines *lines, struct sc_line *line)
 {
-    unlink_line(lines, line);
-    end_if_done(line);
+    lines_remove(lines, line);
+    line_end_if_done(line);
 }
 
 /* ---- the beginning ---- */
 
-static struct sc_line *make(struct sc_filter_core *core, struct sc_message_log *log, const struct sc_held *first,
-                            size_t count)
+static struct sc_line *line_new(struct sc_filter_core *core, struct sc_message_log *log, const struct sc_held *first,
+                                size_t count)
 {
     struct sc_line *line =
         log->on && first && count ? calloc(1, sizeof(*line) + count * sizeof(struct sc_line_pdu)) : NULL;
@@ -137,52 +138,52 @@ static struct sc_line *make(struct sc_filter_core *core, struct sc_message_log *
     return line;
 }
 
-static void add_pdu(struct sc_line *line, const struct sc_held *held)
+static void line_add_pdu(struct sc_line *line, const struct sc_held *held)
 {
     if (held->bind->connection == line->connection && held->from == line->from) {
         struct sc_line_pdu *pdu = &line->pdus[line->count++];
         pdu->line = line;
         pdu->sequence = held->pdu.header.sequence;
         stir_map_put(&line->core->lines.by_sequence, &pdu->node,
-                     hash_of(line->core, line->connection, line->from, pdu->sequence));
+                     line_pdu_hash(line->core, line->connection, line->from, pdu->sequence));
     }
 }
 
-static struct sc_line *begin(struct sc_line *line)
+static struct sc_line *line_begin(struct sc_line *line)
 {
     struct sc_lines *lines = &line->core->lines;
     line->open = line->count;
-    link_last(line);
+    lines_append(line);
     while (lines->waiting > LINES_MAX && lines->first != line) {
-        stop_waiting(lines, lines->first);
+        line_stop_waiting(lines, lines->first);
     }
     return line;
 }
 
 struct sc_line *sc_line_of_held(struct sc_filter_core *core, struct sc_message_log *log, const struct sc_held *held)
 {
-    struct sc_line *line = make(core, log, held, 1);
+    struct sc_line *line = line_new(core, log, held, 1);
     if (line) {
-        add_pdu(line, held);
+        line_add_pdu(line, held);
     }
-    return line ? begin(line) : NULL;
+    return line ? line_begin(line) : NULL;
 }
 
 struct sc_line *sc_line_of_parts(struct sc_filter_core *core, struct sc_message_log *log, const struct sc_part *parts)
 {
-    struct sc_line *line = make(core, log, sc_parts_held(parts), sc_parts_count(parts));
+    struct sc_line *line = line_new(core, log, sc_parts_held(parts), sc_parts_count(parts));
     for (; line && parts; parts = parts->next) {
         if (parts->held) {
-            add_pdu(line, parts->held);
+            line_add_pdu(line, parts->held);
         }
     }
-    return line ? begin(line) : NULL;
+    return line ? line_begin(line) : NULL;
 }
 
 void sc_line_say(struct sc_line *line, struct sc_message_log *log, struct stir_buf *text, bool forwarded)
 {
     if (!line) {
-        finish(log, text);
+        line_write(log, text);
         return;
     }
     stir_buf_put(&line->text, text->ptr ? text->ptr : "", text->len);
@@ -192,16 +193,16 @@ void sc_line_say(struct sc_line *line, struct sc_message_log *log, struct stir_b
     stir_buf_free(text);
     line->said = true;
     if (!forwarded && line->open) {
-        unlink_line(&line->core->lines, line);
+        lines_remove(&line->core->lines, line);
     }
-    end_if_done(line);
+    line_end_if_done(line);
 }
 
 void sc_line_drop(struct sc_line *line)
 {
     if (line) {
         if (line->open) {
-            unlink_line(&line->core->lines, line);
+            lines_remove(&line->core->lines, line);
         }
         stir_buf_free(&line->text);
         free(line);
@@ -210,7 +211,7 @@ void sc_line_drop(struct sc_line *line)
 
 /* ---- the answers ---- */
 
-static void take_answer(struct sc_filter_core *core, struct sc_line_pdu *pdu, uint32_t status, struct stir_view id)
+static void line_take_answer(struct sc_filter_core *core, struct sc_line_pdu *pdu, uint32_t status, struct stir_view id)
 {
     struct sc_line *line = pdu->line;
     size_t n = id.len < SC_MESSAGE_ID_MAX ? id.len : SC_MESSAGE_ID_MAX;
@@ -221,7 +222,7 @@ static void take_answer(struct sc_filter_core *core, struct sc_line_pdu *pdu, ui
     }
     line->open--;
     if (!line->open) {
-        stop_waiting(&core->lines, line);
+        line_stop_waiting(&core->lines, line);
     }
 }
 
@@ -229,12 +230,13 @@ void sc_lines_answered(struct sc_filter_core *core, const struct sc_bind *bind, 
                        uint32_t status, struct stir_view message_id)
 {
     struct stir_map_node *node =
-        core->lines.waiting ? stir_map_first(&core->lines.by_sequence, hash_of(core, bind->connection, from, sequence))
-                            : NULL;
+        core->lines.waiting
+            ? stir_map_first(&core->lines.by_sequence, line_pdu_hash(core, bind->connection, from, sequence))
+            : NULL;
     for (; node; node = stir_map_next(node)) {
         struct sc_line_pdu *pdu = (struct sc_line_pdu *)node;
         if (pdu->sequence == sequence && pdu->line->connection == bind->connection && pdu->line->from == from) {
-            take_answer(core, pdu, status, message_id);
+            line_take_answer(core, pdu, status, message_id);
             return;
         }
     }
@@ -245,7 +247,7 @@ void sc_lines_ended(struct sc_filter_core *core, const struct sc_bind *bind)
     for (struct sc_line *line = core->lines.first, *next; line; line = next) {
         next = line->after;
         if (line->connection == bind->connection) {
-            stop_waiting(&core->lines, line);
+            line_stop_waiting(&core->lines, line);
         }
     }
 }
@@ -255,7 +257,7 @@ void sc_lines_ended(struct sc_filter_core *core, const struct sc_bind *bind)
 void sc_lines_expire(struct sc_filter_core *core)
 {
     while (core->lines.first && core->lines.first->due_ms <= sc_now(core)) {
-        stop_waiting(&core->lines, core->lines.first);
+        line_stop_waiting(&core->lines, core->lines.first);
     }
 }
 
@@ -268,6 +270,6 @@ void sc_lines_end(struct sc_filter_core *core)
 {
     for (struct sc_line *line = core->lines.first, *next; line; line = next) {
         next = line->after;
-        stop_waiting(&core->lines, line);
+        line_stop_waiting(&core->lines, line);
     }
 }

@@ -22,7 +22,7 @@ enum {
     TEXT = 2 * MADE + 1,
 };
 
-static enum stir_code make(uint8_t octets[MADE], struct stir_error *err)
+static enum stir_code number_key_make(uint8_t octets[MADE], struct stir_error *err)
 {
     ERR_clear_error();
     return RAND_bytes(octets, MADE) == 1 ? STIR_OK : stir_fail_openssl(err, STIR_E_CRYPTO, "no random octets");
@@ -30,11 +30,11 @@ static enum stir_code make(uint8_t octets[MADE], struct stir_error *err)
 
 /* Makes the file unless it is there by now. It is written whole or not at all, under its own name at last: another
  * process may be at it, too. */
-static enum stir_code make_file(const char *path, struct stir_error *err)
+static enum stir_code number_key_make_file(const char *path, struct stir_error *err)
 {
     uint8_t octets[MADE];
     char text[TEXT + 1], made[4096];
-    enum stir_code code = make(octets, err);
+    enum stir_code code = number_key_make(octets, err);
     for (size_t i = 0; i < MADE; i++) {
         (void)snprintf(text + 2 * i, 3, "%02x", octets[i]);
     }
@@ -57,7 +57,7 @@ static enum stir_code make_file(const char *path, struct stir_error *err)
     return code;
 }
 
-static enum stir_code read_file(struct sc_number_key *key, const char *path, struct stir_error *err)
+static enum stir_code number_key_read_file(struct sc_number_key *key, const char *path, struct stir_error *err)
 {
     struct stir_buf file = {.limit = FILE_MAX};
     enum stir_code code = stir_read_file(&file, path, FILE_MAX, err);
@@ -76,10 +76,10 @@ static enum stir_code read_file(struct sc_number_key *key, const char *path, str
 enum stir_code sc_number_key_open(struct sc_number_key *key, const char *path, struct stir_error *err)
 {
     if (!path[0]) {
-        return make(key->octets, err);
+        return number_key_make(key->octets, err);
     }
-    enum stir_code code = access(path, F_OK) != 0 && errno == ENOENT ? make_file(path, err) : STIR_OK;
-    return code == STIR_OK ? read_file(key, path, err) : code;
+    enum stir_code code = access(path, F_OK) != 0 && errno == ENOENT ? number_key_make_file(path, err) : STIR_OK;
+    return code == STIR_OK ? number_key_read_file(key, path, err) : code;
 }
 
 void sc_number_hash(const struct sc_number_key *key, const char *number, char out[SC_NUMBER_HASH])

@@ -23,8 +23,8 @@ void sc_repeat_intend(struct sc_filter_core *core, struct sc_part *parts)
 }
 
 /* Of one part; what it says of the others stands in `so_far`. */
-static enum sc_again judge_part_again(struct sc_filter_core *core, const struct sc_part *part, enum sc_again so_far,
-                                      unsigned *losses)
+static enum sc_again repeat_judge_part(struct sc_filter_core *core, const struct sc_part *part, enum sc_again so_far,
+                                       unsigned *losses)
 {
     uint8_t print[SC_PRINT];
     unsigned before = 0;
@@ -43,7 +43,7 @@ enum sc_again sc_repeat_judged_again(struct sc_filter_core *core, const struct s
         return SC_AGAIN_NOT;
     }
     for (const struct sc_part *part = parts; part; part = part->next) {
-        enum sc_again one = part->held ? judge_part_again(core, part, again, losses) : again;
+        enum sc_again one = part->held ? repeat_judge_part(core, part, again, losses) : again;
         if (part->held && one == SC_AGAIN_NOT) {
             return SC_AGAIN_NOT;
         }
@@ -61,17 +61,17 @@ enum sc_again sc_repeat_judged_again(struct sc_filter_core *core, const struct s
 /* ---- the file ---- */
 
 /* An answer that was sent a while before the process ended was read. */
-static bool is_read(const struct sc_filter_core *core, const struct sc_repeat_slot *slot)
+static bool repeat_answer_is_read(const struct sc_filter_core *core, const struct sc_repeat_slot *slot)
 {
     return slot->answered && sc_repeat_file_used(core->repeats) - slot->since_s > SC_ANSWERED_MS / 1000;
 }
 
-static bool restore(void *arg, struct sc_repeat_slot *slot)
+static bool repeat_restore(void *arg, struct sc_repeat_slot *slot)
 {
     struct sc_filter_core *core = arg;
     static const enum sc_again states[] = {[SC_REPEAT_JUDGED] = SC_AGAIN_STOPPED, [SC_REPEAT_UNREAD] = SC_AGAIN_UNREAD};
     int64_t age_s = (int64_t)time(NULL) - slot->since_s;
-    if (is_read(core, slot)) {
+    if (repeat_answer_is_read(core, slot)) {
         return false;
     }
     struct sc_passed passed = {.verify = true, .losses = slot->losses, .refused = slot->refused != 0, .slot = slot};
@@ -84,7 +84,7 @@ static bool restore(void *arg, struct sc_repeat_slot *slot)
 }
 
 /* PASSporTs that were issued up to the end of the process before this one may belong to messages that it saw. */
-static void tell_evidence(const struct sc_filter_core *core)
+static void repeat_tell_evidence(const struct sc_filter_core *core)
 {
     int64_t used_s = sc_repeat_file_used(core->repeats);
     if (used_s && core->policy->service) {
@@ -109,8 +109,8 @@ enum stir_code sc_repeat_open(struct sc_filter_core *core, const struct sc_confi
     }
     enum stir_code code = sc_repeat_file_open(&core->repeats, path, &cause);
     if (code == STIR_OK) {
-        sc_repeat_file_each(core->repeats, restore, core);
-        tell_evidence(core);
+        sc_repeat_file_each(core->repeats, repeat_restore, core);
+        repeat_tell_evidence(core);
     } else if (given) {
         return stir_fail(err, code, "%s", cause.text);
     } else {

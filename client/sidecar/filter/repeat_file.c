@@ -36,7 +36,7 @@ struct sc_repeat_file {
 static const struct head expected = {"stir-cps repeat", sizeof(struct sc_repeat_slot), SLOTS};
 
 /* The file is new, or one of ours; then it has all its octets, so that no store can meet a full disk. */
-static enum stir_code prepare(int fd, const char *path, struct stir_error *err)
+static enum stir_code repeat_file_prepare(int fd, const char *path, struct stir_error *err)
 {
     struct stat st;
     struct head head = {0};
@@ -80,7 +80,7 @@ enum stir_code sc_repeat_file_open(struct sc_repeat_file **out, const char *path
         free(file);
         return stir_fail(err, STIR_E_IO, "[repeat] file: cannot open %s: %s", path, strerror(errno));
     }
-    enum stir_code code = prepare(file->fd, path, err);
+    enum stir_code code = repeat_file_prepare(file->fd, path, err);
     void *map = MAP_FAILED;
     if (code == STIR_OK) {
         map = mmap(NULL, sizeof(struct layout), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, file->fd, 0);
@@ -107,7 +107,7 @@ void sc_repeat_file_close(struct sc_repeat_file *file)
     }
 }
 
-static bool is_sound(const struct sc_repeat_slot *slot)
+static bool repeat_slot_is_sound(const struct sc_repeat_slot *slot)
 {
     return slot->state >= SC_REPEAT_JUDGED && slot->state <= SC_REPEAT_UNREAD &&
            memchr(slot->signer, '\0', sizeof(slot->signer)) && memchr(slot->ppt, '\0', sizeof(slot->ppt)) &&
@@ -128,7 +128,7 @@ void sc_repeat_file_each(struct sc_repeat_file *file, bool (*take)(void *arg, st
 {
     for (size_t i = 0; i < SLOTS; i++) {
         struct sc_repeat_slot *slot = &file->map->slots[i];
-        if (slot->state != SC_REPEAT_FREE && !(is_sound(slot) && take(arg, slot))) {
+        if (slot->state != SC_REPEAT_FREE && !(repeat_slot_is_sound(slot) && take(arg, slot))) {
             sc_repeat_slot_free(slot);
         }
     }

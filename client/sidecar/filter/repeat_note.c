@@ -12,14 +12,14 @@
  * a note alone lets nothing pass: it only says that "replayed" proves nothing about this message, this time.
  */
 
-static void set_state(struct sc_repeat_slot *slot, enum sc_repeat_state state)
+static void repeat_slot_set_state(struct sc_repeat_slot *slot, enum sc_repeat_state state)
 {
     atomic_signal_fence(memory_order_seq_cst); /* the process may end between two stores */
     slot->state = state;
     atomic_signal_fence(memory_order_seq_cst);
 }
 
-static struct sc_repeat_slot *take_slot(struct sc_filter_core *core)
+static struct sc_repeat_slot *repeat_slot_take(struct sc_filter_core *core)
 {
     struct sc_repeat_slot *slot = core->repeats ? sc_repeat_file_take(core->repeats) : NULL;
     core->counters.repeat_unsaved += core->repeats && !slot;
@@ -35,18 +35,18 @@ void sc_repeat_release(const struct sc_filter_core *core, struct sc_repeat_slot 
 
 struct sc_repeat_slot *sc_repeat_note_judged(struct sc_filter_core *core, const uint8_t print[SC_PRINT])
 {
-    struct sc_repeat_slot *slot = take_slot(core);
+    struct sc_repeat_slot *slot = repeat_slot_take(core);
     if (slot) {
         *slot = (struct sc_repeat_slot){.since_s = (int64_t)time(NULL)};
         memcpy(slot->print, print, sizeof(slot->print));
-        set_state(slot, SC_REPEAT_JUDGED);
+        repeat_slot_set_state(slot, SC_REPEAT_JUDGED);
     }
     return slot;
 }
 
 void sc_repeat_note(struct sc_filter_core *core, struct sc_passed *passed, const uint8_t print[SC_PRINT], bool judged)
 {
-    struct sc_repeat_slot *slot = passed->slot ? passed->slot : passed->verify ? take_slot(core) : NULL;
+    struct sc_repeat_slot *slot = passed->slot ? passed->slot : passed->verify ? repeat_slot_take(core) : NULL;
     passed->slot = slot;
     if (slot) {
         slot->since_s = (int64_t)time(NULL);
@@ -57,7 +57,7 @@ void sc_repeat_note(struct sc_filter_core *core, struct sc_passed *passed, const
         memcpy(slot->signer, passed->signer, sizeof(slot->signer));
         memcpy(slot->ppt, passed->ppt, sizeof(slot->ppt));
         memcpy(slot->attest, passed->attest, sizeof(slot->attest));
-        set_state(slot, judged ? SC_REPEAT_UNREAD : SC_REPEAT_PASSED);
+        repeat_slot_set_state(slot, judged ? SC_REPEAT_UNREAD : SC_REPEAT_PASSED);
     }
 }
 
@@ -67,7 +67,7 @@ void sc_repeat_note_answered(const struct sc_passed *passed)
     if (slot) {
         slot->since_s = (int64_t)time(NULL);
         slot->answered = true;
-        set_state(slot, passed->whole ? SC_REPEAT_UNREAD : SC_REPEAT_PASSED);
+        repeat_slot_set_state(slot, passed->whole ? SC_REPEAT_UNREAD : SC_REPEAT_PASSED);
     }
 }
 

@@ -46,7 +46,7 @@ struct sc_sent_bind {
 
 /* ---- lists ---- */
 
-static void list_add(struct sc_sent_list *list, struct sc_sent *sent)
+static void sent_list_add(struct sc_sent_list *list, struct sc_sent *sent)
 {
     sent->list = list;
     sent->after = NULL;
@@ -56,7 +56,7 @@ static void list_add(struct sc_sent_list *list, struct sc_sent *sent)
     list->count++;
 }
 
-static void list_remove(struct sc_sent *sent)
+static void sent_list_remove(struct sc_sent *sent)
 {
     struct sc_sent_list *list = sent->list;
     *(sent->before ? &sent->before->after : &list->first) = sent->after;
@@ -64,7 +64,7 @@ static void list_remove(struct sc_sent *sent)
     list->count--;
 }
 
-static struct sc_sent *list_pop(struct sc_sent_list *list)
+static struct sc_sent *sent_list_pop(struct sc_sent_list *list)
 {
     struct sc_sent *sent = list->first;
     list->first = sent->after;
@@ -74,7 +74,7 @@ static struct sc_sent *list_pop(struct sc_sent_list *list)
 }
 
 /* One that is in no list any more. */
-static void drop(struct sc_filter_core *core, struct sc_sent *sent)
+static void sent_drop(struct sc_filter_core *core, struct sc_sent *sent)
 {
     core->judged_again -= sent->again != SC_AGAIN_NOT;
     if (sent->counter) {
@@ -87,21 +87,21 @@ static void drop(struct sc_filter_core *core, struct sc_sent *sent)
 }
 
 /* Nobody will send it again, also if the process is ending. */
-static void drop_for_good(struct sc_filter_core *core, struct sc_sent *sent)
+static void sent_drop_for_good(struct sc_filter_core *core, struct sc_sent *sent)
 {
     sc_repeat_slot_free(sent->passed.slot);
     sent->passed.slot = NULL;
-    drop(core, sent);
+    sent_drop(core, sent);
 }
 
-static void drop_first(struct sc_filter_core *core, struct sc_sent_list *list)
+static void sent_drop_first(struct sc_filter_core *core, struct sc_sent_list *list)
 {
-    drop(core, list_pop(list));
+    sent_drop(core, sent_list_pop(list));
 }
 
 /* ---- connections ---- */
 
-static struct sc_sent_bind *find_bind(struct sc_filter_core *core, uint64_t connection, uint64_t hash)
+static struct sc_sent_bind *sent_bind_find(struct sc_filter_core *core, uint64_t connection, uint64_t hash)
 {
     struct stir_map_node *node = stir_map_first(&core->sent_binds, hash);
     while (node && ((struct sc_sent_bind *)node)->connection != connection) {
@@ -110,15 +110,15 @@ static struct sc_sent_bind *find_bind(struct sc_filter_core *core, uint64_t conn
     return (struct sc_sent_bind *)node;
 }
 
-static uint64_t bind_hash(const struct sc_filter_core *core, uint64_t connection)
+static uint64_t sent_bind_hash(const struct sc_filter_core *core, uint64_t connection)
 {
     return stir_map_hash(&core->sent_binds, &connection, sizeof(connection), NULL, 0);
 }
 
-static struct sc_sent_bind *bind_of(struct sc_filter_core *core, uint64_t connection)
+static struct sc_sent_bind *sent_bind_get(struct sc_filter_core *core, uint64_t connection)
 {
-    uint64_t hash = bind_hash(core, connection);
-    struct sc_sent_bind *bind = find_bind(core, connection, hash);
+    uint64_t hash = sent_bind_hash(core, connection);
+    struct sc_sent_bind *bind = sent_bind_find(core, connection, hash);
     if (!bind && (bind = calloc(1, sizeof(*bind)))) {
         bind->connection = connection;
         stir_map_put(&core->sent_binds, &bind->node, hash);
@@ -128,14 +128,14 @@ static struct sc_sent_bind *bind_of(struct sc_filter_core *core, uint64_t connec
 
 /* ---- what makes a PDU the same ---- */
 
-static void put_view(struct stir_buf *out, struct stir_view view)
+static void sent_put_view(struct stir_buf *out, struct stir_view view)
 {
     stir_buf_put(out, &view.len, sizeof(view.len));
     stir_buf_put(out, view.ptr ? view.ptr : "", view.len);
 }
 
 /* Who, to whom, what: not what a second attempt may differ in, as times and the request for a receipt. */
-static bool print_of(uint8_t print[SC_PRINT], const struct sc_held *held, bool verify)
+static bool sent_print(uint8_t print[SC_PRINT], const struct sc_held *held, bool verify)
 {
     const struct smpp_pdu *pdu = &held->pdu;
     struct smpp_sar sar = {0};
@@ -146,11 +146,11 @@ static bool print_of(uint8_t print[SC_PRINT], const struct sc_held *held, bool v
                              pdu->esm_class,          pdu->data_coding, (uint8_t)sar.ref,
                              (uint8_t)(sar.ref >> 8), sar.total,        sar.segment};
     stir_buf_put(&octets, fixed, sizeof(fixed));
-    put_view(&octets, stir_view_str(held->bind->system_id));
-    put_view(&octets, pdu->source.addr);
-    put_view(&octets, pdu->dest.addr);
-    put_view(&octets, pdu->dests);
-    put_view(&octets, pdu->body);
+    sent_put_view(&octets, stir_view_str(held->bind->system_id));
+    sent_put_view(&octets, pdu->source.addr);
+    sent_put_view(&octets, pdu->dest.addr);
+    sent_put_view(&octets, pdu->dests);
+    sent_put_view(&octets, pdu->body);
     bool good = stir_buf_state(&octets) == STIR_OK && SHA256((const unsigned char *)octets.ptr, octets.len, print);
     stir_buf_free(&octets);
     return good;
@@ -158,18 +158,18 @@ static bool print_of(uint8_t print[SC_PRINT], const struct sc_held *held, bool v
 
 bool sc_sent_print(uint8_t print[SC_PRINT], const struct sc_held *held, bool verify)
 {
-    return print_of(print, held, verify);
+    return sent_print(print, held, verify);
 }
 
-static uint64_t print_hash(const uint8_t print[SC_PRINT])
+static uint64_t sent_print_hash(const uint8_t print[SC_PRINT])
 {
     uint64_t hash;
     memcpy(&hash, print, sizeof(hash));
     return hash;
 }
 
-static uint64_t sequence_hash(const struct sc_filter_core *core, uint64_t connection, enum sc_leg from,
-                              uint32_t sequence)
+static uint64_t sent_sequence_hash(const struct sc_filter_core *core, uint64_t connection, enum sc_leg from,
+                                   uint32_t sequence)
 {
     const uint64_t key[] = {connection, (uint64_t)from << 32 | sequence};
     return stir_map_hash(&core->sent_by_sequence, key, sizeof(key), NULL, 0);
@@ -187,7 +187,7 @@ struct sc_sent *sc_sent_new(const struct sc_held *held, const struct sc_passed *
     sent->from = held->from;
     sent->sequence = held->pdu.header.sequence;
     sent->passed = *passed;
-    if (!print_of(sent->print, held, passed->verify)) {
+    if (!sent_print(sent->print, held, passed->verify)) {
         free(sent);
         return NULL;
     }
@@ -196,19 +196,19 @@ struct sc_sent *sc_sent_new(const struct sc_held *held, const struct sc_passed *
 
 void sc_sent_add(struct sc_filter_core *core, struct sc_sent *sent)
 {
-    struct sc_sent_bind *bind = sent ? bind_of(core, sent->connection) : NULL;
+    struct sc_sent_bind *bind = sent ? sent_bind_get(core, sent->connection) : NULL;
     if (!bind) {
         sc_sent_free(core, sent);
         return;
     }
     sc_repeat_note(core, &sent->passed, sent->print, false);
-    list_add(&bind->unanswered, sent);
+    sent_list_add(&bind->unanswered, sent);
     sent->counter = &core->unanswered;
     core->unanswered++;
     stir_map_put(&core->sent_by_sequence, &sent->by_sequence,
-                 sequence_hash(core, sent->connection, sent->from, sent->sequence));
+                 sent_sequence_hash(core, sent->connection, sent->from, sent->sequence));
     if (core->unanswered > SC_SENT_MAX) {
-        drop_first(core, &bind->unanswered);
+        sent_drop_first(core, &bind->unanswered);
     }
 }
 
@@ -220,14 +220,14 @@ void sc_sent_free(struct sc_filter_core *core, struct sc_sent *sent)
     }
 }
 
-static void list_repeatable(struct sc_filter_core *core, struct sc_sent *sent)
+static void sent_list_repeatable(struct sc_filter_core *core, struct sc_sent *sent)
 {
     sent->until_ms = sc_now(core) + SC_REPEAT_MS;
     sent->counter = NULL;
-    list_add(&core->repeatable, sent);
-    stir_map_put(&core->sent_by_print, &sent->by_print, print_hash(sent->print));
+    sent_list_add(&core->repeatable, sent);
+    stir_map_put(&core->sent_by_print, &sent->by_print, sent_print_hash(sent->print));
     if (core->repeatable.count > SC_SENT_MAX) {
-        drop_first(core, &core->repeatable);
+        sent_drop_first(core, &core->repeatable);
     }
 }
 
@@ -244,13 +244,13 @@ bool sc_sent_restore(struct sc_filter_core *core, const struct sc_passed *passed
     sent->passed = *passed;
     sent->again = again;
     core->judged_again += again != SC_AGAIN_NOT;
-    list_repeatable(core, sent);
+    sent_list_repeatable(core, sent);
     return true;
 }
 
-static struct sc_sent *find_repeatable(struct sc_filter_core *core, const uint8_t print[SC_PRINT], bool judged)
+static struct sc_sent *sent_find_repeatable(struct sc_filter_core *core, const uint8_t print[SC_PRINT], bool judged)
 {
-    struct stir_map_node *node = stir_map_first(&core->sent_by_print, print_hash(print));
+    struct stir_map_node *node = stir_map_first(&core->sent_by_print, sent_print_hash(print));
     while (node &&
            (memcmp(SENT_OF(node)->print, print, SC_PRINT) != 0 || (SENT_OF(node)->again != SC_AGAIN_NOT) != judged)) {
         node = stir_map_next(node);
@@ -261,12 +261,12 @@ static struct sc_sent *find_repeatable(struct sc_filter_core *core, const uint8_
 enum sc_again sc_sent_judged_again(struct sc_filter_core *core, const uint8_t print[SC_PRINT], bool forget,
                                    unsigned *losses)
 {
-    struct sc_sent *sent = find_repeatable(core, print, true);
+    struct sc_sent *sent = sent_find_repeatable(core, print, true);
     enum sc_again again = sent ? sent->again : SC_AGAIN_NOT;
     *losses = sent ? sent->passed.losses : 0;
     if (sent && forget) {
-        list_remove(sent);
-        drop(core, sent);
+        sent_list_remove(sent);
+        sent_drop(core, sent);
     }
     return again;
 }
@@ -274,49 +274,49 @@ enum sc_again sc_sent_judged_again(struct sc_filter_core *core, const uint8_t pr
 /* ---- the answer ---- */
 
 /* One that is in no list any more. */
-static void may_come_again(struct sc_filter_core *core, struct sc_sent *sent, bool refused)
+static void sent_may_come_again(struct sc_filter_core *core, struct sc_sent *sent, bool refused)
 {
     sent->passed.refused = refused;
     --*sent->counter;
     stir_map_remove(&core->sent_by_sequence, &sent->by_sequence);
     sc_repeat_note(core, &sent->passed, sent->print, sent->again != SC_AGAIN_NOT);
-    list_repeatable(core, sent);
+    sent_list_repeatable(core, sent);
 }
 
 /* Forgets messages of a connection whose answers were read by now. */
-static void expire_answered(struct sc_filter_core *core, struct sc_sent_bind *bind)
+static void sent_bind_expire_answered(struct sc_filter_core *core, struct sc_sent_bind *bind)
 {
     while (bind->answered.first && bind->answered.first->until_ms <= sc_now(core)) {
-        drop_for_good(core, list_pop(&bind->answered));
+        sent_drop_for_good(core, sent_list_pop(&bind->answered));
     }
 }
 
 /* One that is in no list any more. */
-static void keep_answered(struct sc_filter_core *core, struct sc_sent_bind *bind, struct sc_sent *sent)
+static void sent_keep_answered(struct sc_filter_core *core, struct sc_sent_bind *bind, struct sc_sent *sent)
 {
-    expire_answered(core, bind);
+    sent_bind_expire_answered(core, bind);
     core->unanswered--;
     core->answered++;
     sent->counter = &core->answered;
     stir_map_remove(&core->sent_by_sequence, &sent->by_sequence);
     sent->until_ms = sc_now(core) + SC_ANSWERED_MS;
     sc_repeat_note_answered(&sent->passed);
-    list_add(&bind->answered, sent);
+    sent_list_add(&bind->answered, sent);
     if (core->answered > SC_SENT_MAX) {
-        drop_for_good(core, list_pop(&bind->answered));
+        sent_drop_for_good(core, sent_list_pop(&bind->answered));
     }
 }
 
-static void take_answer(struct sc_filter_core *core, struct sc_sent *sent, uint32_t status)
+static void sent_take_answer(struct sc_filter_core *core, struct sc_sent *sent, uint32_t status)
 {
-    struct sc_sent_bind *bind = bind_of(core, sent->connection);
-    list_remove(sent);
+    struct sc_sent_bind *bind = sent_bind_get(core, sent->connection);
+    sent_list_remove(sent);
     if (status) {
-        may_come_again(core, sent, true);
+        sent_may_come_again(core, sent, true);
     } else if (sent->passed.verify && core->policy->repeat_max && bind) {
-        keep_answered(core, bind, sent);
+        sent_keep_answered(core, bind, sent);
     } else {
-        drop_for_good(core, sent);
+        sent_drop_for_good(core, sent);
     }
 }
 
@@ -325,12 +325,12 @@ void sc_sent_answered(struct sc_filter_core *core, const struct sc_bind *bind, e
 {
     struct stir_map_node *node = NULL;
     if (core->unanswered) {
-        node = stir_map_first(&core->sent_by_sequence, sequence_hash(core, bind->connection, from, sequence));
+        node = stir_map_first(&core->sent_by_sequence, sent_sequence_hash(core, bind->connection, from, sequence));
     }
     for (; node; node = stir_map_next(node)) {
         struct sc_sent *sent = (struct sc_sent *)node;
         if (sent->connection == bind->connection && sent->from == from && sent->sequence == sequence) {
-            take_answer(core, sent, status);
+            sent_take_answer(core, sent, status);
             return;
         }
     }
@@ -338,39 +338,39 @@ void sc_sent_answered(struct sc_filter_core *core, const struct sc_bind *bind, e
 
 void sc_sent_caught_up(struct sc_filter_core *core, const struct sc_bind *bind, enum sc_leg from)
 {
-    struct sc_sent_bind *found = find_bind(core, bind->connection, bind_hash(core, bind->connection));
+    struct sc_sent_bind *found = sent_bind_find(core, bind->connection, sent_bind_hash(core, bind->connection));
     for (struct sc_sent *sent = found ? found->answered.first : NULL, *next; sent; sent = next) {
         next = sent->after;
         if (sent->from == from) {
-            list_remove(sent);
-            drop_for_good(core, sent);
+            sent_list_remove(sent);
+            sent_drop_for_good(core, sent);
         }
     }
 }
 
 /* The answers to these may not have been read. */
-static void end_answered(struct sc_filter_core *core, struct sc_sent_bind *ended)
+static void sent_bind_end_answered(struct sc_filter_core *core, struct sc_sent_bind *ended)
 {
-    expire_answered(core, ended);
+    sent_bind_expire_answered(core, ended);
     while (ended->answered.first) {
-        struct sc_sent *sent = list_pop(&ended->answered);
+        struct sc_sent *sent = sent_list_pop(&ended->answered);
         sent->again = sent->passed.whole ? SC_AGAIN_UNREAD : SC_AGAIN_NOT;
         core->judged_again += sent->passed.whole;
-        may_come_again(core, sent, false);
+        sent_may_come_again(core, sent, false);
     }
 }
 
 void sc_sent_ended(struct sc_filter_core *core, const struct sc_bind *bind, bool closed)
 {
-    struct sc_sent_bind *ended = find_bind(core, bind->connection, bind_hash(core, bind->connection));
+    struct sc_sent_bind *ended = sent_bind_find(core, bind->connection, sent_bind_hash(core, bind->connection));
     if (!ended) {
         return;
     }
     while (ended->unanswered.first) {
-        may_come_again(core, list_pop(&ended->unanswered), false);
+        sent_may_come_again(core, sent_list_pop(&ended->unanswered), false);
     }
     if (closed) {
-        end_answered(core, ended);
+        sent_bind_end_answered(core, ended);
         stir_map_remove(&core->sent_binds, &ended->node);
         free(ended);
     }
@@ -383,7 +383,7 @@ void sc_sent_over(struct sc_filter_core *core, const char *what)
 }
 
 /* Whether a record allows one more time. */
-static bool allows_repeat(struct sc_filter_core *core, const struct sc_passed *passed, bool whole)
+static bool sent_allows_repeat(struct sc_filter_core *core, const struct sc_passed *passed, bool whole)
 {
     if (!passed->refused && passed->losses >= core->policy->repeat_max) {
         sc_sent_over(core, passed->verify ? "it is judged anew" : "it is signed anew");
@@ -396,7 +396,7 @@ static bool allows_repeat(struct sc_filter_core *core, const struct sc_passed *p
     return true;
 }
 
-static void count_repeat(struct sc_filter_core *core, struct sc_passed *passed)
+static void sent_count_repeat(struct sc_filter_core *core, struct sc_passed *passed)
 {
     core->counters.repeats++;
     if (passed->refused) {
@@ -411,20 +411,20 @@ bool sc_sent_is_repeat(struct sc_filter_core *core, const struct sc_held *held, 
                        struct sc_passed *out)
 {
     uint8_t print[SC_PRINT];
-    if (core->repeatable.count == 0 || held->fault != SMPP_OK || !print_of(print, held, verify)) {
+    if (core->repeatable.count == 0 || held->fault != SMPP_OK || !sent_print(print, held, verify)) {
         return false;
     }
-    struct sc_sent *sent = find_repeatable(core, print, false);
+    struct sc_sent *sent = sent_find_repeatable(core, print, false);
     if (!sent) {
         return false;
     }
     *out = sent->passed;
     sent->passed.slot = NULL; /* the note stays until the message has passed again */
-    list_remove(sent);
-    drop(core, sent);
-    bool again = allows_repeat(core, out, whole);
+    sent_list_remove(sent);
+    sent_drop(core, sent);
+    bool again = sent_allows_repeat(core, out, whole);
     if (again) {
-        count_repeat(core, out);
+        sent_count_repeat(core, out);
     } else {
         sc_repeat_release(core, out->slot);
     }
@@ -436,7 +436,7 @@ bool sc_sent_is_repeat(struct sc_filter_core *core, const struct sc_held *held, 
 void sc_sent_expire(struct sc_filter_core *core)
 {
     while (core->repeatable.first && core->repeatable.first->until_ms <= sc_now(core)) {
-        drop_first(core, &core->repeatable);
+        sent_drop_first(core, &core->repeatable);
     }
 }
 
@@ -460,7 +460,7 @@ void sc_sent_free_all(struct sc_filter_core *core)
         }
     }
     while (core->repeatable.first) {
-        drop_first(core, &core->repeatable);
+        sent_drop_first(core, &core->repeatable);
     }
     stir_map_free(&core->sent_binds);
     stir_map_free(&core->sent_by_sequence);

@@ -37,7 +37,7 @@ void sc_hold_free(struct sc_filter_core *core)
 
 /* ---- connections ---- */
 
-static void order_append(struct sc_filter_core *core, struct sc_hold *hold)
+static void hold_order_append(struct sc_filter_core *core, struct sc_hold *hold)
 {
     hold->after = NULL;
     hold->before = core->latest;
@@ -45,7 +45,7 @@ static void order_append(struct sc_filter_core *core, struct sc_hold *hold)
     core->latest = hold;
 }
 
-static void order_remove(struct sc_filter_core *core, struct sc_hold *hold)
+static void hold_order_remove(struct sc_filter_core *core, struct sc_hold *hold)
 {
     *(hold->before ? &hold->before->after : &core->quietest) = hold->after;
     *(hold->after ? &hold->after->before : &core->latest) = hold->before;
@@ -76,7 +76,7 @@ static struct sc_hold *hold_new(struct sc_filter_core *core, uint64_t connection
         hold->connection = connection;
         hold->from = from;
         hold->heard_ms = sc_now(core);
-        order_append(core, hold);
+        hold_order_append(core, hold);
         stir_map_put(&core->holds, &hold->node, hold_hash(core, connection, from));
     }
     return hold;
@@ -111,7 +111,7 @@ void sc_hold_remove(struct sc_filter_core *core, struct sc_part *part)
     *(part->hold_after ? &part->hold_after->hold_before : &hold->last) = part->hold_before;
     if (!hold->first) {
         stir_map_remove(&core->holds, &hold->node);
-        order_remove(core, hold);
+        hold_order_remove(core, hold);
         free(hold);
     }
 }
@@ -135,8 +135,8 @@ void sc_hold_heard(struct sc_filter_core *core, const struct sc_held *held)
         return;
     }
     hold->heard_ms = sc_now(core);
-    order_remove(core, hold);
-    order_append(core, hold);
+    hold_order_remove(core, hold);
+    hold_order_append(core, hold);
     for (struct sc_part *part = hold->first, *next; part && sc_now(core) - part->since_ms >= SC_HOLD_MAX_MS;
          part = next) {
         next = part->hold_after;

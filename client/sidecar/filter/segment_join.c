@@ -49,7 +49,7 @@ void sc_join_free(struct sc_filter_core *core)
 
 /* ---- peers ---- */
 
-static struct sc_join_peer *peer_of(struct sc_filter_core *core, const struct sc_held *held)
+static struct sc_join_peer *join_peer_get(struct sc_filter_core *core, const struct sc_held *held)
 {
     const char *system_id = held->bind->system_id;
     uint8_t from = (uint8_t)held->from;
@@ -70,7 +70,7 @@ static struct sc_join_peer *peer_of(struct sc_filter_core *core, const struct sc
     return peer;
 }
 
-static void drop_idle(struct sc_filter_core *core, struct sc_join_peer *peer)
+static void join_peer_drop_idle(struct sc_filter_core *core, struct sc_join_peer *peer)
 {
     if (peer && peer->peer.held.messages == 0) {
         stir_map_remove(&core->join_peers, &peer->node);
@@ -78,13 +78,13 @@ static void drop_idle(struct sc_filter_core *core, struct sc_join_peer *peer)
     }
 }
 
-static void drop_all_idle(struct sc_filter_core *core)
+static void join_drop_idle_peers(struct sc_filter_core *core)
 {
     for (size_t i = 0; i < core->join_peers.size; i++) {
         struct stir_map_node *next = NULL;
         for (struct stir_map_node *node = core->join_peers.buckets[i]; node; node = next) {
             next = node->next;
-            drop_idle(core, (struct sc_join_peer *)node);
+            join_peer_drop_idle(core, (struct sc_join_peer *)node);
         }
     }
 }
@@ -94,7 +94,7 @@ static void drop_all_idle(struct sc_filter_core *core)
 const char sc_join_contested[] = "another message with the same addresses, reference and number of segments is open";
 
 /* Those that are held, in order, a copy of a segment after it. They wait for no other segment any more. */
-static struct sc_part *take_parts(struct sc_filter_core *core, struct smpp_joined *message)
+static struct sc_part *joined_take_parts(struct sc_filter_core *core, struct smpp_joined *message)
 {
     struct sc_part *parts = NULL, **end = &parts;
     for (unsigned number = 1; number <= smpp_joined_total(message); number++) {
@@ -113,7 +113,7 @@ static struct sc_part *take_parts(struct sc_filter_core *core, struct smpp_joine
     return parts;
 }
 
-static bool has_released(const struct smpp_joined *kept)
+static bool joined_has_released(const struct smpp_joined *kept)
 {
     for (unsigned number = 1; kept && number <= smpp_joined_total(kept); number++) {
         void *token = NULL;
@@ -126,16 +126,16 @@ static bool has_released(const struct smpp_joined *kept)
 
 /* A part of a message that is incomplete. Once one was forwarded the message cannot be held as a whole, so the others
  * are not held either: only the last one is. */
-static void wait_for_rest(struct sc_filter_core *core, struct sc_part *part, const struct smpp_joined *kept)
+static void join_wait_for_rest(struct sc_filter_core *core, struct sc_part *part, const struct smpp_joined *kept)
 {
     enum sc_hold_mode hold = core->policy->hold;
     part->held->incomplete = true;
-    if (hold == SC_HOLD_NEVER || (hold == SC_HOLD_WINDOW && (has_released(kept) || !sc_hold_add(core, part)))) {
+    if (hold == SC_HOLD_NEVER || (hold == SC_HOLD_WINDOW && (joined_has_released(kept) || !sc_hold_add(core, part)))) {
         sc_hold_release(core, part);
     }
 }
 
-static bool is_first(const struct smpp_joined *kept)
+static bool joined_is_first(const struct smpp_joined *kept)
 {
     unsigned there = 0;
     for (unsigned number = 1; kept && number <= smpp_joined_total(kept); number++) {
@@ -145,9 +145,10 @@ static bool is_first(const struct smpp_joined *kept)
 }
 
 /* Those of one message, which is not joined: they are decided, the message is freed. */
-static void give_up(struct sc_filter_core *core, struct smpp_joined *message, enum sc_unsigned why, const char *reason)
+static void join_give_up(struct sc_filter_core *core, struct smpp_joined *message, enum sc_unsigned why,
+                         const char *reason)
 {
-    struct sc_part *parts = take_parts(core, message);
+    struct sc_part *parts = joined_take_parts(core, message);
     const struct sc_join_peer *peer = PEER_OF(smpp_joined_peer(message));
     bool verify = parts ? parts->verify : core->policy->ways[peer->from].action != SC_SIGN;
     const struct sc_decider *decider = core->deciders[verify];
@@ -160,7 +161,7 @@ static void give_up(struct sc_filter_core *core, struct smpp_joined *message, en
 }
 
 /* One destination, or what stands for several: a digest of them. */
-static struct stir_view key_dest(const struct sc_message *message, uint8_t digest[SHA256_DIGEST_LENGTH])
+static struct stir_view join_key_dest(const struct sc_message *message, uint8_t digest[SHA256_DIGEST_LENGTH])
 {
     uint8_t octets[SHA256_DIGEST_LENGTH + STIR_IDENTITY_MAX] = {0};
     if (message->dest_count == 1) {
@@ -175,10 +176,10 @@ static struct stir_view key_dest(const struct sc_message *message, uint8_t diges
 }
 
 /* The same segment came again: what is held of it stands beside the first, or in its place. */
-static void add_copy(struct sc_filter_core *core, const struct smpp_join_outcome *outcome, struct sc_part *part)
+static void join_add_copy(struct sc_filter_core *core, const struct smpp_join_outcome *outcome, struct sc_part *part)
 {
     struct sc_part *first = *outcome->held;
-    wait_for_rest(core, part, outcome->kept);
+    join_wait_for_rest(core, part, outcome->kept);
     if (part->released) { /* there may be any number of them */
         sc_parts_free(part);
     } else {
@@ -191,7 +192,7 @@ struct sc_joined sc_join_add(struct sc_filter_core *core, const struct sc_held *
                              struct sc_part *part)
 {
     struct sc_joined out = {.result = SC_JOIN_REFUSED};
-    struct sc_join_peer *peer = peer_of(core, held);
+    struct sc_join_peer *peer = join_peer_get(core, held);
     if (!peer) {
         return out;
     }
@@ -199,11 +200,11 @@ struct sc_joined sc_join_add(struct sc_filter_core *core, const struct sc_held *
     struct smpp_join_key key = {
         .peer = &peer->peer,
         .orig = stir_view(message->orig.text, message->orig.len),
-        .dest = key_dest(message, digest),
+        .dest = join_key_dest(message, digest),
         .place = message->segment.place,
     };
     if (part && !smpp_join_knows(core->join, &key) && sc_item_resume(core, part)) {
-        drop_idle(core, peer);
+        join_peer_drop_idle(core, peer);
         out.result = SC_JOIN_RESUMED;
         return out;
     }
@@ -213,37 +214,37 @@ struct sc_joined sc_join_add(struct sc_filter_core *core, const struct sc_held *
         core->counters.joined++;
         out = (struct sc_joined){.result = SC_JOIN_COMPLETE,
                                  .message = outcome.message,
-                                 .parts = take_parts(core, outcome.message)};
+                                 .parts = joined_take_parts(core, outcome.message)};
         break;
     case SMPP_JOIN_DUPLICATE:
         core->counters.duplicates++;
         if (part) {
-            add_copy(core, &outcome, part);
+            join_add_copy(core, &outcome, part);
         }
         out.result = SC_JOIN_SEEN;
         break;
     case SMPP_JOIN_CONTESTED:
         if (outcome.message) {
             core->counters.join_contested += 2;
-            give_up(core, outcome.message, SC_UNSIGNED_CONTESTED, sc_join_contested);
+            join_give_up(core, outcome.message, SC_UNSIGNED_CONTESTED, sc_join_contested);
         }
         out.result = SC_JOIN_CONTESTED;
         break;
     case SMPP_JOIN_OVER:
         core->counters.join_overflows++;
         if (outcome.message) {
-            give_up(core, outcome.message, SC_UNSIGNED_OVERFLOW, "more segments wait than may be kept");
+            join_give_up(core, outcome.message, SC_UNSIGNED_OVERFLOW, "more segments wait than may be kept");
         }
         break;
     case SMPP_JOIN_HELD:
         out.result = SC_JOIN_KEPT;
-        out.first = is_first(outcome.kept);
+        out.first = joined_is_first(outcome.kept);
         if (part) {
-            wait_for_rest(core, part, outcome.kept);
+            join_wait_for_rest(core, part, outcome.kept);
         }
         break;
     }
-    drop_idle(core, peer);
+    join_peer_drop_idle(core, peer);
     return out;
 }
 
@@ -256,10 +257,10 @@ void sc_join_expire(struct sc_filter_core *core)
     while ((message = smpp_join_expire(core->join, sc_now(core)))) {
         any = true;
         core->counters.join_expired++;
-        give_up(core, message, SC_UNSIGNED_INCOMPLETE, "the other segments did not come in time");
+        join_give_up(core, message, SC_UNSIGNED_INCOMPLETE, "the other segments did not come in time");
     }
     if (any) {
-        drop_all_idle(core);
+        join_drop_idle_peers(core);
     }
 }
 
@@ -274,7 +275,7 @@ void sc_join_give_up_all(struct sc_filter_core *core)
     struct smpp_joined *message;
     while ((message = smpp_join_take(core->join, NULL))) {
         core->counters.join_expired++;
-        give_up(core, message, SC_UNSIGNED_INCOMPLETE, "stopped before the other segments came");
+        join_give_up(core, message, SC_UNSIGNED_INCOMPLETE, "stopped before the other segments came");
     }
-    drop_all_idle(core);
+    join_drop_idle_peers(core);
 }

@@ -23,7 +23,7 @@ struct outcome {
     unsigned segments;
 };
 
-static bool has_tenant(const struct sc_policy *policy, const char *system_id)
+static bool sign_has_tenant(const struct sc_policy *policy, const char *system_id)
 {
     struct cps_signer *signer = NULL;
     bool has = policy->tenants && cps_tenants_signer(policy->tenants, system_id, &signer, NULL) == CPS_OK;
@@ -32,10 +32,10 @@ static bool has_tenant(const struct sc_policy *policy, const char *system_id)
 }
 
 /* Counts a message, warns of it where it has no PASSporT, and writes its line. */
-static void record(struct sc_filter_core *core, struct sc_line *line, struct sc_line_subject *subject,
-                   const struct outcome *outcome)
+static void sign_record(struct sc_filter_core *core, struct sc_line *line, struct sc_line_subject *subject,
+                        const struct outcome *outcome)
 {
-    bool tenant = has_tenant(core->policy, subject->system_id);
+    bool tenant = sign_has_tenant(core->policy, subject->system_id);
     bool bad = outcome->outcome == SC_OUTCOME_UNSIGNED || outcome->outcome == SC_OUTCOME_REFUSED;
     struct stir_buf text = {0};
     struct sc_signed made = {.subject = *subject,
@@ -60,7 +60,7 @@ static void record(struct sc_filter_core *core, struct sc_line *line, struct sc_
     }
 }
 
-static struct sc_line_subject subject_of(const struct sc_held *held, const struct sc_message *message)
+static struct sc_line_subject sign_subject(const struct sc_held *held, const struct sc_message *message)
 {
     return (struct sc_line_subject){.from = held->from,
                                     .system_id = held->bind->system_id,
@@ -70,16 +70,16 @@ static struct sc_line_subject subject_of(const struct sc_held *held, const struc
 }
 
 /* Of a message that is held, before it is decided. */
-static void record_held(struct sc_filter_core *core, const struct sc_held *held, const struct sc_message *message,
-                        struct outcome outcome)
+static void sign_record_held(struct sc_filter_core *core, const struct sc_held *held, const struct sc_message *message,
+                             struct outcome outcome)
 {
-    struct sc_line_subject subject = subject_of(held, message);
+    struct sc_line_subject subject = sign_subject(held, message);
     outcome.arrived_ms = held->arrived_ms;
     outcome.segments = 1;
-    record(core, sc_line_of_held(core, &core->signed_, held), &subject, &outcome);
+    sign_record(core, sc_line_of_held(core, &core->signed_, held), &subject, &outcome);
 }
 
-static void record_item(struct sc_item *item, struct sc_line *line, struct outcome outcome)
+static void sign_record_item(struct sc_item *item, struct sc_line *line, struct outcome outcome)
 {
     struct sc_line_subject subject = {.from = item->from,
                                       .system_id = item->system_id,
@@ -90,28 +90,29 @@ static void record_item(struct sc_item *item, struct sc_line *line, struct outco
     outcome.segments = item->segments;
     item->recorded = true;
     item->line = NULL;
-    record(item->core, line, &subject, &outcome);
+    sign_record(item->core, line, &subject, &outcome);
 }
 
 /* ---- what goes on unsigned, or not at all ---- */
 
-static void go_unsigned(struct sc_filter_core *core, struct sc_held *held, const struct sc_message *message,
-                        unsigned why)
+static void sign_pass_unsigned(struct sc_filter_core *core, struct sc_held *held, const struct sc_message *message,
+                               unsigned why)
 {
     core->counters.unsigned_[why]++;
-    record_held(core, held, message, (struct outcome){.outcome = SC_OUTCOME_UNSIGNED, .why = why});
+    sign_record_held(core, held, message, (struct outcome){.outcome = SC_OUTCOME_UNSIGNED, .why = why});
     sc_held_pass(held);
 }
 
-static void refuse(struct sc_filter_core *core, struct sc_held *held, const struct sc_message *message, unsigned why)
+static void sign_refuse(struct sc_filter_core *core, struct sc_held *held, const struct sc_message *message,
+                        unsigned why)
 {
     core->counters.rejected[why]++;
-    record_held(core, held, message, (struct outcome){.outcome = SC_OUTCOME_REFUSED, .why = why});
+    sign_record_held(core, held, message, (struct outcome){.outcome = SC_OUTCOME_REFUSED, .why = why});
     sc_held_answer(held, core->policy->sign.reject_status);
 }
 
 /* With its PASSporT at the CPS. */
-static void pass_signed(struct sc_filter_core *core, struct sc_held *held, const struct sc_passed *passed)
+static void sign_pass_signed(struct sc_filter_core *core, struct sc_held *held, const struct sc_passed *passed)
 {
     struct sc_sent *sent = sc_sent_new(held, passed);
     sc_held_pass(held);
@@ -121,11 +122,11 @@ static void pass_signed(struct sc_filter_core *core, struct sc_held *held, const
 void sc_sign_again(struct sc_filter_core *core, struct sc_held *held, const struct sc_message *message,
                    const struct sc_passed *passed)
 {
-    record_held(core, held, message,
-                (struct outcome){.outcome = SC_OUTCOME_SIGNED,
-                                 .detail = passed->refused ? "sent again after the peer refused it"
-                                                           : "sent again after its connection was lost"});
-    pass_signed(core, held, passed);
+    sign_record_held(core, held, message,
+                     (struct outcome){.outcome = SC_OUTCOME_SIGNED,
+                                      .detail = passed->refused ? "sent again after the peer refused it"
+                                                                : "sent again after its connection was lost"});
+    sign_pass_signed(core, held, passed);
 }
 
 static void sign_release(struct sc_filter_core *core, struct sc_part *part, struct sc_held *held)
@@ -135,7 +136,7 @@ static void sign_release(struct sc_filter_core *core, struct sc_part *part, stru
     sc_held_pass(held); /* the last segment publishes the PASSporT of all */
 }
 
-static void pass_all(struct sc_part *parts)
+static void sign_pass_parts(struct sc_part *parts)
 {
     for (struct sc_part *part = parts; part; part = part->next) {
         if (part->held) {
@@ -145,36 +146,36 @@ static void pass_all(struct sc_part *parts)
 }
 
 /* Of segments that are held and will not be a message. */
-static void record_parts(struct sc_filter_core *core, const struct sc_part *parts, unsigned why)
+static void sign_record_parts(struct sc_filter_core *core, const struct sc_part *parts, unsigned why)
 {
     const struct sc_policy *policy = core->policy;
     struct sc_held *first = sc_parts_held(parts);
     struct sc_message message;
     if (first) {
         sc_message_read(&message, first, &policy->ways[first->from].settings, &policy->addressing);
-        struct sc_line_subject subject = subject_of(first, &message);
+        struct sc_line_subject subject = sign_subject(first, &message);
         const struct outcome outcome = {.outcome = SC_OUTCOME_UNSIGNED,
                                         .why = why,
                                         .arrived_ms = first->arrived_ms,
                                         .segments = (unsigned)sc_parts_count(parts)};
-        record(core, sc_line_of_parts(core, &core->signed_, parts), &subject, &outcome);
+        sign_record(core, sc_line_of_parts(core, &core->signed_, parts), &subject, &outcome);
         sc_message_clear(&message);
     }
 }
 
-static void give_up(struct sc_filter_core *core, struct sc_part *parts, unsigned why)
+static void sign_give_up_parts(struct sc_filter_core *core, struct sc_part *parts, unsigned why)
 {
     core->counters.unsigned_[why] += sc_parts_count(parts);
-    record_parts(core, parts, why);
+    sign_record_parts(core, parts, why);
     sc_parts_reorder(parts);
-    pass_all(parts);
+    sign_pass_parts(parts);
     sc_parts_free(parts);
 }
 
 static void sign_give_up(struct sc_filter_core *core, struct sc_part *parts, enum sc_unsigned why, const char *reason)
 {
     (void)reason; /* for a verdict */
-    give_up(core, parts, why);
+    sign_give_up_parts(core, parts, why);
 }
 
 static void sign_incomplete(struct sc_filter_core *core, enum sc_leg from, const char *system_id, unsigned segments,
@@ -186,23 +187,23 @@ static void sign_incomplete(struct sc_filter_core *core, enum sc_leg from, const
                                     .arrived_ms = sc_now(core),
                                     .segments = segments};
     core->counters.unsigned_[why] += segments;
-    record(core, NULL, &subject, &outcome);
+    sign_record(core, NULL, &subject, &outcome);
 }
 
 /* An item that is not signed. */
-static void fail(struct sc_item *item, unsigned why, enum sc_forward forward, const char *detail)
+static void sign_fail(struct sc_item *item, unsigned why, enum sc_forward forward, const char *detail)
 {
     struct sc_filter_core *core = item->core;
     struct sc_filter_counters *counters = &core->counters;
     bool forwards = forward == SC_FORWARD;
     sc_waited_add(&counters->waited_sign, sc_now(core) - item->arrived_ms);
     ++(forwards ? counters->unsigned_ : counters->rejected)[why];
-    record_item(item, sc_line_of_parts(core, &core->signed_, item->parts),
-                (struct outcome){.outcome = forwards ? SC_OUTCOME_UNSIGNED : SC_OUTCOME_REFUSED,
-                                 .why = why,
-                                 .detail = detail});
+    sign_record_item(item, sc_line_of_parts(core, &core->signed_, item->parts),
+                     (struct outcome){.outcome = forwards ? SC_OUTCOME_UNSIGNED : SC_OUTCOME_REFUSED,
+                                      .why = why,
+                                      .detail = detail});
     if (forwards) {
-        pass_all(item->parts);
+        sign_pass_parts(item->parts);
     }
     for (struct sc_part *part = item->parts; part && !forwards; part = part->next) {
         if (part->held) {
@@ -215,7 +216,7 @@ static void fail(struct sc_item *item, unsigned why, enum sc_forward forward, co
 /* ---- the outcome ---- */
 
 /* Why an item has no PASSporT. */
-static unsigned reason_of(const struct sc_item *item)
+static unsigned sign_reason(const struct sc_item *item)
 {
     switch (item->worst->code) {
     case CPS_E_NOT_FOUND: /* there is no key record: nobody waits for a PASSporT */
@@ -230,7 +231,7 @@ static unsigned reason_of(const struct sc_item *item)
 }
 
 /* Of a message that has gone on before its PASSporT was published. */
-static void settled_late(struct sc_item *item)
+static void sign_settled_late(struct sc_item *item)
 {
     struct sc_filter_counters *counters = &item->core->counters;
     ++*(item->worst ? &counters->late_lost : item->spooled ? &counters->late_spooled : &counters->late_published);
@@ -240,34 +241,35 @@ static void settled_late(struct sc_item *item)
     enum sc_outcome outcome = item->worst     ? SC_OUTCOME_UNSIGNED
                               : item->spooled ? SC_OUTCOME_SPOOLED
                                               : SC_OUTCOME_SIGNED;
-    record_item(item, item->line,
-                (struct outcome){.outcome = outcome,
-                                 .why = item->worst ? reason_of(item) : 0,
-                                 .detail = item->worst ? item->worst->reason : "published after it was forwarded"});
+    sign_record_item(item, item->line,
+                     (struct outcome){.outcome = outcome,
+                                      .why = item->worst ? sign_reason(item) : 0,
+                                      .detail =
+                                          item->worst ? item->worst->reason : "published after it was forwarded"});
 }
 
-static void settled_open(struct sc_item *item)
+static void sign_settled_open(struct sc_item *item)
 {
     struct sc_filter_core *core = item->core;
     struct sc_filter_counters *counters = &core->counters;
     const struct sc_policy *policy = item->policy;
     if (item->worst) {
-        unsigned why = reason_of(item);
-        fail(item, why,
-             why == SC_UNSIGNED_NO_KEY        ? SC_FORWARD
-             : why == SC_UNSIGNED_NOT_COVERED ? policy->sign.outside
-                                              : policy->sign.on_failure,
-             item->worst->reason);
+        unsigned why = sign_reason(item);
+        sign_fail(item, why,
+                  why == SC_UNSIGNED_NO_KEY        ? SC_FORWARD
+                  : why == SC_UNSIGNED_NOT_COVERED ? policy->sign.outside
+                                                   : policy->sign.on_failure,
+                  item->worst->reason);
         return;
     }
     ++*(item->spooled ? &counters->spooled : &counters->published);
     sc_waited_add(&counters->waited_sign, sc_now(core) - item->arrived_ms);
-    record_item(item, sc_line_of_parts(core, &core->signed_, item->parts),
-                (struct outcome){.outcome = item->spooled ? SC_OUTCOME_SPOOLED : SC_OUTCOME_SIGNED});
+    sign_record_item(item, sc_line_of_parts(core, &core->signed_, item->parts),
+                     (struct outcome){.outcome = item->spooled ? SC_OUTCOME_SPOOLED : SC_OUTCOME_SIGNED});
     struct sc_passed passed = {.signed_ms = item->signed_ms, .life_s = item->life_s};
     for (struct sc_part *part = item->parts; part; part = part->next) {
         if (part->held) {
-            pass_signed(core, part->held, &passed);
+            sign_pass_signed(core, part->held, &passed);
         }
     }
     sc_item_decided(item);
@@ -276,10 +278,10 @@ static void settled_open(struct sc_item *item)
 static void sign_settled(struct sc_item *item)
 {
     if (item->state == SC_ITEM_OPEN) {
-        settled_open(item);
+        sign_settled_open(item);
     } else if (item->state == SC_ITEM_DECIDED) {
         if (item->late) {
-            settled_late(item);
+            sign_settled_late(item);
         }
         sc_item_decided(item);
     } else if (item->worst && !item->released) {
@@ -291,14 +293,14 @@ static void sign_expired(struct sc_item *item)
 {
     enum sc_forward on_failure = item->policy->sign.on_failure;
     item->late = on_failure == SC_FORWARD;
-    fail(item, SC_UNSIGNED_TIMEOUT, on_failure, NULL);
+    sign_fail(item, SC_UNSIGNED_TIMEOUT, on_failure, NULL);
 }
 
 /* ---- the beginning ---- */
 
 /* A message that the message centre is to deliver later: its PASSporT must live until then, if that is allowed. Returns
  * how long it lives, in seconds. */
-static uint32_t choose_life(struct sc_filter_core *core, const struct sc_held *held)
+static uint32_t sign_choose_life(struct sc_filter_core *core, const struct sc_held *held)
 {
     const struct sc_policy *policy = core->policy;
     uint32_t life_s = policy->sign.life_s;
@@ -316,8 +318,8 @@ static uint32_t choose_life(struct sc_filter_core *core, const struct sc_held *h
     return life_s;
 }
 
-static void fill_op(struct sc_op *op, const struct sc_policy *policy, struct cps_signer *signer,
-                    const struct cps_key *const *keys, size_t key_count)
+static void sign_fill_op(struct sc_op *op, const struct sc_policy *policy, struct cps_signer *signer,
+                         const struct cps_key *const *keys, size_t key_count)
 {
     op->kind = SC_OP_PUBLISH;
     op->message.iat = (int64_t)time(NULL);
@@ -328,7 +330,7 @@ static void fill_op(struct sc_op *op, const struct sc_policy *policy, struct cps
     op->spooling = policy->sign.spooling;
 }
 
-static bool has_key(const struct sc_policy *policy, const struct sc_message *message)
+static bool sign_has_key(const struct sc_policy *policy, const struct sc_message *message)
 {
     const struct cps_key *const *keys = NULL;
     if (policy->sign.find) {
@@ -342,10 +344,10 @@ static bool has_key(const struct sc_policy *policy, const struct sc_message *mes
     return false;
 }
 
-static void set_life(struct sc_filter_core *core, struct sc_item *item, const struct sc_held *held)
+static void sign_set_life(struct sc_filter_core *core, struct sc_item *item, const struct sc_held *held)
 {
     item->signed_ms = sc_now(core);
-    item->life_s = choose_life(core, held);
+    item->life_s = sign_choose_life(core, held);
     for (size_t i = 0; i < item->op_count && item->life_s > core->policy->sign.life_s; i++) {
         struct sc_op *op = &item->ops[i];
         op->ttl_s = op->ttl_s > item->life_s ? op->ttl_s : item->life_s;
@@ -353,8 +355,8 @@ static void set_life(struct sc_filter_core *core, struct sc_item *item, const st
 }
 
 /* With `parts` they wait for it; without, it is published beside what went on. False, nothing taken: out of memory. */
-static bool begin(struct sc_filter_core *core, struct sc_held *held, const struct sc_message *message,
-                  struct sc_part *parts, struct stir_buf *body)
+static bool sign_begin(struct sc_filter_core *core, struct sc_held *held, const struct sc_message *message,
+                       struct sc_part *parts, struct stir_buf *body)
 {
     const struct sc_policy *policy = core->policy;
     struct cps_signer *signer = NULL;
@@ -370,11 +372,11 @@ static bool begin(struct sc_filter_core *core, struct sc_held *held, const struc
         const struct cps_key *const *keys = NULL;
         size_t count = sc_recipients_find(policy->recipients, &message->dests[i], &keys);
         if (count || policy->sign.find) {
-            fill_op(sc_item_op(item, i), policy, signer, keys, count);
+            sign_fill_op(sc_item_op(item, i), policy, signer, keys, count);
         }
     }
     cps_signer_free(signer);
-    set_life(core, item, held);
+    sign_set_life(core, item, held);
     item->late = parts == NULL;
     item->line = parts ? NULL : sc_line_of_held(core, &core->signed_, held);
     if (!parts || !sc_item_is_repeat(item)) {
@@ -384,7 +386,7 @@ static bool begin(struct sc_filter_core *core, struct sc_held *held, const struc
 }
 
 /* Publishing beside must not get ahead of the CPS for good: with as many under way as there may be, messages wait. */
-static bool is_beside(const struct sc_filter_core *core, const struct sc_held *held)
+static bool sign_is_beside(const struct sc_filter_core *core, const struct sc_held *held)
 {
     const struct sc_policy *policy = core->policy;
     bool prompt = !policy->sign.ussd_waits && smpp_pdu_is_ussd(&held->pdu);
@@ -396,11 +398,11 @@ static bool is_beside(const struct sc_filter_core *core, const struct sc_held *h
 static void sign_one(struct sc_filter_core *core, struct sc_held *held, const struct sc_message *message,
                      struct stir_buf *body)
 {
-    bool beside = is_beside(core, held);
+    bool beside = sign_is_beside(core, held);
     struct sc_part *part = beside ? NULL : sc_part_new(held, false);
-    if ((!part && !beside) || !begin(core, held, message, part, body)) {
+    if ((!part && !beside) || !sign_begin(core, held, message, part, body)) {
         free(part);
-        go_unsigned(core, held, message, SC_UNFIT_MEMORY);
+        sign_pass_unsigned(core, held, message, SC_UNFIT_MEMORY);
     } else if (beside) {
         core->counters.beside++;
         sc_held_pass(held);
@@ -410,36 +412,36 @@ static void sign_one(struct sc_filter_core *core, struct sc_held *held, const st
 /* ---- segments ---- */
 
 /* Segments that were held, all of them or, where the configuration has changed meanwhile, some. */
-static void complete_held(struct sc_filter_core *core, struct sc_held *held, const struct sc_message *message,
-                          struct sc_part *parts, struct stir_buf *body, enum sc_unfit unfit)
+static void sign_complete_held(struct sc_filter_core *core, struct sc_held *held, const struct sc_message *message,
+                               struct sc_part *parts, struct stir_buf *body, enum sc_unfit unfit)
 {
     if (!held->own) {
         struct sc_part *last = sc_part_new(held, false);
         *sc_parts_end(&parts) = last;
         if (!last) {
-            go_unsigned(core, held, message, SC_UNFIT_MEMORY);
-            give_up(core, parts, SC_UNFIT_MEMORY);
+            sign_pass_unsigned(core, held, message, SC_UNFIT_MEMORY);
+            sign_give_up_parts(core, parts, SC_UNFIT_MEMORY);
             return;
         }
     }
     sc_parts_reorder(parts);
-    if (unfit != SC_FIT || !begin(core, held, message, parts, body)) {
-        give_up(core, parts, unfit == SC_FIT ? SC_UNFIT_MEMORY : unfit);
+    if (unfit != SC_FIT || !sign_begin(core, held, message, parts, body)) {
+        sign_give_up_parts(core, parts, unfit == SC_FIT ? SC_UNFIT_MEMORY : unfit);
     }
 }
 
-static void complete(struct sc_filter_core *core, struct sc_held *held, const struct sc_message *message,
-                     struct sc_joined *joined)
+static void sign_complete(struct sc_filter_core *core, struct sc_held *held, const struct sc_message *message,
+                          struct sc_joined *joined)
 {
     struct stir_buf body = {.limit = SC_BODY_MAX};
     enum sc_unfit unfit = sc_message_body(message, joined->message, &body, NULL);
     smpp_joined_free(joined->message);
     if (joined->parts) {
-        complete_held(core, held, message, joined->parts, &body, unfit);
+        sign_complete_held(core, held, message, joined->parts, &body, unfit);
     } else if (unfit == SC_FIT) {
         sign_one(core, held, message, &body);
     } else {
-        go_unsigned(core, held, message, unfit);
+        sign_pass_unsigned(core, held, message, unfit);
     }
     stir_buf_free(&body);
 }
@@ -449,18 +451,18 @@ static void sign_segment(struct sc_filter_core *core, struct sc_held *held, cons
     bool strict = core->policy->strict;
     struct sc_part *part = strict ? sc_part_new(held, false) : NULL;
     if (strict && !part) {
-        go_unsigned(core, held, message, SC_UNFIT_MEMORY);
+        sign_pass_unsigned(core, held, message, SC_UNFIT_MEMORY);
         return;
     }
     struct sc_joined joined = sc_join_add(core, held, message, part);
     if (joined.result == SC_JOIN_COMPLETE) {
-        complete(core, held, message, &joined);
+        sign_complete(core, held, message, &joined);
     } else if (joined.result == SC_JOIN_REFUSED) {
         free(part);
-        go_unsigned(core, held, message, SC_UNSIGNED_OVERFLOW);
+        sign_pass_unsigned(core, held, message, SC_UNSIGNED_OVERFLOW);
     } else if (joined.result == SC_JOIN_CONTESTED) {
         free(part);
-        go_unsigned(core, held, message, SC_UNSIGNED_CONTESTED);
+        sign_pass_unsigned(core, held, message, SC_UNSIGNED_CONTESTED);
     } else if (!strict) {
         sc_held_pass(held);
     }
@@ -473,7 +475,7 @@ static void sign_whole(struct sc_filter_core *core, struct sc_held *held, const 
     if (unfit == SC_FIT) {
         sign_one(core, held, message, &body);
     } else {
-        go_unsigned(core, held, message, unfit);
+        sign_pass_unsigned(core, held, message, unfit);
     }
     stir_buf_free(&body);
 }
@@ -483,7 +485,7 @@ void sc_sign_offer(struct sc_filter_core *core, struct sc_held *held, const stru
     const struct sc_policy *policy = core->policy;
     struct cps_signer *signer = NULL;
     if (message->unfit != SC_FIT) {
-        go_unsigned(core, held, message, message->unfit);
+        sign_pass_unsigned(core, held, message, message->unfit);
         return;
     }
     (void)!cps_tenants_signer(policy->tenants, held->bind->system_id, &signer, NULL);
@@ -491,10 +493,11 @@ void sc_sign_offer(struct sc_filter_core *core, struct sc_held *held, const stru
     bool owns = known && cps_scope_has(signer->scope, &message->orig);
     cps_signer_free(signer);
     if (!owns) {
-        (policy->sign.outside == SC_FORWARD ? go_unsigned : refuse)(core, held, message,
-                                                                    known ? SC_UNSIGNED_OUTSIDE : SC_UNSIGNED_TENANT);
-    } else if (!has_key(policy, message)) {
-        go_unsigned(core, held, message, SC_UNSIGNED_NO_KEY);
+        (policy->sign.outside == SC_FORWARD
+             ? sign_pass_unsigned
+             : sign_refuse)(core, held, message, known ? SC_UNSIGNED_OUTSIDE : SC_UNSIGNED_TENANT);
+    } else if (!sign_has_key(policy, message)) {
+        sign_pass_unsigned(core, held, message, SC_UNSIGNED_NO_KEY);
     } else {
         (sc_message_is_segment(message) ? sign_segment : sign_whole)(core, held, message);
     }

@@ -7,26 +7,26 @@
 
 enum { NONE, OTHER, FIRST }; /* of tenants */
 
-static void set_text(char *out, size_t size, const char *text)
+static void outcomes_set_text(char *out, size_t size, const char *text)
 {
     size_t n = strnlen(text, size - 1);
     memcpy(out, text, n);
     out[n] = '\0';
 }
 
-struct sc_outcomes *sc_outcomes_new(void (*say)(void *arg, const char *text), void *arg)
+struct sc_outcomes *sc_outcomes_new(void (*outcomes_say)(void *arg, const char *text), void *arg)
 {
     struct sc_outcomes *outcomes = calloc(1, sizeof(*outcomes));
     if (!outcomes || !stir_map_init(&outcomes->by_tenant) || !stir_map_init(&outcomes->by_warning)) {
         sc_outcomes_free(outcomes);
         return NULL;
     }
-    set_text(outcomes->tenants[NONE].name, sizeof(outcomes->tenants[NONE].name), "none");
-    set_text(outcomes->tenants[OTHER].name, sizeof(outcomes->tenants[OTHER].name), "other");
+    outcomes_set_text(outcomes->tenants[NONE].name, sizeof(outcomes->tenants[NONE].name), "none");
+    outcomes_set_text(outcomes->tenants[OTHER].name, sizeof(outcomes->tenants[OTHER].name), "other");
     outcomes->tenant_count = FIRST;
     outcomes->warning_count = 1;
     outcomes->due_ms = UINT64_MAX;
-    outcomes->say = say;
+    outcomes->say = outcomes_say;
     outcomes->arg = arg;
     return outcomes;
 }
@@ -43,7 +43,7 @@ void sc_outcomes_free(struct sc_outcomes *outcomes)
 /* ---- by tenant ---- */
 
 /* The entry of a tenant, made if there is room. */
-static struct sc_outcome_tenant *tenant_of(struct sc_outcomes *outcomes, const char *name)
+static struct sc_outcome_tenant *outcomes_tenant(struct sc_outcomes *outcomes, const char *name)
 {
     uint64_t hash = stir_map_hash(&outcomes->by_tenant, name, strlen(name), NULL, 0);
     for (struct stir_map_node *node = stir_map_first(&outcomes->by_tenant, hash); node; node = stir_map_next(node)) {
@@ -56,21 +56,21 @@ static struct sc_outcome_tenant *tenant_of(struct sc_outcomes *outcomes, const c
         return &outcomes->tenants[OTHER];
     }
     struct sc_outcome_tenant *made = &outcomes->tenants[outcomes->tenant_count++];
-    set_text(made->name, sizeof(made->name), name);
+    outcomes_set_text(made->name, sizeof(made->name), name);
     stir_map_put(&outcomes->by_tenant, &made->node, hash);
     return made;
 }
 
 void sc_outcomes_count(struct sc_outcomes *outcomes, const char *system_id, bool has_tenant, enum sc_outcome outcome)
 {
-    struct sc_outcome_tenant *tenant = has_tenant ? tenant_of(outcomes, system_id) : &outcomes->tenants[NONE];
+    struct sc_outcome_tenant *tenant = has_tenant ? outcomes_tenant(outcomes, system_id) : &outcomes->tenants[NONE];
     tenant->counts[outcome]++;
 }
 
 /* ---- warnings ---- */
 
 /* Writes a number with commas between its thousands. */
-static void write_number(char out[32], uint64_t number)
+static void outcomes_write_number(char out[32], uint64_t number)
 {
     char digits[24];
     size_t len = (size_t)snprintf(digits, sizeof(digits), "%" PRIu64, number), n = 0;
@@ -83,11 +83,11 @@ static void write_number(char out[32], uint64_t number)
     out[n] = '\0';
 }
 
-static void say(struct sc_outcomes *outcomes, struct sc_outcome_warning *warning, uint64_t now_ms)
+static void outcomes_say(struct sc_outcomes *outcomes, struct sc_outcome_warning *warning, uint64_t now_ms)
 {
     char number[32], text[512];
     bool others = warning == &outcomes->warnings[0];
-    write_number(number, warning->untold);
+    outcomes_write_number(number, warning->untold);
     (void)snprintf(text, sizeof(text), "%s%s%s%s%s: %s message%s %s%s%s%s",
                    others ? "other system_ids" : "system_id \"", warning->system_id, others ? "" : "\"",
                    others ? "" : " ", others ? " send messages that are not signed" : sc_unsigned_does(warning->why),
@@ -99,7 +99,7 @@ static void say(struct sc_outcomes *outcomes, struct sc_outcome_warning *warning
 }
 
 /* A place for a pair that is not known: a free one, or that of a pair of which nothing was heard for a while. */
-static struct sc_outcome_warning *make_place(struct sc_outcomes *outcomes, uint64_t now_ms)
+static struct sc_outcome_warning *outcomes_make_place(struct sc_outcomes *outcomes, uint64_t now_ms)
 {
     if (outcomes->warning_count < 1 + SC_OUTCOME_WARNINGS) {
         return &outcomes->warnings[outcomes->warning_count++];
@@ -114,8 +114,8 @@ static struct sc_outcome_warning *make_place(struct sc_outcomes *outcomes, uint6
     return NULL;
 }
 
-static struct sc_outcome_warning *warning_of(struct sc_outcomes *outcomes, const char *system_id,
-                                             enum sc_outcome outcome, unsigned why, uint64_t now_ms)
+static struct sc_outcome_warning *outcomes_warning(struct sc_outcomes *outcomes, const char *system_id,
+                                                   enum sc_outcome outcome, unsigned why, uint64_t now_ms)
 {
     const unsigned pair[] = {why, outcome};
     uint64_t hash = stir_map_hash(&outcomes->by_warning, system_id, strlen(system_id), pair, sizeof(pair));
@@ -125,13 +125,13 @@ static struct sc_outcome_warning *warning_of(struct sc_outcomes *outcomes, const
             return warning;
         }
     }
-    struct sc_outcome_warning *made = make_place(outcomes, now_ms);
+    struct sc_outcome_warning *made = outcomes_make_place(outcomes, now_ms);
     if (!made) {
         outcomes->warnings[0].outcome = outcome;
         return &outcomes->warnings[0];
     }
     *made = (struct sc_outcome_warning){.why = why, .outcome = outcome};
-    set_text(made->system_id, sizeof(made->system_id), system_id);
+    outcomes_set_text(made->system_id, sizeof(made->system_id), system_id);
     stir_map_put(&outcomes->by_warning, &made->node, hash);
     return made;
 }
@@ -139,14 +139,14 @@ static struct sc_outcome_warning *warning_of(struct sc_outcomes *outcomes, const
 void sc_outcomes_warn(struct sc_outcomes *outcomes, const char *system_id, bool has_tenant, enum sc_outcome outcome,
                       unsigned why, const char *detail, uint64_t now_ms)
 {
-    struct sc_outcome_warning *warning = warning_of(outcomes, system_id, outcome, why, now_ms);
+    struct sc_outcome_warning *warning = outcomes_warning(outcomes, system_id, outcome, why, now_ms);
     bool first = !warning->told_ms;
     sc_outcomes_count(outcomes, system_id, has_tenant, outcome);
-    set_text(warning->detail, sizeof(warning->detail), detail ? detail : "");
+    outcomes_set_text(warning->detail, sizeof(warning->detail), detail ? detail : "");
     warning->untold++;
     uint64_t due_ms = warning->told_ms + SC_WARNING_EVERY_MS;
     if (first || now_ms >= due_ms) {
-        say(outcomes, warning, now_ms ? now_ms : 1);
+        outcomes_say(outcomes, warning, now_ms ? now_ms : 1);
     } else {
         outcomes->due_ms = outcomes->due_ms < due_ms ? outcomes->due_ms : due_ms;
     }
@@ -162,7 +162,7 @@ void sc_outcomes_expire(struct sc_outcomes *outcomes, uint64_t now_ms)
         struct sc_outcome_warning *warning = &outcomes->warnings[i];
         uint64_t due_ms = warning->told_ms + SC_WARNING_EVERY_MS;
         if (warning->untold && now_ms >= due_ms) {
-            say(outcomes, warning, now_ms);
+            outcomes_say(outcomes, warning, now_ms);
         } else if (warning->untold && due_ms < outcomes->due_ms) {
             outcomes->due_ms = due_ms;
         }
@@ -173,7 +173,7 @@ void sc_outcomes_end(struct sc_outcomes *outcomes)
 {
     for (size_t i = 0; i < outcomes->warning_count; i++) {
         if (outcomes->warnings[i].untold) {
-            say(outcomes, &outcomes->warnings[i], outcomes->warnings[i].told_ms);
+            outcomes_say(outcomes, &outcomes->warnings[i], outcomes->warnings[i].told_ms);
         }
     }
     outcomes->due_ms = UINT64_MAX;

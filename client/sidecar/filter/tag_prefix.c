@@ -16,7 +16,7 @@ enum {
 /* ---- the letters ---- */
 
 /* Takes a code point off the front of valid UTF-8. */
-static uint32_t next_code_point(const char **text)
+static uint32_t prefix_next_code_point(const char **text)
 {
     static const uint8_t masks[] = {0x7f, 0x1f, 0x0f, 0x07};
     const uint8_t *at = (const uint8_t *)*text;
@@ -30,7 +30,7 @@ static uint32_t next_code_point(const char **text)
 }
 
 /* True if these septets are that character and nothing else. */
-static bool gsm_is(const uint8_t *septets, size_t n, uint32_t c)
+static bool prefix_gsm_is(const uint8_t *septets, size_t n, uint32_t c)
 {
     struct stir_buf is = {0}, wanted = {0};
     struct smpp_gsm gsm = {0};
@@ -43,23 +43,23 @@ static bool gsm_is(const uint8_t *septets, size_t n, uint32_t c)
 }
 
 /* The tables are only there for reading: what a character is written as is looked for in them. */
-static bool put_gsm(struct stir_buf *out, uint32_t c)
+static bool prefix_put_gsm(struct stir_buf *out, uint32_t c)
 {
     uint8_t same = (uint8_t)c;
-    if (c < 0x80 && c != GSM_ESCAPE && gsm_is(&same, 1, c)) {
+    if (c < 0x80 && c != GSM_ESCAPE && prefix_gsm_is(&same, 1, c)) {
         stir_buf_put(out, &same, 1);
         return true;
     }
     for (unsigned septet = 0; septet < 0x80; septet++) {
         uint8_t both[] = {GSM_ESCAPE, (uint8_t)septet};
-        if (septet != GSM_ESCAPE && gsm_is(both + 1, 1, c)) {
+        if (septet != GSM_ESCAPE && prefix_gsm_is(both + 1, 1, c)) {
             stir_buf_put(out, both + 1, 1);
             return true;
         }
     }
     for (unsigned septet = 0; septet < 0x80; septet++) {
         uint8_t both[] = {GSM_ESCAPE, (uint8_t)septet};
-        if (septet != GSM_ESCAPE && gsm_is(both, 2, c)) {
+        if (septet != GSM_ESCAPE && prefix_gsm_is(both, 2, c)) {
             stir_buf_put(out, both, 2);
             return true;
         }
@@ -67,13 +67,13 @@ static bool put_gsm(struct stir_buf *out, uint32_t c)
     return false;
 }
 
-static bool put_octet(struct stir_buf *out, uint8_t octet)
+static bool prefix_put_octet(struct stir_buf *out, uint8_t octet)
 {
     stir_buf_put(out, &octet, 1);
     return true;
 }
 
-static bool put_utf16(struct stir_buf *out, uint32_t c, bool little)
+static bool prefix_put_utf16(struct stir_buf *out, uint32_t c, bool little)
 {
     uint16_t units[] = {(uint16_t)c, 0};
     size_t count = 1;
@@ -92,21 +92,21 @@ static bool put_utf16(struct stir_buf *out, uint32_t c, bool little)
 
 /* In the text's tables and byte order. For GSM the tables are the default ones: of national languages this side can
  * only read. */
-static bool put_letter(struct stir_buf *out, uint32_t c, const struct smpp_segment *segment, bool little)
+static bool prefix_put_letter(struct stir_buf *out, uint32_t c, const struct smpp_segment *segment, bool little)
 {
     uint8_t octet;
     switch (segment->part.alphabet) {
     case SMPP_GSM7:
-        return segment->part.locking == 0 && segment->part.single == 0 && put_gsm(out, c);
+        return segment->part.locking == 0 && segment->part.single == 0 && prefix_put_gsm(out, c);
     case SMPP_ASCII:
-        return c < 0x80 && put_octet(out, (uint8_t)c);
+        return c < 0x80 && prefix_put_octet(out, (uint8_t)c);
     case SMPP_LATIN1:
-        return smpp_latin1_octet(&octet, c) && put_octet(out, octet);
+        return smpp_latin1_octet(&octet, c) && prefix_put_octet(out, octet);
     case SMPP_UTF8:
         smpp_utf8_put(out, c);
         return true;
     case SMPP_UTF16:
-        return put_utf16(out, c, little);
+        return prefix_put_utf16(out, c, little);
     default:
         return false;
     }
@@ -115,7 +115,7 @@ static bool put_letter(struct stir_buf *out, uint32_t c, const struct smpp_segme
 /* ---- the text ---- */
 
 /* The settings' text with the verdict in its place. False: not UTF-8, or too long. */
-static bool fill_in(char out[PREFIX_MAX + 1], const char *prefix, const char *verdict)
+static bool prefix_fill_in(char out[PREFIX_MAX + 1], const char *prefix, const char *verdict)
 {
     size_t n = 0;
     for (; *prefix && n < PREFIX_MAX; prefix++) {
@@ -135,7 +135,7 @@ static bool fill_in(char out[PREFIX_MAX + 1], const char *prefix, const char *ve
 }
 
 /* In one short message: septets are packed on the air, eight in seven octets, behind the header. */
-static bool fits(const struct smpp_pdu *pdu, const struct smpp_segment *segment, size_t header, size_t letters)
+static bool prefix_fits(const struct smpp_pdu *pdu, const struct smpp_segment *segment, size_t header, size_t letters)
 {
     size_t room = header < SMS_OCTETS ? SMS_OCTETS - header : 0;
     if (pdu->in_payload) {
@@ -152,7 +152,7 @@ bool sc_tag_prefix(struct stir_buf *out, const struct smpp_pdu *pdu, const struc
     struct smpp_sar sar = {0};
     struct stir_buf unpacked = {0};
     size_t before = out->len;
-    if (settings->packed || !fill_in(text, prefix, verdict) || pdu->ambiguous ||
+    if (settings->packed || !prefix_fill_in(text, prefix, verdict) || pdu->ambiguous ||
         smpp_segment_read(&segment, pdu->esm_class, pdu->data_coding, pdu->body, &sar, settings, &unpacked, NULL) !=
             STIR_OK) {
         return false;
@@ -167,10 +167,10 @@ bool sc_tag_prefix(struct stir_buf *out, const struct smpp_pdu *pdu, const struc
     stir_buf_put(out, pdu->body.ptr, header + mark);
     bool good = true;
     for (const char *at = text; *at && good;) {
-        good = put_letter(out, next_code_point(&at), &segment, little);
+        good = prefix_put_letter(out, prefix_next_code_point(&at), &segment, little);
     }
     stir_buf_put(out, letters.ptr, letters.len);
-    good = good && stir_buf_state(out) == STIR_OK && fits(pdu, &segment, header, out->len - before - header);
+    good = good && stir_buf_state(out) == STIR_OK && prefix_fits(pdu, &segment, header, out->len - before - header);
     if (!good) {
         out->len = before;
     }

@@ -39,8 +39,8 @@ struct subject {
     const char *reading; /* of its text, by which it was judged; NULL or "": as decoded */
 };
 
-static void record(struct sc_filter_core *core, struct sc_line *line, const struct subject *subject,
-                   const struct finding *finding, enum sc_treatment treatment)
+static void verify_record(struct sc_filter_core *core, struct sc_line *line, const struct subject *subject,
+                          const struct finding *finding, enum sc_treatment treatment)
 {
     uint64_t waited = sc_now(core) - subject->arrived_ms;
     struct stir_buf text = {0};
@@ -74,7 +74,7 @@ static void record(struct sc_filter_core *core, struct sc_line *line, const stru
     }
 }
 
-static struct sc_sent *record_passed(const struct sc_held *held, const struct finding *finding, bool whole)
+static struct sc_sent *verify_sent_new(const struct sc_held *held, const struct finding *finding, bool whole)
 {
     struct sc_part *part = held->own;
     struct sc_passed passed = {.verify = true, .whole = whole, .losses = finding->losses, .slot = finding->slot};
@@ -89,8 +89,8 @@ static struct sc_sent *record_passed(const struct sc_held *held, const struct fi
 }
 
 /* Returns what was done with it. */
-static enum sc_treatment treat(struct sc_filter_core *core, const struct sc_policy *policy, struct sc_held *held,
-                               const struct finding *finding, bool whole, enum sc_treatment treatment)
+static enum sc_treatment verify_treat(struct sc_filter_core *core, const struct sc_policy *policy, struct sc_held *held,
+                                      const struct finding *finding, bool whole, enum sc_treatment treatment)
 {
     struct sc_tag tag = {
         .treatment = treatment,
@@ -99,7 +99,7 @@ static enum sc_treatment treat(struct sc_filter_core *core, const struct sc_poli
         .with_prefix = whole,
         .settings = &policy->ways[held->from].settings,
     };
-    struct sc_sent *sent = finding->verdict == STIR_PASSED ? record_passed(held, finding, whole) : NULL;
+    struct sc_sent *sent = finding->verdict == STIR_PASSED ? verify_sent_new(held, finding, whole) : NULL;
     struct sc_tag_outcome outcome = sc_tag_decide(held, policy, &tag);
     if (outcome.rejected) {
         sc_sent_free(core, sent);
@@ -114,8 +114,8 @@ static enum sc_treatment treat(struct sc_filter_core *core, const struct sc_poli
 
 /* Only a message that was held whole can be rejected: the recipient of the segments that were forwarded would wait for
  * the rest. Of another one what is left is tagged instead. */
-static enum sc_treatment treatment_of_parts(struct sc_filter_core *core, const struct sc_policy *policy,
-                                            const struct sc_part *parts, const struct finding *finding)
+static enum sc_treatment verify_treatment(struct sc_filter_core *core, const struct sc_policy *policy,
+                                          const struct sc_part *parts, const struct finding *finding)
 {
     enum sc_treatment treatment = policy->verify.treatments[finding->verdict];
     if (treatment != SC_TREAT_REJECT || !sc_parts_released(parts)) {
@@ -127,18 +127,18 @@ static enum sc_treatment treatment_of_parts(struct sc_filter_core *core, const s
     return SC_TREAT_TAG;
 }
 
-static enum sc_treatment treat_all(struct sc_filter_core *core, const struct sc_policy *policy, struct sc_part *parts,
-                                   const struct finding *finding, bool whole)
+static enum sc_treatment verify_treat_parts(struct sc_filter_core *core, const struct sc_policy *policy,
+                                            struct sc_part *parts, const struct finding *finding, bool whole)
 {
-    enum sc_treatment treatment = treatment_of_parts(core, policy, parts, finding), worst = treatment;
+    enum sc_treatment treatment = verify_treatment(core, policy, parts, finding), worst = treatment;
     for (struct sc_part *part = parts; part; part = part->next) {
-        enum sc_treatment done = part->held ? treat(core, policy, part->held, finding, whole, treatment) : worst;
+        enum sc_treatment done = part->held ? verify_treat(core, policy, part->held, finding, whole, treatment) : worst;
         worst = done == SC_TREAT_REJECT ? done : worst;
     }
     return worst;
 }
 
-static struct subject subject_of(const struct sc_held *held, const struct sc_message *message, unsigned segments)
+static struct subject verify_subject(const struct sc_held *held, const struct sc_message *message, unsigned segments)
 {
     return (struct subject){
         .from = held->from,
@@ -153,20 +153,21 @@ static struct subject subject_of(const struct sc_held *held, const struct sc_mes
 }
 
 /* A message, or a segment, by itself. */
-static void judge_one(struct sc_filter_core *core, struct sc_held *held, const struct sc_message *message,
-                      struct finding finding)
+static void verify_judge_one(struct sc_filter_core *core, struct sc_held *held, const struct sc_message *message,
+                             struct finding finding)
 {
-    struct subject subject = subject_of(held, message, 1);
+    struct subject subject = verify_subject(held, message, 1);
     char system_id[sizeof(held->bind->system_id)];
     memcpy(system_id, subject.system_id, sizeof(system_id)); /* held is gone when it is decided */
     subject.system_id = system_id;
     enum sc_treatment treatment = core->policy->verify.treatments[finding.verdict];
     struct sc_line *line = sc_line_of_held(core, &core->judged, held);
-    record(core, line, &subject, &finding, treat(core, core->policy, held, &finding, subject.whole, treatment));
+    verify_record(core, line, &subject, &finding,
+                  verify_treat(core, core->policy, held, &finding, subject.whole, treatment));
 }
 
 /* Its PASSporT, if it has one, is not to be taken for another message's. */
-static void announce(const struct sc_policy *policy, const struct sc_message *message)
+static void verify_announce(const struct sc_policy *policy, const struct sc_message *message)
 {
     struct cps_error err = {0};
     for (size_t i = 0; policy->service && message->has_orig && i < message->dest_count; i++) {
@@ -175,11 +176,11 @@ static void announce(const struct sc_policy *policy, const struct sc_message *me
 }
 
 /* A message that was not looked for. */
-static void judge_now(struct sc_filter_core *core, struct sc_held *held, const struct sc_message *message,
-                      enum stir_verdict verdict, const char *reason)
+static void verify_judge_now(struct sc_filter_core *core, struct sc_held *held, const struct sc_message *message,
+                             enum stir_verdict verdict, const char *reason)
 {
-    announce(core->policy, message);
-    judge_one(core, held, message, (struct finding){.verdict = verdict, .reason = reason, .signer = ""});
+    verify_announce(core->policy, message);
+    verify_judge_one(core, held, message, (struct finding){.verdict = verdict, .reason = reason, .signer = ""});
 }
 
 void sc_verify_again(struct sc_filter_core *core, struct sc_held *held, const struct sc_message *message,
@@ -193,10 +194,10 @@ void sc_verify_again(struct sc_filter_core *core, struct sc_held *held, const st
                               .attest = passed->attest,
                               .losses = passed->losses,
                               .slot = passed->slot};
-    judge_one(core, held, message, finding);
+    verify_judge_one(core, held, message, finding);
 }
 
-static void judge_item(struct sc_item *item, const struct finding *finding, const char *reading)
+static void verify_judge_item(struct sc_item *item, const struct finding *finding, const char *reading)
 {
     struct sc_filter_core *core = item->core;
     struct finding again = *finding;
@@ -225,7 +226,8 @@ static void judge_item(struct sc_item *item, const struct finding *finding, cons
         .reading = reading,
     };
     struct sc_line *line = sc_line_of_parts(core, &core->judged, item->parts);
-    record(core, line, &subject, finding, treat_all(core, item->policy, item->parts, finding, item->whole));
+    verify_record(core, line, &subject, finding,
+                  verify_treat_parts(core, item->policy, item->parts, finding, item->whole));
     sc_item_decided(item);
 }
 
@@ -240,7 +242,7 @@ struct sc_note {
     char texts[];
 };
 
-static struct sc_note *note_of(const struct sc_held *held, const struct sc_message *message)
+static struct sc_note *verify_note_new(const struct sc_held *held, const struct sc_message *message)
 {
     const char *orig = message->has_orig ? message->orig.text : "";
     const char *dest = message->dest_count ? message->dests[0].text : "";
@@ -264,14 +266,15 @@ static void verify_release(struct sc_filter_core *core, struct sc_part *part, st
     const struct sc_policy *policy = core->policy;
     struct sc_message message;
     sc_message_read(&message, held, &policy->ways[held->from].settings, &policy->addressing);
-    part->note = note_of(held, &message);
+    part->note = verify_note_new(held, &message);
     sc_message_clear(&message);
     struct sc_tag tag = {.treatment = SC_TREAT_DELIVER, .verdict = "", .signer = ""};
     core->counters.planted += sc_tag_decide(held, policy, &tag).planted;
 }
 
 /* All of it was forwarded, and the rest never came. */
-static void record_released(struct sc_filter_core *core, const struct sc_part *parts, const struct finding *finding)
+static void verify_record_released(struct sc_filter_core *core, const struct sc_part *parts,
+                                   const struct finding *finding)
 {
     const struct sc_part *first = parts;
     unsigned segments = 0;
@@ -290,11 +293,11 @@ static void record_released(struct sc_filter_core *core, const struct sc_part *p
             .arrived_ms = note->arrived_ms,
             .segments = segments,
         };
-        record(core, NULL, &subject, finding, SC_TREAT_DELIVER);
+        verify_record(core, NULL, &subject, finding, SC_TREAT_DELIVER);
     }
 }
 
-static void give_up(struct sc_filter_core *core, struct sc_part *parts, const char *reason)
+static void verify_give_up_parts(struct sc_filter_core *core, struct sc_part *parts, const char *reason)
 {
     const struct sc_policy *policy = core->policy;
     struct finding finding = {.verdict = STIR_TIMEOUT, .reason = reason, .signer = ""};
@@ -303,14 +306,14 @@ static void give_up(struct sc_filter_core *core, struct sc_part *parts, const ch
     if (first) {
         struct sc_bind bind = *first->bind;
         sc_message_read(&message, first, &policy->ways[first->from].settings, &policy->addressing);
-        struct subject subject = subject_of(first, &message, (unsigned)sc_parts_count(parts));
+        struct subject subject = verify_subject(first, &message, (unsigned)sc_parts_count(parts));
         subject.system_id = bind.system_id;
         sc_parts_reorder(parts);
         struct sc_line *line = sc_line_of_parts(core, &core->judged, parts);
-        record(core, line, &subject, &finding, treat_all(core, policy, parts, &finding, false));
+        verify_record(core, line, &subject, &finding, verify_treat_parts(core, policy, parts, &finding, false));
         sc_message_clear(&message);
     } else {
-        record_released(core, parts, &finding);
+        verify_record_released(core, parts, &finding);
     }
     sc_parts_free(parts);
 }
@@ -318,7 +321,7 @@ static void give_up(struct sc_filter_core *core, struct sc_part *parts, const ch
 static void verify_give_up(struct sc_filter_core *core, struct sc_part *parts, enum sc_unsigned why, const char *reason)
 {
     (void)why; /* for the record of signed messages */
-    give_up(core, parts, reason);
+    verify_give_up_parts(core, parts, reason);
 }
 
 /* ---- the outcome ---- */
@@ -350,12 +353,12 @@ static void verify_settled(struct sc_item *item)
     if (finding.verdict == STIR_CPS_UNAVAILABLE) {
         sc_filter_say(item->core, "a message was not verified", finding.reason);
     }
-    judge_item(item, &finding, op->reading);
+    verify_judge_item(item, &finding, op->reading);
 }
 
 /* What is still under way may use up the PASSporT of a message that goes on without a verdict. If it is refused, its
  * sender sends it again: it must not be taken for a replay then. */
-static void expect_again(struct sc_filter_core *core, struct sc_part *parts)
+static void verify_expect_again(struct sc_filter_core *core, struct sc_part *parts)
 {
     uint8_t print[SC_PRINT];
     for (struct sc_part *part = parts; part && core->policy->repeat_max; part = part->next) {
@@ -369,7 +372,7 @@ static void expect_again(struct sc_filter_core *core, struct sc_part *parts)
 
 static void verify_expired(struct sc_item *item)
 {
-    expect_again(item->core, item->parts);
+    verify_expect_again(item->core, item->parts);
     struct cps_error err = {0};
     for (size_t i = 0; i < item->op_count; i++) {
         struct sc_op *op = &item->ops[i];
@@ -378,13 +381,13 @@ static void verify_expired(struct sc_item *item)
         }
     }
     struct finding finding = {.verdict = STIR_TIMEOUT, .reason = "no verdict within [verify] wait_ms", .signer = ""};
-    judge_item(item, &finding, NULL);
+    verify_judge_item(item, &finding, NULL);
 }
 
 /* ---- the beginning ---- */
 
 /* What is wrong with a message, as a verdict. */
-static enum stir_verdict verdict_of(enum sc_unfit unfit)
+static enum stir_verdict verify_unfit_verdict(enum sc_unfit unfit)
 {
     static const enum stir_verdict verdicts[SC_UNFIT_COUNT] = {
         [SC_FIT] = STIR_CPS_UNAVAILABLE,          [SC_UNFIT_UNREADABLE] = STIR_MALFORMED,
@@ -395,7 +398,7 @@ static enum stir_verdict verdict_of(enum sc_unfit unfit)
     return verdicts[unfit];
 }
 
-static bool has_keys(const struct sc_policy *policy, const struct sc_message *message)
+static bool verify_has_keys(const struct sc_policy *policy, const struct sc_message *message)
 {
     const struct cps_key *const *keys = NULL;
     for (size_t i = 0; i < message->dest_count; i++) {
@@ -407,8 +410,8 @@ static bool has_keys(const struct sc_policy *policy, const struct sc_message *me
 }
 
 /* False, nothing taken: out of memory. */
-static bool begin(struct sc_filter_core *core, struct sc_held *held, const struct sc_message *message,
-                  struct sc_part *parts, struct stir_buf *body, struct smpp_readings *others)
+static bool verify_begin(struct sc_filter_core *core, struct sc_held *held, const struct sc_message *message,
+                         struct sc_part *parts, struct stir_buf *body, struct smpp_readings *others)
 {
     const struct sc_policy *policy = core->policy;
     struct sc_readings *readings = NULL;
@@ -438,7 +441,7 @@ static bool begin(struct sc_filter_core *core, struct sc_held *held, const struc
 }
 
 /* A part that no item has taken: it is judged by itself. */
-static void drop_part(struct sc_part *part)
+static void verify_drop_part(struct sc_part *part)
 {
     if (part) {
         part->held->own = NULL;
@@ -452,32 +455,32 @@ static void verify_whole(struct sc_filter_core *core, struct sc_held *held, cons
     struct smpp_readings readings = {0};
     enum sc_unfit unfit = sc_message_body(message, NULL, &body, &readings);
     struct sc_part *part = unfit == SC_FIT ? sc_part_new(held, true) : NULL;
-    if (unfit == SC_FIT && (!part || !begin(core, held, message, part, &body, &readings))) {
+    if (unfit == SC_FIT && (!part || !verify_begin(core, held, message, part, &body, &readings))) {
         unfit = SC_UNFIT_MEMORY;
     }
     smpp_readings_clear(&readings);
     stir_buf_free(&body);
     if (unfit != SC_FIT) {
-        drop_part(part);
-        judge_now(core, held, message, verdict_of(unfit), sc_unfit_text(unfit));
+        verify_drop_part(part);
+        verify_judge_now(core, held, message, verify_unfit_verdict(unfit), sc_unfit_text(unfit));
     }
 }
 
-static void complete(struct sc_filter_core *core, struct sc_held *held, const struct sc_message *message,
-                     struct sc_joined *joined)
+static void verify_complete(struct sc_filter_core *core, struct sc_held *held, const struct sc_message *message,
+                            struct sc_joined *joined)
 {
     struct stir_buf body = {.limit = SC_BODY_MAX};
     struct smpp_readings readings = {0};
     enum sc_unfit unfit = sc_message_body(message, joined->message, &body, &readings);
     smpp_joined_free(joined->message);
     sc_parts_reorder(joined->parts);
-    if (unfit == SC_FIT && !begin(core, held, message, joined->parts, &body, &readings)) {
+    if (unfit == SC_FIT && !verify_begin(core, held, message, joined->parts, &body, &readings)) {
         unfit = SC_UNFIT_MEMORY;
     }
     smpp_readings_clear(&readings);
     stir_buf_free(&body);
     if (unfit != SC_FIT) {
-        give_up(core, joined->parts, sc_unfit_text(unfit));
+        verify_give_up_parts(core, joined->parts, sc_unfit_text(unfit));
     }
 }
 
@@ -485,20 +488,20 @@ static void verify_segment(struct sc_filter_core *core, struct sc_held *held, co
 {
     struct sc_part *part = sc_part_new(held, true);
     if (!part) {
-        judge_now(core, held, message, STIR_CPS_UNAVAILABLE, out_of_memory);
+        verify_judge_now(core, held, message, STIR_CPS_UNAVAILABLE, out_of_memory);
         return;
     }
     struct sc_joined joined = sc_join_add(core, held, message, part);
     if (joined.result == SC_JOIN_COMPLETE) {
-        complete(core, held, message, &joined);
+        verify_complete(core, held, message, &joined);
     } else if (joined.first) {
-        announce(core->policy, message);
+        verify_announce(core->policy, message);
     } else if (joined.result == SC_JOIN_REFUSED) {
-        drop_part(part);
-        judge_now(core, held, message, STIR_TIMEOUT, overflow);
+        verify_drop_part(part);
+        verify_judge_now(core, held, message, STIR_TIMEOUT, overflow);
     } else if (joined.result == SC_JOIN_CONTESTED) {
-        drop_part(part);
-        judge_now(core, held, message, STIR_TIMEOUT, sc_join_contested);
+        verify_drop_part(part);
+        verify_judge_now(core, held, message, STIR_TIMEOUT, sc_join_contested);
     }
 }
 
@@ -506,9 +509,9 @@ void sc_verify_offer(struct sc_filter_core *core, struct sc_held *held, const st
 {
     sc_repeat_note_use(core);
     if (message->unfit != SC_FIT) {
-        judge_now(core, held, message, verdict_of(message->unfit), sc_unfit_text(message->unfit));
-    } else if (!has_keys(core->policy, message)) {
-        judge_now(core, held, message, STIR_CPS_UNAVAILABLE, "no private key for the destination");
+        verify_judge_now(core, held, message, verify_unfit_verdict(message->unfit), sc_unfit_text(message->unfit));
+    } else if (!verify_has_keys(core->policy, message)) {
+        verify_judge_now(core, held, message, STIR_CPS_UNAVAILABLE, "no private key for the destination");
     } else if (sc_message_is_segment(message)) {
         verify_segment(core, held, message);
     } else {

@@ -394,7 +394,7 @@ const size_t sc_config_count = sizeof(sc_config_table) / sizeof(sc_config_table[
 
 /* ---- checks ---- */
 
-static bool read_number(uint32_t *out, const char *text, uint32_t max)
+static bool config_read_number(uint32_t *out, const char *text, uint32_t max)
 {
     char *end = NULL;
     bool hex = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
@@ -410,39 +410,42 @@ static bool read_number(uint32_t *out, const char *text, uint32_t max)
     return true;
 }
 
-static enum stir_code read_status(uint32_t *out, const char *key, const char *text, struct stir_error *err)
+static enum stir_code config_read_status(uint32_t *out, const char *key, const char *text, struct stir_error *err)
 {
     uint32_t status = 0;
-    if (!(read_number(&status, text, UINT32_MAX) || smpp_status_of_name(&status, text)) || status == SMPP_ROK) {
+    if (!(config_read_number(&status, text, UINT32_MAX) || smpp_status_of_name(&status, text)) || status == SMPP_ROK) {
         return stir_fail(err, STIR_E_CONFIG, "%s: no command_status of an error, by name or number", key);
     }
     *out = status;
     return STIR_OK;
 }
 
-static enum stir_code read_tag(uint16_t *out, const char *key, const char *text, struct stir_error *err)
+static enum stir_code config_read_tag(uint16_t *out, const char *key, const char *text, struct stir_error *err)
 {
     uint32_t tag = 0;
-    if (!read_number(&tag, text, UINT16_MAX) || tag < SMPP_TLV_VENDOR_FIRST || tag > SMPP_TLV_VENDOR_LAST) {
+    if (!config_read_number(&tag, text, UINT16_MAX) || tag < SMPP_TLV_VENDOR_FIRST || tag > SMPP_TLV_VENDOR_LAST) {
         return stir_fail(err, STIR_E_CONFIG, "%s: must be a vendor's tag, 0x1400 to 0x3fff", key);
     }
     *out = (uint16_t)tag;
     return STIR_OK;
 }
 
-static void read_numbers(struct sc_config *config, struct stir_faults *faults)
+static void config_read_numbers(struct sc_config *config, struct stir_faults *faults)
 {
     struct stir_error err = {0};
     stir_faults_take(faults,
-                     read_status(&config->status.sign_reject, "[sign] reject_status", config->sign_reject_status, &err),
+                     config_read_status(&config->status.sign_reject, "[sign] reject_status", config->sign_reject_status,
+                                        &err),
                      &err);
     stir_faults_take(faults,
-                     read_status(&config->status.verify_reject, "[verify] reject_status", config->verify_reject_status,
-                                 &err),
+                     config_read_status(&config->status.verify_reject, "[verify] reject_status",
+                                        config->verify_reject_status, &err),
                      &err);
-    stir_faults_take(faults, read_tag(&config->tag.verdict, "[verify] verdict_tlv", config->verify_verdict_tlv, &err),
+    stir_faults_take(faults,
+                     config_read_tag(&config->tag.verdict, "[verify] verdict_tlv", config->verify_verdict_tlv, &err),
                      &err);
-    stir_faults_take(faults, read_tag(&config->tag.signer, "[verify] signer_tlv", config->verify_signer_tlv, &err),
+    stir_faults_take(faults,
+                     config_read_tag(&config->tag.signer, "[verify] signer_tlv", config->verify_signer_tlv, &err),
                      &err);
     if (config->tag.verdict && config->tag.verdict == config->tag.signer) {
         stir_faults_add(faults, STIR_E_CONFIG, "[verify] verdict_tlv and signer_tlv are the same");
@@ -450,7 +453,7 @@ static void read_numbers(struct sc_config *config, struct stir_faults *faults)
 }
 
 /* Keys that go together, and what one asks of another. */
-static void check_pairs(const struct sc_config *config, struct stir_faults *faults)
+static void config_check_pairs(const struct sc_config *config, struct stir_faults *faults)
 {
     const struct {
         bool good;
@@ -485,7 +488,7 @@ static void check_pairs(const struct sc_config *config, struct stir_faults *faul
     stir_faults_take(faults, stir_conf_numbering_check(&config->numbering, &err), &err);
 }
 
-static bool is_verdict(const char *name)
+static bool config_is_verdict(const char *name)
 {
     for (int i = 0; i < STIR_VERDICT_COUNT; i++) {
         if (strcmp(stir_verdict_name((enum stir_verdict)i), name) == 0) {
@@ -496,7 +499,7 @@ static bool is_verdict(const char *name)
 }
 
 /* Every verdict is in one list at most. */
-static void check_verdicts(const struct sc_config *config, struct stir_faults *faults)
+static void config_check_verdicts(const struct sc_config *config, struct stir_faults *faults)
 {
     const char *const lists[] = {config->verify_deliver, config->verify_tag, config->verify_reject};
     const char *const names[] = {"deliver", "tag", "reject"};
@@ -505,7 +508,7 @@ static void check_verdicts(const struct sc_config *config, struct stir_faults *f
     for (size_t i = 0; i < 3; i++) {
         for (size_t pos = 0; stir_conf_next(lists[i], &pos, item, sizeof(item));) {
             (void)snprintf(word, sizeof(word), " %s ", item);
-            if (!is_verdict(item)) {
+            if (!config_is_verdict(item)) {
                 stir_faults_add(faults, STIR_E_CONFIG, "[verify] %s: \"%s\" is not a verdict", names[i], item);
             } else if (seen.ptr && strstr(seen.ptr, word)) {
                 stir_faults_add(faults, STIR_E_CONFIG, "[verify] %s: %s is listed twice", names[i], item);
@@ -516,11 +519,11 @@ static void check_verdicts(const struct sc_config *config, struct stir_faults *f
     stir_buf_free(&seen);
 }
 
-static void check(void *conf, struct stir_faults *faults)
+static void config_check(void *conf, struct stir_faults *faults)
 {
-    check_pairs(conf, faults);
-    read_numbers(conf, faults);
-    check_verdicts(conf, faults);
+    config_check_pairs(conf, faults);
+    config_read_numbers(conf, faults);
+    config_check_verdicts(conf, faults);
 }
 
 /* ---- loading ---- */
@@ -529,7 +532,7 @@ enum stir_code sc_config_load(struct sc_config *out, const char *path, const str
                               struct stir_error *err)
 {
     struct sc_config config = {0};
-    enum stir_code code = stir_conf_read(&config, sc_config_table, sc_config_count, path, overrides, check, err);
+    enum stir_code code = stir_conf_read(&config, sc_config_table, sc_config_count, path, overrides, config_check, err);
     if (code == STIR_OK) {
         *out = config;
     }

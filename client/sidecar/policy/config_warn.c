@@ -4,7 +4,7 @@
 
 /* Settings that are valid, and do not do what one might expect of them. */
 
-static bool verifies(const struct sc_config *config)
+static bool config_verifies(const struct sc_config *config)
 {
     return config->submit.action == SC_VERIFY || config->deliver.action == SC_VERIFY;
 }
@@ -16,11 +16,11 @@ void sc_config_warn(const struct sc_config *config, void (*say)(void *arg, const
         bool applies;
         const char *text;
     } warnings[] = {
-        {verifies(config) && config->verify_reject[0] && config->join_hold != SC_HOLD_ALWAYS,
+        {config_verifies(config) && config->verify_reject[0] && config->join_hold != SC_HOLD_ALWAYS,
          "[verify] reject does not reject every long message: a sender that pauses between segments gets its first "
          "ones forwarded, and the last one is tagged, not rejected. [join] hold = always rejects all, but senders "
          "that wait for each answer cannot send long messages then"},
-        {verifies(config) && remembers && !config->repeat_file[0] && !getenv("STATE_DIRECTORY"),
+        {config_verifies(config) && remembers && !config->repeat_file[0] && !getenv("STATE_DIRECTORY"),
          "[repeat] file is not set: a message that is under way when cps-smpp is killed is called replayed when it is "
          "sent again, because [trust] replay = sqlite or [cps] claim = yes remember that its PASSporT was used"},
     };

@@ -28,47 +28,47 @@ struct options {
     char *texts; /* of the lists */
 };
 
-static const char *text_or_null(const char *text)
+static const char *service_text_or_null(const char *text)
 {
     return text[0] ? text : NULL;
 }
 
-static uint32_t bounded(int64_t value)
+static uint32_t service_bounded(int64_t value)
 {
     return value > UINT32_MAX ? UINT32_MAX : (uint32_t)value;
 }
 
 /* ---- lists ---- */
 
-static enum stir_code add_crl(struct options *out, const char *item, size_t i)
+static enum stir_code lists_add_crl(struct options *out, const char *item, size_t i)
 {
     (void)i;
     out->crls[out->cps.crl_file_count++] = item;
     return STIR_OK;
 }
 
-static enum stir_code add_crl_url(struct options *out, const char *item, size_t i)
+static enum stir_code lists_add_crl_url(struct options *out, const char *item, size_t i)
 {
     (void)i;
     out->crl_urls[out->cps.crl_url_count++] = item;
     return STIR_OK;
 }
 
-static enum stir_code add_root_file(struct options *out, const char *item, size_t i)
+static enum stir_code lists_add_root_file(struct options *out, const char *item, size_t i)
 {
     (void)i;
     out->root_files[out->cps.list_file_count++] = item;
     return STIR_OK;
 }
 
-static enum stir_code add_root_url(struct options *out, const char *item, size_t i)
+static enum stir_code lists_add_root_url(struct options *out, const char *item, size_t i)
 {
     (void)i;
     out->root_urls[out->cps.list_url_count++] = item;
     return STIR_OK;
 }
 
-static enum stir_code add_port(struct options *out, const char *item, size_t i)
+static enum stir_code service_add_port(struct options *out, const char *item, size_t i)
 {
     char *end = NULL;
     unsigned long port = strtoul(item, &end, 10);
@@ -81,9 +81,9 @@ static enum stir_code add_port(struct options *out, const char *item, size_t i)
 }
 
 /* Cuts a list into items, which lie one after the other from *texts on. */
-static enum stir_code read_list(struct options *out, char **texts, const char *list, const char *key,
-                                enum stir_code (*add)(struct options *out, const char *item, size_t i),
-                                struct stir_error *err)
+static enum stir_code lists_read_one(struct options *out, char **texts, const char *list, const char *key,
+                                     enum stir_code (*add)(struct options *out, const char *item, size_t i),
+                                     struct stir_error *err)
 {
     size_t cap = strlen(list) + 2, i = 0;
     for (size_t pos = 0; stir_conf_next(list, &pos, *texts, cap); i++) {
@@ -98,7 +98,7 @@ static enum stir_code read_list(struct options *out, char **texts, const char *l
     return STIR_OK;
 }
 
-static enum stir_code read_lists(struct options *out, const struct sc_config *config, struct stir_error *err)
+static enum stir_code lists_read(struct options *out, const struct sc_config *config, struct stir_error *err)
 {
     /* an item and its NUL take no more room than it took in its list with what stands between */
     out->texts =
@@ -108,18 +108,18 @@ static enum stir_code read_lists(struct options *out, const struct sc_config *co
         return stir_fail(err, STIR_E_NOMEM, "out of memory");
     }
     char *texts = out->texts;
-    enum stir_code code = read_list(out, &texts, config->trust_crl_files, "crl_files", add_crl, err);
+    enum stir_code code = lists_read_one(out, &texts, config->trust_crl_files, "crl_files", lists_add_crl, err);
     if (code == STIR_OK) {
-        code = read_list(out, &texts, config->trust_crl_urls, "crl_urls", add_crl_url, err);
+        code = lists_read_one(out, &texts, config->trust_crl_urls, "crl_urls", lists_add_crl_url, err);
     }
     if (code == STIR_OK) {
-        code = read_list(out, &texts, config->trust_list_files, "list_files", add_root_file, err);
+        code = lists_read_one(out, &texts, config->trust_list_files, "list_files", lists_add_root_file, err);
     }
     if (code == STIR_OK) {
-        code = read_list(out, &texts, config->trust_list_urls, "list_urls", add_root_url, err);
+        code = lists_read_one(out, &texts, config->trust_list_urls, "list_urls", lists_add_root_url, err);
     }
     if (code == STIR_OK) {
-        code = read_list(out, &texts, config->trust_x5u_ports, "x5u_ports", add_port, err);
+        code = lists_read_one(out, &texts, config->trust_x5u_ports, "x5u_ports", service_add_port, err);
     }
     out->cps.list_files = out->cps.list_file_count ? out->root_files : NULL;
     out->cps.list_urls = out->cps.list_url_count ? out->root_urls : NULL;
@@ -131,58 +131,58 @@ static enum stir_code read_lists(struct options *out, const struct sc_config *co
 
 /* ---- options ---- */
 
-static void set_options(struct cps_options *out, const struct sc_config *config)
+static void service_set_options(struct cps_options *out, const struct sc_config *config)
 {
     static const enum cps_replay replays[] = {[SC_REPLAY_MEMORY] = CPS_REPLAY_MEMORY,
                                               [SC_REPLAY_SQLITE] = CPS_REPLAY_SQLITE,
                                               [SC_REPLAY_NONE] = CPS_REPLAY_NONE};
     *out = (struct cps_options){
         .size = sizeof(*out),
-        .cps_url = text_or_null(config->cps_url),
-        .tls_ca_file = text_or_null(config->cps_ca),
-        .tls_cert_file = text_or_null(config->cps_certificate),
-        .tls_key_file = text_or_null(config->cps_private_key),
-        .auth_cert_file = text_or_null(config->cps_auth_certificate),
-        .auth_key_file = text_or_null(config->cps_auth_private_key),
-        .auth_x5u = text_or_null(config->cps_auth_x5u),
-        .auth_spc = text_or_null(config->cps_auth_spc),
-        .auth_audience = config->cps_auth_certificate[0] ? text_or_null(config->cps_auth_audience) : NULL,
+        .cps_url = service_text_or_null(config->cps_url),
+        .tls_ca_file = service_text_or_null(config->cps_ca),
+        .tls_cert_file = service_text_or_null(config->cps_certificate),
+        .tls_key_file = service_text_or_null(config->cps_private_key),
+        .auth_cert_file = service_text_or_null(config->cps_auth_certificate),
+        .auth_key_file = service_text_or_null(config->cps_auth_private_key),
+        .auth_x5u = service_text_or_null(config->cps_auth_x5u),
+        .auth_spc = service_text_or_null(config->cps_auth_spc),
+        .auth_audience = config->cps_auth_certificate[0] ? service_text_or_null(config->cps_auth_audience) : NULL,
         .holder = config->cps_holder,
         .claim = config->cps_claim,
-        .connect_timeout_ms = bounded(config->cps_connect_timeout_ms),
-        .request_timeout_ms = bounded(config->cps_request_timeout_ms),
-        .max_connections = bounded(config->cps_max_connections),
-        .max_in_flight = bounded(config->cps_max_in_flight < 900000 ? config->cps_max_in_flight + OWN_OPERATIONS
-                                                                    : config->cps_max_in_flight),
-        .trust_file = text_or_null(config->trust_roots),
-        .list_signer_roots_file = text_or_null(config->trust_list_signer_roots),
-        .list_state_dir = text_or_null(config->trust_list_state_dir),
-        .list_refresh_s = bounded(config->trust_list_refresh_s),
+        .connect_timeout_ms = service_bounded(config->cps_connect_timeout_ms),
+        .request_timeout_ms = service_bounded(config->cps_request_timeout_ms),
+        .max_connections = service_bounded(config->cps_max_connections),
+        .max_in_flight = service_bounded(config->cps_max_in_flight < 900000 ? config->cps_max_in_flight + OWN_OPERATIONS
+                                                                            : config->cps_max_in_flight),
+        .trust_file = service_text_or_null(config->trust_roots),
+        .list_signer_roots_file = service_text_or_null(config->trust_list_signer_roots),
+        .list_state_dir = service_text_or_null(config->trust_list_state_dir),
+        .list_refresh_s = service_bounded(config->trust_list_refresh_s),
         .list_grace_s = config->trust_list_grace_s ? config->trust_list_grace_s : -1,
-        .crl_refresh_s = bounded(config->trust_crl_refresh_s),
-        .crl_ca_file = text_or_null(config->trust_crl_ca_file),
-        .crl_issuer_file = text_or_null(config->trust_crl_issuer_file),
-        .crl_signer_roots_file = text_or_null(config->trust_crl_signer_roots),
+        .crl_refresh_s = service_bounded(config->trust_crl_refresh_s),
+        .crl_ca_file = service_text_or_null(config->trust_crl_ca_file),
+        .crl_issuer_file = service_text_or_null(config->trust_crl_issuer_file),
+        .crl_signer_roots_file = service_text_or_null(config->trust_crl_signer_roots),
         .crl_policy = (enum cps_crl_policy)config->trust_crl_policy,
-        .x5u_dir = text_or_null(config->trust_x5u_dir),
-        .x5u_ca_file = text_or_null(config->trust_x5u_ca_file),
+        .x5u_dir = service_text_or_null(config->trust_x5u_dir),
+        .x5u_ca_file = service_text_or_null(config->trust_x5u_ca_file),
         .x5u_allow_private = config->trust_x5u_allow_private,
         .max_age_s = config->trust_max_age_s,
         .clock_skew_s = config->trust_clock_skew_s ? config->trust_clock_skew_s : -1,
         .allow_spc = config->trust_allow_spc,
-        .accept_types = text_or_null(config->trust_accept_types),
+        .accept_types = service_text_or_null(config->trust_accept_types),
         .msgi_optional = config->trust_msgi_optional,
         .replay = replays[config->trust_replay],
-        .replay_file = text_or_null(config->trust_replay_file),
-        .replay_max = bounded(config->trust_replay_max),
+        .replay_file = service_text_or_null(config->trust_replay_file),
+        .replay_max = service_bounded(config->trust_replay_max),
         /* what it is given is canonical already: no country code, or it would be put twice */
-        .tn_max_digits = bounded(config->numbering.max_digits),
-        .numbers_file = text_or_null(config->numbers_table),
+        .tn_max_digits = service_bounded(config->numbering.max_digits),
+        .numbers_file = service_text_or_null(config->numbers_table),
         .route_by_record = config->cps_route_by_record,
         .record_allow_private = config->cps_record_allow_private,
-        .spool_file = text_or_null(config->spool_file),
-        .spool_max = bounded(config->spool_messages),
-        .spool_octets_max = bounded(config->spool_bytes),
+        .spool_file = service_text_or_null(config->spool_file),
+        .spool_max = service_bounded(config->spool_messages),
+        .spool_octets_max = service_bounded(config->spool_bytes),
     };
 }
 
@@ -235,8 +235,8 @@ static bool digest_numbers(EVP_MD_CTX *ctx, const struct cps_options *options)
     return EVP_DigestUpdate(ctx, numbers, sizeof(numbers)) == 1;
 }
 
-static enum stir_code digest_all(uint8_t out[32], const struct sc_config *config, const struct options *options,
-                                 struct stir_error *err)
+static enum stir_code digest_config(uint8_t out[32], const struct sc_config *config, const struct options *options,
+                                    struct stir_error *err)
 {
     const char *const texts[] = {config->cps_url,           config->trust_x5u_dir,       config->trust_x5u_ports,
                                  config->trust_crl_files,   config->trust_crl_urls,      config->trust_replay_file,
@@ -274,7 +274,7 @@ static enum stir_code digest_all(uint8_t out[32], const struct sc_config *config
 /* ---- the handle ---- */
 
 /* While the CPS is away every message might have something to say. */
-static bool is_too_much(struct sc_service *service)
+static bool log_is_too_much(struct sc_service *service)
 {
     struct timespec now;
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
@@ -285,10 +285,10 @@ static bool is_too_much(struct sc_service *service)
 }
 
 /* On any thread. */
-static void write_log(void *arg, enum cps_log_level level, const char *line)
+static void service_log(void *arg, enum cps_log_level level, const char *line)
 {
     struct sc_service *service = arg;
-    if (is_too_much(service)) {
+    if (log_is_too_much(service)) {
         return;
     }
     struct stir_log log = {.fd = service->log.fd,
@@ -299,7 +299,7 @@ static void write_log(void *arg, enum cps_log_level level, const char *line)
 }
 
 /* When a certificate chain is no longer valid, seconds since the epoch; 0: no chain. */
-static int64_t end_of(const char *path)
+static int64_t credential_end_of(const char *path)
 {
     struct stir_buf text = {.limit = STIR_CHAIN_FILE_OCTETS};
     struct stir_chain *chain = NULL;
@@ -313,8 +313,9 @@ static int64_t end_of(const char *path)
     return end;
 }
 
-static enum stir_code open_handle(struct sc_service **out, struct options *options, const struct sc_config *config,
-                                  struct sc_service *before, const struct stir_log *log, struct stir_error *err)
+static enum stir_code service_open_handle(struct sc_service **out, struct options *options,
+                                          const struct sc_config *config, struct sc_service *before,
+                                          const struct stir_log *log, struct stir_error *err)
 {
     struct cps_error cause = {0};
     struct sc_service *service = calloc(1, sizeof(*service));
@@ -324,11 +325,11 @@ static enum stir_code open_handle(struct sc_service **out, struct options *optio
     service->refs = 1;
     service->replay = (enum sc_replay)config->trust_replay;
     service->has_spool = config->spool_file[0] != '\0';
-    service->credential_end = end_of(config->cps_auth_certificate);
+    service->credential_end = credential_end_of(config->cps_auth_certificate);
     service->log = *log;
     service->log.format = (enum stir_log_format)config->log_format;
     atomic_init(&service->log_level, config->log_level);
-    options->cps.log = write_log;
+    options->cps.log = service_log;
     options->cps.log_arg = service;
     options->cps.crls_from = before ? before->cps : NULL;
     if (before && before->cps && before->replay == SC_REPLAY_MEMORY && service->replay == SC_REPLAY_MEMORY) {
@@ -342,7 +343,7 @@ static enum stir_code open_handle(struct sc_service **out, struct options *optio
     return STIR_OK;
 }
 
-static void list_add(struct sc_service **all, struct sc_service *service)
+static void service_list_add(struct sc_service **all, struct sc_service *service)
 {
     service->next = *all;
     service->link = all;
@@ -352,7 +353,7 @@ static void list_add(struct sc_service **all, struct sc_service *service)
     *all = service;
 }
 
-static void list_remove(struct sc_service *service)
+static void service_list_remove(struct sc_service *service)
 {
     *service->link = service->next;
     if (service->next) {
@@ -366,18 +367,18 @@ enum stir_code sc_service_open(struct sc_service **out, const struct sc_config *
     struct options options = {0};
     struct sc_service *service = NULL;
     uint8_t digest[32];
-    set_options(&options.cps, config);
-    enum stir_code code = read_lists(&options, config, err);
+    service_set_options(&options.cps, config);
+    enum stir_code code = lists_read(&options, config, err);
     if (code == STIR_OK) {
-        code = digest_all(digest, config, &options, err);
+        code = digest_config(digest, config, &options, err);
     }
     if (code == STIR_OK && before && before->cps && CRYPTO_memcmp(before->digest, digest, sizeof(digest)) == 0) {
         service = sc_service_ref(before);
         atomic_store(&service->log_level, config->log_level);
     } else if (code == STIR_OK) {
-        code = open_handle(&service, &options, config, before, log, err);
+        code = service_open_handle(&service, &options, config, before, log, err);
         if (code == STIR_OK) {
-            list_add(all, service);
+            service_list_add(all, service);
         }
     }
     free(options.texts);
@@ -414,7 +415,7 @@ void sc_service_unref(struct sc_service *service)
 {
     if (service && --service->refs == 0) {
         sc_service_end(service);
-        list_remove(service);
+        service_list_remove(service);
         free(service);
     }
 }

@@ -15,7 +15,7 @@ const char *sc_treatment_name(enum sc_treatment treatment)
     return treatments[treatment];
 }
 
-static void read_way(struct sc_direction *out, const struct sc_way *way)
+static void policy_read_way(struct sc_direction *out, const struct sc_way *way)
 {
     static const enum smpp_alphabet alphabets[] = {[SC_ALPHABET_GSM7] = SMPP_GSM7,
                                                    [SC_ALPHABET_LATIN1] = SMPP_LATIN1,
@@ -27,7 +27,8 @@ static void read_way(struct sc_direction *out, const struct sc_way *way)
                                                 .packed = way->packed};
 }
 
-static void read_verdicts(enum sc_treatment out[STIR_VERDICT_COUNT], const char *list, enum sc_treatment treatment)
+static void policy_read_verdicts(enum sc_treatment out[STIR_VERDICT_COUNT], const char *list,
+                                 enum sc_treatment treatment)
 {
     char item[64];
     for (size_t pos = 0; stir_conf_next(list, &pos, item, sizeof(item));) {
@@ -43,7 +44,7 @@ static void read_verdicts(enum sc_treatment out[STIR_VERDICT_COUNT], const char 
  * sidecar before us may hold the last one for [sign] timeout_ms. */
 enum { REMEMBERED = 5 };
 
-static void read_join(struct smpp_join_limits *out, const struct sc_config *config)
+static void policy_read_join(struct smpp_join_limits *out, const struct sc_config *config)
 {
     size_t messages = (size_t)config->join_messages, of_peer = (size_t)config->join_messages_per_peer;
     *out = (struct smpp_join_limits){
@@ -53,12 +54,12 @@ static void read_join(struct smpp_join_limits *out, const struct sc_config *conf
     };
 }
 
-static void read_values(struct sc_policy *out, const struct sc_config *config)
+static void policy_read_values(struct sc_policy *out, const struct sc_config *config)
 {
-    read_way(&out->ways[SC_ESME], &config->submit);
-    read_way(&out->ways[SC_PEER], &config->deliver);
+    policy_read_way(&out->ways[SC_ESME], &config->submit);
+    policy_read_way(&out->ways[SC_PEER], &config->deliver);
     stir_conf_numbering(&config->numbering, &out->addressing.numbering);
-    read_join(&out->join, config);
+    policy_read_join(&out->join, config);
     out->strict = config->join_strict;
     out->hold = (enum sc_hold_mode)config->join_hold;
     out->operations_max = (size_t)config->cps_max_in_flight;
@@ -84,8 +85,8 @@ static void read_values(struct sc_policy *out, const struct sc_config *config)
     out->verify.replace = (enum sc_replace)config->verify_replace;
     out->verify.tags[SC_TAG_VERDICT] = config->tag.verdict;
     out->verify.tags[SC_TAG_SIGNER] = config->tag.signer;
-    read_verdicts(out->verify.treatments, config->verify_deliver, SC_TREAT_DELIVER);
-    read_verdicts(out->verify.treatments, config->verify_reject, SC_TREAT_REJECT);
+    policy_read_verdicts(out->verify.treatments, config->verify_deliver, SC_TREAT_DELIVER);
+    policy_read_verdicts(out->verify.treatments, config->verify_reject, SC_TREAT_REJECT);
     out->verify.only_tags = true;
     for (int i = 0; i < STIR_VERDICT_COUNT; i++) {
         out->verify.only_tags &= out->verify.treatments[i] == SC_TREAT_TAG;
@@ -99,7 +100,7 @@ static void read_values(struct sc_policy *out, const struct sc_config *config)
 }
 
 /* The path of a file of our own: `name` in systemd's StateDirectory unless another one is configured. */
-static char *copy_state_file(const char *configured, const char *name)
+static char *policy_copy_state_file(const char *configured, const char *name)
 {
     const char *state = getenv("STATE_DIRECTORY");
     char *path = NULL;
@@ -110,36 +111,36 @@ static char *copy_state_file(const char *configured, const char *name)
 }
 
 /* Quotes around it keep the spaces at its ends, which a configuration file does not. */
-static char *copy_prefix(const char *text)
+static char *policy_copy_prefix(const char *text)
 {
     size_t n = strlen(text);
     bool quoted = n >= 2 && text[0] == '"' && text[n - 1] == '"';
     return quoted ? strndup(text + 1, n - 2) : strdup(text);
 }
 
-static enum stir_code copy_texts(struct sc_policy *out, const struct sc_config *config, struct stir_error *err)
+static enum stir_code policy_copy_texts(struct sc_policy *out, const struct sc_config *config, struct stir_error *err)
 {
     bool domain = config->alphanumeric == SC_ALPHANUMERIC_DOMAIN;
     out->domain = strdup(domain ? config->alphanumeric_domain : "");
     out->judged = strdup(config->log_judged);
     out->signed_ = strdup(config->log_signed);
-    out->number_key_file = copy_state_file(config->log_number_key_file, "number-key");
-    out->verify.text_prefix = copy_prefix(config->verify_text_prefix);
-    out->verify.adaptive_file = copy_state_file(config->verify_adaptive_file, "senders");
+    out->number_key_file = policy_copy_state_file(config->log_number_key_file, "number-key");
+    out->verify.text_prefix = policy_copy_prefix(config->verify_text_prefix);
+    out->verify.adaptive_file = policy_copy_state_file(config->verify_adaptive_file, "senders");
     out->addressing.alphanumeric_domain = out->domain;
     bool good = out->domain && out->judged && out->signed_ && out->number_key_file && out->verify.text_prefix &&
                 out->verify.adaptive_file;
     return good ? STIR_OK : stir_fail(err, STIR_E_NOMEM, "out of memory");
 }
 
-static bool has_action(const struct sc_policy *policy, enum sc_action action)
+static bool policy_has_action(const struct sc_policy *policy, enum sc_action action)
 {
     return policy->ways[SC_ESME].action == action || policy->ways[SC_PEER].action == action;
 }
 
 /* What an action cannot do without. */
-static enum stir_code check_needs(const struct sc_policy *policy, const struct sc_config *config,
-                                  struct stir_error *err)
+static enum stir_code policy_check_needs(const struct sc_policy *policy, const struct sc_config *config,
+                                         struct stir_error *err)
 {
     const char *lists = config->trust_list_files[0] ? config->trust_list_files : config->trust_list_urls;
     const char *roots = config->trust_roots[0] ? config->trust_roots : lists;
@@ -159,14 +160,14 @@ static enum stir_code check_needs(const struct sc_policy *policy, const struct s
         {SC_VERIFY, config->keys_dir, "action = verify needs [keys] dir"},
     };
     for (size_t i = 0; i < sizeof(needs) / sizeof(needs[0]); i++) {
-        if (has_action(policy, needs[i].action) && !needs[i].value[0]) {
+        if (policy_has_action(policy, needs[i].action) && !needs[i].value[0]) {
             return stir_fail(err, STIR_E_CONFIG, "%s", needs[i].key);
         }
     }
     return STIR_OK;
 }
 
-static enum stir_code open_tenants(struct sc_policy *out, const struct sc_config *config, struct stir_error *err)
+static enum stir_code policy_open_tenants(struct sc_policy *out, const struct sc_config *config, struct stir_error *err)
 {
     const struct cps_tenants_options options = {.size = sizeof(options),
                                                 .alphanumeric_domain = out->domain,
@@ -182,31 +183,32 @@ static enum stir_code open_tenants(struct sc_policy *out, const struct sc_config
     return code == CPS_OK ? STIR_OK : sc_fail_cps(err, &cause);
 }
 
-static enum stir_code open_files(struct sc_policy *out, const struct sc_config *config, struct stir_error *err)
+static enum stir_code policy_open_files(struct sc_policy *out, const struct sc_config *config, struct stir_error *err)
 {
     enum stir_code code = STIR_OK;
-    if (has_action(out, SC_SIGN)) {
-        code = open_tenants(out, config, err);
+    if (policy_has_action(out, SC_SIGN)) {
+        code = policy_open_tenants(out, config, err);
         if (code == STIR_OK && config->keys_recipients_dir[0]) {
             code = sc_recipients_load(&out->recipients, config->keys_recipients_dir, false, err);
         }
     }
-    if (code == STIR_OK && has_action(out, SC_VERIFY)) {
+    if (code == STIR_OK && policy_has_action(out, SC_VERIFY)) {
         code = sc_recipients_load(&out->keys, config->keys_dir, true, err);
     }
     return code;
 }
 
-static enum stir_code set_up(struct sc_policy *policy, const struct sc_config *config, const struct sc_policy *before,
-                             struct sc_service **services, const struct stir_log *log, struct stir_error *err)
+static enum stir_code policy_set_up(struct sc_policy *policy, const struct sc_config *config,
+                                    const struct sc_policy *before, struct sc_service **services,
+                                    const struct stir_log *log, struct stir_error *err)
 {
-    read_values(policy, config);
-    enum stir_code code = copy_texts(policy, config, err);
+    policy_read_values(policy, config);
+    enum stir_code code = policy_copy_texts(policy, config, err);
     if (code == STIR_OK) {
-        code = check_needs(policy, config, err);
+        code = policy_check_needs(policy, config, err);
     }
     if (code == STIR_OK) {
-        code = open_files(policy, config, err);
+        code = policy_open_files(policy, config, err);
     }
     /* with a url also where nothing is signed any more: for what waits in the spool */
     if (code == STIR_OK && config->cps_url[0]) {
@@ -226,7 +228,7 @@ enum stir_code sc_policy_new(struct sc_policy **out, const struct sc_config *con
         return stir_fail(err, STIR_E_NOMEM, "out of memory");
     }
     policy->refs = 1;
-    enum stir_code code = set_up(policy, config, before, services, log, err);
+    enum stir_code code = policy_set_up(policy, config, before, services, log, err);
     if (code != STIR_OK) {
         stir_conf_name_key(err, config, sc_config_table, sc_config_count);
         sc_policy_unref(policy);

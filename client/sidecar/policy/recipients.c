@@ -22,7 +22,7 @@ struct sc_recipients {
     const struct cps_key **keys; /* those of the entries, in their order */
 };
 
-static int compare(const void *a, const void *b)
+static int recipients_compare(const void *a, const void *b)
 {
     const struct entry *left = a, *right = b;
     int order = strcmp(left->text, right->text);
@@ -30,7 +30,7 @@ static int compare(const void *a, const void *b)
 }
 
 /* The part of a file's name that says whose key it is. */
-static bool read_name(struct entry *out, const char *name)
+static bool recipients_read_name(struct entry *out, const char *name)
 {
     size_t len = strcspn(name, ".");
     *out = (struct entry){0};
@@ -48,7 +48,7 @@ static bool read_name(struct entry *out, const char *name)
 }
 
 /* Makes room for one file's keys. */
-static bool grow(struct sc_recipients *recipients)
+static bool recipients_grow(struct sc_recipients *recipients)
 {
     size_t cap = recipients->cap ? 2 * recipients->cap : 2 * KEYS_MAX;
     if (recipients->count + KEYS_MAX <= recipients->cap) {
@@ -62,18 +62,18 @@ static bool grow(struct sc_recipients *recipients)
     return moved != NULL;
 }
 
-static enum stir_code take_file(void *arg, const char *path, const char *name, struct stir_error *err)
+static enum stir_code recipients_take_file(void *arg, const char *path, const char *name, struct stir_error *err)
 {
     struct sc_recipients *recipients = arg;
     struct cps_key *keys[KEYS_MAX];
     size_t count = 0;
     struct cps_error cause = {0};
     struct entry entry;
-    if (!read_name(&entry, name)) {
+    if (!recipients_read_name(&entry, name)) {
         return stir_fail(err, STIR_E_CONFIG,
                          "%s: the name is neither a number, nor what numbers begin with and *, nor \"default\"", path);
     }
-    if (!grow(recipients)) {
+    if (!recipients_grow(recipients)) {
         return stir_fail(err, STIR_E_NOMEM, "out of memory");
     }
     if (cps_keys_load(keys, KEYS_MAX, &count, path, recipients->want_private, &cause) != CPS_OK) {
@@ -87,16 +87,17 @@ static enum stir_code take_file(void *arg, const char *path, const char *name, s
 }
 
 /* Entries that follow each other and are of the same destination. */
-static size_t run(const struct sc_recipients *recipients, size_t from)
+static size_t recipients_run(const struct sc_recipients *recipients, size_t from)
 {
     size_t n = 1;
-    while (from + n < recipients->count && compare(&recipients->entries[from], &recipients->entries[from + n]) == 0) {
+    while (from + n < recipients->count &&
+           recipients_compare(&recipients->entries[from], &recipients->entries[from + n]) == 0) {
         n++;
     }
     return n;
 }
 
-static enum stir_code sort_keys(struct sc_recipients *recipients, const char *dir, struct stir_error *err)
+static enum stir_code recipients_sort_keys(struct sc_recipients *recipients, const char *dir, struct stir_error *err)
 {
     if (recipients->count == 0) {
         return STIR_OK;
@@ -105,12 +106,12 @@ static enum stir_code sort_keys(struct sc_recipients *recipients, const char *di
     if (!recipients->keys) {
         return stir_fail(err, STIR_E_NOMEM, "out of memory");
     }
-    qsort(recipients->entries, recipients->count, sizeof(*recipients->entries), compare);
+    qsort(recipients->entries, recipients->count, sizeof(*recipients->entries), recipients_compare);
     for (size_t i = 0; i < recipients->count; i++) {
         recipients->keys[i] = recipients->entries[i].key;
     }
-    for (size_t i = 0; i < recipients->count; i += run(recipients, i)) {
-        if (run(recipients, i) > KEYS_MAX) {
+    for (size_t i = 0; i < recipients->count; i += recipients_run(recipients, i)) {
+        if (recipients_run(recipients, i) > KEYS_MAX) {
             return stir_fail(err, STIR_E_CONFIG, "%s: more than %d keys for %s%s", dir, KEYS_MAX,
                              recipients->entries[i].text, recipients->entries[i].prefix ? "*" : "");
         }
@@ -126,9 +127,9 @@ enum stir_code sc_recipients_load(struct sc_recipients **out, const char *dir, b
         return stir_fail(err, STIR_E_NOMEM, "out of memory");
     }
     recipients->want_private = want_private;
-    enum stir_code code = stir_directory_each(dir, take_file, recipients, err);
+    enum stir_code code = stir_directory_each(dir, recipients_take_file, recipients, err);
     if (code == STIR_OK) {
-        code = sort_keys(recipients, dir, err);
+        code = recipients_sort_keys(recipients, dir, err);
     }
     if (code != STIR_OK) {
         sc_recipients_free(recipients);
@@ -157,11 +158,11 @@ size_t sc_recipients_size(const struct sc_recipients *recipients)
 }
 
 /* The first of those of one destination; NULL: none. */
-static const struct entry *find(const struct sc_recipients *recipients, const struct entry *key)
+static const struct entry *recipients_find_entry(const struct sc_recipients *recipients, const struct entry *key)
 {
     const struct entry *first = recipients->entries;
-    const struct entry *found = bsearch(key, first, recipients->count, sizeof(*first), compare);
-    while (found && found > first && compare(found - 1, key) == 0) {
+    const struct entry *found = bsearch(key, first, recipients->count, sizeof(*first), recipients_compare);
+    while (found && found > first && recipients_compare(found - 1, key) == 0) {
         found--;
     }
     return found;
@@ -178,16 +179,16 @@ size_t sc_recipients_find(const struct sc_recipients *recipients, const struct s
     if (number) {
         memcpy(key.text, dest->text, dest->len);
     }
-    const struct entry *found = number ? find(recipients, &key) : NULL;
+    const struct entry *found = number ? recipients_find_entry(recipients, &key) : NULL;
     key.prefix = true;
     for (size_t n = (number ? dest->len : 0) + 1; !found && n-- > 0;) {
         key.text[n] = '\0';
-        found = find(recipients, &key);
+        found = recipients_find_entry(recipients, &key);
     }
     if (!found) {
         return 0;
     }
     size_t at = (size_t)(found - recipients->entries);
     *keys = &recipients->keys[at];
-    return run(recipients, at);
+    return recipients_run(recipients, at);
 }

@@ -9,7 +9,7 @@ enum { BUCKETS_MIN = 64 };
 
 /* ---- entries ---- */
 
-static uint64_t mix(uint64_t hash, struct stir_view octets)
+static uint64_t queue_key_mix(uint64_t hash, struct stir_view octets)
 {
     for (size_t i = 0; i < octets.len; i++) {
         hash = (hash ^ (uint8_t)octets.ptr[i]) * UINT64_C(0x100000001b3);
@@ -19,13 +19,13 @@ static uint64_t mix(uint64_t hash, struct stir_view octets)
 
 /* Of the digits alone: a number has its order whatever its TON and NPI are. Two pairs with one key only wait for each
  * other without need. */
-static uint64_t pair_key(struct stir_view source, struct stir_view dest)
+static uint64_t queue_key_of_pair(struct stir_view source, struct stir_view dest)
 {
-    uint64_t hash = mix(mix(UINT64_C(0xcbf29ce484222325), source), dest);
+    uint64_t hash = queue_key_mix(queue_key_mix(UINT64_C(0xcbf29ce484222325), source), dest);
     return hash ^ hash >> 29;
 }
 
-static void set_keys(struct sc_entry *entry)
+static void entry_set_keys(struct sc_entry *entry)
 {
     const struct smpp_pdu *pdu = &entry->held.pdu;
     struct stir_view rest = pdu->dests;
@@ -36,9 +36,9 @@ static void set_keys(struct sc_entry *entry)
         if (entry->held.fault != SMPP_OK) {
             node->key = 0;
         } else if (pdu->dest_count == 0) {
-            node->key = pair_key(pdu->source.addr, pdu->dest.addr);
+            node->key = queue_key_of_pair(pdu->source.addr, pdu->dest.addr);
         } else if (smpp_dest_next(&rest, &dest)) {
-            node->key = pair_key(pdu->source.addr, dest.address.addr);
+            node->key = queue_key_of_pair(pdu->source.addr, dest.address.addr);
         }
     }
 }
@@ -60,7 +60,7 @@ enum stir_code sc_entry_new(struct sc_entry **out, enum sc_leg from, const char 
     entry->held = (struct sc_held){.from = from, .fault = fault, .flaw = flaw};
     entry->node_count = nodes;
     (void)!smpp_pdu_read_leniently(&entry->held.pdu, copy, n, NULL);
-    set_keys(entry);
+    entry_set_keys(entry);
     *out = entry;
     return STIR_OK;
 }
@@ -75,7 +75,7 @@ void sc_entry_free(struct sc_entry *entry)
 
 /* ---- buckets ---- */
 
-static void bucket_append(struct sc_node **buckets, size_t count, struct sc_node *node)
+static void queue_bucket_append(struct sc_node **buckets, size_t count, struct sc_node *node)
 {
     struct sc_node **last = &buckets[node->key & (count - 1)];
     node->next = NULL;
@@ -86,7 +86,7 @@ static void bucket_append(struct sc_node **buckets, size_t count, struct sc_node
     *last = node;
 }
 
-static void bucket_remove(struct sc_queue *queue, struct sc_node *node)
+static void queue_bucket_remove(struct sc_queue *queue, struct sc_node *node)
 {
     if (node->previous) {
         node->previous->next = node->next;
@@ -98,19 +98,19 @@ static void bucket_remove(struct sc_queue *queue, struct sc_node *node)
     }
 }
 
-static void fill_buckets(const struct sc_queue *queue, struct sc_node **buckets, size_t count)
+static void queue_fill_buckets(const struct sc_queue *queue, struct sc_node **buckets, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         buckets[i] = NULL;
     }
     for (struct sc_entry *entry = queue->first; entry; entry = entry->next) {
         for (size_t i = 0; i < entry->node_count; i++) {
-            bucket_append(buckets, count, &entry->nodes[i]);
+            queue_bucket_append(buckets, count, &entry->nodes[i]);
         }
     }
 }
 
-static enum stir_code make_buckets(struct sc_queue *queue, size_t nodes)
+static enum stir_code queue_make_buckets(struct sc_queue *queue, size_t nodes)
 {
     size_t count = queue->bucket_count ? queue->bucket_count : BUCKETS_MIN;
     while (count < nodes) {
@@ -123,7 +123,7 @@ static enum stir_code make_buckets(struct sc_queue *queue, size_t nodes)
     if (!buckets) {
         return STIR_E_NOMEM;
     }
-    fill_buckets(queue, buckets, count);
+    queue_fill_buckets(queue, buckets, count);
     free(queue->buckets);
     queue->buckets = buckets;
     queue->bucket_count = count;
@@ -134,7 +134,7 @@ static enum stir_code make_buckets(struct sc_queue *queue, size_t nodes)
 
 enum stir_code sc_queue_put(struct sc_queue *queue, struct sc_entry *entry)
 {
-    enum stir_code code = make_buckets(queue, queue->node_count + entry->node_count);
+    enum stir_code code = queue_make_buckets(queue, queue->node_count + entry->node_count);
     if (code != STIR_OK) {
         return code;
     }
@@ -151,14 +151,14 @@ enum stir_code sc_queue_put(struct sc_queue *queue, struct sc_entry *entry)
     queue->octets += entry->held.pdu.octets.len;
     queue->node_count += entry->node_count;
     for (size_t i = 0; i < entry->node_count; i++) {
-        bucket_append(queue->buckets, queue->bucket_count, &entry->nodes[i]);
+        queue_bucket_append(queue->buckets, queue->bucket_count, &entry->nodes[i]);
     }
     return STIR_OK;
 }
 
 /* Lists the next entry with the same key. Those of incomplete messages delay nobody: the one after them is listed, too.
  */
-static void list_successors(const struct sc_node *node, struct sc_entry **ready)
+static void queue_list_successors(const struct sc_node *node, struct sc_entry **ready)
 {
     bool passable = true;
     for (struct sc_node *next = node->next; next && passable; next = next->next) {
@@ -177,8 +177,8 @@ static void list_successors(const struct sc_node *node, struct sc_entry **ready)
 void sc_queue_take(struct sc_queue *queue, struct sc_entry *entry, struct sc_entry **ready)
 {
     for (size_t i = 0; i < entry->node_count; i++) {
-        list_successors(&entry->nodes[i], ready);
-        bucket_remove(queue, &entry->nodes[i]);
+        queue_list_successors(&entry->nodes[i], ready);
+        queue_bucket_remove(queue, &entry->nodes[i]);
     }
     *(entry->previous ? &entry->previous->next : &queue->first) = entry->next;
     *(entry->next ? &entry->next->previous : &queue->last) = entry->previous;
@@ -201,8 +201,8 @@ bool sc_queue_may_leave(const struct sc_entry *entry)
 
 /* ---- exchanging places ---- */
 
-static void put_between(struct sc_queue *queue, struct sc_entry *entry, struct sc_entry *previous,
-                        struct sc_entry *next)
+static void queue_put_between(struct sc_queue *queue, struct sc_entry *entry, struct sc_entry *previous,
+                              struct sc_entry *next)
 {
     entry->previous = previous;
     entry->next = next;
@@ -210,7 +210,7 @@ static void put_between(struct sc_queue *queue, struct sc_entry *entry, struct s
     *(next ? &next->previous : &queue->last) = entry;
 }
 
-static void swap_places(struct sc_queue *queue, struct sc_entry *a, struct sc_entry *b)
+static void queue_swap_places(struct sc_queue *queue, struct sc_entry *a, struct sc_entry *b)
 {
     struct sc_entry *before_a = a->previous, *after_a = a->next;
     struct sc_entry *before_b = b->previous, *after_b = b->next;
@@ -218,14 +218,14 @@ static void swap_places(struct sc_queue *queue, struct sc_entry *a, struct sc_en
     a->place = b->place;
     b->place = place;
     if (after_a == b) {
-        put_between(queue, b, before_a, a);
-        put_between(queue, a, b, after_b);
+        queue_put_between(queue, b, before_a, a);
+        queue_put_between(queue, a, b, after_b);
     } else if (after_b == a) {
-        put_between(queue, a, before_b, b);
-        put_between(queue, b, a, after_a);
+        queue_put_between(queue, a, before_b, b);
+        queue_put_between(queue, b, a, after_a);
     } else {
-        put_between(queue, a, before_b, after_b);
-        put_between(queue, b, before_a, after_a);
+        queue_put_between(queue, a, before_b, after_b);
+        queue_put_between(queue, b, before_a, after_a);
     }
 }
 
@@ -235,13 +235,13 @@ void sc_queue_reorder(struct sc_queue *queue, struct sc_entry *const *entries, s
     for (size_t i = 0; i < count; i++) {
         for (size_t k = i + 1; k < count; k++) {
             if (entries[k]->place < entries[i]->place) {
-                swap_places(queue, entries[i], entries[k]);
+                queue_swap_places(queue, entries[i], entries[k]);
                 swapped = true;
             }
         }
     }
     if (swapped) {
-        fill_buckets(queue, queue->buckets, queue->bucket_count);
+        queue_fill_buckets(queue, queue->buckets, queue->bucket_count);
     }
 }
 

@@ -15,7 +15,7 @@ static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 /* ---- networks ---- */
 
 /* "/24", or nothing for all bits. */
-static bool read_bits(unsigned *out, const char *text, unsigned max)
+static bool network_read_bits(unsigned *out, const char *text, unsigned max)
 {
     char *end = NULL;
     if (*text == '\0') {
@@ -30,7 +30,7 @@ static bool read_bits(unsigned *out, const char *text, unsigned max)
     return true;
 }
 
-static bool has_host_bits(const struct sc_network *network)
+static bool network_has_host_bits(const struct sc_network *network)
 {
     for (unsigned bit = network->bits; bit < 128; bit++) {
         if (network->address[bit / 8] & 0x80 >> bit % 8) {
@@ -40,7 +40,7 @@ static bool has_host_bits(const struct sc_network *network)
     return false;
 }
 
-static enum stir_code read_network(struct sc_network *out, const char *item, struct stir_error *err)
+static enum stir_code network_read(struct sc_network *out, const char *item, struct stir_error *err)
 {
     char host[64];
     size_t n = strcspn(item, "/");
@@ -50,18 +50,18 @@ static enum stir_code read_network(struct sc_network *out, const char *item, str
         memcpy(host, item, n);
         host[n] = '\0';
         if (inet_pton(AF_INET6, host, network.address) == 1) {
-            good = read_bits(&network.bits, item + n, 128);
+            good = network_read_bits(&network.bits, item + n, 128);
         } else {
             memcpy(network.address, mapped, sizeof(mapped));
             good = inet_pton(AF_INET, host, network.address + sizeof(mapped)) == 1 &&
-                   read_bits(&network.bits, item + n, 32);
+                   network_read_bits(&network.bits, item + n, 32);
             network.bits += MAPPED;
         }
     }
     if (!good) {
         return stir_fail(err, STIR_E_CONFIG, "[listen] allow: \"%s\" is neither a network nor an address", item);
     }
-    if (has_host_bits(&network)) {
+    if (network_has_host_bits(&network)) {
         return stir_fail(err, STIR_E_CONFIG, "[listen] allow: %s has address bits behind its prefix", item);
     }
     *out = network;
@@ -82,7 +82,7 @@ enum stir_code sc_allow_read(struct sc_allow *out, const char *list, struct stir
             break;
         }
         allow.networks = grown;
-        code = read_network(&network, item, err);
+        code = network_read(&network, item, err);
         allow.networks[allow.count++] = network;
     }
     if (code != STIR_OK) {
@@ -99,7 +99,7 @@ void sc_allow_clear(struct sc_allow *allow)
     *allow = (struct sc_allow){0};
 }
 
-static bool raw_address(uint8_t out[16], const struct sockaddr *address)
+static bool address_raw(uint8_t out[16], const struct sockaddr *address)
 {
     if (address->sa_family == AF_INET) {
         const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)address;
@@ -115,7 +115,7 @@ static bool raw_address(uint8_t out[16], const struct sockaddr *address)
     return false;
 }
 
-static bool contains(const struct sc_network *network, const uint8_t raw[16])
+static bool network_contains(const struct sc_network *network, const uint8_t raw[16])
 {
     unsigned whole = network->bits / 8, rest = network->bits % 8;
     bool ipv4 = memcmp(raw, mapped, sizeof(mapped)) == 0;
@@ -129,16 +129,16 @@ static bool contains(const struct sc_network *network, const uint8_t raw[16])
 bool sc_allow_has(const struct sc_allow *allow, const struct sockaddr *address)
 {
     uint8_t raw[16];
-    bool known = raw_address(raw, address);
+    bool known = address_raw(raw, address);
     for (size_t i = 0; known && i < allow->count; i++) {
-        if (contains(&allow->networks[i], raw)) {
+        if (network_contains(&allow->networks[i], raw)) {
             return true;
         }
     }
     return false;
 }
 
-static void raw_text(char out[SC_ADDRESS_MAX + 1], bool known, const uint8_t raw[16])
+static void address_raw_text(char out[SC_ADDRESS_MAX + 1], bool known, const uint8_t raw[16])
 {
     bool ipv4 = known && memcmp(raw, mapped, sizeof(mapped)) == 0;
     if (!known || !inet_ntop(ipv4 ? AF_INET : AF_INET6, ipv4 ? raw + sizeof(mapped) : raw, out, SC_ADDRESS_MAX + 1)) {
@@ -149,17 +149,17 @@ static void raw_text(char out[SC_ADDRESS_MAX + 1], bool known, const uint8_t raw
 void sc_address_text(char out[SC_ADDRESS_MAX + 1], const struct sockaddr *address)
 {
     uint8_t raw[16];
-    raw_text(out, raw_address(raw, address), raw);
+    address_raw_text(out, address_raw(raw, address), raw);
 }
 
 void sc_network_text(char out[SC_ADDRESS_MAX + 1], const struct sockaddr *address)
 {
     uint8_t raw[16];
-    bool known = raw_address(raw, address);
+    bool known = address_raw(raw, address);
     if (known && memcmp(raw, mapped, sizeof(mapped)) != 0) {
         memset(raw + 8, 0, 8);
     }
-    raw_text(out, known, raw);
+    address_raw_text(out, known, raw);
 }
 
 /* ---- tallies ---- */
@@ -170,26 +170,26 @@ struct sc_tally_item {
     char name[SC_SYSTEM_ID_MAX + 1];
 };
 
-static size_t hash(const char *text)
+static size_t tally_hash(const char *text)
 {
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    uint64_t tally_hash = UINT64_C(0xcbf29ce484222325);
     for (; *text; text++) {
-        hash = (hash ^ (uint8_t)*text) * UINT64_C(0x100000001b3);
+        tally_hash = (tally_hash ^ (uint8_t)*text) * UINT64_C(0x100000001b3);
     }
-    return (size_t)(hash ^ hash >> 32);
+    return (size_t)(tally_hash ^ tally_hash >> 32);
 }
 
 /* Where the item is linked, or would be. */
-static struct sc_tally_item **find(const struct sc_tally *tally, const char *name)
+static struct sc_tally_item **tally_find(const struct sc_tally *tally, const char *name)
 {
-    struct sc_tally_item **at = &tally->buckets[hash(name) & (tally->bucket_count - 1)];
+    struct sc_tally_item **at = &tally->buckets[tally_hash(name) & (tally->bucket_count - 1)];
     while (*at && strcmp((*at)->name, name) != 0) {
         at = &(*at)->next;
     }
     return at;
 }
 
-static bool grow(struct sc_tally *tally)
+static bool allow_grow(struct sc_tally *tally)
 {
     size_t count = tally->bucket_count ? tally->bucket_count * 2 : BUCKETS_MIN;
     struct sc_tally larger = {.buckets = calloc(count, sizeof(struct sc_tally_item *)), .bucket_count = count};
@@ -199,7 +199,7 @@ static bool grow(struct sc_tally *tally)
     for (size_t i = 0; i < tally->bucket_count; i++) {
         for (struct sc_tally_item *item = tally->buckets[i]; item;) {
             struct sc_tally_item *next = item->next;
-            struct sc_tally_item **at = find(&larger, item->name);
+            struct sc_tally_item **at = tally_find(&larger, item->name);
             item->next = NULL;
             *at = item;
             item = next;
@@ -213,10 +213,10 @@ static bool grow(struct sc_tally *tally)
 
 bool sc_tally_add(struct sc_tally *tally, const char *name, uint64_t max)
 {
-    if (tally->items >= tally->bucket_count && !grow(tally)) {
+    if (tally->items >= tally->bucket_count && !allow_grow(tally)) {
         return false;
     }
-    struct sc_tally_item **at = find(tally, name);
+    struct sc_tally_item **at = tally_find(tally, name);
     if (!*at) {
         struct sc_tally_item *item = calloc(1, sizeof(*item));
         if (!item) {
@@ -236,7 +236,7 @@ bool sc_tally_add(struct sc_tally *tally, const char *name, uint64_t max)
 
 void sc_tally_remove(struct sc_tally *tally, const char *name)
 {
-    struct sc_tally_item **at = tally->bucket_count ? find(tally, name) : NULL;
+    struct sc_tally_item **at = tally->bucket_count ? tally_find(tally, name) : NULL;
     if (at && *at) {
         tally->total--;
         if (--(*at)->count == 0) {

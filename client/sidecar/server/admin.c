@@ -59,16 +59,16 @@ void sc_place_text(char out[SC_PLACE_MAX], const uv_tcp_t *tcp)
 
 /* ---- clients ---- */
 
-static void free_admin(struct sc_admin *admin)
+static void admin_free(struct sc_admin *admin)
 {
     if (admin->closing && admin->clients == 0 && admin->open_listeners == 0) {
         free(admin);
     }
 }
 
-static void on_client_closed(uv_handle_t *handle)
+static void admin_on_client_closed(uv_handle_t *admin_handle_request)
 {
-    struct client *client = handle->data;
+    struct client *client = admin_handle_request->data;
     struct sc_admin *admin = client->admin;
     if (--client->open_handles) {
         return;
@@ -80,34 +80,34 @@ static void on_client_closed(uv_handle_t *handle)
     stir_buf_free(&client->answer);
     free(client);
     admin->clients--;
-    free_admin(admin);
+    admin_free(admin);
 }
 
-static void close_client(struct client *client)
+static void admin_close_client(struct client *client)
 {
     if (!uv_is_closing((uv_handle_t *)&client->tcp)) {
-        uv_close((uv_handle_t *)&client->tcp, on_client_closed);
-        uv_close((uv_handle_t *)&client->timer, on_client_closed);
+        uv_close((uv_handle_t *)&client->tcp, admin_on_client_closed);
+        uv_close((uv_handle_t *)&client->timer, admin_on_client_closed);
     }
 }
 
-static void on_timer(uv_timer_t *timer)
+static void admin_on_timer(uv_timer_t *timer)
 {
-    close_client(timer->data);
+    admin_close_client(timer->data);
 }
 
 /* The client closes, or the timer does: closing while it is still sending could take the answer from it. */
-static void on_written(uv_write_t *request, int status)
+static void admin_on_written(uv_write_t *request, int status)
 {
     struct client *client = request->data;
     if (status < 0 || uv_shutdown(&client->shutdown, (uv_stream_t *)&client->tcp, NULL) < 0) {
-        close_client(client);
+        admin_close_client(client);
     }
 }
 
 /* ---- requests ---- */
 
-static void answer(struct client *client, const char *status, const char *type, const struct stir_buf *body)
+static void admin_answer(struct client *client, const char *status, const char *type, const struct stir_buf *body)
 {
     uv_buf_t buf;
     client->answered = true;
@@ -117,25 +117,25 @@ static void answer(struct client *client, const char *status, const char *type, 
                     status, type, body->len, strncmp(status, "405", 3) == 0 ? "Allow: GET\r\n" : "");
     stir_buf_put(&client->answer, body->ptr, body->len);
     if (stir_buf_state(&client->answer) != STIR_OK || stir_buf_state(body) != STIR_OK) {
-        close_client(client);
+        admin_close_client(client);
         return;
     }
     buf = uv_buf_init(client->answer.ptr, (unsigned)client->answer.len);
     client->write.data = client;
-    if (uv_write(&client->write, (uv_stream_t *)&client->tcp, &buf, 1, on_written) < 0) {
-        close_client(client);
+    if (uv_write(&client->write, (uv_stream_t *)&client->tcp, &buf, 1, admin_on_written) < 0) {
+        admin_close_client(client);
     }
 }
 
-static void answer_text(struct client *client, const char *status, const char *type, const char *text)
+static void admin_answer_text(struct client *client, const char *status, const char *type, const char *text)
 {
     struct stir_buf body = {0};
     stir_buf_puts(&body, text);
-    answer(client, status, type, &body);
+    admin_answer(client, status, type, &body);
     stir_buf_free(&body);
 }
 
-static void put_reasons(struct stir_buf *body, const struct sc_health *health, bool stopping)
+static void admin_put_reasons(struct stir_buf *body, const struct sc_health *health, bool stopping)
 {
     const char *comma = "";
     stir_buf_puts(body, "{\"status\":503,\"message\":\"not ready\",\"reasons\":[");
@@ -155,7 +155,7 @@ static void put_reasons(struct stir_buf *body, const struct sc_health *health, b
 }
 
 /* With lists of trust that were never loaded or have expired: a reason to look, not one to send messages elsewhere. */
-static void put_good(struct stir_buf *body, const struct sc_sidecar *sidecar)
+static void admin_put_good(struct stir_buf *body, const struct sc_sidecar *sidecar)
 {
     struct stir_buf advice = {0};
     if (sidecar->filter.advise) {
@@ -171,7 +171,7 @@ static void put_good(struct stir_buf *body, const struct sc_sidecar *sidecar)
 }
 
 /* Whether messages get through now, signed and verified as configured; /ready: and whether more are taken. */
-static void answer_health(struct client *client, bool stopping)
+static void admin_answer_health(struct client *client, bool stopping)
 {
     struct stir_buf body = {0};
     struct sc_health health;
@@ -181,53 +181,53 @@ static void answer_health(struct client *client, bool stopping)
         good = good && !health.reasons[part][0];
     }
     if (good) {
-        put_good(&body, client->admin->sidecar);
+        admin_put_good(&body, client->admin->sidecar);
     } else {
-        put_reasons(&body, &health, stopping);
+        admin_put_reasons(&body, &health, stopping);
     }
-    answer(client, good ? "200 OK" : "503 Service Unavailable", "application/json", &body);
+    admin_answer(client, good ? "200 OK" : "503 Service Unavailable", "application/json", &body);
     stir_buf_free(&body);
 }
 
-static void handle(struct client *client, const char *method, const char *path)
+static void admin_handle_request(struct client *client, const char *method, const char *path)
 {
     struct sc_sidecar *sidecar = client->admin->sidecar;
     bool health = strcmp(path, "/health") == 0, ready = strcmp(path, "/ready") == 0;
     if (!health && !ready && strcmp(path, "/metrics") != 0) {
-        answer_text(client, "404 Not Found", "text/plain", "there are /metrics, /health, /ready\n");
+        admin_answer_text(client, "404 Not Found", "text/plain", "there are /metrics, /health, /ready\n");
     } else if (strcmp(method, "GET") != 0) {
-        answer_text(client, "405 Method Not Allowed", "text/plain", "GET\n");
+        admin_answer_text(client, "405 Method Not Allowed", "text/plain", "GET\n");
     } else if (health || ready) {
-        answer_health(client, ready && sidecar->stopping);
+        admin_answer_health(client, ready && sidecar->stopping);
     } else {
         struct stir_buf body = {0};
         sc_sidecar_metrics(sidecar, &body);
-        answer(client, "200 OK", "text/plain; version=0.0.4", &body);
+        admin_answer(client, "200 OK", "text/plain; version=0.0.4", &body);
         stir_buf_free(&body);
     }
 }
 
 /* "GET /health HTTP/1.1", and whatever fields follow, up to the empty line. */
-static void read_request(struct client *client)
+static void admin_read_request(struct client *client)
 {
     char method[8], path[64];
     if (!memmem(client->request, client->len, "\r\n\r\n", 4)) {
         if (client->len == REQUEST_MAX - 1) {
-            answer_text(client, "431 Request Header Fields Too Large", "text/plain", "too long\n");
+            admin_answer_text(client, "431 Request Header Fields Too Large", "text/plain", "too long\n");
         }
         return;
     }
     client->request[client->len] = '\0';
     int end = 0;
     if (sscanf(client->request, "%7[A-Z] %63[!-~] HTTP/1.%n", method, path, &end) != 2 || end == 0) {
-        answer_text(client, "400 Bad Request", "text/plain", "not a request\n");
+        admin_answer_text(client, "400 Bad Request", "text/plain", "not a request\n");
         return;
     }
     path[strcspn(path, "?")] = '\0';
-    handle(client, method, path);
+    admin_handle_request(client, method, path);
 }
 
-static void on_alloc(uv_handle_t *handle_, size_t suggested, uv_buf_t *buf)
+static void admin_on_alloc(uv_handle_t *handle_, size_t suggested, uv_buf_t *buf)
 {
     struct client *client = handle_->data;
     size_t at = client->answered ? 0 : client->len;
@@ -235,21 +235,21 @@ static void on_alloc(uv_handle_t *handle_, size_t suggested, uv_buf_t *buf)
     *buf = uv_buf_init(client->request + at, (unsigned)(REQUEST_MAX - 1 - at));
 }
 
-static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
+static void admin_on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
     struct client *client = stream->data;
     (void)buf;
     if (n < 0) {
-        close_client(client);
+        admin_close_client(client);
     } else if (n > 0 && !client->answered) {
         client->len += (size_t)n;
-        read_request(client);
+        admin_read_request(client);
     }
 }
 
 /* ---- the listener ---- */
 
-static void on_connection(uv_stream_t *stream, int status)
+static void admin_on_connection(uv_stream_t *stream, int status)
 {
     struct sc_admin *admin = stream->data;
     struct client *client = status == 0 ? calloc(1, sizeof(*client)) : NULL;
@@ -268,35 +268,35 @@ static void on_connection(uv_stream_t *stream, int status)
     (void)uv_timer_init(&admin->sidecar->loop, &client->timer);
     client->tcp.data = client->timer.data = client;
     if (uv_accept(stream, (uv_stream_t *)&client->tcp) < 0 || admin->clients > CLIENTS_MAX ||
-        uv_timer_start(&client->timer, on_timer, REQUEST_MS, 0) < 0 ||
-        uv_read_start((uv_stream_t *)&client->tcp, on_alloc, on_read) < 0) {
-        close_client(client);
+        uv_timer_start(&client->timer, admin_on_timer, REQUEST_MS, 0) < 0 ||
+        uv_read_start((uv_stream_t *)&client->tcp, admin_on_alloc, admin_on_read) < 0) {
+        admin_close_client(client);
     }
 }
 
-static void on_listener_closed(uv_handle_t *handle_)
+static void admin_on_listener_closed(uv_handle_t *handle_)
 {
     struct sc_admin *admin = handle_->data;
     admin->open_listeners--;
-    free_admin(admin);
+    admin_free(admin);
 }
 
 void sc_admin_close(struct sc_admin *admin)
 {
     if (admin) {
         for (struct client *client = admin->first; client; client = client->next) {
-            close_client(client);
+            admin_close_client(client);
         }
         admin->closing = true;
         for (size_t i = 0; i < admin->tcp_count; i++) {
-            uv_close((uv_handle_t *)&admin->tcps[i], on_listener_closed);
+            uv_close((uv_handle_t *)&admin->tcps[i], admin_on_listener_closed);
         }
-        free_admin(admin);
+        admin_free(admin);
     }
 }
 
-static enum stir_code listen_on(struct sc_admin *admin, const struct sockaddr_storage *address, bool only,
-                                const char *text, struct stir_error *err)
+static enum stir_code admin_listen(struct sc_admin *admin, const struct sockaddr_storage *address, bool only,
+                                   const char *text, struct stir_error *err)
 {
     uv_tcp_t *tcp = &admin->tcps[admin->tcp_count++];
     char place[SC_PLACE_MAX];
@@ -305,7 +305,7 @@ static enum stir_code listen_on(struct sc_admin *admin, const struct sockaddr_st
     tcp->data = admin;
     int status = uv_tcp_bind(tcp, (const struct sockaddr *)address, only ? UV_TCP_IPV6ONLY : 0);
     if (status == 0) {
-        status = uv_listen((uv_stream_t *)tcp, CLIENTS_MAX, on_connection);
+        status = uv_listen((uv_stream_t *)tcp, CLIENTS_MAX, admin_on_connection);
     }
     if (status < 0) {
         return stir_fail(err, STIR_E_IO, "[admin] cannot listen on %s: %s", text, uv_strerror(status));
@@ -327,7 +327,7 @@ enum stir_code sc_admin_open(struct sc_admin **out, struct sc_sidecar *sidecar, 
     admin->sidecar = sidecar;
     for (size_t i = 0; code == STIR_OK && i < found.count; i++) {
         const struct sockaddr_storage *where = &found.at[i].address;
-        code = listen_on(admin, where, found.any && where->ss_family == AF_INET6, address, err);
+        code = admin_listen(admin, where, found.any && where->ss_family == AF_INET6, address, err);
     }
     if (code != STIR_OK) {
         sc_admin_close(admin);

@@ -6,7 +6,7 @@
 
 /* ---- what the relay wants ---- */
 
-static void log_conn(struct sc_conn *conn, enum stir_log_level level, const char *text)
+static void conn_log(struct sc_conn *conn, enum stir_log_level level, const char *text)
 {
     const struct sc_bind *bind = sc_relay_bind(conn->relay);
     char number[24];
@@ -21,36 +21,36 @@ static void log_conn(struct sc_conn *conn, enum stir_log_level level, const char
     stir_log_limited(&conn->sidecar->log, kind, level, fields, sizeof(fields) / sizeof(fields[0]), "%s", text);
 }
 
-static void relay_log(void *arg, enum stir_log_level level, const char *text)
+static void conn_relay_log(void *arg, enum stir_log_level level, const char *text)
 {
-    log_conn(arg, level, text);
+    conn_log(arg, level, text);
 }
 
-static void relay_write(void *arg, enum sc_leg leg, const void *data, size_t n)
+static void conn_relay_write(void *arg, enum sc_leg leg, const void *data, size_t n)
 {
     struct sc_conn *conn = arg;
     sc_link_write(&conn->link[leg], data, n);
 }
 
-static void relay_read(void *arg, enum sc_leg leg, bool on)
+static void conn_relay_read(void *arg, enum sc_leg leg, bool on)
 {
     struct sc_conn *conn = arg;
     sc_link_read(&conn->link[leg], on);
 }
 
-static bool relay_admit(void *arg, const struct sc_bind *bind)
+static bool conn_relay_admit(void *arg, const struct sc_bind *bind)
 {
     struct sc_sidecar *sidecar = ((struct sc_conn *)arg)->sidecar;
     return sc_tally_add(&sidecar->tally, bind->system_id, (uint64_t)sidecar->setup->config.max_binds_per_system_id);
 }
 
-static void relay_released(void *arg)
+static void conn_relay_released(void *arg)
 {
     struct sc_conn *conn = arg;
     sc_tally_remove(&conn->sidecar->tally, sc_relay_bind(conn->relay)->system_id);
 }
 
-static void relay_connect(void *arg)
+static void conn_relay_connect(void *arg)
 {
     struct sc_conn *conn = arg;
     const struct sc_setup *setup = conn->sidecar->setup;
@@ -59,13 +59,13 @@ static void relay_connect(void *arg)
                     (uint64_t)setup->config.connect_ms);
 }
 
-static void relay_close(void *arg, enum sc_leg leg)
+static void conn_relay_close(void *arg, enum sc_leg leg)
 {
     struct sc_conn *conn = arg;
     sc_link_end(&conn->link[leg], conn->sidecar->stopping ? SC_LINGER_STOP_MS : SC_LINGER_MS);
 }
 
-static void relay_resume(void *arg)
+static void conn_relay_resume(void *arg)
 {
     struct sc_conn *conn = arg;
     if (!conn->resuming) {
@@ -76,24 +76,24 @@ static void relay_resume(void *arg)
 }
 
 static const struct sc_relay_ops relay_ops = {
-    .write = relay_write,
-    .read = relay_read,
-    .admit = relay_admit,
-    .released = relay_released,
-    .connect = relay_connect,
-    .close = relay_close,
-    .resume = relay_resume,
-    .log = relay_log,
+    .write = conn_relay_write,
+    .read = conn_relay_read,
+    .admit = conn_relay_admit,
+    .released = conn_relay_released,
+    .connect = conn_relay_connect,
+    .close = conn_relay_close,
+    .resume = conn_relay_resume,
+    .log = conn_relay_log,
 };
 
 /* ---- what the links say ---- */
 
-static uint64_t now_ms(const struct sc_conn *conn)
+static uint64_t conn_now_ms(const struct sc_conn *conn)
 {
     return uv_now(&conn->sidecar->loop);
 }
 
-static void free_conn(struct sc_conn *conn)
+static void conn_free(struct sc_conn *conn)
 {
     struct sc_sidecar *sidecar = conn->sidecar;
     for (struct sc_conn **at = &sidecar->resume; conn->resuming && *at; at = &(*at)->next_resume) {
@@ -112,60 +112,60 @@ static void free_conn(struct sc_conn *conn)
     sidecar->conn_gone(sidecar);
 }
 
-static void link_opened(void *arg, enum sc_leg leg)
+static void conn_link_opened(void *arg, enum sc_leg leg)
 {
     struct sc_conn *conn = arg;
     sc_handshake_end(conn);
     if (leg == SC_PEER) {
         conn->peer_opened = true;
         sc_health_peer_opened(conn->sidecar);
-        sc_relay_connected(conn->relay, now_ms(conn));
+        sc_relay_connected(conn->relay, conn_now_ms(conn));
     }
 }
 
-static void link_octets(void *arg, enum sc_leg leg, const void *data, size_t n)
+static void conn_link_octets(void *arg, enum sc_leg leg, const void *data, size_t n)
 {
     struct sc_conn *conn = arg;
-    sc_relay_input(conn->relay, leg, data, n, now_ms(conn));
+    sc_relay_input(conn->relay, leg, data, n, conn_now_ms(conn));
     sc_link_check(&conn->link[sc_other(leg)]); /* before more is read: much may come in one turn */
 }
 
-static void link_full(void *arg, enum sc_leg leg, bool full)
+static void conn_link_full(void *arg, enum sc_leg leg, bool full)
 {
     struct sc_conn *conn = arg;
-    sc_relay_full(conn->relay, leg, full, now_ms(conn));
+    sc_relay_full(conn->relay, leg, full, conn_now_ms(conn));
 }
 
-static void link_lost(void *arg, enum sc_leg leg, const char *why)
+static void conn_link_lost(void *arg, enum sc_leg leg, const char *why)
 {
     struct sc_conn *conn = arg;
     sc_handshake_end(conn);
     if (leg == SC_PEER && !conn->peer_opened) {
         sc_health_peer_failed(conn->sidecar, why);
     }
-    sc_relay_lost(conn->relay, leg, why, now_ms(conn));
+    sc_relay_lost(conn->relay, leg, why, conn_now_ms(conn));
 }
 
-static void link_closed(void *arg, enum sc_leg leg)
+static void conn_link_closed(void *arg, enum sc_leg leg)
 {
     struct sc_conn *conn = arg;
     sc_handshake_end(conn);
     if (conn->link[sc_other(leg)].state == SC_LINK_NONE) {
-        free_conn(conn);
+        conn_free(conn);
     }
 }
 
 static const struct sc_link_ops link_ops = {
-    .opened = link_opened,
-    .octets = link_octets,
-    .full = link_full,
-    .lost = link_lost,
-    .closed = link_closed,
+    .opened = conn_link_opened,
+    .octets = conn_link_octets,
+    .full = conn_link_full,
+    .lost = conn_link_lost,
+    .closed = conn_link_closed,
 };
 
 /* ---- the connection ---- */
 
-static struct sc_conn *new_conn(struct sc_sidecar *sidecar)
+static struct sc_conn *conn_new(struct sc_sidecar *sidecar)
 {
     struct sc_conn *conn = calloc(1, sizeof(*conn));
     if (conn) {
@@ -184,7 +184,7 @@ static struct sc_conn *new_conn(struct sc_sidecar *sidecar)
     return conn;
 }
 
-static bool may_connect(struct sc_conn *conn, const struct sockaddr *address, const char *text)
+static bool conn_may_connect(struct sc_conn *conn, const struct sockaddr *address, const char *text)
 {
     struct sc_sidecar *sidecar = conn->sidecar;
     const struct stir_log_field fields[] = {{"address", text}};
@@ -209,7 +209,7 @@ bool sc_conn_accept(struct sc_sidecar *sidecar, uv_stream_t *listener)
     struct sockaddr_storage address = {0};
     int len = (int)sizeof(address);
     char text[SC_ADDRESS_MAX + 1];
-    struct sc_conn *conn = new_conn(sidecar);
+    struct sc_conn *conn = conn_new(sidecar);
     if (!conn) {
         stir_log_plain(&sidecar->log, STIR_LOG_ERROR, "a connection is not taken: out of memory");
         return false;
@@ -222,8 +222,9 @@ bool sc_conn_accept(struct sc_sidecar *sidecar, uv_stream_t *listener)
         return true;
     }
     sc_address_text(text, (const struct sockaddr *)&address);
-    if (!may_connect(conn, (const struct sockaddr *)&address, text) ||
-        sc_relay_new(&conn->relay, &sidecar->options, &relay_ops, conn, text, conn->number, now_ms(conn)) != STIR_OK) {
+    if (!conn_may_connect(conn, (const struct sockaddr *)&address, text) ||
+        sc_relay_new(&conn->relay, &sidecar->options, &relay_ops, conn, text, conn->number, conn_now_ms(conn)) !=
+            STIR_OK) {
         sc_link_abort(&conn->link[SC_ESME]);
         return true;
     }
@@ -236,7 +237,7 @@ void sc_conn_tick(struct sc_conn *conn)
     sc_link_tick(&conn->link[SC_ESME]);
     sc_link_tick(&conn->link[SC_PEER]);
     if (conn->relay) {
-        sc_relay_tick(conn->relay, now_ms(conn));
+        sc_relay_tick(conn->relay, conn_now_ms(conn));
     }
 }
 
@@ -247,7 +248,7 @@ bool sc_conn_resume_all(struct sc_sidecar *sidecar)
         struct sc_conn *conn = sidecar->resume;
         sidecar->resume = conn->next_resume;
         conn->resuming = false;
-        sc_relay_resume(conn->relay, now_ms(conn));
+        sc_relay_resume(conn->relay, conn_now_ms(conn));
     }
     return any;
 }
@@ -255,7 +256,7 @@ bool sc_conn_resume_all(struct sc_sidecar *sidecar)
 void sc_conn_abort(struct sc_conn *conn)
 {
     if (conn->relay) {
-        sc_relay_abort(conn->relay, now_ms(conn));
+        sc_relay_abort(conn->relay, conn_now_ms(conn));
     }
     sc_link_abort(&conn->link[SC_ESME]);
     sc_link_abort(&conn->link[SC_PEER]);

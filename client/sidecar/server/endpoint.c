@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool is_port(const char *text)
+static bool endpoint_is_port(const char *text)
 {
     size_t n = strspn(text, "0123456789");
     return n > 0 && n <= 5 && text[n] == '\0' && strtoul(text, NULL, 10) <= 65535;
@@ -19,7 +19,7 @@ enum stir_code sc_endpoint_read(struct sc_endpoint *out, const char *key, const 
     if (n <= 2 * skip || n - 2 * skip >= sizeof(out->host) || (!bracketed && strcspn(text, ":[]") != n)) {
         return stir_fail(err, STIR_E_CONFIG, "%s: \"%s\" is not host:port or [IPv6 address]:port", key, text);
     }
-    if (!is_port(colon + 1)) {
+    if (!endpoint_is_port(colon + 1)) {
         return stir_fail(err, STIR_E_CONFIG, "%s: %s: the port is not a number up to 65535", key, text);
     }
     memset(out, 0, sizeof(*out));

@@ -24,7 +24,7 @@ void sc_health_peer_failed(struct sc_sidecar *sidecar, const char *why)
     (void)snprintf(sidecar->peer_health.reason, sizeof(sidecar->peer_health.reason), "%s", why);
 }
 
-static void look_at_peer(struct sc_sidecar *sidecar, char out[256])
+static void health_check_peer(struct sc_sidecar *sidecar, char out[256])
 {
     const struct sc_peer_health *peer = &sidecar->peer_health;
     uint64_t age_ms = uv_now(&sidecar->loop) - peer->at_ms;
@@ -34,19 +34,19 @@ static void look_at_peer(struct sc_sidecar *sidecar, char out[256])
     }
 }
 
-static int64_t end_of(SSL_CTX *ctx)
+static int64_t health_certificate_end(SSL_CTX *ctx)
 {
     const X509 *certificate = ctx ? SSL_CTX_get0_certificate(ctx) : NULL;
     int64_t end = 0;
     return certificate && stir_x509_time(&end, X509_get0_notAfter(certificate), NULL) == STIR_OK ? end : 0;
 }
 
-static void look_at_certificates(const struct sc_sidecar *sidecar, struct sc_health *out)
+static void health_check_tls_certificates(const struct sc_sidecar *sidecar, struct sc_health *out)
 {
     static const char *const names[] = {
         [SC_CERTIFICATE_LISTEN] = "[listen] certificate", [SC_CERTIFICATE_PEER] = "[peer] certificate"};
-    out->ends[SC_CERTIFICATE_LISTEN] = end_of(sidecar->setup->server_tls);
-    out->ends[SC_CERTIFICATE_PEER] = end_of(sidecar->setup->client_tls);
+    out->ends[SC_CERTIFICATE_LISTEN] = health_certificate_end(sidecar->setup->server_tls);
+    out->ends[SC_CERTIFICATE_PEER] = health_certificate_end(sidecar->setup->client_tls);
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (out->ends[i] && out->ends[i] < (int64_t)time(NULL)) {
             (void)snprintf(out->reasons[SC_HEALTH_CERTIFICATES], sizeof(out->reasons[0]), "%s has expired", names[i]);
@@ -58,8 +58,8 @@ static void look_at_certificates(const struct sc_sidecar *sidecar, struct sc_hea
 void sc_health_look(struct sc_sidecar *sidecar, struct sc_health *out)
 {
     *out = (struct sc_health){0};
-    look_at_peer(sidecar, out->reasons[SC_HEALTH_PEER]);
-    look_at_certificates(sidecar, out);
+    health_check_peer(sidecar, out->reasons[SC_HEALTH_PEER]);
+    health_check_tls_certificates(sidecar, out);
     if (sidecar->filter.health) {
         sidecar->filter.health(sidecar->filter.arg, out);
     }

@@ -7,36 +7,36 @@ enum {
     KEEP_MAX = 16384, /* of an empty buffer no more than this is kept */
 };
 
-static void flush(struct sc_link *link);
+static void link_flush(struct sc_link *link);
 
 /* ---- the loop ---- */
 
-static void flush_all(struct sc_flow *flow)
+static void flow_flush_all(struct sc_flow *flow)
 {
     while (flow->dirty) {
         struct sc_link *link = flow->dirty;
         flow->dirty = link->next_dirty;
         link->dirty = false;
-        flush(link);
+        link_flush(link);
     }
 }
 
 /* After what came in, and before the loop may sleep. */
-static void take_turn(struct sc_flow *flow)
+static void flow_take_turn(struct sc_flow *flow)
 {
     while (flow->turn(flow->turn_arg) || flow->dirty) {
-        flush_all(flow);
+        flow_flush_all(flow);
     }
 }
 
-static void on_prepare(uv_prepare_t *handle)
+static void flow_on_prepare(uv_prepare_t *handle)
 {
-    take_turn(handle->data);
+    flow_take_turn(handle->data);
 }
 
-static void on_check(uv_check_t *handle)
+static void flow_on_check(uv_check_t *handle)
 {
-    take_turn(handle->data);
+    flow_take_turn(handle->data);
 }
 
 enum stir_code sc_flow_open(struct sc_flow *flow, uv_loop_t *loop, struct stir_error *err)
@@ -49,8 +49,8 @@ enum stir_code sc_flow_open(struct sc_flow *flow, uv_loop_t *loop, struct stir_e
     (void)uv_prepare_init(loop, &flow->prepare);
     (void)uv_check_init(loop, &flow->check);
     flow->prepare.data = flow->check.data = flow;
-    (void)uv_prepare_start(&flow->prepare, on_prepare);
-    (void)uv_check_start(&flow->check, on_check);
+    (void)uv_prepare_start(&flow->prepare, flow_on_prepare);
+    (void)uv_check_start(&flow->check, flow_on_check);
     return STIR_OK;
 }
 
@@ -74,7 +74,7 @@ void sc_link_mark(struct sc_link *link)
     }
 }
 
-static void unmark(struct sc_link *link)
+static void link_unmark(struct sc_link *link)
 {
     for (struct sc_link **at = &link->flow->dirty; link->dirty && *at; at = &(*at)->next_dirty) {
         if (*at == link) {
@@ -108,7 +108,7 @@ void sc_link_finish(struct sc_link *link)
     link->ops->closed(link->arg, link->leg);
 }
 
-static void on_closed(uv_handle_t *handle)
+static void link_on_closed(uv_handle_t *handle)
 {
     sc_link_finish(handle->data);
 }
@@ -123,11 +123,11 @@ void sc_link_abort(struct sc_link *link)
     if (link->bare) {
         return; /* flush() finishes */
     }
-    unmark(link);
+    link_unmark(link);
     if (was == SC_LINK_RESOLVING) {
         (void)uv_cancel((uv_req_t *)&link->resolve); /* its callback finishes, cancelled or not */
     } else if (!uv_is_closing((uv_handle_t *)&link->tcp)) {
-        uv_close((uv_handle_t *)&link->tcp, on_closed);
+        uv_close((uv_handle_t *)&link->tcp, link_on_closed);
     }
 }
 
@@ -173,7 +173,7 @@ void sc_link_check(struct sc_link *link)
     }
 }
 
-static void empty(struct stir_buf *buf)
+static void link_empty_buffer(struct stir_buf *buf)
 {
     buf->len = 0;
     if (buf->cap > KEEP_MAX) {
@@ -181,18 +181,18 @@ static void empty(struct stir_buf *buf)
     }
 }
 
-static void on_written(uv_write_t *request, int status)
+static void link_on_written(uv_write_t *request, int status)
 {
     struct sc_link *link = request->data;
-    empty(&link->flying);
+    link_empty_buffer(&link->flying);
     if (status < 0) {
         sc_link_lose_uv(link, status);
     } else {
-        flush(link);
+        link_flush(link);
     }
 }
 
-static void on_shut(uv_shutdown_t *request, int status)
+static void link_on_shut(uv_shutdown_t *request, int status)
 {
     struct sc_link *link = request->data;
     if (status < 0 || link->peer_ended) {
@@ -202,32 +202,32 @@ static void on_shut(uv_shutdown_t *request, int status)
 
 /* All is sent: say so, and wait for the same from the other side. To close at once could take from it what it has not
  * read yet. */
-static void end_sending(struct sc_link *link)
+static void link_end_sending(struct sc_link *link)
 {
     if (link->state != SC_LINK_ENDING || link->shut) {
         return;
     }
     link->shut = true;
     link->shutdown.data = link;
-    if (uv_shutdown(&link->shutdown, (uv_stream_t *)&link->tcp, on_shut) < 0) {
+    if (uv_shutdown(&link->shutdown, (uv_stream_t *)&link->tcp, link_on_shut) < 0) {
         sc_link_abort(link);
     }
 }
 
 /* Gives the system what is in flying; what it does not take now, it gets later. */
-static void launch(struct sc_link *link)
+static void link_launch(struct sc_link *link)
 {
     uv_buf_t buf = uv_buf_init(link->flying.ptr, (unsigned)link->flying.len);
     int n = uv_try_write((uv_stream_t *)&link->tcp, &buf, 1);
     if (n == (int)link->flying.len) {
-        empty(&link->flying);
+        link_empty_buffer(&link->flying);
         return;
     }
     if (n >= 0 || n == UV_EAGAIN) {
         size_t sent = n > 0 ? (size_t)n : 0;
         buf = uv_buf_init(link->flying.ptr + sent, (unsigned)(link->flying.len - sent));
         link->write.data = link;
-        n = uv_write(&link->write, (uv_stream_t *)&link->tcp, &buf, 1, on_written);
+        n = uv_write(&link->write, (uv_stream_t *)&link->tcp, &buf, 1, link_on_written);
     }
     if (n < 0) {
         link->flying.len = 0;
@@ -235,14 +235,14 @@ static void launch(struct sc_link *link)
     }
 }
 
-static bool seal(struct sc_link *link)
+static bool link_seal(struct sc_link *link)
 {
     struct stir_error err = {0};
     if (link->out.len == 0 || !sc_tls_ready(link->tls)) {
         return true;
     }
     enum stir_code code = sc_tls_seal(link->tls, link->out.ptr, link->out.len, &link->wire, &err);
-    empty(&link->out);
+    link_empty_buffer(&link->out);
     if (code != STIR_OK) {
         sc_link_lose(link, err.text);
     }
@@ -250,7 +250,7 @@ static bool seal(struct sc_link *link)
 }
 
 /* Nothing could even begin. */
-static void report_bare(struct sc_link *link)
+static void link_report_plain(struct sc_link *link)
 {
     bool wanted = link->state != SC_LINK_CLOSING;
     link->state = SC_LINK_CLOSING;
@@ -261,10 +261,10 @@ static void report_bare(struct sc_link *link)
     sc_link_finish(link);
 }
 
-static void flush(struct sc_link *link)
+static void link_flush(struct sc_link *link)
 {
     if (link->bare) {
-        report_bare(link);
+        link_report_plain(link);
         return;
     }
     if (link->failed || stir_buf_state(&link->out) != STIR_OK) {
@@ -273,15 +273,15 @@ static void flush(struct sc_link *link)
     }
     struct stir_buf *ready = link->tls ? &link->wire : &link->out;
     bool can = link->state == SC_LINK_SHAKING || link->state == SC_LINK_OPEN || link->state == SC_LINK_ENDING;
-    if (can && link->flying.len == 0 && (!link->tls || seal(link)) && ready->len) {
+    if (can && link->flying.len == 0 && (!link->tls || link_seal(link)) && ready->len) {
         struct stir_buf swap = link->flying;
         link->flying = *ready;
         *ready = swap;
-        launch(link);
+        link_launch(link);
     }
     sc_link_check(link);
     if (sc_link_queued(link) == 0) {
-        end_sending(link);
+        link_end_sending(link);
     }
 }
 
@@ -295,14 +295,14 @@ void sc_link_write(struct sc_link *link, const void *data, size_t n)
 
 /* ---- receiving ---- */
 
-static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
+static void link_on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 {
     struct sc_link *link = handle->data;
     (void)suggested;
     *buf = uv_buf_init(link->flow->in, READ_MAX);
 }
 
-static void on_decrypted(struct sc_link *link, const void *data, size_t n)
+static void link_on_decrypted(struct sc_link *link, const void *data, size_t n)
 {
     struct sc_flow *flow = link->flow;
     struct stir_error err = {0};
@@ -319,16 +319,16 @@ static void on_decrypted(struct sc_link *link, const void *data, size_t n)
     if (link->state == SC_LINK_OPEN && flow->plain.len) {
         link->ops->octets(link->arg, link->leg, flow->plain.ptr, flow->plain.len);
     }
-    empty(&flow->plain);
+    link_empty_buffer(&flow->plain);
     if (code != STIR_OK) {
-        flush(link); /* the alert */
+        link_flush(link); /* the alert */
         sc_link_lose(link, err.text);
     } else if (ended) {
         sc_link_lose(link, NULL);
     }
 }
 
-static void on_end(struct sc_link *link, int status)
+static void link_on_end(struct sc_link *link, int status)
 {
     bool unsent = link->state == SC_LINK_ENDING && sc_link_queued(link) > 0;
     if (status == UV_EOF && unsent) { /* it has nothing more to say, but may still listen */
@@ -341,13 +341,13 @@ static void on_end(struct sc_link *link, int status)
     }
 }
 
-static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
+static void link_on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
     struct sc_link *link = stream->data;
     if (n < 0) {
-        on_end(link, (int)n);
+        link_on_end(link, (int)n);
     } else if (n > 0 && link->tls && link->state != SC_LINK_ENDING) {
-        on_decrypted(link, buf->base, (size_t)n);
+        link_on_decrypted(link, buf->base, (size_t)n);
     } else if (n > 0 && link->state == SC_LINK_OPEN) {
         link->ops->octets(link->arg, link->leg, buf->base, (size_t)n);
     }
@@ -355,7 +355,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 
 void sc_link_start_reading(struct sc_link *link)
 {
-    int status = uv_read_start((uv_stream_t *)&link->tcp, on_alloc, on_read);
+    int status = uv_read_start((uv_stream_t *)&link->tcp, link_on_alloc, link_on_read);
     if (status < 0 && status != UV_EALREADY) {
         sc_link_fail(link, "cannot read");
     }
@@ -380,7 +380,7 @@ void sc_link_end(struct sc_link *link, uint64_t linger_ms)
     }
     link->state = SC_LINK_ENDING;
     link->deadline_ms = uv_now(link->flow->loop) + linger_ms;
-    if (link->tls && seal(link)) {
+    if (link->tls && link_seal(link)) {
         sc_tls_end(link->tls, &link->wire);
     }
     sc_link_start_reading(link); /* for its end */

@@ -7,7 +7,7 @@
 
 enum { KEEPALIVE_S = 60 };
 
-static void tune(struct sc_link *link)
+static void link_tune(struct sc_link *link)
 {
     uv_os_fd_t fd = -1;
     (void)uv_tcp_nodelay(&link->tcp, 1);
@@ -18,10 +18,10 @@ static void tune(struct sc_link *link)
 }
 
 /* The TCP connection is there. */
-static void settle(struct sc_link *link)
+static void link_open_settle(struct sc_link *link)
 {
     struct stir_error err = {0};
-    tune(link);
+    link_tune(link);
     sc_link_start_reading(link);
     if (!link->tls) {
         link->state = SC_LINK_OPEN;
@@ -53,53 +53,53 @@ void sc_link_begin(struct sc_link *link, SSL_CTX *ctx)
         sc_link_fail(link, "out of memory");
         return;
     }
-    settle(link);
+    link_open_settle(link);
 }
 
-static void try_address(struct sc_link *link);
+static void link_try_address(struct sc_link *link);
 
-static void on_retry(uv_handle_t *handle)
+static void link_on_retry(uv_handle_t *handle)
 {
     struct sc_link *link = handle->data;
     if (link->state == SC_LINK_RETRYING) {
-        try_address(link);
+        link_try_address(link);
     } else {
         sc_link_finish(link);
     }
 }
 
-static void on_connected(uv_connect_t *request, int status)
+static void link_on_connected(uv_connect_t *request, int status)
 {
     struct sc_link *link = request->data;
     if (link->state != SC_LINK_CONNECTING) {
         return;
     }
     if (status == 0) {
-        settle(link);
+        link_open_settle(link);
     } else if (link->address->ai_next) {
         link->address = link->address->ai_next;
         link->state = SC_LINK_RETRYING;
-        uv_close((uv_handle_t *)&link->tcp, on_retry);
+        uv_close((uv_handle_t *)&link->tcp, link_on_retry);
     } else {
         sc_link_lose_uv(link, status);
     }
 }
 
-static void try_address(struct sc_link *link)
+static void link_try_address(struct sc_link *link)
 {
     link->state = SC_LINK_CONNECTING;
     link->connect.data = link;
     int status = uv_tcp_init(link->flow->loop, &link->tcp);
     link->tcp.data = link;
     if (status == 0) {
-        status = uv_tcp_connect(&link->connect, &link->tcp, link->address->ai_addr, on_connected);
+        status = uv_tcp_connect(&link->connect, &link->tcp, link->address->ai_addr, link_on_connected);
     }
     if (status < 0) {
-        on_connected(&link->connect, status);
+        link_on_connected(&link->connect, status);
     }
 }
 
-static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *found)
+static void link_on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *found)
 {
     struct sc_link *link = request->data;
     link->addresses = link->address = found;
@@ -111,7 +111,7 @@ static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *
         link->ops->lost(link->arg, link->leg, uv_strerror_r(status < 0 ? status : UV_EAI_NONAME, why, sizeof(why)));
         sc_link_finish(link);
     } else {
-        try_address(link);
+        link_try_address(link);
     }
 }
 
@@ -123,7 +123,7 @@ void sc_link_connect(struct sc_link *link, const char *host, const char *port, S
     link->deadline_ms = uv_now(link->flow->loop) + timeout_ms;
     link->state = SC_LINK_RESOLVING;
     bool made = !ctx || sc_tls_new(&link->tls, ctx, name, NULL) == STIR_OK;
-    if (!made || uv_getaddrinfo(link->flow->loop, &link->resolve, on_resolved, host, port, &hints) < 0) {
+    if (!made || uv_getaddrinfo(link->flow->loop, &link->resolve, link_on_resolved, host, port, &hints) < 0) {
         link->bare = true;
         sc_link_mark(link);
     }

@@ -4,13 +4,13 @@
 
 #include <inttypes.h>
 
-static void put(struct stir_buf *out, const char *name, const char *type, const char *help, uint64_t value)
+static void metrics_put(struct stir_buf *out, const char *name, const char *type, const char *help, uint64_t value)
 {
     stir_buf_printf(out, "# HELP cps_smpp_%s %s\n# TYPE cps_smpp_%s %s\ncps_smpp_%s %" PRIu64 "\n", name, help, name,
                     type, name, value);
 }
 
-static void put_states(struct sc_sidecar *sidecar, struct stir_buf *out)
+static void metrics_put_states(struct sc_sidecar *sidecar, struct stir_buf *out)
 {
     uint64_t states[SC_STATE_COUNT] = {0}, queued[SC_LEG_COUNT] = {0};
     for (const struct sc_conn *conn = sidecar->first; conn; conn = conn->next) {
@@ -36,21 +36,23 @@ static void put_states(struct sc_sidecar *sidecar, struct stir_buf *out)
 
 void sc_sidecar_metrics(struct sc_sidecar *sidecar, struct stir_buf *out)
 {
-    put_states(sidecar, out);
-    put(out, "bound", "gauge", "Binds that the peer has accepted or is about to", sidecar->tally.total);
-    put(out, "held_messages", "gauge", "Messages that wait for a decision or their turn", sidecar->pool.held);
-    put(out, "held_bytes", "gauge", "Octets of these", sidecar->pool.octets);
-    put(out, "accepted_total", "counter", "Connections accepted", sidecar->conn_total);
-    put(out, "log_dropped_total", "counter", "Log lines dropped because the log's reader or disk was too slow",
-        stir_log_writer_dropped(sidecar->log.writer));
-    put(out, "log_left_out_total", "counter", "Log lines left out because there were too many of their kind",
-        stir_log_writer_left_out(sidecar->log.writer));
-    put(out, "refused_total", "counter", "Connections closed at once, by address or number", sidecar->refused_total);
-    put(out, "handshakes", "gauge", "TLS handshakes of ESMEs in progress now", sidecar->handshakes.by_network.total);
-    put(out, "handshakes_ended_total", "counter",
-        "TLS handshakes that were ended: over max_handshakes, handshakes_by_address or handshake_s",
-        sidecar->handshakes.ended_total);
-#define PUT_COUNTER(name, help) put(out, #name "_total", "counter", help, sidecar->counters.name);
+    metrics_put_states(sidecar, out);
+    metrics_put(out, "bound", "gauge", "Binds that the peer has accepted or is about to", sidecar->tally.total);
+    metrics_put(out, "held_messages", "gauge", "Messages that wait for a decision or their turn", sidecar->pool.held);
+    metrics_put(out, "held_bytes", "gauge", "Octets of these", sidecar->pool.octets);
+    metrics_put(out, "accepted_total", "counter", "Connections accepted", sidecar->conn_total);
+    metrics_put(out, "log_dropped_total", "counter", "Log lines dropped because the log's reader or disk was too slow",
+                stir_log_writer_dropped(sidecar->log.writer));
+    metrics_put(out, "log_left_out_total", "counter", "Log lines left out because there were too many of their kind",
+                stir_log_writer_left_out(sidecar->log.writer));
+    metrics_put(out, "refused_total", "counter", "Connections closed at once, by address or number",
+                sidecar->refused_total);
+    metrics_put(out, "handshakes", "gauge", "TLS handshakes of ESMEs in progress now",
+                sidecar->handshakes.by_network.total);
+    metrics_put(out, "handshakes_ended_total", "counter",
+                "TLS handshakes that were ended: over max_handshakes, handshakes_by_address or handshake_s",
+                sidecar->handshakes.ended_total);
+#define PUT_COUNTER(name, help) metrics_put(out, #name "_total", "counter", help, sidecar->counters.name);
     SC_COUNTER_LIST(PUT_COUNTER)
 #undef PUT_COUNTER
     sc_health_render(sidecar, out);

@@ -4,7 +4,7 @@
 
 /* What follows from a configuration, made whole or not at all. */
 
-static enum stir_code check_listen(const struct sc_config *config, struct stir_error *err)
+static enum stir_code setup_check_listen(const struct sc_config *config, struct stir_error *err)
 {
     struct stir_listen_addresses found;
     enum stir_code code = STIR_OK;
@@ -18,10 +18,10 @@ static enum stir_code check_listen(const struct sc_config *config, struct stir_e
     return code;
 }
 
-static enum stir_code fill(struct sc_setup *setup, struct stir_error *err)
+static enum stir_code setup_fill(struct sc_setup *setup, struct stir_error *err)
 {
     const struct sc_config *config = &setup->config;
-    enum stir_code code = check_listen(config, err);
+    enum stir_code code = setup_check_listen(config, err);
     if (code == STIR_OK) {
         code = sc_allow_read(&setup->allow, config->listen_allow, err);
     }
@@ -43,7 +43,7 @@ enum stir_code sc_setup_new(struct sc_setup **out, struct sc_config *config, str
     }
     setup->config = *config;
     *config = (struct sc_config){0};
-    enum stir_code code = fill(setup, err);
+    enum stir_code code = setup_fill(setup, err);
     if (code != STIR_OK) {
         sc_setup_free(setup);
         return stir_conf_fault(err, code);

@@ -19,7 +19,7 @@ enum {
 
 /* ---- settings ---- */
 
-static void use_settings(struct sc_sidecar *sidecar)
+static void sidecar_use_settings(struct sc_sidecar *sidecar)
 {
     const struct sc_config *config = &sidecar->setup->config;
     struct sc_relay_options *options = &sidecar->options;
@@ -53,7 +53,7 @@ static void use_settings(struct sc_sidecar *sidecar)
     stir_log_writer_form(sidecar->log.writer, &sidecar->log);
 }
 
-static enum stir_code check_filter(const struct sc_config *config, bool there, struct stir_error *err)
+static enum stir_code sidecar_check_filter(const struct sc_config *config, bool there, struct stir_error *err)
 {
     if (!there && (config->submit.action != SC_PASS || config->deliver.action != SC_PASS)) {
         return stir_fail(err, STIR_E_CONFIG, "[submit] and [deliver] action: only pass is possible here");
@@ -63,22 +63,23 @@ static enum stir_code check_filter(const struct sc_config *config, bool there, s
 
 /* ---- reload ---- */
 
-static void log_change(void *arg, const struct stir_conf_key *key)
+static void sidecar_log_change(void *arg, const struct stir_conf_key *key)
 {
     stir_log_plain(arg, STIR_LOG_NOTICE, "reload: [%s] %s changed%s", key->section, key->name,
                    key->reloadable ? "" : ", which takes a restart: the old value stays");
 }
 
-static enum stir_code load_again(struct sc_sidecar *sidecar, struct sc_setup **out, struct stir_error *err)
+static enum stir_code sidecar_load_again(struct sc_sidecar *sidecar, struct sc_setup **out, struct stir_error *err)
 {
     struct sc_config config = {0};
     enum stir_code code = sc_config_load(&config, sidecar->path, sidecar->overrides, err);
     if (code == STIR_OK) {
-        stir_conf_diff(&sidecar->setup->config, &config, sc_config_table, sc_config_count, log_change, &sidecar->log);
+        stir_conf_diff(&sidecar->setup->config, &config, sc_config_table, sc_config_count, sidecar_log_change,
+                       &sidecar->log);
         code = sc_setup_new(out, &config, err);
     }
     if (code == STIR_OK) {
-        code = check_filter(&(*out)->config, sidecar->has_filter, err);
+        code = sidecar_check_filter(&(*out)->config, sidecar->has_filter, err);
     }
     code = code == STIR_OK ? stir_log_writer_open(sidecar->log.writer, (*out)->config.log_file, err) : code;
     if (code == STIR_OK && sidecar->filter.reload) {
@@ -88,7 +89,7 @@ static enum stir_code load_again(struct sc_sidecar *sidecar, struct sc_setup **o
 }
 
 /* Keeps the old configuration, and says so to the log and to systemd. */
-static void reload_failed(struct sc_sidecar *sidecar, const struct stir_error *err)
+static void sidecar_reload_failed(struct sc_sidecar *sidecar, const struct stir_error *err)
 {
     (void)!stir_log_writer_open(sidecar->log.writer, sidecar->setup->config.log_file, NULL);
     stir_reloads_note(&sidecar->reloads, false);
@@ -97,7 +98,7 @@ static void reload_failed(struct sc_sidecar *sidecar, const struct stir_error *e
 }
 
 /* Binds stay: what is new counts for what comes next. */
-static void on_hangup(uv_signal_t *handle, int signum)
+static void sidecar_on_hangup(uv_signal_t *handle, int signum)
 {
     struct sc_sidecar *sidecar = handle->data;
     struct sc_setup *setup = NULL;
@@ -107,38 +108,38 @@ static void on_hangup(uv_signal_t *handle, int signum)
         return;
     }
     (void)stir_notify_reloading();
-    if (load_again(sidecar, &setup, &err) != STIR_OK) {
-        reload_failed(sidecar, &err);
+    if (sidecar_load_again(sidecar, &setup, &err) != STIR_OK) {
+        sidecar_reload_failed(sidecar, &err);
         sc_setup_free(setup);
         return;
     }
     sc_setup_free(sidecar->setup);
     sidecar->setup = setup;
-    use_settings(sidecar);
+    sidecar_use_settings(sidecar);
     stir_reloads_note(&sidecar->reloads, true);
     stir_log_plain(&sidecar->log, STIR_LOG_NOTICE, "reload: configuration and certificates are in use");
     (void)stir_notify("READY=1\nSTATUS=Reloaded");
 }
 
-static enum stir_code open_logs_again(struct sc_sidecar *sidecar, struct stir_error *err)
+static enum stir_code sidecar_open_logs_again(struct sc_sidecar *sidecar, struct stir_error *err)
 {
     enum stir_code code = stir_log_writer_open(sidecar->log.writer, sidecar->setup->config.log_file, err);
     return code == STIR_OK && sidecar->filter.reopen ? sidecar->filter.reopen(sidecar->filter.arg, err) : code;
 }
 
-static void on_usr1(uv_signal_t *handle, int signum)
+static void sidecar_on_usr1(uv_signal_t *handle, int signum)
 {
     struct sc_sidecar *sidecar = handle->data;
     struct stir_error err = {0};
     (void)signum;
-    if (open_logs_again(sidecar, &err) == STIR_OK) {
+    if (sidecar_open_logs_again(sidecar, &err) == STIR_OK) {
         stir_log_plain(&sidecar->log, STIR_LOG_NOTICE, "logs: opened again after SIGUSR1");
     } else {
         stir_log_plain(&sidecar->log, STIR_LOG_ERROR, "logs: the file before stays in use: %s", err.text);
     }
 }
 
-static void on_usr2(uv_signal_t *handle, int signum)
+static void sidecar_on_usr2(uv_signal_t *handle, int signum)
 {
     struct sc_sidecar *sidecar = handle->data;
     (void)signum;
@@ -147,7 +148,7 @@ static void on_usr2(uv_signal_t *handle, int signum)
 
 /* ---- the end ---- */
 
-static void close_all(struct sc_sidecar *sidecar)
+static void sidecar_close_all(struct sc_sidecar *sidecar)
 {
     sidecar->ending = true;
     if (sidecar->filter.close) {
@@ -164,14 +165,14 @@ static void close_all(struct sc_sidecar *sidecar)
     uv_close((uv_handle_t *)&sidecar->usr2, NULL);
 }
 
-static void check_end(struct sc_sidecar *sidecar)
+static void sidecar_check_end(struct sc_sidecar *sidecar)
 {
     if (sidecar->stopping && !sidecar->ending && sidecar->conn_count == 0) {
-        close_all(sidecar);
+        sidecar_close_all(sidecar);
     }
 }
 
-static void close_entrances(struct sc_sidecar *sidecar)
+static void sidecar_close_listeners(struct sc_sidecar *sidecar)
 {
     for (size_t i = 0; i < sidecar->listener_count; i++) {
         uv_close((uv_handle_t *)&sidecar->listeners[i].tcp, NULL);
@@ -180,7 +181,7 @@ static void close_entrances(struct sc_sidecar *sidecar)
     uv_close((uv_handle_t *)&sidecar->interrupt, NULL);
 }
 
-static void on_stop(uv_signal_t *handle, int signum)
+static void sidecar_on_stop(uv_signal_t *handle, int signum)
 {
     struct sc_sidecar *sidecar = handle->data;
     uint64_t limit = (uint64_t)sidecar->setup->config.drain_s * 1000;
@@ -189,7 +190,7 @@ static void on_stop(uv_signal_t *handle, int signum)
                    signum == SIGTERM ? "SIGTERM" : "SIGINT", sidecar->conn_count, sidecar->pool.held);
     sidecar->stopping = true;
     sidecar->stop_at_ms = uv_now(&sidecar->loop) + limit;
-    close_entrances(sidecar);
+    sidecar_close_listeners(sidecar);
     if (sidecar->filter.stop) {
         sidecar->filter.stop(sidecar->filter.arg);
     }
@@ -198,10 +199,10 @@ static void on_stop(uv_signal_t *handle, int signum)
             sc_relay_drain(conn->relay, limit, uv_now(&sidecar->loop));
         }
     }
-    check_end(sidecar);
+    sidecar_check_end(sidecar);
 }
 
-static void on_tick(uv_timer_t *handle)
+static void sidecar_on_tick(uv_timer_t *handle)
 {
     struct sc_sidecar *sidecar = handle->data;
     for (size_t i = 0; i < sidecar->listener_count && !sidecar->stopping; i++) {
@@ -221,7 +222,7 @@ static void on_tick(uv_timer_t *handle)
 }
 
 /* systemd kills a process that sends no WATCHDOG=1 for the time of WatchdogSec=. */
-static void on_watchdog(uv_timer_t *handle)
+static void sidecar_on_watchdog(uv_timer_t *handle)
 {
     (void)handle;
     (void)stir_notify("WATCHDOG=1");
@@ -229,7 +230,7 @@ static void on_watchdog(uv_timer_t *handle)
 
 /* ---- the beginning ---- */
 
-static void on_connection(uv_stream_t *stream, int status)
+static void sidecar_on_connection(uv_stream_t *stream, int status)
 {
     struct sc_listener *listener = stream->data;
     if (status < 0) {
@@ -239,8 +240,8 @@ static void on_connection(uv_stream_t *stream, int status)
     }
 }
 
-static enum stir_code listen_on_one(struct sc_sidecar *sidecar, const struct sockaddr_storage *address, bool only,
-                                    const char *text, struct stir_error *err)
+static enum stir_code sidecar_listen_address(struct sc_sidecar *sidecar, const struct sockaddr_storage *address,
+                                             bool only, const char *text, struct stir_error *err)
 {
     struct sc_listener *listener = &sidecar->listeners[sidecar->listener_count];
     if (sidecar->listener_count == SC_LISTENERS_MAX) {
@@ -252,7 +253,7 @@ static enum stir_code listen_on_one(struct sc_sidecar *sidecar, const struct soc
     sidecar->listener_count++;
     int status = uv_tcp_bind(&listener->tcp, (const struct sockaddr *)address, only ? UV_TCP_IPV6ONLY : 0);
     if (status == 0) {
-        status = uv_listen((uv_stream_t *)&listener->tcp, BACKLOG, on_connection);
+        status = uv_listen((uv_stream_t *)&listener->tcp, BACKLOG, sidecar_on_connection);
     }
     if (status < 0) {
         return stir_fail(err, STIR_E_IO, "cannot listen on %s: %s", text, uv_strerror(status));
@@ -265,30 +266,30 @@ static enum stir_code listen_on_one(struct sc_sidecar *sidecar, const struct soc
 }
 
 /* All addresses of an item of the configuration. */
-static enum stir_code listen_on(struct sc_sidecar *sidecar, const char *text, struct stir_error *err)
+static enum stir_code sidecar_listen_on(struct sc_sidecar *sidecar, const char *text, struct stir_error *err)
 {
     struct stir_listen_addresses found;
     enum stir_code code = sc_listen_find(&found, "[listen] address", text, err);
     for (size_t i = 0; code == STIR_OK && i < found.count; i++) {
         const struct sockaddr_storage *address = &found.at[i].address;
-        code = listen_on_one(sidecar, address, found.any && address->ss_family == AF_INET6, text, err);
+        code = sidecar_listen_address(sidecar, address, found.any && address->ss_family == AF_INET6, text, err);
     }
     return code;
 }
 
-static enum stir_code listen_all(struct sc_sidecar *sidecar, struct stir_error *err)
+static enum stir_code sidecar_listen_all(struct sc_sidecar *sidecar, struct stir_error *err)
 {
     enum stir_code code = STIR_OK;
     char item[300];
     for (size_t pos = 0;
          code == STIR_OK && stir_conf_next(sidecar->setup->config.listen_address, &pos, item, sizeof(item));) {
-        code = listen_on(sidecar, item, err);
+        code = sidecar_listen_on(sidecar, item, err);
     }
     return code;
 }
 
 /* Enough descriptors for all connections, if the hard limit allows. */
-static void raise_file_limit(const struct sc_sidecar *sidecar)
+static void sidecar_raise_file_limit(const struct sc_sidecar *sidecar)
 {
     struct rlimit limit;
     rlim_t want = (rlim_t)sidecar->setup->config.max_connections * 2 + 256;
@@ -303,7 +304,7 @@ static void raise_file_limit(const struct sc_sidecar *sidecar)
     }
 }
 
-static void watch_signals(struct sc_sidecar *sidecar)
+static void sidecar_watch_signals(struct sc_sidecar *sidecar)
 {
     (void)signal(SIGPIPE, SIG_IGN);
     (void)uv_signal_init(&sidecar->loop, &sidecar->term);
@@ -314,32 +315,32 @@ static void watch_signals(struct sc_sidecar *sidecar)
     (void)uv_timer_init(&sidecar->loop, &sidecar->tick);
     sidecar->term.data = sidecar->interrupt.data = sidecar->hangup.data = sidecar->tick.data = sidecar;
     sidecar->usr1.data = sidecar->usr2.data = sidecar;
-    (void)uv_signal_start(&sidecar->term, on_stop, SIGTERM);
-    (void)uv_signal_start(&sidecar->interrupt, on_stop, SIGINT);
-    (void)uv_signal_start(&sidecar->hangup, on_hangup, SIGHUP);
-    (void)uv_signal_start(&sidecar->usr1, on_usr1, SIGUSR1);
-    (void)uv_signal_start(&sidecar->usr2, on_usr2, SIGUSR2);
-    (void)uv_timer_start(&sidecar->tick, on_tick, TICK_MS, TICK_MS);
+    (void)uv_signal_start(&sidecar->term, sidecar_on_stop, SIGTERM);
+    (void)uv_signal_start(&sidecar->interrupt, sidecar_on_stop, SIGINT);
+    (void)uv_signal_start(&sidecar->hangup, sidecar_on_hangup, SIGHUP);
+    (void)uv_signal_start(&sidecar->usr1, sidecar_on_usr1, SIGUSR1);
+    (void)uv_signal_start(&sidecar->usr2, sidecar_on_usr2, SIGUSR2);
+    (void)uv_timer_start(&sidecar->tick, sidecar_on_tick, TICK_MS, TICK_MS);
     uint64_t watchdog_ms = stir_notify_watchdog_ms();
     (void)uv_timer_init(&sidecar->loop, &sidecar->watchdog);
     if (watchdog_ms) {
-        (void)uv_timer_start(&sidecar->watchdog, on_watchdog, watchdog_ms, watchdog_ms);
+        (void)uv_timer_start(&sidecar->watchdog, sidecar_on_watchdog, watchdog_ms, watchdog_ms);
     }
 }
 
-static bool take_turn(void *arg)
+static bool sidecar_take_turn(void *arg)
 {
     return sc_conn_resume_all(arg);
 }
 
-static enum stir_code start(struct sc_sidecar *sidecar, sc_filter_maker *make, struct stir_error *err)
+static enum stir_code sidecar_start(struct sc_sidecar *sidecar, sc_filter_maker *make, struct stir_error *err)
 {
     const struct sc_config *config = &sidecar->setup->config;
-    sidecar->flow.turn = take_turn;
+    sidecar->flow.turn = sidecar_take_turn;
     sidecar->flow.turn_arg = sidecar;
     enum stir_code code = sc_flow_open(&sidecar->flow, &sidecar->loop, err);
     if (code == STIR_OK) {
-        code = check_filter(config, make != NULL, err);
+        code = sidecar_check_filter(config, make != NULL, err);
     }
     if (code == STIR_OK && make) {
         code = stir_conf_fault(err, make(&sidecar->filter, config, &sidecar->loop, &sidecar->log, err));
@@ -348,7 +349,7 @@ static enum stir_code start(struct sc_sidecar *sidecar, sc_filter_maker *make, s
     if (code == STIR_OK && config->admin_listen[0]) {
         code = sc_admin_open(&sidecar->admin, sidecar, config->admin_listen, err);
     }
-    return code == STIR_OK ? listen_all(sidecar, err) : code;
+    return code == STIR_OK ? sidecar_listen_all(sidecar, err) : code;
 }
 
 enum stir_code sc_sidecar_run(struct sc_config *config, const char *path, const struct stir_conf_overrides *overrides,
@@ -366,22 +367,22 @@ enum stir_code sc_sidecar_run(struct sc_config *config, const char *path, const 
         return stir_fail(err, STIR_E_NOMEM, "sidecar");
     }
     sidecar->path = path;
-    sidecar->conn_gone = check_end;
+    sidecar->conn_gone = sidecar_check_end;
     stir_reloads_begin(&sidecar->reloads);
     sidecar->overrides = overrides;
     enum stir_code code = sc_setup_new(&sidecar->setup, config, err);
     if (code == STIR_OK) {
-        use_settings(sidecar);
-        raise_file_limit(sidecar);
-        watch_signals(sidecar);
+        sidecar_use_settings(sidecar);
+        sidecar_raise_file_limit(sidecar);
+        sidecar_watch_signals(sidecar);
         code = stir_conf_fault(err, stir_log_writer_open(sidecar->log.writer, sidecar->setup->config.log_file, err));
-        code = code == STIR_OK ? start(sidecar, make, err) : code;
+        code = code == STIR_OK ? sidecar_start(sidecar, make, err) : code;
         if (code == STIR_OK) {
             stir_log_plain(&sidecar->log, STIR_LOG_NOTICE, "ready: peer %s", sidecar->setup->config.peer_address);
             (void)stir_notify("READY=1\nSTATUS=Serving");
         } else {
-            close_entrances(sidecar);
-            close_all(sidecar);
+            sidecar_close_listeners(sidecar);
+            sidecar_close_all(sidecar);
         }
         (void)uv_run(&sidecar->loop, UV_RUN_DEFAULT);
     }

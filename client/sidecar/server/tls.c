@@ -17,13 +17,13 @@ struct sc_tls {
 /* ---- settings ---- */
 
 /* A sidecar's key file has no passphrase that somebody could be asked for. */
-static int no_passphrase(char *buf, int size, int rwflag, void *arg)
+static int tls_no_passphrase(char *buf, int size, int rwflag, void *arg)
 {
     (void)buf, (void)size, (void)rwflag, (void)arg;
     return 0;
 }
 
-static enum stir_code use_certificate(SSL_CTX *ctx, const char *chain, const char *key, struct stir_error *err)
+static enum stir_code tls_use_certificate(SSL_CTX *ctx, const char *chain, const char *key, struct stir_error *err)
 {
     if (SSL_CTX_use_certificate_chain_file(ctx, chain) != 1) {
         return stir_fail_openssl(err, STIR_E_CERT, "%s: not a PEM certificate chain", chain);
@@ -34,7 +34,7 @@ static enum stir_code use_certificate(SSL_CTX *ctx, const char *chain, const cha
     return STIR_OK;
 }
 
-static enum stir_code make(SSL_CTX **out, const SSL_METHOD *method, struct stir_error *err)
+static enum stir_code tls_new_context(SSL_CTX **out, const SSL_METHOD *method, struct stir_error *err)
 {
     ERR_clear_error();
     SSL_CTX *ctx = SSL_CTX_new(method);
@@ -44,7 +44,7 @@ static enum stir_code make(SSL_CTX **out, const SSL_METHOD *method, struct stir_
         SSL_CTX_free(ctx);
         return stir_fail_openssl(err, STIR_E_CRYPTO, "TLS settings");
     }
-    SSL_CTX_set_default_passwd_cb(ctx, no_passphrase);
+    SSL_CTX_set_default_passwd_cb(ctx, tls_no_passphrase);
     /* no session is resumed: a bind lasts for hours, and keys of tickets would have to be replaced */
     (void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
     (void)SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_IGNORE_UNEXPECTED_EOF |
@@ -54,7 +54,7 @@ static enum stir_code make(SSL_CTX **out, const SSL_METHOD *method, struct stir_
     return STIR_OK;
 }
 
-static enum stir_code done(SSL_CTX **out, SSL_CTX *ctx, enum stir_code code)
+static enum stir_code tls_done(SSL_CTX **out, SSL_CTX *ctx, enum stir_code code)
 {
     ERR_clear_error();
     if (code != STIR_OK) {
@@ -72,9 +72,9 @@ enum stir_code sc_tls_server(SSL_CTX **out, const struct sc_config *config, stru
         *out = NULL;
         return STIR_OK;
     }
-    enum stir_code code = make(&ctx, TLS_server_method(), err);
+    enum stir_code code = tls_new_context(&ctx, TLS_server_method(), err);
     if (code == STIR_OK) {
-        code = use_certificate(ctx, config->listen_certificate, config->listen_private_key, err);
+        code = tls_use_certificate(ctx, config->listen_certificate, config->listen_private_key, err);
     }
     if (code == STIR_OK && config->listen_client_ca[0]) {
         STACK_OF(X509_NAME) *names = SSL_load_client_CA_file(config->listen_client_ca);
@@ -87,7 +87,7 @@ enum stir_code sc_tls_server(SSL_CTX **out, const struct sc_config *config, stru
             (void)SSL_CTX_set_session_id_context(ctx, (const unsigned char *)"cps-smpp", 8);
         }
     }
-    return done(out, ctx, code);
+    return tls_done(out, ctx, code);
 }
 
 enum stir_code sc_tls_client(SSL_CTX **out, const struct sc_config *config, struct stir_error *err)
@@ -97,9 +97,9 @@ enum stir_code sc_tls_client(SSL_CTX **out, const struct sc_config *config, stru
         *out = NULL;
         return STIR_OK;
     }
-    enum stir_code code = make(&ctx, TLS_client_method(), err);
+    enum stir_code code = tls_new_context(&ctx, TLS_client_method(), err);
     if (code == STIR_OK && config->peer_certificate[0]) {
-        code = use_certificate(ctx, config->peer_certificate, config->peer_private_key, err);
+        code = tls_use_certificate(ctx, config->peer_certificate, config->peer_private_key, err);
     }
     if (code == STIR_OK && config->peer_ca[0] && SSL_CTX_load_verify_locations(ctx, config->peer_ca, NULL) != 1) {
         code = stir_fail_openssl(err, STIR_E_CERT, "%s: no certificates in PEM", config->peer_ca);
@@ -109,12 +109,12 @@ enum stir_code sc_tls_client(SSL_CTX **out, const struct sc_config *config, stru
     if (code == STIR_OK) {
         SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
     }
-    return done(out, ctx, code);
+    return tls_done(out, ctx, code);
 }
 
 /* ---- a connection ---- */
 
-static bool expect_name(SSL *ssl, const char *name)
+static bool tls_expect_name(SSL *ssl, const char *name)
 {
     unsigned char raw[16];
     if (inet_pton(AF_INET, name, raw) == 1 || inet_pton(AF_INET6, name, raw) == 1) {
@@ -132,7 +132,7 @@ enum stir_code sc_tls_new(struct sc_tls **out, SSL_CTX *ctx, const char *name, s
         tls->in = BIO_new(BIO_s_mem());
         tls->out = BIO_new(BIO_s_mem());
     }
-    if (!tls || !tls->ssl || !tls->in || !tls->out || (name && !expect_name(tls->ssl, name))) {
+    if (!tls || !tls->ssl || !tls->in || !tls->out || (name && !tls_expect_name(tls->ssl, name))) {
         if (tls) {
             BIO_free(tls->in);
             BIO_free(tls->out);
@@ -164,7 +164,7 @@ bool sc_tls_ready(const struct sc_tls *tls)
     return SSL_is_init_finished(tls->ssl) == 1;
 }
 
-static void collect(struct sc_tls *tls, struct stir_buf *cipher)
+static void tls_collect(struct sc_tls *tls, struct stir_buf *cipher)
 {
     char *data = NULL;
     long n = BIO_get_mem_data(tls->out, &data);
@@ -175,7 +175,7 @@ static void collect(struct sc_tls *tls, struct stir_buf *cipher)
 }
 
 /* Why it is over: the other side's certificate, or what OpenSSL says. */
-static enum stir_code explain(struct sc_tls *tls, struct stir_error *err)
+static enum stir_code tls_explain(struct sc_tls *tls, struct stir_error *err)
 {
     long verify = SSL_get_verify_result(tls->ssl);
     if (verify != X509_V_OK) {
@@ -185,25 +185,25 @@ static enum stir_code explain(struct sc_tls *tls, struct stir_error *err)
     return stir_fail_openssl(err, STIR_E_TLS, "TLS");
 }
 
-static enum stir_code shake(struct sc_tls *tls, struct stir_error *err)
+static enum stir_code tls_handshake(struct sc_tls *tls, struct stir_error *err)
 {
-    int done = sc_tls_ready(tls) ? 1 : SSL_do_handshake(tls->ssl);
-    if (done == 1 || SSL_get_error(tls->ssl, done) == SSL_ERROR_WANT_READ) {
+    int tls_done = sc_tls_ready(tls) ? 1 : SSL_do_handshake(tls->ssl);
+    if (tls_done == 1 || SSL_get_error(tls->ssl, tls_done) == SSL_ERROR_WANT_READ) {
         return STIR_OK;
     }
-    return explain(tls, err);
+    return tls_explain(tls, err);
 }
 
 enum stir_code sc_tls_start(struct sc_tls *tls, struct stir_buf *cipher, struct stir_error *err)
 {
     ERR_clear_error();
-    enum stir_code code = shake(tls, err);
-    collect(tls, cipher);
+    enum stir_code code = tls_handshake(tls, err);
+    tls_collect(tls, cipher);
     ERR_clear_error();
     return code;
 }
 
-static enum stir_code read_plain(struct sc_tls *tls, struct stir_buf *plain, bool *ended, struct stir_error *err)
+static enum stir_code tls_read_plain(struct sc_tls *tls, struct stir_buf *plain, bool *ended, struct stir_error *err)
 {
     for (;;) {
         char record[RECORD];
@@ -220,7 +220,7 @@ static enum stir_code read_plain(struct sc_tls *tls, struct stir_buf *plain, boo
             *ended = true;
             return STIR_OK;
         default:
-            return explain(tls, err);
+            return tls_explain(tls, err);
         }
     }
 }
@@ -232,11 +232,11 @@ enum stir_code sc_tls_take(struct sc_tls *tls, const void *data, size_t n, struc
     if (BIO_write(tls->in, data, (int)n) != (int)n) {
         return stir_fail_openssl(err, STIR_E_NOMEM, "TLS");
     }
-    enum stir_code code = shake(tls, err);
+    enum stir_code code = tls_handshake(tls, err);
     if (code == STIR_OK && sc_tls_ready(tls)) {
-        code = read_plain(tls, plain, ended, err);
+        code = tls_read_plain(tls, plain, ended, err);
     }
-    collect(tls, cipher);
+    tls_collect(tls, cipher);
     ERR_clear_error();
     if (code == STIR_OK && (stir_buf_state(plain) != STIR_OK || stir_buf_state(cipher) != STIR_OK)) {
         code = stir_fail(err, STIR_E_NOMEM, "TLS");
@@ -251,10 +251,10 @@ enum stir_code sc_tls_seal(struct sc_tls *tls, const void *data, size_t n, struc
     ERR_clear_error();
     for (size_t at = 0; at < n; at += written) {
         if (SSL_write_ex(tls->ssl, (const char *)data + at, n - at, &written) != 1) {
-            return explain(tls, err);
+            return tls_explain(tls, err);
         }
     }
-    collect(tls, cipher);
+    tls_collect(tls, cipher);
     ERR_clear_error();
     return stir_buf_state(cipher);
 }
@@ -265,6 +265,6 @@ void sc_tls_end(struct sc_tls *tls, struct stir_buf *cipher)
     if (sc_tls_ready(tls)) {
         (void)SSL_shutdown(tls->ssl);
     }
-    collect(tls, cipher);
+    tls_collect(tls, cipher);
     ERR_clear_error();
 }
