@@ -138,7 +138,7 @@ class Reload(Case):
     def test_what_takes_a_restart(self):
         sidecar = self.start_sidecar(free_port())
         log = sidecar.reload(listen__address="127.0.0.1:1")
-        self.assertIn("reload: [listen] address changed, which takes a restart: the old value stays", log)
+        self.assertIn("reload: [listen] address changed, but takes effect only after a restart", log)
         sidecar.connect().close()
 
     def test_wrong(self):
@@ -333,7 +333,7 @@ class Configuration(unittest.TestCase):
             ("listen.address", "nobody.invalid:2775", "cannot find the address"),
             ("listen.address", "unix:/run/x", "not a TCP address"),
             ("listen.address", "127.0.0.1:70000", "port"),
-            ("listen.allow", "10.0.0.1/8", "address bits behind its prefix"),
+            ("listen.allow", "10.0.0.1/8", "address bits set after its prefix"),
             ("listen.allow", "10.0.0.0/33", "neither a network nor an address"),
             ("listen.allow", "::/129", "neither a network nor an address"),
             ("listen.allow", "example.com", "neither a network nor an address"),

@@ -425,7 +425,7 @@ class Check(SmppCase):
             ({**sign, "tenants__dir": nothing}, "neither numbers nor names"),
             ({**sign, "tenants__dir": crossed}, "alice.conf"),
             ({**sign, "keys__recipients_dir": self.path("odd")}, "bob.jwk"),
-            ({**sign, "keys__recipients_dir": self.pki}, "the name is neither"),
+            ({**sign, "keys__recipients_dir": self.pki}, "the file name must be a number"),
             ({**verify, "keys__dir": self.path("public")}, "1215555*.jwk"),
             ({**verify, "trust__roots": ""}, "roots"),
             ({**verify, "trust__roots": f"{self.pki}/alice.key"}, "alice.key"),

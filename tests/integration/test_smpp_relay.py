@@ -200,7 +200,7 @@ class Peer(Case):
             sock.setblocking(False)
             sock.connect_ex(("127.0.0.1", full.port))
         sidecar = self.start_sidecar(full.port, timeouts__connect_ms=500)
-        self.assertFails(sidecar, "no connection in time")
+        self.assertFails(sidecar, "connecting took longer than [timeouts] connect_ms")
 
     def test_no_answer_to_the_bind(self):
         sidecar = self.start_sidecar(self.listener().port, timeouts__bind_s=1)

@@ -47,8 +47,8 @@ static void exempt_take_replacement(struct sc_filter_core *core, const struct sc
         out->refuse = kind == SC_EXEMPT_REPLACE ? SMPP_RREPLACEFAIL : SMPP_RBCASTFAIL;
         core->counters.refused[kind]++;
         sc_filter_say(core, kind == SC_EXEMPT_REPLACE ? "replace_sm was refused" : "broadcast_sm was refused",
-                      "its text names no destination, so no PASSporT can vouch for it; \"replace = pass\" in [sign] or "
-                      "[verify] lets it through");
+                      "its text has no destination, so no PASSporT can vouch for it; to forward it set \"replace "
+                      "= pass\" in [sign] or [verify]");
     } else {
         core->counters.exempt[kind]++;
     }

@@ -248,11 +248,11 @@ enum stir_code sc_expect_load(struct sc_expect *expect, const void *data, size_t
     const uint8_t *at = data;
     if (len < HEAD_OCTETS + sizeof(digest) || (len - HEAD_OCTETS - sizeof(digest)) % ENTRY_OCTETS != 0 ||
         memcmp(data, magic, sizeof(magic)) != 0) {
-        return stir_fail(err, STIR_E_IO, "it was not written by this version of cps-smpp");
+        return stir_fail(err, STIR_E_IO, "the file was not written by this version of cps-smpp");
     }
     const uint8_t *end = at + len - sizeof(digest);
     if (!SHA256(at, len - sizeof(digest), digest) || memcmp(digest, end, sizeof(digest)) != 0) {
-        return stir_fail(err, STIR_E_IO, "it is damaged: its checksum is wrong");
+        return stir_fail(err, STIR_E_IO, "the file is damaged: wrong checksum");
     }
     memset(expect->routes, 0, sizeof(expect->routes));
     memset(expect->senders, 0, sizeof(expect->senders));

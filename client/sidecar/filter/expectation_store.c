@@ -75,8 +75,7 @@ static void expect_load_file(struct sc_filter_core *core, const char *path)
     }
     if (code != STIR_OK) {
         stir_log_plain(core->log, STIR_LOG_WARNING,
-                       "[verify] adaptive_file %s cannot be used, what was learned about senders begins anew: %s", path,
-                       err.text);
+                       "[verify] adaptive_file: cannot use %s, learning about senders starts anew: %s", path, err.text);
     }
     stir_buf_free(&text);
 }
@@ -121,7 +120,7 @@ static void saving_on_done(uv_work_t *work, int status)
     struct sc_expect_saving *saving = work->data;
     struct sc_filter_core *core = saving->core;
     if (status == 0 && saving->code != STIR_OK) {
-        sc_filter_say(core, "what was learned about senders was not saved", saving->err.text);
+        sc_filter_say(core, "[verify] adaptive_file: cannot save what was learned about senders", saving->err.text);
     }
     saving_free(saving);
     core->saving = false;

@@ -370,7 +370,7 @@ enum stir_code sc_filter_make(struct sc_filter *out, const struct sc_config *con
         code = sc_repeat_open(core, config, err);
     }
     if (code == STIR_OK && !filter_init_loop(core, loop)) {
-        code = stir_fail(err, STIR_E_NOMEM, "the loop takes no more handles");
+        code = stir_fail(err, STIR_E_NOMEM, "libuv cannot open another handle");
     }
     if (code != STIR_OK) {
         filter_free(core);

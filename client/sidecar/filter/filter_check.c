@@ -64,7 +64,7 @@ static void check_credential(const struct sc_config *config, const struct sc_pol
                             check_tenant_name(policy->tenants, signer), err.text);
         }
     } else if (cps_health(cps, NULL, &err) != CPS_OK) {
-        stir_faults_add(faults, STIR_E_CONFIG, "[cps] url: the CPS is not well: %s", err.text);
+        stir_faults_add(faults, STIR_E_CONFIG, "[cps] url: the CPS is unhealthy: %s", err.text);
     } else if ((config->cps_auth_certificate[0] || config->cps_certificate[0]) &&
                cps_online_retrieve(cps, &err) != CPS_OK) {
         stir_faults_add(faults, STIR_E_CONFIG, "[cps] url: reading a box with the credential failed: %s", err.text);

@@ -8,7 +8,7 @@ void sc_filter_say(struct sc_filter_core *core, const char *what, const char *re
         return;
     }
     if (core->unsaid) {
-        stir_log_plain(core->log, STIR_LOG_WARNING, "%s: %s (and %llu like it)", what, reason,
+        stir_log_plain(core->log, STIR_LOG_WARNING, "%s: %s (and %llu more)", what, reason,
                        (unsigned long long)core->unsaid);
     } else {
         stir_log_plain(core->log, STIR_LOG_WARNING, "%s: %s", what, reason);

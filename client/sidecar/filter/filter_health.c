@@ -52,7 +52,7 @@ static void health_check_cps(struct sc_service *service, char out[256])
     }
     enum cps_code code = (enum cps_code)atomic_load(&service->health_code);
     if (code != CPS_OK) {
-        (void)snprintf(out, 256, "the CPS is not well: %s", cps_strerror(code));
+        (void)snprintf(out, 256, "the CPS is unhealthy: %s", cps_strerror(code));
     }
 }
 
@@ -81,8 +81,7 @@ static void health_check_certificates(const struct sc_policy *policy, struct sc_
         return;
     }
     if (expired) {
-        (void)snprintf(out, 256, "the certificate of tenant %s has expired%s", name,
-                       expired > 1 ? ", and those of others" : "");
+        (void)snprintf(out, 256, "the certificate of tenant %s has expired%s", name, expired > 1 ? ", and others" : "");
     } else if (ends[SC_CERTIFICATE_CPS] && ends[SC_CERTIFICATE_CPS] <= now) {
         (void)snprintf(out, 256, "[cps] auth_certificate has expired");
     }

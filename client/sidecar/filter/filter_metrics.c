@@ -109,7 +109,7 @@ static void render_reasons(struct stir_buf *out, const char *name, const char *h
 static void render_tenants(struct stir_buf *out, const struct sc_filter_gauges *gauges)
 {
     render_header(out, "tenant_messages_total", "counter",
-                  "Messages where messages are signed, by tenant and what was done with them.");
+                  "Messages in signing directions, by tenant and what was done with them.");
     for (size_t i = 0; gauges->outcomes && i < gauges->outcomes->tenant_count; i++) {
         const struct sc_outcome_tenant *tenant = &gauges->outcomes->tenants[i];
         for (int outcome = 0; outcome < SC_OUTCOME_COUNT; outcome++) {
@@ -122,16 +122,15 @@ static void render_tenants(struct stir_buf *out, const struct sc_filter_gauges *
 
 static void render_exempt(struct stir_buf *out, const struct sc_filter_counters *counters)
 {
-    render_header(
-        out, "exempt_total", "counter",
-        "PDUs forwarded without a verdict where messages are verified, and replace_sm and broadcast_sm let through.");
+    render_header(out, "exempt_total", "counter",
+                  "PDUs forwarded without a verdict in verifying directions, and replace_sm and broadcast_sm "
+                  "that were let through.");
     for (int kind = 0; kind < SC_EXEMPT_OTHER; kind++) {
         stir_buf_printf(out, PREFIX "exempt_total{kind=\"%s\"} %" PRIu64 "\n", sc_exempt_name((enum sc_exempt)kind),
                         counters->exempt[kind]);
     }
     render_header(out, "replace_refused_total", "counter",
-                  "replace_sm and broadcast_sm refused, as no PASSporT can vouch for "
-                  "their text.");
+                  "replace_sm and broadcast_sm refused, because no PASSporT can vouch for their text.");
     for (int kind = SC_EXEMPT_REPLACE; kind <= SC_EXEMPT_BROADCAST; kind++) {
         stir_buf_printf(out, PREFIX "replace_refused_total{command=\"%s\"} %" PRIu64 "\n",
                         sc_exempt_name((enum sc_exempt)kind), counters->refused[kind]);
@@ -140,7 +139,7 @@ static void render_exempt(struct stir_buf *out, const struct sc_filter_counters 
 
 static void render_verdicts(struct stir_buf *out, const struct sc_filter_counters *counters)
 {
-    render_header(out, "verdicts_total", "counter", "Messages judged, by verdict and what was done with them.");
+    render_header(out, "verdicts_total", "counter", "Messages verified, by verdict and what was done with them.");
     for (int verdict = 0; verdict < STIR_VERDICT_COUNT; verdict++) {
         for (int treatment = 0; treatment < SC_TREATMENT_COUNT; treatment++) {
             stir_buf_printf(out, PREFIX "verdicts_total{verdict=\"%s\",action=\"%s\"} %" PRIu64 "\n",
@@ -185,17 +184,18 @@ static void render_gauge(struct stir_buf *out, const char *name, const char *hel
 static void render_spool(struct stir_buf *out, const struct cps_spool_stats *spool)
 {
     render_gauge(out, "spool_queued", "PASSporTs that wait in the spool.", spool->queued);
-    render_gauge(out, "spool_bytes", "Octets of these.", spool->octets);
-    render_gauge(out, "spool_oldest_seconds", "Age of the one that waits longest.", (uint64_t)spool->oldest_s);
-    render_gauge(out, "spool_disk_full", "1 while the disk of the spool's file has no room.",
+    render_gauge(out, "spool_bytes", "Octets of the PASSporTs in the spool.", spool->octets);
+    render_gauge(out, "spool_oldest_seconds", "Age of the oldest PASSporT in the spool.", (uint64_t)spool->oldest_s);
+    render_gauge(out, "spool_disk_full", "1 while the disk of the spool file is full.",
                  spool->disk == CPS_SPOOL_DISK_FULL);
-    render_gauge(out, "spool_disk_failing", "1 while the spool's file cannot be written for another reason.",
+    render_gauge(out, "spool_disk_failing", "1 while the spool file cannot be written for another reason.",
                  spool->disk == CPS_SPOOL_DISK_FAILING);
-    render_gauge(out, "spool_cps_away", "1 while the spool finds that the CPS does not answer.", spool->away);
+    render_gauge(out, "spool_cps_away", "1 while the CPS does not answer the spool.", spool->away);
     render_header(out, "spool_published_total", "counter",
-                  "PASSporTs published from the spool, since its file was made.");
+                  "PASSporTs published from the spool since its file was created.");
     stir_buf_printf(out, PREFIX "spool_published_total %" PRIu64 "\n", spool->published);
-    render_header(out, "spool_dropped_total", "counter", "PASSporTs dropped from the spool, since its file was made.");
+    render_header(out, "spool_dropped_total", "counter",
+                  "PASSporTs dropped from the spool since its file was created.");
     for (int reason = 0; reason < CPS_SPOOL_REASON_COUNT; reason++) {
         stir_buf_printf(out, PREFIX "spool_dropped_total{reason=\"%s\"} %" PRIu64 "\n",
                         cps_spool_reason_name((enum cps_spool_reason)reason), spool->dropped[reason]);
@@ -206,30 +206,30 @@ void sc_filter_metrics_render(struct stir_buf *out, const struct sc_filter_count
                               const struct sc_filter_gauges *gauges)
 {
     render_counters(out, counters);
-    render_reasons(out, "unsigned_total", "Messages, or segments, that went on unsigned.", counters->unsigned_);
-    render_reasons(out, "sign_rejected_total", "Messages that were rejected because they could not be signed.",
+    render_reasons(out, "unsigned_total", "Messages or segments forwarded unsigned.", counters->unsigned_);
+    render_reasons(out, "sign_rejected_total", "Messages rejected because they could not be signed.",
                    counters->rejected);
     render_tenants(out, gauges);
     render_verdicts(out, counters);
     render_exempt(out, counters);
     render_waits(out, counters);
-    render_header(out, "waited_seconds", "histogram", "How long messages waited for their PASSporT.");
+    render_header(out, "waited_seconds", "histogram", "Time that messages waited for their PASSporT.");
     render_waited(out, "sign", &counters->waited_sign);
     render_waited(out, "verify", &counters->waited_verify);
-    render_gauge(out, "undecided", "Messages that wait for their PASSporT now.", gauges->undecided);
-    render_gauge(out, "operations", "Operations under way at the CPS now.", gauges->under_way);
-    render_gauge(out, "operations_queued", "Operations that wait for their turn.", gauges->queued);
-    render_gauge(out, "join_messages", "Long messages of which segments are missing.", gauges->join_messages);
-    render_gauge(out, "join_segments", "Segments kept of these.", gauges->join_segments);
-    render_gauge(out, "join_bytes", "Octets of memory for these.", gauges->join_octets);
-    render_gauge(out, "tenants", "Tenants that are signed for.", gauges->tenants);
-    render_gauge(out, "recipients", "Keys that PASSporTs are encrypted to.", gauges->recipients);
+    render_gauge(out, "undecided", "Messages waiting for their PASSporT.", gauges->undecided);
+    render_gauge(out, "operations", "Operations in progress at the CPS.", gauges->under_way);
+    render_gauge(out, "operations_queued", "Operations waiting to start.", gauges->queued);
+    render_gauge(out, "join_messages", "Incomplete long messages.", gauges->join_messages);
+    render_gauge(out, "join_segments", "Segments kept of incomplete long messages.", gauges->join_segments);
+    render_gauge(out, "join_bytes", "Octets of memory used for incomplete long messages.", gauges->join_octets);
+    render_gauge(out, "tenants", "Tenants for which messages are signed.", gauges->tenants);
+    render_gauge(out, "recipients", "Keys to which PASSporTs are encrypted.", gauges->recipients);
     if (gauges->has_cps) {
         render_gauge(out, "cps_away", "1 while the CPS of [cps] url does not answer: requests to it fail at once.",
                      gauges->cps.away);
         render_gauge(out, "cps_others_away", "CPSs of the number table and of key records that do not answer.",
                      gauges->cps.others);
-        render_header(out, "cps_lost_total", "counter", "Times that a CPS ceased to answer.");
+        render_header(out, "cps_lost_total", "counter", "Number of times a CPS stopped answering.");
         stir_buf_printf(out, PREFIX "cps_lost_total %" PRIu64 "\n", gauges->cps.lost);
     }
     if (gauges->has_spool) {
@@ -264,11 +264,13 @@ void sc_filter_lists_render(struct stir_buf *out, const struct cps *cps)
         enum list_number which;
         const char *name, *type, *help;
     } metrics[] = {
-        {IN_FORCE, "trust_list_in_force", "gauge", "1 if a good list of this name is in use, else 0."},
-        {GOOD_AT, "trust_list_good_timestamp_seconds", "gauge", "When a good list was last read or fetched; 0: never."},
+        {IN_FORCE, "trust_list_in_force", "gauge", "1 if a valid list of this name is in use, else 0."},
+        {GOOD_AT, "trust_list_good_timestamp_seconds", "gauge",
+         "Time at which a valid list was last read or fetched; 0: never."},
         {EXPIRES, "trust_list_expires_timestamp_seconds", "gauge",
-         "When the list in use ends: exp of a list of roots, the earliest nextUpdate of a revocation list."},
-        {FAILURES, "trust_list_failures_total", "counter", "Attempts to read or fetch the list that failed."},
+         "Time at which the list in use expires: exp of a list of roots, the earliest nextUpdate of "
+         "a revocation list."},
+        {FAILURES, "trust_list_failures_total", "counter", "Failed attempts to read or fetch the list."},
     };
     struct cps_crl_status lists[LISTS_MAX];
     size_t count = cps_crls_status(cps, lists, LISTS_MAX);
@@ -299,7 +301,7 @@ void sc_filter_lists_advise(struct stir_buf *out, const struct cps *cps)
                             list->good_at ? "has expired and is no longer in force" : "was never loaded");
         } else if (list->exp && list->exp < now) {
             stir_buf_printf(out, "%s%s %s has expired and stays in force %s", out->len ? "; " : "", what, list->name,
-                            list->is_roots ? "for a while" : "until a newer one is there");
+                            list->is_roots ? "for a while" : "until there is a newer one");
         }
     }
 }

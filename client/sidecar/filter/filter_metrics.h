@@ -16,11 +16,11 @@
     X(TENANT, "no-tenant", "has no tenant")                                                                            \
     X(OUTSIDE, "outside", "sends from senders outside its tenant's numbers and names")                                 \
     X(NOT_COVERED, "uncovered", "sends from senders that its tenant's certificate does not cover")                     \
-    X(NO_KEY, "no-key", "sends to destinations of which no key is known")                                              \
+    X(NO_KEY, "no-key", "sends to destinations without a known key")                                                   \
     X(FAILED, "failed", "has messages whose PASSporT could not be made or published")                                  \
     X(TIMEOUT, "timeout", "has messages whose PASSporT was not published within [sign] timeout_ms")                    \
     X(INCOMPLETE, "incomplete", "sends long messages without some of their segments")                                  \
-    X(CONTESTED, "contested", "sends two long messages at a time with the same addresses, reference and total")        \
+    X(CONTESTED, "contested", "sends two long messages at the same time with the same addresses, reference and total") \
     X(OVERFLOW, "overflow", "sends more segments of incomplete messages than [join] allows")
 
 enum sc_unsigned {
@@ -63,39 +63,40 @@ struct sc_waited {
 
 /* X(field, name and labels behind "cps_smpp_", help, or NULL for a further row of the name before) */
 #define SC_FILTER_COUNTER_LIST(X)                                                                                      \
-    X(published, "signed_total{outcome=\"published\"}", "Messages that went on signed, by where the PASSporT was.")    \
+    X(published, "signed_total{outcome=\"published\"}", "Messages forwarded signed, by where the PASSporT was.")       \
     X(spooled, "signed_total{outcome=\"spooled\"}", NULL)                                                              \
     X(beside, "signed_total{outcome=\"beside\"}", NULL)                                                                \
     X(late_published, "late_total{outcome=\"published\"}",                                                             \
-      "Messages that had gone on before their PASSporT was published, by what came of it.")                            \
+      "Messages forwarded before their PASSporT was published, by the result of publishing.")                          \
     X(late_spooled, "late_total{outcome=\"spooled\"}", NULL)                                                           \
     X(late_lost, "late_total{outcome=\"lost\"}", NULL)                                                                 \
     X(joined, "joined_total{outcome=\"complete\"}", "Long messages, by how joining their segments ended.")             \
     X(join_expired, "joined_total{outcome=\"expired\"}", NULL)                                                         \
     X(join_contested, "joined_total{outcome=\"contested\"}", NULL)                                                     \
     X(join_overflows, "joined_total{outcome=\"overflow\"}", NULL)                                                      \
-    X(duplicates, "duplicate_segments_total", "Segments that were there already.")                                     \
+    X(duplicates, "duplicate_segments_total", "Segments that arrived more than once.")                                 \
     X(released, "released_segments_total",                                                                             \
-      "Segments that were forwarded before their message was complete, so that their sender sends the rest.")          \
+      "Segments forwarded before their message was complete, so that their sender sends the rest.")                    \
     X(reject_tagged, "reject_tagged_total",                                                                            \
       "Long messages with a verdict of [verify] reject that were not held whole: their last segment was tagged.")      \
-    X(repeats, "repeated_total", "Messages that came again after their connection had ended, and went on from there.") \
+    X(repeats, "repeated_total",                                                                                       \
+      "Messages that arrived again after their connection had ended, and continued from there.")                       \
     X(again_lost, "sent_again_total{after=\"loss\"}",                                                                  \
-      "Messages that were sent again and passed with the PASSporT that they had used, by what happened before.")       \
+      "Messages sent again that passed with the PASSporT they had used, by what happened before.")                     \
     X(again_refused, "sent_again_total{after=\"refusal\"}", NULL)                                                      \
     X(again_stopped, "sent_again_total{after=\"stop\"}", NULL)                                                         \
-    X(repeat_unsaved, "repeat_unsaved_total", "Messages for which there was no room in [repeat] file.")                \
+    X(repeat_unsaved, "repeat_unsaved_total", "Messages without room in [repeat] file.")                               \
     X(again_over, "sent_again_over_total",                                                                             \
-      "Messages that were sent again after a loss more often than [repeat] max allows.")                               \
-    X(signed_again, "signed_again_total",                                                                              \
-      "Messages that were sent again and got a new PASSporT, their first was old.")                                    \
+      "Messages sent again after a lost connection more often than [repeat] max allows.")                              \
+    X(signed_again, "signed_again_total", "Messages sent again that got a new PASSporT because the first was old.")    \
     X(scheduled_long, "scheduled_total{life=\"longer\"}",                                                              \
       "Messages to be delivered later than [sign] life_s, by how long their PASSporT lives.")                          \
     X(scheduled_short, "scheduled_total{life=\"default\"}", NULL)                                                      \
-    X(planted, "planted_tags_total", "Messages that came with a verdict of their own, which was removed.")             \
-    X(prefix_left_out, "prefix_left_out_total", "Messages whose text had no room or no letters for the prefix.")       \
-    X(untagged, "untagged_total", "Messages that were forwarded without their tag, for which there was no room.")      \
-    X(judged_lost, "judged_lost_total", "Lines of the record of judged messages that could not be written.")           \
+    X(planted, "planted_tags_total", "Messages that arrived with a planted verdict, which was removed.")               \
+    X(prefix_left_out, "prefix_left_out_total",                                                                        \
+      "Messages whose text had no room for the prefix, or whose alphabet lacks its letters.")                          \
+    X(untagged, "untagged_total", "Messages forwarded without their tag, for lack of room.")                           \
+    X(judged_lost, "judged_lost_total", "Lines of the record of verified messages that could not be written.")         \
     X(signed_lost, "signed_lost_total", "Lines of the record of signed messages that could not be written.")
 
 struct sc_filter_counters {

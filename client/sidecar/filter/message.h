@@ -18,10 +18,10 @@
       "sends messages that can be read in more than one way")                                                          \
     X(SENDER, "sender", "the sender is neither a number nor a name in a domain",                                       \
       "sends from senders that are neither a number nor a name in [sender] alphanumeric_domain")                       \
-    X(DESTINATION, "destination", "the destination is no number", "sends to destinations that are no numbers")         \
+    X(DESTINATION, "destination", "the destination is not a number", "sends to destinations that are not numbers")     \
     X(CODING, "coding", "the text's coding is not supported on this machine",                                          \
       "sends texts in a coding that this machine cannot decode")                                                       \
-    X(MEMORY, "memory", "out of memory", "sends messages for which there is no memory")
+    X(MEMORY, "memory", "out of memory", "sends messages while there is no memory for them")
 
 enum sc_unfit {
     SC_FIT,

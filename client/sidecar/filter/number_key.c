@@ -25,7 +25,8 @@ enum {
 static enum stir_code number_key_make(uint8_t octets[MADE], struct stir_error *err)
 {
     ERR_clear_error();
-    return RAND_bytes(octets, MADE) == 1 ? STIR_OK : stir_fail_openssl(err, STIR_E_CRYPTO, "no random octets");
+    return RAND_bytes(octets, MADE) == 1 ? STIR_OK
+                                         : stir_fail_openssl(err, STIR_E_CRYPTO, "no random octets available");
 }
 
 /* Makes the file unless it is there by now. It is written whole or not at all, under its own name at last: another
@@ -48,7 +49,7 @@ static enum stir_code number_key_make_file(const char *path, struct stir_error *
     }
     if (code == STIR_OK) {
         if (link(made, path) != 0 && errno != EEXIST) {
-            code = stir_fail(err, STIR_E_IO, SETTING ": cannot make %s: %s", path, strerror(errno));
+            code = stir_fail(err, STIR_E_IO, SETTING ": cannot create %s: %s", path, strerror(errno));
         }
         (void)unlink(made);
     }
@@ -62,9 +63,10 @@ static enum stir_code number_key_read_file(struct sc_number_key *key, const char
     struct stir_buf file = {.limit = FILE_MAX};
     enum stir_code code = stir_read_file(&file, path, FILE_MAX, err);
     if (code == STIR_OK && file.len < FILE_MIN) {
-        code = stir_fail(err, STIR_E_CONFIG,
-                         SETTING ": %s has %zu octets; a key needs %d, as \"openssl rand -hex 32\" makes", path,
-                         file.len, FILE_MIN);
+        code =
+            stir_fail(err, STIR_E_CONFIG,
+                      SETTING ": %s has %zu octets; a key needs at least %d, for example from \"openssl rand -hex 32\"",
+                      path, file.len, FILE_MIN);
     }
     if (code == STIR_OK) {
         (void)SHA256((const unsigned char *)file.ptr, file.len, key->octets);

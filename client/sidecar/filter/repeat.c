@@ -115,7 +115,8 @@ enum stir_code sc_repeat_open(struct sc_filter_core *core, const struct sc_confi
         return stir_fail(err, code, "%s", cause.text);
     } else {
         stir_log_plain(core->log, STIR_LOG_WARNING,
-                       "what may be sent again does not survive the end of this process: %s", cause.text);
+                       "[repeat] file: messages that may be sent again are forgotten when this process ends: %s",
+                       cause.text);
     }
     return STIR_OK;
 }

@@ -43,7 +43,7 @@ static enum stir_code repeat_file_prepare(int fd, const char *path, struct stir_
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
         return stir_fail(err, errno == EWOULDBLOCK ? STIR_E_CONFIG : STIR_E_IO, "[repeat] file: cannot lock %s: %s",
                          path,
-                         errno == EWOULDBLOCK ? "another process uses it; give each cps-smpp a file of its own"
+                         errno == EWOULDBLOCK ? "another process uses it; give each cps-smpp its own file"
                                               : strerror(errno));
     }
     if (fstat(fd, &st) != 0) {
@@ -54,7 +54,8 @@ static enum stir_code repeat_file_prepare(int fd, const char *path, struct stir_
         (st.st_size != (off_t)sizeof(struct layout) || pread(fd, &head, sizeof(head), 0) != (ssize_t)sizeof(head) ||
          memcmp(&head, &expected, sizeof(head)) != 0)) {
         return stir_fail(err, STIR_E_CONFIG,
-                         "[repeat] file: %s was not made by this version of cps-smpp; name another file, or remove it",
+                         "[repeat] file: %s was not written by this version of cps-smpp; remove it or configure "
+                         "another file",
                          path);
     }
     int failed = posix_fallocate(fd, 0, (off_t)sizeof(struct layout));
@@ -64,7 +65,7 @@ static enum stir_code repeat_file_prepare(int fd, const char *path, struct stir_
     if (failed && is_new) {
         (void)!ftruncate(fd, 0);
     }
-    return failed ? stir_fail(err, STIR_E_IO, "[repeat] file: cannot make %s of %zu octets: %s", path,
+    return failed ? stir_fail(err, STIR_E_IO, "[repeat] file: cannot extend %s to %zu octets: %s", path,
                               sizeof(struct layout), strerror(failed))
                   : STIR_OK;
 }

@@ -386,7 +386,7 @@ void sc_sent_over(struct sc_filter_core *core, const char *what)
 static bool sent_allows_repeat(struct sc_filter_core *core, const struct sc_passed *passed, bool whole)
 {
     if (!passed->refused && passed->losses >= core->policy->repeat_max) {
-        sc_sent_over(core, passed->verify ? "it is judged anew" : "it is signed anew");
+        sc_sent_over(core, passed->verify ? "it is verified again" : "it is signed again");
         return false;
     }
     if (!passed->verify && whole && sc_is_old(core, passed->signed_ms, passed->life_s)) {

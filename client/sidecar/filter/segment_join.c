@@ -233,7 +233,7 @@ struct sc_joined sc_join_add(struct sc_filter_core *core, const struct sc_held *
     case SMPP_JOIN_OVER:
         core->counters.join_overflows++;
         if (outcome.message) {
-            join_give_up(core, outcome.message, SC_UNSIGNED_OVERFLOW, "more segments wait than may be kept");
+            join_give_up(core, outcome.message, SC_UNSIGNED_OVERFLOW, "too many segments are waiting");
         }
         break;
     case SMPP_JOIN_HELD:
@@ -257,7 +257,7 @@ void sc_join_expire(struct sc_filter_core *core)
     while ((message = smpp_join_expire(core->join, sc_now(core)))) {
         any = true;
         core->counters.join_expired++;
-        join_give_up(core, message, SC_UNSIGNED_INCOMPLETE, "the other segments did not come in time");
+        join_give_up(core, message, SC_UNSIGNED_INCOMPLETE, "the other segments did not arrive in time");
     }
     if (any) {
         join_drop_idle_peers(core);
@@ -275,7 +275,7 @@ void sc_join_give_up_all(struct sc_filter_core *core)
     struct smpp_joined *message;
     while ((message = smpp_join_take(core->join, NULL))) {
         core->counters.join_expired++;
-        join_give_up(core, message, SC_UNSIGNED_INCOMPLETE, "stopped before the other segments came");
+        join_give_up(core, message, SC_UNSIGNED_INCOMPLETE, "cps-smpp stopped before the other segments arrived");
     }
     join_drop_idle_peers(core);
 }

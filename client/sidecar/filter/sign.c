@@ -314,7 +314,7 @@ static uint32_t sign_choose_life(struct sc_filter_core *core, const struct sc_he
     }
     core->counters.scheduled_short++;
     sc_filter_say(core, "a message is scheduled to be delivered when its PASSporT will have expired",
-                  "who verifies it then does not find one; see [sign] scheduled_life_s");
+                  "its verifier will find no PASSporT; see [sign] scheduled_life_s");
     return life_s;
 }
 

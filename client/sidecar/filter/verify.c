@@ -23,7 +23,7 @@ struct finding {
 };
 
 static const char out_of_memory[] = "out of memory";
-static const char overflow[] = "more segments wait than may be kept";
+static const char overflow[] = "too many segments are waiting";
 
 /* ---- a verdict takes effect ---- */
 
@@ -205,13 +205,13 @@ static void verify_judge_item(struct sc_item *item, const struct finding *findin
                             ? sc_repeat_judged_again(core, item->parts, &again.losses)
                             : SC_AGAIN_NOT;
     if (finding->verdict == STIR_REPLAYED && why != SC_AGAIN_NOT && again.losses > core->policy->repeat_max) {
-        sc_sent_over(core, "it was judged anew");
+        sc_sent_over(core, "it was verified again");
     } else if (finding->verdict == STIR_REPLAYED && why != SC_AGAIN_NOT) {
         ++*(why == SC_AGAIN_STOPPED ? &core->counters.again_stopped : &core->counters.again_lost);
         core->counters.repeats++;
         again.verdict = STIR_PASSED;
         again.reason = why == SC_AGAIN_LATE      ? "sent again after its verdict came too late"
-                       : why == SC_AGAIN_STOPPED ? "sent again after cps-smpp ended while judging it"
+                       : why == SC_AGAIN_STOPPED ? "sent again after cps-smpp ended while verifying it"
                                                  : "sent again after its connection was lost";
         finding = &again;
     }
@@ -347,7 +347,7 @@ static void verify_settled(struct sc_item *item)
     sc_expect_learn(item->core, item, finding.verdict);
     if (item->others && finding.verdict < STIR_NO_PASSPORT) {
         finding = (struct finding){.verdict = STIR_NO_PASSPORT,
-                                   .reason = "it also goes to destinations that no PASSporT can name",
+                                   .reason = "the message also goes to destinations that no PASSporT can name",
                                    .signer = ""};
     }
     if (finding.verdict == STIR_CPS_UNAVAILABLE) {

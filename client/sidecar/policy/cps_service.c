@@ -88,7 +88,7 @@ static enum stir_code lists_read_one(struct options *out, char **texts, const ch
     size_t cap = strlen(list) + 2, i = 0;
     for (size_t pos = 0; stir_conf_next(list, &pos, *texts, cap); i++) {
         if (i == LIST_MAX) {
-            return stir_fail(err, STIR_E_CONFIG, "[trust] %s: more than %d", key, LIST_MAX);
+            return stir_fail(err, STIR_E_CONFIG, "[trust] %s: more than %d items", key, LIST_MAX);
         }
         if (add(out, *texts, i) != STIR_OK) {
             return stir_fail(err, STIR_E_CONFIG, "[trust] %s: %s is not valid", key, *texts);

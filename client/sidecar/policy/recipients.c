@@ -71,7 +71,7 @@ static enum stir_code recipients_take_file(void *arg, const char *path, const ch
     struct entry entry;
     if (!recipients_read_name(&entry, name)) {
         return stir_fail(err, STIR_E_CONFIG,
-                         "%s: the name is neither a number, nor what numbers begin with and *, nor \"default\"", path);
+                         "%s: the file name must be a number, a prefix of numbers followed by *, or \"default\"", path);
     }
     if (!recipients_grow(recipients)) {
         return stir_fail(err, STIR_E_NOMEM, "out of memory");

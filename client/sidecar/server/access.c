@@ -62,7 +62,8 @@ static enum stir_code network_read(struct sc_network *out, const char *item, str
         return stir_fail(err, STIR_E_CONFIG, "[listen] allow: \"%s\" is neither a network nor an address", item);
     }
     if (network_has_host_bits(&network)) {
-        return stir_fail(err, STIR_E_CONFIG, "[listen] allow: %s has address bits behind its prefix", item);
+        return stir_fail(err, STIR_E_CONFIG,
+                         "[listen] allow: %s has address bits set after its prefix; use the network address", item);
     }
     *out = network;
     return STIR_OK;

@@ -194,7 +194,7 @@ static void admin_handle_request(struct client *client, const char *method, cons
     struct sc_sidecar *sidecar = client->admin->sidecar;
     bool health = strcmp(path, "/health") == 0, ready = strcmp(path, "/ready") == 0;
     if (!health && !ready && strcmp(path, "/metrics") != 0) {
-        admin_answer_text(client, "404 Not Found", "text/plain", "there are /metrics, /health, /ready\n");
+        admin_answer_text(client, "404 Not Found", "text/plain", "not found; available: /metrics, /health, /ready\n");
     } else if (strcmp(method, "GET") != 0) {
         admin_answer_text(client, "405 Method Not Allowed", "text/plain", "GET\n");
     } else if (health || ready) {
@@ -213,14 +213,14 @@ static void admin_read_request(struct client *client)
     char method[8], path[64];
     if (!memmem(client->request, client->len, "\r\n\r\n", 4)) {
         if (client->len == REQUEST_MAX - 1) {
-            admin_answer_text(client, "431 Request Header Fields Too Large", "text/plain", "too long\n");
+            admin_answer_text(client, "431 Request Header Fields Too Large", "text/plain", "request too long\n");
         }
         return;
     }
     client->request[client->len] = '\0';
     int end = 0;
     if (sscanf(client->request, "%7[A-Z] %63[!-~] HTTP/1.%n", method, path, &end) != 2 || end == 0) {
-        admin_answer_text(client, "400 Bad Request", "text/plain", "not a request\n");
+        admin_answer_text(client, "400 Bad Request", "text/plain", "malformed request\n");
         return;
     }
     path[strcspn(path, "?")] = '\0';

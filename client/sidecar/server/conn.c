@@ -211,7 +211,7 @@ bool sc_conn_accept(struct sc_sidecar *sidecar, uv_stream_t *listener)
     char text[SC_ADDRESS_MAX + 1];
     struct sc_conn *conn = conn_new(sidecar);
     if (!conn) {
-        stir_log_plain(&sidecar->log, STIR_LOG_ERROR, "a connection is not taken: out of memory");
+        stir_log_plain(&sidecar->log, STIR_LOG_ERROR, "connection not accepted: out of memory");
         return false;
     }
     if (sc_link_take(&conn->link[SC_ESME], listener) < 0) {

@@ -20,7 +20,7 @@ enum stir_code sc_endpoint_read(struct sc_endpoint *out, const char *key, const 
         return stir_fail(err, STIR_E_CONFIG, "%s: \"%s\" is not host:port or [IPv6 address]:port", key, text);
     }
     if (!endpoint_is_port(colon + 1)) {
-        return stir_fail(err, STIR_E_CONFIG, "%s: %s: the port is not a number up to 65535", key, text);
+        return stir_fail(err, STIR_E_CONFIG, "%s: %s: the port must be a number from 0 to 65535", key, text);
     }
     memset(out, 0, sizeof(*out));
     memcpy(out->host, text + skip, n - 2 * skip);

@@ -73,8 +73,8 @@ void sc_health_render(struct sc_sidecar *sidecar, struct stir_buf *out)
                                         [SC_HEALTH_CERTIFICATES] = "certificates"};
     struct sc_health health;
     sc_health_look(sidecar, &health);
-    stir_buf_puts(out, "# HELP cps_smpp_healthy 0 for a part that /health and /ready complain of, else 1\n"
-                       "# TYPE cps_smpp_healthy gauge\n");
+    stir_buf_puts(out, "# HELP cps_smpp_healthy 0 for a part that /health and /ready report as unhealthy, else "
+                       "1\n# TYPE cps_smpp_healthy gauge\n");
     for (int part = 0; part < SC_HEALTH_PARTS; part++) {
         stir_buf_printf(out, "cps_smpp_healthy{part=\"%s\"} %d\n", names[part], !health.reasons[part][0]);
     }

@@ -397,7 +397,7 @@ void sc_link_tick(struct sc_link *link)
         return;
     }
     if (opening) {
-        sc_link_lose(link, "no connection in time");
+        sc_link_lose(link, "connecting took longer than [timeouts] connect_ms");
     } else if (link->state == SC_LINK_ENDING) {
         sc_link_abort(link);
     }

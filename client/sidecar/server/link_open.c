@@ -30,7 +30,7 @@ static void link_open_settle(struct sc_link *link)
     }
     link->state = SC_LINK_SHAKING;
     if (link->leg == SC_PEER && sc_tls_start(link->tls, &link->wire, &err) != STIR_OK) {
-        link->failed = "TLS does not start";
+        link->failed = "cannot start TLS";
     }
     sc_link_mark(link);
 }

@@ -28,9 +28,8 @@ int main(int argc, char **argv)
     struct stir_daemon cps_smpp = {
         .name = "cps-smpp",
         .usage = "Stands between an SMPP gateway and its peer: publishes and verifies PASSporTs of their messages.",
-        .signals =
-            "SIGHUP reads configuration and certificates again, no bind is dropped; SIGUSR1 opens log files again;\n"
-            "SIGTERM finishes the messages that are under way, unbinds and stops.",
+        .signals = "SIGHUP reads configuration and certificates again without dropping binds; SIGUSR1 opens "
+                   "log files again;\nSIGTERM finishes the messages in progress, unbinds and stops.",
         .table = sc_config_table,
         .count = sc_config_count,
         .overrides_max = STIR_CONF_OVERRIDES_MAX,

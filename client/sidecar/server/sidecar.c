@@ -56,7 +56,7 @@ static void sidecar_use_settings(struct sc_sidecar *sidecar)
 static enum stir_code sidecar_check_filter(const struct sc_config *config, bool there, struct stir_error *err)
 {
     if (!there && (config->submit.action != SC_PASS || config->deliver.action != SC_PASS)) {
-        return stir_fail(err, STIR_E_CONFIG, "[submit] and [deliver] action: only pass is possible here");
+        return stir_fail(err, STIR_E_CONFIG, "[submit] and [deliver] action: only pass is possible without a filter");
     }
     return STIR_OK;
 }
@@ -66,7 +66,7 @@ static enum stir_code sidecar_check_filter(const struct sc_config *config, bool 
 static void sidecar_log_change(void *arg, const struct stir_conf_key *key)
 {
     stir_log_plain(arg, STIR_LOG_NOTICE, "reload: [%s] %s changed%s", key->section, key->name,
-                   key->reloadable ? "" : ", which takes a restart: the old value stays");
+                   key->reloadable ? "" : ", but takes effect only after a restart");
 }
 
 static enum stir_code sidecar_load_again(struct sc_sidecar *sidecar, struct sc_setup **out, struct stir_error *err)
@@ -135,7 +135,8 @@ static void sidecar_on_usr1(uv_signal_t *handle, int signum)
     if (sidecar_open_logs_again(sidecar, &err) == STIR_OK) {
         stir_log_plain(&sidecar->log, STIR_LOG_NOTICE, "logs: opened again after SIGUSR1");
     } else {
-        stir_log_plain(&sidecar->log, STIR_LOG_ERROR, "logs: the file before stays in use: %s", err.text);
+        stir_log_plain(&sidecar->log, STIR_LOG_ERROR, "logs: cannot open the file again, the old one stays in use: %s",
+                       err.text);
     }
 }
 
@@ -185,7 +186,7 @@ static void sidecar_on_stop(uv_signal_t *handle, int signum)
 {
     struct sc_sidecar *sidecar = handle->data;
     uint64_t limit = (uint64_t)sidecar->setup->config.drain_s * 1000;
-    (void)stir_notify("STOPPING=1\nSTATUS=Finishing the messages that are under way");
+    (void)stir_notify("STOPPING=1\nSTATUS=Finishing the messages in progress");
     stir_log_plain(&sidecar->log, STIR_LOG_NOTICE, "stopping: %s, %zu connections, %zu messages are held",
                    signum == SIGTERM ? "SIGTERM" : "SIGINT", sidecar->conn_count, sidecar->pool.held);
     sidecar->stopping = true;
@@ -245,7 +246,7 @@ static enum stir_code sidecar_listen_address(struct sc_sidecar *sidecar, const s
 {
     struct sc_listener *listener = &sidecar->listeners[sidecar->listener_count];
     if (sidecar->listener_count == SC_LISTENERS_MAX) {
-        return stir_fail(err, STIR_E_CONFIG, "[listen] address: more than %d", SC_LISTENERS_MAX);
+        return stir_fail(err, STIR_E_CONFIG, "[listen] address: more than %d addresses", SC_LISTENERS_MAX);
     }
     listener->sidecar = sidecar;
     (void)uv_tcp_init(&sidecar->loop, &listener->tcp);
@@ -298,7 +299,7 @@ static void sidecar_raise_file_limit(const struct sc_sidecar *sidecar)
         (void)setrlimit(RLIMIT_NOFILE, &limit);
         if (limit.rlim_cur < want - 256) {
             stir_log_plain(&sidecar->log, STIR_LOG_WARNING,
-                           "the limit of open files (%llu) does not suffice for [listen] max_connections",
+                           "the limit of open files (%llu) is too low for [listen] max_connections",
                            (unsigned long long)limit.rlim_cur);
         }
     }

@@ -29,7 +29,7 @@ static enum stir_code tls_use_certificate(SSL_CTX *ctx, const char *chain, const
         return stir_fail_openssl(err, STIR_E_CERT, "%s: not a PEM certificate chain", chain);
     }
     if (SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM) != 1) {
-        return stir_fail_openssl(err, STIR_E_KEY, "%s: not the PEM private key of that certificate", key);
+        return stir_fail_openssl(err, STIR_E_KEY, "%s: not the PEM private key of this certificate", key);
     }
     return STIR_OK;
 }
@@ -80,7 +80,7 @@ enum stir_code sc_tls_server(SSL_CTX **out, const struct sc_config *config, stru
         STACK_OF(X509_NAME) *names = SSL_load_client_CA_file(config->listen_client_ca);
         if (!names || SSL_CTX_load_verify_locations(ctx, config->listen_client_ca, NULL) != 1) {
             sk_X509_NAME_pop_free(names, X509_NAME_free);
-            code = stir_fail_openssl(err, STIR_E_CERT, "%s: no certificates in PEM", config->listen_client_ca);
+            code = stir_fail_openssl(err, STIR_E_CERT, "%s: no PEM certificates found", config->listen_client_ca);
         } else {
             SSL_CTX_set_client_CA_list(ctx, names);
             SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
@@ -102,7 +102,7 @@ enum stir_code sc_tls_client(SSL_CTX **out, const struct sc_config *config, stru
         code = tls_use_certificate(ctx, config->peer_certificate, config->peer_private_key, err);
     }
     if (code == STIR_OK && config->peer_ca[0] && SSL_CTX_load_verify_locations(ctx, config->peer_ca, NULL) != 1) {
-        code = stir_fail_openssl(err, STIR_E_CERT, "%s: no certificates in PEM", config->peer_ca);
+        code = stir_fail_openssl(err, STIR_E_CERT, "%s: no PEM certificates found", config->peer_ca);
     } else if (code == STIR_OK && !config->peer_ca[0] && SSL_CTX_set_default_verify_paths(ctx) != 1) {
         code = stir_fail_openssl(err, STIR_E_CERT, "the system's authorities");
     }

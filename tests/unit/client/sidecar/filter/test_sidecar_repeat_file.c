@@ -148,7 +148,7 @@ static void test_other_files(void)
     (void)unlink(path);
     UNIT_OK(stir_write_file(path, "a letter", 8, 0600, NULL));
     UNIT_CODE(sc_repeat_file_open(&file, path, &err), STIR_E_CONFIG, err.text);
-    UNIT_CHECK(strstr(err.text, path) && strstr(err.text, "name another file"), "%s", err.text);
+    UNIT_CHECK(strstr(err.text, path) && strstr(err.text, "configure another file"), "%s", err.text);
     struct stir_buf text = {.limit = 64};
     UNIT_OK(stir_read_file(&text, path, 64, NULL));
     UNIT_CHECK(text.len == 8, "it stays as it was");
