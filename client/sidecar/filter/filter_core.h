@@ -29,15 +29,16 @@
  */
 
 enum {
-    SC_STOP_MS = 1500,      /* at a stop, what is undecided is decided within it */
-    SC_CLOSE_MS = 2000,     /* and what is being published then still may */
-    SC_HOLD_QUIET_MS = 200, /* [join] hold = window: segments are forwarded when their connection brought nothing for
-                             * this time, */
-    SC_HOLD_MAX_MS = 600,   /* or when they are held this long */
-    SC_REPEAT_MS = 300000,  /* how long it is remembered that a message lost its connection */
-    SC_REPEATS_MAX = 10000, /* and how many */
-    SC_ANSWERED_MS = 10000, /* how long an answer may not have been read yet when its connection ends */
-    SC_SENT_MAX = 50000,    /* not answered; as many that were answered just now; as many that may be sent again */
+    SC_STOP_MS = 1500,      /* after SIGTERM, undecided messages are decided within this time */
+    SC_CLOSE_MS = 2000,     /* after close(), publishing may still finish within this time */
+    SC_HOLD_QUIET_MS = 200, /* [join] hold = window: segments are forwarded when their connection was quiet for this
+                             * time, */
+    SC_HOLD_MAX_MS = 600,   /* or when they were held for this time */
+    SC_REPEAT_MS = 300000,  /* how long a message that lost its connection is remembered */
+    SC_REPEATS_MAX = 10000, /* lost items that are remembered */
+    SC_ANSWERED_MS = 10000, /* an answer older than this was read when its connection ends */
+    SC_SENT_MAX =
+        50000, /* records of messages without an answer; the same for answered ones, and for repeatable ones */
 };
 
 struct sc_filter_core {
@@ -45,49 +46,50 @@ struct sc_filter_core {
     uv_loop_t *loop;
     const struct stir_log *log;
     struct sc_policy *policy;
-    struct sc_service *services; /* all that are in use */
+    struct sc_service *services; /* list of the services in use */
     struct sc_filter_counters counters;
     struct sc_message_log judged, signed_;
-    struct sc_number_key number_key; /* of the hashes that stand for numbers there */
+    struct sc_number_key number_key; /* for the hashes of telephone numbers in the records */
     struct sc_lines lines;
     struct sc_outcomes *outcomes;
     struct sc_ops ops;
     struct smpp_join *join;
     struct stir_map join_peers;
-    struct sc_expect *expect; /* NULL: [verify] adaptive was never in use */
-    bool saving;              /* a copy of it is being written to its file */
-    uint64_t save_ms;         /* when it may be written again */
+    struct sc_expect *expect; /* NULL: [verify] adaptive was never on */
+    bool saving;              /* its file is being written */
+    uint64_t save_ms;         /* when its file may be written again */
     struct stir_map holds;
-    struct sc_hold *quietest, *latest;            /* in the order in which their connections brought something */
+    struct sc_hold *quietest, *latest;            /* ordered by the last traffic of their connections */
     struct sc_item_list signing, verifying, lost; /* by deadline */
     struct stir_map lost_by_print, lost_by_last;
     struct stir_map sent_binds, sent_by_sequence, sent_by_print;
     size_t unanswered, answered;
     struct sc_sent_list repeatable;
-    size_t judged_again;            /* of these: they are judged again, see sc_sent_judged_again */
-    struct sc_repeat_file *repeats; /* NULL: what may be sent again ends with the process */
+    size_t judged_again;            /* repeatable ones that are to be judged again */
+    struct sc_repeat_file *repeats; /* NULL: repeatable messages are forgotten when the process ends */
     uv_timer_t timer;
-    uint64_t timer_ms; /* what it is set to, 0: not */
+    uint64_t timer_ms; /* when it fires, 0: it is not set */
     uv_prepare_t prepare;
     bool stopping;
-    uint64_t closing_ms;                                /* close() was called: everything ends then; 0: it was not */
-    unsigned open_handles;                              /* on the loop */
-    void (*handle_closed)(struct sc_filter_core *core); /* one of them is closed; frees the core after the last */
-    uint64_t said_ms;                                   /* the last line about a failure; there is one a second */
-    uint64_t unsaid;
+    uint64_t closing_ms;   /* when everything ends after close(); 0: close() was not called */
+    unsigned open_handles; /* handles on the loop that are being closed */
+    void (*handle_closed)(struct sc_filter_core *core); /* called after one is closed; frees the core after the last */
+    uint64_t said_ms;                                   /* when sc_filter_say last wrote a line */
+    uint64_t unsaid;                                    /* lines left out since then */
 };
 
+/* Returns the loop's time in ms. */
 static inline uint64_t sc_now(const struct sc_filter_core *core)
 {
     return uv_now(core->loop);
 }
 
-/* Whether a PASSporT is too old for a message that is sent again: older than a quarter of its life. It must still be
- * accepted where the message arrives, which may be refused and sent again on the way once more. */
+/* Returns true if a PASSporT is too old for a message that is sent again: older than a quarter of its life. It must
+ * still be accepted where the message arrives, and the message may be refused and sent again on the way. */
 static inline bool sc_is_old(const struct sc_filter_core *core, uint64_t signed_ms, uint32_t life_s)
 {
     return sc_now(core) - signed_ms > (uint64_t)life_s * 1000 / 4;
 }
 
-/* A warning about what may happen to every message: one a second, with how many were left out. */
+/* Logs a warning that any message may cause: at most one line per second, with the number of lines left out. */
 void sc_filter_say(struct sc_filter_core *core, const char *what, const char *reason);

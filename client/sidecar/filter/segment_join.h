@@ -5,34 +5,38 @@
 #include "client/smpp/join.h"
 
 enum sc_join_result {
-    SC_JOIN_KEPT,      /* others are still to come */
-    SC_JOIN_COMPLETE,  /* `message` is whole, `parts` are those of it that are, or were, held */
-    SC_JOIN_SEEN,      /* it was there already */
-    SC_JOIN_RESUMED,   /* it is the last one of a message that was whole before its connection ended */
-    SC_JOIN_REFUSED,   /* over a bound */
-    SC_JOIN_CONTESTED, /* two messages are open under its reference */
+    SC_JOIN_KEPT,      /* other segments are still missing */
+    SC_JOIN_COMPLETE,  /* `message` is whole; `parts` are its parts that are or were held */
+    SC_JOIN_SEEN,      /* it had arrived before */
+    SC_JOIN_RESUMED,   /* it is the last segment of a lost item, which has taken it over */
+    SC_JOIN_REFUSED,   /* over a limit of [join] */
+    SC_JOIN_CONTESTED, /* two incomplete messages have the same reference */
 };
 
-/* Why a segment is not joined, as the reason of a verdict. */
+/* The reason of the verdict of a segment with SC_JOIN_CONTESTED. */
 extern const char sc_join_contested[];
 
 struct sc_joined {
     enum sc_join_result result;
-    bool first;                  /* kept: it is the first of its message */
-    struct smpp_joined *message; /* the caller's to free */
+    bool first;                  /* kept: it is the first segment of its message */
+    struct smpp_joined *message; /* complete: the caller frees it */
     struct sc_part *parts;
 };
 
-/* Adds a segment: `part` is what is held of it (taken over unless it was refused), NULL if it is forwarded at once. A
- * part that is kept or seen may have been forwarded when this returns, as [join] hold says: `held` is not to be touched
- * then. Segments that are given up for it are decided. */
+/* Adds a segment to its message. `part` is the held segment, NULL if it is forwarded at once; it is taken over unless
+ * the result is SC_JOIN_REFUSED or SC_JOIN_CONTESTED. A part that is kept or seen may be forwarded when this returns,
+ * as [join] hold says, so `held` must not be used then. Messages that are given up to make room are decided. */
 struct sc_joined sc_join_add(struct sc_filter_core *core, const struct sc_held *held, const struct sc_message *message,
                              struct sc_part *part);
 
 bool sc_join_init(struct sc_filter_core *core);
 void sc_join_free(struct sc_filter_core *core);
+
+/* Gives up messages whose missing segments did not arrive in time. */
 void sc_join_expire(struct sc_filter_core *core);
+
+/* Returns when that is due next, in the loop's time in ms; UINT64_MAX: never. */
 uint64_t sc_join_due(const struct sc_filter_core *core);
 
-/* Decides all that waits for segments. */
+/* Gives up all incomplete messages. */
 void sc_join_give_up_all(struct sc_filter_core *core);
