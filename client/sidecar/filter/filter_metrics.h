@@ -6,12 +6,10 @@
 #include "client/sidecar/policy/policy.h"
 #include "common/base/buf.h"
 
-/*
- * What the filter counts, since start; on the loop's thread.
- */
+/* The counters of the filter since start, on the loop's thread, and the names of what they count. */
 
-/* Why a message went on unsigned, or was rejected instead, beside SC_UNFIT_LIST. X(value, label in metrics and records,
- * what its system_id does, for a warning: `system_id "kannel" has no tenant: 1,203 messages unsigned`). */
+/* Why a message was forwarded unsigned or rejected, in addition to SC_UNFIT_LIST. X(value, label in metrics and
+ * records, what its system_id does, for a warning: `system_id "kannel" has no tenant: 1,203 messages unsigned`). */
 #define SC_UNSIGNED_LIST(X)                                                                                            \
     X(TENANT, "no-tenant", "has no tenant")                                                                            \
     X(OUTSIDE, "outside", "sends from senders outside its tenant's numbers and names")                                 \
@@ -50,18 +48,18 @@ const char *sc_outcome_name(enum sc_outcome outcome);
 /* "receipt", "replace_sm", "broadcast_sm", "unknown", "other". */
 const char *sc_exempt_name(enum sc_exempt kind);
 
-/* Of either kind, SC_UNFIT_... or SC_UNSIGNED_...; never NULL. */
+/* Return the name of a reason and what its system_id does; why: SC_UNFIT_... or SC_UNSIGNED_.... Never NULL. */
 const char *sc_unsigned_name(unsigned why);
 const char *sc_unsigned_does(unsigned why);
 
-enum { SC_WAITED_BUCKETS = 14 }; /* up to 1 ms * 2^i, the last is open */
+enum { SC_WAITED_BUCKETS = 14 }; /* bucket i counts up to 2^i ms, the last one everything above */
 
 struct sc_waited {
     uint64_t bucket[SC_WAITED_BUCKETS];
     uint64_t sum_ms;
 };
 
-/* X(field, name and labels behind "cps_smpp_", help, or NULL for a further row of the name before) */
+/* X(field, name and labels after "cps_smpp_", help, or NULL for a further row of the previous name) */
 #define SC_FILTER_COUNTER_LIST(X)                                                                                      \
     X(published, "signed_total{outcome=\"published\"}", "Messages forwarded signed, by where the PASSporT was.")       \
     X(spooled, "signed_total{outcome=\"spooled\"}", NULL)                                                              \
@@ -133,8 +131,8 @@ struct sc_filter_gauges {
 void sc_filter_metrics_render(struct stir_buf *out, const struct sc_filter_counters *counters,
                               const struct sc_filter_gauges *gauges);
 
-/* Appends how the handle's revocation lists and lists of roots are doing, in the same form. cps may be NULL. */
+/* Appends the state of the handle's revocation lists and lists of roots, in the same form. cps may be NULL. */
 void sc_filter_lists_render(struct stir_buf *out, const struct cps *cps);
 
-/* Appends a sentence for each of them that was never loaded or has expired. */
+/* Appends a sentence for each list that was never loaded or has expired. */
 void sc_filter_lists_advise(struct stir_buf *out, const struct cps *cps);

@@ -2,7 +2,7 @@
 
 #include <stdint.h>
 
-/* What may make this sidecar useless. */
+/* The parts whose failure keeps messages from being forwarded, signed or verified. */
 enum sc_health_part {
     SC_HEALTH_PEER,
     SC_HEALTH_CPS,
@@ -16,12 +16,12 @@ enum sc_certificate {
     SC_CERTIFICATE_LISTEN,
     SC_CERTIFICATE_PEER,
     SC_CERTIFICATE_CPS,    /* [cps] auth_certificate */
-    SC_CERTIFICATE_TENANT, /* the first of the tenants' to end */
+    SC_CERTIFICATE_TENANT, /* the tenant certificate that expires first */
     SC_CERTIFICATES,
 };
 
-/* The reasons, one for each part that has one; "": none. */
+/* Why each part is unhealthy; "": it is healthy. */
 struct sc_health {
     char reasons[SC_HEALTH_PARTS][256];
-    int64_t ends[SC_CERTIFICATES]; /* when they end, seconds since the epoch; 0: no certificate */
+    int64_t ends[SC_CERTIFICATES]; /* when each certificate expires, seconds since the epoch; 0: no certificate */
 };

@@ -6,8 +6,8 @@
 #include "client/smpp/text/reading.h"
 
 /*
- * A held PDU as the message, or the segment of one, that it carries: sender, destinations, place, text. Views go into
- * the PDU.
+ * The message in a held PDU, or the segment of a message: sender, destinations, place and text. Views point into the
+ * PDU.
  */
 
 /* What makes a message unfit. X(value, label in metrics and records, a sentence about the message, what its system_id
@@ -41,29 +41,30 @@ struct sc_message {
     bool has_orig;
     bool others; /* it also goes to destinations that no PASSporT can name: distribution lists, names */
     struct stir_identity orig;
-    struct stir_identity *dests; /* each once; &one, or memory of its own */
+    struct stir_identity *dests; /* each once; points to `one` or to allocated memory */
     size_t dest_count;
     struct stir_identity one;
     struct smpp_segment segment;
-    struct stir_buf unpacked; /* what `segment` may lie in */
+    struct stir_buf unpacked; /* memory that `segment` may point into */
 };
 
-/* Reads a message; whatever is wrong with it is in out->unfit, and sender and destinations are there as far as they
- * could be read. Cleared with sc_message_clear; out is not to be moved before. */
+/* Reads a message. out->unfit says what is wrong with it; sender and destinations are set as far as they can be read.
+ * The caller clears it with sc_message_clear and must not move it before. */
 void sc_message_read(struct sc_message *out, const struct sc_held *held, const struct smpp_text_settings *settings,
                      const struct smpp_addressing *addressing);
 void sc_message_clear(struct sc_message *message);
 
-/* It is a segment of a longer one. */
+/* Returns true for a segment of a longer message. */
 static inline bool sc_message_is_segment(const struct sc_message *message)
 {
     return message->segment.place.kind != SMPP_REF_NONE && message->segment.place.total > 1;
 }
 
-/* Appends the body of a message: of all its segments in `joined`, or of the message itself where that is NULL. With
- * `readings`, also makes the other readings of its text. SC_FIT, SC_UNFIT_CODING, SC_UNFIT_MEMORY. */
+/* Appends the text of a message to out: of all segments in `joined`, or of the message itself if that is NULL. If
+ * `readings` is not NULL, it gets the other readings of the text. Returns SC_FIT, SC_UNFIT_CODING or SC_UNFIT_MEMORY.
+ */
 struct smpp_joined;
 enum sc_unfit sc_message_body(const struct sc_message *message, const struct smpp_joined *joined, struct stir_buf *out,
                               struct smpp_readings *readings);
 
-#define SC_BODY_MAX (4U << 20) /* 255 segments of a PDU's length, decoded, fit in */
+#define SC_BODY_MAX (4U << 20) /* octets; enough for 255 decoded segments of maximum length */

@@ -9,10 +9,10 @@
 #include "common/passport/verdict.h"
 
 /*
- * What a configuration comes to for the filter: copies, opened keys. It never changes; a reload makes a new one, while
- * what is under way goes on with the one that it began with.
+ * The configuration in the form that the filter uses: copied settings and loaded keys. A policy never changes. A reload
+ * makes a new one, and messages in progress keep the one that they began with.
  */
-enum sc_treatment { /* of a judged message, by its verdict */
+enum sc_treatment { /* what is done with a verified message, by its verdict */
                     SC_TREAT_TAG,
                     SC_TREAT_DELIVER,
                     SC_TREAT_REJECT,
@@ -41,12 +41,12 @@ struct sc_policy {
     enum sc_hold_mode hold;
     bool strict; /* segments wait until the whole message's PASSporT is published */
     size_t operations_max;
-    unsigned repeat_max; /* how often a message passes again after its connection was lost */
+    unsigned repeat_max; /* how often a message may pass again after its connection was lost */
 
     struct sc_service *service;       /* NULL: nothing is signed or verified */
     struct cps_tenants *tenants;      /* NULL unless something is signed */
-    struct sc_recipients *recipients; /* likewise, or if no directory is given */
-    struct sc_recipients *keys;       /* our private ones; NULL unless something is verified */
+    struct sc_recipients *recipients; /* public keys; NULL likewise, or without a directory */
+    struct sc_recipients *keys;       /* our private keys; NULL unless something is verified */
 
     struct {
         enum sc_sign_mode mode;
@@ -59,7 +59,7 @@ struct sc_policy {
         bool ussd_waits;
         enum sc_replace replace;
         enum cps_spooling spooling;
-        bool find; /* keys of destinations that have none in recipients */
+        bool find; /* look for key records of destinations without a key in recipients */
     } sign;
     struct {
         uint32_t wait_ms, grace_ms;
@@ -67,8 +67,8 @@ struct sc_policy {
         enum sc_treatment treatments[STIR_VERDICT_COUNT];
         uint32_t reject_status;
         enum sc_replace replace;
-        uint16_t tags[SC_TAGS]; /* of the TLVs that are ours: whatever else has them is removed */
-        bool only_tags;         /* no verdict is delivered without a tag or rejected, so no message may be refused */
+        uint16_t tags[SC_TAGS]; /* of our TLVs; they are removed from arriving messages */
+        bool only_tags;         /* every verdict is tagged, so no message may be refused */
         char *text_prefix;      /* "": none */
         bool adaptive;
         char *adaptive_file; /* "": none */
@@ -77,14 +77,14 @@ struct sc_policy {
     char *domain;          /* of alphanumeric senders; "": they are not signed */
     uint64_t spool_max;    /* PASSporTs that may wait in the spool */
     char *judged;          /* where the record of judged messages goes; "": nowhere */
-    char *signed_;         /* where that of signed ones goes */
-    char *number_key_file; /* of the hashes that stand for numbers there; "": none */
-    bool log_numbers;      /* in clear */
-    bool log_exempt;       /* what is neither judged nor signed has a line in the record, too */
+    char *signed_;         /* the same for signed messages */
+    char *number_key_file; /* key of the hashes of numbers in the records; "": none */
+    bool log_numbers;      /* write numbers in clear */
+    bool log_exempt;       /* also write lines for PDUs that are neither verified nor signed */
 };
 
-/* before: the policy in use, or NULL; services: the list of those in use. STIR_E_CONFIG, STIR_E_IO name the key or the
- * file; STIR_E_NOMEM. */
+/* Makes a policy from a configuration. before: the policy in use, or NULL; services: the list of the services in use.
+ * STIR_E_CONFIG and STIR_E_IO name the key or the file; STIR_E_NOMEM. */
 enum stir_code sc_policy_new(struct sc_policy **out, const struct sc_config *config, const struct sc_policy *before,
                              struct sc_service **services, const struct stir_log *log,
                              struct stir_error *err) STIR_MUST_CHECK;

@@ -4,7 +4,7 @@
 
 #include <uv.h>
 
-/* GET /metrics (Prometheus text), /health and /ready over HTTP/1.1, for local use: one request a connection. */
+/* GET /metrics (Prometheus text), /health and /ready over HTTP/1.1, for local use: one request per connection. */
 struct sc_sidecar;
 struct sc_admin;
 
@@ -12,9 +12,9 @@ struct sc_admin;
 enum stir_code sc_admin_open(struct sc_admin **out, struct sc_sidecar *sidecar, const char *address,
                              struct stir_error *err) STIR_MUST_CHECK;
 
-/* Closes it; its memory goes as the loop runs on. NULL is nothing to close. */
+/* Closes it; the loop frees its memory when its handles are closed. admin may be NULL. */
 void sc_admin_close(struct sc_admin *admin);
 
-/* Where a socket listens, as text. */
+/* Writes the address on which a socket listens, as text with port. */
 #define SC_PLACE_MAX 80
 void sc_place_text(char out[SC_PLACE_MAX], const uv_tcp_t *tcp);

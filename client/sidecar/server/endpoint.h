@@ -9,11 +9,11 @@ struct sc_endpoint {
     char port[6];
 };
 
-/* STIR_E_CONFIG says what is wrong; `key` names where it stands. Port 0 is a port. */
+/* Reads an endpoint. Port 0 is allowed. `key` names the setting in the error. STIR_E_CONFIG. */
 enum stir_code sc_endpoint_read(struct sc_endpoint *out, const char *key, const char *text,
                                 struct stir_error *err) STIR_MUST_CHECK;
 
-/* Finds the TCP addresses to listen on that `text` names (common/net/listen_address.h). `key` is put before the text of
- * an error. STIR_E_CONFIG. */
+/* Finds the TCP addresses to listen on for `text` (common/net/listen_address.h). `key` names the setting in the error.
+ * STIR_E_CONFIG. */
 enum stir_code sc_listen_find(struct stir_listen_addresses *out, const char *key, const char *text,
                               struct stir_error *err) STIR_MUST_CHECK;

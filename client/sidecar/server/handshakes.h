@@ -16,16 +16,16 @@ struct sc_sidecar;
 struct sc_handshakes {
     struct sc_conn *oldest, *newest; /* linked by later_handshake, earlier_handshake */
     struct sc_tally by_network;      /* its total is the number of handshakes in progress */
-    uint64_t ended_total;            /* those that the sidecar ended, by one of the three limits */
+    uint64_t ended_total;            /* handshakes that one of the three limits ended */
 };
 
-/* Counts a new connection in. False: its network has handshakes_by_address handshakes in progress already, or memory is
- * out. Over max_handshakes the handshake that is in progress for the longest time is ended: a stranger's slow ones are
- * the oldest, an ESME's own takes a few round trips. */
+/* Counts the handshake of a new connection. Returns false if its network has handshakes_by_address handshakes in
+ * progress already, or if out of memory. Above max_handshakes the oldest handshake is ended: an attacker's slow
+ * handshakes are the oldest, an ESME's own takes a few round trips. */
 bool sc_handshake_begin(struct sc_conn *conn, const struct sockaddr *address);
 
-/* The handshake is finished, or its connection is gone. Does nothing for a connection without one in progress. */
+/* Notes that a handshake is finished or its connection gone. Does nothing for a connection without a handshake. */
 void sc_handshake_end(struct sc_conn *conn);
 
-/* Ends handshakes that took longer than handshake_s. A few times a second. */
+/* Ends handshakes that took longer than handshake_s. Called a few times per second. */
 void sc_handshakes_tick(struct sc_sidecar *sidecar);

@@ -2,16 +2,17 @@
 
 #include "client/sidecar/server/link.h"
 
-/* What the files of the link share. */
+/* Shared by link.c and link_open.c. */
 
-/* It has something to send or to report when the turn of the loop ends. */
+/* Notes that the link has something to send or to report at the end of this iteration of the loop. */
 void sc_link_mark(struct sc_link *link);
 
-/* It is over, and not by our doing: closes it and says lost(), unless it was told to end. */
+/* Closes a link that has failed or was ended by the other side, and calls lost() unless it was told to end. status: an
+ * error of libuv. */
 void sc_link_lose(struct sc_link *link, const char *why);
 void sc_link_lose_uv(struct sc_link *link, int status);
 
-/* Nothing of it is left but its memory: says closed(). */
+/* Calls closed(): the link has no handle and no request any more. */
 void sc_link_finish(struct sc_link *link);
 
 void sc_link_start_reading(struct sc_link *link);
