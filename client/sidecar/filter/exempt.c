@@ -1,4 +1,4 @@
-#include "client/sidecar/filter/exempt.h"
+#include "client/sidecar/filter/decide.h"
 
 #include "client/sidecar/filter/filter_core.h"
 #include "client/sidecar/filter/tag.h"

@@ -1,14 +1,11 @@
 #include "client/sidecar/filter/filter.h"
 
-#include "client/sidecar/filter/exempt.h"
+#include "client/sidecar/filter/decide.h"
 #include "client/sidecar/filter/expectation_store.h"
 #include "client/sidecar/filter/filter_core.h"
-#include "client/sidecar/filter/filter_health.h"
+#include "client/sidecar/filter/health.h"
 #include "client/sidecar/filter/repeat.h"
-#include "client/sidecar/filter/segment_hold.h"
-#include "client/sidecar/filter/segment_join.h"
-#include "client/sidecar/filter/sign.h"
-#include "client/sidecar/filter/verify.h"
+#include "client/sidecar/filter/segments.h"
 
 #include "common/base/conf.h"
 

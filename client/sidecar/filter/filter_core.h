@@ -7,8 +7,7 @@
 #include "client/sidecar/filter/item.h"
 #include "client/sidecar/filter/message_log.h"
 #include "client/sidecar/filter/message_log_line.h"
-#include "client/sidecar/filter/message_log_pending.h"
-#include "client/sidecar/filter/repeat_sent.h"
+#include "client/sidecar/filter/repeat.h"
 #include "client/sidecar/filter/sign_outcomes.h"
 #include "common/base/map.h"
 
@@ -19,9 +18,9 @@
  *
  *     filter.c                              what the relay and the server call; timers, start and end
  *     sign.c, verify.c, exempt.c            decide each message
- *     segment_join.c, segment_hold.c        segments that wait for the rest of their message
- *     repeat.c, item.c                      what may be sent again; messages with operations of libcps under way
- *     message_log_pending.c, part.c         lines of the records; held messages and segments
+ *     segments.c                            segments that wait for the rest of their message
+ *     repeat.c, item.c                      what may be sent again; messages with operations of libcps in progress
+ *     message_log_line.c, part.c            lines of the records; held messages and segments
  *     repeat_sent.c, repeat_note.c          forwarded messages that wait for their answer, and their notes in a file
  *     filter_core.c                         warnings
  *

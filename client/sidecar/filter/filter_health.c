@@ -1,4 +1,4 @@
-#include "client/sidecar/filter/filter_health.h"
+#include "client/sidecar/filter/health.h"
 
 #include "client/lib/sign/tenants_check.h"
 #include "client/sidecar/filter/filter_core.h"

@@ -2,6 +2,8 @@
 
 #include <stdint.h>
 
+struct sc_filter_core;
+
 /* The parts whose failure keeps messages from being forwarded, signed or verified. */
 enum sc_health_part {
     SC_HEALTH_PEER,
@@ -25,3 +27,6 @@ struct sc_health {
     char reasons[SC_HEALTH_PARTS][256];
     int64_t ends[SC_CERTIFICATES]; /* when each certificate expires, seconds since the epoch; 0: no certificate */
 };
+
+/* Fills in why messages would not be signed or verified as configured. Never blocks. */
+void sc_filter_health(struct sc_filter_core *core, struct sc_health *out);

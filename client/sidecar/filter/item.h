@@ -3,7 +3,7 @@
 #include "client/sidecar/filter/cps_operation.h"
 #include "client/sidecar/filter/message.h"
 #include "client/sidecar/filter/part.h"
-#include "client/sidecar/filter/repeat_note.h"
+#include "client/sidecar/filter/repeat.h"
 #include "client/sidecar/policy/policy.h"
 #include "common/base/map.h"
 

@@ -1,4 +1,4 @@
-#include "client/sidecar/filter/repeat_note.h"
+#include "client/sidecar/filter/repeat.h"
 
 #include "client/sidecar/filter/filter_core.h"
 

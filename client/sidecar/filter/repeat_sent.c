@@ -1,4 +1,4 @@
-#include "client/sidecar/filter/repeat_sent.h"
+#include "client/sidecar/filter/repeat.h"
 
 #include "client/sidecar/filter/filter_core.h"
 #include "client/smpp/tlv.h"

@@ -1,8 +1,8 @@
-#include "client/sidecar/filter/sign.h"
+#include "client/sidecar/filter/decide.h"
 
 #include "client/lib/sign/signer.h"
 #include "client/sidecar/filter/filter_core.h"
-#include "client/sidecar/filter/segment_join.h"
+#include "client/sidecar/filter/segments.h"
 
 #include "client/smpp/time.h"
 

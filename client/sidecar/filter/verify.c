@@ -1,9 +1,9 @@
-#include "client/sidecar/filter/verify.h"
+#include "client/sidecar/filter/decide.h"
 
 #include "client/sidecar/filter/expectation_store.h"
 #include "client/sidecar/filter/filter_core.h"
 #include "client/sidecar/filter/repeat.h"
-#include "client/sidecar/filter/segment_join.h"
+#include "client/sidecar/filter/segments.h"
 #include "client/sidecar/filter/tag.h"
 
 #include <stdio.h>

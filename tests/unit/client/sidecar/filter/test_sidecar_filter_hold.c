@@ -1,6 +1,5 @@
 #include "client/sidecar/filter/filter_core.h"
-#include "client/sidecar/filter/segment_hold.h"
-#include "client/sidecar/filter/segment_join.h"
+#include "client/sidecar/filter/segments.h"
 #include "tests/unit/filter_rig.h"
 
 /*
