@@ -6,8 +6,8 @@
  *     bench_busy --url URL --ca FILE --pki DIR --key FILE --public FILE [--rate 200] [--count 1000] [--before 0]
  *                [--dest TN] [--pid PID]...
  *
- * --before: messages that are sent and verified first, as fast as can be, so that the box holds as many as it would
- * after a while. DIR is one that `cpsctl pki --name carrier --spc ...` filled; key and public are of the destination.
+ * --before: messages that are sent and verified first, as fast as possible, so that the box is as full as after
+ * a while. DIR is one that `cpsctl pki --name carrier --spc ...` filled; key and public are of the destination.
  */
 #include "client/cps.h"
 

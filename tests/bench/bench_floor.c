@@ -1,7 +1,7 @@
 /*
- * What cpsd is held against: an HTTPS server of OpenSSL and epoll with nothing behind it. It reads a request to its end
- * and answers with as many octets as the request's Answer field says, in one TLS record: what TLS and the kernel cost
- * for the same traffic on this machine, and no more.
+ * The lower bound that cpsd is compared with: an HTTPS server of OpenSSL and epoll that does nothing else. It reads a
+ * whole request and answers with the number of octets in the request's Answer field, in one TLS record. That is the
+ * cost of TLS and the kernel for the same traffic on this machine.
  *
  *     bench_floor --certificate FILE --key FILE [--threads N]
  *
@@ -139,7 +139,7 @@ static void accept_conn(struct thread *thread)
     watch(thread, conn, EPOLL_CTL_ADD, false);
 }
 
-/* What became of an SSL call: true if it is to go on later, when the socket is ready again. */
+/* Returns whether an SSL call must be repeated later, when the socket is ready again. */
 static bool later(struct thread *thread, struct conn *conn, int result)
 {
     int error = SSL_get_error(conn->ssl, result);

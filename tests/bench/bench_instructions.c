@@ -211,7 +211,7 @@ int main(int argc, char **argv)
             for (unsigned n = 0; n < count; n++) {
                 things[i].run(n);
             }
-            return 0; /* what is left is not counted */
+            return 0; /* the process's end is not counted */
         }
     }
     (void)fputs("usage: bench_instructions publish|row|seal|open COUNT\n", stderr);

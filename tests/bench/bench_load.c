@@ -8,8 +8,9 @@
  *     bench_load publish|retrieve --webdis PORT ...
  *
  * With --token-key each publish has a bearer token of its own, made before anything is measured.
- * With --rate requests come by chance, so many a second, whatever was answered: a latency counts from the moment at
- * which a request was due, so that a server that stalls is charged for all who wait. webdis is spoken to without TLS.
+ * With --rate, requests come at random times, on average this many per second, whether earlier ones were answered or
+ * not. A latency counts from the time at which a request was due, so a server that stalls is charged for all waiting
+ * requests. webdis is used without TLS.
  */
 #include "tests/bench/load/load.h"
 
@@ -28,8 +29,8 @@
 
 #define CONNECTIONS_MAX 1024
 #define ANSWER_MAX (2u << 20)
-#define STALL_MS 10000 /* a server that says nothing for so long is not measured */
-#define LOOK_INTO 16   /* every so manieth answer to a retrieval is */
+#define STALL_MS 10000 /* a server that is silent for this long is not measured */
+#define LOOK_INTO 16   /* one in this number of answers to a retrieval is */
 
 struct conn {
     int fd;

@@ -10,8 +10,8 @@
  *
  *     bench_store URL BOXES EACH OCTETS
  *
- * Publishes EACH envelopes of so many octets to each of BOXES boxes, then lists each box whole, and prints what an
- * operation took. What was stored stays there.
+ * Publishes EACH envelopes of OCTETS octets to each of BOXES boxes, then lists each whole box, and prints the time per
+ * operation. The envelopes remain in the store.
  */
 enum { FLIGHT = 256, LIVES_MS = 3600000 };
 

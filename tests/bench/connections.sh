@@ -1,8 +1,9 @@
 #!/bin/bash
 # What idle connections cost: tests/bench/connections.sh [COUNT]
 #
-# COUNT (10,000) TLS connections that say nothing are held by one cpsd; prints its memory for each, that of the kernel
-# beside it, and the latency of publishes over 32 others: without them, with them, and without them again. Fails above 30 KB each.
+# One cpsd holds COUNT (10,000) idle TLS connections. Prints its memory per connection, that of the kernel, and the latency
+# of publishes over 32 other connections: without the idle ones, with them, and without them again. Fails above 30 KB per
+# connection.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

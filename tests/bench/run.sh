@@ -75,8 +75,8 @@ load() {
     "$programs/tests/bench_load" "$2" "${to[@]}" --octets $OCTETS --connections $CONNECTIONS "${@:3}"
 }
 
-# arguments_of WHAT: what one run is asked to do. publish: each to a number that has nothing yet, as most messages in
-# life; publish-again: to the same 50,000 numbers in turn, more than one a second to each.
+# arguments_of WHAT: prints the arguments of one run. publish: each to a number with an empty box, like most real messages;
+# publish-again: to the same 50,000 numbers in turn, more than one per second to each.
 arguments_of() {
     case $1 in
         publish) echo "publish --base $PUBLISH_BASE --boxes 1000000000 --ttl 60" ;;
@@ -102,8 +102,8 @@ fill() { # SERVER
     load "$1" publish --base $FOUR_BASE --boxes "$boxes" --count $((4 * boxes)) --ttl 3600
 }
 
-# in_order ROUND COMMAND...: the command with each of the lines of standard input, every other round backwards. Not
-# behind a pipe: it would count the numbers of requests in a process of its own, and the next round have the same again.
+# in_order ROUND COMMAND...: runs the command with each line of standard input, in every other round backwards. Do not put it
+# after a pipe: it would count the numbers of requests in a subshell, and the next round would repeat them.
 in_order() {
     local lines i at
     mapfile -t lines

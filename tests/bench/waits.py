@@ -1,9 +1,9 @@
 #!/usr/bin/python3
-"""Measures what messages wait for in a verifying sidecar: tests/bench/waits.py [--messages N]
+"""Measures how long messages wait in a verifying sidecar: tests/bench/waits.py [--messages N]
 
 Prints one row for each case and exits 1 if one is over its bound:
   F24  unsigned messages with a window of 10, each to another number: [verify] adaptive = no, then auto, then after a
-       restart with what was learned; at least 300 a second with auto.
+       restart with what was learned; at least 300 per second with auto.
   F22  a long message of 3 parts with a window of 1, of 11 parts with a window of 10, and of 11 with a window of 1, each
        part signed on its way: every part is answered within a second, and the message passes.
 BUILD_DIR says where the programs are (build/dev). Starts what it needs on free ports of 127.0.0.1 and below a temporary

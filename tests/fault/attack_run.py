@@ -82,7 +82,7 @@ class Probe(threading.Thread):
             begin = time.monotonic()
             try:
                 status = self.world.publish(self.server)
-            except Exception as error:  # whatever it is, the client was not served
+            except Exception as error:  # in any case the client was not served
                 status = repr(error)
             if status == 201:
                 self.latencies.append((time.monotonic() - begin) * 1000)

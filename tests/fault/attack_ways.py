@@ -76,7 +76,7 @@ class Attacker:
         return reader, writer
 
     async def repeat(self, step, tasks):
-        """This many tasks that each take the step again and again, whatever comes of it."""
+        """Starts this number of tasks that each repeat the step, regardless of its result."""
         async def forever():
             while True:
                 try:
@@ -226,7 +226,7 @@ def keep_open(name, octets):
 
 keep_open("handshakes that stop after ClientHello", lambda a: a.hellos["X25519"])
 keep_open("handshakes that stop within ClientHello", lambda a: a.hellos["X25519"][:40])
-keep_open("connections that say nothing", lambda a: b"")
+keep_open("connections that stay silent", lambda a: b"")
 
 
 @way("handshakes, and nothing else")

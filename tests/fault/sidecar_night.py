@@ -223,7 +223,7 @@ class Night:
         row("PDUs of these", len(pieces))
         row("PDUs sent, repetitions included", sum(p.sent for p in pieces))
         refused = collections.Counter(hex(p.status) for p in pieces if p.status)
-        row("PDUs that were refused for good", refused.total(), 0, str(dict(refused) or ""))
+        row("PDUs that were refused permanently", refused.total(), 0, str(dict(refused) or ""))
         row("PDUs without an answer", sum(p.status is None for p in pieces), 0)
         row("PDUs acknowledged and lost", len(lost), 0)
         passed = accused = accused_often = 0
@@ -264,7 +264,7 @@ class Night:
         return [f"{kind}: {line}" for kind, lines in self.accusations.items() for line in lines[:10]]
 
     def history(self, message):
-        """What became of a message, and what happened before that."""
+        """Returns the events of a message, and what happened before them."""
         got = sorted((moment, piece.number, verdict, status) for piece in message.pieces
                      for verdict, status, moment in self.smsc.got[self.key(piece)])  # fmt: skip
         before = [name for moment, name in self.moments if got and moment < got[-1][0]][-2:]

@@ -50,7 +50,7 @@ class Atis(Case):
         self.assertEqual((done.returncode, done.stderr.decode()), (0, ""))
 
     def test_http2_through_haproxy(self):
-        """HTTP/2 to HAProxy, which has two cpsds behind it that share a Redis."""
+        """HTTP/2 to HAProxy in front of two cpsds that share a Redis."""
         sockets = [os.path.join(self.temp(), "cpsd.sock") for _ in range(2)]
         servers = [self.server(server__listen_plain="unix:" + path, server__edge="yes") for path in sockets]
         edge = Edge(self.temp(), sockets, self.certificate, f"{self.pki}/root.pem",

@@ -86,9 +86,9 @@ class ThroughKannel(Case):
         print(f"kannel: {len(MESSAGES)} of {len(MESSAGES)} messages arrived through the sidecar, the receipt came back")
 
     def test_restart(self):
-        """A sidecar that is stopped, and one that is killed, under a Kannel that goes on and an SMSC that is slow:
-        Kannel binds again and repeats what was not answered. Nothing is lost. Stopping doubles nothing either, as it
-        waits for the answers; a killed one loses them, and the messages come twice, as they do without a sidecar."""
+        """A sidecar is stopped, and one is killed, while Kannel continues and the SMSC is slow: Kannel binds again and
+        repeats messages without an answer. Nothing is lost. Stopping doubles nothing either, because it waits for the
+        answers; killing loses them, and the messages come twice, as they do without a sidecar."""
         smsc, port, sent, under_way = self.smsc_started(answer_ms=100), free_port(), [], []
 
         def start():

@@ -1,6 +1,6 @@
 #!/bin/bash
-# A client of ATIS-1000096 and ATIS-1000105 servers that is not ours (npm jose, Node's http2 and https), through HAProxy
-# with two cpsds and a Redis behind it, and to cpsd itself: both shapes of the path, publish and retrieve, wrong tokens,
+# An independent client of ATIS-1000096 and ATIS-1000105 servers (npm jose, Node's http2 and https), through HAProxy in
+# front of two cpsds and a Redis, and directly to cpsd: both shapes of the path, publish and retrieve, wrong tokens,
 # 100 requests at once.
 set -euo pipefail
 cd "$(dirname "$0")"

@@ -44,7 +44,7 @@ def send_all(kannel):
 
 
 def arrived(smsc):
-    """The PDUs that the SMSC has, when they are as many as the segments."""
+    """Returns the PDUs that the SMSC received, as soon as there is one for each segment."""
     pdus = until(lambda: len(smsc.messages()) >= SEGMENTS and smsc.messages(), SECONDS, f"{SEGMENTS} segments arrive")
     assert len(pdus) == SEGMENTS, f"{len(pdus)} segments arrive, not {SEGMENTS}"
     return [pdu for pdu, _ in pdus]

@@ -10,7 +10,7 @@ from smpp_read import SIGNER, VERDICT, Pdu
 
 OPTIONS = ["smpp.reassemble_smpp_over_tcp:TRUE", "smpp.decode_sms_over_smpp:GSM 7-bit", "smpp.gsm7_unpacked:TRUE"]
 NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
-PROTOCOLS = {"smpp", "gsm_sms_ud"}  # what reads the contents of binary messages reads on behind their end
+PROTOCOLS = {"smpp", "gsm_sms_ud"}  # decoders of binary contents read beyond the end of the PDU
 NO_VALUES = {"gsm_sms_ud.fragment", "gsm_sms_ud.reassembled.in"}  # but numbers of the capture's packets
 TAGS = {f"{VERDICT:#06x}", f"{SIGNER:#06x}"}
 

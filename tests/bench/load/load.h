@@ -26,8 +26,8 @@ struct load_options {
     uint64_t base;   /* the first destination's number */
     uint64_t boxes;  /* how many destinations there are */
     uint64_t first;  /* number of the first request: two runs with the same numbers publish the same */
-    uint64_t count;  /* stop after so many answers; 0: after seconds */
-    uint64_t rate;   /* requests a second, whether answers come or not; 0: the next one when one was answered */
+    uint64_t count;  /* stop after this number of answers; 0: after seconds */
+    uint64_t rate;   /* requests per second, whether answered or not; 0: the next one after each answer */
     double seconds;
     unsigned connections;
     unsigned answer;       /* octets that the floor server is to answer; 0: it is no floor server */
@@ -51,7 +51,7 @@ struct load_requests {
     char **tokens; /* of the requests first to first + count; NULL: none */
 };
 
-/* Seals the pool of envelopes. STIR_E_INVAL if there is none of that length, and what stir_jwe_encrypt returns. */
+/* Seals the pool of envelopes. STIR_E_INVAL if no envelope has that length; errors of stir_jwe_encrypt. */
 enum stir_code load_requests_init(struct load_requests *requests, const struct load_options *options,
                                   struct stir_error *err) STIR_MUST_CHECK;
 void load_requests_clear(struct load_requests *requests);
@@ -80,7 +80,7 @@ void load_pace_next(struct load_pace *pace);
 
 /* ---- answer.c: what is read ---- */
 
-/* Octets of the answer at the start of text, 0 if it is not complete, -1 if it is none. The status goes to *status. */
+/* Octets of the answer at the start of text, 0 if it is not complete, -1 if it is not valid. Sets *status. */
 long load_answer_parse(const char *text, size_t n, int *status);
 
 /* Envelopes in the JSON of an answer to a retrieval. */

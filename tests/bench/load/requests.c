@@ -8,14 +8,14 @@
 #include <stdlib.h>
 
 /*
- * Some hundreds of envelopes are truly sealed, each with an ephemeral key of its own. What is sent is one of them with
- * other random characters for its ciphertext and the request's number over the first of them: the server can only look
- * at the form. All of the ciphertext has to differ, as it does in life: Lua, in Redis as in nginx, hashes only some
- * characters of a long string, and envelopes that are alike there would be looked for one behind the other.
+ * Some hundreds of envelopes are really sealed, each with its own ephemeral key. A request sends one of them with other
+ * random characters as its ciphertext, and the request's number within these: the server can check only the form. All
+ * of the ciphertext must differ, as in real traffic: Lua, in Redis and in nginx, hashes only some characters of a long
+ * string, and envelopes that are alike there would be searched in sequence.
  */
 #define POOL 512
 #define CHANCE (1u << 20) /* random characters, from which a ciphertext is cut out somewhere */
-#define STAMP 11 /* base64url characters of 8 octets; they stand in the middle, so that any of them are valid */
+#define STAMP 11          /* base64url characters of 8 octets; in the middle, where all characters are valid */
 
 /* An envelope of exactly that many octets: all but the ciphertext has a fixed length. */
 static enum stir_code seal(struct stir_buf *out, const void *plain, size_t octets, EVP_PKEY *key,
@@ -36,9 +36,9 @@ static enum stir_code seal(struct stir_buf *out, const void *plain, size_t octet
                : code;
 }
 
-#define TAIL (1 + 22 + 4) /* behind what may be any characters: the last group, a dot, the tag */
+#define TAIL (1 + 22 + 4) /* after the characters that may be anything: the last group, a dot, the tag */
 
-/* Where the ciphertext begins: behind the third dot. */
+/* Returns the start of the ciphertext, which is after the third dot. */
 static size_t ciphertext_at(const char *envelope)
 {
     const char *p = envelope;
