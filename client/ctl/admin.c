@@ -12,7 +12,7 @@ static size_t admin_append_body(char *data, size_t size, size_t count, void *arg
     return stir_buf_state(body) == STIR_OK ? size * count : 0;
 }
 
-/* "http://127.0.0.1:8081/path"; for a unix socket the host says nothing. */
+/* "http://127.0.0.1:8081/path"; the host is not used with a unix socket. */
 static bool admin_set_target(CURL *curl, const char *admin, const char *path)
 {
     struct stir_buf url = {.limit = 8192};
@@ -34,7 +34,7 @@ static bool admin_set_options(CURL *curl, const struct ctl *ctl, struct stir_buf
            curl_easy_setopt(curl, CURLOPT_WRITEDATA, body) == CURLE_OK;
 }
 
-/* What a problem (RFC 7807) says. */
+/* Fails with the detail or the title of the problem document (RFC 7807) in the body. */
 static enum ctl_exit admin_fail_refused(struct ctl *ctl, long status, const struct stir_buf *body)
 {
     json_t *problem = json_loadb(body->ptr ? body->ptr : "", body->len, 0, NULL);
@@ -44,7 +44,7 @@ static enum ctl_exit admin_fail_refused(struct ctl *ctl, long status, const stru
         ctl_fail_text(ctl, CTL_REFUSED, "CPS_E_REFUSED", "%s answered %ld: %s", ctl->args.admin, status,
                       detail  ? detail
                       : title ? title
-                              : "no reason");
+                              : "no reason given");
     json_decref(problem);
     return code;
 }
@@ -62,9 +62,10 @@ enum ctl_exit ctl_admin_get(struct ctl *ctl, const char *path, struct stir_buf *
         CURLcode got = curl_easy_perform(curl);
         (void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
         if (got != CURLE_OK) {
-            code = ctl_fail_text(ctl, CTL_UNREACHABLE, "CPS_E_CONNECT",
-                                 "%s: %s; is that [admin] listen of a cpsd or cps-smpp?", ctl->args.admin,
-                                 curl_easy_strerror(got));
+            code =
+                ctl_fail_text(ctl, CTL_UNREACHABLE, "CPS_E_CONNECT",
+                              "%s: %s; --admin must be the \"listen\" address in [admin] of a running cpsd or cps-smpp",
+                              ctl->args.admin, curl_easy_strerror(got));
         } else if (status != 200) {
             code = admin_fail_refused(ctl, status, &body);
         }

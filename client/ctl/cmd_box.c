@@ -5,12 +5,13 @@
 
 #include <string.h>
 
-/* What waits for a destination, as the operator sees it: through the admin listener, without dummies and contents. */
+/* Shows the operator the envelopes of a box, read from the admin listener: without dummies and without contents. */
 static const struct ctl_option options[] = {
     {"admin", CTL_TEXT, "ADDRESS", CTL_AT(admin),
-     .text = "[admin] listen of the cpsd: address:port or unix:/path; 127.0.0.1:8081 if not given", .env = "CPS_ADMIN"},
-    {"timeout", CTL_NUMBER, "SECONDS", CTL_AT(timeout_s), .text = "for one request", .initial = 5, .min = 1,
-     .max = 3600},
+     .text = "the admin listener of cpsd ([admin] listen), ADDRESS:PORT or unix:/PATH; default: 127.0.0.1:8081",
+     .env = "CPS_ADMIN"},
+    {"timeout", CTL_NUMBER, "SECONDS", CTL_AT(timeout_s), .text = "the time limit for one request", .initial = 5,
+     .min = 1, .max = 3600},
 };
 static const struct ctl_group group = CTL_GROUP("The server", options);
 
@@ -45,7 +46,8 @@ static void box_put_table(struct stir_buf *out, const json_t *box)
     }
     stir_buf_printf(out, "%zu envelopes, %lld octets%s\n", json_array_size(envelopes),
                     (long long)json_integer_value(json_object_get(box, "octets")),
-                    json_is_true(json_object_get(box, "more")) ? ", and more than one answer holds" : "");
+                    json_is_true(json_object_get(box, "more")) ? "; the list is incomplete, because the box holds more"
+                                                               : "");
 }
 
 static enum ctl_exit box_run(struct ctl *ctl)
@@ -53,16 +55,17 @@ static enum ctl_exit box_run(struct ctl *ctl)
     struct stir_buf path = {.limit = 4096}, text = {.limit = 64u << 20};
     json_t *box = NULL;
     ctl->args.admin = ctl->args.admin ? ctl->args.admin : "127.0.0.1:8081";
-    enum ctl_exit status =
-        strcmp(ctl->args.operand, "-") == 0 ? ctl_usage(ctl, "box: whose? name a destination") : box_path(ctl, &path);
+    enum ctl_exit status = strcmp(ctl->args.operand, "-") == 0
+                               ? ctl_usage(ctl, "box: DEST is missing; name the destination of the box")
+                               : box_path(ctl, &path);
     if (status == CTL_GOOD) {
         status = ctl_admin_get(ctl, path.ptr, &text);
     }
     if (status == CTL_GOOD) {
         box = json_loadb(text.ptr ? text.ptr : "", text.len, 0, NULL);
         if (!json_is_array(json_object_get(box, "envelopes"))) {
-            status =
-                ctl_fail_text(ctl, CTL_REFUSED, "CPS_E_PROTOCOL", "%s: the answer makes no sense", ctl->args.admin);
+            status = ctl_fail_text(ctl, CTL_REFUSED, "CPS_E_PROTOCOL",
+                                   "%s: the answer is not a list of envelopes; is this cpsd?", ctl->args.admin);
         }
     }
     stir_buf_free(&path);
@@ -79,8 +82,9 @@ const struct ctl_command ctl_cmd_box = {
     .syntax =
         {
             .name = "box",
-            .text = "show what waits for a destination, to the operator of a cpsd",
-            .details = "Ids, times and sizes of what is really there: dummies are left out, contents nobody can read.",
+            .text = "list the envelopes of a destination's box, for the operator of cpsd",
+            .details = "Prints the id, times and size of each stored envelope. Dummies are not listed; the contents "
+                       "are encrypted.",
             .operand = "DEST",
             .groups = {&group},
         },

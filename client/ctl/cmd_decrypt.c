@@ -5,10 +5,10 @@
 #include "common/cert/pem.h"
 #include "common/jose/b64.h"
 
-/* What became of all envelopes together. */
+/* The results for all envelopes. */
 struct tally {
     json_t *opened;
-    size_t closed; /* for other keys, or dummies */
+    size_t closed; /* encrypted to other keys, or dummies */
     struct stir_buf chain;
 };
 
@@ -72,10 +72,11 @@ static enum ctl_exit decrypt_write_chain(struct ctl *ctl, const struct tally *ta
     struct stir_error err = {0};
     const char *path = ctl->args.cert_out;
     if (json_array_size(tally->opened) != 1) {
-        return ctl_usage(ctl, "--cert-out: for one envelope, not several");
+        return ctl_usage(ctl, "--cert-out: can be used with one envelope only");
     }
     if (tally->chain.len == 0) {
-        return ctl_fail_text(ctl, CTL_WRONG, "CPS_E_NOT_FOUND", "%s: no certificates travelled along in the envelope",
+        return ctl_fail_text(ctl, CTL_WRONG, "CPS_E_NOT_FOUND",
+                             "%s: the envelope contains no certificates; --cert-out cannot be written",
                              ctl_file_name(ctl->args.operand));
     }
     enum stir_code code = stir_buf_state(&tally->chain);
@@ -89,8 +90,9 @@ static enum ctl_exit decrypt_answer(struct ctl *ctl, const struct tally *tally)
 {
     enum ctl_exit status = CTL_GOOD;
     if (json_array_size(tally->opened) == 0) {
-        status = ctl_fail_text(ctl, CTL_NO, "CPS_E_DECRYPT", "%s: %s with these keys", ctl_file_name(ctl->args.operand),
-                               tally->closed > 1 ? "no envelope opens" : "the envelope does not open");
+        status = ctl_fail_text(ctl, CTL_NO, "CPS_E_DECRYPT", "%s: %s be opened with these keys",
+                               ctl_file_name(ctl->args.operand),
+                               tally->closed > 1 ? "no envelope can" : "the envelope cannot");
     } else if (ctl->args.cert_out) {
         status = decrypt_write_chain(ctl, tally);
     }
@@ -128,9 +130,9 @@ static enum ctl_exit decrypt_run(struct ctl *ctl)
 }
 
 static const struct ctl_option own[] = {
-    {"key", CTL_LIST, "FILE", CTL_AT(key), .text = "the receiver's private keys: JWK, JWK Set or PEM"},
+    {"key", CTL_LIST, "FILE", CTL_AT(key), .text = "the recipient's private keys: JWK, JWK Set or PEM"},
     {"cert-out", CTL_TEXT, "FILE", CTL_AT(cert_out),
-     .text = "write the certificate chain that travelled along here, for verify --cert"},
+     .text = "write the certificate chain in the envelope to this file, for verify --cert"},
 };
 static const struct ctl_group own_group = CTL_GROUP("Decrypting", own);
 
@@ -138,9 +140,10 @@ const struct ctl_command ctl_cmd_decrypt = {
     .syntax =
         {
             .name = "decrypt",
-            .text = "open envelopes with the receiver's key",
-            .details = "Reads envelopes, one a line, from FILE or standard input; the PASSporTs of those that open go\n"
-                       "to standard output, one a line. Others are passed over: a box holds dummies.",
+            .text = "decrypt envelopes with the recipient's key",
+            .details =
+                "Reads envelopes from FILE or standard input, one per line, and prints their PASSporTs, one per line.\n"
+                "Envelopes that cannot be opened are skipped, because a box contains dummies.",
             .operand = "FILE",
             .groups = {&own_group},
             .required = {"key"},

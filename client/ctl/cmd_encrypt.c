@@ -6,7 +6,7 @@
 #include "common/jose/key.h"
 #include "common/passport/passport.h"
 
-/* One PASSporT to one key; the envelope is a line of the answer. */
+/* Encrypts one PASSporT to one key and adds the envelope to the answer. */
 static enum ctl_exit encrypt_to_key(struct ctl *ctl, struct stir_view passport, const struct ctl_chain *chain,
                                     EVP_PKEY *key, json_t *envelopes)
 {
@@ -33,7 +33,7 @@ out:
     return status;
 }
 
-/* One PASSporT to all keys of a file. */
+/* Encrypts one PASSporT to each key of a file. */
 static enum ctl_exit encrypt_to_file(struct ctl *ctl, struct stir_view passport, const struct ctl_chain *chain,
                                      const char *to, json_t *envelopes)
 {
@@ -51,7 +51,7 @@ static enum ctl_exit encrypt_to_file(struct ctl *ctl, struct stir_view passport,
     return status;
 }
 
-/* Whatever is encrypted is a PASSporT: the receiver would find anything else only after the message is gone. */
+/* Checks that each token is a PASSporT: the recipient would notice an error only after the message was delivered. */
 static enum ctl_exit encrypt_check_passports(struct ctl *ctl, const struct ctl_tokens *tokens)
 {
     for (size_t i = 0; i < tokens->count; i++) {
@@ -95,9 +95,8 @@ static enum ctl_exit encrypt_run(struct ctl *ctl)
 
 static const struct ctl_option own[] = {
     {"to", CTL_LIST, "FILE", CTL_AT(to),
-     .text = "the receiver's public keys, JWK, JWK Set or PEM: one envelope per key"},
-    {"cert", CTL_TEXT, "FILE", CTL_AT(cert),
-     .text = "PEM, the signer's certificate chain, to travel along in the envelope"},
+     .text = "the recipient's public keys: JWK, JWK Set or PEM; makes one envelope per key"},
+    {"cert", CTL_TEXT, "FILE", CTL_AT(cert), .text = "PEM, the signer's certificate chain, to put into the envelope"},
 };
 static const struct ctl_group own_group = CTL_GROUP("Encrypting", own);
 
@@ -105,10 +104,8 @@ const struct ctl_command ctl_cmd_encrypt = {
     .syntax =
         {
             .name = "encrypt",
-            .text = "encrypt a PASSporT to its receiver",
-            .details =
-                "Reads PASSporTs, one a line, from FILE or standard input; envelopes go to standard output, one\n"
-                "a line.",
+            .text = "encrypt a PASSporT to its recipient",
+            .details = "Reads PASSporTs from FILE or standard input, one per line, and prints envelopes, one per line.",
             .operand = "FILE",
             .groups = {&own_group},
             .required = {"to"},

@@ -26,7 +26,7 @@ const struct ctl_command ctl_cmd_health = {
     .syntax =
         {
             .name = "health",
-            .text = "ask the CPS how it is",
+            .text = "check whether the CPS works",
             .groups = {&ctl_group_cps},
             .required = {"cps"},
         },

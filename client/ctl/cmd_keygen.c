@@ -7,12 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The order of --curve's value: our spelling of each curve, then that of JWKs (RFC 7518 section 6.2.1.1, RFC 8037). */
+/* The values of --curve: the name of each curve, then its name in a JWK (RFC 7518 section 6.2.1.1, RFC 8037). */
 static const char *const curves[] = {"x25519", "p256", "X25519", "P-256", NULL};
 static const enum stir_curve curve_values[] = {STIR_CURVE_X25519, STIR_CURVE_P256};
 #define CURVES (sizeof(curve_values) / sizeof(curve_values[0]))
 
-/* Puts a JWK's text into a buffer, and leaves no copy of a private one. */
+/* Appends the text of a JWK, and overwrites all copies of a private key. */
 static enum ctl_exit keygen_put_jwk(struct ctl *ctl, struct stir_buf *out, EVP_PKEY *key, bool with_private)
 {
     json_t *jwk = NULL;
@@ -74,10 +74,11 @@ static enum ctl_exit keygen_run(struct ctl *ctl)
     struct stir_error err = {0};
     EVP_PKEY *key = NULL;
     if (strcmp(args->out, "-") == 0 || (args->public_out && strcmp(args->public_out, "-") == 0)) {
-        return ctl_usage(ctl, "%s: needs the name of a file", strcmp(args->out, "-") == 0 ? "--out" : "--public");
+        return ctl_usage(ctl, "%s: must be the name of a file, not \"-\"",
+                         strcmp(args->out, "-") == 0 ? "--out" : "--public");
     }
     if (args->public_out && strcmp(args->out, args->public_out) == 0) {
-        return ctl_usage(ctl, "--public: the same file as --out");
+        return ctl_usage(ctl, "--public: must not be the file of --out");
     }
     enum ctl_exit status = CTL_GOOD;
     if (stir_key_generate(&key, curve_values[(size_t)args->curve % CURVES], &err) != STIR_OK) {
@@ -95,11 +96,12 @@ static enum ctl_exit keygen_run(struct ctl *ctl)
 }
 
 static const struct ctl_option own[] = {
-    {"out", CTL_TEXT, "FILE", CTL_AT(out), .text = "the private key, a JWK that only its owner can read"},
-    {"public", CTL_TEXT, "FILE", CTL_AT(public_out), .text = "the public key, a JWK; else it goes to standard output"},
-    {"curve", CTL_CHOICE, "CURVE", CTL_AT(curve), .text = "x25519 (default) or p256, also as X25519 or P-256",
+    {"out", CTL_TEXT, "FILE", CTL_AT(out), .text = "where to write the private key, a JWK with mode 0600"},
+    {"public", CTL_TEXT, "FILE", CTL_AT(public_out),
+     .text = "where to write the public key, a JWK; default: standard output"},
+    {"curve", CTL_CHOICE, "CURVE", CTL_AT(curve), .text = "x25519 (default) or p256; X25519 and P-256 are accepted too",
      .choices = curves},
-    {"force", CTL_FLAG, NULL, CTL_AT(force), .text = "overwrite files that exist"},
+    {"force", CTL_FLAG, NULL, CTL_AT(force), .text = "overwrite existing files"},
 };
 static const struct ctl_group own_group = CTL_GROUP("The key", own);
 
@@ -107,8 +109,8 @@ const struct ctl_command ctl_cmd_keygen = {
     .syntax =
         {
             .name = "keygen",
-            .text = "make a receiver's encryption key",
-            .details = "The public half is for those who send to the receiver, for --to of encrypt and send.",
+            .text = "make an encryption key for a recipient",
+            .details = "Give the public key to the senders, for --to of encrypt and send.",
             .groups = {&own_group},
             .required = {"out"},
         },

@@ -26,7 +26,7 @@ static enum ctl_exit keys_put_for(struct ctl *ctl, struct cps *cps, const char *
     return json_array_append_new(list, json_string(subject)) == 0 ? CTL_GOOD : ctl_no_memory(ctl);
 }
 
-/* Under each code and number that it is for; a range has no name of its own. */
+/* Puts the record under each code and number that it names; a range cannot be a name in the directory. */
 static enum ctl_exit keys_put_for_all(struct ctl *ctl, struct cps *cps, const struct stir_keyrecord *record,
                                       json_t *list)
 {
@@ -41,8 +41,7 @@ static enum ctl_exit keys_put_for_all(struct ctl *ctl, struct cps *cps, const st
         }
     }
     if (status == CTL_GOOD && json_array_size(list) == 0) {
-        status =
-            ctl_usage(ctl, "--for WHO: missing: the record has nothing but ranges, so which number is it put for?");
+        status = ctl_usage(ctl, "--for WHO: missing: the record names only ranges; give the number to put it under");
     }
     return status;
 }
@@ -76,7 +75,7 @@ static enum ctl_exit keys_put_run(struct ctl *ctl)
         status = ctl->args.box ? keys_put_for(ctl, cps, ctl->args.box, record, list)
                                : keys_put_for_all(ctl, cps, record, list);
     }
-    /* What was put before a failure is put: it is told. */
+    /* Report the records that were put before a failure. */
     ctl->keep = json_array_size(list) > 0;
     if (status == CTL_GOOD || ctl->keep) {
         enum ctl_exit answered = ctl_answer(ctl, json_pack("{s:O}", "put", list));
@@ -90,7 +89,7 @@ static enum ctl_exit keys_put_run(struct ctl *ctl)
 
 /* ---- get ---- */
 
-/* The thumbprints of the keys of one record; of all keys where there are no records. */
+/* Returns the thumbprints of the keys of one record, or of all keys if the keys are pinned. */
 static json_t *keys_thumbprints(const struct cps_found_keys *found, size_t record)
 {
     json_t *list = json_array();
@@ -147,7 +146,7 @@ static enum ctl_exit keys_get_run(struct ctl *ctl)
 
 static const struct ctl_option put_own[] = {
     {"for", CTL_TEXT, "WHO", CTL_AT(box),
-     .text = "under which code (spc:CODE) or number; all that the record names one by one if not given"},
+     .text = "the code (spc:CODE) or number to put it under; default: each one that the record names"},
 };
 static const struct ctl_group put_group = CTL_GROUP("Putting", put_own);
 
@@ -155,7 +154,7 @@ const struct ctl_command ctl_cmd_keys_put = {
     .syntax =
         {
             .name = "keys put",
-            .text = "give a key record to a CPS's directory",
+            .text = "put a key record into the directory of a CPS",
             .operand = "FILE",
             .groups = {&put_group, &ctl_group_cps},
             .required = {"cps"},
@@ -164,7 +163,7 @@ const struct ctl_command ctl_cmd_keys_put = {
 };
 
 static const struct ctl_option get_own[] = {
-    {"dest", CTL_TEXT, "WHO", CTL_AT(box), .text = "whose keys: a number"},
+    {"dest", CTL_TEXT, "WHO", CTL_AT(box), .text = "the number whose keys to find"},
 };
 static const struct ctl_group get_group = CTL_GROUP("Getting", get_own);
 
@@ -172,9 +171,10 @@ const struct ctl_command ctl_cmd_keys_get = {
     .syntax =
         {
             .name = "keys get",
-            .text = "find a destination's keys, and verify who says so",
-            .details = "As send does it. Prints each record that covers the destination, the most specific first: who\n"
-                       "signed it, until when it is valid, and the thumbprints (RFC 7638) of the keys that are used.",
+            .text = "find and verify the encryption keys of a destination",
+            .details = "Finds the keys as send does. Prints each record that covers the destination, the most specific "
+                       "first:\n"
+                       "its signer, its expiry, and the thumbprints (RFC 7638) of the keys that are used.",
             .groups = {&get_group, &ctl_group_cps, &ctl_group_table, &ctl_group_finding, &ctl_group_roots,
                        &ctl_group_numbers},
             .required = {"cps", "dest"},

@@ -30,7 +30,7 @@ static void making_clear(struct making *m)
     EVP_PKEY_free(m->signer);
 }
 
-/* One end of "@FROM..UNTIL"; nothing leaves it open. */
+/* Reads one end of "@FROM..UNTIL". An empty text leaves *out as it is, which is no limit. */
 static bool read_time_limit(int64_t *out, const char *text, size_t len)
 {
     char copy[CTL_DATE_MAX];
@@ -45,7 +45,7 @@ static bool read_time_limit(int64_t *out, const char *text, size_t len)
     return ctl_date_parse(out, copy);
 }
 
-/* Takes the keys of a file, all with the same times. */
+/* Adds the keys of a file, all with the same validity. */
 static enum ctl_exit making_take_keys(struct ctl *ctl, struct making *m, const char *file, int64_t from, int64_t until)
 {
     EVP_PKEY *keys[STIR_KEYRECORD_KEYS];
@@ -63,7 +63,7 @@ static enum ctl_exit making_take_keys(struct ctl *ctl, struct making *m, const c
                 (struct stir_keyrecord_key){.pkey = keys[i], .not_before = from, .not_after = until};
         }
     }
-    return count > room ? ctl_usage(ctl, "--to: at most %d keys", STIR_KEYRECORD_KEYS) : CTL_GOOD;
+    return count > room ? ctl_usage(ctl, "--to: a record can hold at most %d keys", STIR_KEYRECORD_KEYS) : CTL_GOOD;
 }
 
 /* "FILE" or "FILE@FROM..UNTIL". */
@@ -79,7 +79,7 @@ static enum ctl_exit making_read_key(struct ctl *ctl, struct making *m, const ch
     enum ctl_exit status = CTL_GOOD;
     if (dots && (!read_time_limit(&from, at + 1, (size_t)(dots - at - 1)) ||
                  !read_time_limit(&until, dots + 2, strlen(dots + 2)))) {
-        status = ctl_usage(ctl, "--to: %.80s: behind @ are two times with .. between them, one may be left out", text);
+        status = ctl_usage(ctl, "--to: %.80s: expected FROM..UNTIL after \"@\"; either time may be empty", text);
     } else {
         status = making_take_keys(ctl, m, file, from, until);
     }
@@ -107,7 +107,7 @@ static enum ctl_exit making_read_signer(struct ctl *ctl, struct making *m)
     return status;
 }
 
-/* What was made has to be accepted by others: now at best. */
+/* Checks the new record as a CPS would, with the current time. */
 static enum ctl_exit making_check(struct ctl *ctl, const struct making *m, const char *text, size_t len)
 {
     struct stir_keyrecord *record = NULL;
@@ -194,22 +194,25 @@ static enum ctl_exit keys_make_run(struct ctl *ctl)
 }
 
 static const struct ctl_option own[] = {
-    {"spc", CTL_TEXT, "CODE", CTL_AT(spc), .text = "the service provider code that the record is for"},
-    {"tn", CTL_LIST, "NUMBER", CTL_AT(tn), .text = "a number that it is for"},
-    {"range", CTL_LIST, "START+COUNT", CTL_AT(range), .text = "numbers that it is for"},
+    {"spc", CTL_TEXT, "CODE", CTL_AT(spc), .text = "the service provider code (SPC) that the record is for"},
+    {"tn", CTL_LIST, "NUMBER", CTL_AT(tn), .text = "a number that the record is for"},
+    {"range", CTL_LIST, "START+COUNT", CTL_AT(range), .text = "a range of numbers that the record is for"},
     {"to", CTL_LIST, "FILE[@FROM..UNTIL]", CTL_AT(to),
-     .text = "a public key to encrypt to, or a JWK Set, and when it is current: times that overlap rotate keys"},
+     .text = "a public key to encrypt to, or a JWK Set, and when it is valid; overlap the times to rotate keys"},
     {"cps-url", CTL_TEXT, "URL", CTL_AT(record_cps),
-     .text = "the CPS where the destination reads; several with commas"},
-    {"iss", CTL_TEXT, "CODE", CTL_AT(name), .text = "who speaks; the first of the above if not given"},
-    {"days", CTL_NUMBER, "N", CTL_AT(days), .text = "how long the record is good", .initial = 30, .min = 1, .max = 366},
+     .text = "the CPS of the destination; separate several with commas"},
+    {"iss", CTL_TEXT, "CODE", CTL_AT(name),
+     .text = "the issuer of the record; default: the first of --spc, --tn and --range"},
+    {"days", CTL_NUMBER, "N", CTL_AT(days), .text = "how many days the record is valid", .initial = 30, .min = 1,
+     .max = 366},
     {"key", CTL_TEXT, "FILE", CTL_AT(signer_key), .text = "the signer's private key, P-256: PEM, JWK or a pkcs11: URI"},
     {"cert", CTL_TEXT, "FILE", CTL_AT(cert), .text = "the signer's certificate chain, PEM, leaf first"},
-    {"x5u", CTL_TEXT, "URL", CTL_AT(x5u), .text = "where that chain is (https); without it the record has it inside"},
-    {"iat", CTL_TIME, "TIME", CTL_AT(iat), .text = "when it is issued; now if not given"},
-    {"out", CTL_TEXT, "FILE", CTL_AT(out), .text = "where it is written; standard output if not given"},
+    {"x5u", CTL_TEXT, "URL", CTL_AT(x5u),
+     .text = "the https URL of that chain; default: the record contains the chain"},
+    {"iat", CTL_TIME, "TIME", CTL_AT(iat), .text = "the time of issue (iat); default: now"},
+    {"out", CTL_TEXT, "FILE", CTL_AT(out), .text = "where to write the record; default: standard output"},
     {"force", CTL_FLAG, NULL, CTL_AT(force),
-     .text = "overwrite a file that exists; make what the certificate does not cover"},
+     .text = "overwrite an existing file; make a record even if the certificate does not cover it"},
 };
 static const struct ctl_group own_group = CTL_GROUP("The key record", own);
 
@@ -217,7 +220,7 @@ const struct ctl_command ctl_cmd_keys_make = {
     .syntax =
         {
             .name = "keys make",
-            .text = "sign a key record: to what to encrypt, and until when",
+            .text = "sign a key record, which publishes encryption keys and their validity",
             .groups = {&own_group},
             .required = {"to", "key", "cert"},
         },

@@ -22,8 +22,8 @@ struct pki {
     char *certs_dir;
 };
 
-/* One certificate with its key: NAME.pem, the issuer's certificate behind it where the issuer is an intermediate, and
- * NAME.key. */
+/* Makes a certificate and its key: NAME.pem, followed by the intermediate's certificate if there is one, and NAME.key.
+ * Sets *chain to the content of NAME.pem, which belongs to pki->files. */
 static enum ctl_exit pki_make_leaf(struct ctl *ctl, struct pki *pki, struct stir_cert_spec *spec, const char *name,
                                    const struct ctl_ca *issuer, X509 *intermediate, struct stir_buf **chain)
 {
@@ -60,7 +60,7 @@ out:
     return status;
 }
 
-/* The chain once more where --x5u-dir looks for it. */
+/* Copies the chain to the directory for --x5u-dir. */
 static enum ctl_exit pki_copy_chain(struct ctl *ctl, struct pki *pki, const struct stir_buf *chain, const char *name)
 {
     char file_name[NAME_MAX_CHARS + 8];
@@ -180,15 +180,17 @@ static enum ctl_exit pki_check_args(struct ctl *ctl, const char *name)
 {
     const struct ctl_args *args = &ctl->args;
     if (!*args->out || strcmp(args->out, "-") == 0) {
-        return ctl_usage(ctl, "--out: needs the name of a directory");
+        return ctl_usage(ctl, "--out: must be the name of a directory");
     }
     if (!pki_wants_signer(args) && !args->server_name) {
-        return ctl_usage(ctl,
-                         "--spc, --tn, --range or --uri: missing: what the signer may speak for (or --server-name)");
+        return ctl_usage(
+            ctl, "--spc, --tn, --range or --uri: missing: give what the signer may sign for (or --server-name)");
     }
     if (!pki_name_is_valid(name)) {
-        return ctl_usage(ctl, "--name: must be up to %d letters, digits, '.', '_' or '-', and not a CA's",
-                         NAME_MAX_CHARS);
+        return ctl_usage(
+            ctl,
+            "--name: must have up to %d letters, digits, '.', '_' or '-', and must not be the name of a CA's files",
+            NAME_MAX_CHARS);
     }
     if (args->x5u_base && (strncmp(args->x5u_base, "https://", 8) != 0 || strpbrk(args->x5u_base + 8, "?#@ ") ||
                            !args->x5u_base[8] || strlen(args->x5u_base) > 1024)) {
@@ -227,7 +229,7 @@ static enum ctl_exit pki_answer(struct ctl *ctl, const struct pki *pki, const ch
     const struct ctl_args *args = &ctl->args;
     json_t *result =
         json_pack("{s:s, s:s}", "kind", "throwaway certificates", "note",
-                  "for trying out and tests only: nobody vouches for them, their CAs' keys lie beside them");
+                  "for tests only: no real CA issued them, and the keys of their CAs are in the same directory");
     if (result && pki_wants_signer(args)) {
         (void)json_object_set_new(result, "signer", pki_signer_json(args, pki, name));
     }
@@ -270,7 +272,7 @@ static enum ctl_exit pki_run(struct ctl *ctl)
     if (status == CTL_GOOD) {
         status = pki_answer(ctl, &pki, name);
     } else {
-        /* What was made for nothing goes again; a directory that holds something stays. */
+        /* Remove the directories that were made; rmdir leaves one that is not empty. */
         (void)(pki.made_certs && rmdir(pki.certs_dir));
         (void)(pki.made_dir && rmdir(args->out));
     }
@@ -280,24 +282,27 @@ static enum ctl_exit pki_run(struct ctl *ctl)
 }
 
 static const struct ctl_option own[] = {
-    {"out", CTL_TEXT, "DIR", CTL_AT(out), .text = "where the files go; CAs that are there are used again"},
-    {"name", CTL_TEXT, "NAME", CTL_AT(name), .text = "of the signer's files; \"signer\" if not given"},
-    {"spc", CTL_TEXT, "CODE", CTL_AT(spc), .text = "a service provider code that the signer speaks for"},
-    {"tn", CTL_LIST, "NUMBER", CTL_AT(tn), .text = "a number that it speaks for"},
-    {"range", CTL_LIST, "START+COUNT", CTL_AT(range), .text = "numbers that it speaks for"},
+    {"out", CTL_TEXT, "DIR", CTL_AT(out), .text = "the directory for the files; existing CAs in it are reused"},
+    {"name", CTL_TEXT, "NAME", CTL_AT(name), .text = "the name of the signer's files; default: signer"},
+    {"spc", CTL_TEXT, "CODE", CTL_AT(spc), .text = "a service provider code (SPC) that the signer may sign for"},
+    {"tn", CTL_LIST, "NUMBER", CTL_AT(tn), .text = "a number that the signer may sign for"},
+    {"range", CTL_LIST, "START+COUNT", CTL_AT(range), .text = "a range of numbers that the signer may sign for"},
     {"uri", CTL_LIST, "URI", CTL_AT(uri),
-     .text = "a name that it speaks for, as sip:Bank@sms.example.com; sip:sms.example.com: all of a domain"},
-    {"must-include", CTL_LIST, "CLAIM", CTL_AT(must_include), .text = "its PASSporTs must have this claim (RFC 8226)"},
-    {"must-exclude", CTL_LIST, "CLAIM", CTL_AT(must_exclude), .text = "they must not have it (RFC 9118)"},
-    {"permit", CTL_LIST, "CLAIM=VALUE", CTL_AT(permit), .text = "if they have it, it must have this value"},
-    {"days", CTL_NUMBER, "N", CTL_AT(days), .text = "how long the certificate is valid", .initial = 90, .min = 1,
+     .text = "a URI that the signer may sign for, as sip:Bank@sms.example.com; sip:sms.example.com: a whole domain"},
+    {"must-include", CTL_LIST, "CLAIM", CTL_AT(must_include),
+     .text = "the signer's PASSporTs must have this claim (RFC 8226)"},
+    {"must-exclude", CTL_LIST, "CLAIM", CTL_AT(must_exclude),
+     .text = "the signer's PASSporTs must not have this claim (RFC 9118)"},
+    {"permit", CTL_LIST, "CLAIM=VALUE", CTL_AT(permit),
+     .text = "if a PASSporT has this claim, it must have this value"},
+    {"days", CTL_NUMBER, "N", CTL_AT(days), .text = "how many days the certificate is valid", .initial = 90, .min = 1,
      .max = 3650},
-    {"from", CTL_TIME, "TIME", CTL_AT(from), .text = "since when; since yesterday if not given"},
+    {"from", CTL_TIME, "TIME", CTL_AT(from), .text = "when the validity begins; default: one day ago"},
     {"x5u-base", CTL_TEXT, "URL", CTL_AT(x5u_base),
-     .text = "where the chain is going to be served; https://certs.example.com if not given"},
+     .text = "the URL where the chain will be served; default: https://certs.example.com"},
     {"server-name", CTL_TEXT, "NAMES", CTL_AT(server_name),
-     .text = "also a TLS certificate for a CPS under these names, as localhost,127.0.0.1"},
-    {"force", CTL_FLAG, NULL, CTL_AT(force), .text = "overwrite the signer's files that exist"},
+     .text = "also make a TLS certificate for a CPS with these names, as localhost,127.0.0.1"},
+    {"force", CTL_FLAG, NULL, CTL_AT(force), .text = "overwrite existing files of the signer"},
 };
 static const struct ctl_group own_group = CTL_GROUP("The certificates", own);
 
@@ -305,11 +310,13 @@ const struct ctl_command ctl_cmd_pki = {
     .syntax =
         {
             .name = "pki",
-            .text = "make throwaway STIR certificates for trying out",
+            .text = "make throwaway STIR certificates for tests",
             .details =
-                "Makes DIR/root.pem (for --trust), an intermediate, and NAME.pem and NAME.key (for --cert and --key);\n"
-                "DIR/certs holds the chain for --x5u-dir, which stands in for the network. With --server-name also\n"
-                "tls-root.pem (for --ca), tls.pem and tls.key. Not a CA: the CAs' keys lie beside them.",
+                "Makes DIR/root.pem (for --trust), an intermediate, NAME.pem and NAME.key (for --cert and --key), and "
+                "a copy\n"
+                "of the chain in DIR/certs (for --x5u-dir, which replaces the network). With --server-name, also "
+                "makes\n"
+                "tls-root.pem (for --ca), tls.pem and tls.key. Do not use it as a CA: the CA keys are not protected.",
             .groups = {&own_group},
             .required = {"out"},
         },

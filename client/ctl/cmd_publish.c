@@ -5,7 +5,7 @@
 #include "client/ctl/render.h"
 #include "common/jose/jwe.h"
 
-/* Before the first is stored, all are known to be envelopes. */
+/* Checks all envelopes before the first one is stored. */
 static enum ctl_exit publish_check_envelopes(struct ctl *ctl, const struct ctl_tokens *tokens)
 {
     for (size_t i = 0; i < tokens->count; i++) {
@@ -53,7 +53,7 @@ static enum ctl_exit publish_run(struct ctl *ctl)
     for (size_t i = 0; status == CTL_GOOD && i < tokens.count; i++) {
         status = publish_one(ctl, cps, tokens.items[i], list);
     }
-    /* What was stored before a failure is stored: it is told. */
+    /* Report the envelopes that were stored before a failure. */
     ctl->keep = json_array_size(list) > 0;
     if (status == CTL_GOOD || ctl->keep) {
         enum ctl_exit answered = ctl_answer(ctl, json_pack("{s:O}", "published", list));
@@ -66,8 +66,8 @@ static enum ctl_exit publish_run(struct ctl *ctl)
 }
 
 static const struct ctl_option own[] = {
-    {"dest", CTL_TEXT, "WHO", CTL_AT(box), .text = "whose box: a number or a URI"},
-    {"ttl", CTL_NUMBER, "SECONDS", CTL_AT(ttl_s), .text = "how long the CPS is to keep it; as long as it likes if 0",
+    {"dest", CTL_TEXT, "WHO", CTL_AT(box), .text = "the destination of the box: a number or a URI"},
+    {"ttl", CTL_NUMBER, "SECONDS", CTL_AT(ttl_s), .text = "how long the CPS keeps it; 0: as long as the CPS decides",
      .min = 0, .max = 31536000},
 };
 static const struct ctl_group own_group = CTL_GROUP("Publishing", own);
@@ -77,7 +77,7 @@ const struct ctl_command ctl_cmd_publish = {
         {
             .name = "publish",
             .text = "store envelopes at the CPS",
-            .details = "Reads envelopes, one a line, from FILE or standard input.",
+            .details = "Reads envelopes from FILE or standard input, one per line.",
             .operand = "FILE",
             .groups = {&own_group, &ctl_group_cps, &ctl_group_table, &ctl_group_finding, &ctl_group_roots,
                        &ctl_group_numbers},

@@ -22,7 +22,7 @@ static enum ctl_exit receive_run(struct ctl *ctl)
     struct cps *cps = NULL;
     enum ctl_exit status = CTL_GOOD;
     if (ctl->args.dest.count > 1) {
-        status = ctl_usage(ctl, "--dest: a message arrives at one");
+        status = ctl_usage(ctl, "--dest: must be given once, because a message arrives at one destination");
     }
     if (status == CTL_GOOD) {
         status = ctl_message_read(ctl, &message);
@@ -43,10 +43,11 @@ static enum ctl_exit receive_run(struct ctl *ctl)
 }
 
 static const struct ctl_option own[] = {
-    {"key", CTL_LIST, "FILE", CTL_AT(key), .text = "the receiver's private keys: JWK, JWK Set or PEM"},
-    {"wait", CTL_NUMBER, "SECONDS", CTL_AT(wait_s), .text = "how long to wait for the PASSporT", .min = 0, .max = 3600},
+    {"key", CTL_LIST, "FILE", CTL_AT(key), .text = "the recipient's private keys: JWK, JWK Set or PEM"},
+    {"wait", CTL_NUMBER, "SECONDS", CTL_AT(wait_s), .text = "how long to wait for the PASSporT to arrive", .min = 0,
+     .max = 3600},
     {"claim", CTL_FLAG, NULL, CTL_AT(claim),
-     .text = "take the PASSporT of a message that passes out of its box, which one alone of several hosts can do"},
+     .text = "remove the PASSporT from the box if the message passes; of several hosts, only one succeeds"},
 };
 static const struct ctl_group own_group = CTL_GROUP("Receiving", own);
 

@@ -24,7 +24,7 @@ static enum ctl_exit retrieve_answer(struct ctl *ctl, const struct cps_envelopes
     }
     enum ctl_exit status = CTL_GOOD;
     if (id && json_array_size(list) == 0) {
-        status = ctl_fail_text(ctl, CTL_NO, "CPS_E_NOT_FOUND", "--id: no such envelope in the box");
+        status = ctl_fail_text(ctl, CTL_NO, "CPS_E_NOT_FOUND", "--id: the box does not contain this envelope");
     } else {
         status = ctl_answer(ctl, json_pack("{s:O, s:s*}", "envelopes", list, "cursor", box->cursor));
     }
@@ -68,12 +68,14 @@ static enum ctl_exit retrieve_run(struct ctl *ctl)
 }
 
 static const struct ctl_option own[] = {
-    {"dest", CTL_TEXT, "WHO", CTL_AT(box), .text = "whose box: a number or a URI"},
-    {"after", CTL_TEXT, "CURSOR", CTL_AT(after), .text = "only what came after: the cursor that --json shows"},
-    {"wait", CTL_NUMBER, "SECONDS", CTL_AT(wait_s), .text = "how long the CPS may wait for the next one", .min = 0,
+    {"dest", CTL_TEXT, "WHO", CTL_AT(box), .text = "the destination of the box: a number or a URI"},
+    {"after", CTL_TEXT, "CURSOR", CTL_AT(after),
+     .text = "only envelopes that arrived after this cursor, which --json shows"},
+    {"wait", CTL_NUMBER, "SECONDS", CTL_AT(wait_s), .text = "how long the CPS may wait for the next envelope", .min = 0,
      .max = 3600},
     {"id", CTL_TEXT, "ID", CTL_AT(id), .text = "only this envelope"},
-    {"empty", CTL_FLAG, NULL, CTL_AT(empty), .text = "take all out of the box, unread, as its holder"},
+    {"empty", CTL_FLAG, NULL, CTL_AT(empty),
+     .text = "delete all envelopes from the box without reading them, as its holder"},
 };
 static const struct ctl_group own_group = CTL_GROUP("Retrieving", own);
 
@@ -81,10 +83,11 @@ const struct ctl_command ctl_cmd_retrieve = {
     .syntax =
         {
             .name = "retrieve",
-            .text = "read a destination's box at the CPS",
-            .details =
-                "Envelopes go to standard output, one a line, in order of arrival. Some may be dummies: only the\n"
-                "receiver's key tells. To a --holder those are shown, too, that were taken: --json marks them.",
+            .text = "read the box of a destination from the CPS",
+            .details = "Prints envelopes, one per line, in order of arrival. Some may be dummies, which only the "
+                       "recipient's key\n"
+                       "can tell. With --holder, envelopes that were already claimed are included; --json marks them "
+                       "\"taken\".",
             .groups = {&own_group, &ctl_group_cps, &ctl_group_table, &ctl_group_finding, &ctl_group_roots,
                        &ctl_group_numbers},
             .required = {"cps", "dest"},

@@ -7,11 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Which keys belong to which destination: --to FILE to all, --to WHO=FILE to the --dest WHO. */
+/* The keys of each destination: --to FILE is for all destinations, --to WHO=FILE for --dest WHO. */
 struct recipients {
-    struct ctl_keys keys; /* in the order of --to */
+    struct ctl_keys keys; /* in the order of the --to options */
     struct ctl_list files;
-    size_t *dest_of; /* of each file: index of its destination, or dest_count for all */
+    size_t *dest_of; /* for each file, the index of its destination, or the number of destinations for all */
     const struct cps_key **lists;
     struct cps_recipient *items;
 };
@@ -26,7 +26,7 @@ static void recipients_clear(struct recipients *r)
     *r = (struct recipients){0};
 }
 
-/* Splits "WHO=FILE" where WHO is one of the destinations as they were given. */
+/* Returns the file of "WHO=FILE" or "FILE". Sets *dest to the index of the --dest that is WHO, or to their number. */
 static const char *recipients_split_to(const struct ctl_list *dests, const char *to, size_t *dest)
 {
     for (size_t i = 0; i < dests->count; i++) {
@@ -40,7 +40,7 @@ static const char *recipients_split_to(const struct ctl_list *dests, const char 
     return to;
 }
 
-/* Without a key of its own, a destination's are looked for: for that they are pinned, or their record is verified. */
+/* Tells whether keys can be looked up: in the pinned keys, or in key records, which need trusted roots. */
 static bool send_finds_keys(const struct ctl_args *args)
 {
     return args->trust || args->pinned;
@@ -62,7 +62,7 @@ static enum ctl_exit recipients_assign_keys(struct ctl *ctl, struct recipients *
             }
         }
         if (item->key_count == 0 && !send_finds_keys(&ctl->args)) {
-            return ctl_usage(ctl, "--to: no key for %s, nor --trust or --pinned to find it by", item->dest);
+            return ctl_usage(ctl, "--to: no key for %s; give one, or --pinned or --trust to look it up", item->dest);
         }
     }
     return CTL_GOOD;
@@ -107,7 +107,7 @@ static enum ctl_exit send_message(struct ctl *ctl, struct cps *cps, const struct
         cps_send(cps, signer, message, r->items, ctl->args.dest.count, (uint32_t)ctl->args.ttl_s, &sent, &err);
     enum ctl_exit status = CTL_GOOD;
     if (code == CPS_OK || sent.published > 0) {
-        /* Some of several are stored: that is told beside the failure. */
+        /* Report the envelopes that were stored, also if others failed. */
         status = send_answer(ctl, &sent);
         ctl->keep = true;
     }
@@ -146,12 +146,11 @@ static enum ctl_exit send_run(struct ctl *ctl)
 
 static const struct ctl_option own[] = {
     {"to", CTL_LIST, "[WHO=]FILE", CTL_AT(to),
-     .text = "a receiver's public keys: JWK, JWK Set or PEM; WHO names its --dest. Without it the keys are found"},
-    {"with-chain", CTL_FLAG, NULL, CTL_AT(with_chain),
-     .text = "let the certificate chain travel along in the envelope"},
+     .text = "a recipient's public keys: JWK, JWK Set or PEM; WHO is its --dest; default: look the keys up"},
+    {"with-chain", CTL_FLAG, NULL, CTL_AT(with_chain), .text = "put the certificate chain into the envelope"},
     {"shared-passport", CTL_FLAG, NULL, CTL_AT(shared_passport),
-     .text = "make one PASSporT that names all destinations, which then learn of each other; otherwise one for each"},
-    {"ttl", CTL_NUMBER, "SECONDS", CTL_AT(ttl_s), .text = "how long the CPS is to keep it; as long as it likes if 0",
+     .text = "make one PASSporT for all destinations, which discloses them to each other; default: one for each"},
+    {"ttl", CTL_NUMBER, "SECONDS", CTL_AT(ttl_s), .text = "how long the CPS keeps it; 0: as long as the CPS decides",
      .min = 0, .max = 31536000},
 };
 static const struct ctl_group own_group = CTL_GROUP("Sending", own);
@@ -161,9 +160,10 @@ const struct ctl_command ctl_cmd_send = {
         {
             .name = "send",
             .text = "sign, encrypt and publish a message's PASSporT",
-            .details = "When it is done the CPS has the PASSporT, and the message itself may be sent. Keys that --to "
-                       "does not\n"
-                       "give are those of --pinned, or of the destination's key record, which --trust verifies.",
+            .details =
+                "When the command succeeds, the CPS has stored the PASSporT, and the message can be sent. If --to "
+                "gives no\n"
+                "key, the keys come from --pinned, or from the destination's key record, which --trust verifies.",
             .groups = {&ctl_group_message, &ctl_group_signer, &ctl_group_tenant, &own_group, &ctl_group_cps,
                        &ctl_group_authority, &ctl_group_finding, &ctl_group_roots, &ctl_group_numbers},
             .required = {"cps", "orig", "dest"},

@@ -38,13 +38,12 @@ const struct ctl_command ctl_cmd_sign = {
     .syntax =
         {
             .name = "sign",
-            .text = "sign a message's PASSporT",
-            .details =
-                "The PASSporT goes to standard output. Without --text and --body it carries no digest of the\n"
-                "message (msgi). An orig that the certificate does not cover is not signed: a provider's certificate\n"
-                "needs --numbers, which says whether the number belongs to the provider. The signer is given "
-                "by --key,\n"
-                "--cert and --x5u, or by --tenants and --tenant; the latter also by CPS_TENANTS.",
+            .text = "sign a PASSporT for a message",
+            .details = "Prints the PASSporT. Without --text and --body, it contains no digest of the message (msgi). "
+                       "An orig that the\n"
+                       "certificate does not cover is not signed. For a provider's certificate, --numbers tells which "
+                       "numbers belong\n"
+                       "to the provider. Give the signer with --key, --cert and --x5u, or with --tenants and --tenant.",
             .groups = {&ctl_group_message, &ctl_group_signer, &ctl_group_tenant, &ctl_group_authority,
                        &ctl_group_numbers},
             .required = {"orig", "dest"},

@@ -12,13 +12,14 @@ static enum ctl_exit verify_check_args(struct ctl *ctl)
 {
     const struct ctl_args *args = &ctl->args;
     if (args->body && strcmp(args->body, "-") == 0 && strcmp(args->operand, "-") == 0) {
-        return ctl_usage(ctl, "--body: the PASSporT and the message cannot both come from standard input");
+        return ctl_usage(
+            ctl, "--body: the PASSporT and the message cannot both come from standard input; name a file for one");
     }
     if (!args->orig != !args->dest.count) {
-        return ctl_usage(ctl, "--%s: missing: a message has both, orig and dest", args->orig ? "dest" : "orig");
+        return ctl_usage(ctl, "--%s: missing: --orig and --dest must be given together", args->orig ? "dest" : "orig");
     }
     if ((args->text || args->body) && !args->orig) {
-        return ctl_usage(ctl, "--%s: needs --orig and --dest too", args->text ? "text" : "body");
+        return ctl_usage(ctl, "--%s: needs --orig and --dest as well", args->text ? "text" : "body");
     }
     return CTL_GOOD;
 }
@@ -38,7 +39,7 @@ static enum ctl_exit verify_passport(struct ctl *ctl, struct cps *cps, struct st
     return status;
 }
 
-/* Takes the PASSporT out of an Identity header whose parameters agree with it. */
+/* Reads the PASSporT of an Identity header and checks that the parameters agree with it (RFC 8224 section 4.1). */
 static enum ctl_exit verify_read_header(struct ctl *ctl, struct ctl_identity_header *header, struct stir_view text)
 {
     const char *name = ctl_file_name(ctl->args.operand);
@@ -50,7 +51,7 @@ static enum ctl_exit verify_read_header(struct ctl *ctl, struct ctl_identity_hea
     if (header->compact) {
         return ctl_fail_text(
             ctl, CTL_WRONG, "CPS_E_PASSPORT",
-            "%s: the Identity header has the compact form, which is the signature alone; give the full "
+            "%s: the Identity header has the compact form, which contains only the signature; give the full "
             "form, because a text's PASSporT (ppt \"msg\") cannot be rebuilt from a request",
             name);
     }
@@ -80,7 +81,7 @@ static enum ctl_exit verify_read_passport(struct ctl *ctl, struct stir_view *out
     }
     status = ctl_tokens_split(ctl, tokens, path);
     if (status == CTL_GOOD && tokens->count > 1) {
-        status = ctl_usage(ctl, "%s: one PASSporT is expected, not several lines", ctl_file_name(path));
+        status = ctl_usage(ctl, "%s: contains several lines; expected one PASSporT", ctl_file_name(path));
     }
     if (status == CTL_GOOD) {
         *out = tokens->items[0];
@@ -122,7 +123,7 @@ static enum ctl_exit verify_run(struct ctl *ctl)
 
 static const struct ctl_option own[] = {
     {"cert", CTL_TEXT, "FILE", CTL_AT(cert),
-     .text = "PEM, the certificate chain that travelled along; else that of x5u is taken"},
+     .text = "PEM, the certificate chain of the signer; default: fetch it from x5u"},
 };
 static const struct ctl_group own_group = CTL_GROUP("Verifying", own);
 
@@ -130,12 +131,12 @@ const struct ctl_command ctl_cmd_verify = {
     .syntax =
         {
             .name = "verify",
-            .text = "verify a PASSporT against the message that arrived",
-            .details =
-                "Reads one PASSporT, or the value of a SIP Identity header, from FILE or standard input and prints "
-                "the\n"
-                "verdict. Without --orig and --dest only what concerns the PASSporT alone is verified, without --text\n"
-                "and --body not its digest.",
+            .text = "verify a PASSporT against a received message",
+            .details = "Reads one PASSporT, or the value of a SIP Identity header, from FILE or standard input and "
+                       "prints the verdict.\n"
+                       "Without --orig and --dest, only the PASSporT itself is verified. Without --text and --body, "
+                       "the digest of the\n"
+                       "message (msgi) is not compared.",
             .operand = "FILE",
             .groups = {&ctl_group_message, &own_group, &ctl_group_trust, &ctl_group_authority, &ctl_group_numbers},
             .required = {"trust|list-files|list-urls"},

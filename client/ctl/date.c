@@ -35,7 +35,7 @@ bool ctl_date_parse(int64_t *out, const char *text)
         return false;
     }
     int64_t seconds = timegm(&tm);
-    /* strptime is generous (2026-02-31, 2026-1-2): only what prints the same was a date. */
+    /* strptime accepts 2026-02-31 and 2026-1-2. Accept only a date that prints the same. */
     if (seconds < 1 || strcmp(ctl_date_text(again, seconds), text) != 0) {
         return false;
     }

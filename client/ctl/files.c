@@ -24,7 +24,7 @@ struct stir_buf *ctl_files_add(struct ctl *ctl, struct ctl_files *files, const c
     }
     bool existed = access(path, F_OK) == 0;
     if (existed && !ctl->args.force) {
-        (void)ctl_usage(ctl, "%s: exists, and is overwritten only with --force", path);
+        (void)ctl_usage(ctl, "%s: exists; give --force to overwrite it", path);
         free(path);
         return NULL;
     }

@@ -36,7 +36,7 @@ static enum ctl_exit handle_read_ports(struct ctl *ctl, uint16_t ports[PORTS_MAX
 {
     const struct ctl_list *list = &ctl->args.x5u_port;
     if (list->count > PORTS_MAX) {
-        return ctl_usage(ctl, "--x5u-port: at most %d of them", PORTS_MAX);
+        return ctl_usage(ctl, "--x5u-port: can be given at most %d times", PORTS_MAX);
     }
     for (size_t i = 0; i < list->count; i++) {
         char *end = NULL;
@@ -81,7 +81,7 @@ static void handle_fill_trust(struct cps_options *options, const struct ctl_args
     options->replay_file = args->replay_file;
 }
 
-/* A file that TLS needs: said here, by its option, before a connection fails over it. */
+/* Checks a file that TLS needs, so that the error names the option instead of a failed connection. */
 static enum ctl_exit handle_check_pem(struct ctl *ctl, const char *option, const char *path)
 {
     struct stir_buf file = {0};
@@ -90,7 +90,8 @@ static enum ctl_exit handle_check_pem(struct ctl *ctl, const char *option, const
     if (path && status == CTL_GOOD) {
         struct stir_pem pem = stir_pem(file.ptr ? file.ptr : "", file.len, "CERTIFICATE");
         if (stir_pem_next(&pem, &der, NULL) != STIR_OK) {
-            status = ctl_fail_text(ctl, CTL_WRONG, "CPS_E_CERT", "--%s: %s: no certificate in PEM", option, path);
+            status = ctl_fail_text(ctl, CTL_WRONG, "CPS_E_CERT", "--%s: %s: contains no certificate in PEM format",
+                                   option, path);
         }
     }
     stir_buf_free(&file);
@@ -104,11 +105,11 @@ static enum ctl_exit handle_check_files(struct ctl *ctl)
     struct stat st;
     char reason[96];
     if (!args->tls_cert != !args->tls_key) {
-        return ctl_usage(ctl, "--%s: missing: --tls-cert and --tls-key go together",
+        return ctl_usage(ctl, "--%s: missing: --tls-cert and --tls-key must be given together",
                          args->tls_key ? "tls-cert" : "tls-key");
     }
     if (!args->auth_cert != !args->auth_key) {
-        return ctl_usage(ctl, "--%s: missing: --auth-cert and --auth-key go together",
+        return ctl_usage(ctl, "--%s: missing: --auth-cert and --auth-key must be given together",
                          args->auth_key ? "auth-cert" : "auth-key");
     }
     if (args->x5u_dir && (stat(args->x5u_dir, &st) != 0 || !S_ISDIR(st.st_mode))) {
@@ -123,13 +124,13 @@ static enum ctl_exit handle_check_files(struct ctl *ctl)
     return status == CTL_GOOD ? handle_check_pem(ctl, "x5u-ca", args->x5u_ca) : status;
 }
 
-/* The memory of used PASSporTs ends with the process. One that is accepted for longer than a call's minute would pass
- * in each process again (RFC 9475 section 3.2). */
+/* Without a file, used PASSporTs are forgotten when the process ends. One that is accepted for longer than the minute
+ * of a call would be accepted again by each process (RFC 9475 section 3.2). */
 static enum ctl_exit handle_check_replay(struct ctl *ctl)
 {
     if (ctl->args.max_age_s > CPS_MAX_AGE_CALL_S && !ctl->args.replay_file) {
         return ctl_usage(ctl,
-                         "--replay-file FILE: missing: --max-age above %d needs a file that remembers which PASSporTs "
+                         "--replay-file FILE: missing: --max-age above %d needs a file that records which PASSporTs "
                          "were used",
                          CPS_MAX_AGE_CALL_S);
     }
@@ -166,7 +167,7 @@ enum ctl_exit ctl_cps_open(struct ctl *ctl, struct cps **out)
         .claim = args->claim,
         .shared_passport = args->shared_passport,
         .request_timeout_ms = (uint32_t)(args->timeout_s * 1000),
-        /* somebody who gives a request more time than the default gives it to connecting as well */
+        /* a time limit above the default applies to connecting too */
         .connect_timeout_ms = args->timeout_s > CTL_TIMEOUT_S ? (uint32_t)(args->timeout_s * 1000) : 0,
         .allow_spc = args->allow_spc,
         .country_code = args->country_code,
@@ -188,7 +189,7 @@ enum ctl_exit ctl_cps_open(struct ctl *ctl, struct cps **out)
     enum cps_code code = cps_new(out, &options, &err);
     ctl->opening = false;
     if (code == CPS_OK && (args->crl_url.count || args->list_urls.count || args->list_files.count)) {
-        code = cps_crls_refresh(*out, &err); /* a list that was asked for counts, or nothing is said */
+        code = cps_crls_refresh(*out, &err); /* fail if a list that was asked for cannot be used */
         if (code != CPS_OK) {
             cps_free(*out);
             *out = NULL;
@@ -206,11 +207,12 @@ static enum ctl_exit signer_open_tenant(struct ctl *ctl, struct cps_signer **out
     struct cps_tenants *tenants = NULL;
     struct cps_error err = {0};
     if (args->signer_key || args->cert || args->x5u) {
-        return ctl_usage(ctl, "--%s: not together with --tenant",
+        return ctl_usage(ctl, "--%s: cannot be combined with --tenant",
                          args->signer_key ? "key" : (args->cert ? "cert" : "x5u"));
     }
     if (!args->tenants) {
-        return ctl_usage(ctl, "--tenants PATH: missing, nor is there CPS_TENANTS: --tenant names one of them");
+        return ctl_usage(
+            ctl, "--tenants PATH: missing (or set CPS_TENANTS): --tenant needs the file or directory of tenants");
     }
     enum cps_code code = cps_tenants_new(&tenants, &options, &err);
     if (code == CPS_OK) {
@@ -232,7 +234,7 @@ enum ctl_exit ctl_signer_open(struct ctl *ctl, struct cps_signer **out)
     }
     if (!args->signer_key || !args->cert || !args->x5u) {
         return ctl_usage(ctl,
-                         "--%s: missing: who signs is said by --key, --cert and --x5u, or by --tenants and --tenant",
+                         "--%s: missing: give the signer with --key, --cert and --x5u, or with --tenants and --tenant",
                          !args->signer_key ? "key FILE" : (!args->cert ? "cert FILE" : "x5u URL"));
     }
     struct cps_signer_options options = {

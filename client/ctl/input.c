@@ -62,7 +62,7 @@ enum ctl_exit ctl_tokens_split(struct ctl *ctl, struct ctl_tokens *out, const ch
         left -= len;
     }
     return out->count > 0 ? CTL_GOOD
-                          : ctl_fail_text(ctl, CTL_WRONG, "CPS_E_NOT_FOUND", "%s: empty", ctl_file_name(path));
+                          : ctl_fail_text(ctl, CTL_WRONG, "CPS_E_NOT_FOUND", "%s: is empty", ctl_file_name(path));
 }
 
 enum ctl_exit ctl_tokens_read(struct ctl *ctl, struct ctl_tokens *out, const char *path)
@@ -97,7 +97,7 @@ static enum ctl_exit numbering_copy_digits(struct ctl *ctl, char out[8], const c
 {
     size_t len = value ? strlen(value) : 0;
     if (len > 7 || (value && strspn(value, "0123456789") != len)) {
-        return ctl_usage(ctl, "--%s: must be up to 7 digits", option);
+        return ctl_usage(ctl, "--%s: must have up to 7 digits and nothing else", option);
     }
     if (value) {
         memcpy(out, value, len + 1);
@@ -142,7 +142,7 @@ static enum ctl_exit message_read_body(struct ctl *ctl, struct ctl_message *out)
 {
     const struct ctl_args *args = &ctl->args;
     if (args->text && args->body) {
-        return ctl_usage(ctl, "--text: not together with --body");
+        return ctl_usage(ctl, "--text: cannot be combined with --body");
     }
     if (args->text) {
         out->message.body = args->text;

@@ -1,11 +1,11 @@
-/* cpsctl: what a person or a script does with PASSporTs and a Call Placement Service. */
+/* cpsctl, the command line tool for PASSporTs and a Call Placement Service: finds the command and runs it. */
 #include "client/ctl/commands.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
-/* In the order in which a message goes its way. */
+/* In the order in which they are used for a message. */
 static const struct ctl_command *const commands[] = {
     &ctl_cmd_pki,      &ctl_cmd_keygen,  &ctl_cmd_sign,      &ctl_cmd_encrypt,  &ctl_cmd_publish,  &ctl_cmd_send,
     &ctl_cmd_retrieve, &ctl_cmd_decrypt, &ctl_cmd_verify,    &ctl_cmd_receive,  &ctl_cmd_inspect,  &ctl_cmd_health,
@@ -15,25 +15,24 @@ static const struct ctl_command *const commands[] = {
 
 static const char about[] =
     "\n"
-    "cpsctl COMMAND --help says more of one. An option's value follows it, as --dest 12155551212 or\n"
-    "--dest=12155551212; numbers may be written in any visual form.\n"
+    "cpsctl COMMAND --help describes a command. Write the value of an option as --dest 12155551212 or\n"
+    "--dest=12155551212. Numbers may contain the usual separators, as in \"+1 (215) 555-1212\".\n"
     "\n"
-    "Environment: CPS_URL, CPS_CA, CPS_TRUST, CPS_X5U_DIR, CPS_TENANTS and CPS_ADMIN stand for --cps, --ca,\n"
-    "--trust, --x5u-dir, --tenants and --admin; CPS_AUTH_CERT, CPS_AUTH_KEY, CPS_AUTH_X5U, CPS_AUTH_SPC and\n"
-    "CPS_AUTH_AUDIENCE for --auth-cert and its like.\n"
+    "Environment: CPS_URL, CPS_CA, CPS_TRUST, CPS_X5U_DIR, CPS_NUMBERS, CPS_TENANTS and CPS_ADMIN set --cps, --ca,\n"
+    "--trust, --x5u-dir, --numbers, --tenants and --admin. CPS_AUTH_CERT, CPS_AUTH_KEY, CPS_AUTH_X5U, CPS_AUTH_SPC\n"
+    "and CPS_AUTH_AUDIENCE set --auth-cert, --auth-key, --auth-x5u, --auth-spc and --auth-audience.\n"
     "\n"
     "Exit status:\n"
-    "  0  it is done; the verdict is passed\n"
-    "  1  no: the verdict is another than passed; decrypt, no envelope opens with these keys; retrieve --id, no such\n"
-    "     envelope is in the box\n"
-    "  2  the command, or something that it was given, cannot be used: an unknown option, a file that is missing or\n"
-    "     malformed, a key or certificate that does not fit, an orig that the certificate does not cover, a file that\n"
-    "     cannot be written\n"
-    "  3  no CPS could be reached: no connection, no TLS, no answer in time, or an answer that is not a CPS's\n"
-    "  4  the CPS answered and refused (HTTP 4xx and 5xx)\n"
-    "Statuses 2, 3 and 4 come with one line on standard error, \"cpsctl: FILE OR OPTION: REASON\", and with --json "
-    "also\n"
-    "as {\"error\":{\"code\",\"text\"}} on standard output.\n";
+    "  0  success; for verify and receive: the verdict is passed\n"
+    "  1  the answer is no: the verdict is not passed; decrypt: no envelope can be opened with these keys;\n"
+    "     retrieve --id: the box does not contain this envelope\n"
+    "  2  the command or its input is invalid: an unknown option, a missing or malformed file, an unsuitable key or\n"
+    "     certificate, an orig that the certificate does not cover, a file that cannot be written\n"
+    "  3  no CPS could be reached: the connection, TLS or a timeout failed, or the server is not a CPS\n"
+    "  4  the CPS refused the request (HTTP 4xx or 5xx)\n"
+    "With status 2, 3 or 4, standard error contains one line, \"cpsctl: FILE OR OPTION: REASON\". With --json, "
+    "standard\n"
+    "output also contains {\"error\":{\"code\",\"text\"}}.\n";
 
 static void help_put_overview(struct stir_buf *out)
 {
@@ -44,8 +43,8 @@ static void help_put_overview(struct stir_buf *out)
     for (size_t i = 0; i < COMMANDS; i++) {
         stir_buf_printf(out, "  %-10s %s\n", commands[i]->syntax.name, commands[i]->syntax.text);
     }
-    stir_buf_printf(out, "  %-10s %s\n", "help", "this, or with the name of a command what that one takes");
-    stir_buf_printf(out, "  %-10s %s\n", "version", "the version of cpsctl");
+    stir_buf_printf(out, "  %-10s %s\n", "help", "show this overview, or the options of a command");
+    stir_buf_printf(out, "  %-10s %s\n", "version", "show the version of cpsctl");
     stir_buf_puts(out, about);
 }
 
@@ -59,7 +58,7 @@ static const struct ctl_command *command_find(const char *name)
     return NULL;
 }
 
-/* A command of two words, "keys put", or of one; *used becomes how many of argv they are. */
+/* A command of two words, "keys put", or of one; Sets *used to the number of words. */
 static const struct ctl_command *command_find_words(int argc, char *const *argv, int *used)
 {
     char words[64];
@@ -83,11 +82,11 @@ static enum ctl_exit command_unknown(struct ctl *ctl, const char *name)
     names[COMMANDS] = "help";
     names[COMMANDS + 1] = "version";
     if (strcmp(name, "keys") == 0) {
-        return ctl_usage(ctl, "keys: is followed by make, put or get");
+        return ctl_usage(ctl, "keys: the subcommand is missing or unknown; use keys make, keys put or keys get");
     }
     const char *nearest = ctl_nearest(name, names, COMMANDS + 2);
     return nearest ? ctl_usage(ctl, "%.40s: no such command; did you mean %s?", name, nearest)
-                   : ctl_usage(ctl, "%.40s: no such command; see cpsctl help", name);
+                   : ctl_usage(ctl, "%.40s: no such command; \"cpsctl help\" lists them", name);
 }
 
 static enum ctl_exit help_answer(struct ctl *ctl, const struct ctl_command *command)
@@ -119,7 +118,7 @@ static enum ctl_exit main_help(struct ctl *ctl, int argc, char *const *argv)
             continue;
         }
         if (command) {
-            return ctl_usage(ctl, "help: takes the name of one command");
+            return ctl_usage(ctl, "help: expects the name of one command only");
         }
         int used;
         command = command_find_words(argc - i, argv + i, &used);
@@ -134,7 +133,7 @@ static enum ctl_exit main_help(struct ctl *ctl, int argc, char *const *argv)
 static enum ctl_exit main_dispatch(struct ctl *ctl, int argc, char *const *argv)
 {
     if (argc < 2) {
-        return ctl_usage(ctl, "a command is missing; see cpsctl help");
+        return ctl_usage(ctl, "a command is missing; \"cpsctl help\" lists them");
     }
     const char *name = argv[1];
     int used;
@@ -156,7 +155,7 @@ static enum ctl_exit main_dispatch(struct ctl *ctl, int argc, char *const *argv)
 int main(int argc, char **argv)
 {
     struct ctl ctl = {0};
-    /* A reader that went away is a write that fails, and said so. */
+    /* If the reader of standard output is gone, report a failed write instead of ending with a signal. */
     (void)signal(SIGPIPE, SIG_IGN);
     enum ctl_exit status = ctl_finish(&ctl, main_dispatch(&ctl, argc, argv));
     ctl_args_clear(&ctl.args);

@@ -1,4 +1,4 @@
-/* What somebody who mistyped a name probably meant. */
+/* Suggests a name for a mistyped one. */
 #include "client/ctl/options.h"
 
 #include <string.h>
@@ -11,7 +11,8 @@ static size_t min_of_three(size_t a, size_t b, size_t c)
     return ab < c ? ab : c;
 }
 
-/* Insertions, deletions and replacements that make b of a; NAME_MAX_CHARS for what is too long to be a name. */
+/* Returns the number of insertions, deletions and replacements that turn a into b (Levenshtein distance), or
+ * NAME_MAX_CHARS if one is too long for a name. */
 static size_t edit_distance(const char *a, const char *b)
 {
     size_t row[NAME_MAX_CHARS + 1];

@@ -1,4 +1,4 @@
-/* Parsing the command line by its table. */
+/* Parses the command line by the tables of options. */
 #include "client/ctl/options.h"
 
 #include "client/ctl/date.h"
@@ -10,20 +10,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define OPTIONS_MAX 80 /* that one subcommand takes */
+#define OPTIONS_MAX 80 /* of one subcommand */
 
 static const struct ctl_option general_options[] = {
-    {.name = "json", .type = CTL_FLAG, .offset = offsetof(struct ctl_args, json), .text = "answer in JSON"},
+    {.name = "json", .type = CTL_FLAG, .offset = offsetof(struct ctl_args, json), .text = "print the answer as JSON"},
     {.name = "verbose",
      .type = CTL_FLAG,
      .offset = offsetof(struct ctl_args, verbose),
-     .text = "say on standard error what happens meanwhile"},
-    {.name = "help", .type = CTL_FLAG, .offset = offsetof(struct ctl_args, help), .text = "print this"},
+     .text = "print progress to standard error"},
+    {.name = "help", .type = CTL_FLAG, .offset = offsetof(struct ctl_args, help), .text = "print this help"},
 };
 static const struct ctl_group general = {"General", general_options,
                                          sizeof(general_options) / sizeof(general_options[0])};
 
-/* All options of a subcommand, and which were given. */
+/* The options of a subcommand, and which of them were given. */
 struct parsing {
     struct ctl_args *args;
     const struct ctl_option *options[OPTIONS_MAX];
@@ -106,12 +106,13 @@ static enum stir_code parsing_set(const struct parsing *p, const struct ctl_opti
     case CTL_TIME:
         return ctl_date_parse(parsing_field(p, option), value)
                    ? STIR_OK
-                   : stir_fail(err, STIR_E_USAGE, "--%s: must be seconds since 1970 or a date as 2026-01-02T03:04:05Z",
+                   : stir_fail(err, STIR_E_USAGE,
+                               "--%s: must be a number of seconds since 1970, or a date such as 2026-01-02T03:04:05Z",
                                option->name);
     case CTL_CHOICE:
         return option_set_choice(parsing_field(p, option), option, value, err);
     }
-    return stir_fail(err, STIR_E_USAGE, "--%s: has no type", option->name);
+    return stir_fail(err, STIR_E_USAGE, "--%s: internal error: unknown type of option", option->name);
 }
 
 static enum stir_code parsing_fail_unknown(const struct parsing *p, const char *name, struct stir_error *err)
@@ -157,7 +158,7 @@ static enum stir_code parsing_option(struct parsing *p, int argc, char *const *a
     }
     if (option->type != CTL_FLAG && !value) {
         if (*at + 1 >= argc || strncmp(argv[*at + 1], "--", 2) == 0) {
-            return stir_fail(err, STIR_E_USAGE, "--%s: needs a value (one that begins with -- is given as --%s=VALUE)",
+            return stir_fail(err, STIR_E_USAGE, "--%s: needs a value (write --%s=VALUE if the value begins with --)",
                              option->name, option->name);
         }
         value = argv[++*at];
@@ -170,10 +171,11 @@ static enum stir_code parsing_operand(struct parsing *p, const struct ctl_syntax
                                       struct stir_error *err)
 {
     if (!syntax->operand) {
-        return stir_fail(err, STIR_E_USAGE, "%.80s: %s takes options only", value, syntax->name);
+        return stir_fail(err, STIR_E_USAGE, "%.80s: unexpected argument; %s takes options only", value, syntax->name);
     }
     if (p->operand_given) {
-        return stir_fail(err, STIR_E_USAGE, "%.80s: one %s is enough", value, syntax->operand);
+        return stir_fail(err, STIR_E_USAGE, "%.80s: unexpected argument; only one %s is allowed", value,
+                         syntax->operand);
     }
     if (!*value) {
         return stir_fail(err, STIR_E_USAGE, "%s: must not be empty", syntax->operand);
@@ -200,7 +202,7 @@ static enum stir_code parsing_all(struct parsing *p, const struct ctl_syntax *sy
         if (!options_ended && strncmp(argv[i], "--", 2) == 0) {
             code = parsing_option(p, argc, argv, &i, err);
         } else if (!options_ended && argv[i][0] == '-' && argv[i][1]) {
-            code = stir_fail(err, STIR_E_USAGE, "%.40s: no such option; they begin with --", argv[i]);
+            code = stir_fail(err, STIR_E_USAGE, "%.40s: no such option; options begin with --", argv[i]);
         } else {
             code = parsing_operand(p, syntax, argv[i], err);
         }
@@ -211,7 +213,7 @@ static enum stir_code parsing_all(struct parsing *p, const struct ctl_syntax *sy
     return STIR_OK;
 }
 
-/* What the command line did not say: from the environment, else the initial value. */
+/* Sets the options that were not given, from the environment or to their initial values. */
 static enum stir_code parsing_set_defaults(struct parsing *p, struct stir_error *err)
 {
     for (size_t i = 0; i < p->count; i++) {
@@ -233,7 +235,7 @@ static enum stir_code parsing_set_defaults(struct parsing *p, struct stir_error 
     return STIR_OK;
 }
 
-/* The first of the names if none of them was given, else NULL. */
+/* Returns the first of the names, which are separated by "|", if none of them was given; else NULL. */
 static const struct ctl_option *parsing_find_missing(const struct parsing *p, const char *names)
 {
     const struct ctl_option *first = NULL;
@@ -257,8 +259,9 @@ static enum stir_code parsing_check_required(const struct parsing *p, const stru
         if (!option) {
             continue;
         }
-        return stir_fail(err, STIR_E_USAGE, "--%s %s: missing%s%s: %s", option->name, option->value,
-                         option->env ? ", nor is there " : "", option->env ? option->env : "", option->text);
+        return stir_fail(err, STIR_E_USAGE, "--%s %s: missing%s%s%s: %s", option->name, option->value,
+                         option->env ? " (or set " : "", option->env ? option->env : "", option->env ? ")" : "",
+                         option->text);
     }
     return STIR_OK;
 }
@@ -312,13 +315,13 @@ static void help_group(struct stir_buf *out, const struct ctl_group *group)
                        option->value ? option->value : "");
         stir_buf_printf(out, "  %-30s %s", head, option->text);
         if (option->type == CTL_LIST) {
-            stir_buf_puts(out, "; may be repeated");
+            stir_buf_puts(out, "; can be repeated");
         }
         if (option->type == CTL_NUMBER && option->initial) {
-            stir_buf_printf(out, " (%" PRId64 ")", option->initial);
+            stir_buf_printf(out, " (default: %" PRId64 ")", option->initial);
         }
         if (option->env) {
-            stir_buf_printf(out, " [%s]", option->env);
+            stir_buf_printf(out, " [$%s]", option->env);
         }
         stir_buf_puts(out, "\n");
     }

@@ -1,4 +1,4 @@
-/* How a subcommand's answer and its failure are told. */
+/* Prints the answer of a subcommand, or its failure. */
 #include "client/ctl/ctl.h"
 #include "client/ctl/render.h"
 #include "common/jose/json.h"
@@ -23,17 +23,17 @@ enum ctl_exit ctl_fail_text(struct ctl *ctl, enum ctl_exit status, const char *c
 
 enum ctl_exit ctl_fail(struct ctl *ctl, const struct stir_error *err)
 {
-    /* The library's public names for the same causes: STIR_E_JSON is CPS_E_JSON. */
+    /* Print the public name of the code: STIR_E_JSON is CPS_E_JSON. */
     char code[40];
     (void)snprintf(code, sizeof(code), "CPS%s", stir_error_name(err->code) + strlen("STIR"));
     return ctl_fail_text(ctl, CTL_WRONG, code, "%s", err->text);
 }
 
-/* What to do about a credential that the CPS misses. */
+/* Returns what to do if the CPS demands a credential and none was given. */
 static const char *output_credential_hint(const struct ctl *ctl, const struct cps_error *err)
 {
     bool has_one = ctl->args.auth_cert || ctl->args.tls_cert;
-    return err->http_status == 401 && !has_one ? "; give --auth-cert and --auth-key, an STI certificate and its key"
+    return err->http_status == 401 && !has_one ? "; give an STI certificate and its key with --auth-cert and --auth-key"
                                                : "";
 }
 
@@ -102,7 +102,7 @@ enum ctl_exit ctl_answer_rendered(struct ctl *ctl, json_t *result)
     return ctl_answer(ctl, result);
 }
 
-/* The JSON form: the answer with, or else only, the error. NULL if out of memory. */
+/* Returns the answer and the error, or the error alone, as JSON. The caller frees it. NULL if out of memory. */
 static char *output_json(struct ctl *ctl)
 {
     if (ctl->error_text[0] && !ctl->keep) {
@@ -139,7 +139,7 @@ static bool output_write(const char *text, size_t len)
     return true;
 }
 
-/* Standard error takes one line a failure, whatever is in the text. */
+/* Prints one line to standard error; control characters in the text are escaped. */
 static void output_print_error(const char *text)
 {
     struct stir_buf line = {0};

@@ -19,7 +19,7 @@
 
 int64_t ctl_pki_begin(const struct ctl *ctl)
 {
-    /* A day early: the clocks of those who try this out differ. */
+    /* Begin a day early, because clocks differ. */
     return ctl->args.from ? ctl->args.from : (int64_t)time(NULL) - DAY_S;
 }
 
@@ -53,7 +53,8 @@ static enum ctl_exit ca_decode_cert(struct ctl *ctl, X509 **out, const struct st
     }
     ERR_clear_error();
     stir_buf_free(&der);
-    return *out ? CTL_GOOD : ctl_fail_text(ctl, CTL_WRONG, "CPS_E_CERT", "%s: not a certificate", path);
+    return *out ? CTL_GOOD
+                : ctl_fail_text(ctl, CTL_WRONG, "CPS_E_CERT", "%s: contains no certificate in PEM format", path);
 }
 
 static enum ctl_exit ca_read_cert(struct ctl *ctl, X509 **out, const char *path)
@@ -78,7 +79,9 @@ static enum ctl_exit ca_load(struct ctl *ctl, struct ctl_ca *ca, const char *cer
         return ctl_fail(ctl, &err);
     }
     if (!stir_key_same_public(ca->key, X509_get0_pubkey(ca->cert))) {
-        return ctl_fail_text(ctl, CTL_WRONG, "CPS_E_KEY", "%s: not the key of %s", key_path, cert_path);
+        return ctl_fail_text(ctl, CTL_WRONG, "CPS_E_KEY",
+                             "%s: is not the key of the certificate %s; delete both files to make a new CA", key_path,
+                             cert_path);
     }
     return CTL_GOOD;
 }

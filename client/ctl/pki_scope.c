@@ -38,7 +38,7 @@ enum ctl_exit ctl_scope_tnauth(struct ctl *ctl, struct stir_tnauth *out)
     return status;
 }
 
-/* A URI that a sender can have, or sip: and a domain (RFC 5922 section 7.1), which no sender has. */
+/* Tells whether a URI can name a sender, or is "sip:" and a domain (RFC 5922 section 7.1). */
 static bool scope_is_sender_uri(const char *uri)
 {
     struct stir_identity id;
@@ -54,7 +54,7 @@ enum ctl_exit ctl_scope_uris(struct ctl *ctl, const char ***out)
     const struct ctl_list *list = &ctl->args.uri;
     for (size_t i = 0; i < list->count; i++) {
         if (!scope_is_sender_uri(list->items[i])) {
-            return ctl_usage(ctl, "--uri: %s is not a URI that a sender can have: write sip:NAME@DOMAIN or sip:DOMAIN",
+            return ctl_usage(ctl, "--uri: %s cannot be the URI of a sender; write sip:NAME@DOMAIN or sip:DOMAIN",
                              list->items[i]);
         }
     }

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* "sha256 ok", "none" (the PASSporT has no digest), "not compared" (there was no body to compare with). */
+/* Writes "sha256 ok", "none" if the PASSporT has no digest, or "not compared" if there was no body. */
 static void verdict_describe_msgi(char out[32], const struct cps_result *result)
 {
     struct stir_passport *passport = NULL;
@@ -26,7 +26,7 @@ static void verdict_describe_msgi(char out[32], const struct cps_result *result)
     stir_passport_free(passport);
 }
 
-/* Nothing for an empty text. */
+/* Sets a member, unless the text is empty. */
 static void verdict_put_text(json_t *json, const char *name, const char *text)
 {
     if (text[0]) {
@@ -70,7 +70,7 @@ static const char *verdict_reason(const struct cps_result *result)
     return result->error.text[0] ? result->error.text : cps_strerror(result->error.code);
 }
 
-/* What a reader must know of a PASSporT that was made for a call and not for this text. */
+/* Returns a note for a PASSporT that was made for a call and not for this message; "" for others. */
 static const char *verdict_call_type(const struct cps_result *result)
 {
     return strcmp(result->ppt, "shaken") == 0     ? "  ppt shaken (a call's), attestation A"

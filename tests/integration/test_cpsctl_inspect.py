@@ -151,10 +151,10 @@ class Inspect(Case):
         """All that can be read is shown, and every fault is named, not only the first."""
         header = {"alg": "RS256", "typ": "JWT", "crit": ["x"], "x5u": "http://a.example/b", "ppt": "shaken"}
         claims = {"iat": 1443208345000, "orig": {"tn": 12155551212, "uri": "bob"}, "dest": {"tn": "1", "uri": []}}
-        shown = self.faulty("many", ".".join([coded(header), coded(claims), "AAAA"]), "signature: 3 octets, not 64",
+        shown = self.faulty("many", ".".join([coded(header), coded(claims), "AAAA"]), "signature: has 3 octets instead of 64",
                             'alg is not "ES256"', 'typ is not "passport"', "crit is not accepted",
-                            "x5u is not an https URL", "milliseconds", "orig does not hold exactly one",
-                            "orig: tn is not a string", "orig: uri holds", "dest: tn is not an array",
+                            "x5u is not an https URL", "milliseconds", "orig does not have exactly one",
+                            "orig: tn is not a string", "orig: uri is", "dest: tn is not an array",
                             "dest names 0 destinations", "attest is missing", "origid is missing")  # fmt: skip
         self.assertEqual((shown["kind"], shown["header"], shown["claims"]), ("PASSporT", header, claims))
         shown = self.faulty("few", self.token({"alg": "ES256", "typ": "passport"}, {"orig": {"tn": "1"}}),
@@ -170,8 +170,8 @@ class Inspect(Case):
         parts = self.envelope.split(".")
         header = {"alg": "RSA-OAEP", "enc": "A256GCM", "kid": "bob"}
         shown = self.faulty("envelope-bad", ".".join([coded(header), "AAAA", "AAAA", parts[3], "AAAA"]),
-                            "alg is not", "cty is not", "epk is not", "kid, which tells", "encrypted key: not empty",
-                            "initialization vector: 3 octets", "authentication tag: 3 octets")  # fmt: skip
+                            "alg is not", "cty is not", "epk is not", "kid is not allowed", "encrypted key: must be empty",
+                            "initialization vector: has 3 octets", "authentication tag: has 3 octets")  # fmt: skip
         self.assertEqual((shown["kind"], shown["header"]), ("envelope", header))
         self.faulty("envelope-cut", self.envelope[:-1], "authentication tag")
 
@@ -192,7 +192,7 @@ class Inspect(Case):
                             "TNAuthList is not one", "JWTClaimConstraints", "not on P-256")  # fmt: skip
         self.assertEqual((shown["subject"], shown["now"]), ("/CN=wrong", "valid"))
         damaged = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
-        shown = self.faulty("chain.pem", sti.Cert("first").pem + damaged + sti.Cert("third").pem, "a damaged certificate")
+        shown = self.faulty("chain.pem", sti.Cert("first").pem + damaged + sti.Cert("third").pem, "the certificate is damaged")
         self.assertEqual([c.get("subject") for c in shown["certificates"]], ["/CN=first", None, "/CN=third"])
 
     def test_requests(self):
@@ -206,7 +206,7 @@ class Inspect(Case):
         self.write("good.csr", request(ec.generate_private_key(ec.SECP256R1()), listed))
         shown = self.run_json("inspect", "good.csr")
         self.assertEqual((shown["kind"], shown["TNAuthList"]), ("certificate request", "spc:1234"))
-        self.faulty("bad.csr", request(ec.generate_private_key(ec.SECP384R1())), "not on P-256", "no TNAuthList")
+        self.faulty("bad.csr", request(ec.generate_private_key(ec.SECP384R1())), "not on P-256", "does not ask for a TNAuthList")
 
     def der(self):
         return subprocess.run(["openssl", "x509", "-in", f"{self.pki}/signer.pem", "-outform", "DER"], check=True,
@@ -234,7 +234,7 @@ class Inspect(Case):
                 self.refused("inspect", "in-" + name, says="in-" + name)
         self.refused("inspect", "missing", says="missing: No such file", code="CPS_E_IO")
         self.refused("inspect", self.dir, says="Is a directory", code="CPS_E_IO")
-        self.refused("inspect", says="standard input: empty", stdin="")
+        self.refused("inspect", says="standard input: is empty", stdin="")
         self.faulty("cut", self.passport[:-1], "signature: ")
         for n in (1, 5, len(self.passport) // 2):
             self.refused("inspect", stdin=self.passport[:n], says="standard input: ")

@@ -34,7 +34,7 @@ class Pki(Case):
             self.assertEqual(mode & 0o077 == 0, name.endswith(".key"), name)
         self.assertEqual(answer["signer"]["x5u"], "https://cert.example.org:8443/stir/signer.pem")
         self.assertIn("throwaway", answer["kind"])
-        self.assertIn("nobody vouches", answer["note"])
+        self.assertIn("for tests only", answer["note"])
         with open(f"{out}/signer.pem", "rb") as chain, open(f"{out}/certs/signer.pem", "rb") as copy:
             self.assertEqual(chain.read(), copy.read())
         shown = self.run_json("inspect", f"{out}/tls.pem")
@@ -67,8 +67,8 @@ class Pki(Case):
         file_there = self.write("a-file", "x")
         table = [
             (["--out", out], "--spc, --tn, --range or --uri: missing"),
-            (["--out", "-", "--tn", "1"], "--out: needs"),
-            (["--out", "", "--tn", "1"], "--out: needs"),
+            (["--out", "-", "--tn", "1"], "--out: must be"),
+            (["--out", "", "--tn", "1"], "--out: must be"),
             (["--out", out, "--tn", "12a"], "--tn"),
             (["--out", out, "--tn", ""], "--tn"),
             (["--out", out, "--tn", "1234567890123456"], "--tn"),
@@ -144,7 +144,7 @@ class Pki(Case):
         names = subprocess.run(["openssl", "x509", "-in", f"{out}/bank.pem", "-noout", "-ext", "subjectAltName"],
                                capture_output=True, text=True, check=True).stdout
         self.assertIn("URI:sip:Bank@sms.example.com, URI:sip:example.net", names)
-        self.refused("pki", "--out", out, "--name", "odd", "--uri", "Bank", says="--uri: Bank is not a URI")
+        self.refused("pki", "--out", out, "--name", "odd", "--uri", "Bank", says="--uri: Bank cannot be the URI")
         self.run_ok("pki", "--out", out, "--name", "plain", "--tn", "1", "--must-include", "msgi")
         self.assertIn("JWTClaimConstraints", self.run_json("inspect", f"{out}/plain.pem")["certificates"][0])
 
@@ -187,9 +187,9 @@ class Keygen(Case):
         self.assertEqual(stat.S_IMODE(os.stat(self.path("once")).st_mode), 0o600)
 
     def test_wrong_places(self):
-        self.refused("keygen", "--out", "-", says="--out: needs")
-        self.refused("keygen", "--out", "k1", "--public", "-", says="--public: needs")
-        self.refused("keygen", "--out", "k1", "--public", "k1", says="--public: the same file")
+        self.refused("keygen", "--out", "-", says="--out: must be")
+        self.refused("keygen", "--out", "k1", "--public", "-", says="--public: must be")
+        self.refused("keygen", "--out", "k1", "--public", "k1", says="--public: must not be the file")
         self.refused("keygen", "--out", "", says="cpsctl: ")
         self.refused("keygen", "--out", self.dir, says="exists")
         self.refused("keygen", "--out", self.dir, "--force", says="directory")

@@ -41,8 +41,8 @@ class Tenants(Case):
             (self.sign_as("bulk1", ORIG), "none of the tenant's", "CPS_E_OUTSIDE"),
             (self.sign_as("bulk", "12155559000"), 'no tenant "bulk"', "CPS_E_NOT_FOUND"),
             (self.sign_as("alice", ORIG, "/nonexistent"), "/nonexistent: No such file", "CPS_E_IO"),
-            ([*self.sign_as("alice", ORIG), "--key", "x"], "--key: not together with --tenant", "CPS_E_USAGE"),
-            ([*self.sign_as("alice", ORIG), "--x5u", "x"], "--x5u: not together with --tenant", "CPS_E_USAGE"),
+            ([*self.sign_as("alice", ORIG), "--key", "x"], "--key: cannot be combined with --tenant", "CPS_E_USAGE"),
+            ([*self.sign_as("alice", ORIG), "--x5u", "x"], "--x5u: cannot be combined with --tenant", "CPS_E_USAGE"),
             (["sign", "--tenant", "alice", *self.message()], "--tenants PATH: missing", "CPS_E_USAGE"),
             (["sign", "--tenants", self.tenants, *self.message()], "--key FILE: missing", "CPS_E_USAGE"),
         ]

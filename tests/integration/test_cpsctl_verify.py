@@ -272,8 +272,8 @@ class Verify(Case):
         table = [
             ([*self.trust(), "missing"], "missing: No such file"),
             ([*self.trust(), self.dir], "Is a directory"),
-            ([*self.trust(), "nothing"], "nothing: empty"),
-            ([*self.trust(), "two"], "two: one PASSporT"),
+            ([*self.trust(), "nothing"], "nothing: is empty"),
+            ([*self.trust(), "two"], "two: contains several lines"),
             (["--trust", "missing", "passport"], "missing"),
             (["--trust", "nothing", "passport"], "nothing"),
             (["--trust", "rubbish.pem", "passport"], "rubbish.pem"),

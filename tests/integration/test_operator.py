@@ -126,7 +126,7 @@ class Operator(Case):
         for body in hostile:
             with self.subTest(body[:40]):
                 done = self.ctl("stat", "--admin", self.canned((200, body)), "--every", "1", status=4)
-                self.assertIn(b"is that of neither cpsd nor cps-smpp", done.stderr)
+                self.assertIn(b"has no metrics of cpsd or cps-smpp", done.stderr)
         good = metrics(1, [("+Inf", 1)])
         seen = self.stat(self.canned((200, good), (200, good + b'cpsd_requests_total{route="' + b"x" * 5000 + b'"} 1\n')))
         self.assertEqual(list(seen["routes"]), ["publish"])
@@ -136,7 +136,7 @@ class Operator(Case):
         for command in (["stat"], ["box", DEST]):
             done = self.ctl(*command, "--admin", f"127.0.0.1:{port}", status=3)
             self.assertIn(f"127.0.0.1:{port}".encode(), done.stderr)
-            self.assertIn(b"[admin] listen", done.stderr)
+            self.assertIn(b"in [admin] of a running", done.stderr)
             self.assertEqual(done.stderr.count(b"\n"), 1)
         self.ctl("stat", "--admin", "unix:/nowhere/at/all", status=3)
         done = self.ctl("stat", "--admin", self.canned((503, b'{"title":"a","detail":"come later"}')), status=4)
@@ -162,7 +162,7 @@ class Operator(Case):
         self.assertEqual(lines[4], f"3 envelopes, {box['octets']} octets")
         self.assertEqual(self.ctl("box", "12025550178", "--admin", admin).stdout, b"0 envelopes, 0 octets\n")
         self.assertIn(b"telephone number", self.ctl("box", "not a number", "--admin", admin, status=4).stderr)
-        self.assertIn(b"whose", self.ctl("box", "--admin", admin, status=2).stderr)
+        self.assertIn(b"DEST is missing", self.ctl("box", "--admin", admin, status=2).stderr)
         # for the operator alone
         self.assertEqual(server.request("GET", f"/boxes/{DEST}").status, 404)
         server.stop()

@@ -49,7 +49,7 @@ class Health(SmppCase):
             self.assertEqual([metrics[f'healthy{{part="{part}"}}'] for part in ("peer", "cps", "spool", "certificates")],
                              [0, 0, 1, 1])  # fmt: skip
             table = run(CPSCTL, "stat", "--admin", str(sidecar.keys["admin__listen"]), "--every", "1").stdout.decode()
-            self.assertIn("NOT WELL: peer, cps", table)
+            self.assertIn("UNHEALTHY: peer, cps", table)
         sidecar.reload(cps__url=self.cps.url, peer__address=f"127.0.0.1:{self.smsc.port}")
         esme = Esme(sidecar.port)
         self.addCleanup(esme.close)

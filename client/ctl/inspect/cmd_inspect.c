@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Text before a block is allowed, as openssl writes it. */
+/* Text before the first block is allowed: openssl writes it. */
 static bool inspect_is_pem(struct stir_view file)
 {
     static const char begin[] = "-----BEGIN ";
@@ -14,7 +14,7 @@ static bool inspect_is_pem(struct stir_view file)
     return at && (at == file.ptr || at[-1] == '\n');
 }
 
-/* A SEQUENCE; no token begins with '0'. */
+/* DER begins with a SEQUENCE (0x30, the character '0'), which no token does. */
 static bool inspect_is_der(struct stir_view file)
 {
     return file.len > 4 && file.ptr[0] == 0x30;
@@ -26,7 +26,7 @@ static enum ctl_exit inspect_fail_at(struct ctl *ctl, struct stir_error *err, co
     return ctl_fail(ctl, err);
 }
 
-/* Shows it, and fails if there is anything wrong with it: what is shown stands then. */
+/* Prints what was read, and fails if it has faults; the output is kept in both cases. */
 static enum ctl_exit inspect_show(struct ctl *ctl, json_t *shown, const char *path)
 {
     const char *first = NULL;
@@ -64,7 +64,7 @@ static enum ctl_exit inspect_tokens(struct ctl *ctl, struct ctl_tokens *tokens, 
     return status;
 }
 
-/* An Identity header: its parameters, its PASSporT in full form, and what is wrong with either. */
+/* Shows an Identity header: its parameters, its PASSporT if in full form, and the faults of both. */
 static enum stir_code inspect_header(json_t **out, struct stir_view text, struct stir_error *err)
 {
     struct ctl_identity_header header;
@@ -132,11 +132,12 @@ const struct ctl_command ctl_cmd_inspect = {
         {
             .name = "inspect",
             .text =
-                "show what a file holds: PASSporT, Identity header, envelope, key, key record, certificate, request",
-            .details =
-                "Reads FILE or standard input: tokens (one a line), the value of a SIP Identity header, a JWK, PEM or\n"
-                "DER. Nothing is verified, and no private key is shown. What is faulty is shown as far as it can be\n"
-                "read, with a list of all its faults; the exit status is 2 then.",
+                "show the contents of a PASSporT, Identity header, envelope, key, key record, certificate or request",
+            .details = "Reads FILE or standard input: tokens (one per line), the value of a SIP Identity header, a "
+                       "JWK, PEM or DER.\n"
+                       "Signatures are not verified, and private keys are not shown. Faulty input is shown as far as "
+                       "it can be\n"
+                       "read, with a list of its faults; the exit status is then 2.",
             .operand = "FILE",
             .groups = {NULL},
         },

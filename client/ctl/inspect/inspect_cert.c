@@ -1,4 +1,4 @@
-/* Certificates and revocation lists. */
+/* Shows certificates, certificate requests and revocation lists. */
 #include "client/ctl/date.h"
 #include "client/ctl/inspect/inspect.h"
 #include "common/cert/cert.h"
@@ -60,7 +60,7 @@ static void cert_add_validity(json_t *json, const X509 *cert)
     }
 }
 
-/* The last number of a range: as many digits as the first. */
+/* Appends the last number of a range, which has the same number of digits as the first. */
 static void tnauth_put_last(struct stir_buf *out, const struct stir_tnauth_entry *entry)
 {
     char digits[STIR_TN_MAX + 1];
@@ -90,7 +90,7 @@ static void tnauth_put_entry(struct stir_buf *out, const struct stir_tnauth_entr
     }
 }
 
-/* The list's DER, of a certificate or of a request. */
+/* Adds the TNAuthList of a certificate or a request, from its DER. */
 static void cert_add_tnauth_list(json_t *json, struct stir_view der)
 {
     struct stir_tnauth list = {0};
@@ -111,7 +111,8 @@ static void cert_add_tnauth_list(json_t *json, struct stir_view der)
     }
     (void)json_object_set_new(json, "speaks_for", words);
     if (list.skipped) {
-        ctl_inspect_fault(json, "the TNAuthList has %zu service provider codes that cannot be acted on", list.skipped);
+        ctl_inspect_fault(json, "the TNAuthList has %zu service provider codes that are not supported and were skipped",
+                          list.skipped);
     }
     stir_buf_free(&compact);
     stir_tnauth_clear(&list);
@@ -187,7 +188,7 @@ static void cert_add_constraints(json_t *json, const X509 *cert, bool enhanced)
     stir_claims_clear(&claims);
 }
 
-/* What a verifier would refuse whatever the chain is. */
+/* Adds the faults for which a verifier rejects the certificate in any chain. */
 static void cert_check(json_t *json, X509 *cert, struct stir_view der)
 {
     struct stir_error err = {0};
@@ -269,7 +270,7 @@ static void cert_add_digest(json_t *json, const X509 *cert)
     }
 }
 
-/* Reads DER; what stands after the certificate is a fault of its own. */
+/* Decodes the certificate at the beginning of der; cert_check reports octets after it. NULL if damaged. */
 static X509 *cert_decode(struct stir_view der)
 {
     const unsigned char *at = (const unsigned char *)der.ptr;
@@ -281,7 +282,7 @@ enum stir_code ctl_inspect_cert(json_t **out, struct stir_view der, struct stir_
 {
     X509 *cert = cert_decode(der);
     if (!cert) {
-        return stir_fail_openssl(err, STIR_E_CERT, "a damaged certificate");
+        return stir_fail_openssl(err, STIR_E_CERT, "the certificate is damaged");
     }
     json_t *json = json_pack("{s:s}", "kind", "certificate");
     cert_add_text(json, "subject", stir_x509_subject(cert).text);
@@ -303,7 +304,7 @@ enum stir_code ctl_inspect_cert(json_t **out, struct stir_view der, struct stir_
     return STIR_OK;
 }
 
-/* The extensions that a request asks for. */
+/* Adds the extensions that a request asks for. */
 static void request_add_extensions(json_t *json, X509_REQ *request)
 {
     STACK_OF(X509_EXTENSION) *extensions = X509_REQ_get_extensions(request);
@@ -324,7 +325,7 @@ enum stir_code ctl_inspect_request(json_t **out, struct stir_view der, struct st
     ERR_clear_error();
     X509_REQ *request = d2i_X509_REQ(NULL, &at, (long)der.len);
     if (!request) {
-        return stir_fail_openssl(err, STIR_E_CERT, "a damaged certificate request");
+        return stir_fail_openssl(err, STIR_E_CERT, "the certificate request is damaged");
     }
     EVP_PKEY *key = X509_REQ_get0_pubkey(request);
     json_t *json = json_pack("{s:s}", "kind", "certificate request");
@@ -333,16 +334,17 @@ enum stir_code ctl_inspect_request(json_t **out, struct stir_view der, struct st
     cert_add_text(json, "signature", OBJ_nid2sn(X509_REQ_get_signature_nid(request)));
     request_add_extensions(json, request);
     if (at != (const unsigned char *)der.ptr + der.len) {
-        ctl_inspect_fault(json, "%td octets after the request", (const unsigned char *)der.ptr + der.len - at);
+        ctl_inspect_fault(json, "%td unexpected octets after the request",
+                          (const unsigned char *)der.ptr + der.len - at);
     }
     if (!key || !stir_x509_key_is(key, "P-256")) {
         ctl_inspect_fault(json, "the key is not on P-256, so it cannot sign PASSporTs (RFC 8225 section 8)");
     }
     if (!key || X509_REQ_verify(request, key) != 1) {
-        ctl_inspect_fault(json, "its own signature does not verify (RFC 2986 section 3)");
+        ctl_inspect_fault(json, "the signature of the request does not verify (RFC 2986 section 3)");
     }
     if (!json_object_get(json, "TNAuthList")) {
-        ctl_inspect_fault(json, "it asks for no TNAuthList");
+        ctl_inspect_fault(json, "the request does not ask for a TNAuthList (RFC 8226 section 9)");
     }
     X509_REQ_free(request);
     ERR_clear_error();
@@ -358,7 +360,7 @@ enum stir_code ctl_inspect_crl(json_t **out, struct stir_view der, struct stir_e
     X509_CRL *crl = d2i_X509_CRL(NULL, &at, (long)der.len);
     if (!crl || at != (const unsigned char *)der.ptr + der.len) {
         X509_CRL_free(crl);
-        return stir_fail_openssl(err, STIR_E_CRL, "a damaged revocation list");
+        return stir_fail_openssl(err, STIR_E_CRL, "the revocation list is damaged");
     }
     json_t *json = json_pack("{s:s}", "kind", "revocation list");
     cert_add_text(json, "issuer", stir_x509_name_text(X509_CRL_get_issuer(crl)).text);

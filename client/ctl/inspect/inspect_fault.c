@@ -1,4 +1,4 @@
-/* What is shown of something faulty: all that can be read, and each fault. */
+/* Shows faulty input: the parts that can be decoded, and a list of faults. */
 #include "client/ctl/inspect/inspect.h"
 #include "common/base/buf.h"
 #include "common/jose/b64.h"
@@ -23,7 +23,7 @@ void ctl_inspect_fault(json_t *object, const char *fmt, ...)
         faults = json_array();
         (void)json_object_set_new(object, "faults", faults);
     }
-    stir_json_quote(&clean, text, strlen(text)); /* which may quote what is no UTF-8 */
+    stir_json_quote(&clean, text, strlen(text)); /* the text may quote octets that are not UTF-8 */
     json_t *fault = clean.ptr ? json_loads(clean.ptr, JSON_DECODE_ANY, NULL) : NULL;
     (void)json_array_append_new(faults, fault ? fault : json_string("a fault"));
     stir_buf_free(&clean);
@@ -57,14 +57,14 @@ size_t ctl_inspect_faults(const json_t *shown, const char **first)
     return count;
 }
 
-/* Decodes base64 of any sort: what is not strict base64url is a fault, and is read all the same. */
+/* Decodes base64 or base64url. Anything but strict base64url is reported as a fault, and decoded if possible. */
 static bool part_decode(json_t *object, const char *name, struct stir_buf *out, struct stir_view text)
 {
     struct stir_buf tidy = {0};
     size_t len = 0, cap = stir_b64_decoded_max(text.len) + 1;
     char *octets = text.len <= PART_MAX ? stir_buf_extend(out, cap) : NULL;
     if (!octets) {
-        ctl_inspect_fault(object, "%s: %zu characters, more than can be shown", name, text.len);
+        ctl_inspect_fault(object, "%s: has %zu characters, too many to show", name, text.len);
         return false;
     }
     bool good = stir_b64url_decode((uint8_t *)octets, cap, &len, text.ptr, text.len) == STIR_OK;
@@ -109,7 +109,7 @@ void ctl_inspect_octets(json_t *object, const char *name, struct stir_view text,
 {
     struct stir_buf octets = {0};
     if (part_decode(object, name, &octets, text) && wanted != SIZE_MAX && octets.len != wanted) {
-        ctl_inspect_fault(object, "%s: %zu octets, not %zu", name, octets.len, wanted);
+        ctl_inspect_fault(object, "%s: has %zu octets instead of %zu", name, octets.len, wanted);
     }
     stir_buf_free(&octets);
 }

@@ -1,4 +1,4 @@
-/* Keys, and what is written in JSON or PEM. */
+/* Shows keys, and finds out what JSON, PEM and DER contain. */
 #include "client/ctl/inspect/inspect.h"
 #include "common/cert/pem.h"
 #include "common/jose/json.h"
@@ -71,7 +71,7 @@ static enum stir_code inspect_jwks(json_t **out, const json_t *keys, struct stir
     return code;
 }
 
-/* The other form of what is inside an envelope: the PASSporT with its certificates. */
+/* Shows the JSON form of an envelope's plaintext: the PASSporT with its certificates. */
 static enum stir_code inspect_plaintext(json_t **out, const json_t *object, struct stir_error *err)
 {
     const char *passport = NULL;
@@ -100,13 +100,13 @@ enum stir_code ctl_inspect_json(json_t **out, struct stir_view text, struct stir
     } else if (json_object_get(object, "passport")) {
         code = inspect_plaintext(out, object, err);
     } else {
-        code = stir_fail(err, STIR_E_JSON, "JSON, but neither a JWK nor a JWK Set");
+        code = stir_fail(err, STIR_E_JSON, "is JSON, but neither a JWK nor a JWK Set");
     }
     json_decref(object);
     return code;
 }
 
-/* A key's DER, public or private, in any of its usual forms. */
+/* Decodes a public or private key from DER, in any usual form. The caller frees it; NULL if it cannot be decoded. */
 static EVP_PKEY *key_decode(struct stir_view der, int selection)
 {
     EVP_PKEY *key = NULL;
@@ -131,7 +131,7 @@ static enum stir_code inspect_key_der(json_t **out, struct stir_view der, bool i
 {
     EVP_PKEY *key = key_decode(der, is_private ? EVP_PKEY_KEYPAIR : EVP_PKEY_PUBLIC_KEY);
     if (!key) {
-        return stir_fail(err, STIR_E_KEY, "a damaged %s key", is_private ? "private" : "public");
+        return stir_fail(err, STIR_E_KEY, "the %s key is damaged", is_private ? "private" : "public");
     }
     enum stir_code code = ctl_inspect_key(out, key, is_private, err);
     EVP_PKEY_free(key);
@@ -159,7 +159,7 @@ enum stir_code ctl_inspect_der(json_t **out, struct stir_view der, struct stir_e
             return STIR_OK;
         }
     }
-    return stir_fail(err, STIR_E_INVAL, "neither a certificate, a revocation list nor a key in DER");
+    return stir_fail(err, STIR_E_INVAL, "is DER, but neither a certificate, a revocation list nor a key");
 }
 
 static enum stir_code inspect_private_der(json_t **out, struct stir_view der, struct stir_error *err)
@@ -172,7 +172,7 @@ static enum stir_code inspect_public_der(json_t **out, struct stir_view der, str
     return inspect_key_der(out, der, false, err);
 }
 
-/* What PEM blocks are called, and what several of them are. */
+/* The labels of PEM blocks, and the name for several of the same kind. */
 static const struct pem_kind {
     const char *label;
     const char *several;
@@ -188,7 +188,7 @@ static const struct pem_kind {
     {"PUBLIC KEY", "public keys", "keys", inspect_public_der},
 };
 
-/* A block that cannot be read, beside others that can. */
+/* Adds an item for a block that cannot be read. */
 static void pem_add_damaged(json_t *items, const struct stir_error *err)
 {
     json_t *item = json_pack("{s:s}", "kind", "a damaged block");
@@ -226,12 +226,12 @@ static enum stir_code pem_inspect_blocks(json_t *items, struct stir_view text, c
         return STIR_OK;
     }
     if (first.code == STIR_OK) {
-        return stir_fail(err, STIR_E_INVAL, "no %s block", kind->label);
+        return stir_fail(err, STIR_E_INVAL, "contains no %s block", kind->label);
     }
     return stir_fail(err, first.code, "%s", first.text);
 }
 
-/* The label of the first block. */
+/* Returns the kind of the first block, NULL for an unknown label. */
 static const struct pem_kind *pem_find_kind(struct stir_view text)
 {
     static const char begin[] = "-----BEGIN ";
@@ -250,8 +250,7 @@ enum stir_code ctl_inspect_pem(json_t **out, struct stir_view text, struct stir_
 {
     const struct pem_kind *kind = pem_find_kind(text);
     if (!kind) {
-        return stir_fail(err, STIR_E_INVAL,
-                         "PEM of something else than a certificate, a revocation list or a plain key");
+        return stir_fail(err, STIR_E_INVAL, "is PEM, but not a certificate, a revocation list or an unencrypted key");
     }
     json_t *items = json_array();
     enum stir_code code = pem_inspect_blocks(items, text, kind, err);

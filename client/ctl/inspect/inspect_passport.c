@@ -1,4 +1,4 @@
-/* PASSporTs, faulty ones too: RFC 8225, RFC 8224 section 4.1, RFC 9475. */
+/* Finds all faults of a PASSporT: RFC 8225, RFC 8224 section 4.1, RFC 9475. */
 #include "client/ctl/date.h"
 #include "client/ctl/inspect/inspect.h"
 #include "common/cert/x5c.h"
@@ -12,7 +12,7 @@
 
 #define MILLISECONDS INT64_C(100000000000) /* more seconds than any clock shows before the year 5138 */
 
-/* A member that has to be this string. */
+/* Checks a member that must be this string. */
 static void passport_check_text(json_t *shown, const json_t *header, const char *name, const char *wanted)
 {
     const char *value = json_string_value(json_object_get(header, name));
@@ -23,7 +23,7 @@ static void passport_check_text(json_t *shown, const json_t *header, const char 
     }
 }
 
-/* RFC 8225 section 4, RFC 7515 section 4.1. */
+/* Checks the header: RFC 8225 section 4, RFC 7515 section 4.1. */
 static void passport_check_header(json_t *shown, const json_t *header)
 {
     static const char *const refused[] = {"crit", "zip", "jwk", "b64"};
@@ -39,7 +39,7 @@ static void passport_check_header(json_t *shown, const json_t *header)
         ctl_inspect_fault(shown, "header: ppt is not a string");
     }
     if (!x5u && !x5c) {
-        ctl_inspect_fault(shown, "header: neither x5u nor x5c names a certificate");
+        ctl_inspect_fault(shown, "header: has neither x5u nor x5c, so there is no certificate");
     }
     if (x5u && (!json_is_string(x5u) || !stir_x5u_is_https(json_string_value(x5u)))) {
         ctl_inspect_fault(shown, "header: x5u is not an https URL");
@@ -54,7 +54,7 @@ static void passport_check_header(json_t *shown, const json_t *header)
     }
 }
 
-/* One number or URI (RFC 8225 section 5.2.1). */
+/* Checks one number or URI (RFC 8225 section 5.2.1). */
 static void passport_check_identity(json_t *shown, const char *claim, const char *member, const json_t *value)
 {
     struct stir_identity id;
@@ -66,8 +66,8 @@ static void passport_check_identity(json_t *shown, const char *claim, const char
     }
     bool uri = strcmp(member, "uri") == 0;
     if ((strchr(text, ':') != NULL) != uri) {
-        ctl_inspect_fault(shown, "%s: %s holds \"%.64s\", which is %s", claim, member, text,
-                          uri ? "no URI" : "no number");
+        ctl_inspect_fault(shown, "%s: %s is \"%.64s\", which is %s", claim, member, text,
+                          uri ? "not a URI" : "not a number");
     } else if (stir_identity_parse_canonical(&id, text, json_string_length(value), 0, &err) != STIR_OK) {
         ctl_inspect_fault(shown, "%s: %s: %s", claim, member, err.text);
     }
@@ -82,7 +82,7 @@ static void passport_check_orig(json_t *shown, const json_t *claims)
         return;
     }
     if (json_object_size(orig) != 1 || (!tn && !uri)) {
-        ctl_inspect_fault(shown, "orig does not hold exactly one tn or uri");
+        ctl_inspect_fault(shown, "orig does not have exactly one tn or uri (RFC 8225 section 5.2.1)");
     }
     if (tn) {
         passport_check_identity(shown, "orig", "tn", tn);
@@ -124,11 +124,11 @@ static void passport_check_iat(json_t *shown, const json_t *claims)
     } else if (seconds < 0 || seconds > STIR_IAT_MAX) {
         ctl_inspect_fault(shown, "iat is outside 0..2^53");
     } else if (seconds > MILLISECONDS) {
-        ctl_inspect_fault(shown, "iat counts milliseconds, as it seems; it is in seconds (RFC 7519 section 2)");
+        ctl_inspect_fault(shown, "iat seems to count milliseconds; it must count seconds (RFC 7519 section 2)");
     }
 }
 
-/* RFC 9475 section 3, RFC 8588 section 4, RFC 8946 section 4. */
+/* Checks the claims of the type: RFC 9475 section 3, RFC 8588 section 4, RFC 8946 section 4. */
 static void passport_check_type(json_t *shown, const char *ppt, const json_t *claims)
 {
     static const struct {
@@ -137,7 +137,7 @@ static void passport_check_type(json_t *shown, const char *ppt, const json_t *cl
     const json_t *msgi = json_object_get(claims, "msgi");
     for (size_t i = 0; i < sizeof(demanded) / sizeof(demanded[0]); i++) {
         if (strcmp(ppt, demanded[i].ppt) == 0 && !json_object_get(claims, demanded[i].claim)) {
-            ctl_inspect_fault(shown, "%s is missing, which the type \"%s\" demands", demanded[i].claim, ppt);
+            ctl_inspect_fault(shown, "%s is missing; the type \"%s\" requires it", demanded[i].claim, ppt);
         }
     }
     if (strcmp(ppt, "msg") == 0 && msgi && !json_is_string(msgi)) {
@@ -161,9 +161,9 @@ void ctl_inspect_passport_faults(json_t *shown, struct stir_view token)
         passport_check_type(shown, ppt ? ppt : "", claims);
     }
     if (token.len > STIR_PASSPORT_MAX) {
-        ctl_inspect_fault(shown, "%zu octets, more than %d", token.len, STIR_PASSPORT_MAX);
+        ctl_inspect_fault(shown, "has %zu octets, more than the limit of %d", token.len, STIR_PASSPORT_MAX);
     }
-    /* the reader that verifiers use has the last word */
+    /* the parser that verification uses may find a fault that the checks above do not cover */
     if (!json_object_get(shown, "faults") && stir_passport_parse(&passport, token.ptr, token.len, 0, &err) != STIR_OK) {
         ctl_inspect_fault(shown, "%s", err.text);
     }

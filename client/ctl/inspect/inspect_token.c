@@ -1,4 +1,4 @@
-/* Tokens: what PASSporTs, key records and envelopes show to everybody. */
+/* Shows tokens: PASSporTs, key records, and the unencrypted parts of envelopes. */
 #include "client/cps.h"
 #include "client/ctl/date.h"
 #include "client/ctl/inspect/inspect.h"
@@ -20,7 +20,7 @@ static void token_add_number(json_t *object, const char *name, size_t number)
     (void)json_object_set_new(object, name, json_integer((json_int_t)number));
 }
 
-/* A claim that is a time, as a date too. */
+/* Adds a claim that is a time as a date. */
 static void token_add_date(json_t *object, const char *name, const json_t *seconds)
 {
     char date[CTL_DATE_MAX];
@@ -29,7 +29,7 @@ static void token_add_date(json_t *object, const char *name, const json_t *secon
     }
 }
 
-/* "sha256, 32 octets", and whether that is as many as it should be. */
+/* Adds the algorithm and length of the digest, and whether the length is right for the algorithm. */
 static void token_add_msgi(json_t *json, const char *msgi)
 {
     static const struct {
@@ -68,7 +68,7 @@ static const char *token_type(const json_t *header)
     return "a type that is not supported";
 }
 
-/* What a PASSporT shows beside its two JSON texts. */
+/* Adds what is derived from the header and the claims of a PASSporT, and its faults. */
 static void token_add_passport(json_t *json, struct stir_view token)
 {
     const json_t *header = json_object_get(json, "header"), *claims = json_object_get(json, "claims");
@@ -81,7 +81,7 @@ static void token_add_passport(json_t *json, struct stir_view token)
     ctl_inspect_passport_faults(json, token);
 }
 
-/* A signed token is a PASSporT unless it says that it is something else. */
+/* Names a signed token by its typ and its claims. */
 static const char *token_kind(const json_t *header, const json_t *claims)
 {
     const char *typ = json_string_value(json_object_get(header, "typ"));
@@ -105,7 +105,7 @@ static enum stir_code inspect_jws(json_t **out, const struct stir_view parts[3],
     if (!json_is_object(header) && !json_is_object(claims)) {
         json_decref(json);
         return stir_fail(err, STIR_E_JWS,
-                         "three parts with dots between, but neither the first nor the second is JSON "
+                         "has three parts separated by dots, but neither the first nor the second is JSON "
                          "in base64url");
     }
     ctl_inspect_octets(json, "signature", parts[2], STIR_ES256_SIG);
@@ -130,7 +130,7 @@ static enum stir_code inspect_jws(json_t **out, const struct stir_view parts[3],
 
 /* ---- envelopes ---- */
 
-/* RFC 7516 section 4: what an envelope's header has to say here. */
+/* Checks the header of an envelope (RFC 7516 section 4). */
 static void jwe_check_header(json_t *json, const json_t *header)
 {
     static const char *const known[] = {"alg", "cty", "enc", "epk"};
@@ -158,12 +158,14 @@ static void jwe_check_header(json_t *json, const json_t *header)
             is_known |= strcmp(known[i], name) == 0;
         }
         if (!is_known) {
-            ctl_inspect_fault(json, "header: %.40s, which tells envelopes apart, must not be there", name);
+            ctl_inspect_fault(json,
+                              "header: %.40s is not allowed, because it would distinguish envelopes from each other",
+                              name);
         }
     }
 }
 
-/* An envelope that is not as it should be: its parts, and what is wrong with them. */
+/* Shows a faulty envelope: its parts and their faults. */
 static enum stir_code inspect_faulty_envelope(json_t **out, const struct stir_view parts[5], struct stir_view token,
                                               const char *reason, struct stir_error *err)
 {
@@ -174,11 +176,11 @@ static enum stir_code inspect_faulty_envelope(json_t **out, const struct stir_vi
     const json_t *header = ctl_inspect_part(json, "header", parts[0]);
     if (!json_is_object(header)) {
         json_decref(json);
-        return stir_fail(err, STIR_E_JWE, "five parts with dots between, but the first is not JSON in base64url");
+        return stir_fail(err, STIR_E_JWE, "has five parts separated by dots, but the first is not JSON in base64url");
     }
     jwe_check_header(json, header);
     if (parts[1].len) {
-        ctl_inspect_fault(json, "encrypted key: not empty (RFC 7518 section 4.6)");
+        ctl_inspect_fault(json, "encrypted key: must be empty for ECDH-ES (RFC 7518 section 4.6)");
     }
     ctl_inspect_octets(json, "initialization vector", parts[2], STIR_GCM_IV);
     ctl_inspect_octets(json, "ciphertext", parts[3], SIZE_MAX);
@@ -224,6 +226,6 @@ enum stir_code ctl_inspect_token(json_t **out, struct stir_view token, struct st
     case 5:
         return inspect_envelope(out, parts, token, err);
     default:
-        return stir_fail(err, STIR_E_INVAL, "neither a token of 3 or 5 parts nor a JWK, PEM or DER");
+        return stir_fail(err, STIR_E_INVAL, "is neither a token with 3 or 5 parts nor a JWK, PEM or DER");
     }
 }

@@ -12,26 +12,26 @@
 #include <unistd.h>
 
 /*
- * Two looks at /metrics and what lies between them, again and again: for the operator who wants to see what a server
- * does now.
+ * Reads /metrics of a server repeatedly and prints the rates and percentiles between two readings.
  */
 #define ROUTES_MAX 32
 #define CLEAR_SCREEN "\033[H\033[J"
 
 static const struct ctl_option options[] = {
     {"admin", CTL_TEXT, "ADDRESS", CTL_AT(admin),
-     .text = "[admin] listen of the cpsd or cps-smpp: address:port or unix:/path; 127.0.0.1:8081 if not given",
+     .text =
+         "the admin listener of cpsd or cps-smpp ([admin] listen), ADDRESS:PORT or unix:/PATH; default: 127.0.0.1:8081",
      .env = "CPS_ADMIN"},
-    {"every", CTL_NUMBER, "SECONDS", CTL_AT(every_s), .text = "how long it is looked at for one table", .initial = 2,
-     .min = 1, .max = 3600},
-    {"count", CTL_NUMBER, "N", CTL_AT(count), .text = "so many tables; on a terminal without end if not given",
-     .min = 0, .max = 1000000},
-    {"timeout", CTL_NUMBER, "SECONDS", CTL_AT(timeout_s), .text = "for one request", .initial = 5, .min = 1,
+    {"every", CTL_NUMBER, "SECONDS", CTL_AT(every_s), .text = "the time that one table covers", .initial = 2, .min = 1,
      .max = 3600},
+    {"count", CTL_NUMBER, "N", CTL_AT(count), .text = "the number of tables; default: unlimited on a terminal, else 1",
+     .min = 0, .max = 1000000},
+    {"timeout", CTL_NUMBER, "SECONDS", CTL_AT(timeout_s), .text = "the time limit for one request", .initial = 5,
+     .min = 1, .max = 3600},
 };
-static const struct ctl_group group = CTL_GROUP("Looking", options);
+static const struct ctl_group group = CTL_GROUP("Measuring", options);
 
-/* The routes that the server has counted, in its order. */
+/* Collects the routes that the server has counted, in its order. Returns their number. */
 static size_t stat_find_routes(char routes[ROUTES_MAX][32], const struct ctl_scrape *scrape)
 {
     size_t count = 0;
@@ -155,13 +155,14 @@ static enum ctl_exit stat_scrape(struct ctl *ctl, struct ctl_scrape *out)
     stir_buf_free(&text);
     if (status == CTL_GOOD && !ctl_stat_is_sidecar(out) && ctl_scrape_sum(out, "cpsd_connections_total", "") <= 0) {
         ctl_scrape_clear(out);
-        status = ctl_fail_text(ctl, CTL_REFUSED, "CPS_E_PROTOCOL", "%s: /metrics is that of neither cpsd nor cps-smpp",
-                               ctl->args.admin);
+        status =
+            ctl_fail_text(ctl, CTL_REFUSED, "CPS_E_PROTOCOL",
+                          "%s: /metrics has no metrics of cpsd or cps-smpp; is this another service?", ctl->args.admin);
     }
     return status;
 }
 
-/* All tables but the last go out at once; the last one is what the command answers. */
+/* Prints all tables but the last at once; the last one becomes the answer of the command. */
 static enum ctl_exit stat_show(struct ctl *ctl, const struct ctl_view *view, bool last, bool terminal)
 {
     bool sidecar = ctl_stat_is_sidecar(view->now);
@@ -180,8 +181,9 @@ static enum ctl_exit stat_show(struct ctl *ctl, const struct ctl_view *view, boo
     free(line);
     json_decref(stat);
     stir_buf_free(&ctl->text);
-    return wrote < 0 || fflush(stdout) != 0 ? ctl_fail_text(ctl, CTL_WRONG, "CPS_E_IO", "standard output takes nothing")
-                                            : CTL_GOOD;
+    return wrote < 0 || fflush(stdout) != 0
+               ? ctl_fail_text(ctl, CTL_WRONG, "CPS_E_IO", "cannot write to standard output")
+               : CTL_GOOD;
 }
 
 static enum ctl_exit stat_run(struct ctl *ctl)
@@ -211,10 +213,10 @@ const struct ctl_command ctl_cmd_stat = {
     .syntax =
         {
             .name = "stat",
-            .text = "show what a cpsd or cps-smpp does now: a table, again and again",
-            .details =
-                "For the operator, beside the server: it reads /metrics of the admin listener. Percentiles are of\n"
-                "the time that one table covers, as exact as the histogram's buckets.",
+            .text = "show the current load of cpsd or cps-smpp, repeatedly",
+            .details = "Reads /metrics of the admin listener, on the host of the server. Percentiles cover the time of "
+                       "one table;\n"
+                       "their precision is that of the histogram's buckets.",
             .groups = {&group},
         },
     .run = stat_run,

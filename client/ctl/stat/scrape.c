@@ -7,7 +7,7 @@
 
 #define BUCKETS_MAX 64
 
-/* One line without its end: name{labels} value. */
+/* Reads one line without its end: name{labels} value. False if it is not a sample. */
 static bool sample_read(struct ctl_sample *out, const char *line, size_t n)
 {
     struct ctl_sample sample = {0};

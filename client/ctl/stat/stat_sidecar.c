@@ -92,7 +92,7 @@ static double sidecar_number(const json_t *object, const char *name)
     return json_number_value(json_object_get(object, name));
 }
 
-/* Those that are not 0; a dash if all are 0. */
+/* Appends the rates that are not 0, or a dash if all are 0. */
 static void sidecar_put_rates(struct stir_buf *out, const char *title, const json_t *rates)
 {
     const char *name;
@@ -112,9 +112,9 @@ static void sidecar_put_rates(struct stir_buf *out, const char *title, const jso
 static void sidecar_put_unhealthy(struct stir_buf *out, const json_t *parts)
 {
     for (size_t i = 0; i < json_array_size(parts); i++) {
-        stir_buf_printf(out, "%s%s", i ? ", " : "NOT WELL: ", json_string_value(json_array_get(parts, i)));
+        stir_buf_printf(out, "%s%s", i ? ", " : "UNHEALTHY: ", json_string_value(json_array_get(parts, i)));
     }
-    stir_buf_puts(out, json_array_size(parts) ? "; GET /health says why\n" : "");
+    stir_buf_puts(out, json_array_size(parts) ? "; GET /health tells the reason\n" : "");
 }
 
 void ctl_stat_put_sidecar(struct stir_buf *out, const json_t *stat)
@@ -132,9 +132,9 @@ void ctl_stat_put_sidecar(struct stir_buf *out, const json_t *stat)
     sidecar_put_rates(out, "unsigned", json_object_get(stat, "unsigned_per_s"));
     sidecar_put_rates(out, "rejected", json_object_get(stat, "sign_rejected_per_s"));
     sidecar_put_rates(out, "verdicts", json_object_get(stat, "verdicts_per_s"));
-    stir_buf_printf(out, "%-14s  %.0f under way   waited p50 %.1f ms   p99 %.1f ms\n", "CPS",
+    stir_buf_printf(out, "%-14s  %.0f in progress   waited p50 %.1f ms   p99 %.1f ms\n", "CPS",
                     sidecar_number(stat, "operations"), sidecar_number(stat, "waited_p50_ms"),
                     sidecar_number(stat, "waited_p99_ms"));
-    stir_buf_printf(out, "%-14s  %.0f wait   the oldest for %.0f s\n", "spool", sidecar_number(stat, "spool_queued"),
+    stir_buf_printf(out, "%-14s  %.0f queued   the oldest for %.0f s\n", "spool", sidecar_number(stat, "spool_queued"),
                     sidecar_number(stat, "spool_oldest_s"));
 }
