@@ -5,11 +5,13 @@
 static void completion_count(struct cpsd_store_counters *counters, const struct cpsd_op *op,
                              const struct cpsd_store_result *result)
 {
+    /* latency: bucket i counts operations under 100 us * 2^i */
     uint64_t us = (uv_hrtime() - op->started_ns) / 1000;
     size_t bucket = 0;
     while (bucket < CPSD_LATENCY_BUCKETS - 1 && us >= (uint64_t)100 << bucket) {
         bucket++;
     }
+    /* outcomes */
     cpsd_count(&counters->operations, 1);
     cpsd_count(&counters->latency_bucket[bucket], 1);
     cpsd_count(&counters->latency_sum_us, us);

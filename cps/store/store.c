@@ -9,7 +9,7 @@ static const struct cpsd_backend_ops *const backends[] = {&cpsd_backend_memory, 
                                                           &cpsd_backend_redis_unix, &cpsd_backend_redis_cluster,
                                                           &cpsd_backend_redis_sentinel};
 
-/* Schemes that people will try and this version does not have. */
+/* Schemes that look plausible but are not supported, and why. */
 static const struct {
     const char *scheme, *why;
 } absent[] = {
@@ -41,7 +41,7 @@ static enum stir_code store_find_backend(const struct cpsd_backend_ops **out, co
                      "redis+cluster://host,... or redis+sentinel://host,.../name");
 }
 
-/* In envelopes: at least one. */
+/* Returns the share of one publisher as a number of envelopes, at least one. */
 static unsigned store_share_of(const struct cpsd_store_config *config)
 {
     uint64_t percent = config->box_share ? config->box_share : 100;
@@ -62,6 +62,7 @@ enum stir_code cpsd_backend_new(struct cpsd_backend **out, const struct cpsd_sto
     if (config->replicas > CPSD_REPLICAS_MAX) {
         return stir_fail(err, STIR_E_CONFIG, "the store's durability: at most %d replicas", CPSD_REPLICAS_MAX);
     }
+    /* the backend checks the rest of its URL; what is common to all is set here */
     enum stir_code code = store_find_backend(&ops, config->url, err);
     if (code == STIR_OK) {
         code = cpsd_hub_new(&hub, err);
@@ -166,7 +167,7 @@ void cpsd_backend_stats(struct cpsd_backend *backend, struct cpsd_store_stats *o
     }
 }
 
-/* The store's numbers outlive it. */
+/* Removes the store from its backend, which keeps its counters. */
 static void store_detach(struct cpsd_store *store)
 {
     struct cpsd_backend *backend = store->backend;

@@ -18,7 +18,7 @@ struct cpsd_buckets {
     pthread_mutex_t lock;
     struct stir_siphash_key key;
     size_t count, max;
-    size_t sweep; /* the chain that is looked at next when there is no room */
+    size_t sweep; /* the chain that is cleared next when there is no room */
     struct node *chain[CHAINS];
 };
 
@@ -49,7 +49,7 @@ void cpsd_buckets_free(struct cpsd_buckets *buckets)
     free(buckets);
 }
 
-/* Forgets buckets that are full again; where none is, whatever lies in the chain whose turn it is. */
+/* Drops buckets that are full again. If a whole round finds none, drops all buckets of the next chains. */
 static void bucket_make_room(struct cpsd_buckets *buckets, int64_t now_us)
 {
     for (size_t turn = 0; turn < 2 * CHAINS && buckets->count >= buckets->max; turn++) {
@@ -67,9 +67,10 @@ static void bucket_make_room(struct cpsd_buckets *buckets, int64_t now_us)
     }
 }
 
-/* The place where a bucket's time is kept; NULL: out of memory. */
+/* Returns the node of a bucket, made full if it is not there yet; NULL without memory. */
 static struct node *bucket_find(struct cpsd_buckets *buckets, const char *scope, const char *name, int64_t now_us)
 {
+    /* the key: scope, newline, name */
     char text[512];
     size_t scope_len = strnlen(scope, sizeof(text) - CPSD_BUCKET_NAME - 2), name_len = strnlen(name, CPSD_BUCKET_NAME);
     size_t n = scope_len + 1 + name_len;
@@ -83,6 +84,7 @@ static struct node *bucket_find(struct cpsd_buckets *buckets, const char *scope,
             return node;
         }
     }
+    /* a bucket that is not there is full */
     if (buckets->count >= buckets->max) {
         bucket_make_room(buckets, now_us);
     }
@@ -108,6 +110,7 @@ struct cpsd_spent cpsd_buckets_spend(struct cpsd_buckets *buckets, const struct 
     struct cpsd_spent spent = {.left = INT64_MAX};
     int64_t full_us[CPSD_BUCKETS_MAX];
     (void)pthread_mutex_lock(&buckets->lock);
+    /* first compute what each bucket would be, and whether one has too few tokens */
     for (size_t i = 0; i < spend->count; i++) {
         const struct cpsd_bucket *bucket = &spend->bucket[i];
         const struct node *node = bucket_find(buckets, bucket->name[0] ? "" : scope, bucket->name, now_us);
@@ -123,6 +126,7 @@ struct cpsd_spent cpsd_buckets_spend(struct cpsd_buckets *buckets, const struct 
             spent.left = (credit_us - price_us) / token_us;
         }
     }
+    /* then take from all of them */
     for (size_t i = 0; i < spend->count && !spent.refused; i++) {
         struct node *node = bucket_find(buckets, spend->bucket[i].name[0] ? "" : scope, spend->bucket[i].name, now_us);
         if (node) {

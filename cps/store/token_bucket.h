@@ -5,9 +5,9 @@
 #include <stdint.h>
 
 /*
- * Token buckets: each lets through `per_s` requests a second in the long run and `burst` at once (generic cell rate
- * algorithm: a bucket is one moment, the one at which it will be full again). The same arithmetic is in Redis' script
- * (store_redis_script.c) for buckets that several servers share.
+ * Token buckets: each admits `per_s` tokens per second in the long run and `burst` at once (generic cell rate
+ * algorithm: the state of a bucket is one time, at which it will be full again). For buckets that several servers
+ * share, a Redis script has the same arithmetic (redis/box/lua/part_spend.lua).
  */
 #define CPSD_BUCKETS_MAX 4
 #define CPSD_BUCKET_NAME 80
@@ -20,7 +20,7 @@ struct cpsd_bucket {
     uint32_t cost;               /* tokens, 1 .. burst */
 };
 
-/* What one request takes from each of several buckets, or from none. */
+/* The buckets from which one request takes tokens, from all of them or from none. */
 struct cpsd_spend {
     struct cpsd_bucket bucket[CPSD_BUCKETS_MAX];
     size_t count;
@@ -28,34 +28,33 @@ struct cpsd_spend {
 
 struct cpsd_spent {
     bool refused;
-    unsigned which;  /* refused: the bucket that lacks most, from 1 */
-    int64_t wait_us; /* refused: when it will have enough */
-    int64_t left;    /* let through: what the emptiest one still has */
+    unsigned which;  /* refused: the bucket with the longest wait, from 1 */
+    int64_t wait_us; /* refused: the time until it has enough tokens */
+    int64_t left;    /* admitted: the tokens of the emptiest bucket */
 };
 
 struct cpsd_buckets;
 
-/* Buckets in this process, at most `max` of them at a time; those that are full again are forgotten first. NULL: out of
- * memory. Thread-safe. */
+/* Makes a set of at most `max` buckets in this process; buckets that are full again are dropped first. Returns NULL
+ * without memory. All functions are thread-safe. */
 struct cpsd_buckets *cpsd_buckets_new(size_t max);
 void cpsd_buckets_free(struct cpsd_buckets *buckets);
 
-/* Takes from all buckets, or, if one lacks tokens, from none. `scope` stands for the box in the name of a bucket that
- * has none ("" elsewhere). */
+/* Takes tokens from all buckets, or from none if one has too few. `scope` is the box, which names the buckets whose
+ * name is empty. */
 struct cpsd_spent cpsd_buckets_spend(struct cpsd_buckets *buckets, const struct cpsd_spend *spend, const char *scope,
                                      int64_t now_us);
 
-/* Gives back what cpsd_buckets_spend took with the same arguments, where it was let through. No bucket gets fuller than
- * full. */
+/* Gives back what an admitted cpsd_buckets_spend with the same arguments took. No bucket exceeds its burst. */
 void cpsd_buckets_give_back(struct cpsd_buckets *buckets, const struct cpsd_spend *spend, const char *scope,
                             int64_t now_us);
 
-/* Takes bucket->cost tokens from a bucket of that name whether it has them or not; it is short of them for at most
+/* Takes bucket->cost tokens from the bucket of that name even if it has too few. The debt is at most the tokens of
  * CPSD_DEBT_US. */
 #define CPSD_DEBT_US (INT64_C(3600) * 1000000)
 void cpsd_buckets_owe(struct cpsd_buckets *buckets, const struct cpsd_bucket *bucket, int64_t now_us);
 
-/* Time that one token takes to come. */
+/* Returns the microseconds in which one token is added. */
 static inline int64_t cpsd_bucket_token_us(const struct cpsd_bucket *bucket)
 {
     return (1000000 + bucket->per_s / 2) / bucket->per_s;

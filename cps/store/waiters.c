@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define SHARDS 64
-#define BUCKETS 256 /* a shard: 10,000 waiters are less than one a bucket */
+#define BUCKETS 256 /* per shard: with 10,000 waiters less than one per bucket */
 
 struct hub_shard {
     pthread_mutex_t lock;
@@ -21,7 +21,7 @@ struct cpsd_hub {
 
 static void hub_link_wait(struct cpsd_wait **head, struct cpsd_wait *wait)
 {
-    assert(!wait->link); /* it is in one list at most */
+    assert(!wait->link); /* it is in at most one list */
     wait->next = *head;
     wait->link = head;
     if (wait->next) {
@@ -86,8 +86,8 @@ void cpsd_hub_free(struct cpsd_hub *hub)
     free(hub);
 }
 
-/* Moves what was woken to a list that only this loop touches: a waiter that waits again from within `arrived`, and is
- * woken again meanwhile, has its turn in the next round. */
+/* Moves the woken waiters to a list that only this loop uses. So a waiter that waits again from within `arrived`, and
+ * is woken again meanwhile, is called in the next round. */
 static void hub_on_woken(uv_async_t *async)
 {
     struct cpsd_hub_port *port = async->data;
@@ -185,8 +185,8 @@ void cpsd_hub_wait(struct cpsd_hub_port *port, struct cpsd_wait *wait, const str
     (void)pthread_mutex_unlock(&shard->lock);
 }
 
-/* Both locks: the waiter is in a bucket, or in its port's list of woken ones, and may be on its way from one to the
- * other. */
+/* Takes both locks: the waiter is in a bucket or in its port's list of woken ones, and another thread may be moving it
+ * from one to the other. */
 void cpsd_hub_unwait(struct cpsd_wait *wait)
 {
     if (!wait->waiting) {
@@ -201,7 +201,7 @@ void cpsd_hub_unwait(struct cpsd_wait *wait)
     wait->waiting = false;
 }
 
-/* With the shard's lock held. */
+/* Moves a waiter to its port's list of woken ones and wakes the port's loop. With the shard's lock held. */
 static void hub_fire(struct cpsd_wait *wait)
 {
     struct cpsd_hub_port *port = wait->port;
@@ -220,7 +220,7 @@ uint64_t cpsd_hub_hash(const struct cpsd_hub *hub, const char *text, size_t len)
     return stir_siphash(&hub->key, text, len);
 }
 
-/* Through one port, or (NULL) through all. */
+/* Wakes the waiters of a box at one port, or at all ports if port is NULL. */
 static void hub_wake_matching(struct cpsd_hub *hub, const struct cpsd_hub_port *port, const struct stir_identity *box)
 {
     uint64_t hash = cpsd_hub_hash(hub, box->text, box->len);

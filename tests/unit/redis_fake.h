@@ -10,30 +10,30 @@
 #include <unistd.h>
 
 /*
- * Something that greets like Redis and then answers each request with whatever it was told to. One connection at a
- * time, on a unix socket, in a thread of its own.
+ * A fake Redis that accepts the first commands of a connection and then gives each request the same answer. It serves
+ * one connection at a time, on a unix socket, in a thread of its own.
  */
 struct redis_fake {
-    const char *greeting; /* NULL: a good one */
+    const char *greeting; /* answers to the first commands; NULL: good ones */
     const char *answer;   /* to each request */
     size_t answer_len;
-    bool fresh;              /* also to a put that needs no script; else that one hears that there is a box already */
-    bool hang_up;            /* after an answer */
-    const char *exec;        /* NULL, or what is answered to such a put instead */
-    _Atomic unsigned *execs; /* NULL, or where such puts are counted */
+    bool fresh;       /* `answer` is also for a put without a script; otherwise that one is told that the box exists */
+    bool hang_up;     /* after an answer */
+    const char *exec; /* NULL, or the answer to such a put */
+    _Atomic unsigned *execs; /* NULL, or the counter of such puts */
     int listener, stop[2];
     pthread_t thread;
     char dir[32], path[64];
 };
 
 #define FAKE_SHA "$40\r\n0123456789abcdef0123456789abcdef01234567\r\n"
-/* and what it says of its settings */
+/* and its settings */
 #define FAKE_ROLE "*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n-NOPERM no\r\n*0\r\n-ERR unknown command\r\n:-2\r\n"
 #define FAKE_GREETING                                                                                                  \
     FAKE_ROLE FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA FAKE_SHA       \
         FAKE_SHA
 
-/* Reads what comes; false at the end or when it is to stop. */
+/* Reads a request; false at the end of the connection or when the server shall stop. */
 static inline bool fake_read(const struct redis_fake *fake, int fd, char *text, size_t size, size_t *n)
 {
     struct pollfd polls[2] = {{.fd = fd, .events = POLLIN}, {.fd = fake->stop[0], .events = POLLIN}};
@@ -55,7 +55,7 @@ static inline bool fake_send(int fd, const char *text, size_t n)
     return send(fd, text, n, MSG_NOSIGNAL) == (ssize_t)n;
 }
 
-/* The greeting's last request is the last script, which ends like this. */
+/* The last of the first commands loads the last script, whose text ends like this. */
 static inline bool fake_greeted(const char *text)
 {
     static const char end[] = "+ 1))\n"

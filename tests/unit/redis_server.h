@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 /*
- * A redis-server of a test's own: on a unix socket in a temporary directory, persisting nothing, stopped by its pid,
- * and by the system if the test dies.
+ * A redis-server for one test: on a unix socket in a temporary directory, without persistence, stopped by its pid, and
+ * by the system if the test dies.
  */
 struct redis_server {
     pid_t pid; /* 0: not running */
@@ -22,7 +22,7 @@ struct redis_server {
     char path[64];
 };
 
-/* Sends a line and reads what comes back, up to `least` octets or the end; text is NUL-terminated. */
+/* Sends a line and reads the answer, up to `least` octets or the end; text is NUL-terminated. */
 static inline void redis_ask(const struct redis_server *server, const char *command, char *text, size_t size,
                              size_t least)
 {
@@ -52,7 +52,7 @@ static inline bool redis_says(const struct redis_server *server, const char *com
     return strncmp(text, expected, strlen(expected)) == 0;
 }
 
-/* The number that a command answers with, -1000 if it answers with something else. */
+/* Returns the number that a command answers; -1000 if the answer is not a number. */
 static inline long redis_number(const struct redis_server *server, const char *command)
 {
     char text[64];
@@ -82,7 +82,7 @@ static inline void redis_exec(const struct redis_server *server, const char *con
     _exit(127);
 }
 
-/* Starts it with options of redis-server's command line, NULL-terminated; waits until it answers with anything. */
+/* Starts redis-server with these command line options, NULL-terminated, and waits until it answers. */
 static inline bool redis_start(struct redis_server *server, const char *const *more)
 {
     if (!server->dir[0]) {

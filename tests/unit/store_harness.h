@@ -8,7 +8,7 @@
 #include <uv.h>
 
 /*
- * A store on a loop of its own, driven one operation at a time. Results are copied, so that they can be looked at after
+ * A store on a loop of its own that runs one operation at a time. Results are copied, so that they can be read after
  * the completion.
  */
 #define HARNESS_ENTRIES 64
@@ -25,14 +25,14 @@ struct outcome {
     int calls;
     struct cpsd_store_result result;
     struct cpsd_entry entries[HARNESS_ENTRIES]; /* the views are into text */
-    char text[HARNESS_ENTRIES][64];             /* an envelope's beginning */
+    char text[HARNESS_ENTRIES][64];             /* the beginning of each envelope */
 };
 
 static const struct cpsd_store_config harness_defaults = {
     .url = "memory:",
     .box_limit = 1000,
     .memory_limit_bytes = 64UL << 20,
-    .timeout_ms = 20000, /* a Redis that gets no processor for a second is no outage */
+    .timeout_ms = 20000, /* on a busy machine, Redis may not run for a second */
     .max_ttl_ms = 3600000,
 };
 
@@ -66,14 +66,14 @@ static inline void harness_done(void *arg, const struct cpsd_store_result *resul
     o->result.entries = o->entries;
 }
 
-/* A timer that is over before the loop runs is called before it waits: without this it would wait for ever. */
+/* A timer that is due before the loop runs is called before it polls; uv_stop keeps it from polling forever. */
 static inline void harness_stop(uv_timer_t *timer)
 {
     *(bool *)timer->data = true;
     uv_stop(timer->loop);
 }
 
-/* Runs the loop for so long, or until *until is not 0. Returns the milliseconds it took. */
+/* Runs the loop for `ms` milliseconds, or until *until is not 0. Returns the milliseconds that it took. */
 static inline uint64_t harness_run(struct harness *h, uint64_t ms, const int *until)
 {
     bool over = false;
@@ -134,7 +134,7 @@ static inline struct stir_identity harness_box(const char *text)
     return box;
 }
 
-/* An id that is as good as random, from a number. */
+/* Makes an id that looks random from a number. */
 static inline void harness_id(uint8_t id[CPSD_ID_OCTETS], unsigned n)
 {
     for (size_t i = 0; i < CPSD_ID_OCTETS; i++) {

@@ -3,8 +3,8 @@
 #include "cps/store/memory/shard.h"
 
 /*
- * What a list, a get or a look of the memory store found: entries, and references to what they show, which outlive the
- * shard's lock until the completion has read them.
+ * The result of a list, a get or a look of the memory store: entries, and references to their values, which keep them
+ * valid without the shard's lock until the completion has read them.
  */
 #define CPSD_FOUND_FEW 32 /* entries without an allocation */
 
@@ -16,7 +16,7 @@ struct cpsd_found {
 };
 
 void cpsd_found_init(struct cpsd_found *found);
-void cpsd_found_free(struct cpsd_found *found); /* drops the references */
+void cpsd_found_free(struct cpsd_found *found); /* releases the references */
 
-/* Adds a living item. Without memory it sets failed and adds nothing. */
+/* Adds an item that is shown. Without memory it sets `failed` and adds nothing. */
 void cpsd_found_add(struct cpsd_found *found, const struct cpsd_item *item);

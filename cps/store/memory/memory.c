@@ -8,17 +8,17 @@
 #include <time.h>
 
 /*
- * Everything in the process's memory: one table for all workers, in shards with a lock each. Operations complete before
+ * The memory store: one table for all workers of the process, in shards with a lock each. Operations complete before
  * they return.
  */
 #define SHARD_BITS 6
 #define SHARDS (1 << SHARD_BITS)
-#define RESERVE 16 /* the fraction of the memory limit that is kept for reading and deleting: claims, taken ids */
-#define PARTS (2 * SHARDS)   /* boxes and records; then claims */
-#define BUCKETS 100000       /* of tokens, at a time */
-#define EXPIRE_A_PUT 4       /* expired ones that a put clears away: more than it adds */
-#define EXPIRE_A_SWEEP 256   /* and a sweep, a shard */
-#define EXPIRE_IN_NEED 65536 /* and a put that finds the memory used up */
+#define RESERVE 16           /* 1/16 of the memory limit is reserved for reading and deleting: claims, taken ids */
+#define PARTS (2 * SHARDS)   /* the first half for boxes and records, the second for claims */
+#define BUCKETS 100000       /* token buckets at a time */
+#define EXPIRE_A_PUT 4       /* expired items that a put clears: more than it adds */
+#define EXPIRE_A_SWEEP 256   /* that a sweep clears per shard */
+#define EXPIRE_IN_NEED 65536 /* that a put clears when the memory is used up */
 #define SWEEP_MS 250
 
 struct memory_backend {
@@ -69,7 +69,7 @@ static enum stir_code memory_new(struct cpsd_backend **out, const struct cpsd_st
         free(memory);
         return stir_fail(err, STIR_E_CRYPTO, "cannot get random octets from the system");
     }
-    /* The wall's time as of now, then a clock that nobody sets back. */
+    /* start from the wall clock, then follow a clock that is never set back */
     memory->clock_offset_us = memory_clock_us(CLOCK_REALTIME) - memory_clock_us(CLOCK_BOOTTIME);
     for (size_t i = 0; i < PARTS; i++) {
         (void)pthread_mutex_init(&memory->part[i].lock, NULL);
@@ -98,7 +98,7 @@ static int64_t memory_now(const struct memory_backend *memory)
     return memory->clock_offset_us + memory_clock_us(CLOCK_BOOTTIME);
 }
 
-/* A time that no later arrival in this shard will have. With its lock held. */
+/* Returns a time that no later arrival in this shard will have. With the shard's lock held. */
 static int64_t memory_list_time(const struct memory_backend *memory, struct cpsd_shard *shard)
 {
     int64_t now = memory_now(memory);
@@ -119,7 +119,7 @@ static void memory_unlock_shard(struct memory_backend *memory, size_t i)
     (void)pthread_mutex_unlock(&memory->part[i].lock);
 }
 
-/* By the hash's high bits: the shard's own tables use the low ones. */
+/* Selects the shard by the high bits of the hash; the shard's own tables use the low bits. */
 static size_t memory_shard_of(uint64_t hash)
 {
     return (size_t)(hash >> (64 - SHARD_BITS));
@@ -135,36 +135,36 @@ static void memory_count_expired(struct memory_store *store, const struct cpsd_s
     cpsd_count(&store->base.counters.expired_seen, shard->expired - before);
 }
 
-/* An operation under way, with its shard's lock held, and that of its claim's shard. */
-struct act {
+/* An operation under way, with the locks of its shard and of its claim's shard held. */
+struct memory_act {
     struct memory_backend *memory;
     struct cpsd_shard *shard;
     struct cpsd_shard *claims; /* NULL without a claim */
-    bool reserved;             /* may use the reserve: reading and deleting work while the memory is used up */
+    bool reserved;             /* may use the reserve, so that reading and deleting work while the memory is used up */
     uint64_t hash;
     const struct stir_identity *box;
     const struct cpsd_op_args *args;
-    struct cpsd_blob *blob; /* put, keep: what is brought; NULL once the shard has it */
+    struct cpsd_blob *blob; /* put, keep: the new value; NULL once the shard has it */
     struct cpsd_found *found;
     struct cpsd_store_result result; /* now_us is set */
-    char *ids;                       /* empty: room for what result.ids shows */
+    char *ids;                       /* empty: room for result.ids */
 };
 
-/* Claims and records are items, too, in boxes that no request can name: each record is in a box of its name, and all
- * claims of a part are in one. */
+/* Claims and records are items, too, in boxes of kinds that no request can name: each record is in a box of its own,
+ * and all claims of a part are in one box. */
 enum { CLAIMS = STIR_IDENTITY_URI + 1, RECORDS };
 static const struct stir_identity claims_box = {.kind = (enum stir_identity_kind)CLAIMS};
 static const uint8_t record_id[CPSD_ID_OCTETS];
 
-static struct stir_identity memory_hidden_box(const struct act *act, unsigned kind)
+static struct stir_identity memory_hidden_box(const struct memory_act *act, unsigned kind)
 {
     struct stir_identity name = *act->box;
     name.kind = (enum stir_identity_kind)kind;
     return name;
 }
 
-/* Of a box: an item that has not expired, or NULL. One that has makes room. */
-static struct cpsd_item *memory_find_item(const struct act *act, const struct stir_identity *name,
+/* Finds an item of a box that has not expired; NULL if there is none. An expired item is dropped. */
+static struct cpsd_item *memory_find_item(const struct memory_act *act, const struct stir_identity *name,
                                           const uint8_t id[CPSD_ID_OCTETS])
 {
     struct cpsd_box *box = cpsd_shard_box(act->shard, name, act->hash);
@@ -177,7 +177,7 @@ static struct cpsd_item *memory_find_item(const struct act *act, const struct st
     return item;
 }
 
-static bool memory_has_memory(const struct act *act, size_t cost)
+static bool memory_has_memory(const struct memory_act *act, size_t cost)
 {
     struct memory_backend *memory = act->memory;
     size_t limit = memory->base.config.memory_limit_bytes;
@@ -189,8 +189,8 @@ static bool memory_has_memory(const struct act *act, size_t cost)
     return atomic_load_explicit(&memory->octets, memory_order_relaxed) + cost <= limit;
 }
 
-/* Adds an item; *blob passes to the shard with STIR_OK. */
-static enum stir_code memory_add_item(struct act *act, const struct stir_identity *name,
+/* Adds an item. With STIR_OK the shard owns *blob, which is set to NULL. */
+static enum stir_code memory_add_item(struct memory_act *act, const struct stir_identity *name,
                                       const uint8_t id[CPSD_ID_OCTETS], struct cpsd_blob **blob, int64_t ttl_ms)
 {
     if (!*blob) {
@@ -207,25 +207,25 @@ static enum stir_code memory_add_item(struct act *act, const struct stir_identit
     return code;
 }
 
-/* The same operation on the claims' shard. */
-static struct act memory_act_on_claims(const struct act *act)
+/* Returns the operation as one on the shard of its claim. */
+static struct memory_act memory_act_on_claims(const struct memory_act *act)
 {
-    struct act claims = *act;
+    struct memory_act claims = *act;
     claims.shard = act->claims;
     claims.hash = 0;
     claims.box = &claims_box;
     return claims;
 }
 
-static bool memory_is_claimed(const struct act *act)
+static bool memory_is_claimed(const struct memory_act *act)
 {
-    struct act claims = memory_act_on_claims(act);
+    struct memory_act claims = memory_act_on_claims(act);
     return memory_find_item(&claims, &claims_box, act->args->claim->id) != NULL;
 }
 
-static enum stir_code memory_take_claim(struct act *act)
+static enum stir_code memory_take_claim(struct memory_act *act)
 {
-    struct act claims = memory_act_on_claims(act);
+    struct memory_act claims = memory_act_on_claims(act);
     const struct cpsd_claim *claim = act->args->claim;
     struct cpsd_blob *nothing = cpsd_blob_new(stir_view(NULL, 0), stir_view(NULL, 0));
     (void)cpsd_shard_expire(claims.shard, claims.result.now_us, EXPIRE_A_PUT);
@@ -241,30 +241,30 @@ static enum stir_code memory_take_claim(struct act *act)
 
 /* put */
 
-static size_t memory_living_of(const struct act *act, const struct cpsd_box *box)
+static size_t memory_living_of(const struct memory_act *act, const struct cpsd_box *box)
 {
     const struct cpsd_owner *owner = cpsd_shard_owner(act->shard, box, act->args->publisher);
     return owner ? owner->living : 0;
 }
 
-static size_t memory_taken_of(const struct act *act, const struct cpsd_box *box)
+static size_t memory_taken_of(const struct memory_act *act, const struct cpsd_box *box)
 {
     const struct cpsd_owner *owner = cpsd_shard_owner(act->shard, box, act->args->publisher);
     return owner ? owner->taken : 0;
 }
 
-static bool memory_is_full(const struct act *act, const struct cpsd_box *box)
+static bool memory_is_full(const struct memory_act *act, const struct cpsd_box *box)
 {
     return box && (box->living >= act->args->limit || memory_living_of(act, box) >= act->args->share);
 }
 
-static struct cpsd_box *memory_box_of(const struct act *act)
+static struct cpsd_box *memory_box_of(const struct memory_act *act)
 {
     return cpsd_shard_box(act->shard, act->box, act->hash);
 }
 
-/* The oldest make room. */
-static void memory_ring_make_room(struct act *act)
+/* Removes the oldest entries of a ring until there is room for one. */
+static void memory_ring_make_room(struct memory_act *act)
 {
     for (struct cpsd_box *box = memory_box_of(act); box && box->living >= act->args->limit; box = memory_box_of(act)) {
         cpsd_shard_drop(act->shard, box->first);
@@ -272,7 +272,7 @@ static void memory_ring_make_room(struct act *act)
     }
 }
 
-static void memory_tell_full(struct act *act, enum cpsd_full full, int64_t free_us)
+static void memory_tell_full(struct memory_act *act, enum cpsd_full full, int64_t free_us)
 {
     int64_t ms = (free_us - act->result.now_us + 999) / 1000;
     act->result.code = STIR_E_BOX_FULL;
@@ -280,7 +280,7 @@ static void memory_tell_full(struct act *act, enum cpsd_full full, int64_t free_
     act->result.retry_after_ms = ms < 1 ? 1 : ms;
 }
 
-static bool memory_has_room(struct act *act)
+static bool memory_has_room(struct memory_act *act)
 {
     struct cpsd_box *box = memory_box_of(act);
     if (act->args->ring) {
@@ -302,7 +302,7 @@ static bool memory_has_room(struct act *act)
     return false;
 }
 
-static void memory_put(struct act *act)
+static void memory_put(struct memory_act *act)
 {
     (void)cpsd_shard_expire(act->shard, act->result.now_us, EXPIRE_A_PUT);
     if (memory_find_item(act, act->box, act->args->id)) {
@@ -313,9 +313,9 @@ static void memory_put(struct act *act)
     }
 }
 
-/* list, get, look: entries hold references while the completion reads them. */
+/* list, get, look: the entries hold references until the completion has read them. */
 
-/* The first that arrived later; readers come back for what is new, so from the end. */
+/* Returns the first item that arrived later. Readers usually ask for the newest, so the search begins at the end. */
 static struct cpsd_item *memory_first_after(const struct cpsd_box *box, int64_t after_us)
 {
     if (!box->first || box->first->arrival_us > after_us) {
@@ -328,7 +328,7 @@ static struct cpsd_item *memory_first_after(const struct cpsd_box *box, int64_t 
     return item->next;
 }
 
-/* Returns whether the limits cut it. */
+/* Returns true if the limits cut the list. */
 static bool memory_list_locked(struct cpsd_found *found, const struct cpsd_box *box, const struct cpsd_op_args *args,
                                int64_t now)
 {
@@ -346,21 +346,21 @@ static bool memory_list_locked(struct cpsd_found *found, const struct cpsd_box *
     return false;
 }
 
-static void memory_list(struct act *act)
+static void memory_list(struct memory_act *act)
 {
     act->result.code = STIR_OK;
     act->result.more =
         memory_list_locked(act->found, cpsd_shard_box(act->shard, act->box, act->hash), act->args, act->result.now_us);
 }
 
-static struct cpsd_item *memory_find_living(const struct act *act, const struct stir_identity *name,
+static struct cpsd_item *memory_find_living(const struct memory_act *act, const struct stir_identity *name,
                                             const uint8_t id[CPSD_ID_OCTETS])
 {
     struct cpsd_item *item = memory_find_item(act, name, id);
     return item && !item->taken ? item : NULL;
 }
 
-static void memory_get(struct act *act)
+static void memory_get(struct memory_act *act)
 {
     struct cpsd_item *item = memory_find_item(act, act->box, act->args->id);
     bool shown = item && item->blob && item->shown_until_us > act->result.now_us;
@@ -370,8 +370,9 @@ static void memory_get(struct act *act)
     }
 }
 
-/* Takes an item. What is kept to know that it was is bounded: the box's limit, and beyond it two minutes' worth. */
-static void memory_take(struct act *act, struct cpsd_item *item)
+/* Takes an item out. It is still shown unless too many are, or too much memory is used. That it was taken is remembered
+ * for at least CPSD_TAKEN_MS. */
+static void memory_take(struct memory_act *act, struct cpsd_item *item)
 {
     const struct cpsd_store_config *config = &act->memory->base.config;
     size_t held = atomic_load_explicit(&act->memory->octets, memory_order_relaxed);
@@ -380,8 +381,8 @@ static void memory_take(struct act *act, struct cpsd_item *item)
     cpsd_shard_consume(act->shard, item, show, item->arrival_us + CPSD_TAKEN_MS * INT64_C(1000));
 }
 
-/* Knows an id that is not there as taken. */
-static enum stir_code memory_remember_taken(struct act *act)
+/* Remembers an id that is not there as taken, unless the box remembers too many. */
+static enum stir_code memory_remember_taken(struct memory_act *act)
 {
     struct cpsd_box *box = cpsd_shard_box(act->shard, act->box, act->hash);
     if (box && box->gone >= act->memory->base.config.box_limit) {
@@ -399,7 +400,7 @@ static enum stir_code memory_remember_taken(struct act *act)
     return code;
 }
 
-static void memory_remove(struct act *act)
+static void memory_remove(struct memory_act *act)
 {
     struct cpsd_item *item = memory_find_item(act, act->box, act->args->id);
     act->result.code = item && !item->taken ? STIR_OK : STIR_E_NOT_FOUND;
@@ -415,7 +416,7 @@ static void memory_remove(struct act *act)
 
 /* forget, empty */
 
-static void memory_forget(struct act *act)
+static void memory_forget(struct memory_act *act)
 {
     act->result.code = STIR_OK;
     for (size_t i = 0; i + CPSD_ID_OCTETS <= act->args->ids.len; i += CPSD_ID_OCTETS) {
@@ -426,8 +427,8 @@ static void memory_forget(struct act *act)
     }
 }
 
-/* Takes out one that is shown: living, or taken. Nothing of the first is left, and the second is only known. */
-static void memory_take_out(struct act *act, struct cpsd_item *item)
+/* Removes an item that is shown. A living item is dropped; a taken one is still remembered, but no longer shown. */
+static void memory_take_out(struct memory_act *act, struct cpsd_item *item)
 {
     if (item->taken) {
         cpsd_shard_hide(act->shard, item);
@@ -440,7 +441,7 @@ static void memory_take_out(struct act *act, struct cpsd_item *item)
     cpsd_shard_drop(act->shard, item);
 }
 
-static void memory_empty(struct act *act)
+static void memory_empty(struct memory_act *act)
 {
     int64_t until = act->args->after_us ? act->args->after_us : act->result.now_us;
     act->result.code = STIR_OK;
@@ -456,14 +457,14 @@ static void memory_empty(struct act *act)
     }
 }
 
-static void memory_once(struct act *act)
+static void memory_once(struct memory_act *act)
 {
     act->result.code = STIR_OK;
 }
 
-/* Records: what arrival_us is to an envelope, `order` is to a record. */
+/* Records: the item's arrival_us is the record's order. */
 
-static void memory_keep(struct act *act)
+static void memory_keep(struct memory_act *act)
 {
     struct stir_identity name = memory_hidden_box(act, RECORDS);
     struct cpsd_item *old = memory_find_living(act, &name, record_id);
@@ -481,7 +482,7 @@ static void memory_keep(struct act *act)
         size_t cost = cpsd_shard_cost(&name, act->blob), had = cpsd_shard_cost(&name, old->blob);
         if (cost > had && !memory_has_memory(act, cost - had)) {
             act->result.retry_after_ms = CPSD_RETRY_AFTER_MS;
-            act->result.code = STIR_E_UNAVAILABLE; /* the old one stays */
+            act->result.code = STIR_E_UNAVAILABLE; /* the old text stays */
             return;
         }
         cpsd_shard_drop(act->shard, old);
@@ -492,7 +493,7 @@ static void memory_keep(struct act *act)
     }
 }
 
-static void memory_look(struct act *act)
+static void memory_look(struct memory_act *act)
 {
     struct stir_identity name = memory_hidden_box(act, RECORDS);
     struct cpsd_item *item = memory_find_living(act, &name, record_id);
@@ -503,7 +504,7 @@ static void memory_look(struct act *act)
     }
 }
 
-static void memory_drop(struct act *act)
+static void memory_drop(struct memory_act *act)
 {
     struct stir_identity name = memory_hidden_box(act, RECORDS);
     struct cpsd_item *item = memory_find_living(act, &name, record_id);
@@ -513,7 +514,7 @@ static void memory_drop(struct act *act)
     }
 }
 
-static enum stir_code memory_spend_tokens(struct act *act, const struct cpsd_spend *what)
+static enum stir_code memory_spend_tokens(struct memory_act *act, const struct cpsd_spend *what)
 {
     struct cpsd_spent spent = cpsd_buckets_spend(act->memory->buckets, what, act->box->text, act->result.now_us);
     if (spent.refused) {
@@ -525,14 +526,14 @@ static enum stir_code memory_spend_tokens(struct act *act, const struct cpsd_spe
     return STIR_OK;
 }
 
-static void memory_owe(struct act *act)
+static void memory_owe(struct memory_act *act)
 {
     cpsd_buckets_owe(act->memory->buckets, &act->args->spend->bucket[0], act->result.now_us);
 }
 
-static void memory_run_locked(struct memory_store *store, struct act *act, enum cpsd_op_kind kind)
+static void memory_run_locked(struct memory_store *store, struct memory_act *act, enum cpsd_op_kind kind)
 {
-    static void (*const runs[CPSD_OP_KINDS])(struct act * act) = {
+    static void (*const runs[CPSD_OP_KINDS])(struct memory_act * act) = {
         [CPSD_OP_PUT] = memory_put,       [CPSD_OP_LIST] = memory_list,   [CPSD_OP_GET] = memory_get,
         [CPSD_OP_REMOVE] = memory_remove, [CPSD_OP_ONCE] = memory_once,   [CPSD_OP_KEEP] = memory_keep,
         [CPSD_OP_LOOK] = memory_look,     [CPSD_OP_DROP] = memory_drop,   [CPSD_OP_OWE] = memory_owe,
@@ -560,16 +561,18 @@ static void memory_run(struct cpsd_store *store, const struct cpsd_op *op, const
     struct memory_backend *memory = (struct memory_backend *)store->backend;
     struct cpsd_found found;
     char ids[CPSD_EMPTY_MOST * CPSD_ID_OCTETS];
-    struct act act = {.memory = memory, .box = &op->box, .args = args, .found = &found, .ids = ids};
+    struct memory_act act = {.memory = memory, .box = &op->box, .args = args, .found = &found, .ids = ids};
     bool brings = op->kind == CPSD_OP_PUT || op->kind == CPSD_OP_KEEP;
     if (brings && !(act.blob = cpsd_blob_new(args->envelope, args->publisher))) {
         cpsd_op_fail(store, op, STIR_E_NOMEM);
         return;
     }
+    /* reading and deleting may use the reserve */
     size_t claims = 0;
     cpsd_found_init(&found);
     act.hash = memory_box_hash(memory, &op->box);
     act.reserved = !brings;
+    /* lock order: the claim's part, then the box's */
     if (args->claim) {
         claims = SHARDS + memory_shard_of(stir_siphash(&memory->key, args->claim->id, sizeof(args->claim->id)));
         act.claims = memory_lock_shard(memory, claims);
@@ -580,6 +583,7 @@ static void memory_run(struct cpsd_store *store, const struct cpsd_op *op, const
     if (args->claim) {
         memory_unlock_shard(memory, claims);
     }
+    /* complete without a lock: the completion may begin another operation */
     if (found.failed) {
         act.result = (struct cpsd_store_result){.code = STIR_E_NOMEM};
     } else {
@@ -591,8 +595,8 @@ static void memory_run(struct cpsd_store *store, const struct cpsd_op *op, const
     cpsd_blob_unref(act.blob);
 }
 
-/* What expired in boxes that nobody puts into any more. Every worker does it; bounded, so that no request waits long.
- */
+/* Clears expired items in boxes that get no puts any more. Every worker does it; it is bounded, so that no request
+ * waits long. */
 static void memory_sweep(uv_timer_t *timer)
 {
     struct memory_store *store = timer->data;
@@ -612,7 +616,7 @@ static void memory_open(struct cpsd_store *base)
     struct memory_store *store = (struct memory_store *)base;
     (void)uv_timer_init(base->loop, &store->sweep);
     store->sweep.data = store;
-    cpsd_count(&base->counters.connections_up, 1); /* it cannot be away */
+    cpsd_count(&base->counters.connections_up, 1); /* it is always connected */
     (void)uv_timer_start(&store->sweep, memory_sweep, SWEEP_MS, SWEEP_MS);
 }
 

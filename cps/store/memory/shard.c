@@ -1,10 +1,11 @@
 #include "cps/store/memory/shard.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define FIRST_BUCKETS 16
-#define MALLOC_OVERHEAD 16 /* an allocation's, as glibc has it */
+#define MALLOC_OVERHEAD 16 /* per allocation, with glibc */
 
 struct cpsd_blob *cpsd_blob_new(struct stir_view data, struct stir_view publisher)
 {
@@ -41,7 +42,7 @@ void cpsd_blob_unref(struct cpsd_blob *blob)
     }
 }
 
-/* Tables. One that cannot grow gets longer chains. */
+/* Hash tables. Without memory to grow, chains get longer. */
 
 static void shard_table_grow(struct cpsd_table *table)
 {
@@ -92,7 +93,7 @@ static struct cpsd_node *shard_table_first(const struct cpsd_table *table, uint6
     return table->buckets ? table->bucket[hash & (table->buckets - 1)] : NULL;
 }
 
-/* The heap. */
+/* The heap: no item expires before its parent. */
 
 static void shard_heap_set(struct cpsd_shard *shard, size_t at, struct cpsd_item *item)
 {
@@ -140,6 +141,7 @@ static bool shard_heap_add(struct cpsd_shard *shard, struct cpsd_item *item)
 
 static void shard_heap_remove(struct cpsd_shard *shard, const struct cpsd_item *item)
 {
+    assert(shard->heap_len > 0 && shard->heap[item->heap_at] == item);
     struct cpsd_item *moved = shard->heap[--shard->heap_len];
     if (moved == item) {
         return;
@@ -188,7 +190,7 @@ static void shard_subtract_octets(struct cpsd_shard *shard, size_t octets)
     atomic_fetch_sub_explicit(shard->octets, octets, memory_order_relaxed);
 }
 
-/* Of one box all ids differ, and nobody knows the box's hash. */
+/* The ids of one box differ from each other, and clients do not know the hash of the box. */
 static uint64_t shard_item_hash(const struct cpsd_shard *shard, const struct cpsd_box *box,
                                 const uint8_t id[CPSD_ID_OCTETS])
 {
@@ -261,7 +263,7 @@ const struct cpsd_owner *cpsd_shard_owner(const struct cpsd_shard *shard, const 
     return shard_find_owner(shard, (struct cpsd_box *)(uintptr_t)box, id);
 }
 
-/* NULL: no memory. One that has nothing yet is let go of with shard_drop_owner_if_empty. */
+/* Returns NULL without memory. An owner that remains empty is freed with shard_drop_owner_if_empty. */
 static struct cpsd_owner *shard_find_or_make_owner(struct cpsd_shard *shard, struct cpsd_box *box,
                                                    struct stir_view publisher)
 {
@@ -338,7 +340,7 @@ static struct cpsd_box *shard_find_or_make_box(struct cpsd_shard *shard, const s
     return box;
 }
 
-/* Puts a living item at the end of those that are shown. */
+/* Appends a living item to the shown ones. */
 static void shard_append_living(struct cpsd_shard *shard, struct cpsd_item *item)
 {
     struct cpsd_box *box = item->box;
@@ -353,7 +355,7 @@ static void shard_append_living(struct cpsd_shard *shard, struct cpsd_item *item
     }
 }
 
-/* Takes an item out of those that are shown, and lets go of what it holds. */
+/* Removes an item from the shown ones and releases its value. */
 static void shard_unlist(struct cpsd_shard *shard, struct cpsd_item *item)
 {
     struct cpsd_box *box = item->box;
@@ -373,6 +375,7 @@ enum stir_code cpsd_shard_add(struct cpsd_shard *shard, const struct stir_identi
     if (!box) {
         return STIR_E_NOMEM;
     }
+    /* an empty box or owner that was made here is freed at `fail` */
     struct cpsd_owner *owner = shard_find_or_make_owner(shard, box, cpsd_blob_publisher(blob));
     struct cpsd_item *item = owner ? calloc(1, sizeof(*item)) : NULL;
     if (!item) {
@@ -392,6 +395,7 @@ enum stir_code cpsd_shard_add(struct cpsd_shard *shard, const struct stir_identi
         shard_heap_remove(shard, item);
         goto fail;
     }
+    /* nothing can fail from here on */
     item->blob = blob;
     shard->last_us++;
     shard_append_living(shard, item);
@@ -471,7 +475,7 @@ void cpsd_shard_make_room(struct cpsd_shard *shard, struct cpsd_box *box, int64_
     for (struct cpsd_item *item = box->first, *next; item; item = next) {
         next = item->next;
         if (item->taken) {
-            continue; /* it takes no room */
+            continue; /* it does not count for the limit */
         }
         if (item->expires_us > now_us) {
             box->next_expiry_us = item->expires_us < box->next_expiry_us ? item->expires_us : box->next_expiry_us;

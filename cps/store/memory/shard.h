@@ -6,11 +6,11 @@
 #include <stdatomic.h>
 
 /*
- * One shard of the memory store: boxes with their envelopes in order of arrival, all envelopes by id, and all that will
- * expire in a heap. No locks, no clock, no loop: the caller has the shard's lock and says what time it is.
+ * One shard of the memory store: boxes with their envelopes in order of arrival, a hash table of all envelopes by id,
+ * and a heap by expiry. It has no lock, clock or loop: the caller holds the shard's lock and passes the time.
  */
 
-/* What was stored. Counted, so that a completion reads it while it leaves the box. */
+/* A stored value. It is reference-counted, so that a completion can read it after it has left the box. */
 struct cpsd_blob {
     atomic_uint refs;
     uint8_t publisher_len;
@@ -21,9 +21,9 @@ struct cpsd_blob {
 struct cpsd_blob *cpsd_blob_new(struct stir_view data, struct stir_view publisher);
 struct stir_view cpsd_blob_publisher(const struct cpsd_blob *blob);
 struct cpsd_blob *cpsd_blob_ref(struct cpsd_blob *blob);
-void cpsd_blob_unref(struct cpsd_blob *blob); /* NULL is fine */
+void cpsd_blob_unref(struct cpsd_blob *blob); /* NULL is allowed */
 
-/* In a table of chains; first member of what is in one. */
+/* The first member of what is in a hash table. */
 struct cpsd_node {
     struct cpsd_node *next;
     uint64_t hash;
@@ -35,20 +35,20 @@ struct cpsd_table {
     size_t count;
 };
 
-/* A publisher's envelopes in one box. */
+/* Counts the envelopes of one publisher in one box. */
 struct cpsd_owner {
     struct cpsd_node node;
     struct cpsd_box *box;
-    size_t living, taken;          /* taken: and known to be */
-    uint8_t id[CPSD_PUBLISHER_ID]; /* zeros: those without a credential */
+    size_t living, taken;          /* taken: remembered as taken */
+    uint8_t id[CPSD_PUBLISHER_ID]; /* zeros for publishers without a credential */
 };
 
 struct cpsd_box {
     struct cpsd_node node;
-    struct cpsd_item *first, *last; /* those that are shown, in order of arrival: the living, and some that are gone */
-    size_t living, gone;            /* gone: consumed, and known to be */
-    int64_t next_expiry_us;         /* no living one expires before; exact after a search for room */
-    struct cpsd_owner owner;        /* one of those who published; the others are in the shard's table */
+    struct cpsd_item *first, *last; /* shown items in order of arrival: the living, and some taken ones */
+    size_t living, gone;            /* gone: remembered as taken */
+    int64_t next_expiry_us;         /* no living item expires before this; exact after cpsd_shard_make_room */
+    struct cpsd_owner owner;        /* one of the publishers; the others are in the shard's table */
     enum stir_identity_kind kind;
     unsigned len;
     char text[];
@@ -57,13 +57,13 @@ struct cpsd_box {
 struct cpsd_item {
     struct cpsd_node node;
     struct cpsd_box *box;
-    struct cpsd_item *prev, *next; /* among those that are shown */
+    struct cpsd_item *prev, *next; /* in the list of shown items */
     size_t heap_at;
     int64_t arrival_us;
-    int64_t expires_us;       /* until when it is known */
-    int64_t shown_until_us;   /* and shown: not later */
-    struct cpsd_blob *blob;   /* NULL: it is not shown any more */
-    struct cpsd_owner *owner; /* NULL: nobody published it */
+    int64_t expires_us;       /* until when it is there or remembered */
+    int64_t shown_until_us;   /* until when it is shown; not later than expires_us */
+    struct cpsd_blob *blob;   /* NULL: it is no longer shown */
+    struct cpsd_owner *owner; /* NULL: it counts for no publisher */
     bool taken;
     uint8_t id[CPSD_ID_OCTETS];
 };
@@ -75,44 +75,45 @@ struct cpsd_shard {
     struct cpsd_item **heap; /* the first expires first */
     size_t heap_len, heap_cap;
     size_t living, gone;
-    int64_t last_us;  /* the latest time that was told or given to an arrival */
-    uint64_t expired; /* living ones that were */
+    int64_t last_us;  /* the latest time that was reported or given to an arrival */
+    uint64_t expired; /* the number of living items that have expired */
 };
 
 void cpsd_shard_clear(struct cpsd_shard *shard);
 
-/* What an envelope takes in memory, bookkeeping included. */
+/* Returns the octets of memory that an envelope takes, including bookkeeping. */
 size_t cpsd_shard_cost(const struct stir_identity *box, const struct cpsd_blob *blob);
 
-/* NULL if there is none. hash is the box's. */
+/* Find a box by its hash, and an item of a box. NULL if there is none. */
 struct cpsd_box *cpsd_shard_box(struct cpsd_shard *shard, const struct stir_identity *box, uint64_t hash);
 struct cpsd_item *cpsd_shard_item(struct cpsd_shard *shard, const struct cpsd_box *box,
                                   const uint8_t id[CPSD_ID_OCTETS]);
 
-/* What that publisher has in the box; NULL: nothing. */
+/* Returns the counts of a publisher in the box; NULL if it has nothing there. */
 const struct cpsd_owner *cpsd_shard_owner(const struct cpsd_shard *shard, const struct cpsd_box *box,
                                           struct stir_view publisher);
 
-/* Makes an item nobody's: it does not count for its publisher any more. */
+/* Makes an item not count for its publisher any more. */
 void cpsd_shard_disown(struct cpsd_shard *shard, struct cpsd_item *item);
 
-/* Shows an item that was taken no more. */
+/* Stops showing a taken item. */
 void cpsd_shard_hide(struct cpsd_shard *shard, struct cpsd_item *item);
 
-/* Adds an envelope as the last to arrive. The blob's reference passes to the shard. STIR_E_NOMEM adds nothing. */
+/* Adds an envelope as the latest arrival. With STIR_OK the shard owns the reference to the blob. Errors: STIR_E_NOMEM,
+ * and nothing is added. */
 enum stir_code cpsd_shard_add(struct cpsd_shard *shard, const struct stir_identity *box, uint64_t hash,
                               const uint8_t id[CPSD_ID_OCTETS], struct cpsd_blob *blob,
                               int64_t expires_us) STIR_MUST_CHECK;
 
-/* Takes a living item: it is known until known_until_us, if that is later than its end, and shown till its end if
- * `show` is set; otherwise only what is needed to know it again is left of it. */
+/* Marks a living item as taken. It is remembered until it expires, or until known_until_us if that is later. With
+ * `show` it is shown until it expires; otherwise its value is released. */
 void cpsd_shard_consume(struct cpsd_shard *shard, struct cpsd_item *item, bool show, int64_t known_until_us);
 
-/* Drops an item, whatever it is, and its box if that was all. */
+/* Drops an item, living or taken, and its box if that is empty then. */
 void cpsd_shard_drop(struct cpsd_shard *shard, struct cpsd_item *item);
 
-/* Drops up to `most` of what has expired in any box. Returns how many. */
+/* Drops up to `most` expired items of all boxes. Returns their number. */
 size_t cpsd_shard_expire(struct cpsd_shard *shard, int64_t now_us, size_t most);
 
-/* Drops what has expired in a box, without looking while nothing can have. The box may be gone afterwards. */
+/* Drops the expired living items of a box; returns at once if none can have expired. The box may be freed. */
 void cpsd_shard_make_room(struct cpsd_shard *shard, struct cpsd_box *box, int64_t now_us);

@@ -6,19 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/*
- * The Redis store as a backend of cps/store/store.h. The rooms, from the top; calls and includes only go down:
- *
- *     box        backend -> operations (what to do in a cluster) -> scriptless (list_short, put_new), script_request
- *                -> reply -> row; layout.h and lua/ describe what is in Redis
- *     topology   servers -> route (where a request goes), subscription -> discovery -> cluster, sentinel -> node ->
- *                durable -> request
- *     wire       conn -> greeting -> pending -> link; command, reply, redis_url
- *
- * A request's handler (topology/request.h) and the callbacks of redis_servers and cpsd_redis_conn_config lead up. There
- * is one store per worker, on the worker's loop.
- */
-#define BUCKETS_HERE 100000 /* of a cluster: those that are counted in this process */
+/* The Redis store as a backend of cps/store/store.h, for its four URL schemes. */
+
+#define BUCKETS_HERE 100000 /* token buckets of a cluster that are counted in this process */
 
 static void backend_describe(struct redis_backend *redis, unsigned replicas)
 {
@@ -45,6 +35,7 @@ static enum stir_code backend_new(struct cpsd_backend **out, const struct cpsd_s
         free(redis);
         return code;
     }
+    /* what topology and wire need to know of the boxes */
     for (unsigned i = 0; i < CPSD_REDIS_SCRIPTS; i++) {
         cpsd_redis_script_sha((enum cpsd_redis_script)i, redis->sha[i]);
     }
@@ -116,7 +107,7 @@ static void backend_advice(struct cpsd_backend *backend, char *out, size_t size)
     redis_settings_advice(backend, &((struct redis_backend *)backend)->shared, out, size);
 }
 
-/* Schemes for one backend: the place knows which. */
+/* All schemes have the same functions: redis_shared.place tells which one it is. */
 #define REDIS_BACKEND(name, url_scheme)                                                                                \
     const struct cpsd_backend_ops name = {                                                                             \
         .scheme = url_scheme,                                                                                          \

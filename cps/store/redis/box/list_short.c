@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#define DIGITS_MAX 16 /* of a number of TIME's */
+#define DIGITS_MAX 16 /* of a number in the answer to TIME */
 
 static const struct cpsd_redis_arg time_command[] = {{"TIME", 4}};
 
@@ -84,7 +84,7 @@ static int64_t list_short_number(const char *octets, size_t n)
     return value;
 }
 
-/* What is read of m: see layout.h. */
+/* What is needed of the meta field (layout.h). */
 struct bounds {
     int64_t head, tail, last_us, gap;
 };
@@ -101,7 +101,7 @@ static bool list_short_read_bounds(struct bounds *out, const redisReply *m)
     return out->head >= 1;
 }
 
-/* A row that is no longer of use holds its arrival only. */
+/* True for a row that is no longer shown: it has only its arrival. */
 static bool list_short_is_gone(const redisReply *row)
 {
     return row->type == REDIS_REPLY_STRING && row->len == BOX_ROW_GONE;
@@ -112,7 +112,7 @@ static int64_t list_short_expires_us(const redisReply *row)
     return list_short_number(row->str + BOX_ROW_EXPIRES, BOX_TIME_OCTETS);
 }
 
-/* The next living row; false where the limits cut it off. */
+/* Adds a row unless it has expired; false if the limits cut it off. */
 static bool list_short_take_row(struct cpsd_redis_short *out, redisReply *row,
                                 const struct cpsd_redis_short_limits *limits, size_t *size)
 {
@@ -154,6 +154,7 @@ bool cpsd_redis_short_read(struct cpsd_redis_short *out, char *room, const redis
         return false;
     }
     const redisReply *m = reply->element[0];
+    /* a box that was made without a script has its only envelope in m */
     if (list_short_is_fresh(m)) {
         list_short_read_fresh(out, room, m, limits);
         return true;
@@ -161,6 +162,7 @@ bool cpsd_redis_short_read(struct cpsd_redis_short *out, char *room, const redis
     out->whole = m->type == REDIS_REPLY_NIL ||
                  (list_short_read_bounds(&bounds, m) && bounds.tail <= BOX_SHORT_ROWS && !bounds.gap);
     out->last_us = bounds.last_us;
+    /* rows have the numbers head..tail, and element i is row i */
     for (int64_t i = bounds.head; out->whole && !out->more && i <= bounds.tail; i++) {
         redisReply *row = reply->element[i];
         if (!list_short_is_gone(row)) {

@@ -11,7 +11,28 @@
 #include <stdatomic.h>
 
 /*
- * The Redis store and an operation in it: what everything in box/ shares.
+ * The Redis store, from the top. Includes and calls only go down:
+ *
+ *     box        backend          the store as cps/store/store.h sees it
+ *                operations       what an operation needs before it is sent: in a cluster its claim and its tokens
+ *                scriptless       operations as plain commands (list_short, put_new)
+ *                script_request   operations as scripts
+ *                reply            answers of scripts as results
+ *                row, operation   rows of a box; what all of these share
+ *                layout.h, lua/   what is in Redis, and what runs there
+ *     topology   servers          all servers of a worker, from open to closed
+ *                route            where a request goes; redirections, further attempts
+ *                subscription     arrivals that other processes store
+ *                discovery        asks where the servers are; how is in cluster and sentinel
+ *                node, durable    one server: its connections, and the confirmation by replicas
+ *                settings_check, refusal, request, place, slot
+ *     wire       conn             a connection: connects, greets, carries requests
+ *                greeting, pending, link, command, reply, redis_url
+ *
+ * Upwards lead only callbacks: redis_request_handler, redis_node_events and cpsd_redis_conn_config. There is one store
+ * per worker, and everything is used on the worker's loop.
+ *
+ * This header has the store and an operation in it, which all of box/ shares.
  */
 
 /* What the process remembers of boxes, so as not to try a put without a script in vain: see scriptless.h. */
@@ -38,7 +59,7 @@ struct redis_store {
     void (*closed)(struct cpsd_store *store);
 };
 
-/* An operation on its way: the request, and what is needed to read its answer. */
+/* An operation under way: the request, and the data that reading its answer needs. */
 struct redis_op {
     struct redis_request request; /* the first member */
     struct redis_store *store;

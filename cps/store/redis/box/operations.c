@@ -7,10 +7,11 @@
 #include <stdlib.h>
 
 /*
- * A cluster. A request touches one key: while a slot is being moved, Redis refuses a script whose keys are not all at
- * one node (TRYAGAIN). So each server counts the buckets for itself. A claim has a slot of its own, so that it counts
- * for every box: it is taken first, in a request before the operation's.
+ * In a cluster each request uses one key: while a slot is being moved, Redis refuses a script whose keys are not all at
+ * one node (TRYAGAIN). So each cpsd counts the token buckets for itself. A claim counts for every box and therefore has
+ * a slot of its own: it is taken first, in a request before the operation's.
  */
+
 static struct cpsd_op_args operation_with_one_key(const struct cpsd_op_args *what)
 {
     struct cpsd_op_args bare = *what;
@@ -19,8 +20,8 @@ static struct cpsd_op_args operation_with_one_key(const struct cpsd_op_args *wha
     return bare;
 }
 
-/* Takes from the buckets. Returns false if one of them lacks tokens: the operation was completed with that. *left: what
- * the emptiest of them still has; -1 without buckets. */
+/* Takes tokens from the buckets of this process. Returns false if one has too few: the operation has been completed
+ * with STIR_E_BOX_FULL. *left: the tokens of the emptiest bucket; -1 without buckets. */
 static bool operation_spend(struct redis_store *store, const struct cpsd_op *op, const struct cpsd_spend *spend,
                             int64_t *left)
 {
@@ -40,15 +41,15 @@ static bool operation_spend(struct redis_store *store, const struct cpsd_op *op,
     return !spent.refused;
 }
 
-/* A cluster: the operation that follows its claim. */
-struct follow {
+/* The operation that follows its claim. */
+struct operation_after_claim {
     struct redis_op *made;
     struct cpsd_spend spend;
 };
 
 static void operation_claim_taken(void *arg, const struct cpsd_store_result *result)
 {
-    struct follow *next = arg;
+    struct operation_after_claim *next = arg;
     struct redis_op *made = next->made;
     if (result->code != STIR_OK) {
         cpsd_op_fail(&made->store->base, &made->op, result->code);
@@ -61,7 +62,8 @@ static void operation_claim_taken(void *arg, const struct cpsd_store_result *res
     free(next);
 }
 
-static void operation_take_claim(struct redis_store *store, const struct cpsd_claim *claim, struct follow *next)
+static void operation_take_claim(struct redis_store *store, const struct cpsd_claim *claim,
+                                 struct operation_after_claim *next)
 {
     const struct cpsd_op_args args = {.claim = claim};
     struct cpsd_op once = {.kind = CPSD_OP_ONCE, .started_ns = uv_hrtime(), .done = operation_claim_taken, .arg = next};
@@ -75,9 +77,9 @@ static void operation_claim_first(struct redis_store *store, const struct cpsd_o
 {
     static const struct cpsd_spend nothing;
     struct redis_op *made = redis_script_make(store, op, bare, NULL);
-    struct follow *next = made ? malloc(sizeof(*next)) : NULL;
+    struct operation_after_claim *next = made ? malloc(sizeof(*next)) : NULL;
     if (next) {
-        *next = (struct follow){.made = made, .spend = what->spend ? *what->spend : nothing};
+        *next = (struct operation_after_claim){.made = made, .spend = what->spend ? *what->spend : nothing};
         operation_take_claim(store, what->claim, next);
     } else if (made) {
         cpsd_op_fail(&store->base, op, STIR_E_NOMEM);

@@ -51,7 +51,7 @@ struct commands {
     char digits[CPSD_REDIS_DIGITS];
 };
 
-/* The record is the first command's last argument. */
+/* Composes the commands between MULTI and EXEC. The record is the last argument of the first. */
 static void put_new_compose(struct commands *out, struct cpsd_redis_arg key, int64_t ttl_ms,
                             struct cpsd_redis_arg record, const char *publish)
 {
@@ -96,8 +96,8 @@ static bool put_new_is_bit(const redisReply *reply, long long bit)
     return reply->type == REDIS_REPLY_INTEGER && reply->integer == bit;
 }
 
-/* How many heard of it, or that it may not be told, is nothing that matters here. A key that is no box of ours is an
- * error within the answer: the script will be told the same. */
+/* The answer to PUBLISH does not matter, be it a number or an error. A key with another type of value is an error
+ * within the answer; the script will get the same error. */
 int cpsd_redis_fresh_made(const redisReply *reply)
 {
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements != COMMANDS) {
@@ -107,7 +107,7 @@ int cpsd_redis_fresh_made(const redisReply *reply)
     return made ? 1 : put_new_is_bit(reply->element[0], 0) || reply->element[0]->type == REDIS_REPLY_ERROR ? 0 : -1;
 }
 
-/* As lua/part_fresh_times.lua computes it. */
+/* lua/part_fresh_times.lua computes the same times. */
 bool cpsd_redis_fresh_row(redisReply *row, char *room, const redisReply *m, int64_t expires_ms)
 {
     struct cpsd_redis_fresh fresh;

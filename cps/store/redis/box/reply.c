@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TEXT_KEEP 65536 /* octets for unpacked envelopes that are kept between answers */
+#define TEXT_KEEP 65536 /* octets of the buffer for unpacked envelopes that is kept between answers */
 
 static bool reply_is_number(const redisReply *array, size_t i, int64_t least, int64_t most)
 {
@@ -18,7 +18,7 @@ static bool reply_is_time(const redisReply *array, size_t i)
     return reply_is_number(array, i, 1, BOX_TIME_MAX_US);
 }
 
-/* Room for that many octets of text, until the next call; NULL: no memory. */
+/* Returns room for `octets` octets of unpacked envelopes, valid until the next call; NULL without memory. */
 static char *reply_text_room(struct redis_store *store, size_t octets)
 {
     if (store->text.cap > TEXT_KEEP) {
@@ -36,6 +36,7 @@ static enum redis_answer reply_take_put(struct redis_op *op, const redisReply *r
         !reply_is_time(reply, 1) || !reply_is_number(reply, 2, 0, INT32_MAX)) {
         return REDIS_ANSWER_NONSENSE;
     }
+    /* what the numbers mean is in script.h, CPSD_REDIS_PUT and CPSD_REDIS_PUT_LIMITED */
     struct cpsd_store_result result = {.code = STIR_OK, .now_us = reply->element[1]->integer};
     int64_t said = reply->element[0]->integer;
     result.existed = said == KNOWN;
@@ -56,6 +57,7 @@ static enum redis_answer reply_take_put(struct redis_op *op, const redisReply *r
         }
         result.dropped = (unsigned)reply->element[3]->integer;
     }
+    /* element 3 is the time at which room is likely; a caller is told the milliseconds until then, at least 1 */
     if (said == FULL || said == SHARE || said == TAKEN) {
         if (!reply_is_time(reply, 3)) {
             return REDIS_ANSWER_NONSENSE;
@@ -69,7 +71,7 @@ static enum redis_answer reply_take_put(struct redis_op *op, const redisReply *r
     return redis_op_tell(op, &result);
 }
 
-/* {now, more, {row, ...}} */
+/* Checks {now, more, {row, ...}}; *octets: see cpsd_redis_row_is. */
 static bool reply_is_list(const redisReply *reply, size_t *octets)
 {
     if (!reply_is_time(reply, 0) || !reply_is_number(reply, 1, 0, 1) || reply->elements != 3 ||
@@ -127,6 +129,7 @@ static enum redis_answer reply_take_get(struct redis_op *op, const redisReply *r
         return REDIS_ANSWER_NONSENSE;
     }
     struct cpsd_store_result result = {.code = STIR_E_NOT_FOUND, .now_us = reply->element[0]->integer};
+    /* a row was found: check it, and unpack it for the time of the completion */
     if (reply->elements == 2) {
         if (!cpsd_redis_row_is(reply->element[1], &octets)) {
             return REDIS_ANSWER_NONSENSE;
@@ -145,7 +148,7 @@ static enum redis_answer reply_take_get(struct redis_op *op, const redisReply *r
     return REDIS_ANSWER_COMPLETED;
 }
 
-/* The answer of a script that says what came of it and when. */
+/* Takes {outcome, now}, the answer of most scripts. */
 static enum redis_answer reply_take_plain(struct redis_op *op, const redisReply *reply)
 {
     static const enum stir_code codes[CPSD_OP_KINDS][3] = {
@@ -188,7 +191,7 @@ static enum redis_answer reply_take_look(struct redis_op *op, const redisReply *
     return redis_op_tell(op, &result);
 }
 
-/* {now, more, ids}. Where replicas have to confirm it, the ids wait with the result. */
+/* Takes {now, more, ids}. If replicas have to confirm it, the ids are copied to the room after the command. */
 static enum redis_answer reply_take_empty(struct redis_op *op, const redisReply *reply)
 {
     if (!reply_is_time(reply, 0) || !reply_is_number(reply, 1, 0, 1) || reply->elements != 3 ||

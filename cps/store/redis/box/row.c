@@ -40,13 +40,13 @@ bool cpsd_redis_row_split(struct stir_view *publisher, struct stir_view *envelop
     return true;
 }
 
-/* A row that was read. */
+/* The parts of a row. */
 struct parts {
     bool taken, packed;
     struct stir_view publisher, envelope;
 };
 
-/* The form of a row that was taken is in lower case. */
+/* Splits a row. The form of a taken envelope is in lower case. */
 static bool row_parts(struct parts *out, const redisReply *row)
 {
     char form = row->str[BOX_ROW_FORM];

@@ -23,13 +23,13 @@ static const struct redis_request_handler script_handler = {
 enum {
     ARGS_HEAD = 3,                    /* EVALSHA, the script's digest, the number of keys */
     ARGS_KEYS = 2 + CPSD_BUCKETS_MAX, /* the box, the claim, the buckets */
-    ARGS_PUT = 9, /* id, row, life, limit of the box, form, command that publishes, publisher, its share, ring */
+    ARGS_PUT = 9, /* id, row, lifetime, limit of the box, form, command that publishes, publisher, its share, ring */
     ARGS_BUCKETS = 3 * CPSD_BUCKETS_MAX, /* the time that a token takes, burst and cost of each bucket */
     ARGS_CLAIM = 1,                      /* how long the claim is remembered */
     ARGS_MAX = ARGS_HEAD + ARGS_KEYS + ARGS_PUT + ARGS_BUCKETS + ARGS_CLAIM,
 };
 
-struct arguments {
+struct script_arguments {
     struct cpsd_redis_arg list[ARGS_MAX];
     size_t count;
     char digits[4][CPSD_REDIS_DIGITS];
@@ -39,32 +39,32 @@ struct arguments {
     uint8_t row[STIR_JWE_MAX], tag[BOX_TAG_MAX];
 };
 
-static void script_add(struct arguments *args, struct cpsd_redis_arg arg)
+static void script_add(struct script_arguments *args, struct cpsd_redis_arg arg)
 {
     assert(args->count < ARGS_MAX);
     args->list[args->count++] = arg;
 }
 
-static void script_add_octets(struct arguments *args, const void *octets, size_t len)
+static void script_add_octets(struct script_arguments *args, const void *octets, size_t len)
 {
     script_add(args, (struct cpsd_redis_arg){octets, len});
 }
 
-static void script_add_number(struct arguments *args, unsigned room, int64_t number)
+static void script_add_number(struct script_arguments *args, unsigned room, int64_t number)
 {
     script_add(args, cpsd_redis_arg_number(args->digits[room], number));
 }
 
-/* What a destination's bucket is of; NULL: it is another's. */
+/* Returns the destination in the name of a destination's bucket; NULL for other buckets. */
 static const char *script_bucket_dest(const char *bucket)
 {
     size_t n = strlen(CPSD_BUCKET_DEST);
     return strncmp(bucket, CPSD_BUCKET_DEST, n) == 0 ? bucket + n : NULL;
 }
 
-/* A bucket's key. A destination's lies in the slot of the box that has its name, and has a prefix of its own: no
- * destination can be named like another bucket. */
-static void script_add_bucket_keys(struct arguments *args, const struct stir_identity *box,
+/* Adds the keys of buckets. A destination's bucket is in the slot of the box that has its name. It has a prefix of its
+ * own, so that no destination can have the key of another bucket. */
+static void script_add_bucket_keys(struct script_arguments *args, const struct stir_identity *box,
                                    const struct cpsd_spend *spend)
 {
     for (size_t i = 0; i < spend->count; i++) {
@@ -78,7 +78,7 @@ static void script_add_bucket_keys(struct arguments *args, const struct stir_ide
     }
 }
 
-static void script_add_bucket_numbers(struct arguments *args, const struct cpsd_spend *spend)
+static void script_add_bucket_numbers(struct script_arguments *args, const struct cpsd_spend *spend)
 {
     for (size_t i = 0; i < spend->count; i++) {
         const struct cpsd_bucket *bucket = &spend->bucket[i];
@@ -88,7 +88,7 @@ static void script_add_bucket_numbers(struct arguments *args, const struct cpsd_
     }
 }
 
-static void script_add_keys(struct arguments *args, const struct cpsd_op *op, const struct cpsd_op_args *what)
+static void script_add_keys(struct script_arguments *args, const struct cpsd_op *op, const struct cpsd_op_args *what)
 {
     static const char *const counts[] = {"1", "2", "3", "4", "5", "6"};
     static_assert(sizeof(counts) / sizeof(counts[0]) == 2 + CPSD_BUCKETS_MAX, "a box, a claim and all buckets");
@@ -100,7 +100,7 @@ static void script_add_keys(struct arguments *args, const struct cpsd_op *op, co
                         : op->kind == CPSD_OP_OWE ? BOX_KEY_BUCKET
                         : once                    ? BOX_KEY_CLAIM
                                                   : BOX_KEY;
-    claim = once ? NULL : claim; /* its key is the claim's own */
+    claim = once ? NULL : claim; /* the first key is the claim's */
     script_add(args, cpsd_redis_arg_text(counts[(claim ? 1 : 0) + (spend ? spend->count : 0)]));
     script_add_octets(args, args->key, redis_key_write(args->key, space, &op->box));
     if (claim) {
@@ -113,15 +113,15 @@ static void script_add_keys(struct arguments *args, const struct cpsd_op *op, co
     }
 }
 
-static void script_add_list(struct arguments *args, const struct cpsd_op_args *what)
+static void script_add_list(struct script_arguments *args, const struct cpsd_op_args *what)
 {
     script_add_number(args, 0, what->after_us);
     script_add_number(args, 1, (int64_t)(what->count < LIST_COUNT_MAX ? what->count : LIST_COUNT_MAX));
     script_add_number(args, 2, (int64_t)(what->octets < LIST_OCTETS_MAX ? what->octets : LIST_OCTETS_MAX));
 }
 
-/* form: what the envelope has already; NULL: it is as it came. */
-static void script_add_put(struct arguments *args, const struct cpsd_op_args *what, const char *form,
+/* form: the form that the envelope has already; NULL: it is as it came. */
+static void script_add_put(struct script_arguments *args, const struct cpsd_op_args *what, const char *form,
                            const char *publish)
 {
     struct stir_view row = form ? what->envelope : cpsd_redis_row_of(args->row, &form, what->envelope, what->publisher);
@@ -135,7 +135,56 @@ static void script_add_put(struct arguments *args, const struct cpsd_op_args *wh
     script_add(args, cpsd_redis_arg_text(what->ring ? "1" : "0"));
 }
 
-static void script_build(struct arguments *args, const struct redis_store *store, const struct cpsd_op *op,
+/* Adds what the operation's script takes after the keys: see script.h. */
+static void script_add_arguments(struct script_arguments *args, const struct redis_store *store,
+                                 const struct cpsd_op *op, const struct cpsd_op_args *what, const char *form)
+{
+    switch (op->kind) {
+    case CPSD_OP_PUT:
+        script_add_octets(args, what->id, CPSD_ID_OCTETS);
+        /* the script falls back to PUBLISH where a server has no SPUBLISH */
+        script_add_put(args, what, form, redis_is_cluster(store) ? "SPUBLISH" : "PUBLISH");
+        if (what->spend) {
+            script_add_bucket_numbers(args, what->spend);
+        }
+        break;
+    case CPSD_OP_LIST:
+        script_add_list(args, what);
+        break;
+    case CPSD_OP_GET:
+        script_add_octets(args, what->id, CPSD_ID_OCTETS);
+        break;
+    case CPSD_OP_REMOVE:
+        script_add_octets(args, what->id, CPSD_ID_OCTETS);
+        script_add(args, cpsd_redis_arg_text(what->remember ? "1" : "0"));
+        script_add_number(args, 0, CPSD_TAKEN_SHOWN);
+        script_add_number(args, 1, (int64_t)store->base.backend->config.box_limit);
+        break;
+    case CPSD_OP_KEEP:
+        script_add_octets(args, what->envelope.ptr, what->envelope.len);
+        script_add_number(args, 0, what->ttl_ms);
+        script_add_number(args, 1, what->order);
+        break;
+    case CPSD_OP_OWE:
+        script_add_bucket_numbers(args, what->spend);
+        script_add_number(args, 0, CPSD_DEBT_US);
+        break;
+    case CPSD_OP_FORGET:
+        script_add_octets(args, what->ids.ptr, what->ids.len);
+        break;
+    case CPSD_OP_EMPTY:
+        script_add_number(args, 0, what->after_us);
+        script_add_number(args, 1, (int64_t)what->count);
+        break;
+    case CPSD_OP_ONCE:
+    case CPSD_OP_LOOK:
+    case CPSD_OP_DROP:
+    case CPSD_OP_KINDS:
+        break;
+    }
+}
+
+static void script_build(struct script_arguments *args, const struct redis_store *store, const struct cpsd_op *op,
                          const struct cpsd_op_args *what, const char *form)
 {
     static const enum cpsd_redis_script scripts[CPSD_OP_KINDS] = {
@@ -144,45 +193,14 @@ static void script_build(struct arguments *args, const struct redis_store *store
         [CPSD_OP_LOOK] = CPSD_REDIS_LOOK,     [CPSD_OP_DROP] = CPSD_REDIS_DROP,   [CPSD_OP_OWE] = CPSD_REDIS_OWE,
         [CPSD_OP_FORGET] = CPSD_REDIS_FORGET, [CPSD_OP_EMPTY] = CPSD_REDIS_EMPTY,
     };
-    args->count = 0;
-    script_add(args, cpsd_redis_arg_text("EVALSHA"));
     bool limited = what->spend && op->kind == CPSD_OP_PUT;
     enum cpsd_redis_script script = limited ? CPSD_REDIS_PUT_LIMITED : scripts[op->kind];
+    /* EVALSHA digest number-of-keys key... argument..., and last the lifetime of the claim */
+    args->count = 0;
+    script_add(args, cpsd_redis_arg_text("EVALSHA"));
     script_add(args, (struct cpsd_redis_arg){redis_backend_of(store)->sha[script], CPSD_REDIS_SHA_TEXT});
     script_add_keys(args, op, what);
-    if (op->kind == CPSD_OP_LIST) {
-        script_add_list(args, what);
-    }
-    if (what->id) {
-        script_add_octets(args, what->id, CPSD_ID_OCTETS);
-    }
-    if (op->kind == CPSD_OP_FORGET) {
-        script_add_octets(args, what->ids.ptr, what->ids.len);
-    }
-    if (op->kind == CPSD_OP_EMPTY) {
-        script_add_number(args, 0, what->after_us);
-        script_add_number(args, 1, (int64_t)what->count);
-    }
-    if (op->kind == CPSD_OP_REMOVE) {
-        script_add(args, cpsd_redis_arg_text(what->remember ? "1" : "0"));
-        script_add_number(args, 0, CPSD_TAKEN_SHOWN);
-        script_add_number(args, 1, (int64_t)store->base.backend->config.box_limit);
-    }
-    if (op->kind == CPSD_OP_PUT) {
-        script_add_put(args, what, form, redis_is_cluster(store) ? "SPUBLISH" : "PUBLISH");
-        if (limited) {
-            script_add_bucket_numbers(args, what->spend);
-        }
-    }
-    if (op->kind == CPSD_OP_OWE && what->spend) {
-        script_add_bucket_numbers(args, what->spend);
-        script_add_number(args, 0, CPSD_DEBT_US);
-    }
-    if (op->kind == CPSD_OP_KEEP) {
-        script_add_octets(args, what->envelope.ptr, what->envelope.len);
-        script_add_number(args, 0, what->ttl_ms);
-        script_add_number(args, 1, what->order);
-    }
+    script_add_arguments(args, store, op, what, form);
     if (what->claim) {
         script_add_number(args, 3, what->claim->ttl_ms);
     }
@@ -196,8 +214,8 @@ static unsigned script_traits(enum cpsd_op_kind kind, const struct cpsd_claim *c
     return (reads ? 0 : REDIS_REQUEST_WRITES) | (repeatable ? REDIS_REQUEST_REPEATABLE : 0);
 }
 
-/* After a plain attempt the script has half of a request's time at least: an answer that comes late costs the
- * connection with all that is pending on it. */
+/* After an attempt without a script little time may be left. The script gets at least half of a request's time, since a
+ * late answer costs the connection with all its pending requests. */
 static void script_give_time(struct redis_op *op)
 {
     uint64_t least = uv_hrtime() + UINT64_C(500000) * op->store->base.backend->config.timeout_ms;
@@ -206,13 +224,12 @@ static void script_give_time(struct redis_op *op)
     }
 }
 
-/* The request, to be sent; NULL: no memory, and the operation is completed. */
 struct redis_op *redis_script_make(struct redis_store *store, const struct cpsd_op *op, const struct cpsd_op_args *what,
                                    const char *form)
 {
-    struct arguments args;
+    struct script_arguments args;
     script_build(&args, store, op, what, form);
-    size_t ids = op->kind == CPSD_OP_EMPTY ? (size_t)CPSD_EMPTY_MOST * CPSD_ID_OCTETS : 0; /* see take_empty */
+    size_t ids = op->kind == CPSD_OP_EMPTY ? (size_t)CPSD_EMPTY_MOST * CPSD_ID_OCTETS : 0; /* see reply_take_empty */
     struct redis_op *made = redis_op_new(store, op, &script_handler, args.list[KEY_AT],
                                          cpsd_redis_command_size(args.list, args.count) + ids);
     if (made) {

@@ -11,12 +11,12 @@
 #include <assert.h>
 #include <string.h>
 
-#define MET_ONE 65536 /* all of them */
+#define MET_ONE 65536 /* `met` when every attempt met a box */
 #define MET_HALF (MET_ONE / 2)
-#define MET_WEIGHT 64 /* attempts that are looked back at */
+#define MET_WEIGHT 64 /* attempts over which `met` is averaged */
 #define TRY_EVERY 16
 
-/* 32 bits of the box's hash, and until which second of uv_hrtime it is known. */
+/* Returns the entry of a box: 32 bits of its hash (*tag), and the second of uv_hrtime until which it is remembered. */
 static _Atomic uint64_t *known_slot(struct redis_store *store, const struct stir_identity *box, uint32_t *tag)
 {
     uint64_t hash = cpsd_hub_hash(store->base.backend->hub, box->text, box->len);
@@ -47,7 +47,8 @@ static void known_add(struct redis_store *store, const struct stir_identity *box
     }
 }
 
-/* Several workers may do this at once, and one of them be lost: it is an average. */
+/* Counts whether an attempt met a box. When several workers do this at once, one count may be lost; it is an average.
+ */
 static void known_count_attempt(struct redis_known_boxes *known, bool box)
 {
     uint32_t met = atomic_load_explicit(&known->met, memory_order_relaxed);
@@ -73,7 +74,7 @@ static void scriptless_fall_back(struct redis_op *op)
         return;
     }
     bool good = cpsd_redis_fresh_parse(&fresh, op->put.record);
-    assert(good); /* it was written here */
+    assert(good); /* the record was written by scriptless_put */
     if (good) {
         const char form[] = {fresh.form, '\0'};
         struct cpsd_op_args what = {.id = fresh.id,
@@ -173,7 +174,8 @@ static enum redis_answer scriptless_take_put(struct redis_request *request, cons
     return REDIS_ANSWER_COMPLETED;
 }
 
-/* The script will be told why. MOVED and the like may be the answer to EXEC alone, too. */
+/* Asks the script after any error, also MOVED, which may be the answer to EXEC alone. The script gets the error again
+ * if it lasts. */
 static bool scriptless_put_refused(struct redis_request *request, const redisReply *error, bool redirected)
 {
     (void)redirected;
@@ -221,6 +223,7 @@ static bool scriptless_put(struct redis_store *store, const struct cpsd_op *op, 
 {
     uint8_t record[BOX_FRESH_MAX], packed[STIR_JWE_MAX];
     char room[BOX_KEY_MAX];
+    /* not where there is likely to be a box */
     if (known_has(store, &op->box)) {
         known_add(store, &op->box, what->ttl_ms);
         return false;
@@ -228,6 +231,7 @@ static bool scriptless_put(struct redis_store *store, const struct cpsd_op *op, 
     if (!known_is_worth_trying(&redis_backend_of(store)->known)) {
         return false;
     }
+    /* the record holds everything, and the script can be run from it if there is a box */
     const char *form;
     struct cpsd_redis_fresh fresh = {.ttl_ms = what->ttl_ms, .id = what->id, .publisher = what->publisher};
     fresh.envelope = cpsd_redis_row_of(packed, &form, what->envelope, what->publisher);

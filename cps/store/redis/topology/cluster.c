@@ -114,7 +114,7 @@ static bool cluster_apply(struct redis_servers *servers, const redisReply *reply
 {
     struct redis_node **slots = calloc(CPSD_REDIS_SLOTS, sizeof(struct redis_node *));
     bool good = slots && reply->type == REDIS_REPLY_ARRAY && reply->elements;
-    /* build the new map beside the old one */
+    /* build the new map before the old one is freed */
     for (struct redis_node *node = servers->nodes; node; node = node->next) {
         node->wanted = false;
     }
@@ -127,7 +127,7 @@ static bool cluster_apply(struct redis_servers *servers, const redisReply *reply
     }
     free((void *)servers->slots);
     servers->slots = slots;
-    /* close what is not in it */
+    /* close the nodes that are not in it */
     for (struct redis_node *node = servers->nodes, *next; node; node = next) {
         next = node->next;
         if (!node->wanted) {

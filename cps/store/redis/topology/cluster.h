@@ -13,7 +13,7 @@ extern const struct redis_finder redis_finder_cluster;
 struct redis_node *redis_cluster_node(const struct redis_servers *servers, unsigned slot);
 
 /* Returns the node that the redirection "MOVED|ASK slot host:port" names, and makes it if it is not known yet. NULL if
- * the text makes no sense, if there are too many nodes, or without memory. */
+ * the text is malformed, if there are too many nodes, or without memory. */
 struct redis_node *redis_cluster_redirect(struct redis_servers *servers, const struct redis_node *from,
                                           const redisReply *reply, unsigned *slot);
 

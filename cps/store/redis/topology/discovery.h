@@ -7,7 +7,7 @@
 
 /*
  * Finds out where the servers are: asks a node of the cluster, or a Sentinel. It asks at the start, when something
- * shows that what is known is out of date, from time to time, and repeatedly while not all servers can be reached.
+ * shows that the known servers are out of date, from time to time, and repeatedly while not all servers can be reached.
  * While in doubt it asks another one each time: the one that it asked before may be cut off from the others and not
  * know it.
  */
@@ -24,7 +24,7 @@ struct redis_discovery {
     bool opened;
     bool asking;    /* a question is under way */
     bool listening; /* the connection is subscribed: Redis takes no more questions on it */
-    bool stale;     /* what is known is out of date */
+    bool stale;     /* the known servers are out of date */
     bool move;      /* the next question goes to another one */
     uint64_t asked_ns;
 };
@@ -37,9 +37,9 @@ struct redis_finder {
     void (*pick)(const struct redis_servers *servers, size_t i, struct cpsd_redis_address *out);
     /* Writes the question. Returns its octets, 0 if it does not fit. */
     size_t (*question)(struct redis_servers *servers, char *out, size_t size);
-    /* Applies an answer. False if it makes no sense or is of no use. */
+    /* Applies an answer. False if it is malformed or useless. */
     bool (*answer)(struct redis_servers *servers, const redisReply *reply);
-    /* Takes what comes unasked; false if it makes no sense. NULL: nothing does. */
+    /* Takes a message of a subscription; false if it is malformed. NULL: there are no subscriptions. */
     bool (*push)(struct redis_servers *servers, const redisReply *reply);
     /* Called once a second while all servers can be reached. NULL: the question is asked again from time to time. */
     void (*upkeep)(struct redis_servers *servers);
@@ -48,8 +48,8 @@ struct redis_finder {
 void redis_discovery_open(struct redis_servers *servers);
 void redis_discovery_close(struct redis_servers *servers);
 
-/* Something showed that what is known is out of date: asks soon. elsewhere: asks another one. */
+/* Reports that the known servers seem out of date: asks soon. elsewhere: asks another server than the last one. */
 void redis_discovery_doubt(struct redis_servers *servers, bool elsewhere);
 
-/* Once a second. */
+/* To be called once a second. */
 void redis_discovery_upkeep(struct redis_servers *servers);

@@ -36,7 +36,7 @@ static bool durable_on_waited(struct cpsd_redis_request *wait, const redisReply 
     }
     durable->waiting = false;
     bool enough = known && (uint64_t)reply->integer >= redis_servers_config(node->servers)->replicas;
-    /* without an answer another server may have what was done, or not: it is retried if that is harmless */
+    /* without an answer, the writes may be lost or not: they are repeated if that is harmless */
     for (struct redis_request *request = redis_request_list_take(&durable->done), *next; request; request = next) {
         next = request->next;
         if (enough) {

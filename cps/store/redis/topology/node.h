@@ -48,7 +48,7 @@ struct redis_node {
 /* Begins to connect. The node's address is set; a node that is not embedded was allocated with calloc. */
 void redis_node_open(struct redis_node *node, struct redis_servers *servers);
 
-/* Completes or retries what is under way and closes. A node that is not embedded is freed later. */
+/* Ends or retries pending requests and closes the connections. A node that is not embedded is freed later. */
 void redis_node_close(struct redis_node *node);
 
 /* Drops all connections and connects to the changed address; `why` is logged. */

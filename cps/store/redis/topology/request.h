@@ -29,7 +29,7 @@ enum redis_request_state {
 
 /* What is known of a request before it is sent; never changes. */
 enum redis_request_trait {
-    REDIS_REQUEST_WRITES = 1,     /* what it does must reach replicas, if durability asks for them */
+    REDIS_REQUEST_WRITES = 1,     /* its effect must reach replicas, if durability asks for them */
     REDIS_REQUEST_REPEATABLE = 2, /* doing it twice has the same effect as doing it once */
 };
 
@@ -42,7 +42,7 @@ enum redis_answer {
 /* What the owner of a request does with its answers. The caller frees the request after each function but `first`, and
  * after `answered` and `refused` as their results say. */
 struct redis_request_handler {
-    /* Takes an answer before the last; false if it makes no sense. NULL if only one answer is expected. */
+    /* Takes an answer before the last; false if it is malformed. NULL if only one answer is expected. */
     bool (*first)(struct redis_request *request, const redisReply *reply);
     /* Takes the last answer, which is not an error. It keeps the result if redis_request_needs_replicas and something
      * was written. */

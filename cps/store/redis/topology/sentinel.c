@@ -9,6 +9,7 @@
 
 static const char channel[] = "+switch-master";
 
+/* Moves to another primary if this is not the current one. */
 static void sentinel_set_primary(struct redis_servers *servers, const char *host, size_t len, unsigned port)
 {
     struct cpsd_redis_address *address = &servers->only.address;
@@ -50,6 +51,7 @@ static bool sentinel_on_reply(struct cpsd_redis_request *request, const redisRep
     return good;
 }
 
+/* Sends a command whose answer does not matter. */
 static bool sentinel_send(struct redis_servers *servers, const struct cpsd_redis_arg *args, size_t count)
 {
     struct listening {

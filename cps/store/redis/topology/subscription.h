@@ -28,7 +28,7 @@ struct redis_subscriptions {
 /* A reader waits for this box: subscribes to its channel, if there is memory for that. */
 void redis_subscription_wait(struct redis_servers *servers, const struct stir_identity *box);
 
-/* Once a second: retries, and ends subscriptions without readers. */
+/* To be called once a second: retries, and ends subscriptions without readers. */
 void redis_subscription_upkeep(struct redis_servers *servers);
 
 /* Servers have changed: subscribes again where a channel belongs to another server now. */

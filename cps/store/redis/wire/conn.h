@@ -92,7 +92,7 @@ struct cpsd_redis_conn {
     bool reloading;
     struct cpsd_redis_settings settings;
     char refusal[120]; /* why an answer was not accepted */
-    char trouble[160]; /* what was last logged; "": none */
+    char trouble[160]; /* the last failure that was logged; "": none */
 };
 
 /* Begins to connect. conn and config must not move or be freed until config->closed is called. */

@@ -12,7 +12,7 @@
 struct greeting {
     struct cpsd_redis_request request;
     struct cpsd_redis_conn *conn;
-    const char *failure; /* what is logged if the answer is not accepted */
+    const char *failure; /* for the log, if the answer is not accepted */
     bool (*accept)(struct greeting *greeting, const redisReply *reply);
     char command[];
 };

@@ -5,7 +5,7 @@
 #include <time.h>
 
 /*
- * What cps/store/store.h promises, for every backend: each test runs against each.
+ * The contract in cps/store/store.h: each test runs against each backend.
  */
 #define DEST "12155551212"
 #define ALL 1000, ((size_t)1 << 20)
@@ -22,7 +22,7 @@ static void sleep_ms(struct harness *h, uint64_t ms)
     (void)harness_run(h, ms, NULL);
 }
 
-/* That a result lists just these texts, "a b! c", in this order of arrival; '!' follows what was taken. */
+/* Checks that a result lists exactly these texts in this order of arrival: "a b! c"; '!' marks a taken envelope. */
 static void check_list(const struct outcome *o, const char *expected, const char *label)
 {
     char text[1024] = "";
@@ -58,7 +58,7 @@ static void put_get(struct harness *h)
     CU_ASSERT(harness_get(h, "12155551213", 1).result.now_us >= before - 1000);
 }
 
-/* Octets are octets, ids too. */
+/* Envelopes and ids may have any octets. */
 static void binary(struct harness *h)
 {
     static const char octets[] = "a\0b\r\n$5\r\n\xff\xfe";
@@ -82,7 +82,7 @@ static void binary(struct harness *h)
     CU_ASSERT_EQUAL(list.result.count, 4);
 }
 
-/* A true envelope comes back as it was, alone and in a list, and a list is cut by its characters. */
+/* A real envelope comes back unchanged, alone and in a list, and the octets of a list are limited. */
 static void true_envelopes(struct harness *h)
 {
     static const uint8_t epk[64] = {9}, iv[STIR_GCM_IV], tag[STIR_GCM_TAG], secret[300];
@@ -187,7 +187,7 @@ static void limits(struct harness *h)
     }
 }
 
-/* A whole box in pages, each from where the last one ended: all once, in order. */
+/* Reading a whole box in pages, each from the end of the last one, gives every envelope once, in order. */
 static void pages(struct harness *h)
 {
     char text[16];
@@ -209,7 +209,7 @@ static void pages(struct harness *h)
     CU_ASSERT_EQUAL(seen, 500);
 }
 
-/* That nothing can be taken; existed: because it was. */
+/* Checks that an envelope cannot be taken; existed: because it was taken before. */
 static void check_absent(struct harness *h, const char *to, unsigned n, bool remember, bool existed, const char *label)
 {
     struct outcome o = harness_remove_or(h, to, n, remember);
@@ -220,7 +220,7 @@ static void check_absent(struct harness *h, const char *to, unsigned n, bool rem
 static void consume(struct harness *h)
 {
     (void)harness_put(h, DEST, 1, "a", 60000);
-    (void)harness_put(h, DEST, 2, "b", 1500); /* time for a busy machine to look at it */
+    (void)harness_put(h, DEST, 2, "b", 1500); /* long enough for a busy machine to read it */
     (void)harness_put(h, DEST, 3, "c", 60000);
     UNIT_CODE(harness_remove(h, DEST, 2).result.code, STIR_OK, "the first");
     check_absent(h, DEST, 2, false, true, "the second");
@@ -251,7 +251,7 @@ static void consume(struct harness *h)
     CU_ASSERT_TRUE(harness_put(h, DEST, 3, "c", 60000).result.existed);
 }
 
-/* What is not there can be known as taken, so that of several who ask one is the first. */
+/* An id that is not there can be remembered as taken, so that only one of several callers is the first. */
 static void remember(struct harness *h)
 {
     check_absent(h, DEST, 1, true, false, "an empty box");
@@ -272,7 +272,7 @@ static void remember(struct harness *h)
     check_list(&list, "b", "what is alive stays");
     UNIT_CODE(harness_remove_or(h, DEST, 2, true).result.code, STIR_OK, "and is taken once");
     check_absent(h, DEST, 2, true, true, "and not twice");
-    /* the box beside the one envelope that it was made with */
+    /* a box that was made without a script, and the id is another one */
     (void)harness_put(h, "12155550001", 1, "d", 60000);
     check_absent(h, "12155550001", 2, true, false, "beside a single one");
     check_absent(h, "12155550001", 2, true, true, "beside a single one, again");
@@ -280,7 +280,7 @@ static void remember(struct harness *h)
     check_list(&list, "d", "it stays");
 }
 
-/* What was taken needs no room, and is shown up to a number. */
+/* Taken envelopes do not count for the limit, and only a number of them is shown. */
 static void taken_many(struct harness *h)
 {
     char text[16];
@@ -336,7 +336,7 @@ static void ttl_bounds(struct harness *h)
     }
 }
 
-/* On a store whose boxes hold 4. */
+/* The boxes of this store hold 4 envelopes. */
 static void full_box(struct harness *h)
 {
     (void)harness_put(h, DEST, 1, "a", 60000);
@@ -383,8 +383,8 @@ static void arrived(void *arg)
     }
 }
 
-/* The first wait for a box in Redis is told to look again: when the store has begun to watch. Afterwards there is
- * nothing to look for. */
+/* The first wait for a box in Redis is woken once when the subscription is in force. Waits for that, so that later
+ * wake-ups come from arrivals. */
 static void wait_settled(struct harness *h, struct waiter *w, const struct stir_identity *box, bool first)
 {
     cpsd_store_wait(h->store, &w->wait, box, arrived, w);
@@ -418,7 +418,7 @@ static void waiting(struct harness *h)
     CU_ASSERT_TRUE(harness_put(h, DEST, 2, "b", 60000).result.existed);
     sleep_ms(h, 20);
     UNIT_CHECK(a.called == 1, "what was there already wakes nobody");
-    /* a and c are still waiting: closing forgets them. */
+    /* a and c are still waiting: closing removes them. */
 }
 
 static void woken_and_gone(struct harness *h)
@@ -442,7 +442,7 @@ static void woken_and_gone(struct harness *h)
     id[0] = 1;
     cpsd_store_wait(h->store, &a.wait, &box, arrived, &a);
     cpsd_store_put(h->store, &box, id, stir_view_str("x"), 60000, NULL, harness_done, &put);
-    if (put.calls) { /* woken, not yet told */
+    if (put.calls) { /* woken, but `arrived` was not called yet */
         CU_ASSERT_EQUAL(a.called, 0);
         cpsd_store_unwait(&a.wait);
         (void)harness_run(h, 50, NULL);
@@ -465,7 +465,7 @@ static int count_called(const struct waiter *w)
     return called;
 }
 
-/* Runs the loop until this number were called. */
+/* Runs the loop until this number of waiters was called. */
 static void run_until_called(struct harness *h, const struct waiter *w, int count)
 {
     for (int i = 0; i < 600 && count_called(w) < count; i++) {

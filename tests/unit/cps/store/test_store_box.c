@@ -3,8 +3,8 @@
 #include "tests/unit/store_harness.h"
 
 /*
- * What goes on inside a box over time: the same history told to both stores, long boxes, what expires in the middle,
- * what is consumed, and a clock that is set back.
+ * A box over time: the same random history in both stores, long boxes, expiry in the middle, taken envelopes, and a
+ * clock that is set back.
  */
 #define BOX "12155551212"
 #define KEY "cps:{" BOX "}"
@@ -47,9 +47,9 @@ enum { IDS = 1500, STEPS = 3000, ROUNDS = 4, SHORT_MS = 3000, WINDOW_MS = 1000 }
 struct pair {
     struct harness memory, redis;
     uint64_t random;
-    uint64_t window; /* when the first envelope that may be there still was put: uv_hrtime */
+    uint64_t window; /* uv_hrtime at which the oldest envelope that may still be there was stored */
     struct {
-        uint64_t times[2][IDS * ROUNDS * 2]; /* cursors that were seen, the same one of both stores */
+        uint64_t times[2][IDS * ROUNDS * 2]; /* cursors so far, the corresponding ones of both stores */
         size_t seen;
     } of[2]; /* each box */
 };
@@ -82,7 +82,7 @@ static void same_list(struct pair *p, size_t which, size_t cursor, size_t count,
     }
 }
 
-/* puts: how many of a hundred are */
+/* puts: the percentage of operations that are puts */
 static void step(struct pair *p, size_t which, unsigned puts)
 {
     const char *box = boxes[which];
@@ -182,7 +182,7 @@ static void long_box(struct harness *h)
         }
     }
     for (unsigned i = 0; i < LONG - 30; i += 99) {
-        if (i > 2 * CPSD_TAKEN_SHOWN) { /* of the first ones some are still shown */
+        if (i > 2 * CPSD_TAKEN_SHOWN) { /* some of the first ones are still shown */
             struct outcome list = harness_list(h, BOX, arrival[i], 5, 1 << 20);
             check_first(&list, i + 3, 3, 5);
             UNIT_CODE(harness_get(h, BOX, i + 1).result.code, STIR_E_NOT_FOUND, "what was taken");
@@ -212,7 +212,7 @@ static void long_in_redis(void)
     }
 }
 
-/* Behind one that lives long, thousands come and go: the box stays small and quick to list. */
+/* Thousands of envelopes come and go after one with a long lifetime: the box stays small and quick to list. */
 static void come_and_go(void)
 {
     struct harness h;
@@ -237,13 +237,13 @@ static void come_and_go(void)
     harness_close(&h);
 }
 
-/* While rows are being closed up, which takes some operations: what expires at the front, lists, removals, puts. */
+/* During a compaction, which takes several operations: expiry at the front, lists, removals, puts. */
 static void in_between(void)
 {
     enum {
         ALL = 900,
         SHORT = 20,
-        TAKEN = 579 /* with this number of no use, it begins */
+        TAKEN = 579 /* a compaction begins with this number of unused rows */
     };
     struct harness h;
     if (!open_redis(&h, 5000)) {
@@ -278,7 +278,7 @@ static void in_between(void)
     harness_close(&h);
 }
 
-/* The same envelope, each time after its time, behind one that stays. */
+/* The same envelope is stored again each time after it expired, after an envelope that stays. */
 static void again_and_again(void)
 {
     struct harness h;
@@ -295,7 +295,7 @@ static void again_and_again(void)
     harness_close(&h);
 }
 
-/* Room is looked for at most ten times a second: a box is full until the time that was told. */
+/* A full box is searched for room at most ten times per second: it stays full until the reported time. */
 static void full_for_a_while(void)
 {
     struct harness h;
@@ -327,7 +327,7 @@ static void full_for_a_while(void)
     harness_close(&h);
 }
 
-/* As if two minutes had passed for what was taken, from the first to the last in that order. */
+/* Makes the taken envelopes from the first to the last look as if two minutes had passed. */
 static void let_two_minutes_pass(unsigned first, unsigned last)
 {
     char command[512];
@@ -366,7 +366,7 @@ static void consumed_ids_go(void)
     harness_close(&h);
 }
 
-/* What is known for two minutes is cleared away also where what is known for longer was taken before it. */
+/* Ids that are remembered for two minutes are cleared even if an id before them is remembered for longer. */
 #define KNOWN_TAKEN "EVAL \"return tonumber(redis.call('HGET', KEYS[1], 'q'))\" 1 " KEY
 
 static void taken_after_long_ones(void)
@@ -398,7 +398,7 @@ static void taken_after_long_ones(void)
     harness_close(&h);
 }
 
-/* Behind one that is known for longer: what was consumed, came again after its time, and is living or consumed anew. */
+/* After an id that is remembered for longer: ids that were taken, expired, and were stored or taken again. */
 static void consumed_twice(void)
 {
     struct harness h;
@@ -512,16 +512,16 @@ static void memory_limit(void)
     UNIT_CODE(harness_put(&h, to, stored, text, 3000).result.code, STIR_OK, "room for one");
     (void)harness_run(&h, 4000, NULL);
     cpsd_backend_stats(h.backend, &stats);
-    UNIT_CHECK(stats.held == 0 && stats.held_octets < 600, "the sweep leaves but what was taken: %d octets",
+    UNIT_CHECK(stats.held == 0 && stats.held_octets < 600, "the sweep left more than the taken ids: %d octets",
                (int)stats.held_octets);
     CU_ASSERT_EQUAL(stats.expired_seen, stored - 1);
     harness_close(&h);
 }
 
-UNIT_MAIN("store_box", {"both stores tell the same history", same_history}, {"a long box in memory", long_in_memory},
-          {"a long box in Redis", long_in_redis}, {"come and go behind one that stays", come_and_go},
-          {"while rows are closed up", in_between}, {"again and again", again_and_again},
-          {"full for a while", full_for_a_while}, {"consumed ids go", consumed_ids_go},
+UNIT_MAIN("store_box", {"both stores have the same history", same_history}, {"a long box in memory", long_in_memory},
+          {"a long box in Redis", long_in_redis}, {"envelopes come and go after one that stays", come_and_go},
+          {"during a compaction", in_between}, {"stored again and again", again_and_again},
+          {"full for a while", full_for_a_while}, {"taken ids are forgotten", consumed_ids_go},
           {"taken after long ones", taken_after_long_ones}, {"consumed twice", consumed_twice},
           {"the key expires", key_expires}, {"a clock that was set back", clock_set_back},
           {"the memory store's limit", memory_limit})

@@ -2,7 +2,7 @@
 #include "tests/unit/store_both.h"
 
 /*
- * What may be used once, and records: what cps/store/store.h promises of them, for every backend.
+ * Claims and records: the contract in cps/store/store.h, for each backend.
  */
 #define DEST "12155551212"
 #define OTHER "12155551213"
@@ -100,7 +100,7 @@ static void refused_does_nothing(struct harness *h)
     UNIT_CODE(harness_get(h, OTHER, 1).result.code, STIR_E_NOT_FOUND, "nothing was stored there");
 }
 
-/* It stays taken where the operation came to nothing, and no longer than it was to. */
+/* A claim stays taken if the operation did nothing, and no longer than its lifetime. */
 static void taken_for(struct harness *h)
 {
     static const int64_t lives_ms[] = {150, 1500, 15000}; /* a slow machine needs a longer one */
@@ -127,7 +127,7 @@ static void taken_for(struct harness *h)
     UNIT_CODE(act(h, 'o', DEST, 9, &none).result.code, STIR_E_REPLAYED, "not this one");
 }
 
-/* Claims and records are in nobody's way: not listed, not counted as a box's envelopes, ids may be the same. */
+/* Claims and records do not interfere with boxes: they are not listed or counted there, and may have the same ids. */
 static void apart(struct harness *h)
 {
     for (unsigned i = 0; i < 6; i++) {
@@ -195,7 +195,7 @@ static void record_sizes(struct harness *h)
         size_t octets;
         enum stir_code code;
     } rows[] = {{0, STIR_OK}, {1, STIR_OK}, {CPSD_RECORD_MAX, STIR_OK}, {CPSD_RECORD_MAX + 1, STIR_E_TOO_BIG}};
-    char *text = calloc(1, CPSD_RECORD_MAX + 1); /* NUL octets are octets */
+    char *text = calloc(1, CPSD_RECORD_MAX + 1); /* a text of NUL octets */
     struct stir_identity name = harness_box("im:carrier@example.com");
     for (size_t i = 0; text && i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct outcome o = {0};
@@ -208,7 +208,7 @@ static void record_sizes(struct harness *h)
     free(text);
 }
 
-/* Two that come together: one wins, whatever they do. */
+/* Of two simultaneous operations with one claim, one succeeds, whatever they are. */
 static void race(struct harness *h)
 {
     struct cpsd_claim claim = claim_of(7, 60000);
@@ -237,7 +237,7 @@ static const struct cpsd_store_config *small_boxes(void)
     return &config;
 }
 
-/* memory: claims take room, and are refused where there is none. */
+/* memory: claims take memory, and are refused when there is none. */
 static void claims_are_bounded(void)
 {
     struct cpsd_store_config config = harness_defaults;
@@ -288,7 +288,7 @@ static void reads_and_deletes(struct harness *h)
     }
 }
 
-/* A record that there is no room for leaves the one before in its place. */
+/* A record that does not fit leaves the previous one in place. */
 static void record_stays(struct harness *h)
 {
     char text[4001] = "";
@@ -317,7 +317,7 @@ static void memory_full(void)
     harness_close(&h);
 }
 
-/* With Redis' memory used up, what makes room is still done. */
+/* With Redis' memory used up, operations that free memory still work. */
 static void full_redis(struct harness *h)
 {
     struct cpsd_claim claims[] = {claim_of(1, 60000), claim_of(2, 60000), claim_of(3, 60000)};
@@ -345,7 +345,7 @@ static void redis_full(void)
     both_with_redis(full_redis, &harness_defaults);
 }
 
-/* What is in braces chooses a key's slot: everything about a box is in its slot, and a claim is in its own. */
+/* The text in braces selects the slot of a key: all keys of a box are in one slot, and each claim has its own. */
 static void one_slot(struct harness *h)
 {
     char text[1024];

@@ -6,8 +6,8 @@
 #include <time.h>
 
 /*
- * Boxes that were made without a script: what they look like, how each operation finds them, what becomes of them when
- * another envelope comes, and servers that cannot make them, or may not.
+ * Boxes that were made without a script: their layout, each operation on them, their conversion when another envelope
+ * arrives, and servers that cannot or may not make them.
  */
 #define BOX "12155551212"
 #define KEY "cps:{" BOX "}"
@@ -60,7 +60,7 @@ static bool is_fresh(void)
     return redis_number(&server, "HLEN " KEY) == 1;
 }
 
-/* Read by each operation, it is one and the same, and none of them changes it. */
+/* Each reading operation returns the same envelope, and none of them changes it. */
 static void read_by_all(void)
 {
     struct harness h;
@@ -154,7 +154,7 @@ static void expires(void)
     harness_close(&h);
 }
 
-/* Redis keeps a key for the whole millisecond in which it expires. Which that is. */
+/* Returns the millisecond in which the key expires; Redis keeps a key until its end. */
 static long wait_for_last_ms(void)
 {
     struct timespec now;
@@ -165,17 +165,17 @@ static long wait_for_last_ms(void)
     return until_ms;
 }
 
-/* What comes in that millisecond finds nothing, and leaves nothing behind that stays for ever. */
+/* Operations in that millisecond find nothing, and leave no key that never expires. */
 static void too_late(void)
 {
     enum { TIMES = 40, MOST = 4000, LIFE_MS = 30 };
     unsigned met = 0;
-    for (int i = 0; i < TIMES || (!met && i < MOST); i++) { /* a busy machine may miss it often */
+    for (int i = 0; i < TIMES || (!met && i < MOST); i++) { /* a busy machine may often miss the millisecond */
         struct harness h;
         if (!open_redis(&h)) {
             return;
         }
-        put(&h, BOX, 2, "b", false); /* the scripts are there */
+        put(&h, BOX, 2, "b", false); /* the scripts are loaded */
         CU_ASSERT(redis_says(&server, "DEL " KEY, ":1"));
         UNIT_CODE(harness_put(&h, BOX, 1, "a", LIFE_MS).result.code, STIR_OK, "put");
         long until_ms = wait_for_last_ms();
@@ -192,7 +192,7 @@ static void too_late(void)
     UNIT_CHECK(met > 0, "in %d times the millisecond was not met", MOST);
 }
 
-/* Random histories of many short boxes, told to both stores. */
+/* The same random histories of many short boxes in both stores. */
 static void same_histories(void)
 {
     enum { BOXES = 200, STEPS = 12000, IDS = 3, SHORT_MS = 1 };
@@ -216,7 +216,7 @@ static void same_histories(void)
             UNIT_CHECK(a.result.existed == b.result.existed, "step %d: existed: %d, %d", i, a.result.existed,
                        b.result.existed);
             if (ttl == SHORT_MS) {
-                (void)harness_run(&memory, SHORT_MS + 2, NULL); /* it is over in both before anybody asks for it */
+                (void)harness_run(&memory, SHORT_MS + 2, NULL); /* it expires in both stores before it is read */
             }
         } else if (what < 60) {
             a = harness_remove(&memory, box, id);
@@ -240,7 +240,7 @@ static void same_histories(void)
     harness_close(&redis);
 }
 
-/* Calls of a command so far; 0 if it was never called, and those that were refused do not count. */
+/* Returns the number of calls of a command so far, without those that were refused. */
 static long calls(const char *command)
 {
     char question[128];
@@ -251,8 +251,8 @@ static long calls(const char *command)
     return redis_number(&server, question);
 }
 
-/* A server that lacks one of the commands, as before 7.0, or a user who may not use it: the scripts do it all, and it
- * is not tried again. Who may not even end a transaction loses the connection, once. */
+/* With a server that lacks one of the commands, as before 7.0, or a user without permission for it, the scripts do
+ * everything, and the command is not tried again. A user who may not end a transaction loses the connection once. */
 static void not_allowed(void)
 {
     static const char *const commands[] = {"multi", "hsetnx", "exec", "pexpiretime"};
@@ -264,13 +264,14 @@ static void not_allowed(void)
         }
         (void)snprintf(rule, sizeof(rule), "ACL SETUSER default -%s", commands[i]);
         CU_ASSERT(redis_says(&server, rule, "+OK"));
-        if (strcmp(commands[i], "pexpiretime") == 0) { /* what cannot be read must not be made: asked at the start */
+        if (strcmp(commands[i], "pexpiretime") ==
+            0) { /* such a box could not be read, so none is made: checked when connecting */
             harness_close(&h);
             if (!open_redis(&h)) {
                 return;
             }
         }
-        put(&h, BOX, 1, "a", strcmp(commands[i], "multi") == 0); /* then it was made all the same */
+        put(&h, BOX, 1, "a", strcmp(commands[i], "multi") == 0); /* then the box was made nevertheless */
         check_list(&h, 0, "a");
         put(&h, BOX, 2, "b", false);
         check_list(&h, 0, "ab");
@@ -287,7 +288,7 @@ static void not_allowed(void)
     }
 }
 
-/* Where a box is known, or most have something in them, the script is asked at once. */
+/* If a box is remembered, or most boxes have something in them, the script runs at once. */
 static void not_tried_in_vain(void)
 {
     struct harness h;
@@ -340,7 +341,7 @@ static void records(void)
     CU_ASSERT_FALSE(cpsd_redis_fresh_parse(&out, stir_view((char *)octets, 22)));
     octets[0] = 0;
     CU_ASSERT_FALSE(cpsd_redis_fresh_parse(&out, stir_view((char *)octets, 25)));
-    /* with a publisher: its length stands before it */
+    /* with a publisher, after its length */
     in.form = 'O';
     in.publisher = stir_view_str("12345678spc");
     CU_ASSERT_EQUAL(cpsd_redis_fresh_record(octets, &in), 37);
@@ -383,6 +384,7 @@ static void rows(void)
     CU_ASSERT_FALSE(cpsd_redis_fresh_row(&row, room, &m, 1763762400000));
 }
 
-UNIT_MAIN("store_fresh", {"read by all", read_by_all}, {"one more", one_more}, {"consumed", consumed},
-          {"expires", expires}, {"too late", too_late}, {"both stores tell the same histories", same_histories},
-          {"not allowed", not_allowed}, {"not tried in vain", not_tried_in_vain}, {"records", records}, {"rows", rows})
+UNIT_MAIN("store_fresh", {"each operation reads it", read_by_all}, {"a second envelope converts it", one_more},
+          {"consumed", consumed}, {"expires", expires}, {"too late", too_late},
+          {"both stores have the same histories", same_histories}, {"not allowed", not_allowed},
+          {"not tried in vain", not_tried_in_vain}, {"records", records}, {"rows", rows})

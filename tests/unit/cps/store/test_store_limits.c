@@ -3,7 +3,7 @@
 #include "tests/unit/store_both.h"
 
 /*
- * Buckets of tokens: the arithmetic by itself, and taking them with a put, from each backend.
+ * Token buckets: the arithmetic alone, and with puts in each backend.
  */
 #define DEST "12155551212"
 #define OTHER "12155551213"
@@ -38,7 +38,7 @@ static void burst_and_rate(void)
     UNIT_CHECK(cpsd_buckets_spend(buckets, &spend, "", now + 99999).refused, "a microsecond too early");
     UNIT_CHECK(!cpsd_buckets_spend(buckets, &spend, "", now + 100000).refused, "when it said");
     UNIT_CHECK(cpsd_buckets_spend(buckets, &spend, "", now + 100000).refused, "one token came, not two");
-    /* a clock that is set back neither refuses for longer nor gives more */
+    /* a clock that is set back neither extends the wait nor adds tokens */
     spent = cpsd_buckets_spend(buckets, &spend, "", now + 100000 - 50000);
     UNIT_CHECK(spent.refused && spent.wait_us == 150000, "%lld us", (long long)spent.wait_us);
     spent = cpsd_buckets_spend(buckets, &spend, "", now + 3600000000);
@@ -58,7 +58,7 @@ static void given_back(void)
     UNIT_CHECK(!cpsd_buckets_spend(buckets, &spend, "", now).refused, "the first of two");
     UNIT_CHECK(!cpsd_buckets_spend(buckets, &spend, "", now).refused, "the second of two");
     UNIT_CHECK(cpsd_buckets_spend(buckets, &spend, "", now).refused, "what is not given back is gone");
-    /* long after the bucket was full again nothing is gained */
+    /* a bucket does not exceed its burst, however long it waits */
     now += 3600000000;
     cpsd_buckets_give_back(buckets, &spend, "", now);
     UNIT_CHECK(!cpsd_buckets_spend(buckets, &spend, "", now).refused, "the first of two, later");
@@ -77,7 +77,7 @@ static void all_or_none(void)
     UNIT_CHECK(spent.refused && spent.which == 2, "the second bucket lacks");
     spent = cpsd_buckets_spend(buckets, &many, "", 1);
     UNIT_CHECK(!spent.refused && spent.left == 98, "what was refused took nothing: %lld", (long long)spent.left);
-    /* one without a name is of the scope */
+    /* a bucket without a name belongs to the scope */
     struct cpsd_spend own = spend_of("", 1, 1, 1);
     UNIT_CHECK(!cpsd_buckets_spend(buckets, &own, DEST, 1).refused, "its own");
     UNIT_CHECK(cpsd_buckets_spend(buckets, &own, DEST, 1).refused, "its own, again");
@@ -94,7 +94,7 @@ static void bounded(void)
         (void)snprintf(scope, sizeof(scope), "%d", i);
         UNIT_CHECK(!cpsd_buckets_spend(buckets, &spend, scope, i).refused, "%d", i);
     }
-    /* the last is remembered: room was made among the old ones */
+    /* the last bucket is remembered: old ones were dropped for it */
     UNIT_CHECK(cpsd_buckets_spend(buckets, &spend, scope, 99999).refused, "the last is remembered");
     cpsd_buckets_free(buckets);
     cpsd_buckets_free(NULL);
@@ -102,7 +102,7 @@ static void bounded(void)
 
 /* ---- with a put ---- */
 
-/* Tokens that a put takes where one comes back each second: those that come while a test runs make no difference. */
+/* Each put takes 100 tokens, so that the token which is added per second makes no difference while a test runs. */
 enum { EACH = 100 };
 
 static struct outcome put(struct harness *h, const char *to, unsigned n, const struct cpsd_spend *spend,
@@ -153,7 +153,7 @@ static void limited(struct harness *h)
     struct cpsd_spend none = {.count = 0};
     UNIT_CODE(put(h, DEST, 4, &none, &claim).result.code, STIR_OK, "the claim was not taken");
     UNIT_CODE(put(h, DEST, 5, &none, &claim).result.code, STIR_E_REPLAYED, "now it is");
-    /* what is refused as a replay takes no tokens */
+    /* a put that is refused as a replay takes no tokens */
     struct cpsd_spend fresh = spend_of("spc:9", 1, 2 * EACH, EACH);
     UNIT_CODE(put(h, DEST, 6, &fresh, &claim).result.code, STIR_E_REPLAYED, "a replay");
     UNIT_CHECK(put(h, DEST, 7, &fresh, NULL).result.tokens_left / EACH == 1, "took nothing");
@@ -199,7 +199,7 @@ static void owe(struct harness *h, const struct cpsd_spend *spend)
     UNIT_CODE(o.result.code, STIR_OK, "owe");
 }
 
-/* What is owed is paid before anything else passes; the debt has an end. */
+/* Nothing is admitted until a debt is paid; the debt is limited. */
 static void debts(struct harness *h)
 {
     struct cpsd_spend debt = spend_of("spc:1234", 1, 50 * EACH, 30 * EACH);
@@ -219,7 +219,7 @@ static void debts(struct harness *h)
                (long long)o.result.retry_after_ms);
 }
 
-/* A destination that is named like a provider's bucket has a bucket of its own. */
+/* A destination with the name of a provider's bucket has a bucket of its own. */
 static void apart(struct harness *h)
 {
     struct cpsd_spend dest = spend_of("dest:spc:1234", 1, EACH, EACH), own = spend_of("", 1, EACH, EACH);

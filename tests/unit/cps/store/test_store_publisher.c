@@ -2,7 +2,7 @@
 #include "tests/unit/store_both.h"
 
 /*
- * Who published an envelope, kept beside it: in each backend, whichever way the envelope came in.
+ * The publisher that is stored with an envelope, in each backend, with and without a script.
  */
 #define DEST "12155551212"
 #define ALICE "alice---1234" /* 8 octets that tell publishers apart, then the SPC */
@@ -64,7 +64,7 @@ static void kept(struct harness *h)
     struct outcome o = harness_list(h, DEST, 0, 10, 1000);
     CU_ASSERT_EQUAL(o.result.count, 3);
     UNIT_STR(o.text[0], "x", "the envelope without its publisher");
-    /* what was taken is still shown, and still has its publisher */
+    /* a taken envelope is still shown with its publisher */
     UNIT_CODE(harness_remove(h, DEST, 2).result.code, STIR_OK, "taken");
     published_by(h, 2, BOB);
 }
@@ -134,7 +134,7 @@ static void strangers_share(struct harness *h)
     stored(publish(h, DEST, 6, ALICE, 60000), "Alice");
 }
 
-/* What has expired in the middle of a box does not count: the put that finds no room clears it away. */
+/* Envelopes that expired in the middle of a box do not count: a put that finds no room clears them. */
 static void share_expires(struct harness *h)
 {
     stored(publish(h, DEST, 100, BOB, 600000), "Bob, for long");
@@ -157,7 +157,7 @@ static void share_expires(struct harness *h)
     refused(publish(h, DEST, 304, "", 600000), CPSD_FULL_BOX, "ten are there");
 }
 
-/* One who fills its share for three days closes the box for nobody else. */
+/* A publisher that fills its share for three days does not close the box for others. */
 static void not_closed(struct harness *h)
 {
     int64_t three_days = INT64_C(259200000);
@@ -170,7 +170,7 @@ static void not_closed(struct harness *h)
     stored(publish(h, DEST, 1001, "", 60000), "without a credential");
 }
 
-/* ---- what is known as taken ---- */
+/* ---- taken envelopes that are remembered ---- */
 
 static const struct cpsd_store_config two = {
     .url = "memory:", .box_limit = 2, .box_share = 50, .timeout_ms = 1000, .max_ttl_ms = 3600000};
@@ -226,7 +226,7 @@ static void ring_turns(struct harness *h)
     CU_ASSERT_EQUAL(o.result.count, 20);
     UNIT_STR(o.text[0], "30", "the oldest that is left");
     UNIT_STR(o.text[19], "49", "the newest");
-    /* a smaller limit: no more than a few make room at a time */
+    /* a smaller limit: only a few envelopes are removed at a time */
     for (unsigned i = 50; i < 60; i++) {
         stored(put_ring(h, i, 5), "smaller");
     }
@@ -310,7 +310,7 @@ static void emptied(struct harness *h)
     CU_ASSERT_EQUAL(stats.emptied, 700);
 }
 
-/* ---- both stores tell the same histories ---- */
+/* ---- both stores have the same histories ---- */
 
 enum { IDS = 60, STEPS = 4000 };
 

@@ -2,7 +2,7 @@
 #include "cps/store/store.h"
 #include "tests/unit/store_harness.h"
 
-/* The memory store's tables: whatever is added and dropped in whatever order, all agrees with itself. */
+/* The tables of the memory store stay consistent, whatever is added and dropped in whatever order. */
 
 static struct stir_siphash_key key = {1, 2};
 static atomic_size_t octets;
@@ -85,7 +85,7 @@ static void any_order(void)
     cpsd_shard_clear(&shard);
 }
 
-/* No more than it was told, and the oldest first. */
+/* Expiry drops at most the given number, the oldest first. */
 static void bounded(void)
 {
     struct cpsd_shard shard = {.key = &key, .octets = &octets};
@@ -102,7 +102,7 @@ static void bounded(void)
     CU_ASSERT_EQUAL(atomic_load(&octets), 0);
 }
 
-/* Boxes with one hash, ids with one hash: told apart. */
+/* Boxes with the same hash, and ids with the same hash, are distinguished. */
 static void collisions(void)
 {
     struct cpsd_shard shard = {.key = &key, .octets = &octets};

@@ -7,8 +7,8 @@
 
 /*
  * Workers as cpsd has them: each with a loop and a store of its own on one backend. Senders publish to shared boxes,
- * readers follow them by waiting and listing, consumers race for each envelope. For the thread sanitizer, and for what
- * must hold anyway: nothing is missed, nothing comes twice, everything is consumed once.
+ * readers follow them by waiting and listing, consumers race for each envelope. For the thread sanitizer, and to
+ * check that nothing is missed, nothing comes twice, and everything is taken once.
  */
 enum { BOXES = 8, SENDERS = 2, EACH = 1500, TOTAL = SENDERS * EACH, READERS = 2, CONSUMERS = 2, FLIGHT = 32 };
 
@@ -111,7 +111,7 @@ static void listed(void *arg, const struct cpsd_store_result *result)
     struct worker *w = r->worker;
     r->listing = false;
     if (w->over) {
-        return; /* closing: it has seen all */
+        return; /* closing: it has seen everything */
     }
     if (result->code) {
         fail(w, "a list failed");
@@ -154,7 +154,7 @@ static void run_reader(struct worker *w)
     }
     for (unsigned i = 0; i < BOXES; i++) {
         if (i % 2) {
-            cpsd_store_unwait(&w->reader[i].wait); /* closing forgets the others */
+            cpsd_store_unwait(&w->reader[i].wait); /* closing removes the others */
         }
     }
 }
@@ -287,7 +287,7 @@ static void race(const char *url)
     cpsd_backend_stats(shared.backend, &stats);
     CU_ASSERT_EQUAL(stats.stored, TOTAL);
     CU_ASSERT_EQUAL(stats.consumed, TOTAL);
-    CU_ASSERT(stats.failures <= READERS * BOXES); /* lists that closing cut off */
+    CU_ASSERT(stats.failures <= READERS * BOXES); /* lists that were ended by closing */
     CU_ASSERT_EQUAL(stats.held, 0);
     CU_ASSERT_EQUAL(stats.connections_up, 0);
     cpsd_backend_free(shared.backend);

@@ -4,7 +4,7 @@
 -- include: part_owners.lua
 local id, limit, share = ARGV[1], tonumber(ARGV[4]), tonumber(ARGV[8])
 local p, q = 'p' .. sub(ARGV[7], 2, 1 + BOX_OWNER_OCTETS), 'q' .. sub(ARGV[7], 2, 1 + BOX_OWNER_OCTETS)
--- one command reads all that decides: m, what is known of this id, and what this publisher has
+-- one command reads m, the index entry of this id, and the counts of this publisher
 local got = call('HMGET', key, 'm', id, p, q)
 local m, old, mine, taken = got[1], got[2], tonumber(got[3] or 0), tonumber(got[4] or 0)
 if m and sub(m, 1, 1) == BOX_FRESH then
@@ -39,7 +39,7 @@ if m then
     or b - a + tail - head >= 2 * n + 256
 -- include: part_compact.lua
 end
--- decide with what is left after clearing
+-- decide with the counts after clearing
 mine, taken = mine - (minus[p] or 0), taken - (minus[q] or 0)
 local many, why = ttail - thead + 1, 0
 if not ring then
@@ -58,7 +58,7 @@ if why == 0 then
 end
 -- include: part_settle.lua
 -- include: part_write.lua
--- a refused put keeps what was cleared, and says when room is likely
+-- a refused put still saves what it cleared, and reports when room is likely
 if why > 0 then
   call('HSET', key, 'm', m)
   local free = b > 0 and now + 50000 or min > now and min or pause

@@ -3,8 +3,7 @@
 #include "cps/store/redis/topology/sentinel.h"
 #include "tests/unit/store_harness.h"
 
-/* What a cluster and Sentinels say of where servers are, as it should be and otherwise. Nobody is at these addresses.
- */
+/* Valid and malformed answers of a cluster and of Sentinels about their servers. No server is at these addresses. */
 
 static redisReply *reply_of(const char *text)
 {
@@ -59,17 +58,17 @@ static void map(void)
     CU_ASSERT(first && first == redis_cluster_node(servers, 9999) && first->address.port == 1);
     CU_ASSERT(last && last == redis_cluster_node(servers, 10000) && last->address.port == 2);
     CU_ASSERT_TRUE(apply(servers, whole));
-    CU_ASSERT(first == redis_cluster_node(servers, 0)); /* its connections live on */
-    /* one has gone, and a part belongs to nobody */
+    CU_ASSERT(first == redis_cluster_node(servers, 0)); /* it keeps its connections */
+    /* one node is gone, and some slots have no node */
     CU_ASSERT_TRUE(apply(servers, "*1\r\n" RANGE("1", "16383", HOST("1", "2"))));
     CU_ASSERT_EQUAL(count_nodes(servers), 1);
     CU_ASSERT_PTR_NULL(redis_cluster_node(servers, 0));
     CU_ASSERT_EQUAL(redis_cluster_node(servers, 1)->address.port, 2);
-    CU_ASSERT_FALSE(cpsd_store_ready(h.store)); /* nobody is there */
+    CU_ASSERT_FALSE(cpsd_store_ready(h.store)); /* no server is there */
     harness_close(&h);
 }
 
-/* A node that does not know its own address is where it was asked. */
+/* A node that does not know its own address is at the address that was asked. */
 static void nameless(void)
 {
     static const char *const hosts[] = {"$-1\r\n", "$0\r\n\r\n", "$1\r\n?\r\n"};
@@ -135,7 +134,7 @@ static void redirections(void)
         {"MOVED 16383 node-1.example:1", 16383, "node-1.example:1"},
         {"MOVED 5 ::1:6381", 5, "[::1]:6381"},
         {"MOVED 5 2001:db8::1:65535", 5, "[2001:db8::1]:65535"},
-        {"MOVED 7 :6381", 7, "127.0.0.1:6381"}, /* where it was asked, another port */
+        {"MOVED 7 :6381", 7, "127.0.0.1:6381"}, /* the address that was asked, with another port */
         {"MOVED", 0, NULL},
         {"MOVED ", 0, NULL},
         {"MOVED 1", 0, NULL},
@@ -178,7 +177,7 @@ static void redirections(void)
     harness_close(&h);
 }
 
-/* However many nodes answers invent. */
+/* The number of nodes is limited, whatever answers name. */
 static void too_many_nodes(void)
 {
     struct harness h;
@@ -242,7 +241,7 @@ static void sentinel(void)
     harness_close(&h);
 }
 
-/* Nobody answers: each operation ends in its time, none before the loop had a chance, and closing completes the rest.
+/* Without any answer each operation ends in its time, none before the loop has run, and closing completes the rest.
  */
 static void nobody_there(void)
 {
@@ -269,4 +268,4 @@ static void nobody_there(void)
 
 UNIT_MAIN("store_cluster", {"map", map}, {"nodes without a name", nameless}, {"bad maps", bad_maps},
           {"redirections", redirections}, {"too many nodes", too_many_nodes}, {"Sentinel", sentinel},
-          {"nobody there", nobody_there})
+          {"no server there", nobody_there})

@@ -3,8 +3,8 @@
 #include "tests/unit/store_harness.h"
 
 /*
- * A Redis that answers nonsense, half of it, or nothing: each request ends once, as unavailable, the connection is
- * replaced, and nothing else happens.
+ * A server whose answers are malformed, cut off or missing: each request ends once with STIR_E_UNAVAILABLE, the
+ * connection is replaced, and nothing else happens.
  */
 #define DEST "12155551212"
 
@@ -71,7 +71,7 @@ static const struct answer {
     enum stir_code code;
     bool stays; /* the connection */
 } answers[] = {
-    /* the good ones, to see that the bad ones fail for what is bad in them */
+    /* good answers, to show that the bad ones fail for their own reason */
     ROW('p', "*5\r\n:0\r\n:1000\r\n:0\r\n:0\r\n:-1\r\n", STIR_OK, true),
     ROW('p', "*5\r\n:1\r\n:1000\r\n:0\r\n:0\r\n:-1\r\n", STIR_OK, true),
     ROW('p', "*5\r\n:2\r\n:1000\r\n:0\r\n:5000\r\n:-1\r\n", STIR_E_BOX_FULL, true),
@@ -188,11 +188,11 @@ static const struct answer {
     ROW('p', "*4294967296\r\n", STIR_E_UNAVAILABLE, false),
     ROW('p', "*262145\r\n", STIR_E_UNAVAILABLE, false),
     ROW('p', "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n:1\r\n", STIR_E_UNAVAILABLE, false),
-    /* more than was asked for */
+    /* more answers than requests */
     ROW('p', "*5\r\n:0\r\n:1000\r\n:0\r\n:0\r\n:-1\r\n+OK\r\n", STIR_OK, false),
     ROW('p', "*5\r\n:0\r\n:1000\r\n:0\r\n:0\r\n:-1\r\n*5\r\n:0\r\n:1000\r\n:0\r\n:0\r\n:-1\r\n", STIR_OK, false),
     ROW('p', "*5\r\n:0\r\n:1000\r\n:0\r\n:0\r\n:-1\r\n-ERR later\r\n", STIR_OK, false),
-    /* an answer without end: these wait for the timeout */
+    /* an endless answer: these wait for the timeout */
     ROW('p', "", STIR_E_UNAVAILABLE, false),
     ROW('p', "*", STIR_E_UNAVAILABLE, false),
     ROW('p', "*3\r\n:0\r\n", STIR_E_UNAVAILABLE, false),
@@ -210,7 +210,7 @@ static void check_answer(const struct answer *row, bool hang_up)
     fake_start(&fake);
     struct cpsd_store_config config = fake_config(&fake, url, sizeof(url));
     if (row->code == STIR_E_UNAVAILABLE) {
-        config.timeout_ms = 200; /* some are waited for in vain */
+        config.timeout_ms = 200; /* some answers never come */
     }
     if (harness_open(&h, &config)) {
         UNIT_CODE(one(&h, row->op), row->code, label);
@@ -236,7 +236,7 @@ static void nonsense(void)
     }
 }
 
-/* Each prefix of a good answer, and then the connection is closed. */
+/* Each prefix of a good answer, after which the connection is closed. */
 static void cut_off(void)
 {
     struct answer row = answers[4];
@@ -249,7 +249,7 @@ static void cut_off(void)
     check_answer(&answers[4], true);
 }
 
-/* The same of the five answers to a put that needs no script. */
+/* The same for the five answers to a put without a script. */
 static void cut_off_fresh(void)
 {
     static const struct answer whole = ROW('f', QUEUED "*3\r\n:1\r\n:1\r\n:0\r\n", STIR_OK, true);
@@ -262,7 +262,7 @@ static void cut_off_fresh(void)
     check_answer(&whole, true);
 }
 
-/* What EXEC is refused with: the script does it, and only where it can never be otherwise is EXEC not tried again. */
+/* After an error answer to EXEC the script stores the envelope. EXEC is not tried again only if it can never work. */
 static void refused_exec(void)
 {
     static const struct {
@@ -304,7 +304,7 @@ static bool said(FILE *log_file, const char *words)
     return strstr(text, words) != NULL;
 }
 
-/* Answers of the greeting that are not taken: the store is never ready, and says why. */
+/* After a bad answer to the first commands the store is never ready, and the log says why. */
 static void bad_greetings(void)
 {
     static const struct {
@@ -355,4 +355,4 @@ static void bad_greetings(void)
 }
 
 UNIT_MAIN("store_garbage", {"a put without a script that is cut off", cut_off_fresh}, {"EXEC refused", refused_exec},
-          {"nonsense", nonsense}, {"cut off", cut_off}, {"greetings", bad_greetings})
+          {"malformed answers", nonsense}, {"cut off", cut_off}, {"greetings", bad_greetings})

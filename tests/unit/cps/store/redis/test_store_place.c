@@ -4,9 +4,9 @@
 
 #include <string.h>
 
-/* Where keys of a cluster are, and what URLs with several servers name. */
+/* The slots of keys, and URLs with several servers. */
 
-/* The first is the specification's; the others are what a Redis 7.0 server answers to CLUSTER KEYSLOT. */
+/* The first is from the specification; the others are answers of Redis 7.0 to CLUSTER KEYSLOT. */
 static void slots(void)
 {
     static const struct {
@@ -31,7 +31,7 @@ static void slots(void)
         unsigned slot = cpsd_redis_slot(rows[i].key, strlen(rows[i].key));
         UNIT_CHECK(slot == rows[i].slot, "%s: slot %u", rows[i].key, slot);
     }
-    CU_ASSERT_EQUAL(cpsd_redis_slot("{foo}bar", 4), cpsd_redis_slot("{foo", 4)); /* no octet beyond the length */
+    CU_ASSERT_EQUAL(cpsd_redis_slot("{foo}bar", 4), cpsd_redis_slot("{foo", 4)); /* no octet after the length counts */
 }
 
 static void places(void)

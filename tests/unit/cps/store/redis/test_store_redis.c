@@ -7,7 +7,7 @@
 #include <sys/random.h>
 #include <sys/un.h>
 
-/* What happens to the store when something happens to Redis. */
+/* The store while Redis fails, restarts, refuses or is slow. */
 #define DEST "12155551212"
 #define ALL 1000, ((size_t)1 << 20)
 
@@ -33,7 +33,7 @@ static bool begin(struct fixture *f, const char *const *options)
     return started;
 }
 
-/* For outages: an answer is waited for no longer than half a second. */
+/* For outages: requests time out after half a second. */
 static bool begin_impatient(struct fixture *f)
 {
     bool started = begin(f, NULL);
@@ -99,7 +99,7 @@ static void killed(void)
     end(&f);
 }
 
-/* What was answered with STIR_OK is there after a crash, when Redis is told to be safe. */
+/* With appendfsync always, a put that was answered with STIR_OK is there after a crash. */
 
 enum { MANY = 2000 };
 
@@ -187,7 +187,7 @@ static void stopped(void)
     end(&f);
 }
 
-/* A loop that was held up for longer than an answer may take finds the answer waiting for it. */
+/* A loop that was delayed for longer than the timeout still reads an answer that has arrived meanwhile. */
 static void held_up(void)
 {
     struct fixture f;
@@ -206,7 +206,7 @@ static void held_up(void)
     end(&f);
 }
 
-/* More than may be pending, to a Redis that does not answer; and closing with requests on the way. */
+/* More requests than may be pending, without any answer; and closing with pending requests. */
 static void too_many(void)
 {
     enum { FAR_TOO_MANY = 9000, PENDING = 8192 };
@@ -236,7 +236,7 @@ static void too_many(void)
     }
 }
 
-/* A completion that closes the store, others behind it. */
+/* A completion that closes the store while other requests are pending. */
 
 struct closer {
     struct harness *h;
@@ -284,7 +284,7 @@ static void wrong_password(void)
     static const char *const options[] = {"--requirepass", "right-one", "--user", "cps", "on",
                                           ">other",        "~cps:*",    "+@all",  NULL};
     static const struct {
-        const char *userinfo, *said; /* NULL: is let in */
+        const char *userinfo, *said; /* NULL: accepted */
     } rows[] = {
         {"", "NOAUTH"},
         {":wrong-one@", "AUTH refused; check the user and password in the store's URL: WRONGPASS"},
@@ -339,7 +339,7 @@ static void other_database(void)
     end(&f);
 }
 
-/* A Redis that starts with much to read answers LOADING until it has. */
+/* A Redis that has much data to read at start answers LOADING meanwhile. */
 static void loading(void)
 {
     static const char *const slow[] = {
@@ -444,9 +444,9 @@ static void foreign_key(void)
     end(&f);
 }
 
-/* TCP, by address and by name; the name is looked up without holding up the loop. */
+/* TCP, by address and by name; resolving the name does not block the loop. */
 
-/* Holds the name that keeps other tests from a port, until this process ends; false if one of them has it. */
+/* Reserves a port against other tests until this process ends; false if one of them has it. */
 static bool reserve_port(unsigned port)
 {
     struct sockaddr_un at = {.sun_family = AF_UNIX};
@@ -460,7 +460,7 @@ static bool reserve_port(unsigned port)
     return free;
 }
 
-/* A port that nobody takes before a server is started on it: below those that the kernel gives to others. */
+/* Returns a free port below those that the kernel assigns, so that it stays free until a server is started on it. */
 static unsigned free_port(void)
 {
     for (;;) {
@@ -524,10 +524,10 @@ static void nobody_there(void)
     }
 }
 
-UNIT_MAIN("store_redis", {"killed and started again", killed}, {"what is stored is stored", stored_is_stored},
+UNIT_MAIN("store_redis", {"killed and started again", killed}, {"a stored envelope survives a crash", stored_is_stored},
           {"stopped and continued", stopped}, {"the loop was held up", held_up}, {"more than may be pending", too_many},
           {"closed by a completion", closed_within}, {"passwords", wrong_password},
           {"a database that is not there", no_such_database}, {"another database", other_database},
           {"loading", loading}, {"scripts forgotten", scripts_forgotten}, {"memory used up", memory_used_up},
-          {"made a replica", demoted}, {"somebody else's key", foreign_key}, {"over TCP", over_tcp},
+          {"made a replica", demoted}, {"a key of another type", foreign_key}, {"over TCP", over_tcp},
           {"nobody there", nobody_there})

@@ -3,7 +3,7 @@
 #include "cps/store/redis/wire/redis_url.h"
 #include "tests/unit/store_harness.h"
 
-/* URLs of stores, the form of requests to Redis, and the keyed hash of the tables. */
+/* URLs of stores, commands in the Redis protocol, and the keyed hash of the tables. */
 
 static void good(void)
 {
@@ -204,7 +204,7 @@ static void command(void)
     CU_ASSERT(memcmp(out, expected, n) == 0);
 }
 
-/* The paper's appendix A, and more from its authors' own list. */
+/* From appendix A of the SipHash paper, and from the authors' list of test vectors. */
 static void siphash(void)
 {
     static const uint64_t expected[] = {0x726fdb47dd0e0e31, 0x74f839c593dc67fd, 0x0d6c8009d9a94f5a,
@@ -225,6 +225,6 @@ static void siphash(void)
     CU_ASSERT(a.k0 != b.k0 && a.k1 != b.k1);
 }
 
-UNIT_MAIN("store_url", {"addresses", good}, {"refused, and why", bad}, {"as long as may be", long_ones},
-          {"a config's bounds", config_bounds}, {"what the operator is told", description}, {"requests", command},
+UNIT_MAIN("store_url", {"addresses", good}, {"invalid URLs", bad}, {"longest parts", long_ones},
+          {"a config's bounds", config_bounds}, {"descriptions", description}, {"requests", command},
           {"SipHash-2-4", siphash})
