@@ -59,6 +59,7 @@ enum ctl_exit ctl_admin_get(struct ctl *ctl, const char *path, struct stir_buf *
         code = ctl_no_memory(ctl);
     }
     if (code == CTL_GOOD) {
+        /* No status line arrived: the listener could not be reached. */
         CURLcode got = curl_easy_perform(curl);
         (void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
         if (got != CURLE_OK) {
@@ -71,6 +72,7 @@ enum ctl_exit ctl_admin_get(struct ctl *ctl, const char *path, struct stir_buf *
         }
     }
     if (code == CTL_GOOD) {
+        /* Append only a complete answer, so that a failure leaves out as it was. */
         stir_buf_put(out, body.ptr ? body.ptr : "", body.len);
     }
     curl_easy_cleanup(curl);

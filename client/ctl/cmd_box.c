@@ -54,6 +54,7 @@ static enum ctl_exit box_run(struct ctl *ctl)
 {
     struct stir_buf path = {.limit = 4096}, text = {.limit = 64u << 20};
     json_t *box = NULL;
+    /* The operand is "-" (standard input) if none was given; a box has no such name. */
     ctl->args.admin = ctl->args.admin ? ctl->args.admin : "127.0.0.1:8081";
     enum ctl_exit status = strcmp(ctl->args.operand, "-") == 0
                                ? ctl_usage(ctl, "box: DEST is missing; name the destination of the box")
@@ -62,6 +63,7 @@ static enum ctl_exit box_run(struct ctl *ctl)
         status = ctl_admin_get(ctl, path.ptr, &text);
     }
     if (status == CTL_GOOD) {
+        /* A list of envelopes is the sign that the listener belongs to cpsd. */
         box = json_loadb(text.ptr ? text.ptr : "", text.len, 0, NULL);
         if (!json_is_array(json_object_get(box, "envelopes"))) {
             status = ctl_fail_text(ctl, CTL_REFUSED, "CPS_E_PROTOCOL",

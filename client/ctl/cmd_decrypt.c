@@ -115,6 +115,7 @@ static enum ctl_exit decrypt_run(struct ctl *ctl)
     if (status == CTL_GOOD) {
         status = ctl_cps_open(ctl, &cps);
     }
+    /* An envelope for another key is counted, not an error; a malformed one ends the command. */
     for (size_t i = 0; status == CTL_GOOD && i < tokens.count; i++) {
         status = decrypt_one(ctl, cps, &keys, &tokens, i, &tally);
     }

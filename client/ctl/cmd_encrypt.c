@@ -19,6 +19,7 @@ static enum ctl_exit encrypt_to_key(struct ctl *ctl, struct stir_view passport, 
         status = ctl_fail(ctl, &err);
         goto out;
     }
+    /* The id is the digest by which the CPS stores the envelope. */
     if (cps_envelope_id(id, envelope.ptr, envelope.len, &id_err) != CPS_OK) {
         status = ctl_fail_cps(ctl, &id_err);
         goto out;
@@ -74,11 +75,13 @@ static enum ctl_exit encrypt_run(struct ctl *ctl)
     json_t *envelopes = json_array();
     enum ctl_exit status = ctl_tokens_read(ctl, &tokens, ctl->args.operand);
     if (status == CTL_GOOD) {
+        /* Check all input before any envelope is printed. */
         status = encrypt_check_passports(ctl, &tokens);
     }
     if (status == CTL_GOOD) {
         status = ctl_chain_read(ctl, &chain, ctl->args.cert);
     }
+    /* Each PASSporT is encrypted to each key of each file. */
     for (size_t i = 0; status == CTL_GOOD && i < tokens.count; i++) {
         for (size_t k = 0; status == CTL_GOOD && k < ctl->args.to.count; k++) {
             status = encrypt_to_file(ctl, tokens.items[i], &chain, ctl->args.to.items[k], envelopes);

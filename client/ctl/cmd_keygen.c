@@ -73,6 +73,7 @@ static enum ctl_exit keygen_run(struct ctl *ctl)
     struct ctl_files files = {0};
     struct stir_error err = {0};
     EVP_PKEY *key = NULL;
+    /* A private key must not go to a terminal, and one file cannot hold both keys. */
     if (strcmp(args->out, "-") == 0 || (args->public_out && strcmp(args->public_out, "-") == 0)) {
         return ctl_usage(ctl, "%s: must be the name of a file, not \"-\"",
                          strcmp(args->out, "-") == 0 ? "--out" : "--public");
@@ -85,6 +86,7 @@ static enum ctl_exit keygen_run(struct ctl *ctl)
         status = ctl_fail(ctl, &err);
     }
     if (status == CTL_GOOD) {
+        /* The files are written before the answer, which reports what exists. */
         status = keygen_make_files(ctl, &files, key);
     }
     if (status == CTL_GOOD) {

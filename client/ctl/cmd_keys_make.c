@@ -161,6 +161,7 @@ static enum ctl_exit making_sign(struct ctl *ctl, const struct making *m)
         .cps = args->record_cps,
         .iat = iat,
         .exp = iat + args->days * 86400,
+        /* The record has either the URL of the chain or the chain itself. */
         .x5u = args->x5u,
         .x5c = args->x5u ? NULL : m->chain.certs,
         .x5c_count = args->x5u ? 0 : m->chain.count,
@@ -168,6 +169,7 @@ static enum ctl_exit making_sign(struct ctl *ctl, const struct making *m)
     if (stir_keyrecord_make(&text, &len, &spec, m->signer, &err) != STIR_OK) {
         return ctl_fail(ctl, &err);
     }
+    /* --force is for tests with records that a CPS must reject. */
     enum ctl_exit status = args->force ? CTL_GOOD : making_check(ctl, m, text, len);
     if (status == CTL_GOOD) {
         status = write_key_record(ctl, text, spec.exp);

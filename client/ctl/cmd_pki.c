@@ -37,6 +37,7 @@ static enum ctl_exit pki_make_leaf(struct ctl *ctl, struct pki *pki, struct stir
     spec->not_before = ctl_pki_begin(ctl);
     spec->not_after = ctl_pki_end(ctl);
     (void)snprintf(file_name, sizeof(file_name), "%s.pem", name);
+    /* Reserve both files first: existing files stop the command before a key is made. */
     *chain = ctl_files_add(ctl, &pki->files, ctl->args.out, file_name, 0644);
     (void)snprintf(file_name, sizeof(file_name), "%s.key", name);
     struct stir_buf *key_file = *chain ? ctl_files_add(ctl, &pki->files, ctl->args.out, file_name, 0600) : NULL;
@@ -47,6 +48,7 @@ static enum ctl_exit pki_make_leaf(struct ctl *ctl, struct pki *pki, struct stir
         status = ctl_fail(ctl, &err);
         goto out;
     }
+    /* The file holds the leaf first, as a server of x5u sends it. */
     spec->subject_key = key;
     if (stir_cert_make(&cert, spec, &err) != STIR_OK || stir_cert_to_pem(*chain, cert, &err) != STIR_OK ||
         (intermediate && stir_cert_to_pem(*chain, intermediate, &err) != STIR_OK)) {
@@ -83,6 +85,7 @@ static enum ctl_exit pki_make_signer(struct ctl *ctl, struct pki *pki, const cha
     const char **uris = NULL;
     char common_name[NAME_MAX_CHARS + 32];
     (void)snprintf(common_name, sizeof(common_name), "Throwaway STIR %s", name);
+    /* Read what the signer may sign for. */
     enum ctl_exit status = ctl_scope_tnauth(ctl, &tnauth);
     if (status == CTL_GOOD) {
         status = ctl_scope_uris(ctl, &uris);
@@ -91,6 +94,7 @@ static enum ctl_exit pki_make_signer(struct ctl *ctl, struct pki *pki, const cha
         status = ctl_scope_claims(ctl, &claims);
     }
     if (status == CTL_GOOD) {
+        /* Two levels of CAs, as in the STI PKI: verification then covers a path with an intermediate. */
         status = ctl_ca_get(ctl, &pki->files, &root, "root", "Throwaway STIR root", NULL, 1);
     }
     if (status == CTL_GOOD) {
@@ -103,6 +107,7 @@ static enum ctl_exit pki_make_signer(struct ctl *ctl, struct pki *pki, const cha
             .tnauth = tnauth.count ? &tnauth : NULL,
             .uris = uris,
             .claims = ctl_scope_has_claims(&claims) ? &claims : NULL,
+            /* mustExclude exists only in EnhancedJWTClaimConstraints (RFC 9118). */
             .claims_enhanced = claims.must_exclude_count > 0,
         };
         status = pki_make_leaf(ctl, pki, &spec, name, &intermediate, intermediate.cert, &chain);

@@ -20,6 +20,7 @@ static enum ctl_exit receive_run(struct ctl *ctl)
     struct ctl_message message = {0};
     struct ctl_keys keys = {0};
     struct cps *cps = NULL;
+    /* Check the input before the CPS is contacted. */
     enum ctl_exit status = CTL_GOOD;
     if (ctl->args.dest.count > 1) {
         status = ctl_usage(ctl, "--dest: must be given once, because a message arrives at one destination");

@@ -11,12 +11,14 @@ static enum ctl_exit retrieve_answer(struct ctl *ctl, const struct cps_envelopes
     json_t *list = json_array();
     for (size_t i = 0; i < box->count; i++) {
         const struct cps_envelope *envelope = &box->items[i];
+        /* --id selects one envelope. */
         if (id && strcmp(envelope->id, id) != 0) {
             continue;
         }
         stir_buf_printf(&ctl->text, "%s\n", envelope->text);
         json_t *item = json_pack("{s:s, s:s, s:I}", "id", envelope->id, "envelope", envelope->text, "octets",
                                  (json_int_t)envelope->len);
+        /* A holder also sees the envelopes that were claimed. */
         if (envelope->taken) {
             (void)json_object_set_new(item, "taken", json_true());
         }

@@ -124,6 +124,7 @@ static enum ctl_exit send_run(struct ctl *ctl)
     struct recipients recipients = {0};
     struct cps *cps = NULL;
     struct cps_signer *signer = NULL;
+    /* Read all input before anything is signed or published. */
     enum ctl_exit status = ctl_message_read(ctl, &message);
     if (status == CTL_GOOD) {
         status = ctl_signer_open(ctl, &signer);

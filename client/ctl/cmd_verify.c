@@ -97,6 +97,7 @@ static enum ctl_exit verify_run(struct ctl *ctl)
     struct ctl_message message = {0};
     struct ctl_chain chain = {0};
     struct cps *cps = NULL;
+    /* Read all input before a certificate is fetched. */
     enum ctl_exit status = verify_check_args(ctl);
     if (status == CTL_GOOD) {
         status = ctl_message_read(ctl, &message);
@@ -111,6 +112,7 @@ static enum ctl_exit verify_run(struct ctl *ctl)
         status = ctl_cps_open(ctl, &cps);
     }
     if (status == CTL_GOOD) {
+        /* Without a message, only the PASSporT itself is verified. */
         status = verify_passport(ctl, cps, passport, &chain, ctl->args.orig ? &message.message : NULL);
     }
     cps_free(cps);

@@ -67,6 +67,7 @@ static void handle_fill_trust(struct cps_options *options, const struct ctl_args
     options->list_url_count = args->list_urls.count;
     options->list_signer_roots_file = args->list_signer_roots;
     options->list_state_dir = args->list_state_dir;
+    /* libcps takes 0 for its default; -1 means 0 seconds. */
     options->list_grace_s = args->list_grace_s ? args->list_grace_s : -1;
     options->x5u_dir = args->x5u_dir;
     options->x5u_ca_file = args->x5u_ca;
@@ -77,6 +78,7 @@ static void handle_fill_trust(struct cps_options *options, const struct ctl_args
     options->clock_skew_s = args->clock_skew_s ? args->clock_skew_s : -1;
     options->accept_types = args->accept_types;
     options->msgi_optional = args->msgi_optional;
+    /* Without a file, the used PASSporTs are remembered by this process only. */
     options->replay = args->replay_file ? CPS_REPLAY_SQLITE : CPS_REPLAY_MEMORY;
     options->replay_file = args->replay_file;
 }
@@ -206,6 +208,7 @@ static enum ctl_exit signer_open_tenant(struct ctl *ctl, struct cps_signer **out
                                                 .with_chain = args->with_chain};
     struct cps_tenants *tenants = NULL;
     struct cps_error err = {0};
+    /* A tenant brings its own key, certificate and x5u. */
     if (args->signer_key || args->cert || args->x5u) {
         return ctl_usage(ctl, "--%s: cannot be combined with --tenant",
                          args->signer_key ? "key" : (args->cert ? "cert" : "x5u"));
@@ -221,6 +224,7 @@ static enum ctl_exit signer_open_tenant(struct ctl *ctl, struct cps_signer **out
     if (code == CPS_OK) {
         code = cps_tenants_signer(tenants, args->tenant, out, &err);
     }
+    /* The signer stays valid without the table. */
     cps_tenants_free(tenants);
     return code == CPS_OK ? CTL_GOOD : ctl_fail_cps(ctl, &err);
 }

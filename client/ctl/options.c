@@ -3,6 +3,7 @@
 
 #include "client/ctl/date.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -34,7 +35,8 @@ struct parsing {
 
 static void parsing_add_group(struct parsing *p, const struct ctl_group *group)
 {
-    for (size_t i = 0; i < group->count && p->count < OPTIONS_MAX; i++) {
+    assert(group->count <= OPTIONS_MAX - p->count);
+    for (size_t i = 0; i < group->count; i++) {
         p->options[p->count++] = &group->options[i];
     }
 }
@@ -150,6 +152,7 @@ static enum stir_code parsing_option(struct parsing *p, int argc, char *const *a
         return parsing_fail_unknown(p, name, err);
     }
     const struct ctl_option *option = p->options[index];
+    /* Only lists can be repeated: silently using one of two values would hide a mistake. */
     if (p->given[index] && option->type != CTL_LIST) {
         return stir_fail(err, STIR_E_USAGE, "--%s: given twice", option->name);
     }
@@ -157,6 +160,7 @@ static enum stir_code parsing_option(struct parsing *p, int argc, char *const *a
         return stir_fail(err, STIR_E_USAGE, "--%s: takes no value", option->name);
     }
     if (option->type != CTL_FLAG && !value) {
+        /* A value that begins with "--" is more likely a forgotten value; "--name=value" allows it. */
         if (*at + 1 >= argc || strncmp(argv[*at + 1], "--", 2) == 0) {
             return stir_fail(err, STIR_E_USAGE, "--%s: needs a value (write --%s=VALUE if the value begins with --)",
                              option->name, option->name);
@@ -191,6 +195,7 @@ static enum stir_code parsing_all(struct parsing *p, const struct ctl_syntax *sy
     bool options_ended = false;
     for (int i = 0; i < argc; i++) {
         enum stir_code code;
+        /* After "--", everything is an operand. */
         if (!options_ended && strcmp(argv[i], "--") == 0) {
             options_ended = true;
             continue;

@@ -141,6 +141,7 @@ static void render_members(struct stir_buf *out, const json_t *object, int inden
     int width = render_name_width(object);
     json_object_foreach((json_t *)object, name, value)
     {
+        /* The caller printed "kind" as the headline. */
         if (ours && strcmp(name, "kind") == 0) {
             continue;
         }
@@ -150,6 +151,7 @@ static void render_members(struct stir_buf *out, const json_t *object, int inden
         }
         stir_buf_printf(out, "%*s", indent, "");
         render_name(out, name, ours);
+        /* The members of an object come from a token, so their names are printed as they are. */
         if (json_is_object(value)) {
             stir_buf_puts(out, "\n");
             render_members(out, value, indent + 2, false);

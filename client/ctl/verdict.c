@@ -45,6 +45,7 @@ static json_t *verdict_json(const struct cps_result *result, const char *iat, co
     if (sip) {
         (void)json_object_set_new(json, "sip", json_integer(sip));
     }
+    /* A reason is given for every verdict but passed. */
     if (!passed) {
         verdict_put_text(json, "code", cps_error_name(result->error.code));
         (void)json_object_set_new(json, "reason", json_string(result->error.text));
@@ -56,6 +57,7 @@ static json_t *verdict_json(const struct cps_result *result, const char *iat, co
         (void)json_object_set_new(json, "iat", json_integer(result->iat));
         (void)json_object_set_new(json, "issued", json_string(iat));
     }
+    /* These are known only after a complete verification. */
     if (passed) {
         (void)json_object_set_new(json, "msgi", json_string(msgi));
         (void)json_object_set_new(json, "by_spc", json_boolean(result->by_spc));
@@ -97,6 +99,7 @@ enum ctl_exit ctl_verdict(struct ctl *ctl, const struct cps_result *result)
     if (status != CTL_GOOD || result->verdict == CPS_PASSED) {
         return status;
     }
+    /* A verdict about the PASSporT is an answer; failing to reach the CPS is an error as well. */
     if (result->verdict != CPS_CPS_UNAVAILABLE && result->verdict != CPS_TIMEOUT) {
         return CTL_NO;
     }

@@ -207,7 +207,9 @@ static void esme_run_load(struct esme *esme)
 {
     double cpu_s = load_cpu_s(esme->options.pid);
     uint64_t end = options_end_ns(&esme->options);
+    /* Wake up when the first connection has to send, and at least every 100 ms for --seconds. */
     unsigned done = 0;
+    /* Send at the exact rate: the default timer slack is 50 us. */
     (void)prctl(PR_SET_TIMERSLACK, 1000);
     esme_begin_loads(esme);
     while (done < esme->connections) {
@@ -223,6 +225,7 @@ static void esme_run_load(struct esme *esme)
         }
         esme_wait(esme, done < esme->connections ? wait : 0);
     }
+    /* All connections are done: print the result, then free the latencies. */
     load_print(esme->loads, esme->connections, esme->options.pid, cpu_s);
     for (unsigned i = 0; i < esme->connections; i++) {
         esme->refused |= esme->loads[i].refused > 0;
@@ -287,6 +290,7 @@ static void esme_read_password(struct esme *esme, const char *path)
 static void esme_set(void *arg, int option, const char *value)
 {
     struct esme *esme = arg;
+    /* The letters are those of the table above; getopt_long returns them. */
     switch (option) {
     case 'i':
         esme->bind.system_id = value;
@@ -378,10 +382,12 @@ int main(int argc, char **argv)
     };
     options_read(&esme.options, argc, argv, own, esme_set, &esme);
     esme_check_options(&esme);
+    /* Bind all connections before the first message is sent. */
     for (unsigned i = 0; i < esme.connections; i++) {
         wire_connect(&esme.wires[i], esme.options.host, esme.options.port, esme.timeout_s);
         esme_bind(&esme, &esme.wires[i]);
     }
+    /* A load measures; one message shows what arrives. */
     if (esme_has_load(&esme)) {
         esme_run_load(&esme);
     } else {

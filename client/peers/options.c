@@ -92,6 +92,7 @@ static void options_set_message(struct options *options, int option, const char 
 static void options_set_load(struct options *options, int option, const char *value)
 {
     struct load *load = &options->load;
+    /* The letters are those of the table of options. */
     switch (option) {
     case COUNT:
         load->count = options_number("count", value, UINT32_MAX);

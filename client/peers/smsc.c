@@ -156,11 +156,13 @@ static void smsc_take(struct smsc *smsc, unsigned at, const char *octets, size_t
         smsc_take_message(smsc, at, octets, n);
         break;
     default:
+        /* The response to a message of the load; the last one ends it. */
         if (conn->loading && load_take(&conn->load, &header) && load_done(&conn->load)) {
             load_print(&conn->load, 1, smsc->options.pid, smsc->cpu_s);
             load_clear(&conn->load);
             conn->loading = false;
         } else if (smpp_command_has_response(header.command)) {
+            /* enquire_link, unbind and other requests get a response with ESME_ROK. */
             wire_put_header(&conn->wire, header.command | SMPP_RESP, SMPP_ROK, header.sequence);
         } else if (!smpp_command_name(header.command)) {
             wire_put_header(&conn->wire, SMPP_GENERIC_NACK, SMPP_RINVCMDID, header.sequence);

@@ -36,6 +36,7 @@ static enum stir_code address_put_alphanumeric(struct stir_identity *out, struct
     struct stir_buf uri = {.limit = 1024};
     struct stir_identity id;
     stir_buf_puts(&uri, "sip:");
+    /* Percent-encode all but the unreserved characters (RFC 3986 section 2.3). */
     for (size_t i = 0; i < text.len; i++) {
         unsigned char c = (unsigned char)text.ptr[i];
         bool plain = c < 0x80 && (isalnum(c) || c == '-' || c == '.' || c == '_' || c == '~');
@@ -48,6 +49,7 @@ static enum stir_code address_put_alphanumeric(struct stir_identity *out, struct
     } else {
         code = stir_identity_parse_canonical(&id, uri.ptr, uri.len, 0, err);
     }
+    /* sip:+12155551212@domain would be a telephone number: a name must not pass for one. */
     if (code == STIR_OK && id.kind == STIR_IDENTITY_TN) {
         code = stir_fail(err, STIR_E_TN, "an alphanumeric address that reads as a telephone number");
     }
@@ -105,10 +107,12 @@ static struct stir_view address_globalize(char text[NUMBER_MAX + 16], const stru
     if (digits.len == 0 || digits.len > NUMBER_MAX || digits.ptr[0] == '+') {
         return digits;
     }
+    /* Only TON 1 and 2 say what kind of number it is. */
     bool national = address->ton == TON_NATIONAL && is_national(digits, numbering);
     if (!national && address->ton != TON_INTERNATIONAL) {
         return digits;
     }
+    /* Remove the national prefix (0), or an international one such as 00 that repeats the TON. */
     size_t drop = 0;
     if (national && digits.len != numbering->national_digits) {
         drop = prefix_len(digits, numbering->national_prefix);
@@ -116,6 +120,7 @@ static struct stir_view address_globalize(char text[NUMBER_MAX + 16], const stru
         drop = prefix_len(digits, numbering->international_prefix);
     }
     size_t n = 0;
+    /* The bound of NUMBER_MAX digits and the country code of at most 7 fit the buffer. */
     text[n++] = '+';
     for (const char *c = numbering->country_code; national && *c; c++) {
         text[n++] = *c;

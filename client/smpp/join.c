@@ -2,6 +2,7 @@
 
 #include "client/smpp/join_message.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,6 +45,7 @@ struct lookup {
 
 static void lookup_append(struct lookup *to, const void *data, size_t n)
 {
+    assert(n <= sizeof(to->octets) - to->n);
     if (n > 0) {
         memcpy(to->octets + to->n, data, n);
         to->n += n;
@@ -92,6 +94,7 @@ static void count_in(struct smpp_join *join, struct smpp_join_peer *peer, struct
 
 static void link_message(struct smpp_join *join, struct smpp_joined *message, uint64_t hash)
 {
+    assert(!message->older || !message->older->newer || message->older->newer == message->newer);
     stir_map_put(&join->messages, &message->node, hash);
     *(message->older ? &message->older->newer : &join->oldest) = message;
     *(message->newer ? &message->newer->older : &join->newest) = message;
@@ -111,6 +114,7 @@ static struct smpp_joined *take_out(struct smpp_join *join, struct smpp_joined *
     struct smpp_join_bounds *held[] = {&join->held, &message->peer->held};
     unlink_message(join, message);
     for (size_t i = 0; i < 2; i++) {
+        assert(held[i]->messages >= 1 && held[i]->segments >= less.segments && held[i]->octets >= less.octets);
         held[i]->messages -= less.messages;
         held[i]->segments -= less.segments;
         held[i]->octets -= less.octets;
@@ -264,9 +268,11 @@ struct smpp_join_outcome smpp_join_add(struct smpp_join *join, const struct smpp
     }
     lookup_write_key(&lookup, join, key);
     struct smpp_joined *message = join_find(join, &lookup);
+    /* The first segment that arrived of its message. */
     if (!message) {
         return add_first(join, key, &lookup, part, token, now_ms);
     }
+    /* Two messages share this reference, so nothing under it is joined until the timeout. */
     if (message->contested) {
         return join_outcome(SMPP_JOIN_CONTESTED, NULL);
     }
@@ -274,6 +280,7 @@ struct smpp_join_outcome smpp_join_add(struct smpp_join *join, const struct smpp
     if (!slot->here) {
         return add_segment(join, message, number, part, token, now_ms);
     }
+    /* The same segment again is a retransmission; another text in its place is another message. */
     if (same_part(message, number, part)) {
         return (struct smpp_join_outcome){.result = SMPP_JOIN_DUPLICATE, .held = &slot->token, .kept = message};
     }

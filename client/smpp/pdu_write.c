@@ -62,6 +62,7 @@ enum stir_code smpp_pdu_write(void *out, size_t cap, size_t *len, const struct s
     struct smpp_header header = pdu->header;
     struct smpp_out to = smpp_out(out, cap);
     to.len = SMPP_HEADER_LEN;
+    /* The mandatory fields in the order of the specification; none in a response without a body. */
     for (const uint8_t *field = layout ? layout->fields : NULL; code == STIR_OK && field && *field && !pdu->no_body;
          field++) {
         code = write_field(&to, pdu, (enum smpp_field) * field);
@@ -71,6 +72,7 @@ enum stir_code smpp_pdu_write(void *out, size_t cap, size_t *len, const struct s
         code = STIR_E_TOO_BIG;
     }
     if (code == STIR_OK) {
+        /* command_length is known only now. */
         header.length = (uint32_t)to.len;
         smpp_header_write(out, &header);
         *len = to.len;

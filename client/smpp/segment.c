@@ -39,6 +39,7 @@ enum stir_code smpp_segment_read(struct smpp_segment *out, uint8_t esm_class, ui
                                  const struct smpp_text_settings *settings, struct stir_buf *unpacked,
                                  struct stir_error *err)
 {
+    /* Without the UDHI bit, there is no header (SMPP 3.4 section 5.2.12). */
     struct smpp_udh udh = {.place = {.kind = SMPP_REF_NONE, .total = 1, .number = 1}};
     enum stir_code code = esm_class & SMPP_ESM_UDHI ? smpp_udh_read(&udh, octets, err) : STIR_OK;
     if (code != STIR_OK) {
@@ -52,7 +53,9 @@ enum stir_code smpp_segment_read(struct smpp_segment *out, uint8_t esm_class, ui
         .place = udh.place,
         .impossible = udh.impossible,
     };
+    /* The SAR TLVs may give a place too, and must agree with the header. */
     add_sar(&segment, sar);
+    /* Packed septets start at a septet boundary after the header. */
     if (settings->packed && segment.part.alphabet == SMPP_GSM7) {
         code = segment_unpack(&segment.part, udh.len, unpacked, err);
     }

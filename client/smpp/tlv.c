@@ -79,6 +79,7 @@ void smpp_sar_read(struct smpp_sar *out, struct stir_view tlvs)
     };
     struct smpp_sar sar = {0};
     struct smpp_tlv tlv;
+    /* Collect the values; a TLV that comes twice must have the same value. */
     while (smpp_tlv_next(&tlvs, &tlv)) {
         for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
             uint32_t value;
@@ -90,6 +91,7 @@ void smpp_sar_read(struct smpp_sar *out, struct stir_view tlvs)
             parts[i].value = value;
         }
     }
+    /* A place needs all three (SMPP 3.4 sections 5.3.2.22 to 5.3.2.24). */
     bool complete = parts[0].seen && parts[1].seen && parts[2].seen;
     if (complete && !sar.differs) {
         sar = (struct smpp_sar){.present = true,

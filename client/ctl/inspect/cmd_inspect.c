@@ -75,6 +75,7 @@ static enum stir_code inspect_header(json_t **out, struct stir_view text, struct
     enum stir_code code = ctl_identity_read(&header, text, err);
     if (code == STIR_OK) {
         json = json_pack("{s:s, s:s}", "kind", "Identity header", "form", header.compact ? "compact" : "full");
+        /* Show only the parameters that are present. */
         const char *const params[][2] = {{"info", header.info}, {"alg", header.alg}, {"ppt", header.ppt}};
         for (size_t i = 0; i < sizeof(params) / sizeof(params[0]); i++) {
             if (params[i][1][0]) {
@@ -82,6 +83,7 @@ static enum stir_code inspect_header(json_t **out, struct stir_view text, struct
             }
         }
         ctl_identity_compare(faults, &header);
+        /* The compact form has only a signature, which cannot be shown as a PASSporT. */
         if (!header.compact &&
             ctl_inspect_token(&passport, stir_view(header.token.ptr, header.token.len), &fault) != STIR_OK) {
             (void)json_array_append_new(faults, json_string(fault.text));
@@ -109,6 +111,7 @@ static enum ctl_exit inspect_run(struct ctl *ctl)
     struct stir_view whole = stir_view(input.file.ptr ? input.file.ptr : "", input.file.len);
     enum stir_code code;
     size_t space = input.file.ptr ? strspn(input.file.ptr, " \t\r\n") : 0;
+    /* The formats are told apart by how they begin; tokens are the rest. */
     if (inspect_is_pem(whole)) {
         code = ctl_inspect_pem(&item, whole, &err);
     } else if (inspect_is_der(whole)) {

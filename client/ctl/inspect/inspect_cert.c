@@ -100,6 +100,7 @@ static void cert_add_tnauth_list(json_t *json, struct stir_view der)
         ctl_inspect_fault(json, "%s", err.text);
         return;
     }
+    /* Show the compact form, which cpsctl and cps-smpp accept, and the entries in words. */
     stir_tnauth_to_text(&compact, &list);
     cert_add_text(json, "TNAuthList", compact.ptr ? compact.ptr : "");
     json_t *words = json_array();
@@ -110,6 +111,7 @@ static void cert_add_tnauth_list(json_t *json, struct stir_view der)
         stir_buf_free(&text);
     }
     (void)json_object_set_new(json, "speaks_for", words);
+    /* Verifiers ignore such codes, so the certificate covers less than it seems. */
     if (list.skipped) {
         ctl_inspect_fault(json, "the TNAuthList has %zu service provider codes that are not supported and were skipped",
                           list.skipped);
@@ -195,7 +197,9 @@ static void cert_check(json_t *json, X509 *cert, struct stir_view der)
     X509 *again = NULL;
     const EVP_PKEY *key = X509_get0_pubkey(cert);
     struct stir_view list;
+    /* A certificate with a TNAuthList signs PASSporTs; its key must be on P-256. */
     bool is_stir = stir_x509_ext(&list, cert, STIR_OID_TNAUTH, NULL) != STIR_E_NOT_FOUND;
+    /* The strict parser rejects BER, octets after the certificate, and unknown critical extensions. */
     if (stir_x509_parse(&again, der.ptr, der.len, &err) != STIR_OK) {
         ctl_inspect_fault(json, "%s", err.text);
     }
@@ -292,11 +296,13 @@ enum stir_code ctl_inspect_cert(json_t **out, struct stir_view der, struct stir_
     (void)json_object_set_new(json, "CA", json_boolean(X509_check_ca(cert) == 1));
     cert_add_alt_names(json, cert);
     cert_add_text(json, "signature", OBJ_nid2sn(X509_get_signature_nid(cert)));
+    /* RFC 8226: what the certificate may sign for, and what its PASSporTs must contain. */
     cert_add_validity(json, cert);
     cert_add_tnauth(json, cert);
     cert_add_constraints(json, cert, false);
     cert_add_constraints(json, cert, true);
     cert_add_digest(json, cert);
+    /* Report the faults after all fields, so that they are at the end of the output. */
     cert_check(json, cert, der);
     *out = json;
     X509_free(cert);
@@ -332,6 +338,7 @@ enum stir_code ctl_inspect_request(json_t **out, struct stir_view der, struct st
     cert_add_text(json, "subject", stir_x509_name_text(X509_REQ_get_subject_name(request)).text);
     cert_add_text(json, "key", cert_key_type(key));
     cert_add_text(json, "signature", OBJ_nid2sn(X509_REQ_get_signature_nid(request)));
+    /* A CA copies the requested TNAuthList into the certificate. */
     request_add_extensions(json, request);
     if (at != (const unsigned char *)der.ptr + der.len) {
         ctl_inspect_fault(json, "%td unexpected octets after the request",
@@ -340,6 +347,7 @@ enum stir_code ctl_inspect_request(json_t **out, struct stir_view der, struct st
     if (!key || !stir_x509_key_is(key, "P-256")) {
         ctl_inspect_fault(json, "the key is not on P-256, so it cannot sign PASSporTs (RFC 8225 section 8)");
     }
+    /* The signature proves the possession of the private key. */
     if (!key || X509_REQ_verify(request, key) != 1) {
         ctl_inspect_fault(json, "the signature of the request does not verify (RFC 2986 section 3)");
     }
@@ -364,6 +372,7 @@ enum stir_code ctl_inspect_crl(json_t **out, struct stir_view der, struct stir_e
     }
     json_t *json = json_pack("{s:s}", "kind", "revocation list");
     cert_add_text(json, "issuer", stir_x509_name_text(X509_CRL_get_issuer(crl)).text);
+    /* An indirect list covers certificates of other issuers (RFC 5280 section 5.2.5). */
     ISSUING_DIST_POINT *point = X509_CRL_get_ext_d2i(crl, NID_issuing_distribution_point, NULL, NULL);
     (void)json_object_set_new(json, "indirect", json_boolean(point && point->indirectCRL > 0));
     ISSUING_DIST_POINT_free(point);
@@ -373,6 +382,7 @@ enum stir_code ctl_inspect_crl(json_t **out, struct stir_view der, struct stir_e
     }
     STACK_OF(X509_REVOKED) *revoked = X509_CRL_get_REVOKED(crl);
     (void)json_object_set_new(json, "revoked", json_integer(revoked ? sk_X509_REVOKED_num(revoked) : 0));
+    /* Without valid times, the list is not shown at all. */
     if (code == STIR_OK) {
         *out = json_incref(json);
     }

@@ -40,6 +40,7 @@ size_t ctl_inspect_faults(const json_t *shown, const char **first)
     }
     json_object_foreach((json_t *)(uintptr_t)shown, name, value)
     {
+        /* Look into the members that cpsctl added; members of tokens may have the same names. */
         bool ours = strcmp(name, "items") == 0 || strcmp(name, "certificates") == 0 || strcmp(name, "PASSporT") == 0;
         if (ours && json_is_object(value)) {
             const char *other = NULL;

@@ -206,6 +206,7 @@ static enum stir_code pem_inspect_blocks(json_t *items, struct stir_view text, c
     struct stir_error first = {0};
     size_t good = 0;
     enum stir_code code = STIR_OK;
+    /* Continue after a damaged block: the blocks after it may be readable. */
     while (code != STIR_E_NOMEM && code != STIR_E_NOT_FOUND) {
         json_t *item = NULL;
         struct stir_error fault = {0};
@@ -222,6 +223,7 @@ static enum stir_code pem_inspect_blocks(json_t *items, struct stir_view text, c
         }
     }
     stir_buf_cleanse(&der);
+    /* Show what was read if at least one block was good; otherwise the first fault is the error. */
     if (good > 0 && code == STIR_E_NOT_FOUND) {
         return STIR_OK;
     }

@@ -28,8 +28,10 @@ static void passport_check_header(json_t *shown, const json_t *header)
 {
     static const char *const refused[] = {"crit", "zip", "jwk", "b64"};
     const json_t *x5u = json_object_get(header, "x5u"), *x5c = json_object_get(header, "x5c");
+    /* PASSporTs are signed with ES256 only (RFC 8225 section 8). */
     passport_check_text(shown, header, "alg", "ES256");
     passport_check_text(shown, header, "typ", "passport");
+    /* Verification rejects these: they change how the token is processed, or bring a key of their own. */
     for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
         if (json_object_get(header, refused[i])) {
             ctl_inspect_fault(shown, "header: %s is not accepted", refused[i]);
@@ -44,6 +46,7 @@ static void passport_check_header(json_t *shown, const json_t *header)
     if (x5u && (!json_is_string(x5u) || !stir_x5u_is_https(json_string_value(x5u)))) {
         ctl_inspect_fault(shown, "header: x5u is not an https URL");
     }
+    /* x5c is an alternative to x5u; a damaged chain is a fault even if there is an x5u. */
     if (x5c) {
         struct stir_error err = {0};
         struct stir_chain *chain = NULL;

@@ -102,6 +102,7 @@ static enum stir_code inspect_jws(json_t **out, const struct stir_view parts[3],
     token_add_number(json, "octets", token.len);
     const json_t *header = ctl_inspect_part(json, "header", parts[0]);
     const json_t *claims = ctl_inspect_part(json, "claims", parts[1]);
+    /* Without a readable part, this is not a token. */
     if (!json_is_object(header) && !json_is_object(claims)) {
         json_decref(json);
         return stir_fail(err, STIR_E_JWS,
@@ -114,6 +115,7 @@ static enum stir_code inspect_jws(json_t **out, const struct stir_view parts[3],
     if (strcmp(kind, "PASSporT") == 0) {
         token_add_passport(json, token);
     } else {
+        /* Other tokens only have to be valid as a JWS. */
         struct stir_jws jws = {0};
         struct stir_error fault = {0};
         token_add_date(json, "issued", json_object_get(claims, "iat"));
@@ -139,6 +141,7 @@ static void jwe_check_header(json_t *json, const json_t *header)
     const char *cty = json_string_value(json_object_get(header, "cty"));
     const char *name;
     json_t *value;
+    /* The values that RFC 7516 and the wire format of the CPS allow. */
     if (!alg || strcmp(alg, "ECDH-ES") != 0) {
         ctl_inspect_fault(json, "header: alg is not \"ECDH-ES\"");
     }
@@ -151,6 +154,7 @@ static void jwe_check_header(json_t *json, const json_t *header)
     if (!json_is_object(json_object_get(header, "epk"))) {
         ctl_inspect_fault(json, "header: epk is not a key");
     }
+    /* Any other member could link the envelopes of one sender or recipient. */
     json_object_foreach((json_t *)(uintptr_t)header, name, value)
     {
         bool is_known = false;
@@ -179,6 +183,7 @@ static enum stir_code inspect_faulty_envelope(json_t **out, const struct stir_vi
         return stir_fail(err, STIR_E_JWE, "has five parts separated by dots, but the first is not JSON in base64url");
     }
     jwe_check_header(json, header);
+    /* With ECDH-ES in direct mode, there is no encrypted key. */
     if (parts[1].len) {
         ctl_inspect_fault(json, "encrypted key: must be empty for ECDH-ES (RFC 7518 section 4.6)");
     }
@@ -186,6 +191,7 @@ static enum stir_code inspect_faulty_envelope(json_t **out, const struct stir_vi
     ctl_inspect_octets(json, "ciphertext", parts[3], SIZE_MAX);
     ctl_inspect_octets(json, "authentication tag", parts[4], STIR_GCM_TAG);
     token_add_number(json, "ciphertext", parts[3].len / 4 * 3 + parts[3].len % 4 * 3 / 4);
+    /* None of the checks above found the fault; report what the strict parser said. */
     if (!json_object_get(json, "faults")) {
         ctl_inspect_fault(json, "%s", reason);
     }

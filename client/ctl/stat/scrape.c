@@ -17,10 +17,12 @@ static bool sample_read(struct ctl_sample *out, const char *line, size_t n)
     while (name < n && line[name] != '{' && line[name] != ' ') {
         name++;
     }
+    /* Labels are optional; a label value contains no closing brace in our metrics. */
     const char *open = line + name;
     const char *close = open < end && *open == '{' ? memchr(open, '}', (size_t)(end - open)) : NULL;
     const char *value = close ? close + 1 : open;
     size_t labels = close ? (size_t)(close - open - 1) : 0;
+    /* Reject what does not fit or has no value: the server may be any HTTP service. */
     if (name == 0 || name >= sizeof(sample.name) || (open < end && *open == '{' && !close) ||
         labels >= sizeof(sample.labels) || end - value < 2 || *value != ' ' || (size_t)(end - value) > sizeof(number)) {
         return false;
@@ -29,6 +31,7 @@ static bool sample_read(struct ctl_sample *out, const char *line, size_t n)
     memcpy(sample.labels, labels ? open + 1 : line, labels);
     memcpy(number, value + 1, (size_t)(end - value - 1));
     number[end - value - 1] = '\0';
+    /* "+Inf" and "NaN" are no rates. */
     char *rest = NULL;
     sample.value = strtod(number, &rest);
     if (*rest || !isfinite(sample.value)) {
@@ -46,6 +49,7 @@ bool ctl_scrape_read(struct ctl_scrape *out, const struct stir_buf *text)
     while (at < end) {
         const char *line_end = memchr(at, '\n', (size_t)(end - at));
         size_t n = (size_t)((line_end ? line_end : end) - at);
+        /* Double the room, so that reading takes linear time. */
         if (scrape.count == room) {
             room = room ? 2 * room : 256;
             struct ctl_sample *more = realloc(scrape.samples, room * sizeof(*more));
@@ -55,6 +59,7 @@ bool ctl_scrape_read(struct ctl_scrape *out, const struct stir_buf *text)
             }
             scrape.samples = more;
         }
+        /* Skip comments (HELP, TYPE) and lines that are not samples. */
         if (n && at[0] != '#' && sample_read(&scrape.samples[scrape.count], at, n)) {
             scrape.count++;
         }
@@ -133,6 +138,7 @@ double ctl_scrape_quantile(const struct ctl_scrape *before, const struct ctl_scr
     struct histogram histogram = {0};
     char bucket[80];
     (void)snprintf(bucket, sizeof(bucket), "%.60s_bucket", name);
+    /* The difference of two readings is the histogram of the time between them. */
     histogram_add(&histogram, now, bucket, part, 1);
     if (before) {
         histogram_add(&histogram, before, bucket, part, -1);
@@ -142,6 +148,7 @@ double ctl_scrape_quantile(const struct ctl_scrape *before, const struct ctl_scr
     if (total <= 0) {
         return -1;
     }
+    /* Interpolate within the bucket that contains the quantile, as Prometheus does. */
     for (size_t b = 0; b < histogram.buckets; b++) {
         double in = histogram.count[b] - under;
         if (histogram.count[b] >= wanted && in > 0) {
