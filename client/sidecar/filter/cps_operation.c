@@ -60,7 +60,7 @@ static void op_on_received(void *arg, const struct cps_result *result)
 
 static void ops_begin_more(struct sc_ops *ops);
 
-/* A thread of libuv's and libcps both have let go of it. */
+/* Ends an operation that neither a thread of libuv nor libcps uses any more. */
 static void op_finish(struct sc_op *op)
 {
     if (!op->working && !op->calling) {
@@ -92,7 +92,7 @@ static void ops_on_async(uv_async_t *async)
 
 /* ---- the beginning ---- */
 
-/* On a thread of libuv's. */
+/* Runs on a thread of libuv. */
 static void op_publish(uv_work_t *work)
 {
     struct sc_op *op = work->data;
@@ -112,7 +112,7 @@ static void op_on_worked(uv_work_t *work, int status)
     struct sc_ops *ops = op->ops;
     op->working = false;
     ops->working--;
-    if (status != 0) { /* it never ran */
+    if (status != 0) { /* the operation was cancelled before it ran */
         op_set_failure(op, CPS_E_CLOSED, NULL);
         op->calling = false;
     }

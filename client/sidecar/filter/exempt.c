@@ -4,8 +4,8 @@
 #include "client/sidecar/filter/tag.h"
 
 /*
- * What is not held because it carries no text that a PASSporT could vouch for. Where messages are verified none of it
- * may bring a verdict along; what passes there without one is counted and recorded.
+ * PDUs that are not held, because they carry no text that a PASSporT could vouch for. In a verifying direction
+ * planted verdicts are removed from them, and those that pass without a verdict are counted and recorded.
  */
 
 static const char *exempt_address_text(struct stir_identity *id, const struct smpp_address *address,
@@ -38,7 +38,7 @@ static void exempt_record(struct sc_filter_core *core, const struct sc_held *hel
     }
 }
 
-/* A text without a destination. */
+/* Decides about replace_sm and broadcast_sm, whose text has no destination. */
 static void exempt_take_replacement(struct sc_filter_core *core, const struct sc_held *held, enum sc_exempt kind,
                                     enum sc_replace mode, struct sc_passage *out)
 {

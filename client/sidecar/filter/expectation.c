@@ -7,28 +7,28 @@
 #include <string.h>
 
 enum {
-    WAYS = 4, /* entries that a hash may be in */
+    WAYS = 4, /* entries of a bucket */
     SHARE_ONE = 65536,
-    SHARE_STEPS = 32, /* how many messages the share of a route looks back, about */
+    SHARE_STEPS = 32, /* number of messages over which the share of a route is averaged */
     COUNT_MAX = 255,
 };
 
-/* What is known of a sender on a route, or of a route. */
+/* What is known about a sender on a route, or about a route. */
 struct known {
-    uint64_t key;        /* 0: none */
-    uint32_t passport_s; /* when the last PASSporT came; 0: never */
+    uint64_t key;        /* 0: the entry is empty */
+    uint32_t passport_s; /* when its last PASSporT was seen; 0: never */
     uint32_t waited_s;   /* sender: when one was last waited for in vain. route: until when probes of new senders were
                           * spent, */
-    uint32_t probed_s;   /* and those of senders that are known not to sign */
-    uint32_t share;      /* route: of its messages, those with a PASSporT, of SHARE_ONE */
-    uint32_t count;      /* sender: waits in vain since the last PASSporT. route: messages */
+    uint32_t probed_s;   /* the same for senders known not to sign */
+    uint32_t share;      /* route: share of its messages with a PASSporT, in units of 1/SHARE_ONE */
+    uint32_t count;      /* sender: futile waits since the last PASSporT; route: messages */
 };
 
 struct sc_expect {
     struct stir_siphash_key secret;
     struct known routes[SC_EXPECT_ROUTES];
     struct known senders[SC_EXPECT_SENDERS];
-    bool changed; /* since it was loaded or copied */
+    bool changed; /* something was learned since it was loaded or copied */
 };
 
 struct sc_expect *sc_expect_new(void)
@@ -87,7 +87,7 @@ static struct known *expect_find(struct known *table, size_t size, uint64_t key)
     return NULL;
 }
 
-/* What may be forgotten first: an empty entry, one without a PASSporT, the oldest. */
+/* Returns how much an entry is worth: an empty one is replaced first, then one without a PASSporT, then the oldest. */
 static uint64_t expect_entry_worth(const struct known *known)
 {
     return known->key == 0 ? 0 : (uint64_t)known->passport_s << 32 | known->waited_s;
@@ -109,7 +109,7 @@ static struct known *expect_find_or_add(struct known *table, size_t size, uint64
 
 /* ---- asking ---- */
 
-/* Whether so much time has passed; a clock that was set back counts as that. */
+/* Returns true if a span has passed. A clock that was set back counts as passed. */
 static bool expect_is_past(uint32_t then_s, int64_t now_s, int64_t span_s)
 {
     return now_s < (int64_t)then_s || now_s - (int64_t)then_s >= span_s;
@@ -120,8 +120,9 @@ static bool expect_is_recent(const struct known *known, int64_t now_s)
     return known && known->passport_s && !expect_is_past(known->passport_s, now_s, SC_EXPECT_RECENT_S);
 }
 
-/* Spends a probe, if there is one: `burst` at once, then one in span_s. *spent_s is when all that were spent are made
- * up for; one that lies further ahead than that can be tells of a clock that was set back. */
+/* Takes a probe from a token bucket: `burst` probes at once, then one per span_s. *spent_s is the time at which the
+ * bucket is full again. If it lies too far ahead, the clock was set back, and the bucket is full. Returns false if
+ * there is no probe left. */
 static enum sc_expected expect_probe(uint32_t *spent_s, int64_t now_s, int64_t burst, int64_t span_s)
 {
     int64_t spent = (int64_t)*spent_s;
@@ -158,7 +159,7 @@ void sc_expect_saw(struct sc_expect *expect, const char *route_name, const char 
 {
     uint64_t key = expect_route_key(expect, route_name), of_sender = expect_sender_key(expect, key, orig);
     struct known *route = expect_find_or_add(expect->routes, SC_EXPECT_ROUTES, key);
-    /* the first messages of a route weigh as much as their number says */
+    /* the first messages of a route are averaged by their number */
     uint32_t steps = route->count < SHARE_STEPS ? route->count + 1 : SHARE_STEPS;
     route->share -= route->share / steps;
     route->share += passport ? SHARE_ONE / steps : 0;

@@ -7,7 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* What is learned about senders and routes: where it is used, and its file, which is written on a thread of libuv's. */
+/* Uses what is learned about senders and routes, and keeps it in a file, which is written on a thread of libuv. */
 
 enum { SAVE_EVERY_MS = 60000 };
 
@@ -29,7 +29,7 @@ static int64_t wall_clock_s(void)
 
 enum { ROUTE_MAX = SC_SYSTEM_ID_MAX + 3 };
 
-/* A system_id, in one direction. */
+/* Names a route: a system_id in one direction. */
 static void expect_name_route(char out[ROUTE_MAX], enum sc_leg from, const char *system_id)
 {
     out[0] = from == SC_ESME ? 's' : 'd';
@@ -67,7 +67,7 @@ static void expect_load_file(struct sc_filter_core *core, const char *path)
     struct stir_buf text = {.limit = SC_EXPECT_FILE_MAX};
     struct stir_error err = {0};
     if (access(path, F_OK) != 0) {
-        return; /* the first start */
+        return; /* the first start: there is no file yet */
     }
     enum stir_code code = stir_read_file(&text, path, text.limit, &err);
     if (code == STIR_OK) {
@@ -94,7 +94,7 @@ void sc_expect_open(struct sc_filter_core *core)
     }
 }
 
-/* On a thread of libuv's. */
+/* Runs on a thread of libuv. */
 static void saving_on_work(uv_work_t *work)
 {
     struct sc_expect_saving *saving = work->data;

@@ -70,7 +70,7 @@ static void filter_on_abandoned(void *arg, struct sc_held *held)
         sc_item_lost(part->item, part);
     } else if (part) {
         sc_hold_remove(core, part);
-        part->held = NULL; /* its text still counts: it will come again */
+        part->held = NULL; /* its text is kept: the sender will send the segment again */
     }
 }
 
@@ -104,7 +104,8 @@ static uint64_t filter_next_due(const struct sc_filter_core *core)
     return due;
 }
 
-/* Before the loop waits: what has gathered is written, and the timer is set to what comes first. */
+/* Runs before the loop waits: writes the gathered lines of the records, and sets the timer to the earliest
+ * deadline. */
 static void filter_on_prepare(uv_prepare_t *prepare)
 {
     struct sc_filter_core *core = prepare->data;
@@ -141,7 +142,7 @@ static enum stir_code filter_open_records(struct sc_filter_core *core, const str
     return code == STIR_OK ? sc_message_log_open(&core->signed_, policy->signed_, err) : code;
 }
 
-/* A key that no file holds stays as it is, or every reload would change all hashes. */
+/* A key without a file is not replaced: otherwise each reload would change all hashes. */
 static enum stir_code filter_read_number_key(struct sc_filter_core *core, const struct sc_policy *policy,
                                              struct stir_error *err)
 {
@@ -164,7 +165,7 @@ static enum stir_code filter_on_reload(void *arg, const struct sc_config *config
         return code;
     }
     if (policy->service && policy->service != core->policy->service) {
-        /* it does not know what the one before it has seen */
+        /* the new handle does not know what the previous one has seen */
         cps_set_evidence_since(policy->service->cps, (int64_t)time(NULL));
     }
     sc_policy_unref(core->policy);
@@ -257,7 +258,7 @@ static void filter_free(struct sc_filter_core *core)
     free(core);
 }
 
-/* Something that lives on the loop has ended: the filter is freed when it was closed and nothing is left. */
+/* Counts a handle of the loop that is closed. After the last one the filter is freed. */
 static void filter_on_handle_closed(struct sc_filter_core *core)
 {
     if (core->open_handles && --core->open_handles == 0) {
@@ -282,7 +283,7 @@ static void filter_close_handles(struct sc_filter_core *core)
     uv_close((uv_handle_t *)&core->prepare, filter_on_uv_closed);
 }
 
-/* The end: when nothing is under way any more, or there is no more time. */
+/* Finishes close(): when no operation is in progress, or the time is up. */
 static void filter_finish_closing(struct sc_filter_core *core)
 {
     bool idle = core->ops.under_way == 0 && core->ops.queued == 0;
@@ -290,7 +291,7 @@ static void filter_finish_closing(struct sc_filter_core *core)
         return;
     }
     sc_ops_end(&core->ops);
-    if (core->ops.working == 0) { /* otherwise a thread is in a handle, and done presently */
+    if (core->ops.working == 0) { /* otherwise a thread uses a handle and will be done soon */
         for (struct sc_service *service = core->services; service; service = service->next) {
             sc_service_end(service);
         }
@@ -325,7 +326,7 @@ static bool filter_init_loop(struct sc_filter_core *core, uv_loop_t *loop)
     return true;
 }
 
-/* What does not touch the loop. */
+/* Sets up everything that needs no loop. */
 static enum stir_code filter_set_up(struct sc_filter_core *core, const struct sc_config *config, struct stir_error *err)
 {
     sc_message_log_init(&core->judged, "[log] judged");

@@ -6,11 +6,11 @@
 #include <stdio.h>
 #include <time.h>
 
-/* How CPS, spool and certificates are. Never waits: the CPS is asked in the background. */
+/* The health of CPS, spool and certificates. Never waits: the CPS is asked in the background. */
 
 enum {
-    ASK_AGAIN_S = 5, /* as long an answer counts, at least */
-    PATIENCE_S = 3,  /* then a CPS that has not answered hangs */
+    ASK_AGAIN_S = 5, /* an answer of the CPS is valid for this time at least */
+    PATIENCE_S = 3,  /* a CPS that has not answered after this time is unhealthy */
 };
 
 static int64_t health_clock_s(void)
@@ -20,7 +20,7 @@ static int64_t health_clock_s(void)
     return (int64_t)now.tv_sec;
 }
 
-/* On a thread of libcps. */
+/* Runs on a thread of libcps. */
 static void health_on_cps_answer(void *arg, const struct cps_health_status *status)
 {
     struct sc_service *service = arg;
@@ -32,7 +32,7 @@ static void health_check_cps(struct sc_service *service, char out[256])
 {
     struct cps_away_status away;
     cps_away(service->cps, &away);
-    if (away.away) { /* it is asked all the time; see cps_away */
+    if (away.away) { /* libcps asks it until it answers; see cps_away */
         (void)snprintf(out, 256, "the CPS has not answered for %lld s: %.160s", (long long)(away.away_ms / 1000),
                        away.cause.text);
         return;

@@ -239,7 +239,7 @@ void sc_filter_metrics_render(struct stir_buf *out, const struct sc_filter_count
 
 /* ---- lists that trust depends on ---- */
 
-#define LISTS_MAX 112 /* more than the options of a handle may name */
+#define LISTS_MAX 112 /* more lists than the options of a handle can name */
 
 enum list_number { IN_FORCE, GOOD_AT, EXPIRES, FAILURES };
 

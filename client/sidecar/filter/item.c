@@ -10,7 +10,7 @@
 
 static void item_list_add(struct sc_item_list *list, struct sc_item *item)
 {
-    /* deadlines of one list are a constant away from their beginning, so that the last place is nearly always right */
+    /* all items of a list wait equally long as a rule, so the right place is nearly always the last one */
     struct sc_item *before = list->last;
     while (before && before->due_ms > item->due_ms) {
         before = before->before;
@@ -250,7 +250,7 @@ void sc_item_op_done(struct sc_op *op)
 
 /* ---- lost and found ---- */
 
-/* What makes two messages the same: direction, bind, sender, destinations, text. */
+/* Returns the digest that is equal for equal messages: direction, bind, sender, destinations, text. */
 static const uint8_t *item_print(struct sc_item *item)
 {
     uint8_t octets[2 * SHA256_DIGEST_LENGTH + 2] = {(uint8_t)item->from, item->verify};
@@ -276,7 +276,7 @@ static uint64_t item_hash(struct sc_item *item)
     return item_print_hash(item_print(item));
 }
 
-/* A lost one that was taken out of its list. */
+/* Ends a lost item that was removed from its list. */
 static void item_drop_lost(struct sc_item *item)
 {
     stir_map_remove(&item->core->lost_by_print, &item->node);
@@ -321,7 +321,7 @@ static struct sc_item *item_find_lost(struct sc_item *item)
     return (struct sc_item *)node;
 }
 
-/* A lost one is waited for again, with these parts. */
+/* Lets a lost item wait for its decision again, with these parts. */
 static void item_reopen(struct sc_item *item, struct sc_part *parts)
 {
     item->core->counters.repeats++;

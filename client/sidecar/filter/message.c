@@ -92,7 +92,7 @@ static enum sc_unfit message_read_text(struct sc_message *out, const struct smpp
         return SC_UNFIT_AMBIGUOUS;
     }
     if (pdu->sm_default_msg_id && pdu->body.len == 0) {
-        return SC_UNFIT_AMBIGUOUS; /* one of the message centre's own texts, whichever that is */
+        return SC_UNFIT_AMBIGUOUS; /* a text that is stored at the message centre, which nobody else knows */
     }
     smpp_sar_read(&sar, pdu->tlvs);
     enum stir_code code = smpp_segment_read(&out->segment, pdu->esm_class, pdu->data_coding, pdu->body, &sar, settings,

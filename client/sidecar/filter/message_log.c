@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 enum {
-    RING_OCTETS = 1 << 20, /* of lines that wait to be written */
+    RING_OCTETS = 1 << 20, /* octets of lines that wait to be written */
     FLUSH_AT = 32768,
     FLUSH_S = 5,
 };
@@ -41,7 +41,7 @@ void sc_message_log_put(struct sc_message_log *log, struct stir_buf *line)
     if (log->on && good) {
         stir_buf_put(&log->lines, line->ptr, line->len);
         good = stir_buf_state(&log->lines) == STIR_OK;
-        log->lines.failed = STIR_OK; /* it is as it was */
+        log->lines.failed = STIR_OK; /* nothing was appended */
     }
     log->lost += log->on && !good;
     stir_buf_free(line);

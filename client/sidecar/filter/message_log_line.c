@@ -53,7 +53,7 @@ static void line_put_time(struct stir_buf *out)
                     tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, now.tv_nsec / 1000000);
 }
 
-/* How each line begins. */
+/* Begins a line: time, direction, system_id, numbers. */
 static void line_put_subject(struct stir_buf *out, const struct sc_number_key *key,
                              const struct sc_line_subject *subject)
 {
@@ -105,19 +105,19 @@ void sc_line_write_exempted(struct stir_buf *out, const struct sc_number_key *ke
 }
 
 /*
- * Lines of the records of messages that wait for the answer to their message, which brings its message_id: a complaint
- * names that, and a line is found by it. A line is written when its text is known and each of its PDUs was answered,
- * was refused here, or has lost its connection; 5 s after it began at the latest, and at once where too many wait. A
- * process that is killed loses the lines that wait; senders that saw no answer send those messages again.
+ * Lines that wait for the answer to their message, which brings its message_id: complaints name the message_id, and
+ * it finds the line. A line is written when its text is known and each of its PDUs was answered, was refused here,
+ * or has lost its connection; after 5 s at the latest, and at once if too many lines wait. A process that is killed
+ * loses the waiting lines; senders without an answer send those messages again.
  */
 enum {
-    LINE_OCTETS = 4096, /* octets; the thread that writes takes no longer ones */
+    LINE_OCTETS = 4096, /* octets; the longest line that the writing thread accepts */
     LINE_WAIT_MS = 5000,
-    LINES_MAX = 20000, /* PDUs that wait */
+    LINES_MAX = 20000, /* maximum number of waiting PDUs */
 };
 
 struct sc_line_pdu {
-    struct stir_map_node node; /* first: a node is its PDU; while its answer is awaited */
+    struct stir_map_node node; /* first member: a node is its PDU; in by_sequence while its answer is awaited */
     struct sc_line *line;
     uint32_t sequence;
     uint32_t status;
@@ -127,11 +127,11 @@ struct sc_line_pdu {
 struct sc_line {
     struct sc_filter_core *core;
     struct sc_message_log *log;
-    struct sc_line *before, *after; /* in order of time, while `open` */
+    struct sc_line *before, *after; /* ordered by time, while `open` */
     uint64_t due_ms;
     uint64_t connection;
     enum sc_leg from;
-    struct stir_buf text; /* all but what the answers bring */
+    struct stir_buf text; /* without what the answers add */
     bool said;
     size_t open, count;
     struct sc_line_pdu pdus[];
@@ -156,7 +156,7 @@ static void lines_append(struct sc_line *line)
     lines->waiting += line->count;
 }
 
-/* Nothing is awaited for it any more. */
+/* Removes a line from those that wait for answers. */
 static void lines_remove(struct sc_lines *lines, struct sc_line *line)
 {
     *(line->before ? &line->before->after : &lines->first) = line->after;
@@ -191,7 +191,7 @@ static void line_put_answers(struct stir_buf *out, const struct sc_line *line)
         line_put_pdu(&parts, &line->pdus[i]);
         stir_buf_puts(&parts, i + 1 == line->count ? "}]" : "}");
     }
-    /* of a message of very many segments the first one has to do */
+    /* for a message of very many segments, only the first segment is written */
     if (parts.len && stir_buf_state(&parts) == STIR_OK && out->len + parts.len < LINE_OCTETS - 4) {
         stir_buf_put(out, parts.ptr, parts.len);
     }

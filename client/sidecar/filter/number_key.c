@@ -16,7 +16,7 @@
 #define SETTING "[log] number_key_file"
 
 enum {
-    FILE_MIN = 16, /* octets */
+    FILE_MIN = 16, /* octets of the file */
     FILE_MAX = 4096,
     MADE = 32,
     TEXT = 2 * MADE + 1,
@@ -29,8 +29,8 @@ static enum stir_code number_key_make(uint8_t octets[MADE], struct stir_error *e
                                          : stir_fail_openssl(err, STIR_E_CRYPTO, "no random octets available");
 }
 
-/* Makes the file unless it is there by now. It is written whole or not at all, under its own name at last: another
- * process may be at it, too. */
+/* Creates the file unless it exists by now. It is written under a temporary name and then linked, so that it is
+ * complete or absent: another process may create it at the same time. */
 static enum stir_code number_key_make_file(const char *path, struct stir_error *err)
 {
     uint8_t octets[MADE];

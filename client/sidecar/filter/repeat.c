@@ -9,8 +9,8 @@
 #include <string.h>
 #include <time.h>
 
-/* Verified messages that are sent again: which of them are noted before they are judged, what "replayed" proves about
- * them then, and what the process before this one has left in its file. */
+/* Verified messages that are sent again: notes them before they are judged, decides what "replayed" proves about
+ * them, and restores the notes of the previous process. */
 
 void sc_repeat_intend(struct sc_filter_core *core, struct sc_part *parts)
 {
@@ -22,7 +22,7 @@ void sc_repeat_intend(struct sc_filter_core *core, struct sc_part *parts)
     }
 }
 
-/* Of one part; what it says of the others stands in `so_far`. */
+/* Judges one part; so_far is the result for the parts before it. */
 static enum sc_again repeat_judge_part(struct sc_filter_core *core, const struct sc_part *part, enum sc_again so_far,
                                        unsigned *losses)
 {
@@ -60,7 +60,7 @@ enum sc_again sc_repeat_judged_again(struct sc_filter_core *core, const struct s
 
 /* ---- the file ---- */
 
-/* An answer that was sent a while before the process ended was read. */
+/* Returns true if the answer was sent so long before the process ended that it was read. */
 static bool repeat_answer_is_read(const struct sc_filter_core *core, const struct sc_repeat_slot *slot)
 {
     return slot->answered && sc_repeat_file_used(core->repeats) - slot->since_s > SC_ANSWERED_MS / 1000;
@@ -83,7 +83,7 @@ static bool repeat_restore(void *arg, struct sc_repeat_slot *slot)
            sc_sent_restore(core, &passed, slot->print, states[slot->state]);
 }
 
-/* PASSporTs that were issued up to the end of the process before this one may belong to messages that it saw. */
+/* Tells libcps that PASSporTs issued before the previous process ended may belong to messages that it saw. */
 static void repeat_tell_evidence(const struct sc_filter_core *core)
 {
     int64_t used_s = sc_repeat_file_used(core->repeats);

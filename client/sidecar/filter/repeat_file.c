@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 enum {
-    SLOTS = 1 << 17, /* those not answered, those that may be sent again, those being judged, and room between them */
-    PROBES = 64,     /* of slots that are looked at for a free one */
+    SLOTS = 1 << 17, /* for messages without an answer, repeatable ones and those being judged, with spare room */
+    PROBES = 64,     /* slots that are examined to find a free one */
 };
 
 struct head {
@@ -23,7 +23,7 @@ struct head {
 
 struct layout {
     struct head head;
-    int64_t used_s; /* when a process was at work last */
+    int64_t used_s; /* when a process last worked with it */
     struct sc_repeat_slot slots[SLOTS];
 };
 
@@ -35,7 +35,8 @@ struct sc_repeat_file {
 
 static const struct head expected = {"stir-cps repeat", sizeof(struct sc_repeat_slot), SLOTS};
 
-/* The file is new, or one of ours; then it has all its octets, so that no store can meet a full disk. */
+/* Prepares a new file, or checks that it is ours. All its octets are allocated, so that no store can hit a full
+ * disk. */
 static enum stir_code repeat_file_prepare(int fd, const char *path, struct stir_error *err)
 {
     struct stat st;

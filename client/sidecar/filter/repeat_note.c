@@ -7,14 +7,15 @@
 #include <time.h>
 
 /*
- * What may be sent again is noted in a file, for the process that comes after this one. A message is noted before its
- * PASSporT is looked for, as nobody can tell afterwards whether a process that was killed had used it up already. Such
- * a note alone lets nothing pass: it only says that "replayed" proves nothing about this message, this time.
+ * Notes of messages that may be sent again, in a file for the next process. A message is noted before its PASSporT
+ * is looked for, because afterwards nobody knows whether a process that was killed had used it up. Such a note lets
+ * no message pass by itself: it only says that "replayed" proves nothing about this message.
  */
 
 static void repeat_slot_set_state(struct sc_repeat_slot *slot, enum sc_repeat_state state)
 {
-    atomic_signal_fence(memory_order_seq_cst); /* the process may end between two stores */
+    atomic_signal_fence(
+        memory_order_seq_cst); /* the process may be killed between two stores, so the state is stored after the rest */
     slot->state = state;
     atomic_signal_fence(memory_order_seq_cst);
 }

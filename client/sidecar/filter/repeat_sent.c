@@ -20,24 +20,23 @@
  * itself: it passes again.
  */
 struct sc_sent {
-    struct stir_map_node by_sequence; /* first: a node is its record; while it is not answered */
-    struct stir_map_node by_print;    /* when it may be sent again */
-    struct sc_sent *before, *after;   /* in order of time, of its list: */
-    struct sc_sent_list *list;        /* of its connection's that are not answered, or that are, or all that may be sent
-                                         again */
-    size_t *counter;                  /* of the lists of its kind, NULL: there is one list */
-    uint64_t until_ms;                /* once it was answered, or may be sent again */
+    struct stir_map_node by_sequence; /* first member: a node is its record; while it is not answered */
+    struct stir_map_node by_print;    /* while it may be sent again */
+    struct sc_sent *before, *after;   /* in its list, ordered by time */
+    struct sc_sent_list *list;        /* unanswered or answered ones of its connection, or all repeatable ones */
+    size_t *counter;                  /* counts the records of all lists of this kind; NULL for the repeatable ones */
+    uint64_t until_ms;                /* when it is forgotten, if it is answered or repeatable */
     uint64_t connection;
     uint32_t sequence;
     enum sc_leg from;
     uint8_t print[SC_PRINT];
-    enum sc_again again; /* not SC_AGAIN_NOT: it is judged when it is sent again */
+    enum sc_again again; /* unless SC_AGAIN_NOT, it is judged when it is sent again */
     struct sc_passed passed;
 };
 
-/* What a connection has not answered. */
+/* The records of one connection. */
 struct sc_sent_bind {
-    struct stir_map_node node; /* first */
+    struct stir_map_node node; /* first member: a node is its connection */
     uint64_t connection;
     struct sc_sent_list unanswered, answered;
 };
@@ -86,7 +85,7 @@ static void sent_drop(struct sc_filter_core *core, struct sc_sent *sent)
     free(sent);
 }
 
-/* Nobody will send it again, also if the process is ending. */
+/* Frees a record whose message nobody will send again, with its note even if the process is ending. */
 static void sent_drop_for_good(struct sc_filter_core *core, struct sc_sent *sent)
 {
     sc_repeat_slot_free(sent->passed.slot);
@@ -134,7 +133,8 @@ static void sent_put_view(struct stir_buf *out, struct stir_view view)
     stir_buf_put(out, view.ptr ? view.ptr : "", view.len);
 }
 
-/* Who, to whom, what: not what a second attempt may differ in, as times and the request for a receipt. */
+/* Computes the digest of sender, destination and text, without what may differ in a second attempt, such as times
+ * and the request for a receipt. */
 static bool sent_print(uint8_t print[SC_PRINT], const struct sc_held *held, bool verify)
 {
     const struct smpp_pdu *pdu = &held->pdu;
@@ -283,7 +283,7 @@ static void sent_may_come_again(struct sc_filter_core *core, struct sc_sent *sen
     sent_list_repeatable(core, sent);
 }
 
-/* Forgets messages of a connection whose answers were read by now. */
+/* Forgets messages of a connection whose answers must have been read by now. */
 static void sent_bind_expire_answered(struct sc_filter_core *core, struct sc_sent_bind *bind)
 {
     while (bind->answered.first && bind->answered.first->until_ms <= sc_now(core)) {
@@ -348,7 +348,7 @@ void sc_sent_caught_up(struct sc_filter_core *core, const struct sc_bind *bind, 
     }
 }
 
-/* The answers to these may not have been read. */
+/* Lets messages be sent again whose answers may not have been read. */
 static void sent_bind_end_answered(struct sc_filter_core *core, struct sc_sent_bind *ended)
 {
     sent_bind_expire_answered(core, ended);
@@ -382,7 +382,7 @@ void sc_sent_over(struct sc_filter_core *core, const char *what)
     sc_filter_say(core, "a message was sent again after a lost connection more often than [repeat] max allows", what);
 }
 
-/* Whether a record allows one more time. */
+/* Returns true if the message of a record may pass once more. */
 static bool sent_allows_repeat(struct sc_filter_core *core, const struct sc_passed *passed, bool whole)
 {
     if (!passed->refused && passed->losses >= core->policy->repeat_max) {
@@ -419,7 +419,7 @@ bool sc_sent_is_repeat(struct sc_filter_core *core, const struct sc_held *held, 
         return false;
     }
     *out = sent->passed;
-    sent->passed.slot = NULL; /* the note stays until the message has passed again */
+    sent->passed.slot = NULL; /* the note is kept until the message has passed again */
     sent_list_remove(sent);
     sent_drop(core, sent);
     bool again = sent_allows_repeat(core, out, whole);

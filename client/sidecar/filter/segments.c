@@ -9,18 +9,18 @@
 #include <string.h>
 
 /*
- * How long segments are held for the rest of their message with [join] hold = window. A sender with a window of 1, or
- * with one that is smaller than its message has segments, sends no more before it has an answer: so what is held is
- * forwarded when nothing has come on its connection for SC_HOLD_QUIET_MS. Where senders share a bind, the messages of
- * the others keep coming while one waits for its answer: so no segment is held for more than SC_HOLD_MAX_MS.
+ * How long segments are held for the rest of their message with [join] hold = window. A sender whose window is
+ * smaller than the number of segments sends nothing more until it has an answer, so held segments are forwarded when
+ * nothing has arrived on their connection for SC_HOLD_QUIET_MS. If senders share a bind, messages of the others keep
+ * arriving while one waits for its answer, so no segment is held for more than SC_HOLD_MAX_MS.
  */
 struct sc_hold {               /* the segments of one direction of a connection */
-    struct stir_map_node node; /* first: a node is its hold */
+    struct stir_map_node node; /* first member: a node is its hold */
     uint64_t connection;
     enum sc_leg from;
-    uint64_t heard_ms;              /* when the last message came */
-    struct sc_part *first, *last;   /* in the order in which they came */
-    struct sc_hold *before, *after; /* by heard_ms */
+    uint64_t heard_ms;              /* when the last message arrived */
+    struct sc_part *first, *last;   /* in order of arrival */
+    struct sc_hold *before, *after; /* ordered by heard_ms */
 };
 
 bool sc_hold_init(struct sc_filter_core *core)
@@ -161,11 +161,11 @@ uint64_t sc_hold_due(const struct sc_filter_core *core)
 }
 
 /*
- * Segments of one message are joined whichever of a system_id's binds they come on, so what is counted as one peer of
- * the joiner is a system_id in one direction.
+ * Segments of one message are joined even if they arrive on different binds of a system_id. So one peer of the
+ * joiner is a system_id in one direction.
  */
 struct sc_join_peer {
-    struct stir_map_node node; /* first: a node is its peer */
+    struct stir_map_node node; /* first member: a node is its peer */
     struct smpp_join_peer peer;
     enum sc_leg from;
     char system_id[SC_SYSTEM_ID_MAX + 1];
@@ -244,7 +244,7 @@ static void join_drop_idle_peers(struct sc_filter_core *core)
 
 const char sc_join_contested[] = "another message with the same addresses, reference and number of segments is open";
 
-/* Those that are held, in order, a copy of a segment after it. They wait for no other segment any more. */
+/* Returns the parts of a message in order, copies of a segment after it. They wait for no other segment any more. */
 static struct sc_part *joined_take_parts(struct sc_filter_core *core, struct smpp_joined *message)
 {
     struct sc_part *parts = NULL, **end = &parts;
@@ -275,8 +275,8 @@ static bool joined_has_released(const struct smpp_joined *kept)
     return false;
 }
 
-/* A part of a message that is incomplete. Once one was forwarded the message cannot be held as a whole, so the others
- * are not held either: only the last one is. */
+/* Lets a part of an incomplete message wait, or forwards it. Once one part was forwarded, the message cannot be
+ * held as a whole, so of the others only the last one is held. */
 static void join_wait_for_rest(struct sc_filter_core *core, struct sc_part *part, const struct smpp_joined *kept)
 {
     enum sc_hold_mode hold = core->policy->hold;
@@ -295,7 +295,7 @@ static bool joined_is_first(const struct smpp_joined *kept)
     return there == 1;
 }
 
-/* Those of one message, which is not joined: they are decided, the message is freed. */
+/* Gives up an incomplete message: its parts are decided, and it is freed. */
 static void join_give_up(struct sc_filter_core *core, struct smpp_joined *message, enum sc_unsigned why,
                          const char *reason)
 {
@@ -311,7 +311,7 @@ static void join_give_up(struct sc_filter_core *core, struct smpp_joined *messag
     smpp_joined_free(message);
 }
 
-/* One destination, or what stands for several: a digest of them. */
+/* Returns the destination, or a digest of several destinations. */
 static struct stir_view join_key_dest(const struct sc_message *message, uint8_t digest[SHA256_DIGEST_LENGTH])
 {
     uint8_t octets[SHA256_DIGEST_LENGTH + STIR_IDENTITY_MAX] = {0};
@@ -326,12 +326,12 @@ static struct stir_view join_key_dest(const struct sc_message *message, uint8_t 
     return stir_view((const char *)digest, SHA256_DIGEST_LENGTH);
 }
 
-/* The same segment came again: what is held of it stands beside the first, or in its place. */
+/* Adds a segment that arrived again: it is held after the first copy, or alone if that was forwarded. */
 static void join_add_copy(struct sc_filter_core *core, const struct smpp_join_outcome *outcome, struct sc_part *part)
 {
     struct sc_part *first = *outcome->held;
     join_wait_for_rest(core, part, outcome->kept);
-    if (part->released) { /* there may be any number of them */
+    if (part->released) { /* any number of copies may arrive, so forwarded ones are not kept */
         sc_parts_free(part);
     } else {
         *sc_parts_end(&first) = part;

@@ -9,15 +9,15 @@
 #include <stdlib.h>
 #include <time.h>
 
-/* The direction whose messages are vouched for: a PASSporT for each is published, one a destination, so that none
- * learns of the others and none is used twice. */
+/* Signs messages: publishes a PASSporT for each destination of a message, so that no receiver learns of the others
+ * and no PASSporT is used twice. */
 
 /* ---- the record ---- */
 
-/* What the record says of a message. */
+/* What the record says about a message. */
 struct outcome {
     enum sc_outcome outcome;
-    unsigned why; /* of one that is unsigned or refused */
+    unsigned why; /* if it is unsigned or refused: SC_UNFIT_... or SC_UNSIGNED_... */
     const char *detail;
     uint64_t arrived_ms;
     unsigned segments;
@@ -31,7 +31,7 @@ static bool sign_has_tenant(const struct sc_policy *policy, const char *system_i
     return has;
 }
 
-/* Counts a message, warns of it where it has no PASSporT, and writes its line. */
+/* Counts a message, warns if it has no PASSporT, and writes its line in the record. */
 static void sign_record(struct sc_filter_core *core, struct sc_line *line, struct sc_line_subject *subject,
                         const struct outcome *outcome)
 {
@@ -69,7 +69,7 @@ static struct sc_line_subject sign_subject(const struct sc_held *held, const str
                                     .dest_count = message->dest_count};
 }
 
-/* Of a message that is held, before it is decided. */
+/* Records a held message before it is decided. */
 static void sign_record_held(struct sc_filter_core *core, const struct sc_held *held, const struct sc_message *message,
                              struct outcome outcome)
 {
@@ -111,7 +111,7 @@ static void sign_refuse(struct sc_filter_core *core, struct sc_held *held, const
     sc_held_answer(held, core->policy->sign.reject_status);
 }
 
-/* With its PASSporT at the CPS. */
+/* Forwards a message whose PASSporT is at the CPS, and remembers it until it is answered. */
 static void sign_pass_signed(struct sc_filter_core *core, struct sc_held *held, const struct sc_passed *passed)
 {
     struct sc_sent *sent = sc_sent_new(held, passed);
@@ -133,7 +133,7 @@ static void sign_release(struct sc_filter_core *core, struct sc_part *part, stru
 {
     (void)core;
     (void)part;
-    sc_held_pass(held); /* the last segment publishes the PASSporT of all */
+    sc_held_pass(held); /* the PASSporT of the whole message is published with the last segment */
 }
 
 static void sign_pass_parts(struct sc_part *parts)
@@ -145,7 +145,7 @@ static void sign_pass_parts(struct sc_part *parts)
     }
 }
 
-/* Of segments that are held and will not be a message. */
+/* Records held segments that will not be a complete message. */
 static void sign_record_parts(struct sc_filter_core *core, const struct sc_part *parts, unsigned why)
 {
     const struct sc_policy *policy = core->policy;
@@ -174,7 +174,7 @@ static void sign_give_up_parts(struct sc_filter_core *core, struct sc_part *part
 
 static void sign_give_up(struct sc_filter_core *core, struct sc_part *parts, enum sc_unsigned why, const char *reason)
 {
-    (void)reason; /* for a verdict */
+    (void)reason; /* only verify.c uses it */
     sign_give_up_parts(core, parts, why);
 }
 
@@ -190,7 +190,7 @@ static void sign_incomplete(struct sc_filter_core *core, enum sc_leg from, const
     sign_record(core, NULL, &subject, &outcome);
 }
 
-/* An item that is not signed. */
+/* Forwards or rejects an item that is not signed. */
 static void sign_fail(struct sc_item *item, unsigned why, enum sc_forward forward, const char *detail)
 {
     struct sc_filter_core *core = item->core;
@@ -215,11 +215,11 @@ static void sign_fail(struct sc_item *item, unsigned why, enum sc_forward forwar
 
 /* ---- the outcome ---- */
 
-/* Why an item has no PASSporT. */
+/* Returns why an item has no PASSporT. */
 static unsigned sign_reason(const struct sc_item *item)
 {
     switch (item->worst->code) {
-    case CPS_E_NOT_FOUND: /* there is no key record: nobody waits for a PASSporT */
+    case CPS_E_NOT_FOUND: /* there is no key record, so no verifier expects a PASSporT */
         return SC_UNSIGNED_NO_KEY;
     case CPS_E_OUTSIDE:
     case CPS_E_CERT_SCOPE:
@@ -230,12 +230,12 @@ static unsigned sign_reason(const struct sc_item *item)
     }
 }
 
-/* Of a message that has gone on before its PASSporT was published. */
+/* Records the result for a message that was forwarded before its PASSporT was published. */
 static void sign_settled_late(struct sc_item *item)
 {
     struct sc_filter_counters *counters = &item->core->counters;
     ++*(item->worst ? &counters->late_lost : item->spooled ? &counters->late_spooled : &counters->late_published);
-    if (item->recorded) { /* it had to go on unsigned */
+    if (item->recorded) { /* it is recorded as unsigned already */
         return;
     }
     enum sc_outcome outcome = item->worst     ? SC_OUTCOME_UNSIGNED
@@ -285,7 +285,7 @@ static void sign_settled(struct sc_item *item)
         }
         sc_item_decided(item);
     } else if (item->worst && !item->released) {
-        sc_item_forget(item); /* its repetition is a new attempt, if all of it is repeated */
+        sc_item_forget(item); /* if the whole message is sent again, that is a new attempt */
     }
 }
 
@@ -298,8 +298,8 @@ static void sign_expired(struct sc_item *item)
 
 /* ---- the beginning ---- */
 
-/* A message that the message centre is to deliver later: its PASSporT must live until then, if that is allowed. Returns
- * how long it lives, in seconds. */
+/* Returns the life of a PASSporT in seconds. If the message centre is to deliver the message later, the PASSporT
+ * must live until then, if [sign] scheduled_life_s allows it. */
 static uint32_t sign_choose_life(struct sc_filter_core *core, const struct sc_held *held)
 {
     const struct sc_policy *policy = core->policy;
@@ -334,7 +334,7 @@ static bool sign_has_key(const struct sc_policy *policy, const struct sc_message
 {
     const struct cps_key *const *keys = NULL;
     if (policy->sign.find) {
-        return true; /* it is to be seen */
+        return true; /* key records are looked for later */
     }
     for (size_t i = 0; i < message->dest_count; i++) {
         if (sc_recipients_find(policy->recipients, &message->dests[i], &keys)) {
@@ -354,7 +354,8 @@ static void sign_set_life(struct sc_filter_core *core, struct sc_item *item, con
     }
 }
 
-/* With `parts` they wait for it; without, it is published beside what went on. False, nothing taken: out of memory. */
+/* Begins to publish the PASSporTs of a message. Its parts wait for that; without parts the message is forwarded
+ * meanwhile. Returns false, with nothing taken over, if out of memory. */
 static bool sign_begin(struct sc_filter_core *core, struct sc_held *held, const struct sc_message *message,
                        struct sc_part *parts, struct stir_buf *body)
 {
@@ -385,7 +386,8 @@ static bool sign_begin(struct sc_filter_core *core, struct sc_held *held, const 
     return true;
 }
 
-/* Publishing beside must not get ahead of the CPS for good: with as many under way as there may be, messages wait. */
+/* Returns true if the message is forwarded while its PASSporT is published. If [cps] max_in_flight operations are
+ * in progress, messages wait, so that they cannot outrun the CPS forever. */
 static bool sign_is_beside(const struct sc_filter_core *core, const struct sc_held *held)
 {
     const struct sc_policy *policy = core->policy;
@@ -394,7 +396,7 @@ static bool sign_is_beside(const struct sc_filter_core *core, const struct sc_he
            core->ops.under_way + core->ops.queued < policy->operations_max;
 }
 
-/* A whole message, or the last segment of one whose others have gone on; `body` is emptied. */
+/* Signs a whole message, or the last segment of a message whose other segments were forwarded. `body` is emptied. */
 static void sign_one(struct sc_filter_core *core, struct sc_held *held, const struct sc_message *message,
                      struct stir_buf *body)
 {
@@ -411,7 +413,7 @@ static void sign_one(struct sc_filter_core *core, struct sc_held *held, const st
 
 /* ---- segments ---- */
 
-/* Segments that were held, all of them or, where the configuration has changed meanwhile, some. */
+/* Signs a message whose segments are held: all of them, or some if the configuration has changed meanwhile. */
 static void sign_complete_held(struct sc_filter_core *core, struct sc_held *held, const struct sc_message *message,
                                struct sc_part *parts, struct stir_buf *body, enum sc_unfit unfit)
 {

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NONE, OTHER, FIRST }; /* of tenants */
+enum { NONE, OTHER, FIRST }; /* the first places of the tenants */
 
 static void outcomes_set_text(char *out, size_t size, const char *text)
 {
@@ -42,7 +42,7 @@ void sc_outcomes_free(struct sc_outcomes *outcomes)
 
 /* ---- by tenant ---- */
 
-/* The entry of a tenant, made if there is room. */
+/* Returns the entry of a tenant, which is made if there is room; otherwise that of the others. */
 static struct sc_outcome_tenant *outcomes_tenant(struct sc_outcomes *outcomes, const char *name)
 {
     uint64_t hash = stir_map_hash(&outcomes->by_tenant, name, strlen(name), NULL, 0);
@@ -69,7 +69,7 @@ void sc_outcomes_count(struct sc_outcomes *outcomes, const char *system_id, bool
 
 /* ---- warnings ---- */
 
-/* Writes a number with commas between its thousands. */
+/* Writes a number with commas between the thousands. */
 static void outcomes_write_number(char out[32], uint64_t number)
 {
     char digits[24];
@@ -98,7 +98,7 @@ static void outcomes_say(struct sc_outcomes *outcomes, struct sc_outcome_warning
     outcomes->say(outcomes->arg, text);
 }
 
-/* A place for a pair that is not known: a free one, or that of a pair of which nothing was heard for a while. */
+/* Returns a place for a new pair: a free one, or that of a pair without recent messages. */
 static struct sc_outcome_warning *outcomes_make_place(struct sc_outcomes *outcomes, uint64_t now_ms)
 {
     if (outcomes->warning_count < 1 + SC_OUTCOME_WARNINGS) {

@@ -10,13 +10,13 @@
 
 enum {
     GSM_ESCAPE = 0x1b,
-    SMS_OCTETS = 140, /* what one short message carries */
+    SMS_OCTETS = 140, /* octets that one short message carries */
     PREFIX_MAX = 256,
 };
 
 /* ---- the letters ---- */
 
-/* Takes a code point off the front of valid UTF-8. */
+/* Removes a code point from the front of valid UTF-8. */
 static uint32_t prefix_next_code_point(const char **text)
 {
     static const uint8_t masks[] = {0x7f, 0x1f, 0x0f, 0x07};
@@ -30,7 +30,7 @@ static uint32_t prefix_next_code_point(const char **text)
     return c;
 }
 
-/* True if these septets are that character and nothing else. */
+/* Returns true if these septets are this character and nothing else. */
 static bool prefix_gsm_is(const uint8_t *septets, size_t n, uint32_t c)
 {
     struct stir_buf is = {0}, wanted = {0};
@@ -43,7 +43,7 @@ static bool prefix_gsm_is(const uint8_t *septets, size_t n, uint32_t c)
     return same;
 }
 
-/* The tables are only there for reading: what a character is written as is looked for in them. */
+/* Appends a character in GSM 7-bit. The tables only decode, so the septets of the character are searched for. */
 static bool prefix_put_gsm(struct stir_buf *out, uint32_t c)
 {
     uint8_t same = (uint8_t)c;
@@ -91,8 +91,8 @@ static bool prefix_put_utf16(struct stir_buf *out, uint32_t c, bool little)
     return true;
 }
 
-/* In the text's tables and byte order. For GSM the tables are the default ones: of national languages this side can
- * only read. */
+/* Appends a character in the coding of the text. GSM text with national language tables cannot be written, only
+ * read. */
 static bool prefix_put_letter(struct stir_buf *out, uint32_t c, const struct smpp_segment *segment, bool little)
 {
     uint8_t octet;
@@ -115,7 +115,7 @@ static bool prefix_put_letter(struct stir_buf *out, uint32_t c, const struct smp
 
 /* ---- the text ---- */
 
-/* The settings' text with the verdict in its place. False: not UTF-8, or too long. */
+/* Writes the configured prefix with the verdict in place of %v. Returns false if it is not UTF-8 or too long. */
 static bool prefix_fill_in(char out[PREFIX_MAX + 1], const char *prefix, const char *verdict)
 {
     size_t n = 0;
@@ -135,7 +135,8 @@ static bool prefix_fill_in(char out[PREFIX_MAX + 1], const char *prefix, const c
     return *prefix == '\0' && smpp_utf8_valid(out, n);
 }
 
-/* In one short message: septets are packed on the air, eight in seven octets, behind the header. */
+/* Returns true if the text fits into one short message. On the air eight septets are packed into seven octets after
+ * the user data header (3GPP TS 23.038 6.1.2). */
 static bool prefix_fits(const struct smpp_pdu *pdu, const struct smpp_segment *segment, size_t header, size_t letters)
 {
     size_t room = header < SMS_OCTETS ? SMS_OCTETS - header : 0;
@@ -159,7 +160,8 @@ bool sc_tag_prefix(struct stir_buf *out, const struct smpp_pdu *pdu, const struc
         return false;
     }
     size_t header = pdu->body.len - segment.part.octets.len;
-    size_t mark = smpp_mark_len(segment.part.alphabet, segment.part.octets); /* stays in front of all letters */
+    size_t mark =
+        smpp_mark_len(segment.part.alphabet, segment.part.octets); /* the byte order mark stays at the front */
     bool little = mark && (uint8_t)segment.part.octets.ptr[0] == 0xff;
     struct stir_view letters = segment.part.octets;
     if (mark) {
@@ -180,7 +182,8 @@ bool sc_tag_prefix(struct stir_buf *out, const struct smpp_pdu *pdu, const struc
 
 #define PREFIXED_MAX 65535
 
-/* True if a tag's two octets stand anywhere in these: a reader that is less strict might find a TLV there. */
+/* Returns true if the two octets of a tag occur anywhere in these octets: a less strict reader might find a TLV
+ * there. */
 static bool tag_occurs_in(struct stir_view octets, uint16_t tag)
 {
     for (size_t i = 0; i + 1 < octets.len; i++) {
@@ -203,7 +206,8 @@ bool sc_tag_clean(struct smpp_edit *out, const struct smpp_pdu *pdu, const struc
     return planted || out->drop_tail;
 }
 
-/* No tag can be written into it, and nobody can find a planted one. Where messages are only tagged it is forwarded. */
+/* Decides a message whose mandatory fields cannot be read, so that it cannot be tagged. It is forwarded if all
+ * verdicts are only tagged, otherwise answered with an error. */
 static struct sc_tag_outcome tag_decide_unreadable(struct sc_held *held, const struct sc_policy *policy,
                                                    const struct sc_tag *tag)
 {
@@ -230,7 +234,7 @@ static enum stir_code tag_edit(struct sc_held *held, const struct sc_policy *pol
     return sc_held_edit(held, &edit);
 }
 
-/* True: decided. */
+/* Tags a message and puts the prefix before its text. Returns true if the message is decided. */
 static bool tag_edit_with_prefix(struct sc_held *held, const struct sc_policy *policy, const struct sc_tag *tag)
 {
     struct stir_buf body = {.limit = PREFIXED_MAX};
@@ -250,7 +254,7 @@ static struct sc_tag_outcome tag_reject(struct sc_held *held, uint32_t status, s
     return outcome;
 }
 
-/* It is forwarded without a tag, and without a planted one. */
+/* Forwards a message without a tag of ours and without a planted one. */
 static enum stir_code tag_forward_clean(struct sc_held *held, const struct smpp_edit *clean, bool planted)
 {
     if (planted) {

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The direction whose messages are judged. */
+/* Verifies messages: looks for the PASSporT of each message and does with the message what its verdict asks for. */
 
 struct finding {
     enum stir_verdict verdict;
@@ -19,7 +19,7 @@ struct finding {
     const char *ppt;             /* NULL: there is no PASSporT */
     const char *attest;          /* NULL: it has none */
     unsigned losses;             /* how often the message was sent again after a lost connection */
-    struct sc_repeat_slot *slot; /* of one that is sent again */
+    struct sc_repeat_slot *slot; /* the note of a message that is sent again; or NULL */
 };
 
 static const char out_of_memory[] = "out of memory";
@@ -36,7 +36,7 @@ struct subject {
     uint64_t arrived_ms;
     unsigned segments;
     bool whole;
-    const char *reading; /* of its text, by which it was judged; NULL or "": as decoded */
+    const char *reading; /* the reading of its text by which it was verified; NULL or "": as decoded */
 };
 
 static void verify_record(struct sc_filter_core *core, struct sc_line *line, const struct subject *subject,
@@ -88,7 +88,7 @@ static struct sc_sent *verify_sent_new(const struct sc_held *held, const struct 
     return sc_sent_new(held, &passed);
 }
 
-/* Returns what was done with it. */
+/* Decides a held PDU. Returns what was done with it. */
 static enum sc_treatment verify_treat(struct sc_filter_core *core, const struct sc_policy *policy, struct sc_held *held,
                                       const struct finding *finding, bool whole, enum sc_treatment treatment)
 {
@@ -112,8 +112,8 @@ static enum sc_treatment verify_treat(struct sc_filter_core *core, const struct 
     return outcome.rejected ? SC_TREAT_REJECT : outcome.untagged ? SC_TREAT_DELIVER : tag.treatment;
 }
 
-/* Only a message that was held whole can be rejected: the recipient of the segments that were forwarded would wait for
- * the rest. Of another one what is left is tagged instead. */
+/* Returns what to do with a message. Only a message that was held whole can be rejected, because the recipient of
+ * forwarded segments would wait for the rest. Otherwise its held segments are tagged instead. */
 static enum sc_treatment verify_treatment(struct sc_filter_core *core, const struct sc_policy *policy,
                                           const struct sc_part *parts, const struct finding *finding)
 {
@@ -152,13 +152,13 @@ static struct subject verify_subject(const struct sc_held *held, const struct sc
     };
 }
 
-/* A message, or a segment, by itself. */
+/* Decides one PDU by itself: a whole message or a segment. */
 static void verify_judge_one(struct sc_filter_core *core, struct sc_held *held, const struct sc_message *message,
                              struct finding finding)
 {
     struct subject subject = verify_subject(held, message, 1);
     char system_id[sizeof(held->bind->system_id)];
-    memcpy(system_id, subject.system_id, sizeof(system_id)); /* held is gone when it is decided */
+    memcpy(system_id, subject.system_id, sizeof(system_id)); /* held is invalid after its decision */
     subject.system_id = system_id;
     enum sc_treatment treatment = core->policy->verify.treatments[finding.verdict];
     struct sc_line *line = sc_line_of_held(core, &core->judged, held);
@@ -166,7 +166,7 @@ static void verify_judge_one(struct sc_filter_core *core, struct sc_held *held, 
                   verify_treat(core, core->policy, held, &finding, subject.whole, treatment));
 }
 
-/* Its PASSporT, if it has one, is not to be taken for another message's. */
+/* Tells libcps that the message arrived, so that its PASSporT is not taken for that of another message. */
 static void verify_announce(const struct sc_policy *policy, const struct sc_message *message)
 {
     struct cps_error err = {0};
@@ -175,7 +175,7 @@ static void verify_announce(const struct sc_policy *policy, const struct sc_mess
     }
 }
 
-/* A message that was not looked for. */
+/* Decides a message whose PASSporT is not looked for. */
 static void verify_judge_now(struct sc_filter_core *core, struct sc_held *held, const struct sc_message *message,
                              enum stir_verdict verdict, const char *reason)
 {
@@ -233,12 +233,12 @@ static void verify_judge_item(struct sc_item *item, const struct finding *findin
 
 /* ---- incomplete messages ---- */
 
-/* What the record of judged messages needs of a segment that was forwarded, should its message stay incomplete. */
+/* The data of a forwarded segment for the record of verified messages, in case its message stays incomplete. */
 struct sc_note {
     enum sc_leg from;
     uint64_t arrived_ms;
     size_t dest_count;
-    size_t orig, dest; /* where they begin in texts, after the system_id */
+    size_t orig, dest; /* offsets in texts; the system_id is at 0 */
     char texts[];
 };
 
@@ -272,7 +272,7 @@ static void verify_release(struct sc_filter_core *core, struct sc_part *part, st
     core->counters.planted += sc_tag_decide(held, policy, &tag).planted;
 }
 
-/* All of it was forwarded, and the rest never came. */
+/* Records a message whose segments were all forwarded and whose other segments never arrived. */
 static void verify_record_released(struct sc_filter_core *core, const struct sc_part *parts,
                                    const struct finding *finding)
 {
@@ -320,7 +320,7 @@ static void verify_give_up_parts(struct sc_filter_core *core, struct sc_part *pa
 
 static void verify_give_up(struct sc_filter_core *core, struct sc_part *parts, enum sc_unsigned why, const char *reason)
 {
-    (void)why; /* for the record of signed messages */
+    (void)why; /* only sign.c uses it */
     verify_give_up_parts(core, parts, reason);
 }
 
@@ -335,7 +335,7 @@ static void verify_settled(struct sc_item *item)
     }
     if (item->state == SC_ITEM_LOST) {
         if (item->worst && !item->released) {
-            sc_item_forget(item); /* its repetition may fare better, if all of it is repeated */
+            sc_item_forget(item); /* if the whole message is sent again, that is a new attempt */
         }
         return;
     }
@@ -356,8 +356,8 @@ static void verify_settled(struct sc_item *item)
     verify_judge_item(item, &finding, op->reading);
 }
 
-/* What is still under way may use up the PASSporT of a message that goes on without a verdict. If it is refused, its
- * sender sends it again: it must not be taken for a replay then. */
+/* Operations in progress may use up the PASSporT of a message that is forwarded without a verdict. If the peer
+ * refuses the message, its sender sends it again, and then it must not be called a replay. */
 static void verify_expect_again(struct sc_filter_core *core, struct sc_part *parts)
 {
     uint8_t print[SC_PRINT];
@@ -376,7 +376,7 @@ static void verify_expired(struct sc_item *item)
     struct cps_error err = {0};
     for (size_t i = 0; i < item->op_count; i++) {
         struct sc_op *op = &item->ops[i];
-        if (op->queued && !op->message.announced) { /* libcps has not heard of it */
+        if (op->queued && !op->message.announced) { /* libcps does not know it yet */
             (void)!cps_announce(op->cps, op->message.orig, op->message.dest[0], &err);
         }
     }
@@ -386,7 +386,7 @@ static void verify_expired(struct sc_item *item)
 
 /* ---- the beginning ---- */
 
-/* What is wrong with a message, as a verdict. */
+/* Returns the verdict of an unfit message. */
 static enum stir_verdict verify_unfit_verdict(enum sc_unfit unfit)
 {
     static const enum stir_verdict verdicts[SC_UNFIT_COUNT] = {
@@ -409,7 +409,7 @@ static bool verify_has_keys(const struct sc_policy *policy, const struct sc_mess
     return true;
 }
 
-/* False, nothing taken: out of memory. */
+/* Begins to look for the PASSporT of a message. Returns false, with nothing taken over, if out of memory. */
 static bool verify_begin(struct sc_filter_core *core, struct sc_held *held, const struct sc_message *message,
                          struct sc_part *parts, struct stir_buf *body, struct smpp_readings *others)
 {
@@ -440,7 +440,7 @@ static bool verify_begin(struct sc_filter_core *core, struct sc_held *held, cons
     return true;
 }
 
-/* A part that no item has taken: it is judged by itself. */
+/* Frees a part that no item has taken over; its PDU is judged by itself. */
 static void verify_drop_part(struct sc_part *part)
 {
     if (part) {

@@ -464,7 +464,7 @@ static void config_read_numbers(struct sc_config *config, struct stir_faults *fa
     }
 }
 
-/* Keys that go together, and what one asks of another. */
+/* Checks settings that need each other. */
 static void config_check_pairs(const struct sc_config *config, struct stir_faults *faults)
 {
     const struct {
@@ -510,7 +510,7 @@ static bool config_is_verdict(const char *name)
     return false;
 }
 
-/* Every verdict is in one list at most. */
+/* Checks that each verdict is in one list at most. */
 static void config_check_verdicts(const struct sc_config *config, struct stir_faults *faults)
 {
     const char *const lists[] = {config->verify_deliver, config->verify_tag, config->verify_reject};

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-/* Settings that are valid, and do not do what one might expect of them. */
+/* Warnings about settings that are valid but do not do what one might expect. */
 
 static bool config_verifies(const struct sc_config *config)
 {

@@ -10,14 +10,14 @@
 #include <string.h>
 #include <time.h>
 
-#define FILE_OCTETS (512U << 20) /* a number table is large */
+#define FILE_OCTETS (512U << 20) /* octets; a number table may be large */
 #define LIST_MAX 64
-#define LINES_A_SECOND 10 /* of libcps's, in the log */
+#define LINES_A_SECOND 10 /* log lines of libcps per second */
 
-/* Operations are bounded by the filter; this is room for those that libcps begins itself. */
+/* The filter limits its own operations; this is additional room for operations that libcps begins by itself. */
 #define OWN_OPERATIONS 1024
 
-/* The options, and the lists that they point to. */
+/* The options of the handle, and the lists that they point to. */
 struct options {
     struct cps_options cps;
     const char *crls[LIST_MAX];
@@ -25,7 +25,7 @@ struct options {
     const char *root_files[LIST_MAX];
     const char *root_urls[LIST_MAX];
     uint16_t ports[LIST_MAX];
-    char *texts; /* of the lists */
+    char *texts; /* the items of the lists, each with its NUL */
 };
 
 static const char *service_text_or_null(const char *text)
@@ -80,7 +80,7 @@ static enum stir_code service_add_port(struct options *out, const char *item, si
     return STIR_OK;
 }
 
-/* Cuts a list into items, which lie one after the other from *texts on. */
+/* Splits a list into items, which are stored one after the other at *texts. */
 static enum stir_code lists_read_one(struct options *out, char **texts, const char *list, const char *key,
                                      enum stir_code (*add)(struct options *out, const char *item, size_t i),
                                      struct stir_error *err)
@@ -100,7 +100,7 @@ static enum stir_code lists_read_one(struct options *out, char **texts, const ch
 
 static enum stir_code lists_read(struct options *out, const struct sc_config *config, struct stir_error *err)
 {
-    /* an item and its NUL take no more room than it took in its list with what stands between */
+    /* an item with its NUL needs no more room than in its list with the separator */
     out->texts =
         malloc(strlen(config->trust_crl_files) + strlen(config->trust_crl_urls) + strlen(config->trust_list_files) +
                strlen(config->trust_list_urls) + strlen(config->trust_x5u_ports) + 10);
@@ -175,7 +175,7 @@ static void service_set_options(struct cps_options *out, const struct sc_config 
         .replay = replays[config->trust_replay],
         .replay_file = service_text_or_null(config->trust_replay_file),
         .replay_max = service_bounded(config->trust_replay_max),
-        /* what it is given is canonical already: no country code, or it would be put twice */
+        /* numbers are canonical already; with a country code here it would be added twice */
         .tn_max_digits = service_bounded(config->numbering.max_digits),
         .numbers_file = service_text_or_null(config->numbers_table),
         .route_by_record = config->cps_route_by_record,
@@ -193,7 +193,7 @@ static bool digest_text(EVP_MD_CTX *ctx, const char *text)
     return EVP_DigestUpdate(ctx, text, strlen(text) + 1) == 1;
 }
 
-/* A file that cannot be read counts as an empty one: cps_new says what is wrong with it. */
+/* Adds a file's name and content to a digest. A file that cannot be read counts as empty; cps_new reports it. */
 static bool digest_file(EVP_MD_CTX *ctx, const char *path)
 {
     struct stir_buf content = {.limit = FILE_OCTETS};
@@ -273,7 +273,7 @@ static enum stir_code digest_config(uint8_t out[32], const struct sc_config *con
 
 /* ---- the handle ---- */
 
-/* While the CPS is away every message might have something to say. */
+/* Limits the lines per second: while the CPS does not answer, each message could cause one. */
 static bool log_is_too_much(struct sc_service *service)
 {
     struct timespec now;
@@ -284,7 +284,7 @@ static bool log_is_too_much(struct sc_service *service)
     return atomic_fetch_add(&service->log_lines, 1) >= LINES_A_SECOND;
 }
 
-/* On any thread. */
+/* Runs on any thread. */
 static void service_log(void *arg, enum cps_log_level level, const char *line)
 {
     struct sc_service *service = arg;
@@ -298,7 +298,7 @@ static void service_log(void *arg, enum cps_log_level level, const char *line)
     stir_log_plain(&log, (enum stir_log_level)level, "cps: %s", line);
 }
 
-/* When a certificate chain is no longer valid, seconds since the epoch; 0: no chain. */
+/* Returns when a certificate chain expires, in seconds since the epoch; 0 if there is no chain. */
 static int64_t credential_end_of(const char *path)
 {
     struct stir_buf text = {.limit = STIR_CHAIN_FILE_OCTETS};
@@ -392,7 +392,7 @@ enum stir_code sc_service_open(struct sc_service **out, const struct sc_config *
 void sc_service_await_lists(struct sc_service *service)
 {
     if (service->cps) {
-        (void)!cps_crls_refresh(service->cps, NULL); /* which logs what failed */
+        (void)!cps_crls_refresh(service->cps, NULL); /* failures are logged by libcps */
     }
 }
 

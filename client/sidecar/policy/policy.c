@@ -40,8 +40,8 @@ static void policy_read_verdicts(enum sc_treatment out[STIR_VERDICT_COUNT], cons
     }
 }
 
-/* Where segments are not held until the message is complete, they are only remembered. That costs no time, and a
- * sidecar before us may hold the last one for [sign] timeout_ms. */
+/* If segments are not held until the message is complete, their text is only remembered. That delays nothing, and a
+ * signing sidecar before this one may hold the last segment for [sign] timeout_ms. */
 enum { REMEMBERED = 5 };
 
 static void policy_read_join(struct smpp_join_limits *out, const struct sc_config *config)
@@ -75,7 +75,7 @@ static void policy_read_values(struct sc_policy *out, const struct sc_config *co
     out->sign.scheduled_life_s = (uint32_t)config->sign_scheduled_life_s;
     out->sign.replace = (enum sc_replace)config->sign_replace;
     out->sign.find = config->keys_find;
-    /* what is rejected is not to be vouched for later */
+    /* no PASSporT may be published later for a rejected message */
     bool spools = config->spool_file[0] && config->sign_on_failure == SC_FORWARD;
     out->sign.spooling = spools ? CPS_SPOOL_ON_FAILURE : CPS_SPOOL_NEVER;
     out->verify.wait_ms = (uint32_t)config->verify_wait_ms;
@@ -99,7 +99,8 @@ static void policy_read_values(struct sc_policy *out, const struct sc_config *co
     out->spool_max = (uint64_t)config->spool_messages;
 }
 
-/* The path of a file of our own: `name` in systemd's StateDirectory unless another one is configured. */
+/* Returns the path of a state file, which the caller frees: the configured one, or `name` in systemd's
+ * StateDirectory. */
 static char *policy_copy_state_file(const char *configured, const char *name)
 {
     const char *state = getenv("STATE_DIRECTORY");
@@ -110,7 +111,7 @@ static char *policy_copy_state_file(const char *configured, const char *name)
     return asprintf(&path, "%.*s/%s", (int)strcspn(state, ":"), state, name) < 0 ? NULL : path;
 }
 
-/* Quotes around it keep the spaces at its ends, which a configuration file does not. */
+/* Copies the prefix without the quotes that keep spaces at its ends in a configuration file. */
 static char *policy_copy_prefix(const char *text)
 {
     size_t n = strlen(text);
@@ -138,7 +139,7 @@ static bool policy_has_action(const struct sc_policy *policy, enum sc_action act
     return policy->ways[SC_ESME].action == action || policy->ways[SC_PEER].action == action;
 }
 
-/* What an action cannot do without. */
+/* Checks that the settings that an action needs are set. */
 static enum stir_code policy_check_needs(const struct sc_policy *policy, const struct sc_config *config,
                                          struct stir_error *err)
 {
@@ -210,7 +211,7 @@ static enum stir_code policy_set_up(struct sc_policy *policy, const struct sc_co
     if (code == STIR_OK) {
         code = policy_open_files(policy, config, err);
     }
-    /* with a url also where nothing is signed any more: for what waits in the spool */
+    /* also if nothing is signed any more, because PASSporTs may wait in the spool */
     if (code == STIR_OK && config->cps_url[0]) {
         code = sc_service_open(&policy->service, config, before ? before->service : NULL, services, log, err);
         if (code == STIR_OK && !before && config->trust_crl_urls[0]) {

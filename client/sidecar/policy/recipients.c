@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KEYS_MAX 16 /* of one destination */
+#define KEYS_MAX 16 /* maximum number of keys of one destination */
 
-/* A key and whose it is: a number's, or that of all that begin with something. */
+/* A key and its destination: a number, or all numbers with a prefix. */
 struct entry {
     char text[STIR_TN_MAX + 1];
     bool prefix;
@@ -19,7 +19,7 @@ struct sc_recipients {
     bool want_private;
     struct entry *entries; /* once loaded: sorted by text, numbers before prefixes */
     size_t count, cap;
-    const struct cps_key **keys; /* those of the entries, in their order */
+    const struct cps_key **keys; /* the keys of the entries in the same order */
 };
 
 static int recipients_compare(const void *a, const void *b)
@@ -29,7 +29,7 @@ static int recipients_compare(const void *a, const void *b)
     return order ? order : (int)left->prefix - (int)right->prefix;
 }
 
-/* The part of a file's name that says whose key it is. */
+/* Reads the destination from the name of a file. Returns false if the name is not valid. */
 static bool recipients_read_name(struct entry *out, const char *name)
 {
     size_t len = strcspn(name, ".");
@@ -47,7 +47,7 @@ static bool recipients_read_name(struct entry *out, const char *name)
     return !out->prefix || out->text[strspn(out->text, "0123456789")] == '\0';
 }
 
-/* Makes room for one file's keys. */
+/* Makes room for the keys of one file. Returns false if out of memory. */
 static bool recipients_grow(struct sc_recipients *recipients)
 {
     size_t cap = recipients->cap ? 2 * recipients->cap : 2 * KEYS_MAX;
@@ -86,7 +86,7 @@ static enum stir_code recipients_take_file(void *arg, const char *path, const ch
     return STIR_OK;
 }
 
-/* Entries that follow each other and are of the same destination. */
+/* Returns the number of successive entries with the same destination. */
 static size_t recipients_run(const struct sc_recipients *recipients, size_t from)
 {
     size_t n = 1;
@@ -157,7 +157,7 @@ size_t sc_recipients_size(const struct sc_recipients *recipients)
     return recipients->count;
 }
 
-/* The first of those of one destination; NULL: none. */
+/* Returns the first entry of a destination, NULL if there is none. */
 static const struct entry *recipients_find_entry(const struct sc_recipients *recipients, const struct entry *key)
 {
     const struct entry *first = recipients->entries;

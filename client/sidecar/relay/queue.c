@@ -14,11 +14,11 @@ static uint64_t queue_key_mix(uint64_t hash, struct stir_view octets)
     for (size_t i = 0; i < octets.len; i++) {
         hash = (hash ^ (uint8_t)octets.ptr[i]) * UINT64_C(0x100000001b3);
     }
-    return (hash ^ 0x100) * UINT64_C(0x100000001b3); /* the end: "1", "23" is not "12", "3" */
+    return (hash ^ 0x100) * UINT64_C(0x100000001b3); /* an end mark, so that "1", "23" differs from "12", "3" */
 }
 
-/* Of the digits alone: a number has its order whatever its TON and NPI are. Two pairs with one key only wait for each
- * other without need. */
+/* Returns the key of a source and destination: of the digits alone, because messages of a number keep their order
+ * whatever its TON and NPI are. If two pairs have the same key, their messages wait for each other without need. */
 static uint64_t queue_key_of_pair(struct stir_view source, struct stir_view dest)
 {
     uint64_t hash = queue_key_mix(queue_key_mix(UINT64_C(0xcbf29ce484222325), source), dest);
@@ -156,8 +156,8 @@ enum stir_code sc_queue_put(struct sc_queue *queue, struct sc_entry *entry)
     return STIR_OK;
 }
 
-/* Lists the next entry with the same key. Those of incomplete messages delay nobody: the one after them is listed, too.
- */
+/* Lists the next entry with the same key. Entries of incomplete messages delay no others, so the entry after them
+ * is listed, too. */
 static void queue_list_successors(const struct sc_node *node, struct sc_entry **ready)
 {
     bool passable = true;

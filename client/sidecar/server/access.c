@@ -14,7 +14,7 @@ static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
 /* ---- networks ---- */
 
-/* "/24", or nothing for all bits. */
+/* Reads "/24"; without it all bits count. */
 static bool network_read_bits(unsigned *out, const char *text, unsigned max)
 {
     char *end = NULL;
@@ -120,7 +120,7 @@ static bool network_contains(const struct sc_network *network, const uint8_t raw
 {
     unsigned whole = network->bits / 8, rest = network->bits % 8;
     bool ipv4 = memcmp(raw, mapped, sizeof(mapped)) == 0;
-    if (ipv4 && network->bits < MAPPED) { /* ::/0 speaks of IPv6 */
+    if (ipv4 && network->bits < MAPPED) { /* ::/0 allows IPv6 only */
         return false;
     }
     return memcmp(network->address, raw, whole) == 0 &&
@@ -180,7 +180,7 @@ static size_t tally_hash(const char *text)
     return (size_t)(tally_hash ^ tally_hash >> 32);
 }
 
-/* Where the item is linked, or would be. */
+/* Returns the place where the item is linked, or would be linked. */
 static struct sc_tally_item **tally_find(const struct sc_tally *tally, const char *name)
 {
     struct sc_tally_item **at = &tally->buckets[tally_hash(name) & (tally->bucket_count - 1)];

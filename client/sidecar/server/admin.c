@@ -10,8 +10,8 @@
 
 enum {
     CLIENTS_MAX = 32,
-    REQUEST_MAX = 4096, /* octets */
-    REQUEST_MS = 5000,  /* for all of it, answer included */
+    REQUEST_MAX = 4096, /* maximum size of a request in octets */
+    REQUEST_MS = 5000,  /* time for request and answer together */
 };
 
 struct sc_admin {
@@ -96,7 +96,8 @@ static void admin_on_timer(uv_timer_t *timer)
     admin_close_client(timer->data);
 }
 
-/* The client closes, or the timer does: closing while it is still sending could take the answer from it. */
+/* Waits for the client or the timer to close: if we closed while the client is still sending, it could lose the
+ * answer. */
 static void admin_on_written(uv_write_t *request, int status)
 {
     struct client *client = request->data;
@@ -154,7 +155,8 @@ static void admin_put_reasons(struct stir_buf *body, const struct sc_health *hea
     stir_buf_puts(body, "]}\n");
 }
 
-/* With lists of trust that were never loaded or have expired: a reason to look, not one to send messages elsewhere. */
+/* Appends the healthy answer, with advice about trust lists that were never loaded or have expired. They need
+ * attention, but messages need not be sent elsewhere. */
 static void admin_put_good(struct stir_buf *body, const struct sc_sidecar *sidecar)
 {
     struct stir_buf advice = {0};
@@ -170,7 +172,8 @@ static void admin_put_good(struct stir_buf *body, const struct sc_sidecar *sidec
     stir_buf_free(&advice);
 }
 
-/* Whether messages get through now, signed and verified as configured; /ready: and whether more are taken. */
+/* Answers whether messages are forwarded now, signed and verified as configured; for /ready, also whether new
+ * connections are accepted. */
 static void admin_answer_health(struct client *client, bool stopping)
 {
     struct stir_buf body = {0};
@@ -207,7 +210,7 @@ static void admin_handle_request(struct client *client, const char *method, cons
     }
 }
 
-/* "GET /health HTTP/1.1", and whatever fields follow, up to the empty line. */
+/* Takes "GET /health HTTP/1.1" and the fields after it, up to the empty line. */
 static void admin_read_request(struct client *client)
 {
     char method[8], path[64];

@@ -16,7 +16,7 @@ static void conn_log(struct sc_conn *conn, enum stir_log_level level, const char
         {"address", bind->address},
         {"system_id", bind->system_id[0] ? bind->system_id : NULL},
     };
-    char kind[48]; /* what precedes the reason */
+    char kind[48]; /* the text before the reason: lines of one kind are limited together */
     (void)snprintf(kind, sizeof(kind), "%.*s", (int)strcspn(text, ":"), text);
     stir_log_limited(&conn->sidecar->log, kind, level, fields, sizeof(fields) / sizeof(fields[0]), "%s", text);
 }
@@ -127,7 +127,8 @@ static void conn_link_octets(void *arg, enum sc_leg leg, const void *data, size_
 {
     struct sc_conn *conn = arg;
     sc_relay_input(conn->relay, leg, data, n, conn_now_ms(conn));
-    sc_link_check(&conn->link[sc_other(leg)]); /* before more is read: much may come in one turn */
+    sc_link_check(
+        &conn->link[sc_other(leg)]); /* before more is read, because much may arrive in one iteration of the loop */
 }
 
 static void conn_link_full(void *arg, enum sc_leg leg, bool full)
@@ -203,7 +204,7 @@ static bool conn_may_connect(struct sc_conn *conn, const struct sockaddr *addres
     return !why;
 }
 
-/* The address comes with the accepted socket, so that it is accepted before it is judged. */
+/* The address is known only after the socket is accepted, so a connection is accepted before it is checked. */
 bool sc_conn_accept(struct sc_sidecar *sidecar, uv_stream_t *listener)
 {
     struct sockaddr_storage address = {0};
@@ -215,7 +216,7 @@ bool sc_conn_accept(struct sc_sidecar *sidecar, uv_stream_t *listener)
         return false;
     }
     if (sc_link_take(&conn->link[SC_ESME], listener) < 0) {
-        return true; /* closed() frees it */
+        return true; /* conn_link_closed frees it */
     }
     if (uv_tcp_getpeername(&conn->link[SC_ESME].tcp, (struct sockaddr *)&address, &len) < 0) {
         sc_link_abort(&conn->link[SC_ESME]);

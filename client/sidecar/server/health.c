@@ -9,7 +9,7 @@
 #include <string.h>
 #include <time.h>
 
-/* A failed attempt says something for so long: without ESMEs nobody tries again. */
+/* For how long a failed attempt counts: without ESMEs no other attempt follows. */
 #define PEER_FAILED_MS 60000
 
 void sc_health_peer_opened(struct sc_sidecar *sidecar)

@@ -4,7 +4,7 @@
 
 enum {
     READ_MAX = 65536,
-    KEEP_MAX = 16384, /* of an empty buffer no more than this is kept */
+    KEEP_MAX = 16384, /* octets of capacity that an empty buffer keeps */
 };
 
 static void link_flush(struct sc_link *link);
@@ -21,7 +21,7 @@ static void flow_flush_all(struct sc_flow *flow)
     }
 }
 
-/* After what came in, and before the loop may sleep. */
+/* Runs after input was read and before the loop may sleep. */
 static void flow_take_turn(struct sc_flow *flow)
 {
     while (flow->turn(flow->turn_arg) || flow->dirty) {
@@ -121,17 +121,16 @@ void sc_link_abort(struct sc_link *link)
     }
     link->state = SC_LINK_CLOSING;
     if (link->bare) {
-        return; /* flush() finishes */
+        return; /* link_flush finishes it */
     }
     link_unmark(link);
     if (was == SC_LINK_RESOLVING) {
-        (void)uv_cancel((uv_req_t *)&link->resolve); /* its callback finishes, cancelled or not */
+        (void)uv_cancel((uv_req_t *)&link->resolve); /* its callback finishes it, cancelled or not */
     } else if (!uv_is_closing((uv_handle_t *)&link->tcp)) {
         uv_close((uv_handle_t *)&link->tcp, link_on_closed);
     }
 }
 
-/* It is over, and not by our doing. */
 void sc_link_lose(struct sc_link *link, const char *why)
 {
     if (link->state != SC_LINK_CLOSING && link->state != SC_LINK_NONE) {
@@ -197,11 +196,11 @@ static void link_on_shut(uv_shutdown_t *request, int status)
     struct sc_link *link = request->data;
     if (status < 0 || link->peer_ended) {
         sc_link_abort(link);
-    } /* else the other side's end follows, or the deadline */
+    } /* otherwise the end from the other side follows, or the deadline */
 }
 
-/* All is sent: say so, and wait for the same from the other side. To close at once could take from it what it has not
- * read yet. */
+/* Everything is sent: shuts down the sending side and waits for the other side to do the same. If we closed at
+ * once, octets that it has not read yet could be lost (RFC 9293 3.6.1). */
 static void link_end_sending(struct sc_link *link)
 {
     if (link->state != SC_LINK_ENDING || link->shut) {
@@ -214,7 +213,7 @@ static void link_end_sending(struct sc_link *link)
     }
 }
 
-/* Gives the system what is in flying; what it does not take now, it gets later. */
+/* Writes what is in `flying`: as much as the system accepts now, and the rest later. */
 static void link_launch(struct sc_link *link)
 {
     uv_buf_t buf = uv_buf_init(link->flying.ptr, (unsigned)link->flying.len);
@@ -249,7 +248,7 @@ static bool link_seal(struct sc_link *link)
     return code == STIR_OK;
 }
 
-/* Nothing could even begin. */
+/* Reports a link that failed before it had a handle. */
 static void link_report_plain(struct sc_link *link)
 {
     bool wanted = link->state != SC_LINK_CLOSING;
@@ -321,7 +320,7 @@ static void link_on_decrypted(struct sc_link *link, const void *data, size_t n)
     }
     link_empty_buffer(&flow->plain);
     if (code != STIR_OK) {
-        link_flush(link); /* the alert */
+        link_flush(link); /* an alert for the other side */
         sc_link_lose(link, err.text);
     } else if (ended) {
         sc_link_lose(link, NULL);
@@ -331,7 +330,7 @@ static void link_on_decrypted(struct sc_link *link, const void *data, size_t n)
 static void link_on_end(struct sc_link *link, int status)
 {
     bool unsent = link->state == SC_LINK_ENDING && sc_link_queued(link) > 0;
-    if (status == UV_EOF && unsent) { /* it has nothing more to say, but may still listen */
+    if (status == UV_EOF && unsent) { /* the other side sends no more, but may still read */
         link->peer_ended = true;
         (void)uv_read_stop((uv_stream_t *)&link->tcp);
     } else if (status == UV_EOF) {
@@ -383,7 +382,7 @@ void sc_link_end(struct sc_link *link, uint64_t linger_ms)
     if (link->tls && link_seal(link)) {
         sc_tls_end(link->tls, &link->wire);
     }
-    sc_link_start_reading(link); /* for its end */
+    sc_link_start_reading(link); /* waiting for the end from the other side */
     sc_link_mark(link);
 }
 

@@ -3,7 +3,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
-/* How a link comes to be: accepted, or resolved and connected; then TLS. */
+/* Opens a link: accepts it, or resolves the host and connects; then the TLS handshake. */
 
 enum { KEEPALIVE_S = 60 };
 
@@ -17,7 +17,7 @@ static void link_tune(struct sc_link *link)
     }
 }
 
-/* The TCP connection is there. */
+/* Continues after the TCP connection is open. */
 static void link_open_settle(struct sc_link *link)
 {
     struct stir_error err = {0};

@@ -11,7 +11,7 @@ static void print_warning(void *arg, const char *text)
     (void)fprintf(stderr, "%s: warning: %s\n", daemon->name, text);
 }
 
-/* Says what decides whether the certificate of a provider covers a number. */
+/* Prints what decides whether a provider's certificate covers a number. */
 static void print_authority(const struct sc_config *config)
 {
     if (config->numbers_table[0]) {
@@ -57,6 +57,6 @@ int main(int argc, char **argv)
         return stir_daemon_verdict(&cps_smpp, &faults);
     }
     enum stir_code code = sc_sidecar_run(&config, options.path, &options.overrides, sc_filter_make, &err);
-    stir_faults_clear(&faults); /* of a reload that failed */
+    stir_faults_clear(&faults); /* faults of a failed reload */
     return code == STIR_OK ? 0 : stir_daemon_fail(&cps_smpp, &err);
 }

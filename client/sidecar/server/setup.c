@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-/* What follows from a configuration, made whole or not at all. */
+/* Makes everything that a configuration needs, completely or not at all. */
 
 static enum stir_code setup_check_listen(const struct sc_config *config, struct stir_error *err)
 {

@@ -9,12 +9,12 @@
 #include <unistd.h>
 
 #define LOG_RING ((size_t)1 << 20) /* octets of log lines that wait to be written */
-#define LOG_FLUSH_S 5              /* at the end */
+#define LOG_FLUSH_S 5              /* time to write log lines at the end */
 
 enum {
     TICK_MS = 100,
     BACKLOG = 511,
-    UNBOUND_PDU_MAX = 4096, /* octets; a bind has some 100 */
+    UNBOUND_PDU_MAX = 4096, /* octets; a bind has about 100 */
 };
 
 /* ---- settings ---- */
@@ -42,7 +42,7 @@ static void sidecar_use_settings(struct sc_sidecar *sidecar)
     sidecar->pool.held_max = (size_t)config->held_messages_total;
     sidecar->pool.octets_max = (size_t)config->held_bytes_total;
     sidecar->flow.queue_max = (size_t)config->queue_bytes;
-    /* a reader that is slow for a moment is none that is dead */
+    /* a slow reader must not be taken for a dead one */
     sidecar->flow.silence_ms =
         config->enquire_link_s ? (unsigned)((config->enquire_link_s + config->answer_s) * 1000) : 0;
     sidecar->log = (struct stir_log){.fd = 2,
@@ -88,7 +88,7 @@ static enum stir_code sidecar_load_again(struct sc_sidecar *sidecar, struct sc_s
     return code;
 }
 
-/* Keeps the old configuration, and says so to the log and to systemd. */
+/* Keeps the old configuration, and reports that to the log and to systemd. */
 static void sidecar_reload_failed(struct sc_sidecar *sidecar, const struct stir_error *err)
 {
     (void)!stir_log_writer_open(sidecar->log.writer, sidecar->setup->config.log_file, NULL);
@@ -97,7 +97,7 @@ static void sidecar_reload_failed(struct sc_sidecar *sidecar, const struct stir_
     (void)stir_notify("READY=1\nSTATUS=The last reload failed: nothing was changed");
 }
 
-/* Binds stay: what is new counts for what comes next. */
+/* SIGHUP: reads the configuration again. Binds stay open; the new settings apply from now on. */
 static void sidecar_on_hangup(uv_signal_t *handle, int signum)
 {
     struct sc_sidecar *sidecar = handle->data;
@@ -178,7 +178,7 @@ static void sidecar_close_listeners(struct sc_sidecar *sidecar)
     for (size_t i = 0; i < sidecar->listener_count; i++) {
         uv_close((uv_handle_t *)&sidecar->listeners[i].tcp, NULL);
     }
-    uv_close((uv_handle_t *)&sidecar->term, NULL); /* a second one ends it on the spot */
+    uv_close((uv_handle_t *)&sidecar->term, NULL); /* a second signal ends the process at once */
     uv_close((uv_handle_t *)&sidecar->interrupt, NULL);
 }
 
@@ -266,7 +266,7 @@ static enum stir_code sidecar_listen_address(struct sc_sidecar *sidecar, const s
     return STIR_OK;
 }
 
-/* All addresses of an item of the configuration. */
+/* Listens on all addresses of an item of [listen] address. */
 static enum stir_code sidecar_listen_on(struct sc_sidecar *sidecar, const char *text, struct stir_error *err)
 {
     struct stir_listen_addresses found;
@@ -289,7 +289,7 @@ static enum stir_code sidecar_listen_all(struct sc_sidecar *sidecar, struct stir
     return code;
 }
 
-/* Enough descriptors for all connections, if the hard limit allows. */
+/* Raises the limit of open files to what all connections need, if the hard limit allows it. */
 static void sidecar_raise_file_limit(const struct sc_sidecar *sidecar)
 {
     struct rlimit limit;

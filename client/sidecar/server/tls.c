@@ -11,12 +11,12 @@ enum { RECORD = 16384 };
 
 struct sc_tls {
     SSL *ssl;
-    BIO *in, *out; /* the SSL's */
+    BIO *in, *out; /* owned by the SSL */
 };
 
 /* ---- settings ---- */
 
-/* A sidecar's key file has no passphrase that somebody could be asked for. */
+/* There is nobody whom a daemon could ask for the passphrase of a key file. */
 static int tls_no_passphrase(char *buf, int size, int rwflag, void *arg)
 {
     (void)buf, (void)size, (void)rwflag, (void)arg;
@@ -45,11 +45,11 @@ static enum stir_code tls_new_context(SSL_CTX **out, const SSL_METHOD *method, s
         return stir_fail_openssl(err, STIR_E_CRYPTO, "TLS settings");
     }
     SSL_CTX_set_default_passwd_cb(ctx, tls_no_passphrase);
-    /* no session is resumed: a bind lasts for hours, and keys of tickets would have to be replaced */
+    /* no session resumption: a bind lasts for hours, and ticket keys would have to be rotated */
     (void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
     (void)SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_IGNORE_UNEXPECTED_EOF |
                                        SSL_OP_NO_TICKET);
-    (void)SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS); /* an idle connection holds no record buffers */
+    (void)SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS); /* idle connections keep no record buffers */
     *out = ctx;
     return STIR_OK;
 }
@@ -174,7 +174,7 @@ static void tls_collect(struct sc_tls *tls, struct stir_buf *cipher)
     }
 }
 
-/* Why it is over: the other side's certificate, or what OpenSSL says. */
+/* Says why the handshake or the connection failed: the certificate of the other side, or the error of OpenSSL. */
 static enum stir_code tls_explain(struct sc_tls *tls, struct stir_error *err)
 {
     long verify = SSL_get_verify_result(tls->ssl);
