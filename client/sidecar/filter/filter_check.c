@@ -16,9 +16,10 @@
 #include <string.h>
 #include <time.h>
 
-/* What `cps-smpp -t` checks beyond the configuration itself: what the configuration names. */
+/* What `cps-smpp -t` checks beyond the configuration itself: the files and servers that it names. */
 
-/* Nothing is fetched for it: the signature counts if list_signer_roots has the certificate of the list's signer. */
+/* Checks the signed lists in files. Nothing is fetched: a signature can be checked only if list_signer_roots
+ * contains the certificate of the list's signer. */
 static enum stir_code check_list_files(const struct sc_config *config, struct stir_error *err)
 {
     char name[4096];
@@ -52,7 +53,7 @@ static const char *check_tenant_name(const struct cps_tenants *tenants, const st
     return "?";
 }
 
-/* The CPS accepts what is signed, or, where nothing is signed, the credential. */
+/* Checks that the CPS accepts a signed PASSporT, or, if nothing is signed, the credential. */
 static void check_credential(const struct sc_config *config, const struct sc_policy *policy,
                              const struct cps_signer *signer, struct stir_faults *faults)
 {
@@ -71,7 +72,8 @@ static void check_credential(const struct sc_config *config, const struct sc_pol
     }
 }
 
-/* Asks others: each tenant's chain is at its x5u, as is that of the credential, which the CPS accepts. */
+/* Checks over the network that the chains of the tenants and of the credential are at their x5u, and that the CPS
+ * accepts the credential. */
 static void check_online(const struct sc_config *config, const struct sc_policy *policy, struct stir_faults *faults)
 {
     struct cps_error err = {0};
@@ -91,14 +93,14 @@ static void check_online(const struct sc_config *config, const struct sc_policy 
     check_credential(config, policy, last, faults);
 }
 
-/* Makes what the configuration leads to, but for what is written: spool, memory of used PASSporTs, kept lists. */
+/* Makes a policy from the configuration, without the files that would be written: spool, replay memory, kept lists. */
 static void check_policy(const struct sc_config *config, bool online, struct stir_faults *faults)
 {
     char none[] = "";
     struct sc_service *services = NULL;
     struct sc_policy *policy = NULL;
     struct stir_error err = {0};
-    struct sc_config checked = *config; /* its texts stay the other's */
+    struct sc_config checked = *config; /* its texts belong to the original configuration */
     checked.spool_file = none;
     checked.trust_list_state_dir = none;
     if (checked.trust_replay == SC_REPLAY_SQLITE) {
@@ -137,7 +139,8 @@ static void check_secrets(const struct sc_config *config, struct stir_faults *fa
     stir_path_check_secret(faults, "[cps] auth_private_key", config->cps_auth_private_key);
     stir_path_check_secret(faults, "[log] number_key_file", config->log_number_key_file);
     if (config->keys_dir[0]) {
-        (void)!stir_directory_each(config->keys_dir, check_secret, faults, NULL); /* check_policy reports the rest */
+        (void)!stir_directory_each(config->keys_dir, check_secret, faults,
+                                   NULL); /* check_policy reports other faults */
     }
     if (config->tenants_dir[0]) {
         cps_tenants_keys(config->tenants_dir, check_tenant_key, faults);
@@ -149,7 +152,7 @@ static bool check_config_has(const struct sc_config *config, enum sc_action acti
     return config->submit.action == (int)action || config->deliver.action == (int)action;
 }
 
-/* In the words that check_policy has for it: a fault that both find is told once. */
+/* Words the fault as check_policy does, so that a fault that both find is reported once. */
 static void check_take(struct stir_faults *faults, const struct sc_config *config, enum stir_code code,
                        struct stir_error *err)
 {
@@ -159,14 +162,14 @@ static void check_take(struct stir_faults *faults, const struct sc_config *confi
     }
 }
 
-/* What one directory of tenants is read with. */
+/* The state while a directory of tenants is read. */
 struct tenants_check {
     struct cps_tenants_options options;
     const struct sc_config *config;
     struct stir_faults *faults;
 };
 
-/* A file by itself, so that the faults of all files are found. */
+/* Loads each file by itself, so that the faults of all files are found. */
 static enum stir_code check_tenant_file(void *arg, const char *path, const char *name, struct stir_error *err)
 {
     const struct tenants_check *check = arg;
@@ -195,11 +198,11 @@ static void check_tenants(const struct sc_config *config, struct stir_faults *fa
                                                  .with_chain = config->sign_with_chain};
     if (check_config_has(config, SC_SIGN) && config->tenants_dir[0]) {
         (void)!stir_directory_each(config->tenants_dir, check_tenant_file, &check,
-                                   NULL); /* check_policy reports the rest */
+                                   NULL); /* check_policy reports other faults */
     }
 }
 
-/* A file that is in the directory of systemd (StateDirectory) unless the configuration names it. */
+/* Checks a file that lies in systemd's StateDirectory unless the configuration names another one. */
 static void check_state(const struct sc_config *config, struct stir_faults *faults, const char *name, const char *path)
 {
     const char *state = getenv("STATE_DIRECTORY");
@@ -222,7 +225,7 @@ static void check_paths(const struct sc_config *config, struct stir_faults *faul
         stir_path_check_append(faults, "[log] signed", config->log_signed);
     }
     stir_path_check_directory(faults, "[trust] list_state_dir", config->trust_list_state_dir);
-    stir_path_check_readable(faults, "[trust] x5u_dir", config->trust_x5u_dir); /* read for each certificate */
+    stir_path_check_readable(faults, "[trust] x5u_dir", config->trust_x5u_dir); /* read again for each certificate */
     check_state(config, faults, "[repeat] file", config->repeat_file);
     check_state(config, faults, "[verify] adaptive_file", config->verify_adaptive_file);
     check_state(config, faults, "[log] number_key_file", config->log_number_key_file);

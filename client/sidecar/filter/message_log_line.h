@@ -17,54 +17,55 @@ struct sc_line;
  * Telephone numbers are written as keyed hashes, unless the operator wants them in clear.
  */
 
-/* Whom a line is about. */
+/* The message that a line is about. */
 struct sc_line_subject {
     enum sc_leg from;
     const char *system_id;
-    const char *orig; /* NULL: not readable */
-    const char *dest; /* the first; NULL: not readable */
+    const char *orig; /* NULL: cannot be read */
+    const char *dest; /* the first destination; NULL: cannot be read */
     size_t dest_count;
-    bool numbers; /* in clear */
+    bool numbers; /* write numbers in clear */
 };
 
-/* What a verifying direction found. */
+/* The result for a message in a verifying direction. */
 struct sc_judged {
     struct sc_line_subject subject;
     enum stir_verdict verdict;
-    const char *reason;  /* "" if it passed */
-    const char *signer;  /* "spc:1234", "tn:12155551212", or "" */
-    const char *ppt;     /* the PASSporT's type: "msg"; NULL or "": there is no PASSporT */
-    const char *attest;  /* "A", "B", "C": the attestation level of a "shaken" one; NULL or "": it has none */
-    const char *reading; /* of the text, by which it passed: "nfc"; NULL or "": the text as decoded */
+    const char *reason; /* "" if it passed */
+    const char *signer; /* "spc:1234", "tn:12155551212", or "" */
+    const char *ppt;    /* the PASSporT's type: "msg"; NULL or "": there is no PASSporT */
+    const char *attest; /* "A", "B", "C": the attestation level of a "shaken" one; NULL or "": it has none */
+    const char
+        *reading; /* the reading of the text by which it passed, for example "nfc"; NULL or "": the text as decoded */
     enum sc_treatment treatment;
     uint64_t waited_ms;
     unsigned segments;
 };
 
-/* What a signing direction did. */
+/* The result for a message in a signing direction. */
 struct sc_signed {
     struct sc_line_subject subject;
     const char *tenant; /* NULL: none */
     enum sc_outcome outcome;
     unsigned why;       /* enum sc_unsigned, if it is unsigned or refused */
-    const char *detail; /* more about that, or about a message that is signed; NULL or "": none */
+    const char *detail; /* more about the outcome; NULL or "": nothing */
     uint64_t waited_ms;
     unsigned segments;
 };
 
-/* A PDU that passed without a verdict or a PASSporT, or was refused because neither is possible. */
+/* A PDU that passed without a verdict or a PASSporT, or was refused because it can have neither. */
 struct sc_exempted {
     struct sc_line_subject subject;
     const char *kind;   /* "receipt", "replace_sm", ... */
     const char *action; /* "pass" or "reject" */
 };
 
-/* Begin a line. What the buffer's state says afterwards counts for the whole line. */
+/* Write a line without the end of the JSON object. Errors are in the state of the buffer. */
 void sc_line_write_judged(struct stir_buf *out, const struct sc_number_key *key, const struct sc_judged *judged);
 void sc_line_write_signed(struct stir_buf *out, const struct sc_number_key *key, const struct sc_signed *line);
 void sc_line_write_exempted(struct stir_buf *out, const struct sc_number_key *key, const struct sc_exempted *exempted);
 
-/* Adds a member with a text. */
+/* Adds a member with a text value to a line. */
 void sc_line_put_text(struct stir_buf *out, const char *name, const char *text);
 
 /* Lines of the records that wait for the answers to their messages. */

@@ -5,9 +5,9 @@
 #include "common/number/conf_numbering.h"
 
 /*
- * The configuration of cps-smpp: one typed table (config.c) that parses, checks, documents. Field names are the keys'
- * names behind their section's. A `..._status` is given as a name (ESME_RSUBMITFAIL) or a number, a `..._tlv` as a
- * number, both decimal or 0x: their values are in `status` and `tag`.
+ * The configuration of cps-smpp: one typed table (config.c) parses, checks and documents it. A field is named after its
+ * section and key. A `..._status` is a name (ESME_RSUBMITFAIL) or a number, a `..._tlv` a number, decimal or with 0x;
+ * their values are in `status` and `tag`.
  */
 enum sc_action {
     SC_PASS,
@@ -39,7 +39,7 @@ enum sc_hold_mode { /* of the segments of an incomplete message */
 };
 
 enum sc_adaptive {
-    SC_ADAPTIVE_AUTO, /* as yes, unless a message without a PASSporT is rejected */
+    SC_ADAPTIVE_AUTO, /* yes, unless messages without a PASSporT are rejected */
     SC_ADAPTIVE_YES,
     SC_ADAPTIVE_NO,
 };
@@ -60,7 +60,7 @@ enum sc_replay { /* as enum cps_replay */
                  SC_REPLAY_NONE,
 };
 
-/* [submit] is the way from the ESMEs to the peer, [deliver] that from the peer to the ESMEs. */
+/* A direction: [submit] from the ESMEs to the peer, [deliver] from the peer to the ESMEs. */
 struct sc_way {
     int action;     /* enum sc_action */
     int alphabet;   /* enum sc_alphabet */
@@ -222,7 +222,7 @@ struct sc_config {
     char *old_admin_address;
     char *old_x5u_ca;
 
-    /* Not keys of their own: what the texts above say. */
+    /* Not keys: the values of the texts above. */
     struct {
         uint32_t sign_reject;
         uint32_t verify_reject;
@@ -236,8 +236,8 @@ struct sc_config {
 extern const struct stir_conf_key sc_config_table[];
 extern const size_t sc_config_count;
 
-/* Reads `path` (NULL: defaults only), then overrides (may be NULL), and checks what concerns more than one key.
- * STIR_E_CONFIG, STIR_E_IO. *out is filled on success only; clear it with sc_config_clear. */
+/* Reads `path` (NULL: defaults only), then overrides (may be NULL), and checks settings that need each other. *out is
+ * set on success only; the caller clears it with sc_config_clear. STIR_E_CONFIG, STIR_E_IO. */
 enum stir_code sc_config_load(struct sc_config *out, const char *path, const struct stir_conf_overrides *overrides,
                               struct stir_error *err) STIR_MUST_CHECK;
 void sc_config_clear(struct sc_config *config);

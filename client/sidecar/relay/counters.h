@@ -2,7 +2,7 @@
 
 #include <stdint.h>
 
-/* What all relays of a sidecar count, since start; all on one thread. X(name, label pairs or "", help) */
+/* The counters of all relays together since start, on one thread. X(name, help) */
 #define SC_COUNTER_LIST(X)                                                                                             \
     X(pdus_from_esme, "PDUs received from ESMEs")                                                                      \
     X(pdus_from_peer, "PDUs received from the peer")                                                                   \

@@ -288,7 +288,7 @@ static enum sc_taken take_from_esme(struct sc_relay *relay, const struct smpp_he
                                     size_t n)
 {
     bool unbound = relay->state == SC_OPEN || relay->state == SC_UNBOUND;
-    /* SMPP 3.4, 4.1: one bind per connection */
+    /* a second bind on a bound session is ESME_RALYBND (SMPP 3.4, 5.1.3) */
     if (command_is_bind(header->command)) {
         if (unbound) {
             return bind_take(relay, header, octets, n);
