@@ -329,7 +329,7 @@ class Configuration(unittest.TestCase):
     def test_check(self):
         self.assertEqual(self.cps_smpp("-t").stdout, b"cps-smpp: the configuration is good\n")
         for key, value, word in [
-            ("listen.address", "", "no address"),
+            ("listen.address", "", "at least one address"),
             ("listen.address", "nobody.invalid:2775", "cannot find the address"),
             ("listen.address", "unix:/run/x", "not a TCP address"),
             ("listen.address", "127.0.0.1:70000", "port"),
@@ -344,12 +344,12 @@ class Configuration(unittest.TestCase):
             ("peer.address", "", "must not be empty"),
             ("admin.listen", "here", "[admin] listen"),
             ("verify.verdict_tlv", "0x1399", "0x1400 to 0x3fff"),
-            ("verify.verdict_tlv", "0x1502", "the same"),
-            ("verify.reject_status", "ESME_ROK", "no command_status"),
-            ("sign.reject_status", "ESME_NONSENSE", "no command_status"),
+            ("verify.verdict_tlv", "0x1502", "must be different"),
+            ("verify.reject_status", "ESME_ROK", "is not the command_status of an error"),
+            ("sign.reject_status", "ESME_NONSENSE", "is not the command_status of an error"),
             ("verify.reject", "passed, pased", '"pased" is not a verdict'),
             ("verify.reject", "stale stale", "stale is listed twice"),
-            ("limits.held_messages", "60000", "over held_messages_total"),
+            ("limits.held_messages", "60000", "must not be greater than held_messages_total"),
             ("sender.alphanumeric", "domain", "alphanumeric_domain"),
             ("join.hold", "sometimes", "window, never, always"),
         ]:

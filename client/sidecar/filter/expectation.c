@@ -247,6 +247,7 @@ enum stir_code sc_expect_load(struct sc_expect *expect, const void *data, size_t
 {
     uint8_t digest[SHA256_DIGEST_LENGTH];
     const uint8_t *at = data;
+    /* check everything before anything is taken over */
     if (len < HEAD_OCTETS + sizeof(digest) || (len - HEAD_OCTETS - sizeof(digest)) % ENTRY_OCTETS != 0 ||
         memcmp(data, magic, sizeof(magic)) != 0) {
         return stir_fail(err, STIR_E_IO, "the file was not written by this version of cps-smpp");
@@ -255,6 +256,7 @@ enum stir_code sc_expect_load(struct sc_expect *expect, const void *data, size_t
     if (!SHA256(at, len - sizeof(digest), digest) || memcmp(digest, end, sizeof(digest)) != 0) {
         return stir_fail(err, STIR_E_IO, "the file is damaged: wrong checksum");
     }
+    /* the hashes of senders and routes are of use only with their key */
     memset(expect->routes, 0, sizeof(expect->routes));
     memset(expect->senders, 0, sizeof(expect->senders));
     at += sizeof(magic);
@@ -270,6 +272,7 @@ enum stir_code sc_expect_load(struct sc_expect *expect, const void *data, size_t
         known->probed_s = (uint32_t)expect_take_number(&at, 4);
         known->share = (uint32_t)expect_take_number(&at, 4);
         known->count = (uint32_t)expect_take_number(&at, 4);
+        /* later arithmetic relies on these bounds */
         known->share = known->share <= SHARE_ONE ? known->share : SHARE_ONE;
         known->count = known->count <= COUNT_MAX ? known->count : COUNT_MAX;
     }

@@ -9,6 +9,7 @@
 
 #include "common/base/conf.h"
 
+#include <assert.h>
 #include <openssl/crypto.h>
 #include <stdlib.h>
 #include <time.h>
@@ -194,6 +195,7 @@ static void filter_on_metrics(void *arg, struct stir_buf *out)
         .has_spool = policy->service && policy->service->has_spool,
         .outcomes = core->outcomes,
     };
+    /* these are counted elsewhere */
     core->counters.judged_lost = sc_message_log_lost(&core->judged);
     core->counters.signed_lost = sc_message_log_lost(&core->signed_);
     gauges.has_cps = policy->service && policy->service->cps;
@@ -277,6 +279,7 @@ static void filter_close_handles(struct sc_filter_core *core)
     sc_outcomes_end(core->outcomes);
     core->ops.async.data = core;
     (void)sc_expect_begin_save(core);
+    assert(core->open_handles == 0);
     core->open_handles = 3 + core->saving;
     sc_ops_close(&core->ops, filter_on_uv_closed);
     uv_close((uv_handle_t *)&core->timer, filter_on_uv_closed);
@@ -359,6 +362,7 @@ enum stir_code sc_filter_make(struct sc_filter *out, const struct sc_config *con
         return stir_fail(err, STIR_E_NOMEM, "out of memory");
     }
     core->log = log;
+    /* first everything that can fail without the loop, whose handles could not be freed at once */
     core->deciders[false] = &sc_sign_decider;
     core->deciders[true] = &sc_verify_decider;
     core->handle_closed = filter_on_handle_closed;
@@ -374,6 +378,7 @@ enum stir_code sc_filter_make(struct sc_filter *out, const struct sc_config *con
         filter_free(core);
         return code;
     }
+    /* from here on nothing fails */
     core->ops.max = core->policy->operations_max;
     sc_expect_open(core);
     sc_config_warn(config, filter_log_warning, core);

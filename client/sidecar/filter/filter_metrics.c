@@ -224,6 +224,7 @@ void sc_filter_metrics_render(struct stir_buf *out, const struct sc_filter_count
     render_gauge(out, "join_bytes", "Octets of memory used for incomplete long messages.", gauges->join_octets);
     render_gauge(out, "tenants", "Tenants for which messages are signed.", gauges->tenants);
     render_gauge(out, "recipients", "Keys to which PASSporTs are encrypted.", gauges->recipients);
+    /* these exist only while there is something that they could describe */
     if (gauges->has_cps) {
         render_gauge(out, "cps_away", "1 while the CPS of [cps] url does not answer: requests to it fail at once.",
                      gauges->cps.away);
@@ -275,6 +276,7 @@ void sc_filter_lists_render(struct stir_buf *out, const struct cps *cps)
     struct cps_crl_status lists[LISTS_MAX];
     size_t count = cps_crls_status(cps, lists, LISTS_MAX);
     count = count < LISTS_MAX ? count : LISTS_MAX;
+    /* Prometheus wants all samples of one metric together */
     for (size_t m = 0; m < sizeof(metrics) / sizeof(metrics[0]); m++) {
         render_header(out, metrics[m].name, metrics[m].type, metrics[m].help);
         for (size_t i = 0; i < count; i++) {

@@ -2,6 +2,7 @@
 
 #include "client/sidecar/filter/filter_core.h"
 
+#include <assert.h>
 #include <openssl/sha.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@ static void item_list_add(struct sc_item_list *list, struct sc_item *item)
 {
     /* all items of a list wait equally long as a rule, so the right place is nearly always the last one */
     struct sc_item *before = list->last;
+    assert(!list->first == !list->last && (list->count == 0) == !list->first);
     while (before && before->due_ms > item->due_ms) {
         before = before->before;
     }
@@ -24,6 +26,7 @@ static void item_list_add(struct sc_item_list *list, struct sc_item *item)
 
 static void item_list_remove(struct sc_item_list *list, struct sc_item *item)
 {
+    assert(list->count > 0 && (item->before || list->first == item) && (item->after || list->last == item));
     *(item->before ? &item->before->after : &list->first) = item->after;
     *(item->after ? &item->after->before : &list->last) = item->before;
     item->before = NULL;
@@ -34,6 +37,7 @@ static void item_list_remove(struct sc_item_list *list, struct sc_item *item)
 static struct sc_item *item_list_pop(struct sc_item_list *list)
 {
     struct sc_item *item = list->first;
+    assert(item && list->count > 0);
     list->first = item->after;
     *(item->after ? &item->after->before : &list->last) = NULL;
     item->after = NULL;
@@ -93,7 +97,7 @@ static const char *item_add_text(struct sc_item *item, const char *text)
 {
     char *at = item->texts + item->texts_len;
     size_t size = strlen(text) + 1;
-    memcpy(at, text, size);
+    memcpy(at, text, size); /* item_text_size has counted it */
     item->texts_len += size;
     return at;
 }
@@ -168,6 +172,7 @@ struct sc_item *sc_item_new(struct sc_filter_core *core, const struct sc_message
 
 struct sc_op *sc_item_op(struct sc_item *item, size_t dest)
 {
+    assert(item->op_count < item->dest_count && dest < item->dest_count);
     struct sc_op *op = &item->ops[item->op_count++];
     op->owner = item;
     op->cps = item->policy->service->cps;
@@ -238,6 +243,7 @@ void sc_item_decided(struct sc_item *item)
 void sc_item_op_done(struct sc_op *op)
 {
     struct sc_item *item = op->owner;
+    assert(item->pending > 0);
     item->pending--;
     item->spooled |= op->spooled;
     if (op->code != CPS_OK && (!item->worst || op->verdict > item->worst->verdict)) {

@@ -3,6 +3,7 @@
 #include "client/sidecar/filter/filter_core.h"
 #include "common/jose/json.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -133,7 +134,7 @@ struct sc_line {
     enum sc_leg from;
     struct stir_buf text; /* without what the answers add */
     bool said;
-    size_t open, count;
+    size_t open, count, capacity; /* PDUs: without an answer, all, room for */
     struct sc_line_pdu pdus[];
 };
 
@@ -161,6 +162,7 @@ static void lines_remove(struct sc_lines *lines, struct sc_line *line)
 {
     *(line->before ? &line->before->after : &lines->first) = line->after;
     *(line->after ? &line->after->before : &lines->last) = line->before;
+    assert(lines->waiting >= line->count);
     lines->waiting -= line->count;
     for (size_t i = 0; i < line->count; i++) {
         stir_map_remove(&lines->by_sequence, &line->pdus[i].node);
@@ -231,6 +233,7 @@ static struct sc_line *line_new(struct sc_filter_core *core, struct sc_message_l
         line->log = log;
         line->connection = first->bind->connection;
         line->from = first->from;
+        line->capacity = count;
         line->due_ms = sc_now(core) + LINE_WAIT_MS;
         line->text.limit = LINE_OCTETS - 1;
     }
@@ -240,6 +243,7 @@ static struct sc_line *line_new(struct sc_filter_core *core, struct sc_message_l
 static void line_add_pdu(struct sc_line *line, const struct sc_held *held)
 {
     if (held->bind->connection == line->connection && held->from == line->from) {
+        assert(line->count < line->capacity);
         struct sc_line_pdu *pdu = &line->pdus[line->count++];
         pdu->line = line;
         pdu->sequence = held->pdu.header.sequence;
@@ -319,6 +323,7 @@ static void line_take_answer(struct sc_filter_core *core, struct sc_line_pdu *pd
     if (n) {
         memcpy(pdu->message_id, id.ptr, n);
     }
+    assert(line->open > 0);
     line->open--;
     if (!line->open) {
         line_stop_waiting(&core->lines, line);

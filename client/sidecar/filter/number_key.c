@@ -40,6 +40,7 @@ static enum stir_code number_key_make_file(const char *path, struct stir_error *
         (void)snprintf(text + 2 * i, 3, "%02x", octets[i]);
     }
     text[TEXT - 1] = '\n';
+    /* written under a name of this process, then linked: link() fails if another process was faster */
     int n = snprintf(made, sizeof(made), "%s.%d", path, (int)getpid());
     if (code == STIR_OK && (n < 0 || (size_t)n >= sizeof(made))) {
         code = stir_fail(err, STIR_E_CONFIG, SETTING ": the path %.80s... is too long", path);

@@ -96,6 +96,7 @@ enum stir_code sc_repeat_open(struct sc_filter_core *core, const struct sc_confi
 {
     const char *state = getenv("STATE_DIRECTORY");
     char path[PATH_MAX];
+    /* without a setting the file lies in systemd's StateDirectory, if there is one and messages are verified */
     bool given = config->repeat_file[0] != '\0';
     bool verifies = config->submit.action == SC_VERIFY || config->deliver.action == SC_VERIFY;
     struct stir_error cause = {0};
@@ -111,7 +112,7 @@ enum stir_code sc_repeat_open(struct sc_filter_core *core, const struct sc_confi
     if (code == STIR_OK) {
         sc_repeat_file_each(core->repeats, repeat_restore, core);
         repeat_tell_evidence(core);
-    } else if (given) {
+    } else if (given) { /* only a file that the operator asked for is worth not starting */
         return stir_fail(err, code, "%s", cause.text);
     } else {
         stir_log_plain(core->log, STIR_LOG_WARNING,

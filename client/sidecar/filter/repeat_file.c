@@ -41,6 +41,7 @@ static enum stir_code repeat_file_prepare(int fd, const char *path, struct stir_
 {
     struct stat st;
     struct head head = {0};
+    /* two processes would overwrite each other's notes */
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
         return stir_fail(err, errno == EWOULDBLOCK ? STIR_E_CONFIG : STIR_E_IO, "[repeat] file: cannot lock %s: %s",
                          path,
@@ -50,6 +51,7 @@ static enum stir_code repeat_file_prepare(int fd, const char *path, struct stir_
     if (fstat(fd, &st) != 0) {
         return stir_fail(err, STIR_E_IO, "[repeat] file: cannot read %s: %s", path, strerror(errno));
     }
+    /* a file that is not empty must be one of ours, or we would overwrite somebody's data */
     bool is_new = st.st_size == 0;
     if (!is_new &&
         (st.st_size != (off_t)sizeof(struct layout) || pread(fd, &head, sizeof(head), 0) != (ssize_t)sizeof(head) ||
@@ -59,6 +61,7 @@ static enum stir_code repeat_file_prepare(int fd, const char *path, struct stir_
                          "another file",
                          path);
     }
+    /* allocated now: a store to a mapped page without disk space would kill the process with SIGBUS */
     int failed = posix_fallocate(fd, 0, (off_t)sizeof(struct layout));
     if (!failed && is_new && pwrite(fd, &expected, sizeof(expected), 0) != (ssize_t)sizeof(expected)) {
         failed = errno;
@@ -77,12 +80,14 @@ enum stir_code sc_repeat_file_open(struct sc_repeat_file **out, const char *path
     if (!file) {
         return stir_fail(err, STIR_E_NOMEM, "out of memory");
     }
+    /* O_NOFOLLOW: the directory may be writable by others, who could plant a link */
     file->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0600);
     if (file->fd < 0) {
         free(file);
         return stir_fail(err, STIR_E_IO, "[repeat] file: cannot open %s: %s", path, strerror(errno));
     }
     enum stir_code code = repeat_file_prepare(file->fd, path, err);
+    /* mapped as shared, so that the kernel keeps every store even if the process is killed */
     void *map = MAP_FAILED;
     if (code == STIR_OK) {
         map = mmap(NULL, sizeof(struct layout), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, file->fd, 0);

@@ -3,6 +3,7 @@
 #include "client/sidecar/filter/filter_core.h"
 #include "client/smpp/tlv.h"
 
+#include <assert.h>
 #include <openssl/sha.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,6 +59,7 @@ static void sent_list_add(struct sc_sent_list *list, struct sc_sent *sent)
 static void sent_list_remove(struct sc_sent *sent)
 {
     struct sc_sent_list *list = sent->list;
+    assert(list->count > 0 && (sent->before || list->first == sent) && (sent->after || list->last == sent));
     *(sent->before ? &sent->before->after : &list->first) = sent->after;
     *(sent->after ? &sent->after->before : &list->last) = sent->before;
     list->count--;
@@ -66,6 +68,7 @@ static void sent_list_remove(struct sc_sent *sent)
 static struct sc_sent *sent_list_pop(struct sc_sent_list *list)
 {
     struct sc_sent *sent = list->first;
+    assert(sent && list->count > 0);
     list->first = sent->after;
     *(sent->after ? &sent->after->before : &list->last) = NULL;
     list->count--;
@@ -77,6 +80,7 @@ static void sent_drop(struct sc_filter_core *core, struct sc_sent *sent)
 {
     core->judged_again -= sent->again != SC_AGAIN_NOT;
     if (sent->counter) {
+        assert(*sent->counter > 0);
         --*sent->counter;
     }
     sc_repeat_release(core, sent->passed.slot);

@@ -3,6 +3,7 @@
 #include "client/sidecar/filter/filter_core.h"
 #include "client/smpp/join.h"
 
+#include <assert.h>
 #include <openssl/sha.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -43,6 +44,7 @@ void sc_hold_free(struct sc_filter_core *core)
 
 static void hold_order_append(struct sc_filter_core *core, struct sc_hold *hold)
 {
+    assert(!core->quietest == !core->latest);
     hold->after = NULL;
     hold->before = core->latest;
     *(core->latest ? &core->latest->after : &core->quietest) = hold;
@@ -123,6 +125,7 @@ void sc_hold_remove(struct sc_filter_core *core, struct sc_part *part)
 void sc_hold_release(struct sc_filter_core *core, struct sc_part *part)
 {
     struct sc_held *held = part->held;
+    assert(held && !part->released);
     sc_hold_remove(core, part);
     part->released = true;
     core->counters.released++;
@@ -347,6 +350,7 @@ struct sc_joined sc_join_add(struct sc_filter_core *core, const struct sc_held *
     if (!peer) {
         return out;
     }
+    /* segments belong together if system_id, addresses, reference and number of segments are the same */
     uint8_t digest[SHA256_DIGEST_LENGTH];
     struct smpp_join_key key = {
         .peer = &peer->peer,
@@ -354,6 +358,7 @@ struct sc_joined sc_join_add(struct sc_filter_core *core, const struct sc_held *
         .dest = join_key_dest(message, digest),
         .place = message->segment.place,
     };
+    /* a segment of an unknown message may be the last one of a message that lost its connection */
     if (part && !smpp_join_knows(core->join, &key) && sc_item_resume(core, part)) {
         join_peer_drop_idle(core, peer);
         out.result = SC_JOIN_RESUMED;
@@ -375,6 +380,7 @@ struct sc_joined sc_join_add(struct sc_filter_core *core, const struct sc_held *
         out.result = SC_JOIN_SEEN;
         break;
     case SMPP_JOIN_CONTESTED:
+        /* nobody can tell which segment belongs to which message, so neither is joined */
         if (outcome.message) {
             core->counters.join_contested += 2;
             join_give_up(core, outcome.message, SC_UNSIGNED_CONTESTED, sc_join_contested);
@@ -383,6 +389,7 @@ struct sc_joined sc_join_add(struct sc_filter_core *core, const struct sc_held *
         break;
     case SMPP_JOIN_OVER:
         core->counters.join_overflows++;
+        /* the oldest message makes room for this one, or this one is refused */
         if (outcome.message) {
             join_give_up(core, outcome.message, SC_UNSIGNED_OVERFLOW, "too many segments are waiting");
         }

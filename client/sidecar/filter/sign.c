@@ -46,6 +46,7 @@ static void sign_record(struct sc_filter_core *core, struct sc_line *line, struc
                              .waited_ms = sc_now(core) - outcome->arrived_ms,
                              .segments = outcome->segments};
     made.subject.numbers = core->policy->log_numbers;
+    /* an outcome without a PASSporT is warned about, at a limited rate */
     if (bad) {
         sc_outcomes_warn(core->outcomes, subject->system_id, tenant, outcome->outcome, outcome->why, outcome->detail,
                          sc_now(core));
@@ -253,6 +254,7 @@ static void sign_settled_open(struct sc_item *item)
     struct sc_filter_core *core = item->core;
     struct sc_filter_counters *counters = &core->counters;
     const struct sc_policy *policy = item->policy;
+    /* without a key no verifier waits for a PASSporT, so the message may always pass */
     if (item->worst) {
         unsigned why = sign_reason(item);
         sign_fail(item, why,
@@ -266,6 +268,7 @@ static void sign_settled_open(struct sc_item *item)
     sc_waited_add(&counters->waited_sign, sc_now(core) - item->arrived_ms);
     sign_record_item(item, sc_line_of_parts(core, &core->signed_, item->parts),
                      (struct outcome){.outcome = item->spooled ? SC_OUTCOME_SPOOLED : SC_OUTCOME_SIGNED});
+    /* the record needs the held PDUs, so it comes before they are forwarded */
     struct sc_passed passed = {.signed_ms = item->signed_ms, .life_s = item->life_s};
     for (struct sc_part *part = item->parts; part; part = part->next) {
         if (part->held) {
@@ -369,6 +372,7 @@ static bool sign_begin(struct sc_filter_core *core, struct sc_held *held, const 
         cps_signer_free(signer);
         return false;
     }
+    /* one PASSporT per destination with known keys */
     for (size_t i = 0; i < message->dest_count; i++) {
         const struct cps_key *const *keys = NULL;
         size_t count = sc_recipients_find(policy->recipients, &message->dests[i], &keys);
@@ -380,6 +384,7 @@ static bool sign_begin(struct sc_filter_core *core, struct sc_held *held, const 
     sign_set_life(core, item, held);
     item->late = parts == NULL;
     item->line = parts ? NULL : sc_line_of_held(core, &core->signed_, held);
+    /* a message that lost its connection while it was being signed continues there */
     if (!parts || !sc_item_is_repeat(item)) {
         sc_item_begin(item);
     }

@@ -14,7 +14,7 @@ static void outcomes_set_text(char *out, size_t size, const char *text)
     out[n] = '\0';
 }
 
-struct sc_outcomes *sc_outcomes_new(void (*outcomes_say)(void *arg, const char *text), void *arg)
+struct sc_outcomes *sc_outcomes_new(void (*say)(void *arg, const char *text), void *arg)
 {
     struct sc_outcomes *outcomes = calloc(1, sizeof(*outcomes));
     if (!outcomes || !stir_map_init(&outcomes->by_tenant) || !stir_map_init(&outcomes->by_warning)) {
@@ -26,7 +26,7 @@ struct sc_outcomes *sc_outcomes_new(void (*outcomes_say)(void *arg, const char *
     outcomes->tenant_count = FIRST;
     outcomes->warning_count = 1;
     outcomes->due_ms = UINT64_MAX;
-    outcomes->say = outcomes_say;
+    outcomes->say = say;
     outcomes->arg = arg;
     return outcomes;
 }

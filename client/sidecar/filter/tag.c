@@ -270,6 +270,7 @@ struct sc_tag_outcome sc_tag_decide(struct sc_held *held, const struct sc_policy
     if (held->fault != SMPP_OK) {
         return tag_decide_unreadable(held, policy, tag);
     }
+    /* a planted tag is removed whatever the verdict is */
     struct sc_tag_outcome outcome = {.planted = sc_tag_clean(&clean, &held->pdu, policy)};
     if (tag->treatment == SC_TREAT_REJECT) {
         return tag_reject(held, policy->verify.reject_status, outcome);
@@ -282,6 +283,7 @@ struct sc_tag_outcome sc_tag_decide(struct sc_held *held, const struct sc_policy
             }
             outcome.prefix_left_out = true;
         }
+        /* without the prefix; and, where a missing tag means nothing, without the tag */
         code = tag_edit(held, policy, tag, NULL);
         if (code != STIR_OK && policy->verify.only_tags) {
             outcome.untagged = true;
@@ -293,6 +295,7 @@ struct sc_tag_outcome sc_tag_decide(struct sc_held *held, const struct sc_policy
     if (code == STIR_OK) {
         return outcome;
     }
+    /* it cannot carry its tag, and must not pass without one */
     outcome.untagged = false;
     return tag_reject(held, code == STIR_E_TOO_BIG ? SMPP_RINVMSGLEN : SMPP_RSYSERR, outcome);
 }

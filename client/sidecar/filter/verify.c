@@ -64,6 +64,7 @@ static void verify_record(struct sc_filter_core *core, struct sc_line *line, con
         .waited_ms = waited,
         .segments = subject->segments,
     };
+    /* counted also if there is no record */
     core->counters.verdicts[finding->verdict][treatment]++;
     sc_waited_add(&core->counters.waited_verify, waited);
     if (core->judged.on) {
@@ -204,6 +205,7 @@ static void verify_judge_item(struct sc_item *item, const struct finding *findin
     enum sc_again why = finding->verdict == STIR_PASSED || finding->verdict == STIR_REPLAYED
                             ? sc_repeat_judged_again(core, item->parts, &again.losses)
                             : SC_AGAIN_NOT;
+    /* the message itself may have used up its PASSporT before; that is believed [repeat] max times */
     if (finding->verdict == STIR_REPLAYED && why != SC_AGAIN_NOT && again.losses > core->policy->repeat_max) {
         sc_sent_over(core, "it was verified again");
     } else if (finding->verdict == STIR_REPLAYED && why != SC_AGAIN_NOT) {
@@ -424,10 +426,12 @@ static bool verify_begin(struct sc_filter_core *core, struct sc_held *held, cons
         return false;
     }
     item->readings = readings;
+    /* noted before the PASSporT is looked for: a killed process may have used it up */
     sc_repeat_intend(core, item->parts);
     if (sc_item_is_repeat(item)) {
         return true;
     }
+    /* a message waits only if its PASSporT can be expected; a wait of 0 takes what is at the CPS now */
     bool waits = sc_expect_passport(core, held->from, held->bind->system_id, message->orig.text);
     for (size_t i = 0; i < message->dest_count; i++) {
         struct sc_op *op = sc_item_op(item, i);

@@ -426,7 +426,10 @@ static enum stir_code config_read_status(uint32_t *out, const char *key, const c
 {
     uint32_t status = 0;
     if (!(config_read_number(&status, text, UINT32_MAX) || smpp_status_of_name(&status, text)) || status == SMPP_ROK) {
-        return stir_fail(err, STIR_E_CONFIG, "%s: no command_status of an error, by name or number", key);
+        return stir_fail(
+            err, STIR_E_CONFIG,
+            "%s: \"%s\" is not the command_status of an error; give a name such as ESME_RSUBMITFAIL, or a number", key,
+            text);
     }
     *out = status;
     return STIR_OK;
@@ -436,7 +439,8 @@ static enum stir_code config_read_tag(uint16_t *out, const char *key, const char
 {
     uint32_t tag = 0;
     if (!config_read_number(&tag, text, UINT16_MAX) || tag < SMPP_TLV_VENDOR_FIRST || tag > SMPP_TLV_VENDOR_LAST) {
-        return stir_fail(err, STIR_E_CONFIG, "%s: must be a vendor's tag, 0x1400 to 0x3fff", key);
+        return stir_fail(err, STIR_E_CONFIG, "%s: \"%s\" is not a vendor tag; give a number from 0x1400 to 0x3fff", key,
+                         text);
     }
     *out = (uint16_t)tag;
     return STIR_OK;
@@ -460,7 +464,7 @@ static void config_read_numbers(struct sc_config *config, struct stir_faults *fa
                      config_read_tag(&config->tag.signer, "[verify] signer_tlv", config->verify_signer_tlv, &err),
                      &err);
     if (config->tag.verdict && config->tag.verdict == config->tag.signer) {
-        stir_faults_add(faults, STIR_E_CONFIG, "[verify] verdict_tlv and signer_tlv are the same");
+        stir_faults_add(faults, STIR_E_CONFIG, "[verify] verdict_tlv and signer_tlv must be different");
     }
 }
 
@@ -471,6 +475,7 @@ static void config_check_pairs(const struct sc_config *config, struct stir_fault
         bool good;
         const char *text;
     } rules[] = {
+        /* certificates and their keys */
         {!config->listen_certificate[0] == !config->listen_private_key[0],
          "[listen] certificate and private_key go together"},
         {!config->listen_client_ca[0] || config->listen_certificate[0], "[listen] client_ca needs a certificate"},
@@ -483,9 +488,12 @@ static void config_check_pairs(const struct sc_config *config, struct stir_fault
          "[cps] auth_x5u and auth_spc need auth_certificate"},
         {config->cps_auth_certificate[0] || config->cps_certificate[0] || !(config->cps_holder || config->cps_claim),
          "[cps] holder and claim need auth_certificate or certificate"},
-        {config->listen_address[0] != '\0', "[listen] address names no address"},
-        {config->held_messages <= config->held_messages_total, "[limits] held_messages is over held_messages_total"},
-        {config->held_bytes <= config->held_bytes_total, "[limits] held_bytes is over held_bytes_total"},
+        /* addresses and limits */
+        {config->listen_address[0] != '\0', "[listen] address is empty; give at least one address"},
+        {config->held_messages <= config->held_messages_total,
+         "[limits] held_messages must not be greater than held_messages_total"},
+        {config->held_bytes <= config->held_bytes_total,
+         "[limits] held_bytes must not be greater than held_bytes_total"},
         {!config->join_strict || config->join_hold != SC_HOLD_NEVER,
          "[join] strict = yes holds segments: it needs hold = window or always"},
         {config->alphanumeric == SC_ALPHANUMERIC_UNSIGNED || config->alphanumeric_domain[0],

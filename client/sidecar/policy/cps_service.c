@@ -4,6 +4,7 @@
 #include "common/base/buf.h"
 #include "common/cert/cert.h"
 
+#include <assert.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
@@ -209,6 +210,7 @@ static bool digest_file(EVP_MD_CTX *ctx, const char *path)
 static bool digest_numbers(EVP_MD_CTX *ctx, const struct cps_options *options)
 {
     const int64_t numbers[] = {
+        /* every number and switch that service_set_options sets */
         options->connect_timeout_ms,
         options->request_timeout_ms,
         options->max_connections,
@@ -255,6 +257,7 @@ static enum stir_code digest_config(uint8_t out[32], const struct sc_config *con
                                  config->cps_auth_certificate,
                                  config->cps_auth_private_key,
                                  config->numbers_table};
+    /* a changed file must lead to a new handle even if its name is the same */
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
     bool good = ctx && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1 && digest_numbers(ctx, &options->cps);
     for (size_t i = 0; good && i < sizeof(texts) / sizeof(texts[0]); i++) {
@@ -268,7 +271,7 @@ static enum stir_code digest_config(uint8_t out[32], const struct sc_config *con
     }
     good = good && EVP_DigestFinal_ex(ctx, out, NULL) == 1;
     EVP_MD_CTX_free(ctx);
-    return good ? STIR_OK : stir_fail_openssl(err, STIR_E_CRYPTO, "SHA-256 failed");
+    return good ? STIR_OK : stir_fail_openssl(err, STIR_E_CRYPTO, "cannot compute the digest of the configuration");
 }
 
 /* ---- the handle ---- */
@@ -329,6 +332,7 @@ static enum stir_code service_open_handle(struct sc_service **out, struct option
     service->log = *log;
     service->log.format = (enum stir_log_format)config->log_format;
     atomic_init(&service->log_level, config->log_level);
+    /* a new handle takes over what must not be lost: fetched revocation lists, and used PASSporTs */
     options->cps.log = service_log;
     options->cps.log_arg = service;
     options->cps.crls_from = before ? before->cps : NULL;
@@ -372,6 +376,7 @@ enum stir_code sc_service_open(struct sc_service **out, const struct sc_config *
     if (code == STIR_OK) {
         code = digest_config(digest, config, &options, err);
     }
+    /* nothing has changed: the handle stays, with its connections and its spool */
     if (code == STIR_OK && before && before->cps && CRYPTO_memcmp(before->digest, digest, sizeof(digest)) == 0) {
         service = sc_service_ref(before);
         atomic_store(&service->log_level, config->log_level);
@@ -413,6 +418,7 @@ void sc_service_end(struct sc_service *service)
 
 void sc_service_unref(struct sc_service *service)
 {
+    assert(!service || service->refs > 0);
     if (service && --service->refs == 0) {
         sc_service_end(service);
         service_list_remove(service);

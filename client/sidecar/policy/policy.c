@@ -2,6 +2,7 @@
 
 #include "client/sidecar/policy/fail.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -160,6 +161,7 @@ static enum stir_code policy_check_needs(const struct sc_policy *policy, const s
         {SC_VERIFY, roots, "action = verify needs [trust] roots, list_files or list_urls"},
         {SC_VERIFY, config->keys_dir, "action = verify needs [keys] dir"},
     };
+    /* an action that is not used needs nothing */
     for (size_t i = 0; i < sizeof(needs) / sizeof(needs[0]); i++) {
         if (policy_has_action(policy, needs[i].action) && !needs[i].value[0]) {
             return stir_fail(err, STIR_E_CONFIG, "%s", needs[i].key);
@@ -247,6 +249,7 @@ struct sc_policy *sc_policy_ref(struct sc_policy *policy)
 
 void sc_policy_unref(struct sc_policy *policy)
 {
+    assert(!policy || policy->refs > 0);
     if (!policy || --policy->refs > 0) {
         return;
     }

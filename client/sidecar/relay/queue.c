@@ -2,6 +2,7 @@
 
 #include "client/smpp/pdu_list.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -77,6 +78,7 @@ void sc_entry_free(struct sc_entry *entry)
 
 static void queue_bucket_append(struct sc_node **buckets, size_t count, struct sc_node *node)
 {
+    assert(count && (count & (count - 1)) == 0); /* a power of two */
     struct sc_node **last = &buckets[node->key & (count - 1)];
     node->next = NULL;
     node->previous = *last;
@@ -180,6 +182,7 @@ void sc_queue_take(struct sc_queue *queue, struct sc_entry *entry, struct sc_ent
         queue_list_successors(&entry->nodes[i], ready);
         queue_bucket_remove(queue, &entry->nodes[i]);
     }
+    assert(queue->count > 0 && queue->node_count >= entry->node_count);
     *(entry->previous ? &entry->previous->next : &queue->first) = entry->next;
     *(entry->next ? &entry->next->previous : &queue->last) = entry->previous;
     queue->count--;
@@ -247,6 +250,7 @@ void sc_queue_reorder(struct sc_queue *queue, struct sc_entry *const *entries, s
 
 void sc_queue_clear(struct sc_queue *queue)
 {
+    assert(!queue->first && queue->count == 0 && queue->node_count == 0);
     free(queue->buckets);
     *queue = (struct sc_queue){0};
 }

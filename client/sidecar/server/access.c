@@ -46,6 +46,7 @@ static enum stir_code network_read(struct sc_network *out, const char *item, str
     size_t n = strcspn(item, "/");
     bool good = n < sizeof(host);
     struct sc_network network = {.bits = 0};
+    /* an IPv4 network is kept as ::ffff:a.b.c.d (RFC 4291 2.5.5.2), so that one comparison serves both families */
     if (good) {
         memcpy(host, item, n);
         host[n] = '\0';
@@ -61,6 +62,7 @@ static enum stir_code network_read(struct sc_network *out, const char *item, str
     if (!good) {
         return stir_fail(err, STIR_E_CONFIG, "[listen] allow: \"%s\" is neither a network nor an address", item);
     }
+    /* 10.0.0.1/8 may stand for 10.0.0.0/8 or for 10.0.0.1: the operator must decide */
     if (network_has_host_bits(&network)) {
         return stir_fail(err, STIR_E_CONFIG,
                          "[listen] allow: %s has address bits set after its prefix; use the network address", item);
@@ -173,11 +175,11 @@ struct sc_tally_item {
 
 static size_t tally_hash(const char *text)
 {
-    uint64_t tally_hash = UINT64_C(0xcbf29ce484222325);
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
     for (; *text; text++) {
-        tally_hash = (tally_hash ^ (uint8_t)*text) * UINT64_C(0x100000001b3);
+        hash = (hash ^ (uint8_t)*text) * UINT64_C(0x100000001b3);
     }
-    return (size_t)(tally_hash ^ tally_hash >> 32);
+    return (size_t)(hash ^ hash >> 32);
 }
 
 /* Returns the place where the item is linked, or would be linked. */

@@ -66,9 +66,9 @@ static void admin_free(struct sc_admin *admin)
     }
 }
 
-static void admin_on_client_closed(uv_handle_t *admin_handle_request)
+static void admin_on_client_closed(uv_handle_t *handle)
 {
-    struct client *client = admin_handle_request->data;
+    struct client *client = handle->data;
     struct sc_admin *admin = client->admin;
     if (--client->open_handles) {
         return;

@@ -2,6 +2,7 @@
 
 #include "client/sidecar/server/sidecar_internal.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 /* ---- what the relay wants ---- */
@@ -102,6 +103,7 @@ static void conn_free(struct sc_conn *conn)
             break;
         }
     }
+    assert(sidecar->conn_count > 0 && (conn->previous || sidecar->first == conn));
     *(conn->previous ? &conn->previous->next : &sidecar->first) = conn->next;
     if (conn->next) {
         conn->next->previous = conn->previous;

@@ -1,5 +1,7 @@
 #include "client/sidecar/server/handshakes.h"
 
+#include <assert.h>
+
 #include "client/sidecar/server/sidecar_internal.h"
 
 bool sc_handshake_begin(struct sc_conn *conn, const struct sockaddr *address)
@@ -32,6 +34,7 @@ void sc_handshake_end(struct sc_conn *conn)
     if (!conn->shaking) {
         return;
     }
+    assert((conn->earlier_handshake || all->oldest == conn) && (conn->later_handshake || all->newest == conn));
     conn->shaking = false;
     *(conn->earlier_handshake ? &conn->earlier_handshake->later_handshake : &all->oldest) = conn->later_handshake;
     *(conn->later_handshake ? &conn->later_handshake->earlier_handshake : &all->newest) = conn->earlier_handshake;

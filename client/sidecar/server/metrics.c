@@ -55,6 +55,7 @@ void sc_sidecar_metrics(struct sc_sidecar *sidecar, struct stir_buf *out)
 #define PUT_COUNTER(name, help) metrics_put(out, #name "_total", "counter", help, sidecar->counters.name);
     SC_COUNTER_LIST(PUT_COUNTER)
 #undef PUT_COUNTER
+    /* the counters of the relays, then health, process and filter */
     sc_health_render(sidecar, out);
     stir_process_metrics(out, "cps_smpp", &sidecar->reloads);
     if (sidecar->filter.metrics) {

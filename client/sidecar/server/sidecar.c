@@ -361,11 +361,12 @@ enum stir_code sc_sidecar_run(struct sc_config *config, const char *path, const 
         sidecar->log.writer = stir_log_writer_new(
             &(struct stir_log_writer_config){.fd = STDERR_FILENO, .capacity = LOG_RING, .flush_s = LOG_FLUSH_S});
     }
+    /* without memory, log or loop nothing can be run or reported in the usual way */
     if (!sidecar || !sidecar->log.writer || uv_loop_init(&sidecar->loop) < 0) {
         stir_log_writer_free(sidecar ? sidecar->log.writer : NULL);
         free(sidecar);
         sc_config_clear(config);
-        return stir_fail(err, STIR_E_NOMEM, "sidecar");
+        return stir_fail(err, STIR_E_NOMEM, "out of memory at start");
     }
     sidecar->path = path;
     sidecar->conn_gone = sidecar_check_end;
@@ -385,6 +386,7 @@ enum stir_code sc_sidecar_run(struct sc_config *config, const char *path, const 
             sidecar_close_listeners(sidecar);
             sidecar_close_all(sidecar);
         }
+        /* also after a failure: the loop must run until all handles are closed */
         (void)uv_run(&sidecar->loop, UV_RUN_DEFAULT);
     }
     (void)uv_loop_close(&sidecar->loop);

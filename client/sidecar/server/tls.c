@@ -132,6 +132,7 @@ enum stir_code sc_tls_new(struct sc_tls **out, SSL_CTX *ctx, const char *name, s
         tls->in = BIO_new(BIO_s_mem());
         tls->out = BIO_new(BIO_s_mem());
     }
+    /* without the name check (RFC 9525 6) any certificate of the authority would do, so its failure is fatal, too */
     if (!tls || !tls->ssl || !tls->in || !tls->out || (name && !tls_expect_name(tls->ssl, name))) {
         if (tls) {
             BIO_free(tls->in);
@@ -141,7 +142,7 @@ enum stir_code sc_tls_new(struct sc_tls **out, SSL_CTX *ctx, const char *name, s
         }
         return stir_fail_openssl(err, STIR_E_NOMEM, "TLS connection");
     }
-    SSL_set_bio(tls->ssl, tls->in, tls->out);
+    SSL_set_bio(tls->ssl, tls->in, tls->out); /* the SSL owns both from now on */
     if (name) {
         SSL_set_connect_state(tls->ssl);
     } else {
@@ -187,8 +188,8 @@ static enum stir_code tls_explain(struct sc_tls *tls, struct stir_error *err)
 
 static enum stir_code tls_handshake(struct sc_tls *tls, struct stir_error *err)
 {
-    int tls_done = sc_tls_ready(tls) ? 1 : SSL_do_handshake(tls->ssl);
-    if (tls_done == 1 || SSL_get_error(tls->ssl, tls_done) == SSL_ERROR_WANT_READ) {
+    int done = sc_tls_ready(tls) ? 1 : SSL_do_handshake(tls->ssl);
+    if (done == 1 || SSL_get_error(tls->ssl, done) == SSL_ERROR_WANT_READ) {
         return STIR_OK;
     }
     return tls_explain(tls, err);
