@@ -1,4 +1,4 @@
-"""cps/openapi.yaml as a judge: each answer is held against it, and what was seen is counted."""
+"""Compares each answer with cps/openapi.yaml, and counts the statuses that were seen."""
 import os
 import urllib.parse
 

@@ -94,7 +94,7 @@ class Http2:
         self.sock = context.wrap_socket(socket.create_connection(address), server_hostname="localhost")
         context.set_alpn_protocols(["http/1.1"])
         assert self.sock.selected_alpn_protocol() == "h2"
-        # what is sent is what a test says, also where h2 knows better
+        # h2 sends what a test asks for, even if h2 considers it wrong
         config = h2.config.H2Configuration(client_side=True, header_encoding="utf-8", validate_outbound_headers=False,
                                            normalize_outbound_headers=False)  # fmt: skip
         self.h2 = h2.connection.H2Connection(config)

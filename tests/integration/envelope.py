@@ -77,7 +77,7 @@ def envelope(size=512, curve="X25519"):
 
 
 def envelope_of_length(length):
-    """An envelope of exactly so many characters (not every length can be had: base64 has none of 4n + 1)."""
+    """Returns an envelope of exactly this length (not every length is possible: base64 has none of 4n + 1)."""
     bare = len(envelope(0))
     size = (length - bare) * 3 // 4
     made = envelope(size)

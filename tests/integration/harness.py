@@ -347,7 +347,7 @@ class Daemon(Process):
             self.signal(signal.SIGTERM)
 
     def stop(self, seconds=30):
-        """SIGTERM; it must end with 0 and must have said nothing that a sanitizer or an assertion says."""
+        """Sends SIGTERM; it must end with 0 and without a report of a sanitizer or an assertion."""
         if self.running():
             self.terminate()
         status = self.wait(seconds * SLOW)
@@ -424,7 +424,7 @@ PATIENT = {"store__timeout_ms": 20000}
 
 
 class Case(unittest.TestCase):
-    """Everything that a test starts is stopped when it ends, whatever came of it."""
+    """Everything that a test starts is stopped when it ends, passed or failed."""
 
     maxDiff = None
 

@@ -10,7 +10,7 @@ import time
 import harness
 from cpsctl_case import clean_env
 
-ALICE, BOB = "12155551212", "12025550100"  # who sends, who receives
+ALICE, BOB = "12155551212", "12025550100"  # the sender, the receiver
 BOB_SPC, EVE_SPC = "5678", "6666"
 BLOCK = "12025550000+1000"  # the numbers that Bob's is one of
 TEXT = "Running late"
@@ -97,7 +97,7 @@ class Case(harness.Case):
 
 
 class LyingCps:
-    """Hands out what it is told to, and takes everything."""
+    """Serves the records that a test gives it, and accepts everything."""
 
     def __init__(self, directory):
         self.ca, key = harness.make_certificate(directory, "lying")

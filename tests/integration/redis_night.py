@@ -1,4 +1,4 @@
-"""A night of Redis servers: publishing goes on while they die, move and come back, and then everything that was
+"""A night of Redis servers: publishing continues while they die, move and return, and then everything that was
 acknowledged is looked for. Used shortened by a test and at length by tests/fault/redis.sh."""
 import collections
 import contextlib
@@ -13,10 +13,10 @@ from wire import Closed, until
 
 @dataclass
 class Count:
-    acknowledged: dict = field(default_factory=dict)  # (destination, id): what went on
+    acknowledged: dict = field(default_factory=dict)  # (destination, id): the event at that time
     refused: int = 0
     broken: int = 0
-    outages: list = field(default_factory=list)  # (seconds, what went on)
+    outages: list = field(default_factory=list)  # (seconds, the event at that time)
 
     @property
     def longest(self):

@@ -46,7 +46,7 @@ def most_held():
 
 
 def payload(sequence, octets, command=SUBMIT):
-    """A message with a message_payload of so many octets."""
+    """Returns a message with a message_payload of this many octets."""
     return message(sequence, command, text=b"", tlvs=struct.pack(">HH", 0x424, octets) + bytes(octets))
 
 
@@ -271,7 +271,7 @@ class Case(harness.Case):
         while time.monotonic() < end:
             for octets, one, two in [(message(1), *other), (pdu(SUBMIT | RESP, 1), *other[::-1])]:
                 one.send(octets)
-                self.assertEqual(two.pdu(), octets, "another bind goes on")
+                self.assertEqual(two.pdu(), octets, "another bind is forwarded")
             time.sleep(0.01)
         until(lambda: self.stands_still(sent), 20 * SLOW, "nothing more is read")
         stopped = sent[0]

@@ -213,7 +213,7 @@ class Authorization(CallersCase):
         """Who has a certificate but not its key does not get through the handshake."""
         thief = sti.Cert("thief", None, "spc:1111")
         context = wire.tls_context(self.certificate[0])
-        # a certificate under the thief's own key with the victim's names, and the victim's chain behind it
+        # a certificate with the thief's own key and the victim's names, followed by the victim's chain
         forged = sti.Cert("by-table", sti.Cert("ca", self.root, ca=True), "spc:1111", key=thief.key)
         forged.issuer = self.certs["holder by table"].issuer
         context.load_cert_chain(*forged.write(self.temp()))

@@ -228,10 +228,10 @@ class Load(Case):
                 self.assertEqual(connection.request("GET", "/health").status, 200)
             with self.assertRaises((ssl.SSLError, ConnectionError)):
                 server.connect().request("GET", "/health")
-            # those that are there go on, a place that falls free can be had
+            # existing connections stay open, and a place that becomes free is usable
             self.assertEqual(connection.request("GET", "/health").status, 200)
             connection.close()
-            until(lambda: self.can_connect(server), 5 * SLOW, "a place falls free")
+            until(lambda: self.can_connect(server), 5 * SLOW, "a place becomes free")
 
     def can_connect(self, server):
         try:

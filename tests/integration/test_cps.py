@@ -416,7 +416,7 @@ class RedisUnix(Boxes, Case):
         box = f"/cps/{dest}/ppts"
         for request in [("POST", box, body), ("GET", box, None), ("GET", f"{box}/{envelope_id(body)}", None)]:
             seen = self.commands([request] * 10)
-            # these travel with the command behind them
+            # these are sent together with the command after them
             plain = [name for name in seen if name and name not in ("time", "pexpiretime")]
             self.assertEqual(len(plain), 10, seen)
 
@@ -535,7 +535,7 @@ class Policies(Case):
 
 class PlainListeners(Case):
     def test_plain_and_unix(self):
-        """Behind an edge that ends TLS: the same service without TLS, on a port or a unix socket."""
+        """With a proxy that terminates TLS: the same service without TLS, on a port or a unix socket."""
         directory = self.temp()
         server = self.cpsd(server__listen_plain=f"127.0.0.1:0, unix:{directory}/cpsd.sock")
         body = envelope()

@@ -121,7 +121,7 @@ class Carriers(Tool):
         self.assertEqual(waiting.returncode, 0)
 
     def test_claim(self):
-        """Two hosts wait for one message: it passes on one of them, and its envelope is gone for good."""
+        """Two hosts wait for one message: it passes on one of them, and its envelope is removed permanently."""
         dest = self.number()
         sent = json.loads(self.send(dest, "--json", *self.auth(), text="hello"))
         envelope = self.box(dest, "--holder", *self.auth())[0]
@@ -200,7 +200,7 @@ class Sidecars(SmppCase):
         self.assertEqual(self.smsc.wait(4)[3].verdict, "replayed")
 
     def test_without(self):
-        """A sender without a credential publishes nothing, and says what it lacks; its message goes on as ever."""
+        """A sender without a credential publishes nothing and reports what it lacks; its message is forwarded."""
         nobody = {"cps__url": self.carriers.url, "cps__ca": self.carriers.ca}
         self.chain(nobody, self.credential(cps__holder="yes"))
         self.assertEqual(self.verdicts(b"hello"), ["no-passport"])

@@ -71,7 +71,7 @@ class Fetched(CallersCase):
             until(lambda: ask(connection, "delete").status == 401, 10 * SLOW, "the new list counts")
         until(lambda: {self.ask(server) for _ in range(12)} == {401}, 10 * SLOW, "it counts at every worker")
         self.assertEqual({self.ask(server, "holder by TN") for _ in range(12)}, {404})
-        # one that is no good, or none at all, changes nothing
+        # an invalid list, or no answer, changes nothing
         for answer, says in ((sti.crl(self.ca)[:200], "ca.crl"), (b"", "0 octets"), (404, "answered 404"),
                              (302, "answered 302"),
                              (sti.crl(sti.Cert("ca", None, ca=True), indirect=True), "ca.crl")):  # fmt: skip

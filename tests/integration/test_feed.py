@@ -85,7 +85,7 @@ class Feed(CallersCase):
                 last = self.publish()
                 third, data = stream.event()
                 self.assertEqual(data["ppt"], last)
-                # a client that comes back goes on behind what it has
+                # a client that returns continues after the last event that it has
                 for options in ({"fields": [("Last-Event-ID", second)]}, {"query": f"?after={second}"}):
                     self.assertEqual(self.stream(**options).event()[0], third)
                 self.assertEqual(self.stream().event()[0], first)

@@ -37,7 +37,7 @@ class Http(Case):
                 self.refused(sent, status)
 
     def test_a_refused_request_hides_no_other(self):
-        """What follows a request whose end is in doubt must not be taken for a request."""
+        """Octets after a request whose end is unclear must not be read as a request."""
         smuggled = request("GET", "/health")
         for name, sent, status in FRAMING:
             with self.subTest(name), self.server.connect() as connection:
@@ -124,7 +124,7 @@ class Http(Case):
                 self.assertEqual((answer.status, answer.body), (200, body.encode()))
 
     def test_pipeline_behind_a_wait(self):
-        """A request that waits holds back those behind it, and loses none."""
+        """A waiting request delays those after it, and loses none."""
         server = self.cpsd(store__ttl_default_s=600, dummies__mode="empty")
         with server.connect() as connection:
             connection.send(request("GET", BOX, fields={"Prefer": "wait=1"}) + request("GET", "/health") * 40)

@@ -101,7 +101,7 @@ class Directory(keys_case.Case):
         self.assertEqual(self.get("spc:" + EVE_SPC).body.decode(), new)
 
     def test_ends(self):
-        """A record is gone when it ends, and nobody is told to keep it longer."""
+        """A record is removed when it expires, and no cache is allowed to keep it longer."""
         one_day = 86400
         other = self.cpsd(policy__keys_put="open", trust__roots=self.path("pki/root.pem"))
         for life_s in (4, 16, 64):  # a slow machine needs a longer one
@@ -157,7 +157,7 @@ class Directory(keys_case.Case):
         self.assertIn(self.put("spc:" + BOB_SPC, text).status, (200, 201))
         for url, status in (
             ("https://certs.example.com/eve.pem", 403),
-            ("https://certs.invalid/nobody.pem", 503),  # its host cannot be reached: that says nothing about the record
+            ("https://certs.invalid/nobody.pem", 503),  # its host cannot be reached, which is not a fault of the record
         ):
             with self.subTest(url):
                 self.assertProblem(self.put("spc:" + BOB_SPC, self.record("--x5u", url)), status)

@@ -93,7 +93,7 @@ class HostileCps(keys_case.Case):
                 self.assertRefused(done, "CPS_E_CERT_SCOPE")
 
     def test_no_table(self):
-        """Without a number table a code says nothing of a number, though certificate and signature are good."""
+        """Without a number table a code does not cover a number, though certificate and signature are valid."""
         self.lying.record = self.record()
         done = self.run_tool("keys", "get", "--dest", BOB, *self.finding(self.lying.ca, self.lying.url, numbers=False),
                              "--json")

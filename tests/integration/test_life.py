@@ -145,7 +145,7 @@ class Check(Case):
         self.assertEqual(run(CPSD, "--version").stdout, run(CPSD, "-V").stdout)
 
     def test_n18_exit_status(self):
-        """A root file or a list that is no good is a wrong configuration, when checked and when started."""
+        """A root file or a list that is invalid is a configuration fault, in a check and at start."""
         for key in ("trust.roots", "trust.crl_files"):
             options = ["-o", f"server.certificate={self.cert}", "-o", f"server.private_key={self.key}",
                        "-o", "server.listen=127.0.0.1:0", "-o", "policy.publish=open", "-o", f"trust.roots={self.cert}", "-o", f"{key}={self.dir}/text"]

@@ -141,11 +141,11 @@ class Limits(Case):
                 pass  # on a slow machine tokens come back meanwhile
             self.assertRefused(answer, "client address")
             self.assertEqual(connection.request("POST", "/cps/12025550116/ppts", envelope()).status, 201)
-            self.assertEqual(connection.request("GET", "/health").status, 200)  # monitoring goes on
+            self.assertEqual(connection.request("GET", "/health").status, 200)  # monitoring still works
         self.assertEqual(server.admin_request("/metrics").status, 200)
 
     def test_s04_an_address_that_is_not_known_is_not_limited(self):
-        """On unix sockets, and behind an edge before it says who the client is."""
+        """On unix sockets, and with a proxy that does not pass on the client's address."""
         directory = self.temp()
         for edge in ("no", "yes"):
             with self.subTest(edge=edge):
@@ -206,7 +206,7 @@ class Limits(Case):
                 tls.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
                 self.assertTrue(tls.recv(100).startswith(b"HTTP/1.1 200"))
         held.pop().sock.close()
-        until(lambda: self.may_connect(server), 20, "a place falls free")
+        until(lambda: self.may_connect(server), 20, "a place becomes free")
         self.assertGreaterEqual(server.metrics()["cpsd_connections_refused_total"], 3)
         for connection in held:
             connection.sock.close()

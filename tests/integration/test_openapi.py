@@ -116,7 +116,7 @@ class OpenApi(Case):
             self.assertEqual(answer.status, 408, name)
 
     def test_2_credentials(self):
-        """A token that is none, and one that is for something else."""
+        """A malformed token, and one that is for something else."""
         for name, (method, path) in TARGETS.items():
             if name in OPEN:
                 continue

@@ -28,7 +28,7 @@ class Canned(http.server.BaseHTTPRequestHandler):
 
 
 def metrics(requests, buckets, connections=5):
-    """A cpsd's answer: so many publishes with 201, and a histogram of them."""
+    """The metrics of a cpsd with this number of publishes that got 201, and their histogram."""
     lines = ["# HELP cpsd_requests_total x", f'cpsd_requests_total{{route="publish",status="201"}} {requests}']
     for bound, count in buckets:
         lines.append(f'cpsd_request_duration_seconds_bucket{{route="publish",le="{bound}"}} {count}')

@@ -62,7 +62,7 @@ class Away(Case):
         self.assertIn(": connected", log)
 
     def test_stopped(self):
-        """A Redis that keeps its connections and says nothing."""
+        """A Redis that keeps its connections open and does not answer."""
         until(self.serves, 10 * SLOW, "cpsd stores")
         self.database.signal(signal.SIGSTOP)
         self.assertRefused()

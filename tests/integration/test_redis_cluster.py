@@ -1,4 +1,4 @@
-"""cpsd on a Redis Cluster and behind Sentinels: while servers die, move and come back nothing that was acknowledged is
+"""cpsd on a Redis Cluster and with Sentinels: while servers die, move and come back nothing that was acknowledged is
 lost, and readers at other servers are woken. tests/fault/redis.sh does the same for longer."""
 # presets: dev
 # alone: a dozen servers, and who notices in time that one is away

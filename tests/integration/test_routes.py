@@ -91,7 +91,7 @@ class Servers(keys_case.Case):
         self.assertRefused(self.send(self.roots, self.urls), "CPS_E_CONNECT", 3)
 
     def test_waiting_moves_over(self):
-        """Who waits at a server that is killed goes on waiting at the other, and gets what comes."""
+        """A client that waits at a server that is killed continues at the other, and gets the next envelope."""
         self.record()
         self.run_tool("keys", "put", "--cps", self.urls, "--ca", self.roots, self.path("record"))
         verdicts = []

@@ -43,7 +43,7 @@ class Credentials(TokenCase):
         return statuses
 
     def checked(self, server):
-        """Signatures that were checked in vain."""
+        """Signatures that were checked without success."""
         return server.metrics()['cpsd_tokens_refused_total{reason="signature"}']
 
     def test_bad_tokens_are_limited_before_they_are_checked(self):

@@ -17,7 +17,7 @@ AWAY, BACK = "the CPS is away: ", "the CPS answers again: "
 
 
 class Gate(Tap):
-    """Stands before the CPS: lets connections through, or takes them and says nothing."""
+    """A proxy for the CPS: forwards connections, or accepts them and does not answer."""
 
     hangs = False
 
@@ -84,7 +84,7 @@ class Away(SmppCase):
             log = sidecar.log()
             return log.count(AWAY), log.count(BACK)
 
-        until(lambda: told()[1], 20 * SLOW, "it is told that the CPS is back")
+        until(lambda: told()[1], 20 * SLOW, "the log says that the CPS answers again")
         self.assertEqual(told(), (1, 1))
 
     def test_n05_nobody_waits_for_a_cps_that_hangs(self):

@@ -107,7 +107,7 @@ class Away(SmppCase):
         self.assertEqual(b.metrics()["operations_queued"], 0)
 
     def test_beside(self):
-        """The message goes on at once, whatever becomes of its PASSporT."""
+        """The message is forwarded at once, regardless of its PASSporT."""
         a = self.signer(self.smsc.port, sign__mode="beside", **self.deaf())
         self.assertEqual(self.esme(a.port).submit(ALICE, self.bob, TEXT), 0)
         self.assertEqual(a.metrics()['signed_total{outcome="beside"}'], 1)
@@ -121,7 +121,7 @@ class Away(SmppCase):
         parts = split(b"0123456789" * 40, 150)
         esme.submit_parts(ALICE, self.bob, parts)
         self.assertEqual({m.verdict for m in self.smsc.wait(53)}, {"passed"})
-        # the verifier may find a PASSporT before its publisher is told that it is published
+        # the verifier may find a PASSporT before its publisher gets the answer
         until(lambda: a.metrics()['late_total{outcome="published"}'] == 51, 20 * SLOW, "all are published")
 
     def test_beside_is_bounded(self):
@@ -328,7 +328,7 @@ class Stopped(SmppCase):
 
     def test_under_load(self):
         """What was answered had gone on; what had not was not answered."""
-        b = self.verifier(self.smsc.port, verify__wait_ms=5000 * SLOW)  # all are genuine: none is waited for in vain
+        b = self.verifier(self.smsc.port, verify__wait_ms=5000 * SLOW)  # all are genuine: each wait ends with a PASSporT
         a = self.signer(b.port)
         esme = self.esme(a.port)
         sent = {}

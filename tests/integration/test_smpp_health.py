@@ -35,7 +35,7 @@ class Health(SmppCase):
 
     def test_n11_peer_and_cps(self):
         """503 with the reason while the SMSC is gone or the CPS hangs, 200 when they are back."""
-        with socket.create_server(("127.0.0.1", 0)) as deaf:  # takes connections and says nothing
+        with socket.create_server(("127.0.0.1", 0)) as deaf:  # accepts connections and does not answer
             port = free_port()
             sidecar = self.signer(port, cps__url=f"https://localhost:{deaf.getsockname()[1]}")
             self.assertEqual(self.get(sidecar, "/health")[0], 200)

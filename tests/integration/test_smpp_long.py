@@ -78,7 +78,7 @@ class Long(SmppCase):
         self.assertEqual((metrics["join_segments"], metrics['signed_total{outcome="published"}']), (0, 1))
 
     def test_strict(self):
-        """Nothing goes on before the PASSporT of all is published."""
+        """Nothing is forwarded before the PASSporT of all is published."""
         self.a = self.signer(self.smsc.port, join__strict="yes", join__hold="always")
         esme = self.esme()
         parts = split(LONG, 150)
@@ -151,7 +151,7 @@ class Long(SmppCase):
         self.assertEqual([m.verdict for m in self.smsc.wait(6)[3:]], ["msgi-mismatch"] * 3)
 
     def test_over_the_bounds(self):
-        """More than may wait: all goes on, unverified, and is counted."""
+        """More than may wait: all is forwarded, unverified, and counted."""
         esme = self.begin(verifier={"join__messages_per_peer": 2, "join__timeout_ms": 60000})
         sent = []
         for ref in range(6):

@@ -1,4 +1,4 @@
-"""cps-smpp does as it is configured: what goes on and what does not, tags, prefixes, the record, reload."""
+"""cps-smpp follows its configuration: which messages are forwarded, tags, prefixes, records, reload."""
 # presets: dev asan
 import os
 import re
@@ -80,7 +80,7 @@ class Policy(SmppCase):
         self.assertEqual([l["action"] for l in b.judged(3)], ["deliver", "reject", "tag"])
 
     def test_planted_and_delivered(self):
-        """Without a tag of ours there is none of anybody's."""
+        """A message without our tag has no tag of others either."""
         b = self.verifier(self.smsc.port, verify__deliver="no-passport")
         self.esme(b.port).submit(ALICE, self.bob, TEXT, tlvs=tlv(VERDICT, b"passed"))
         self.assertEqual(self.smsc.wait(1)[0].tlvs, [])

@@ -47,7 +47,7 @@ class Records(SmppCase):
         self.assertEqual(metrics['tenant_messages_total{tenant="alice",outcome="unsigned"}'], 2)
         self.assertEqual(metrics['tenant_messages_total{tenant="alice",outcome="signed"}'], 1)
         self.assertEqual(metrics["signed_lost_total"], 0)
-        a.stop()  # what was counted since the first warning is told at the end
+        a.stop()  # messages counted since the first warning are reported at the end
         self.warned(a, 'system_id "kannel" has no tenant: 2 messages unsigned')
 
     def test_n03_refused_and_spooled(self):

@@ -1,4 +1,4 @@
-"""The sidecar between an ESME and an SMSC, passing all on: octet for octet, whatever it is; slow, broken and hostile
+"""The sidecar between an ESME and an SMSC, forwarding everything octet for octet; slow, broken and hostile
 ends; many binds."""
 # presets: dev asan
 import contextlib
@@ -94,7 +94,7 @@ class Wrong(Case):
         self.other = self.leg(self.sidecar.bound("other"))
 
     def tearDown(self):
-        """Whatever went on, another bind goes on."""
+        """Whatever happened before, another bind is forwarded."""
         self.other.send(message(99))
         self.assertEqual(self.other.header(), (SUBMIT | RESP, OK, 99))
         self.assertTrue(self.sidecar.running())
@@ -217,7 +217,7 @@ class Peer(Case):
         self.assertEqual(leg.pdu(), pdu(BIND | RESP, 7, status=BINDFAIL))
 
     def test_refused(self):
-        """The peer's word is passed on, be it what ends it for good; another try may follow on the same connections."""
+        """The peer's status is forwarded, even a permanent one; another attempt may follow on the same connections."""
         peer = self.listener()
         sidecar = self.start_sidecar(peer.port)
         leg = self.leg(sidecar.connect())

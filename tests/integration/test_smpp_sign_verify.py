@@ -61,7 +61,7 @@ class Verdicts(SmppCase):
         self.assertEqual([m.verdict for m in self.smsc.wait(5)], ["passed"] * 3 + ["no-passport"] * 2)
 
     def test_f06_another_text_is_no_mismatch(self):
-        """Another text in the name of one whose PASSporT was used already: that says nothing about it."""
+        """Another text from a sender whose PASSporT was used already: that PASSporT is no evidence about it."""
         self.alice.submit(ALICE, self.bob, TEXT)
         self.smsc.wait(1)
         self.esme(self.b.port).submit(ALICE, self.bob, b"Your parcel is at the thief's.")

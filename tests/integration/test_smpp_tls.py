@@ -80,7 +80,7 @@ class Tls(TlsCase):
         esme = self.leg(sidecar.connect(context=self.client))
         esme.send(bind(1))
         self.assertEqual(esme.header(), (BIND | RESP, BINDFAIL, 1))
-        # because of the handshake, not because a peer that has finished it says nothing
+        # because of the handshake, and not because a peer is silent after it
         until(lambda: "alert handshake failure" in sidecar.log(), 20, "the peer has refused the handshake")
 
     def listens(self, port):

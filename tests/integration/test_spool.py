@@ -68,7 +68,7 @@ class Feed:
         self.tell(f"put {dest} {text} {ttl}")
 
     def put_many(self, count):
-        """Puts so many to all boxes in turn and waits until the file has them. Returns {id: dest}."""
+        """Puts this many into all boxes in turn and waits until the file has them. Returns {id: dest}."""
         made = {}
         before = len(self.stored) + len(self.failed)
         for i in range(count):
@@ -330,7 +330,7 @@ class Killed(Spool):
         self.assertEqual(self.rows("PRAGMA integrity_check"), [("ok",)])
 
     def test_two_processes(self):
-        """They share the work, and one goes on with what the other was doing when it was killed."""
+        """They share the work, and one continues what the other was doing when it was killed."""
         self.server.stop()
         one, other = self.feed(), self.feed()
         made = one.put_many(300) | other.put_many(300)

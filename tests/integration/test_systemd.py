@@ -58,7 +58,7 @@ class Manager:
         self.heard = []
 
     def hear(self, seconds):
-        """What came within so many seconds, in order."""
+        """Returns the messages that arrived within this many seconds, in order."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             self.sock.settimeout(left)

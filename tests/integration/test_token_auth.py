@@ -443,7 +443,7 @@ class Fetching(TokenCase):
         self.assertEqual(self.host.gets.get("/sp.pem", 0), 0)
 
     def test_f41_a_certificate_host_that_is_down_gives_503(self):
-        """Nothing is wrong with the token: the publisher is told to try again, and when."""
+        """The token is valid: the answer asks the publisher to try again, and says when."""
         port = closed_port()
         server = self.cpsd(**self.keys(auth__x5u_ports=f"{port}, {self.host.port}", auth__x5u_negative_s=7))
         body = envelope()
@@ -516,7 +516,7 @@ class Fetching(TokenCase):
         return (head + "\r\n" + body).encode()
 
     def test_pipelined_behind_a_fetch(self):
-        """The request waits with copies of its octets: what comes behind it on the connection changes nothing."""
+        """The request waits with copies of its octets: later octets on the connection change nothing."""
         url = self.host.serve_slowly("/pipe.pem", self.sp.chain_pem, 0.3)
         bodies = [envelope() for _ in range(3)]
         octets = b"".join(

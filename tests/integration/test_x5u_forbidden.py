@@ -24,7 +24,7 @@ PORT = "the URL's port is not a number from 1 to 65535"
 QUERY = "the URL has a query or a fragment"
 USER = "the URL has a user name before its host"
 
-# what the names below are told to resolve to
+# the addresses that the names below resolve to
 NAMES = {
     "public.example": ["93.184.216.34"],
     "public6.example": ["2606:2800:220:1::1"],
