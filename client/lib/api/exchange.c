@@ -5,7 +5,8 @@
 #include "client/lib/find/route.h"
 #include "client/lib/net/cps_http.h"
 
-/* Where the destination's record says. If there is none to be had, as if it was not asked for. False: later. */
+/* Sets the route that the destination's key record names; without a record, the route as configured. Returns false
+ * while the record is being looked up. */
 static bool exchange_find_route(struct cps_exchange *exchange, struct cps_error *err)
 {
     struct cps *cps = exchange->task.cps;

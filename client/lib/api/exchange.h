@@ -4,9 +4,9 @@
 #include "common/number/identity.h"
 
 /*
- * An operation that is one request and its answer. Operations embed it first, fill `transfer.request`, and get
- * `conclude` when the answer is there: it makes the result, and for a background operation calls the callback. They are
- * run as tasks.
+ * An operation that is one request and its answer. An operation embeds it as its first member, fills in
+ * `transfer.request` and runs it as a task. `conclude` is called when the answer is there: it makes the result and, for
+ * a background operation, calls the callback.
  */
 struct cps_exchange {
     struct cps_task task;
@@ -14,13 +14,14 @@ struct cps_exchange {
     void (*conclude)(struct cps_exchange *exchange);
     void (*free)(struct cps_exchange *exchange); /* of a background operation, after conclude */
     bool begun;
-    bool finding; /* the destination's record is looked for first */
+    bool finding; /* the destination's key record is looked up first, for its CPS */
     struct stir_identity dest;
 };
 
+/* Sets up a zeroed exchange as a task of the handle. */
 void cps_exchange_init(struct cps_exchange *exchange, struct cps *cps);
 
-/* Directs it at the CPS of a destination, or of none in particular (NULL). CPS_E_CONFIG, CPS_E_NOMEM. */
+/* Chooses the CPS that the request goes to: that of a destination, or cps_url for NULL. CPS_E_CONFIG, CPS_E_NOMEM. */
 enum cps_code cps_exchange_aim(struct cps_exchange *exchange, const struct stir_identity *dest,
                                struct cps_error *err) STIR_MUST_CHECK;
 

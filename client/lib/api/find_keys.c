@@ -39,7 +39,8 @@ static enum cps_code find_keys_show_record(struct cps_found_keys *out, const str
     return shown->record && (shown->cps_url || !record->cps) ? CPS_OK : cps_fail(err, CPS_E_NOMEM, "out of memory");
 }
 
-/* Shows the records whose keys are used, in their order. record_of: the index in out->records of each target. */
+/* Copies the records whose keys are in the result, in their order, and sets out->record_of: for each key, the index of
+ * its record in out->records. */
 static enum cps_code find_keys_show_records(struct cps_found_keys *out, const struct cps_targets *targets,
                                             const struct cps_target_key *keys, size_t count, struct cps_error *err)
 {
@@ -77,7 +78,7 @@ static enum cps_code find_keys_show(struct cps_found_keys *out, const struct cps
         memcpy(out->thumbprints[i], taken.items[i]->thumbprint, sizeof(out->thumbprints[i]));
         out->key_count++;
     }
-    free(taken.items); /* the references are in out */
+    free(taken.items); /* the references belong to out now */
     if (code == CPS_OK) {
         code = find_keys_show_records(out, targets, found, count, err);
         out->pinned = out->record_count == 0;
@@ -93,8 +94,9 @@ static void find_keys_step(struct cps_task *task)
     struct cps_error err = {0};
     enum cps_found found = cps_directory_get(cps->directory, &targets, &op->dest, task, &err);
     if (found == CPS_FOUND_LATER) {
-        return;
+        return; /* the directory wakes the task */
     }
+    /* A result is complete or empty: half of the keys would hide a record. */
     if (found == CPS_FOUND && find_keys_show(&op->result, cps, targets, &err) == CPS_OK) {
         err = (struct cps_error){0};
     } else {

@@ -20,7 +20,8 @@ const char *cps_version(void)
     return CPS_VERSION;
 }
 
-/* curl says nothing useful of a file that is not there until it connects. */
+/* Checks at start that a file can be read: libcurl would report a missing one when it first connects. path may be NULL.
+ */
 static enum cps_code handle_check_readable(const char *path, const char *option, struct cps_error *err)
 {
     struct stir_buf content = {.limit = 4194304};
@@ -33,21 +34,22 @@ static enum cps_code handle_check_readable(const char *path, const char *option,
     return code == STIR_OK ? CPS_OK : cps_fail_prefix(err, cps_fail_stir(err, code, &cause), "%s", option);
 }
 
-/* The number table is read before the roots: it limits what a CA can delegate. */
+/* Reads the number table, before the roots are read: it limits what a CA can delegate. */
 static enum cps_code handle_read_numbers(struct cps *cps, struct cps_error *err)
 {
     const struct cps_options *options = &cps->options;
     struct stir_error cause = {0};
     if (!options->numbers_file) {
         if (options->allow_spc) {
-            cps_log(cps, CPS_LOG_WARNING,
-                    "allow_spc without a number table: a certificate of any provider can sign for every number; set "
-                    "numbers_file");
+            cps_log(
+                cps, CPS_LOG_WARNING,
+                "allow_spc is set without a number table: the certificate of any provider can sign for every number; "
+                "set numbers_file");
         }
         return CPS_OK;
     }
     if (options->allow_spc) {
-        cps_log(cps, CPS_LOG_WARNING, "allow_spc has no effect: the number table decides which numbers a provider has");
+        cps_log(cps, CPS_LOG_WARNING, "allow_spc has no effect: numbers_file decides which numbers a provider has");
     }
     enum stir_code code = stir_numtable_load(&cps->numbers, options->numbers_file, &cause);
     return code == STIR_OK ? CPS_OK : cps_fail_stir(err, code, &cause);
@@ -84,23 +86,22 @@ static enum cps_code handle_open_transport(struct cps *cps, struct cps_error *er
         .connect_timeout_ms = options->connect_timeout_ms,
         .max_connections = options->max_connections,
     };
-    enum cps_code code = handle_check_readable(options->tls_ca_file, "tls_ca_file", err);
-    if (code == CPS_OK) {
-        code = handle_check_readable(options->tls_cert_file, "tls_cert_file", err);
+    const char *const files[][2] = {
+        {options->tls_ca_file, "tls_ca_file"},   {options->tls_cert_file, "tls_cert_file"},
+        {options->tls_key_file, "tls_key_file"}, {options->x5u_ca_file, "x5u_ca_file"},
+        {options->crl_ca_file, "crl_ca_file"},
+    };
+    /* libcurl opens these files when it connects: a missing one is reported now instead. */
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        enum cps_code code = handle_check_readable(files[i][0], files[i][1], err);
+        if (code != CPS_OK) {
+            return code;
+        }
     }
-    if (code == CPS_OK) {
-        code = handle_check_readable(options->tls_key_file, "tls_key_file", err);
-    }
-    if (code == CPS_OK) {
-        code = handle_check_readable(options->x5u_ca_file, "x5u_ca_file", err);
-    }
-    if (code == CPS_OK) {
-        code = handle_check_readable(options->crl_ca_file, "crl_ca_file", err);
-    }
-    return code == CPS_OK ? cps_transport_new(&cps->transport, &config, err) : code;
+    return cps_transport_new(&cps->transport, &config, err);
 }
 
-/* What says where destinations are. */
+/* Sets up what finds the CPS and the keys of a destination. */
 static enum cps_code handle_open_routes(struct cps *cps, struct cps_error *err)
 {
     const struct cps_options *options = &cps->options;
@@ -115,30 +116,40 @@ static enum cps_code handle_open_routes(struct cps *cps, struct cps_error *err)
     return code == CPS_OK ? cps_directory_new(&cps->directory, cps, err) : code;
 }
 
-static enum cps_code handle_set_up(struct cps *cps, const struct cps_options *options, struct cps_error *err)
+/* Reads the options into the handle. */
+static enum cps_code handle_take_options(struct cps *cps, const struct cps_options *options, struct cps_error *err)
 {
     enum cps_code code = cps_options_copy(&cps->options, options, err);
-    if (code == CPS_OK) {
-        code = cps_options_numbering(&cps->numbering, &cps->options, err);
+    if (code != CPS_OK) {
+        return code;
     }
-    if (code == CPS_OK) {
-        code = cps_options_types(&cps->accepted_types, &cps->options, err);
+    code = cps_options_numbering(&cps->numbering, &cps->options, err);
+    if (code != CPS_OK) {
+        return code;
     }
-    if (code == CPS_OK) {
-        code = handle_read_numbers(cps, err);
+    return cps_options_types(&cps->accepted_types, &cps->options, err);
+}
+
+/* Makes the parts of a handle in the order in which they use each other. On failure the caller frees the handle. */
+static enum cps_code handle_set_up(struct cps *cps, struct cps_error *err)
+{
+    enum cps_code code = handle_read_numbers(cps, err);
+    if (code != CPS_OK) {
+        return code;
     }
-    if (code == CPS_OK) {
-        code = cps_trust_open(&cps->trust, cps, err);
-    }
+    /* What PASSporTs are judged by: the roots, which the number table limits, and the replay memory. */
+    code = cps_trust_open(&cps->trust, cps, err);
     if (code == CPS_OK) {
         code = handle_open_replay(cps, err);
     }
+    /* The network, and our credential for the CPS. */
     if (code == CPS_OK) {
         code = handle_open_transport(cps, err);
     }
     if (code == CPS_OK) {
         code = cps_credential_open(&cps->credential, &cps->options, err);
     }
+    /* What is fetched over the network and remembered. */
     if (code == CPS_OK) {
         code = handle_open_routes(cps, err);
     }
@@ -148,14 +159,11 @@ static enum cps_code handle_set_up(struct cps *cps, const struct cps_options *op
     if (code == CPS_OK) {
         code = cps_boxes_new(&cps->boxes, cps, err);
     }
+    /* The threads come last: they use everything else. */
     if (code == CPS_OK && cps->options.spool_file) {
         code = cps_spool_new(&cps->spool, cps, err);
     }
-    if (code == CPS_OK) {
-        code = cps_trust_start(cps->trust, err);
-    }
-    cps->options.crls_from = NULL;
-    return code;
+    return code == CPS_OK ? cps_trust_start(cps->trust, err) : code;
 }
 
 enum cps_code cps_new(struct cps **out, const struct cps_options *options, struct cps_error *err)
@@ -167,7 +175,11 @@ enum cps_code cps_new(struct cps **out, const struct cps_options *options, struc
     if (!cps) {
         return cps_fail(err, CPS_E_NOMEM, "out of memory");
     }
-    enum cps_code code = handle_set_up(cps, options, err);
+    enum cps_code code = handle_take_options(cps, options, err);
+    if (code == CPS_OK) {
+        code = handle_set_up(cps, err);
+    }
+    cps->options.crls_from = NULL; /* another handle, which is read here only */
     if (code != CPS_OK) {
         cps_free(cps);
         return code;
@@ -182,13 +194,16 @@ void cps_free(struct cps *cps)
         return;
     }
     if (cps->transport && cps_transport_is_here(cps->transport)) {
-        cps_log(cps, CPS_LOG_ERROR, "cps_free was called from a callback: nothing was freed");
+        cps_log(cps, CPS_LOG_ERROR,
+                "cps_free was called from a callback, so nothing was freed; call it from another thread");
         return;
     }
+    /* Background tasks end first: nothing new is begun, and the transport ends what is under way. */
     atomic_store(&cps->closing, true);
     cps_spool_stop(cps->spool);
     cps_trust_stop(cps->trust);
     cps_transport_free(cps->transport);
+    /* No callback comes any more. */
     cps_spool_free(cps->spool);
     cps_boxes_free(cps->boxes);
     cps_directory_free(cps->directory);

@@ -44,7 +44,9 @@ enum cps_code cps_online_x5u(struct cps *cps, const struct cps_signer *signer, s
         code = cps_fail(err, fetching.err.code, "%s: %s", signer->x5u, fetching.err.text);
     } else if (code == CPS_OK && !online_same_leaf(fetching.chain->chain, signer->chain)) {
         code = cps_fail(err, CPS_E_CERT,
-                        "%s has another certificate than the file: verifiers would refuse the signatures", signer->x5u);
+                        "%s serves another certificate than the file has, so verifiers would refuse the signatures; "
+                        "publish the file's chain there",
+                        signer->x5u);
     }
     cps_chain_unref(fetching.chain);
     return code;
@@ -57,7 +59,7 @@ enum cps_code cps_online_auth_x5u(struct cps *cps, struct cps_error *err)
 
 /* ---- the credential at the CPS ---- */
 
-/* No country has the code 999 (E.164), so no line of a number table leads to another CPS. */
+/* E.164 assigns no country the code 999, so no row of a number table leads to another CPS. */
 #define NOBODYS_NUMBER "999000000000000"
 
 enum cps_code cps_online_retrieve(struct cps *cps, struct cps_error *err)
@@ -68,7 +70,7 @@ enum cps_code cps_online_retrieve(struct cps *cps, struct cps_error *err)
     return code == CPS_E_FORBIDDEN ? CPS_OK : code;
 }
 
-/* A number that the signer may sign for; "": none. */
+/* Chooses a number that the signer may sign for; "" if it has only alphanumeric senders. */
 static void online_pick_number(char out[STIR_TN_MAX + 1], const struct cps_numbers *numbers)
 {
     out[0] = '\0';
@@ -82,7 +84,7 @@ static void online_pick_number(char out[STIR_TN_MAX + 1], const struct cps_numbe
     }
 }
 
-/* A key whose private half is forgotten at once. */
+/* Makes a public key whose private half nobody keeps. */
 static enum cps_code online_make_key(struct cps_key **out, struct cps_error *err)
 {
     EVP_PKEY *pair = NULL;

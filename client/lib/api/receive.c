@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RETRY_MS 250 /* before the one more try that a failed first read gets, ... */
-#define AWAY_MS 1000 /* ... unless the CPS has been away for this long */
-#define SLACK_MS 1000
+#define RETRY_MS 250  /* pause before a failed first read is tried once more, ... */
+#define AWAY_MS 1000  /* ... unless the CPS has been away for this long */
+#define SLACK_MS 1000 /* beyond the timeouts of the requests themselves */
 
 static void receive_clear(struct receiving *op)
 {
@@ -50,18 +50,19 @@ static void receive_conclude(struct receiving *op, enum cps_code code, const str
 static void receive_conclude_best(struct receiving *op)
 {
     struct cps_error err = {0};
-    cps_receiving_give_up(op, "the certificate did not come in time");
+    cps_receiving_give_up(op, "the certificate was not fetched in time");
     if (op->any) {
         receive_conclude(op, CPS_OK, NULL);
     } else {
         (void)cps_fail(&err, CPS_E_NO_PASSPORT, "the box holds no PASSporT %s this sender%s",
-                       op->candidates ? "for this message; it holds others from" : "from",
-                       op->suspects.count ? ", of messages that arrived without theirs for all that is known" : "");
+                       op->candidates ? "for this message, only for other messages from" : "from",
+                       op->suspects.count ? "; they may belong to messages that arrived without a PASSporT" : "");
         receive_conclude(op, CPS_E_NO_PASSPORT, &err);
     }
 }
 
-/* A CPS that has just gone away may have been restarted; nobody waits for one that stays away. */
+/* A CPS that has just gone away may be restarting, so one retry is worth its while. One that stays away is not waited
+ * for. */
 static bool receive_should_retry(const struct receiving *op, enum cps_code code)
 {
     struct cps_route *route = NULL;
@@ -76,16 +77,18 @@ static bool receive_should_retry(const struct receiving *op, enum cps_code code)
     return just_now;
 }
 
-/* Reads what is in the box. True: that is done. False: the next step goes on, or the operation is over. */
+/* Reads what is in the box now. Returns true when that is done; false if a later step continues, or the operation has
+ * ended. */
 static bool receive_read_box(struct receiving *op, int64_t now)
 {
     struct cps_error outcome = {0};
     int64_t again;
-    if (now < op->retry_ms) {
+    if (now < op->retry_ms) { /* in the pause before the retry */
         op->task.due_ms = op->retry_ms;
         return false;
     }
     if (!cps_box_outcome(op->box, &op->read, &outcome)) {
+        /* No read that began after the message arrived has come to the end of the box. */
         if (now >= op->last_ms) {
             (void)cps_fail(&outcome, CPS_E_TIMEOUT, "the box could not be read in time");
         } else if (cps_box_read(op->box, CPS_READ_PLAIN, 0, &again, &outcome) == CPS_OK) {
@@ -107,7 +110,8 @@ static bool receive_read_box(struct receiving *op, int64_t now)
     return false;
 }
 
-/* Waits for what comes next. True: long enough. False: the next step goes on, or the operation is over. */
+/* Waits for PASSporTs that arrive after the message. Returns true when wait_ms are over; false if a later step
+ * continues, or the operation has ended. */
 static bool receive_wait(struct receiving *op, int64_t now)
 {
     struct cps_error err = {0};
@@ -117,7 +121,7 @@ static bool receive_wait(struct receiving *op, int64_t now)
     }
     enum cps_code code = cps_box_read(op->box, CPS_READ_WAIT, (uint32_t)(op->deadline_ms - now), &again, &err);
     if (code == CPS_E_AWAY && !op->pending.count) {
-        receive_conclude(op, code, &err); /* its PASSporT may be there, and nobody can see it */
+        receive_conclude(op, code, &err); /* the PASSporT may be there, but nobody can read it */
         return false;
     }
     if (code != CPS_OK) {
@@ -127,7 +131,7 @@ static bool receive_wait(struct receiving *op, int64_t now)
     return false;
 }
 
-/* Nothing passed: the verdict is the best of all that say something about this message. */
+/* Nothing passed: the verdict is the best one of all PASSporTs that say something about this message. */
 static void receive_finish(struct receiving *op, int64_t now)
 {
     struct cps_error err = {0};
@@ -179,7 +183,8 @@ static enum cps_code receive_enter_box(struct receiving *op, struct cps_error *e
     return cps_box_enter(&op->box, op->task.cps->boxes, digest, &op->arrival, &op->task, &op->read, err);
 }
 
-/* The destination's own record says where its box is; box.c looks at what is known of it. False: later. */
+/* Finds where the destination's box is, if options.route_by_record says that its key record decides: box.c then uses
+ * what the directory knows. Returns false while the record is being looked up. */
 static bool receive_find_box(struct receiving *op)
 {
     struct cps *cps = op->task.cps;
@@ -193,7 +198,7 @@ static bool receive_find_box(struct receiving *op)
     return op->found;
 }
 
-/* Opens what came and judges it. */
+/* Opens the envelopes that have arrived and judges their PASSporTs. */
 static void receive_process_box(struct receiving *op)
 {
     struct cps_error err = {0};
@@ -223,6 +228,7 @@ static void receive_step(struct cps_task *task)
     struct receiving *op = (struct receiving *)task;
     struct cps_error err = {0};
     enum cps_code code = CPS_OK;
+    /* A claim at the CPS decides before anything else is judged. */
     if (op->claim.under_way && !cps_receiving_settle(op, &code, &err)) {
         return;
     }
@@ -230,6 +236,7 @@ static void receive_step(struct cps_task *task)
         receive_conclude(op, code, &err);
         return;
     }
+    /* A blocking call keeps the handle in use, so only background operations can find it closing. */
     code = task->background && atomic_load(&task->cps->closing) ? CPS_E_CLOSED : CPS_OK;
     if (code == CPS_OK && !receive_find_box(op)) {
         return;
@@ -277,24 +284,27 @@ static enum cps_code receive_prepare(struct receiving *op, struct cps *cps, cons
     op->task.step = receive_step;
     op->wait_ms = wait_ms;
     enum cps_code code = cps_message_check(&op->message, cps, message, keep, err);
-    if (code == CPS_OK && op->message.dest_count != 1) {
-        code = cps_fail(err, CPS_E_INVAL, "a message arrives at one dest, not at %zu", op->message.dest_count);
+    if (code != CPS_OK) {
+        return code;
     }
-    if (code == CPS_OK) {
-        code = cps_keys_take(&op->keys, keys, key_count, true, err);
+    if (op->message.dest_count != 1) {
+        return cps_fail(err, CPS_E_INVAL, "a message that arrived has one dest, not %zu", op->message.dest_count);
     }
-    if (code == CPS_OK && !cps->trust) {
-        code = cps_fail(err, CPS_E_CONFIG, "no trusted roots are configured (trust_file, list_files, list_urls)");
+    code = cps_keys_take(&op->keys, keys, key_count, true, err);
+    if (code != CPS_OK) {
+        return code;
     }
-    if (code == CPS_OK) {
-        code = receive_digest_body(op, err);
+    if (!cps->trust) {
+        return cps_fail(err, CPS_E_CONFIG, "no trusted roots are configured (trust_file, list_files, list_urls)");
     }
+    /* The moment of arrival decides about freshness, however long the PASSporT is waited for. */
     op->message.arrived = cps_now(cps);
     op->arrival = (struct cps_arrival){.message = &op->message,
                                        .digests = op->digests,
-                                       .digest_count = op->digest_count,
-                                       .announced = message && message->announced,
+                                       .announced = message->announced,
                                        .at_ms = cps_monotonic_ms()};
+    code = receive_digest_body(op, err);
+    op->arrival.digest_count = op->digest_count;
     return code;
 }
 

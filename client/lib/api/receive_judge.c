@@ -7,13 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PENDING_MAX 64 /* PASSporTs of one sender whose certificates are being fetched */
-#define OTHERS_MAX                                                                                                     \
-    32              /* PASSporTs with other texts that are verified for one message: a flood of them costs no more     \
-                     */
-#define MORE_MAX 64 /* envelopes that are opened after one that could pass, where processes share a replay memory */
+#define PENDING_MAX 64 /* PASSporTs of one sender whose certificates are being fetched at one time */
+#define OTHERS_MAX 32  /* PASSporTs with other texts that are verified for one message, so that a flood costs little */
+#define MORE_MAX 64    /* envelopes opened after one that could pass, where processes share a replay memory */
 
-/* ---- what came ---- */
+/* ---- answers of the CPS ---- */
 
 void cps_receiving_take(struct receiving *op, struct cps_read *read)
 {
@@ -35,8 +33,8 @@ void cps_receiving_take(struct receiving *op, struct cps_read *read)
 
 /* ---- judging ---- */
 
-/* The best verdict counts. But where we failed to judge a PASSporT (no memory, replay memory full), nobody knows what
- * it would have been: only one that passes is better than that. */
+/* Returns true if a result takes the place of the best one so far: the smaller verdict wins. A PASSporT that could not
+ * be judged (out of memory, replay memory full) might have got any verdict, so only one that passes is better. */
 static bool judge_is_better(const struct cps_result *result, const struct cps_result *best)
 {
     if (result->verdict == CPS_CPS_UNAVAILABLE || best->verdict == CPS_CPS_UNAVAILABLE) {
@@ -57,7 +55,7 @@ static void judge_keep_best(struct receiving *op, const struct cps_entry *entry,
     cps_result_show(&op->best, entry->passport);
 }
 
-/* What is said of it instead of what it was found to be. Whose it is stands as far as it is known. */
+/* Gives an entry a failure as its result, with its signer as far as that is known. */
 static void judge_keep_failure(struct receiving *op, struct cps_entry *entry, enum cps_code code,
                                const struct cps_error *err)
 {
@@ -78,7 +76,8 @@ static enum cps_judging judge_kind(const struct receiving *op, const struct cps_
     return cps_arrival_is_loose(&op->arrival, entry->passport) ? CPS_JUDGE_LOOSE : CPS_JUDGE_OTHER;
 }
 
-/* A PASSporT that is good may be this message's. Those that say nothing of the text are of use where no other is. */
+/* Adds a good PASSporT to those that may be this message's. Those without a digest of the text (loose) and those with
+ * the message's own are never matched together. */
 static void judge_add_vouch(struct receiving *op, struct cps_entry *entry, bool loose)
 {
     struct cps_error err = {0};
@@ -98,7 +97,7 @@ static bool judge_text_differs(const struct cps_result *result)
     return result->error.code == CPS_E_MSGI_MISMATCH || result->error.code == CPS_E_MSGI;
 }
 
-/* One with another text may be evidence against this message only if it is good in everything else. */
+/* Keeps a PASSporT that is good but for its text: it may be evidence that this text was changed. */
 static void judge_add_suspect(struct receiving *op, struct cps_entry *entry)
 {
     struct cps_candidates *suspects = &op->suspects;
@@ -123,7 +122,7 @@ static bool judge_verify(struct receiving *op, struct cps_entry *entry, struct c
     return judged;
 }
 
-/* True if it is known to be good and used: what it takes to say that of a copy. */
+/* Returns true if an entry is known to be good and used, so that a copy of its message is replayed. */
 static bool judge_is_used(struct cps_entry *entry)
 {
     pthread_mutex_lock(&entry->lock);
@@ -132,16 +131,17 @@ static bool judge_is_used(struct cps_entry *entry)
     return known && (atomic_load(&entry->gone) || atomic_load(&entry->used_at));
 }
 
-/* False: its certificate is being fetched. */
+/* Judges one entry and files the result. Returns false while its certificate is being fetched. */
 static bool judge_entry(struct receiving *op, struct cps_entry *entry)
 {
     struct cps_result result = CPS_NO_RESULT;
     struct cps_error err = {0};
     enum cps_judging kind = judge_kind(op, entry);
     op->fitted |= kind == CPS_JUDGE_EXACT;
+    /* Past uses decide first: verifying again could not make a used PASSporT pass. */
     if (kind != CPS_JUDGE_OTHER && atomic_load(&entry->forgotten)) {
-        judge_keep_failure(op, entry, cps_fail(&err, CPS_E_STALE, "the CPS does not remember whether it was used"),
-                           &err);
+        judge_keep_failure(op, entry,
+                           cps_fail(&err, CPS_E_STALE, "the CPS no longer knows whether the PASSporT was used"), &err);
         return true;
     }
     if (kind != CPS_JUDGE_OTHER && judge_is_used(entry)) {
@@ -151,6 +151,7 @@ static bool judge_entry(struct receiving *op, struct cps_entry *entry)
     if (!judge_verify(op, entry, &result)) {
         return false;
     }
+    /* A good one still has to be matched to the message; one with another text counts only as evidence. */
     if (result.verdict == CPS_PASSED) {
         judge_add_vouch(op, entry, kind == CPS_JUDGE_LOOSE);
     } else if (kind != CPS_JUDGE_OTHER) {
@@ -171,7 +172,7 @@ bool cps_receiving_found(const struct receiving *op)
     return cps_receiving_passed(op) || op->claim.under_way;
 }
 
-/* What cannot be verified and has another text says nothing about this message. */
+/* Gives up an entry whose certificate does not come. One with another text says nothing about this message then. */
 static void judge_give_up_entry(struct receiving *op, struct cps_entry *entry, const char *why)
 {
     struct cps_error err = {0};
@@ -215,7 +216,7 @@ static void judge_defer(struct receiving *op, struct cps_entry *entry)
     if (pending->count < pending->cap) {
         pending->items[pending->count++] = entry;
     } else {
-        judge_give_up_entry(op, entry, "too many certificates have to be fetched for this sender");
+        judge_give_up_entry(op, entry, "too many certificates are being fetched for this sender");
         cps_entry_unref(entry);
     }
 }
@@ -250,7 +251,7 @@ static struct cps_entry *judge_first_of_group(const struct receiving *op)
     return op->vouches.items[op->group].entry;
 }
 
-/* It passes if nobody else is first to take it out of its box. */
+/* Begins to take the group out of its box at the CPS: the message passes if no other host was first. */
 static void judge_begin_claim(struct receiving *op, const struct cps_result *result)
 {
     struct cps_error err = {0};
@@ -262,8 +263,8 @@ static void judge_begin_claim(struct receiving *op, const struct cps_result *res
     }
 }
 
-/* What was used up for this message passes if it is still good: a revocation list or its certificate may have changed
- * since it was judged. */
+/* Lets the message pass with the group that was used up for it, if that is still good: a revocation list or the
+ * certificate may have changed since it was judged. */
 static void judge_pass_group(struct receiving *op)
 {
     struct cps_result result = CPS_NO_RESULT;
@@ -285,7 +286,7 @@ static void judge_pass_group(struct receiving *op)
     }
 }
 
-/* Takes the first of those that vouch and were not used. */
+/* Uses up the first group of good PASSporTs that was not used before. */
 static void judge_match(struct receiving *op)
 {
     struct cps_error err = {0};
@@ -297,7 +298,7 @@ static void judge_match(struct receiving *op)
     if (code == CPS_OK) {
         judge_pass_group(op);
     } else if (code != CPS_E_REPLAYED || !op->loose) {
-        /* one that was used and says nothing of the text was another message's, for all we know */
+        /* A used PASSporT without a digest may have been another message's, so it says nothing about this one. */
         judge_keep_failure(op, judge_first_of_group(op), code, &err);
     }
 }
@@ -311,7 +312,8 @@ static enum cps_code judge_open_one(struct receiving *op, struct cps_sealed *sea
     return code == CPS_OK && !cps_receiving_found(op) ? judge_new_entries(op, CPS_JUDGE_EXACT, err) : code;
 }
 
-/* Opens envelopes until one is found that could pass. *left: there may be more.
+/* Opens envelopes until one is found that could pass. Sets *left if more may be left to open.
+ *
  * Another signer may have signed the same message. Within a process it does not matter when that is found, as entries
  * know when others passed (match.h). Hosts and processes that share what was used have to use both up at once. */
 static enum cps_code judge_open_some(struct receiving *op, bool *opened, bool *left, struct cps_error *err)
@@ -344,12 +346,12 @@ enum cps_code cps_receiving_look(struct receiving *op, bool *busy, struct cps_er
         code = judge_open_some(op, &opened, &left, err);
         *busy = cps_box_tell(op->box, &op->task, opened);
         if (code == CPS_OK && !cps_receiving_found(op)) {
-            code = judge_new_entries(op, CPS_JUDGE_EXACT, err); /* what others have opened, who are done now */
+            code = judge_new_entries(op, CPS_JUDGE_EXACT, err); /* what other tasks have opened meanwhile */
         }
         if (code == CPS_OK && !(*busy && op->task.cps->options.claim)) {
             judge_match(op);
         }
-        /* all that could pass were used: what is not open yet counts, too */
+        /* If all that could pass were used, look into the envelopes that are still sealed. */
         left = left && !cps_receiving_found(op) && !cps_vouches_has_unused(&op->vouches);
     }
     if (code == CPS_OK && !*busy && !cps_receiving_found(op) && op->digest_count) {
@@ -361,7 +363,7 @@ enum cps_code cps_receiving_look(struct receiving *op, bool *busy, struct cps_er
 
 /* ---- evidence ---- */
 
-/* A PASSporT with the message's text says more than all others. */
+/* Returns true unless a PASSporT with the message's own text has decided already. */
 static bool judge_wants_evidence(const struct receiving *op)
 {
     return !op->fitted && !(op->any && op->best.verdict <= CPS_MSGI_MISMATCH);
@@ -444,7 +446,7 @@ void cps_receiving_give_up(struct receiving *op, const char *why)
     }
 }
 
-/* ---- whose it is ---- */
+/* ---- the result of a claim ---- */
 
 bool cps_receiving_settle(struct receiving *op, enum cps_code *code, struct cps_error *err)
 {
@@ -459,7 +461,7 @@ bool cps_receiving_settle(struct receiving *op, enum cps_code *code, struct cps_
         if (*code == CPS_E_STALE) {
             cps_match_undo(op->task.cps, &op->vouches, op->group, &op->message.dest[0]);
         }
-        /* the next one has its turn */
+        /* try the next group */
         cps_vouches_drop(&op->vouches, op->group);
         op->match_due = true;
         *code = CPS_OK;

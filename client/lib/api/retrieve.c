@@ -40,7 +40,7 @@ static enum cps_code retrieve_prepare(struct retrieval *op, struct cps *cps, con
 {
     struct stir_identity box;
     if (!cps || (after && strlen(after) > CPS_CURSOR_MAX)) {
-        return cps_fail(err, CPS_E_INVAL, cps ? "after is no cursor" : "a pointer is NULL");
+        return cps_fail(err, CPS_E_INVAL, cps ? "after is not a cursor: it is too long" : "a pointer is NULL");
     }
     cps_exchange_init(&op->exchange, cps);
     op->exchange.conclude = retrieve_conclude;

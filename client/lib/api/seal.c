@@ -16,7 +16,7 @@ enum cps_code cps_envelope_id(char out[CPS_ID_LEN + 1], const char *envelope, si
         return cps_fail(err, CPS_E_INVAL, "a pointer is NULL");
     }
     if (!SHA256((const unsigned char *)envelope, len, digest)) {
-        return cps_fail(err, CPS_E_CRYPTO, "SHA-256 failed");
+        return cps_fail(err, CPS_E_CRYPTO, "cannot compute the envelope's id: SHA-256 failed");
     }
     out[stir_b64url_encode(out, digest, 16)] = '\0';
     return CPS_OK;
@@ -47,6 +47,7 @@ static enum cps_code seal_for_key(struct cps_envelope *out, const char *passport
     return out->text ? cps_envelope_id(out->id, out->text, out->len, err) : cps_fail(err, CPS_E_NOMEM, "out of memory");
 }
 
+/* Checks that the text is a PASSporT in full form: nothing else is sealed. */
 static enum cps_code seal_check_full_form(const struct cps *cps, const char *passport, size_t len,
                                           struct cps_error *err)
 {
@@ -72,6 +73,7 @@ enum cps_code cps_seal(struct cps *cps, const char *passport, size_t len, const 
     if (code != CPS_OK) {
         return code;
     }
+    /* One envelope for each key: a recipient opens the one that is for it. */
     made.items = calloc(key_count, sizeof(*made.items));
     if (!made.items) {
         return cps_fail(err, CPS_E_NOMEM, "out of memory");

@@ -10,23 +10,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ENVELOPES_MAX 4096 /* of one message: 255 recipients whose keys are found */
+#define ENVELOPES_MAX 4096 /* of one message: enough for 255 recipients whose keys are looked up */
 
-/* A recipient that has to be looked for: its CPS, and its keys unless they were given. */
+/* A recipient whose key records are looked up: for its CPS, and for its keys unless they were given. */
 struct sought {
     struct stir_identity box;
-    size_t passport; /* which is for it */
+    size_t passport; /* index of the PASSporT that is for it */
     struct cps_keys keys;
     bool over;
 };
 
-/* Publishing all envelopes of one message. Signing is done before it begins, and sealing where nothing has to be looked
- * for. */
+/* Publishes all envelopes of one message. Signing is done before the task begins, and so is sealing for recipients
+ * whose keys and CPS are known. */
 struct sending {
     struct cps_task task;
     char **passports; /* one for each destination of the message, or one for all */
     size_t passport_count;
-    struct cps_signer *chain_of; /* whose chain travels along, or NULL */
+    struct cps_signer *chain_of; /* whose certificate chain goes into the envelopes; NULL: none */
     uint32_t ttl_s;
     struct sought *sought;
     size_t sought_count;
@@ -34,7 +34,7 @@ struct sending {
     size_t count;
     size_t begun;
     struct cps_spool_batch spool;
-    bool counted; /* what the CPS said of each */
+    bool counted; /* the answers of the CPS were counted */
     struct cps_sent result;
     cps_sent_cb callback;
     void *arg;
@@ -94,7 +94,7 @@ static void send_keep_first_error(struct cps_error *first, const struct cps_erro
     }
 }
 
-/* Counts what the CPS has; the rest goes to the spool, where it may. */
+/* Counts the envelopes that the CPS has accepted, and gives the others to the spool if it takes them. */
 static void send_count_answers(struct sending *op)
 {
     op->counted = true;
@@ -125,8 +125,8 @@ static void send_count_spooled(struct sending *op)
     }
 }
 
-/* Seals a recipient's PASSporT for its keys and adds the envelopes to those that are to be published. target: the
- * record that says where the holder of these keys reads; NULL: none is known. */
+/* Seals a recipient's PASSporT for its keys and adds the envelopes to those to be published. target: the key record
+ * that names the CPS where the holder of these keys reads; NULL: none is known. */
 static enum cps_code send_add_envelopes(struct sending *op, const struct stir_identity *box, size_t passport,
                                         const struct cps_target *target, const struct cps_key *const *keys,
                                         size_t key_count, struct cps_error *err)
@@ -136,12 +136,14 @@ static enum cps_code send_add_envelopes(struct sending *op, const struct stir_id
     const char *token = op->passports[passport];
     enum cps_code code = cps_seal(cps, token, strlen(token), op->chain_of, keys, key_count, &envelopes, err);
     for (size_t i = 0; code == CPS_OK && i < envelopes.count; i++) {
+        /* Each envelope is a request of its own, at the CPS that its key's holder reads. */
         struct cps_request *request = &op->transfers[op->count].request;
         code = cps_ask_publish(request, cps, box, envelopes.items[i].text, envelopes.items[i].len, op->ttl_s, err);
         if (code == CPS_OK) {
             code = cps_route_to_holder(&request->route, cps, box, target, err);
         }
         if (code == CPS_OK) {
+            /* The spool keeps the CPS of a record; any other it finds when it publishes. */
             bool named = target && target->route == request->route;
             cps_spool_batch_add(&op->spool, box, named ? cps_route_urls(request->route) : NULL, request->body,
                                 request->body_len);
@@ -156,7 +158,7 @@ static enum cps_code send_add_envelopes(struct sending *op, const struct stir_id
     return code;
 }
 
-/* Seals for each key of all the records that were found, and aims at the CPS of the record that the key is of (RFC 8816
+/* Seals for each key of all records that were found; each envelope goes to the CPS of the key's own record (RFC 8816
  * section 8.1 step 3). */
 static enum cps_code send_add_records(struct sending *op, const struct sought *sought,
                                       const struct cps_targets *targets, struct cps_error *err)
@@ -170,7 +172,7 @@ static enum cps_code send_add_records(struct sending *op, const struct sought *s
     return code;
 }
 
-/* Keys that were given need no record, but the record that lists one says where its holder reads. */
+/* Seals for the keys that were given. A record that lists one of them says where its holder reads. */
 static enum cps_code send_add_given(struct sending *op, const struct sought *sought, const struct cps_targets *targets,
                                     struct cps_error *err)
 {
@@ -189,14 +191,14 @@ static enum cps_code send_add_found(struct sending *op, const struct sought *sou
         return send_add_given(op, sought, targets, err);
     }
     if (!targets) {
-        /* that a certificate does not cover something is said of the sender's */
+        /* CPS_E_CERT_SCOPE is for the sender's certificate, not for a destination's record */
         err->code = err->code == CPS_E_CERT_SCOPE ? CPS_E_KEY : err->code;
         return cps_fail_prefix(err, err->code, "the destination's keys");
     }
     return send_add_records(op, sought, targets, err);
 }
 
-/* True: nobody has to be looked for any more. */
+/* Looks up the recipients that need it and seals for those that were found. Returns true when none is left. */
 static bool send_find_all(struct sending *op)
 {
     struct cps *cps = op->task.cps;
@@ -209,9 +211,10 @@ static bool send_find_all(struct sending *op)
             continue;
         }
         if (cps_directory_get(cps->directory, &targets, &sought->box, &op->task, &err) == CPS_FOUND_LATER) {
-            all = false;
+            all = false; /* the directory wakes the task */
             continue;
         }
+        /* A recipient that fails does not keep the message from the others. */
         sought->over = true;
         if (send_add_found(op, sought, targets, &err) != CPS_OK) {
             send_keep_first_error(&op->result.error, &err);
@@ -224,7 +227,7 @@ static bool send_find_all(struct sending *op)
     return all;
 }
 
-/* True when nothing is under way any more. */
+/* Takes the operation one step further. Returns true when nothing is under way any more. */
 static bool send_advance(struct sending *op)
 {
     bool found = op->counted || send_find_all(op);
@@ -258,7 +261,8 @@ static void send_step(struct cps_task *task)
     }
 }
 
-/* One of the message's own destinations, *which: a PASSporT is of no use in another box. */
+/* Checks that a recipient is one of the message's destinations, number *which: in any other box the PASSporT would be
+ * of no use. */
 static enum cps_code send_check_recipient(struct stir_identity *box, size_t *which, struct cps *cps,
                                           const struct cps_checked *message, const struct cps_recipient *recipient,
                                           struct cps_error *err)
@@ -277,7 +281,7 @@ static enum cps_code send_check_recipient(struct stir_identity *box, size_t *whi
             return CPS_OK;
         }
     }
-    return cps_fail(err, CPS_E_INVAL, "a recipient's dest is none of the message's");
+    return cps_fail(err, CPS_E_INVAL, "a recipient's dest is not among the message's destinations");
 }
 
 static enum cps_code send_add_recipient(struct sending *op, const struct stir_identity *box, size_t passport,
@@ -294,7 +298,7 @@ static enum cps_code send_add_recipient(struct sending *op, const struct stir_id
                                 : CPS_OK;
 }
 
-/* Counts the envelopes that there may be: a recipient that is looked for has at most CPS_FOUND_KEYS keys. */
+/* Counts the envelopes that the message can have at most: CPS_FOUND_KEYS for a recipient that is looked up. */
 static enum cps_code send_count_envelopes(size_t *total, const struct cps_recipient *recipients, size_t count,
                                           struct cps_error *err)
 {
@@ -303,14 +307,18 @@ static enum cps_code send_count_envelopes(size_t *total, const struct cps_recipi
         size_t keys = recipients[i].key_count ? recipients[i].key_count : CPS_FOUND_KEYS;
         *total += keys <= ENVELOPES_MAX ? keys : ENVELOPES_MAX + 1;
     }
-    if (*total == 0 || *total > ENVELOPES_MAX) {
-        return cps_fail(err, CPS_E_INVAL, "the recipients have %s keys than a message can have",
-                        *total ? "more" : "fewer");
+    if (*total == 0) {
+        return cps_fail(err, CPS_E_INVAL, "no recipient is given");
+    }
+    if (*total > ENVELOPES_MAX) {
+        return cps_fail(err, CPS_E_INVAL, "the message would have more than %d envelopes; send it to fewer recipients",
+                        ENVELOPES_MAX);
     }
     return CPS_OK;
 }
 
-/* Signs a PASSporT for each destination, all of one time, so that none of them learns of the others; or one for all. */
+/* Signs a PASSporT for each destination, so that none learns of the others, all with the same iat; or one for all if
+ * options.shared_passport is set. */
 static enum cps_code send_sign_all(struct sending *op, const struct cps_signer *signer,
                                    const struct cps_message *message, struct cps_error *err)
 {
@@ -322,6 +330,7 @@ static enum cps_code send_sign_all(struct sending *op, const struct cps_signer *
     if (!op->passports) {
         return cps_fail(err, CPS_E_NOMEM, "out of memory");
     }
+    /* Signers that sign one message several times must do so at one moment: that is how verifiers group them. */
     one.iat = message->iat ? message->iat : cps_now(cps);
     for (size_t i = 0; code == CPS_OK && i < count; i++) {
         if (!cps->options.shared_passport) {
@@ -361,7 +370,7 @@ static enum cps_code send_seal_all(struct sending *op, const struct cps_signer *
     return code;
 }
 
-/* On failure the caller clears. */
+/* Checks the arguments, makes room, signs, and seals what can be sealed now. On failure the caller clears. */
 static enum cps_code send_prepare(struct sending *op, struct cps *cps, const struct cps_signer *signer,
                                   const struct cps_message *message, const struct cps_recipient *recipients,
                                   size_t recipient_count, uint32_t ttl_s, enum cps_spooling spooling,
@@ -379,6 +388,7 @@ static enum cps_code send_prepare(struct sending *op, struct cps *cps, const str
     if (code != CPS_OK) {
         return code;
     }
+    /* Room for all envelopes at once: transfers stay in place while they are under way. */
     op->transfers = calloc(total, sizeof(*op->transfers));
     op->sought = calloc(recipient_count, sizeof(*op->sought));
     if (!op->transfers || !op->sought) {
@@ -401,6 +411,7 @@ enum cps_code cps_send_with_spool(struct cps *cps, const struct cps_signer *sign
         send_prepare(&op, cps, signer, message, recipients, recipient_count, ttl_s, spooling, &failure);
     if (code == CPS_OK) {
         code = cps_task_run(&op.task, &failure);
+        /* With too many operations under way the spool can take all of it. */
         if (code != CPS_OK && cps_spool_batch_divert(&op.spool, &failure)) {
             code = cps_task_run(&op.task, &failure);
         }
@@ -444,6 +455,7 @@ enum cps_code cps_send_with_spool_async(struct cps *cps, const struct cps_signer
                  : cps_fail(&failure, CPS_E_INVAL, "callback is NULL");
     if (code == CPS_OK) {
         code = cps_task_start(&op->task, &failure);
+        /* With too many operations under way the spool can take all of it. */
         if (code != CPS_OK && cps_spool_batch_divert(&op->spool, &failure)) {
             code = cps_task_start(&op->task, &failure);
         }

@@ -7,15 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* RFC 8816 section 8.1 steps 1 and 2: a signature that no verifier would accept is not made. */
+/* Refuses to make a signature that no verifier would accept (RFC 8816 section 8.1 steps 1 and 2). */
 static enum cps_code sign_check_authority(const struct cps *cps, const struct cps_signer *signer,
                                           const struct cps_checked *message, int64_t iat, struct cps_error *err)
 {
     const struct stir_authority authority = cps_authority(cps);
     struct stir_error cause = {0};
     if (signer->scope && !cps_scope_has(signer->scope, &message->orig)) {
-        return cps_fail(err, CPS_E_OUTSIDE,
-                        "the sender is none of the tenant's: only from its own numbers and names is signed for it");
+        return cps_fail(err, CPS_E_OUTSIDE, "the sender is not one of the tenant's numbers and names; not signed");
     }
     enum stir_code code = stir_chain_covers(signer->chain, &message->orig, &authority, NULL, &cause);
     if (code != STIR_OK) {
@@ -28,7 +27,7 @@ static enum cps_code sign_check_authority(const struct cps *cps, const struct cp
     return CPS_OK;
 }
 
-/* RFC 8226 section 8: what the certificate forbids is not signed. */
+/* Refuses a PASSporT that the certificate's claim constraints forbid (RFC 8226 section 8). */
 static enum cps_code sign_check_constraints(const struct cps_signer *signer, const char *token, size_t len,
                                             struct cps_error *err)
 {
@@ -63,6 +62,7 @@ static enum cps_code sign_passport(struct cps *cps, const struct cps_signer *sig
     if (checked != CPS_OK) {
         return checked;
     }
+    /* RFC 9475 section 3.1: msgi is the digest of the message's body. */
     enum stir_code code = STIR_OK;
     if (message->body) {
         code = stir_msgi_make(msgi, STIR_MSGI_SHA256, message->body, message->body_len, &cause);
@@ -90,6 +90,7 @@ enum cps_code cps_sign(struct cps *cps, const struct cps_signer *signer, const s
     if (code == CPS_OK) {
         code = sign_check_constraints(signer, token, token_len, err);
     }
+    /* The caller gets the token only when every check has passed. */
     if (code == CPS_OK) {
         *passport = token;
         if (len) {

@@ -59,7 +59,8 @@ static enum cps_code smpp_api_take_text(struct smpp_text_settings *out, const st
                : code;
 }
 
-/* A domain that makes no URI would be found out with the first message only. */
+/* Checks the domain now, with a sender of one letter: otherwise a domain that makes no valid URI would be noticed with
+ * the first message only. */
 static enum cps_code smpp_api_take_domain(struct smpp_addressing *orig, const char *domain, struct cps_error *err)
 {
     const struct smpp_address probe = {.ton = 5, .addr = stir_view_str("x")};
@@ -99,13 +100,14 @@ static enum cps_code smpp_api_set_up(struct cps_smpp *peer, const struct cps *cp
                         (int)options.from);
     }
     enum cps_code code = smpp_api_take_numbers(&options, err);
+    if (code != CPS_OK) {
+        return code;
+    }
     peer->from = options.from == CPS_SMPP_FROM_SMSC ? SMPP_FROM_SMSC : SMPP_FROM_ESME;
     peer->max_pdu = options.max_pdu_octets;
     peer->orig = (struct smpp_addressing){.numbering = cps->numbering};
     peer->dest = peer->orig;
-    if (code == CPS_OK) {
-        code = smpp_api_take_text(&peer->text, &options, err);
-    }
+    code = smpp_api_take_text(&peer->text, &options, err);
     if (code == CPS_OK) {
         code = smpp_api_take_domain(&peer->orig, options.alphanumeric_domain, err);
     }
@@ -116,7 +118,8 @@ enum cps_code cps_smpp_new(struct cps_smpp **out, const struct cps *cps, const s
                            struct cps_error *err)
 {
     if (!out || !cps || !options || options->size != sizeof(*options)) {
-        return cps_fail(err, CPS_E_INVAL, "a peer needs a handle, and options with their size");
+        return cps_fail(err, CPS_E_INVAL,
+                        "out, cps or options is NULL, or options.size is not sizeof(struct cps_smpp_options)");
     }
     struct cps_smpp *peer = calloc(1, sizeof(*peer));
     if (!peer) {

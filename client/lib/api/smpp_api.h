@@ -7,7 +7,7 @@
 #include "client/smpp/segment.h"
 #include "client/smpp/text/reading.h"
 
-/* The inside of cps_smpp.h. */
+/* The implementation of cps_smpp.h: what its files share. */
 struct cps_smpp {
     enum smpp_side from;
     struct smpp_text_settings text;
@@ -21,7 +21,7 @@ struct cps_smpp {
 
 #define CPS_SMPP_IDENTITY (STIR_IDENTITY_MAX + 2) /* with a '+' and a NUL */
 
-/* What a result points to: one block, and the body. */
+/* What a result points to: one allocation, and the body. */
 struct cps_smpp_owned {
     struct stir_buf body;
     struct smpp_readings readings;
@@ -33,18 +33,19 @@ struct cps_smpp_owned {
     struct cps_smpp_segment segments[];
 };
 
-/* Room for so many segments and destinations; NULL: out of memory. */
+/* Allocates room for that number of segments and destinations; NULL: out of memory. */
 struct cps_smpp_owned *cps_smpp_owned_new(size_t segments, size_t dests);
 void cps_smpp_owned_free(struct cps_smpp_owned *owned);
 
-/* Sets reason and text (NULL: the reason's own), unless there is a reason already: the first one counts. */
+/* Sets the reason why a message is not fit, and its text (NULL: the reason's own). Does nothing if a reason is set
+ * already: the first one counts. */
 void cps_smpp_bar(struct cps_smpp_result *result, enum cps_smpp_reason reason, const char *text);
 
-/* The segments of a message that left the joiner, into the result's room for them; returns how many. */
+/* Writes the segments of a message that has left the joiner into the result's room, and returns their number. */
 size_t cps_smpp_list_segments(struct cps_smpp_owned *owned, const struct smpp_joined *joined);
 
-/* Fills in what is known of a whole message: its addresses from this PDU; its body from `joined` or, where that is
- * NULL, from the segment, unless something is against that already. owned has room for all. */
+/* Fills in a whole message: its addresses from this PDU, its body from `joined` or, if that is NULL, from the segment.
+ * The body is left out if a reason is set already. owned has room for everything. */
 void cps_smpp_fill_message(struct cps_smpp_result *result, struct cps_smpp_owned *owned, const struct cps_smpp *peer,
                            const struct smpp_pdu *pdu, const struct smpp_segment *segment,
                            const struct smpp_joined *joined);

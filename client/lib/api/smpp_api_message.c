@@ -57,7 +57,8 @@ size_t cps_smpp_list_segments(struct cps_smpp_owned *owned, const struct smpp_jo
     return count;
 }
 
-/* What is known to be global may read as a national number once more; with a '+' it does not. */
+/* Writes an identity so that this handle's numbering reads it back unchanged. A canonical number may look like a
+ * national one, so a '+' is put before it where needed. Returns false if neither form reads back. */
 static bool smpp_message_write_identity(char out[CPS_SMPP_IDENTITY], const struct stir_identity *id,
                                         const struct stir_numbering *numbering)
 {
@@ -88,7 +89,7 @@ static void smpp_message_bar_address(struct cps_smpp_result *result, enum cps_sm
     cps_smpp_bar(result, reason, cause->text[0] ? text : NULL);
 }
 
-/* The one address of most commands, or those of submit_multi. */
+/* Reads the next destination: the one address of most commands, or the next one of submit_multi. */
 static bool smpp_message_next_dest(const struct smpp_pdu *pdu, size_t index, struct stir_view *rest,
                                    struct smpp_dest *out)
 {
@@ -134,7 +135,7 @@ static bool smpp_message_take_orig(struct cps_smpp_result *result, struct cps_sm
     return false;
 }
 
-/* Fills in the other readings of the body. */
+/* Fills in the other texts that the body can be read as. */
 static void smpp_message_list_readings(struct cps_message *message, struct cps_smpp_owned *owned)
 {
     _Static_assert(SMPP_READINGS - 1 <= CPS_READINGS_MAX, "a message takes all of them");

@@ -15,19 +15,19 @@
 #define REASON_LIST(X)                                                                                                 \
     X(CPS_SMPP_NO_MESSAGE, "no message")                                                                               \
     X(CPS_SMPP_FIT, "may be signed or verified")                                                                       \
-    X(CPS_SMPP_UNFINISHED, "segments of it are not here")                                                              \
+    X(CPS_SMPP_UNFINISHED, "some of its segments have not arrived")                                                    \
     X(CPS_SMPP_UNREADABLE, "the PDU is malformed")                                                                     \
-    X(CPS_SMPP_AMBIGUOUS, "it says two things, of which one receiver shows the one, another the other")                \
+    X(CPS_SMPP_AMBIGUOUS, "it has two texts or two segment numberings, and receivers differ in which they use")        \
     X(CPS_SMPP_CANNED, "its text is kept at the SMSC (sm_default_msg_id)")                                             \
-    X(CPS_SMPP_ALPHANUMERIC, "an alphanumeric sender, and no domain for those")                                        \
-    X(CPS_SMPP_BAD_ORIG, "source_addr is no telephone number")                                                         \
-    X(CPS_SMPP_BAD_DEST, "destination_addr is no telephone number")                                                    \
-    X(CPS_SMPP_DISTRIBUTION_LIST, "to a distribution list of the SMSC's")                                              \
-    X(CPS_SMPP_MANY_DESTS, "to more destinations than a PASSporT may name")                                            \
-    X(CPS_SMPP_CODING, "in an alphabet that is not known here")                                                        \
-    X(CPS_SMPP_OVER, "over a limit of joining")                                                                        \
+    X(CPS_SMPP_ALPHANUMERIC, "its sender is alphanumeric, and no alphanumeric_domain is set")                          \
+    X(CPS_SMPP_BAD_ORIG, "source_addr is not a telephone number")                                                      \
+    X(CPS_SMPP_BAD_DEST, "destination_addr is not a telephone number")                                                 \
+    X(CPS_SMPP_DISTRIBUTION_LIST, "it goes to a distribution list that the SMSC keeps")                                \
+    X(CPS_SMPP_MANY_DESTS, "it has more destinations than a PASSporT may name")                                        \
+    X(CPS_SMPP_CODING, "its alphabet is not known to this machine's iconv")                                            \
+    X(CPS_SMPP_OVER, "not joined: a limit of the peer's, or of memory, is reached")                                    \
     X(CPS_SMPP_NO_MEMORY, "out of memory")                                                                             \
-    X(CPS_SMPP_CONTESTED, "another message with its addresses, reference and total is open")
+    X(CPS_SMPP_CONTESTED, "not joined: another unfinished message has the same addresses, reference and total")
 
 static const char *const kinds[] = {
 #define KIND_ROW(kind) [kind] = #kind,

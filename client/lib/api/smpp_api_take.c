@@ -5,7 +5,7 @@
 #include <openssl/sha.h>
 #include <string.h>
 
-/* ---- PDUs that are no message ------------------------------------------------------------------------------------ */
+/* ---- PDUs that are not messages ---------------------------------------------------------------------------------- */
 
 static bool smpp_take_is_message(uint32_t command)
 {
@@ -13,7 +13,7 @@ static bool smpp_take_is_message(uint32_t command)
            command == SMPP_SUBMIT_MULTI;
 }
 
-/* How the sender is told that a PDU was not accepted. */
+/* Sets the response that tells the sender that its PDU was not accepted. */
 static void smpp_take_set_answer(struct cps_smpp_result *result, uint32_t status)
 {
     result->command_status = status;
@@ -31,7 +31,7 @@ static void smpp_take_set_malformed(struct cps_smpp_result *result, uint32_t sta
     cps_smpp_bar(result, CPS_SMPP_UNREADABLE, text);
 }
 
-/* A text without a destination. */
+/* Marks a PDU that carries a text without a destination. */
 static void smpp_take_set_replacement(struct cps_smpp_result *result)
 {
     result->kind = CPS_SMPP_REPLACE;
@@ -48,7 +48,7 @@ static void smpp_take_set_flaw(struct cps_smpp_result *result, const struct smpp
     }
 }
 
-/* False: it cannot be read, and the result says so. */
+/* Reads a PDU leniently. Returns false if it cannot be read; the result says so then. */
 static bool smpp_take_read_pdu(struct smpp_pdu *out, struct cps_smpp_result *result, const struct cps_smpp *peer,
                                const void *pdu, size_t len)
 {
@@ -61,7 +61,7 @@ static bool smpp_take_read_pdu(struct smpp_pdu *out, struct cps_smpp_result *res
     if (len > peer->max_pdu) {
         flaw = (struct smpp_flaw){.fault = SMPP_F_LONG};
     } else if (smpp_pdu_read_leniently(out, pdu, len, &flaw) == SMPP_OK || smpp_pdu_is_receipt(out, peer->from)) {
-        return true; /* what a receipt says does not matter */
+        return true; /* a receipt is passed on whatever it holds */
     }
     smpp_take_set_flaw(result, &flaw);
     return false;
@@ -76,7 +76,8 @@ struct key_text {
     size_t n;
 };
 
-/* One text for each sender or destination; a list of those may be longer than a key. False: OpenSSL failed. */
+/* Writes the key of a sender, a destination or a list of destinations; what is too long for a key goes in as its
+ * digest. Returns false if OpenSSL fails. */
 static bool smpp_take_write_key(struct key_text *out, uint8_t what, const struct smpp_address *address)
 {
     enum { HEAD = 3 };
@@ -111,7 +112,7 @@ static void smpp_take_set_given_up(struct cps_smpp_result *result, struct cps_sm
     }
 }
 
-/* The newest one's sender is the one that still waits for an answer. */
+/* Keeps the token of the newest copy: its sender is the one that still waits for an answer. */
 static void smpp_take_replace_token(struct cps_smpp_result *result, struct cps_smpp_owned *owned, void **held,
                                     void *token)
 {
@@ -126,6 +127,7 @@ static void smpp_take_set_outcome(struct cps_smpp_result *result, struct cps_smp
                                   const struct smpp_segment *segment, const struct smpp_join_outcome *done, void *token)
 {
     switch (done->result) {
+    /* All segments are there: the message has this PDU's addresses, and its segments get their tokens back. */
     case SMPP_JOIN_COMPLETE:
         result->kind = CPS_SMPP_MESSAGE;
         result->segments = owned->segments;
@@ -187,7 +189,7 @@ static void smpp_take_set_place(struct cps_smpp_result *result, const struct smp
     result->number = place->number;
 }
 
-/* What stands against a PDU's text or place, so that there is nothing to join or to decode. */
+/* Bars a PDU whose text or place is not certain, so that it is neither joined nor decoded. */
 static void smpp_take_bar_doubtful(struct cps_smpp_result *result, const struct smpp_pdu *pdu,
                                    const struct smpp_segment *segment)
 {
@@ -199,7 +201,8 @@ static void smpp_take_bar_doubtful(struct cps_smpp_result *result, const struct 
     }
 }
 
-/* STIR_E_PROTOCOL: malformed, and the result says so; STIR_E_NOMEM. */
+/* Reads what a message PDU says of its text and place. STIR_E_PROTOCOL: malformed, and the result says so;
+ * STIR_E_NOMEM. */
 static enum stir_code smpp_take_read_segment(struct smpp_segment *out, struct cps_smpp_result *result,
                                              struct cps_smpp *peer, const struct smpp_pdu *pdu)
 {
@@ -225,6 +228,7 @@ static enum cps_code smpp_take_message(struct cps_smpp_result *result, struct cp
     if (code != STIR_OK) {
         return code == STIR_E_PROTOCOL ? CPS_OK : cps_fail(err, CPS_E_NOMEM, "out of memory");
     }
+    /* A doubtful segment is passed on alone: joined, it could take the place of a good one. */
     bool joins = segment.place.kind != SMPP_REF_NONE;
     smpp_take_set_place(result, &segment.place);
     smpp_take_bar_doubtful(result, pdu, &segment);
@@ -232,6 +236,7 @@ static enum cps_code smpp_take_message(struct cps_smpp_result *result, struct cp
         result->kind = CPS_SMPP_LOOSE;
         return CPS_OK;
     }
+    /* One allocation holds all that the result will point to. */
     size_t dests = pdu->header.command == SMPP_SUBMIT_MULTI ? pdu->dest_count : 1;
     struct cps_smpp_owned *owned =
         cps_smpp_owned_new(segment.place.total, dests < STIR_PASSPORT_DESTS ? dests : STIR_PASSPORT_DESTS);
@@ -259,6 +264,7 @@ enum cps_code cps_smpp_take(struct cps_smpp *peer, const void *pdu, size_t len, 
     if (!peer || !pdu || !out) {
         return cps_fail(err, CPS_E_INVAL, "a pointer is NULL");
     }
+    /* Whatever the PDU holds, the answer is a result; only memory can fail. */
     bool readable = smpp_take_read_pdu(&read, &result, peer, pdu, len);
     if (readable && (read.header.command == SMPP_REPLACE_SM || read.header.command == SMPP_BROADCAST_SM)) {
         smpp_take_set_replacement(&result);
@@ -289,6 +295,7 @@ enum cps_code cps_smpp_expire(struct cps_smpp *peer, uint64_t now_ms, struct cps
     if (smpp_join_next_ms(peer->join, now_ms) != 0) {
         return cps_fail(err, CPS_E_NOT_FOUND, "no message's time has ended");
     }
+    /* Room first: once taken out of the joiner, a message could not be put back. */
     struct cps_smpp_owned *owned = cps_smpp_owned_new(UINT8_MAX, 0);
     if (!owned) {
         return cps_fail(err, CPS_E_NOMEM, "out of memory");

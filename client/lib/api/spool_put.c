@@ -5,12 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Putting one envelope into the spool by itself. */
+/* Puts one envelope into the spool. */
 struct putting {
     struct cps_task task;
     struct cps_spool_job job;
     bool begun;
-    char *copy; /* of the envelope, where it must outlive the call */
+    char *copy; /* of the envelope, if it must outlive the call */
     struct cps_spooled result;
     cps_spooled_cb callback;
     void *arg;
@@ -37,7 +37,8 @@ static void spool_put_step(struct cps_task *task)
     }
 }
 
-/* What is no envelope is refused now, when somebody hears of it, and nothing gets into the file in clear. */
+/* Checks the arguments. What is not an envelope is refused now, while the caller can be told, so that nothing gets into
+ * the file unencrypted. */
 static enum cps_code spool_put_prepare(struct putting *op, struct cps *cps, const char *dest, const char *envelope,
                                        size_t len, uint32_t ttl_s, int64_t fresh_until, struct cps_error *err)
 {
