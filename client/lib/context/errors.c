@@ -10,7 +10,7 @@
 #undef cps_fail_stir
 #undef cps_fail_prefix
 
-/* The codes that common/ has too, under the same name. */
+/* The codes that common/ has too, under the same names. */
 #define CPS_COMMON_LIST(X)                                                                                             \
     X(OK)                                                                                                              \
     X(E_INVAL)                                                                                                         \
@@ -71,8 +71,8 @@
     X(CPS_E_REPLAY_STORE, "the replay memory's file cannot be used")                                                   \
     X(CPS_E_SPOOL_FULL, "the spool is full")                                                                           \
     X(CPS_E_SPOOL_STORE, "the spool's file cannot be used")                                                            \
-    X(CPS_E_OUTSIDE, "the sender is not one that the tenant may originate from")                                       \
-    X(CPS_E_AWAY, "the CPS is away: earlier requests had no answer")
+    X(CPS_E_OUTSIDE, "the sender is not assigned to the tenant")                                                       \
+    X(CPS_E_AWAY, "the CPS is away: earlier requests were not answered")
 
 static const enum cps_code from_stir[] = {
 #define CPS_FROM_ROW(name) [STIR_##name] = CPS_##name,

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Makes a key of a pkey, which it takes over, also on failure. */
 static enum cps_code key_wrap_owned(struct cps_key **out, EVP_PKEY *pkey, bool is_private, struct cps_error *err)
 {
     struct stir_error cause = {0};
@@ -64,7 +65,7 @@ enum cps_code cps_keys_load(struct cps_key **out, size_t max, size_t *count, con
     size_t loaded_count = 0, made = 0;
     enum cps_code code = key_check_uri(count ? out : NULL, uri, err);
     if (code == CPS_OK && (max == 0 || max > CPS_KEYS_MAX)) {
-        code = cps_fail(err, CPS_E_INVAL, "room for %zu keys, not 1 to %d", max, CPS_KEYS_MAX);
+        code = cps_fail(err, CPS_E_INVAL, "max is %zu; it must be 1 to %d", max, CPS_KEYS_MAX);
     }
     if (code != CPS_OK) {
         return code;
@@ -73,6 +74,7 @@ enum cps_code cps_keys_load(struct cps_key **out, size_t max, size_t *count, con
     if (loaded != STIR_OK) {
         return cps_fail_stir(err, loaded, &cause);
     }
+    /* All keys or none: after a failure the rest is freed, then what was made. */
     for (size_t i = 0; i < loaded_count; i++) {
         if (code == CPS_OK) {
             code = key_wrap_owned(&out[i], pkeys[i], want_private, err);
@@ -99,7 +101,7 @@ enum cps_code cps_key_from_jwk(struct cps_key **out, const char *jwk, size_t len
     }
     enum stir_code code = stir_json_parse_object(&object, jwk, len, "the JWK", &cause);
     if (code == STIR_OK && !stir_jwk_is_for(object, STIR_KEY_ENCRYPT)) {
-        code = stir_fail(&cause, STIR_E_KEY, "the JWK is not for encrypting, as its use, key_ops or alg says");
+        code = stir_fail(&cause, STIR_E_KEY, "the JWK is not for encryption, according to its use, key_ops or alg");
     }
     if (code == STIR_OK) {
         code = stir_jwk_parse(&pkey, object, want_private, &cause);
@@ -119,14 +121,14 @@ void cps_key_free(struct cps_key *key)
 enum cps_code cps_keys_check(const struct cps_key *const *keys, size_t count, bool want_private, struct cps_error *err)
 {
     if (!keys || count == 0 || count > CPS_KEYS_MAX) {
-        return cps_fail(err, CPS_E_INVAL, "%zu keys were given, not 1 to %d", count, CPS_KEYS_MAX);
+        return cps_fail(err, CPS_E_INVAL, "%zu keys were given; 1 to %d are needed", count, CPS_KEYS_MAX);
     }
     for (size_t i = 0; i < count; i++) {
         if (!keys[i]) {
             return cps_fail(err, CPS_E_INVAL, "key %zu is NULL", i);
         }
         if (want_private && !keys[i]->is_private) {
-            return cps_fail(err, CPS_E_INVAL, "key %zu is a public key where a private one is needed", i);
+            return cps_fail(err, CPS_E_INVAL, "key %zu is a public key; a private one is needed", i);
         }
     }
     return CPS_OK;
@@ -144,7 +146,7 @@ enum cps_code cps_keys_take(struct cps_keys *out, const struct cps_key *const *k
         return cps_fail(err, CPS_E_NOMEM, "out of memory");
     }
     for (size_t i = 0; i < count; i++) {
-        items[i] = (struct cps_key *)(uintptr_t)keys[i]; /* const to callers; the count of references is ours */
+        items[i] = (struct cps_key *)(uintptr_t)keys[i]; /* const for callers; only the reference count changes */
         atomic_fetch_add(&items[i]->refs, 1);
     }
     *out = (struct cps_keys){.items = items, .count = count};

@@ -13,20 +13,21 @@ struct cps_key {
     atomic_int refs;
 };
 
-/* A public key that somebody else holds too: gets a reference of its own. CPS_E_NOMEM, CPS_E_KEY. */
+/* Makes a public key of a pkey, with a reference of its own to it. CPS_E_NOMEM, CPS_E_KEY. */
 enum cps_code cps_key_wrap(struct cps_key **out, EVP_PKEY *pkey, struct cps_error *err) STIR_MUST_CHECK;
 
-/* References to keys for an operation that outlives its caller's array; freed with cps_keys_free. CPS_E_INVAL: none,
- * too many, a NULL, a public one where private ones are wanted. */
+/* References to keys, for an operation that outlives its caller's array. */
 struct cps_keys {
     struct cps_key **items;
     size_t count;
 };
 
+/* Checks keys as cps_keys_check does and takes a reference to each; freed with cps_keys_free. Also CPS_E_NOMEM. */
 enum cps_code cps_keys_take(struct cps_keys *out, const struct cps_key *const *keys, size_t count, bool want_private,
                             struct cps_error *err) STIR_MUST_CHECK;
 void cps_keys_free(struct cps_keys *keys);
 
-/* The same check without keeping them. */
+/* Checks the keys that a caller gave. CPS_E_INVAL: none, more than CPS_KEYS_MAX, a NULL, or a public key where private
+ * ones are needed. */
 enum cps_code cps_keys_check(const struct cps_key *const *keys, size_t count, bool want_private,
                              struct cps_error *err) STIR_MUST_CHECK;

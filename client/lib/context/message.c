@@ -29,7 +29,7 @@ static enum cps_code message_check_dests(struct cps_checked *out, const struct c
                                          const struct cps_message *message, struct cps_error *err)
 {
     if (!message->dest || message->dest_count == 0 || message->dest_count > STIR_PASSPORT_DESTS) {
-        return cps_fail(err, CPS_E_INVAL, "dest has %zu members, not 1 to %d", message->dest_count,
+        return cps_fail(err, CPS_E_INVAL, "dest has %zu members; it must have 1 to %d", message->dest_count,
                         STIR_PASSPORT_DESTS);
     }
     out->dest = calloc(message->dest_count, sizeof(*out->dest));
@@ -50,7 +50,7 @@ static enum cps_code message_take_body(struct cps_checked *out, const struct cps
                                        struct cps_error *err)
 {
     if (!message->body) {
-        return message->body_len ? cps_fail(err, CPS_E_INVAL, "body is NULL, body_len is not 0") : CPS_OK;
+        return message->body_len ? cps_fail(err, CPS_E_INVAL, "body is NULL, but body_len is not 0") : CPS_OK;
     }
     out->body = message->body;
     out->body_len = message->body_len;
@@ -87,7 +87,7 @@ static enum cps_code message_digest_reading(struct cps_checked_reading *out, con
     return CPS_OK;
 }
 
-/* Most messages have none, and cost nothing here. */
+/* Computes the digests of the other texts that the body can be read as. Most messages have none. */
 static enum cps_code message_take_readings(struct cps_checked *out, const struct cps_message *message,
                                            struct cps_error *err)
 {
@@ -96,7 +96,7 @@ static enum cps_code message_take_readings(struct cps_checked *out, const struct
         return CPS_OK;
     }
     if (message->reading_count > CPS_READINGS_MAX || !message->readings || !message->body) {
-        return cps_fail(err, CPS_E_INVAL, "a message with readings needs a body, and 1 to %d of them",
+        return cps_fail(err, CPS_E_INVAL, "a message with readings needs a body and at most %d readings",
                         CPS_READINGS_MAX);
     }
     out->readings = calloc(message->reading_count, sizeof(*out->readings));
@@ -127,6 +127,7 @@ enum cps_code cps_message_check(struct cps_checked *out, const struct cps *cps, 
     if (code == CPS_OK) {
         code = message_take_readings(&checked, message, err);
     }
+    /* A message is taken whole or not at all. */
     if (code != CPS_OK) {
         cps_checked_clear(&checked);
         return code;

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* Fields of older callers' structs end here; a smaller struct is no struct of ours. */
+/* The smallest struct that a caller was ever compiled with ends here. */
 #define OLDEST_SIZE offsetof(struct cps_options, numbers_file)
 
 static const struct {
@@ -121,7 +121,7 @@ void cps_options_clear(struct cps_options *options)
     options->x5u_ports = NULL;
 }
 
-/* Takes the fields that the caller's struct has; what a newer caller has beyond ours must be at its default. */
+/* Copies the fields that the caller's struct has. Fields of a newer caller that this version lacks must be zero. */
 static enum cps_code options_take_fields(struct cps_options *out, const struct cps_options *given,
                                          struct cps_error *err)
 {
@@ -131,7 +131,9 @@ static enum cps_code options_take_fields(struct cps_options *out, const struct c
     const unsigned char *octets = (const unsigned char *)given;
     for (size_t i = sizeof(*out); i < given->size; i++) {
         if (octets[i]) {
-            return cps_fail(err, CPS_E_INVAL, "the options ask for something that this version (%s) does not know",
+            return cps_fail(err, CPS_E_INVAL,
+                            "the options set a field that this version (%s) of libcps does not have; use the library "
+                            "that the caller was compiled for",
                             CPS_VERSION);
         }
     }
@@ -141,12 +143,13 @@ static enum cps_code options_take_fields(struct cps_options *out, const struct c
     return CPS_OK;
 }
 
-/* Replaces every borrowed pointer by a copy of ours. Those not yet copied are NULL, so that clearing is always safe. */
+/* Replaces every borrowed pointer by a copy of ours. */
 static enum cps_code options_own_pointers(struct cps_options *out, const struct cps_options *given,
                                           struct cps_error *err)
 {
     struct cps_options from = *out;
     bool good = true;
+    /* What is not copied yet is NULL, so that clearing is safe at any point. */
     for (size_t i = 0; i < TEXTS; i++) {
         *options_text_at(out, i) = NULL;
     }
@@ -182,7 +185,7 @@ static enum cps_code options_own_pointers(struct cps_options *out, const struct 
     return good ? CPS_OK : cps_fail(err, CPS_E_NOMEM, "out of memory");
 }
 
-/* Each URL of a list is https. */
+/* Checks that each URL of a list is https. */
 static enum cps_code options_check_urls(const char *name, const char *const *urls, size_t count, struct cps_error *err)
 {
     for (size_t i = 0; i < count; i++) {
@@ -247,11 +250,12 @@ static enum cps_code options_check_policy(struct cps_options *options, struct cp
         return cps_fail(err, CPS_E_CONFIG, "clock_skew_s is outside -1..3600");
     }
     if ((unsigned)options->replay > CPS_REPLAY_NONE) {
-        return cps_fail(err, CPS_E_CONFIG, "replay is none of enum cps_replay");
+        return cps_fail(err, CPS_E_CONFIG, "unknown replay %u", (unsigned)options->replay);
     }
     if ((unsigned)options->crl_policy > CPS_CRL_REQUIRED) {
         return cps_fail(err, CPS_E_CONFIG, "unknown crl_policy %u", (unsigned)options->crl_policy);
     }
+    /* RFC 9475 section 3.2: only within 60 seconds does freshness alone protect against replays. */
     if (options->replay == CPS_REPLAY_NONE && options->max_age_s > CPS_MAX_AGE_CALL_S) {
         return cps_fail(err, CPS_E_CONFIG, "max_age_s above %d needs a replay memory (RFC 9475 section 3.2)",
                         CPS_MAX_AGE_CALL_S);
@@ -297,6 +301,7 @@ enum cps_code cps_options_types(unsigned *out, const struct cps_options *options
     enum { TYPES = sizeof(types) / sizeof(types[0]) };
     const char *at = options->accept_types ? options->accept_types : "msg";
     unsigned accepted = 0;
+    /* Names with commas or spaces between them. */
     for (at += strspn(at, ", "); *at; at += strspn(at, ", ")) {
         size_t n = strcspn(at, ", ");
         size_t i = 0;
@@ -329,6 +334,7 @@ enum cps_code cps_options_copy(struct cps_options *out, const struct cps_options
     if (code != CPS_OK) {
         return code;
     }
+    /* From here on the copy owns what it points to, and a failure has to clear it. */
     code = options_own_pointers(&copy, given, err);
     if (code == CPS_OK) {
         code = options_check_policy(&copy, err);
@@ -352,7 +358,7 @@ static enum cps_code options_copy_code(char *out, size_t cap, const char *value,
 {
     size_t n = value ? strlen(value) : 0;
     if (n >= cap || (n && strspn(value, "0123456789") != n)) {
-        return cps_fail(err, CPS_E_CONFIG, "%s is not a number of up to %zu digits", name, cap - 1);
+        return cps_fail(err, CPS_E_CONFIG, "%s must be at most %zu digits", name, cap - 1);
     }
     memcpy(out, value ? value : "", n + 1);
     return CPS_OK;

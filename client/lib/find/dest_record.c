@@ -1,9 +1,10 @@
 #include "client/lib/find/dest_record.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-_Static_assert(CPS_RECORD_KEYS == STIR_KEYRECORD_KEYS, "as many keys as a record may have");
+_Static_assert(CPS_RECORD_KEYS == STIR_KEYRECORD_KEYS, "a record's keys fit into the public struct");
 
 static enum cps_code target_new(struct cps_target **out, struct cps_error *err)
 {
@@ -53,11 +54,12 @@ enum cps_code cps_target_from_record(struct cps_target **out, struct cps *cps, s
     target->scope = scope;
     target_name_signer(target, chain);
     code = target_wrap_keys(target, err);
+    /* A record whose CPS cannot be used still has keys that can. */
     if (code == CPS_OK && record->cps &&
         cps_route_get(&target->route, cps->routes, record->cps, !cps->options.record_allow_private, CPS_E_URI,
                       &cause) != CPS_OK) {
-        cps_log(cps, CPS_LOG_WARNING, "a key record of %s names a CPS that cannot be used: %s", target->signer,
-                cause.text);
+        cps_log(cps, CPS_LOG_WARNING, "the key record of %s names a CPS that cannot be used, so another one is: %s",
+                target->signer, cause.text);
     }
     if (code != CPS_OK) {
         cps_target_unref(target);
@@ -132,6 +134,7 @@ struct cps_targets *cps_targets_new(void)
 
 void cps_targets_add(struct cps_targets *targets, struct cps_target *target)
 {
+    assert(targets->count < CPS_RECORDS_MAX);
     size_t at = targets->count++;
     for (; at > 0 && targets->items[at - 1]->scope > target->scope; at--) {
         targets->items[at] = targets->items[at - 1];

@@ -5,17 +5,18 @@
 #include "client/lib/net/task.h"
 #include "common/base/map.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define UNSAID_KEEP_S 300 /* an answer without Cache-Control */
-#define FAULTY_KEEP_S 30  /* an answer with a record that is not good: a certificate may have been out of reach */
-#define LEAST_KEEP_S 5    /* whatever it says: those who waited for it have to get at it */
-#define SEARCHES_MAX 256  /* under way */
-#define SEARCH_AGAIN_S 1  /* after a failure of ours */
+#define UNSAID_KEEP_S 300 /* keeps an answer without Cache-Control */
+#define FAULTY_KEEP_S 30  /* keeps an answer with a bad record: its certificate may have been out of reach */
+#define LEAST_KEEP_S 5    /* keeps any answer, so that the tasks that waited for it can read it */
+#define SEARCHES_MAX 256  /* under way at one time */
+#define SEARCH_AGAIN_S 1  /* pause after a failure on our side */
 
-/* The newest record of an issuer that was seen for a destination. Of longer names of issuers the beginning counts. */
+/* The newest record of an issuer that was seen for a destination. Only the first octets of a long issuer name count. */
 struct seen {
     char iss[STIR_TN_MAX + 8];
     enum cps_target_scope scope;
@@ -27,9 +28,9 @@ struct entry {
     struct entry *newer, *older;
     struct stir_identity dest;
     bool searching;
-    struct cps_targets *targets;       /* as found last; NULL: never yet */
-    int64_t until;                     /* neither they nor the error are good after this, by the handle's clock */
-    struct cps_error error;            /* CPS_OK: targets are what there is */
+    struct cps_targets *targets;       /* as the last good search found them; NULL: none yet */
+    int64_t until;                     /* targets and error are valid until then, by the handle's clock */
+    struct cps_error error;            /* CPS_OK: targets are the answer */
     struct seen seen[CPS_RECORDS_MAX]; /* the newest records */
     size_t seen_count, seen_next;
 };
@@ -127,9 +128,9 @@ static struct entry *directory_add_entry(struct cps_directory *directory, const 
     return entry;
 }
 
-/* ---- what is known ---- */
+/* ---- cached records ---- */
 
-/* One of the records at least has not ended and has a key that is current. */
+/* Returns true if at least one of the records has not expired and has a current key. targets may be NULL. */
 static bool directory_any_is_good(const struct cps_targets *targets, int64_t now)
 {
     for (size_t i = 0; targets && i < targets->count; i++) {
@@ -140,7 +141,7 @@ static bool directory_any_is_good(const struct cps_targets *targets, int64_t now
     return false;
 }
 
-/* ---- what was found ---- */
+/* ---- results of searches ---- */
 
 static int64_t directory_min(int64_t a, int64_t b)
 {
@@ -158,8 +159,8 @@ static void directory_keep(struct cps_directory *directory, struct entry *entry,
     entry->until = now + (seconds > LEAST_KEEP_S ? seconds : LEAST_KEEP_S);
 }
 
-/* A search that failed says nothing against the records that are known, which speak for themselves until they end:
- * nobody who stands between can take them away, nor put older ones in their place. */
+/* Keeps the failure of a search. It says nothing against the records that are known, which are signed and good until
+ * they expire: an attacker between us and the CPS can neither take them away nor replace them by older ones. */
 static void directory_keep_failure(struct cps_directory *directory, struct entry *entry, const struct cps_error *error)
 {
     struct cps *cps = directory->cps;
@@ -170,7 +171,7 @@ static void directory_keep_failure(struct cps_directory *directory, struct entry
     entry->until = cps_now(cps) + (ours ? SEARCH_AGAIN_S : cps->options.key_negative_s);
     bool usual = error->code == CPS_E_AWAY || (error->code == CPS_E_NOT_FOUND && !good);
     cps_log(cps, usual ? CPS_LOG_INFO : CPS_LOG_WARNING, "key records: %s%s", error->text,
-            good ? "; those that are known stay in use" : "");
+            good ? "; the known ones stay in use" : "");
 }
 
 static bool directory_seen_matches(const struct seen *seen, const struct stir_keyrecord *record,
@@ -179,7 +180,7 @@ static bool directory_seen_matches(const struct seen *seen, const struct stir_ke
     return seen->scope == scope && strncmp(seen->iss, record->iss, sizeof(seen->iss) - 1) == 0;
 }
 
-/* Remembers how new a record is; false: its issuer had a newer one. */
+/* Remembers the iat of a record. Returns false if its issuer has had a newer one: a rollback. */
 static bool directory_note_newest(struct entry *entry, const struct cps_target *target)
 {
     struct seen *seen = NULL;
@@ -200,7 +201,7 @@ static bool directory_note_newest(struct entry *entry, const struct cps_target *
     return true;
 }
 
-/* Adds a target, or puts it in the place of one of the same issuer, of which the newer one counts. */
+/* Adds a target, whose reference it takes over. Of two records of the same issuer the newer one is kept. */
 static void directory_merge_target(struct cps_targets *into, struct cps_target *target)
 {
     for (size_t i = 0; i < into->count; i++) {
@@ -215,7 +216,7 @@ static void directory_merge_target(struct cps_targets *into, struct cps_target *
     cps_targets_add(into, target);
 }
 
-/* Returns the record that is known of an issuer while it is good, otherwise NULL. */
+/* Returns the cached record of the same issuer if it is good, else NULL. */
 static struct cps_target *directory_known_target(const struct entry *entry, const struct stir_keyrecord *record,
                                                  enum cps_target_scope scope, int64_t now)
 {
@@ -228,7 +229,7 @@ static struct cps_target *directory_known_target(const struct entry *entry, cons
     return NULL;
 }
 
-/* Takes one record of the answer; where it is not good or too old, the one that is known of its issuer stays. */
+/* Takes one record of an answer. If it is bad or too old, the cached one of its issuer stays. */
 static void directory_take_record(struct cps_directory *directory, struct entry *entry, struct cps_targets *into,
                                   struct cps_verified *verified, struct cps_error *err)
 {
@@ -237,10 +238,12 @@ static void directory_take_record(struct cps_directory *directory, struct entry 
     const struct stir_keyrecord *record = target ? target->record : verified->record;
     struct cps_error why = {0};
     if (target && !directory_note_newest(entry, target)) {
-        (void)cps_fail(&why, CPS_E_STALE, "the CPS's key record is older than one that it had before");
+        (void)cps_fail(&why, CPS_E_STALE,
+                       "the CPS's key record is older than one of the same issuer that it had before");
     } else if (target && !cps_target_is_good(target, now)) {
-        (void)cps_fail(&why, CPS_E_KEY, "no key of the key record is current");
+        (void)cps_fail(&why, CPS_E_KEY, "the key record has no current key");
     }
+    /* The new record counts, else the known one of the same issuer. */
     struct cps_target *known = record ? directory_known_target(entry, record, verified->scope, now) : NULL;
     if (target && why.code == CPS_OK) {
         directory_merge_target(into, cps_target_ref(target));
@@ -248,14 +251,14 @@ static void directory_take_record(struct cps_directory *directory, struct entry 
         directory_merge_target(into, cps_target_ref(known));
     }
     if (why.code != CPS_OK) {
-        cps_log(directory->cps, CPS_LOG_WARNING, "a key record of %s is not used: %s", target->signer, why.text);
+        cps_log(directory->cps, CPS_LOG_WARNING, "the key record of %s is not used: %s", target->signer, why.text);
         *err = err->code == CPS_OK ? why : *err;
     }
     cps_target_unref(target);
     stir_keyrecord_free(verified->record);
 }
 
-/* The end of a search: puts what was found into its entry and wakes everyone who waits. */
+/* Ends a search: keeps its result in the entry and wakes all tasks that wait for it. */
 static void directory_settle(struct cps *cps, void *arg, const struct cps_lookup_result *result)
 {
     struct cps_directory *directory = cps->directory;
@@ -263,6 +266,7 @@ static void directory_settle(struct cps *cps, void *arg, const struct cps_lookup
     struct cps_error err = *result->error;
     int64_t max_age_s = result->max_age_s;
     struct cps_targets *targets = cps_targets_new();
+    /* Take over every record, also without memory to keep it. */
     pthread_mutex_lock(&directory->lock);
     if (!targets) {
         (void)cps_fail(&err, CPS_E_NOMEM, "out of memory");
@@ -283,6 +287,7 @@ static void directory_settle(struct cps *cps, void *arg, const struct cps_lookup
         cps_targets_unref(targets);
         directory_keep_failure(directory, entry, &err);
     }
+    assert(entry->searching && directory->searches > 0);
     entry->searching = false;
     directory->searches--;
     cps_waiters_wake(&directory->waiters);
@@ -291,7 +296,7 @@ static void directory_settle(struct cps *cps, void *arg, const struct cps_lookup
 
 /* ---- looking up ---- */
 
-/* CPS_FOUND_LATER: nothing that is good any more. */
+/* Reads a cached answer. Returns CPS_FOUND_LATER if it has to be searched again. */
 static enum cps_found directory_use_entry(const struct entry *entry, struct cps_targets **out, int64_t now,
                                           struct cps_error *err)
 {
@@ -314,7 +319,7 @@ static enum cps_code directory_begin_search(struct cps_directory *directory, str
 {
     bool fresh = !entry;
     if (directory->searches >= SEARCHES_MAX) {
-        return cps_fail(err, CPS_E_BUSY, "%d key records are being looked for, the limit", SEARCHES_MAX);
+        return cps_fail(err, CPS_E_BUSY, "%d searches for key records are under way, which is the limit", SEARCHES_MAX);
     }
     entry = fresh ? directory_add_entry(directory, dest) : entry;
     if (!entry) {
@@ -332,7 +337,7 @@ static enum cps_code directory_begin_search(struct cps_directory *directory, str
     return CPS_OK;
 }
 
-/* A pinned destination has one target. */
+/* Wraps pinned keys, which are the only target of their destination. */
 static enum cps_found directory_use_pinned(struct cps_targets **out, struct cps_target *pinned, struct cps_error *err)
 {
     struct cps_targets *targets = cps_targets_new();
@@ -356,9 +361,11 @@ enum cps_found cps_directory_get(struct cps_directory *directory, struct cps_tar
         return directory_use_pinned(out, pinned, err);
     }
     if (dest->kind != STIR_IDENTITY_TN) {
-        (void)cps_fail(err, CPS_E_NOT_FOUND, "key records are for telephone numbers, and no key is pinned");
+        (void)cps_fail(err, CPS_E_NOT_FOUND,
+                       "no key is pinned for this destination, and only telephone numbers have key records");
         return CPS_FOUND_NOT;
     }
+    /* Use what is cached, else join the search that is under way, else begin one. */
     pthread_mutex_lock(&directory->lock);
     struct entry *entry = directory_find_entry(directory, dest);
     if (entry && !entry->searching) {

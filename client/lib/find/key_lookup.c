@@ -10,13 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One record of the answer on its way: its certificate is fetched, then both are verified. */
+/* One record of the answer: its certificate is fetched, then the record is verified. */
 struct item {
     struct cps_verified found;
     bool over;
 };
 
-/* One search: the records, their certificates, then what each is worth. */
+/* One search: asks for the records, fetches their certificates and verifies each. */
 struct finding {
     struct cps_task task;
     struct cps_transfer transfer;
@@ -50,10 +50,10 @@ static void key_lookup_end(struct finding *finding)
     free(finding);
 }
 
-/* A record that is not good is left out: who hands out a forged one beside a good one takes nothing away. */
+/* Leaves a bad record out: a CPS that adds a forged record to good ones must not take these away. */
 static void key_lookup_reject(struct finding *finding, const struct cps_error *err)
 {
-    cps_log(finding->task.cps, CPS_LOG_WARNING, "a key record that the CPS hands out is not used: %s", err->text);
+    cps_log(finding->task.cps, CPS_LOG_WARNING, "a key record of the CPS's answer is not used: %s", err->text);
     if (finding->error.code == CPS_OK) {
         finding->error = *err;
     }
@@ -61,8 +61,8 @@ static void key_lookup_reject(struct finding *finding, const struct cps_error *e
 
 /* ---- the answer ---- */
 
-/* Finds out whether the record is about this destination: it names the number, or the provider that our own table gives
- * it to. */
+/* Checks that the record is about this destination, and sets its scope: it names the number, or the provider to which
+ * our own number table assigns the number. */
 static enum cps_code key_lookup_check_subject(struct finding *finding, struct item *item, struct cps_error *err)
 {
     struct cps *cps = finding->task.cps;
@@ -83,11 +83,12 @@ static enum cps_code key_lookup_check_subject(struct finding *finding, struct it
     if (known && stir_keyrecord_covers(item->found.record, tn, row.spc)) {
         return CPS_OK;
     }
-    return cps_fail(err, CPS_E_CERT_SCOPE, "the key record does not speak for the destination%s",
-                    cps->numbers ? "" : " (a provider's needs numbers_file, which says whose a number is)");
+    return cps_fail(err, CPS_E_CERT_SCOPE, "the key record does not cover the destination%s",
+                    cps->numbers ? ""
+                                 : " (a provider's record needs numbers_file, which assigns numbers to providers)");
 }
 
-/* Takes one record. Before its certificate is asked for, it has to be about the destination. */
+/* Takes one record of the answer, if it is about the destination: for no other is a certificate fetched. */
 static void key_lookup_read_record(struct finding *finding, const char *text, size_t n)
 {
     struct item *item = &finding->items[finding->count];
@@ -118,7 +119,7 @@ static bool key_lookup_is_among(const json_t *item, const json_t *const *items, 
     return false;
 }
 
-/* {"records":["..."]}: of more than CPS_RECORDS_MAX the first count, and of equal ones the first. */
+/* Reads {"records":["..."]}: the first CPS_RECORDS_MAX different ones. */
 static enum cps_code key_lookup_read_list(struct finding *finding, const struct stir_buf *body, struct cps_error *err)
 {
     struct stir_error cause = {0};
@@ -132,6 +133,7 @@ static enum cps_code key_lookup_read_list(struct finding *finding, const struct 
     const json_t *list = json_object_get(root, "records");
     size_t count = json_array_size(list);
     enum cps_code code = count ? CPS_OK : cps_fail(err, CPS_E_PROTOCOL, "the CPS's answer lists no key records");
+    /* A bad record is left out; a listing with anything but texts is no answer at all. */
     for (size_t i = 0; code == CPS_OK && i < count && taken_count < CPS_RECORDS_MAX; i++) {
         const json_t *item = json_array_get(list, i);
         if (!json_is_string(item)) {
@@ -145,7 +147,7 @@ static enum cps_code key_lookup_read_list(struct finding *finding, const struct 
     return code;
 }
 
-/* The answer of a CPS that knows one record only, such as a server of files, is the record itself. */
+/* Reads the answer. A CPS that knows a single record, such as a file server, may answer with the record itself. */
 static enum cps_code key_lookup_read_answer(struct finding *finding, struct cps_error *err)
 {
     const struct cps_response *response = &finding->transfer.response;
@@ -197,14 +199,15 @@ static enum cps_code key_lookup_verify(struct finding *finding, const struct sti
     return checked == STIR_OK ? CPS_OK : cps_fail_stir(err, checked, &cause);
 }
 
-/* Faults that a later chain at the same x5u may not have. */
+/* Returns true for faults that a newer chain at the same x5u may not have. */
 static bool key_lookup_is_chain_fault(enum cps_code code)
 {
     return code == CPS_E_SIGNATURE || code == CPS_E_KEY || (code >= CPS_E_CERT && code <= CPS_E_CERT_CONSTRAINT);
 }
 
-/* Verifies one record with its chain. If it fails, the certificate at x5u may have been changed since it was cached.
- * CPS_FOUND: verified, or (*again) there is a later chain. CPS_FOUND_LATER: it is being fetched. */
+/* Verifies one record with its chain. If that fails, the certificate at x5u may have been replaced since it was cached,
+ * so it is asked for anew. CPS_FOUND: verified, or with *again set, there is a newer chain. CPS_FOUND_LATER: that is
+ * being fetched. */
 static enum cps_found key_lookup_verify_or_renew(struct finding *finding, const struct stir_keyrecord *record,
                                                  struct cps_chain *chain, bool *again, struct cps_error *err)
 {
@@ -220,14 +223,15 @@ static enum cps_found key_lookup_verify_or_renew(struct finding *finding, const 
     enum cps_found found = cps_certcache_renew(finding->task.cps->certs, chain, record->x5u, &finding->task, &failure);
     *again = found == CPS_FOUND;
     if (found == CPS_FOUND_NOT && failure.code != CPS_OK) {
-        (void)cps_fail(err, CPS_E_X5U_FETCH,
-                       "the key record does not verify with the certificate that was cached; the current one: %s",
-                       failure.text);
+        (void)cps_fail(
+            err, CPS_E_X5U_FETCH,
+            "the key record does not verify with the cached certificate, and the current one could not be fetched: %s",
+            failure.text);
     }
     return found;
 }
 
-/* Gets one record's chain and verifies it. CPS_FOUND: *chain is a reference for the caller. */
+/* Gets one record's chain and verifies the record. CPS_FOUND: *chain is a reference of the caller's. */
 static enum cps_found key_lookup_find_verified(struct finding *finding, const struct stir_keyrecord *record,
                                                struct cps_chain **chain, struct cps_error *err)
 {
@@ -243,7 +247,7 @@ static enum cps_found key_lookup_find_verified(struct finding *finding, const st
     return again ? CPS_FOUND_NOT : found;
 }
 
-/* Verifies one record, once its certificate is here. */
+/* Takes one record a step further: verifies it once its certificate is there. */
 static void key_lookup_verify_item(struct finding *finding, struct item *item)
 {
     struct cps_verified *found = &item->found;
@@ -265,7 +269,7 @@ static void key_lookup_verify_item(struct finding *finding, struct item *item)
     cps_chain_unref(chain);
 }
 
-/* True when every record is verified or given up. All certificates are fetched at once. */
+/* Returns true when every record is verified or rejected. All certificates are fetched at the same time. */
 static bool key_lookup_verify_all(struct finding *finding)
 {
     bool over = true;
@@ -280,7 +284,7 @@ static bool key_lookup_verify_all(struct finding *finding)
 
 /* ---- the search ---- */
 
-/* Sends the request; true when its answer is there. */
+/* Sends the request. Returns true when its answer is there. */
 static bool key_lookup_ask(struct finding *finding)
 {
     if (finding->asked) {

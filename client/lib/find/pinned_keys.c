@@ -10,7 +10,7 @@
 #define ENTRIES_MAX 1000000
 
 struct entry {
-    char text[STIR_TN_MAX + 1]; /* a number, or what numbers begin with */
+    char text[STIR_TN_MAX + 1]; /* a number, or a prefix */
     bool prefix;
     struct cps_target *target;
 };
@@ -52,23 +52,26 @@ static enum cps_code pinned_read_key(struct cps_key **out, const json_t *jwk, st
     return wrapped;
 }
 
-/* Reads the keys of an array, or of a JWK Set, that are for encrypting. One for something else, or of a kind that is
- * not understood (RFC 7517 section 5), is left out; a private key is a mistake that is not passed over. */
+/* Reads the encryption keys of an array or a JWK Set. A key for another use, or of an unknown kind (RFC 7517 section
+ * 5), is left out. A private key is an error. */
 static enum cps_code pinned_read_keys(struct cps_key *keys[CPS_RECORD_KEYS], size_t *count, const json_t *jwks,
                                       struct cps_error *err)
 {
     const json_t *list = json_is_object(jwks) ? json_object_get(jwks, "keys") : jwks;
-    enum cps_code code = cps_fail(err, CPS_E_CONFIG, "no array and no JWK Set with a public key for encrypting");
+    enum cps_code code = cps_fail(err, CPS_E_CONFIG, "neither an array nor a JWK Set with a public key for encryption");
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *jwk = json_array_get(list, i);
         if (json_object_get(jwk, "d")) {
-            return cps_fail(err, CPS_E_KEY, "key %zu is a private key: only its owner may have it", i + 1);
+            return cps_fail(err, CPS_E_KEY,
+                            "key %zu is a private key; leave out its member \"d\", which only its owner may have",
+                            i + 1);
         }
+        /* RFC 7517 section 5: keys that are not understood are ignored. */
         if (!stir_jwk_is_for(jwk, STIR_KEY_ENCRYPT)) {
             continue;
         }
         if (*count == CPS_RECORD_KEYS) {
-            return cps_fail(err, CPS_E_CONFIG, "more than %d keys", CPS_RECORD_KEYS);
+            return cps_fail(err, CPS_E_CONFIG, "it has more than %d keys", CPS_RECORD_KEYS);
         }
         code = pinned_read_key(&keys[*count], jwk, err);
         if (code == CPS_OK) {
@@ -85,7 +88,9 @@ static enum cps_code pinned_read_entry(struct entry *entry, const char *name, co
     struct cps_key *keys[CPS_RECORD_KEYS] = {NULL};
     size_t count = 0;
     if (!pinned_read_name(entry, name)) {
-        return cps_fail(err, CPS_E_CONFIG, "\"%.40s\" is neither a number nor what numbers begin with and *", name);
+        return cps_fail(err, CPS_E_CONFIG,
+                        "\"%.40s\" is neither a number in canonical form (digits only) nor a prefix followed by *",
+                        name);
     }
     enum cps_code code = pinned_read_keys(keys, &count, jwks, err);
     if (code == CPS_OK) {
@@ -104,7 +109,7 @@ static enum cps_code pinned_read_entries(struct cps_pinned *pinned, json_t *root
     const char *name;
     json_t *jwks;
     if (json_object_size(root) > ENTRIES_MAX) {
-        return cps_fail(err, CPS_E_CONFIG, "more than %d destinations", ENTRIES_MAX);
+        return cps_fail(err, CPS_E_CONFIG, "it has more than %d destinations", ENTRIES_MAX);
     }
     pinned->entries = calloc(json_object_size(root) + 1, sizeof(*pinned->entries));
     if (!pinned->entries) {
@@ -177,7 +182,7 @@ struct cps_target *cps_pinned_find(const struct cps_pinned *pinned, const struct
             wanted.text[n - 1] = '\0';
         } else {
             wanted.prefix = true;
-            n++; /* all of the number, as a beginning */
+            n++; /* the whole number, as a prefix */
         }
     }
     return NULL;

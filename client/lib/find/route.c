@@ -3,12 +3,13 @@
 #include "common/base/buf.h"
 #include "common/base/url.h"
 
+#include <assert.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define ROUTE_OF(node) ((struct cps_route *)(void *)((char *)(node)-offsetof(struct cps_route, node)))
-#define UNUSED_KEEP 256 /* routes that nobody uses at the moment */
+#define UNUSED_KEEP 256 /* routes without a reference that are kept */
 
 enum cps_code cps_routes_new(struct cps_routes **out, struct cps *cps, struct cps_error *err)
 {
@@ -81,7 +82,7 @@ static struct cps_route *route_find(struct cps_routes *routes, const char *urls,
     return NULL;
 }
 
-/* Those that nobody uses are kept for what is known of their servers, but not without end. */
+/* Drops the oldest unused routes beyond UNUSED_KEEP. The others are kept for what is known about their servers. */
 static void routes_trim(struct cps_routes *routes)
 {
     for (struct cps_route *old = routes->oldest, *next; old && routes->unused > UNUSED_KEEP; old = next) {
@@ -130,7 +131,7 @@ static enum cps_code route_add_server(struct cps_route *route, char *url, enum c
     struct stir_error cause = {0};
     size_t n = strlen(url);
     if (route->count == CPS_ROUTE_SERVERS) {
-        return cps_fail(err, code, "more than %d URLs for one CPS", CPS_ROUTE_SERVERS);
+        return cps_fail(err, code, "more than %d URLs are given for one CPS", CPS_ROUTE_SERVERS);
     }
     if (stir_url_parse(&parsed, url, n, STIR_E_URI, &cause) != STIR_OK) {
         return cps_fail(err, code, "%s", cause.text);
@@ -156,7 +157,7 @@ static enum cps_code route_new(struct cps_route **out, struct cps_routes *routes
     if (!route) {
         return cps_fail(err, CPS_E_NOMEM, "out of memory");
     }
-    memcpy(route->urls, urls, n);
+    memcpy(route->urls, urls, n); /* as given: the table finds the route by it */
     route->head.unref = cps_route_unref;
     route->routes = routes;
     route->public_only = public_only;
@@ -180,6 +181,7 @@ enum cps_code cps_route_get(struct cps_route **out, struct cps_routes *routes, c
 {
     enum cps_code failed = CPS_OK;
     pthread_mutex_lock(&routes->lock);
+    /* One route for the same URLs, so that all operations share what is known about its servers. */
     uint64_t hash = stir_map_hash(&routes->map, urls, strnlen(urls, CPS_ROUTE_URLS_MAX), NULL, 0);
     struct cps_route *route = route_find(routes, urls, public_only, hash);
     if (route) {
@@ -217,6 +219,7 @@ void cps_route_unref(struct cps_route *route)
     }
     struct cps_routes *routes = route->routes;
     pthread_mutex_lock(&routes->lock);
+    assert(route->refs > 0);
     route->refs--;
     if (route->refs == 0) {
         routes->unused++;

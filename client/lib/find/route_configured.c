@@ -12,14 +12,14 @@ enum cps_code cps_route_by_table(struct cps_route **out, struct cps *cps, const 
         return CPS_OK;
     }
     enum cps_code code = cps_route_get(out, cps->routes, row.cps_url, false, CPS_E_CONFIG, err);
-    return code == CPS_OK ? CPS_OK : cps_fail_prefix(err, code, "numbers_file: a CPS's URL");
+    return code == CPS_OK ? CPS_OK : cps_fail_prefix(err, code, "numbers_file: the URL of a CPS");
 }
 
 enum cps_code cps_route_by_default(struct cps_route **out, struct cps *cps, struct cps_error *err)
 {
     if (!cps->route) {
         return cps_fail(err, CPS_E_CONFIG, "no CPS is configured (cps_url)%s",
-                        cps->numbers ? ", and the number table names none" : "");
+                        cps->numbers ? ", and the number table names none for this number" : "");
     }
     *out = cps_route_ref(cps->route);
     return CPS_OK;

@@ -1,10 +1,10 @@
 /*
- * Which servers of a CPS answer. A server is used until a request to it fails. From then on it is asked in the
- * background, GET /health?for=read, until it answers. While another server of the route is good, the failed one is left
- * alone meanwhile, longer each time. When no server is good, requests still go to them until a probe has failed as
- * well, at each of them: then the CPS is away, requests fail at once with CPS_E_AWAY, and the first answer ends that.
+ * Which servers of a CPS answer. A server is used until a request to it fails. From then on it is probed in the
+ * background with GET /health?for=read until it answers. While another server of the route is good, the failed one is
+ * left alone, each time for longer. When no server is good, requests still go to them until a probe of each has failed
+ * as well. Then the CPS is away: requests fail at once with CPS_E_AWAY, until the first good answer.
  *
- * A CPS that answers 5xx to some requests only, as one whose store is full, answers the probe and is not away.
+ * A CPS that answers 5xx to some requests only, such as one whose store is full, answers the probe and is not away.
  */
 #include "client/lib/find/route_internal.h"
 
@@ -14,27 +14,28 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
-#define ALONE_FIRST_MS 1000   /* a server that failed once; each time twice as long, ... */
-#define ALONE_LAST_MS 30000   /* ... up to this, or what it asked for */
-#define ALONE_ASKED_MAX_S 300 /* of a Retry-After */
-#define PATIENCE_MS 2000      /* for the answer to a probe, ... */
-#define DOUBT_MS 500          /* ... but to the first one after a request that had no answer for its whole time */
-#define PAUSE_FIRST_MS 100    /* after an answer that a CPS that is away did not give; each time twice as long, ... */
+#define ALONE_FIRST_MS 1000   /* how long a server is left alone that failed once; doubles each time, ... */
+#define ALONE_LAST_MS 30000   /* ... up to this, or to what it asked for with Retry-After, ... */
+#define ALONE_ASKED_MAX_S 300 /* ... which counts up to this */
+#define PATIENCE_MS 2000      /* timeout of a probe, ... */
+#define DOUBT_MS 500          /* ... but of the first one after a request that timed out */
+#define PAUSE_FIRST_MS 100    /* between probes of a CPS that is away; doubles each time, ... */
 #define PAUSE_LAST_MS 1000    /* ... up to this */
-#define UNWANTED_MS                                                                                                    \
-    5000               /* a CPS that only a table or a record names, and nobody wanted for this time, is no longer     \
-                          asked: else whoever can publish a record could have any host asked for ever */
-#define IDLE_MS 300000 /* the CPS of cps_url, if nobody wanted it for this time, is asked every ALONE_LAST_MS */
+#define IDLE_MS 300000        /* cps_url that no request wanted for this time is probed every ALONE_LAST_MS */
 
-/* A server that is asked how it is. */
+/* Any other CPS that no request wanted for this time is no longer probed: otherwise anyone who can publish a key record
+ * could make us probe any host for ever. */
+#define UNWANTED_MS 5000
+
+/* The probing of one server. */
 struct cps_watch {
     struct cps_task task; /* first */
     struct cps_transfer transfer;
     struct cps_route *route; /* a reference */
     unsigned server;
-    bool asking;
-    unsigned probes; /* that failed, one after the other */
-    int64_t last_ms; /* when the last one did */
+    bool asking;     /* a probe is under way */
+    unsigned probes; /* that failed, in sequence */
+    int64_t last_ms; /* when the last one ended (monotonic); 0: none has */
 };
 
 bool cps_route_failed(const struct cps_response *response)
@@ -51,7 +52,7 @@ bool cps_route_failed(const struct cps_response *response)
     }
 }
 
-/* ---- what is known, under the lock of the routes ---- */
+/* ---- the state of servers, under the lock of the routes ---- */
 
 static bool route_health_any_good(const struct cps_route *route)
 {
@@ -73,7 +74,7 @@ static bool route_health_all_away(const struct cps_route *route)
     return true;
 }
 
-/* Returns how long the server is left alone from now on while others are good. */
+/* Records a failure. Returns for how many milliseconds the server is left alone while others are good. */
 static int64_t route_health_note_failure(struct cps_server *server, const struct cps_response *response)
 {
     unsigned asked = response->retry_after_s < ALONE_ASKED_MAX_S ? response->retry_after_s : ALONE_ASKED_MAX_S;
@@ -82,14 +83,14 @@ static int64_t route_health_note_failure(struct cps_server *server, const struct
     server->failures += server->failures < 5;
     server->until_ms = cps_monotonic_ms() + alone_ms;
     if (response->error.code == CPS_OK) {
-        (void)cps_fail(&server->cause, CPS_E_UNAVAILABLE, "it answered %d", response->status);
+        (void)cps_fail(&server->cause, CPS_E_UNAVAILABLE, "it answered with status %d", response->status);
     } else {
         server->cause = response->error;
     }
     return alone_ms;
 }
 
-/* Uses a server again, of which nothing is known. */
+/* Uses a server again as if nothing were known about it. */
 static void route_health_reset(struct cps_route *route, struct cps_server *server)
 {
     server->until_ms = 0;
@@ -97,7 +98,7 @@ static void route_health_reset(struct cps_route *route, struct cps_server *serve
     route->away_ms = 0;
 }
 
-/* Wakes those who ask: there is no other server any more, so that they ask sooner. */
+/* Has all probes of the route run sooner, because no other server is good any more. */
 static void route_health_hurry_probes(struct cps_route *route)
 {
     for (unsigned i = 0; i < route->count; i++) {
@@ -107,15 +108,15 @@ static void route_health_hurry_probes(struct cps_route *route)
     }
 }
 
-/* ---- what is told ---- */
+/* ---- log lines ---- */
 
-/* What changed with one answer. */
+/* What one answer has changed. */
 struct change {
-    int64_t alone_ms; /* the server is left alone from now on, while others are used; 0: it is not */
-    bool answers;     /* it is used again */
-    bool lost;        /* the CPS is away */
-    int64_t away_ms;  /* the CPS is back, and was away for this time; 0: it was not */
-    bool alone;       /* it is the only server */
+    int64_t alone_ms; /* how long the server is left alone from now on; 0: it is not */
+    bool answers;     /* the server is used again */
+    bool lost;        /* the CPS is away from now on */
+    int64_t away_ms;  /* the CPS is back after this time; 0: it was not away */
+    bool alone;       /* the route has no other server */
     char why[160];
 };
 
@@ -123,13 +124,13 @@ static void route_health_log(struct cps_route *route, unsigned i, const struct c
 {
     const struct cps *cps = route->routes->cps;
     const char *base = route->servers[i].base;
-    /* anyone can publish a record that names a CPS */
+    /* Anyone can publish a record that names a CPS, so its absence is not worth an operator's attention. */
     enum cps_log_level level = route->public_only ? CPS_LOG_INFO : CPS_LOG_NOTICE;
     if (change->alone_ms && !change->alone) {
-        cps_log(cps, CPS_LOG_WARNING, "%s is left alone for %lld ms: %s", base, (long long)change->alone_ms,
-                change->why);
+        cps_log(cps, CPS_LOG_WARNING, "CPS server %s failed and is left alone for %lld ms: %s", base,
+                (long long)change->alone_ms, change->why);
     } else if (change->answers && !change->alone) {
-        cps_log(cps, CPS_LOG_NOTICE, "%s answers again", base);
+        cps_log(cps, CPS_LOG_NOTICE, "CPS server %s answers again", base);
     }
     if (change->lost) {
         cps_log(cps, level, "the CPS is away: %s: %s; requests to it fail at once until it answers", route->urls,
@@ -173,13 +174,13 @@ static void route_health_take_failure(struct cps_route *route, struct cps_server
 
 static void route_probe_start(struct cps_route *route, unsigned server);
 
-/* An attempt that we ended ourselves says nothing. */
+/* Records what an answer to a request or to a probe says about a server. */
 static void route_health_hear(struct cps_route *route, unsigned i, const struct cps_response *response, bool probe)
 {
     struct cps_server *server = &route->servers[i];
     struct change change = {.alone = route->count == 1};
     if (response->error.code == CPS_E_CLOSED || response->error.code == CPS_E_NOMEM) {
-        return;
+        return; /* we ended the attempt ourselves, which says nothing about the server */
     }
     pthread_mutex_lock(&route->routes->lock);
     if (cps_route_failed(response)) {
@@ -236,9 +237,9 @@ void cps_away(const struct cps *cps, struct cps_away_status *out)
     pthread_mutex_unlock(&routes->lock);
 }
 
-/* ---- asking in the background, on the I/O thread ---- */
+/* ---- probes in the background, on the I/O thread ---- */
 
-/* Spreads the probes of many clients that lost one CPS at one time. */
+/* Shortens a pause by a random part, so that clients that lost a CPS at the same time do not probe it in step. */
 static int64_t route_probe_jitter(int64_t pause_ms)
 {
     uint16_t chance = 0;
@@ -246,19 +247,19 @@ static int64_t route_probe_jitter(int64_t pause_ms)
     return pause_ms - pause_ms * chance / (4 * (int64_t)UINT16_MAX);
 }
 
-/* True if nobody is interested in how the servers are. Under the lock. */
+/* Returns true if no request has wanted the route recently and it is not that of cps_url. Under the lock. */
 static bool route_health_is_unwanted(const struct cps_route *route, int64_t now)
 {
     return route != route->routes->cps->route && now - route->wanted_ms > UNWANTED_MS;
 }
 
-/* Returns when a server of a CPS without a good one is asked the next time. Under the lock. */
+/* Returns when a server is probed next if no server of its CPS is good. Under the lock. */
 static int64_t route_probe_next_ms(const struct cps_watch *watch, int64_t now)
 {
     const struct cps_route *route = watch->route;
     int64_t pause_ms = PAUSE_FIRST_MS;
     if (!route->servers[watch->server].away && !watch->last_ms) {
-        return now; /* is it away? */
+        return now; /* a request has failed: find out whether the server is away */
     }
     for (unsigned i = 1; i < watch->probes && pause_ms < PAUSE_LAST_MS; i++) {
         pause_ms *= 2;
@@ -267,7 +268,7 @@ static int64_t route_probe_next_ms(const struct cps_watch *watch, int64_t now)
     return watch->last_ms + (now - route->wanted_ms > IDLE_MS ? ALONE_LAST_MS : route_probe_jitter(pause_ms));
 }
 
-/* Returns when a server is asked the next time, and how long it has for its answer; 0: it is not asked any more. Under
+/* Returns when a server is probed next (monotonic), and the timeout of the probe; 0 if it is not probed any more. Under
  * the lock. */
 static int64_t route_probe_plan(struct cps_watch *watch, int64_t now, uint32_t *patience_ms)
 {
@@ -282,7 +283,7 @@ static int64_t route_probe_plan(struct cps_watch *watch, int64_t now, uint32_t *
     return !server->until_ms ? 0 : good ? server->until_ms : route_probe_next_ms(watch, now);
 }
 
-/* False: out of memory. */
+/* Sends a probe. Returns false if it cannot be sent, for want of memory. */
 static bool route_probe_send(struct cps_watch *watch, uint32_t patience_ms)
 {
     struct cps_route *route = watch->route;
@@ -295,7 +296,7 @@ static bool route_probe_send(struct cps_watch *watch, uint32_t patience_ms)
         .arg = &watch->task,
         .request =
             {
-                .lane = CPS_LANE_WAIT, /* not held up by those who wait for an answer */
+                .lane = CPS_LANE_WAIT, /* does not count against max_connections */
                 .url = url,
                 .accept = "application/json",
                 .response_max = 65536,
@@ -337,6 +338,7 @@ static void route_probe_step(struct cps_task *task)
     if (watch->asking) {
         route_probe_take_answer(watch);
     }
+    /* Plan the next probe, or end: the server answers, nobody wants it, or the handle is being freed. */
     uint32_t patience_ms = 0;
     int64_t now = cps_monotonic_ms();
     pthread_mutex_lock(&route->routes->lock);
@@ -354,7 +356,7 @@ static void route_probe_step(struct cps_task *task)
     }
 }
 
-/* Begins to ask a server how it is; without memory for that it is used until it fails again. */
+/* Begins to probe a server. Without memory for that the server is used until it fails again. */
 static void route_probe_start(struct cps_route *route, unsigned server)
 {
     struct cps_watch *made = calloc(1, sizeof(*made));
@@ -365,7 +367,7 @@ static void route_probe_start(struct cps_route *route, unsigned server)
         made->route = cps_route_ref(route);
         made->server = server;
     }
-    /* its first step comes after this one, on this thread; until it is begun nobody may wake it */
+    /* Its first step runs later on this thread. It is not known to others, who could wake it, before it has begun. */
     bool begun = made && cps_task_start(&made->task, NULL) == CPS_OK;
     pthread_mutex_lock(&route->routes->lock);
     if (begun) {

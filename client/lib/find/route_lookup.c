@@ -28,7 +28,7 @@ enum cps_code cps_route_to(struct cps_route **out, struct cps *cps, const struct
 enum cps_code cps_route_to_holder(struct cps_route **out, struct cps *cps, const struct stir_identity *dest,
                                   const struct cps_target *target, struct cps_error *err)
 {
-    /* the number table speaks for the provider, a number's own record for its holder */
+    /* The number table speaks for the provider, a record of the number or its range for the holder. */
     if (target && target->record && target->scope != CPS_SCOPE_PROVIDER && target->route) {
         *out = cps_route_ref(target->route);
         return CPS_OK;

@@ -3,9 +3,10 @@
 
 #include "client/lib/sign/credential.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
-/* Each attempt has a credential of its own: it names the server, and is good once. */
+/* Makes the bearer token of one attempt: it names the server and is valid for one request. */
 static enum cps_code route_request_authorize(struct cps_request *request, const struct cps_server *server,
                                              struct cps_error *err)
 {
@@ -24,8 +25,8 @@ static enum cps_code route_request_authorize(struct cps_request *request, const 
     return code;
 }
 
-/* Returns the best server of those not tried: the first that is used, else the one that is to be left alone for the
- * shortest time; -1: none is left. */
+/* Returns the best server that was not tried: the first one in use, else the one that is left alone for the shortest
+ * time; -1 if none is left. */
 static int route_request_choose_server(struct cps_route *route, unsigned tried)
 {
     int best = -1;
@@ -40,8 +41,8 @@ static int route_request_choose_server(struct cps_route *route, unsigned tried)
     return best;
 }
 
-/* Directs the request at the next server. CPS_E_NOT_FOUND: none is left; CPS_E_AWAY, CPS_E_NOMEM, and what a credential
- * says. */
+/* Directs the request at the next server. CPS_E_NOT_FOUND: none is left; CPS_E_AWAY, CPS_E_NOMEM, and what
+ * cps_credential_make gives. */
 static enum cps_code route_request_aim(struct cps_transfer *transfer, struct cps_error *err)
 {
     struct cps_request *request = &transfer->request;
@@ -52,7 +53,8 @@ static enum cps_code route_request_aim(struct cps_transfer *transfer, struct cps
     int server = route_request_choose_server(route, transfer->tried);
     char *url = server >= 0 ? cps_route_join(route->servers[server].base, request->path) : NULL;
     if (!url) {
-        return cps_fail(err, server >= 0 ? CPS_E_NOMEM : CPS_E_NOT_FOUND, "no server is left, or no memory");
+        return cps_fail(err, server >= 0 ? CPS_E_NOMEM : CPS_E_NOT_FOUND, "%s",
+                        server >= 0 ? "out of memory" : "every server of the CPS was tried");
     }
     enum cps_code code = request->credential ? route_request_authorize(request, &route->servers[server], err) : CPS_OK;
     if (code != CPS_OK) {
@@ -63,12 +65,13 @@ static enum cps_code route_request_aim(struct cps_transfer *transfer, struct cps
     request->url = url;
     request->public_only = route->public_only;
     transfer->server = (unsigned)server;
+    assert((unsigned)server < route->count);
     transfer->tried |= 1u << server;
     return CPS_OK;
 }
 
-/* One server that takes requests and never answers must not use up the time for the others. But a request that waits
- * may be without an answer for long. */
+/* Limits the time of an attempt, so that a server that accepts requests and never answers leaves time for the others. A
+ * waiting request has no limit: it is answered late on purpose. */
 static void route_request_limit_time(struct cps_transfer *transfer, int64_t left_ms)
 {
     unsigned all = (1u << transfer->request.route->count) - 1;
@@ -83,6 +86,7 @@ static bool route_request_is_unreached(const struct cps_transfer *transfer)
     return code == CPS_E_CONNECT || code == CPS_E_TLS;
 }
 
+/* Called when an attempt has ended. Returns true if another server is asked. */
 static bool route_request_next_server(struct cps_transfer *transfer)
 {
     int64_t left_ms = transfer->submitted_ms + transfer->request.timeout_ms - cps_monotonic_ms();

@@ -8,10 +8,10 @@
 #include <string.h>
 #include <strings.h>
 
-#define WAIT_MAX_S 300
-#define RECORDS_OCTETS ((size_t)CPS_RECORDS_MAX * (STIR_KEYRECORD_MAX + 4) + 64) /* of the answer with all of them */
+#define WAIT_MAX_S 300                                                           /* of one waiting request */
+#define RECORDS_OCTETS ((size_t)CPS_RECORDS_MAX * (STIR_KEYRECORD_MAX + 4) + 64) /* an answer with all key records */
 
-/* Unreserved characters stay, all others are escaped. */
+/* Appends text with all but the unreserved characters escaped (RFC 3986 section 2.3). */
 static void cps_http_put_escaped(struct stir_buf *out, const char *text)
 {
     for (; *text; text++) {
@@ -45,7 +45,7 @@ enum cps_code cps_ask_publish(struct cps_request *out, const struct cps *cps, co
 {
     struct stir_buf url = {0};
     if (len == 0 || len > STIR_JWE_MAX) {
-        return cps_fail(err, CPS_E_TOO_BIG, "the envelope has %zu octets, not 1 to %d", len, STIR_JWE_MAX);
+        return cps_fail(err, CPS_E_TOO_BIG, "the envelope has %zu octets; it must have 1 to %d", len, STIR_JWE_MAX);
     }
     cps_http_put_box(&url, dest);
     if (ttl_s) {
@@ -66,6 +66,7 @@ enum cps_code cps_ask_publish(struct cps_request *out, const struct cps *cps, co
     if (code != CPS_OK) {
         return code;
     }
+    /* The caller's envelope is needed only during the call, the request's for as long as it is sent. */
     out->body = malloc(len);
     if (!out->body) {
         free(out->path);
@@ -83,7 +84,7 @@ enum cps_code cps_ask_retrieve(struct cps_request *out, const struct cps *cps, c
     unsigned wait_s = wait_ms / 1000 + (wait_ms % 1000 ? 1 : 0);
     wait_s = wait_s > WAIT_MAX_S ? WAIT_MAX_S : wait_s;
     cps_http_put_box(&url, dest);
-    /* who claims is a holder, and has to know what others took */
+    /* With claims the listing has to say what other hosts took. */
     bool holder = cps->options.holder || cps->options.claim;
     stir_buf_puts(&url, holder ? "?dummies=no" : "");
     if (after && after[0]) {
@@ -103,7 +104,7 @@ enum cps_code cps_ask_retrieve(struct cps_request *out, const struct cps *cps, c
     return cps_http_end_path(out, &url, err);
 }
 
-/* DELETE of a box, or of what is in it; takes over url. */
+/* Makes a DELETE of a box or of an envelope in it; takes over url. */
 static enum cps_code cps_http_ask_delete(struct cps_request *out, const struct cps *cps,
                                          const struct stir_identity *dest, struct stir_buf *url, struct cps_error *err)
 {
@@ -113,7 +114,7 @@ static enum cps_code cps_http_ask_delete(struct cps_request *out, const struct c
         .credential = true,
         .action = STIR_TOKEN_DELETE,
         .dest = *dest,
-        .once = true, /* what one server did the next one would find gone */
+        .once = true, /* a second server would find gone what the first one has deleted */
         .accept = "application/problem+json",
         .response_max = 65536,
         .timeout_ms = cps->options.request_timeout_ms,
@@ -159,7 +160,8 @@ enum cps_code cps_ask_keys(struct cps_request *out, const struct cps *cps, const
 {
     struct stir_buf url = {0};
     if (record && (len == 0 || len > STIR_KEYRECORD_MAX)) {
-        return cps_fail(err, CPS_E_TOO_BIG, "the key record has %zu octets, not 1 to %d", len, STIR_KEYRECORD_MAX);
+        return cps_fail(err, CPS_E_TOO_BIG, "the key record has %zu octets; it must have 1 to %d", len,
+                        STIR_KEYRECORD_MAX);
     }
     stir_buf_puts(&url, "/keys/");
     cps_http_put_escaped(&url, subject);
@@ -174,6 +176,7 @@ enum cps_code cps_ask_keys(struct cps_request *out, const struct cps *cps, const
         .response_max = record ? 65536 : RECORDS_OCTETS,
         .timeout_ms = cps->options.request_timeout_ms,
     };
+    /* A token for a provider's record names no destination. */
     if (dest) {
         out->dest = *dest;
     }
@@ -224,6 +227,7 @@ enum cps_code cps_answer_status(const struct cps_response *response, struct cps_
     if (response->status >= 200 && response->status < 300) {
         return CPS_OK;
     }
+    /* RFC 9457: the problem's title and detail say more than its status. */
     if (response->body.len &&
         stir_json_parse_object(&problem, response->body.ptr, response->body.len, "the problem", NULL) == STIR_OK) {
         title = json_string_value(json_object_get(problem, "title"));
@@ -259,7 +263,7 @@ static enum cps_code cps_http_read_item(struct cps_envelope *out, const json_t *
     const char *id = json_string_value(json_object_get(item, "id"));
     if (!id || !cps_http_is_id(id) || !json_is_string(ppt) || json_string_length(ppt) == 0 ||
         json_string_length(ppt) > STIR_JWE_MAX) {
-        return cps_fail(err, CPS_E_PROTOCOL, "the CPS's listing has an entry without a proper id or ppt");
+        return cps_fail(err, CPS_E_PROTOCOL, "the CPS's listing has an entry without a valid id or ppt");
     }
     memcpy(out->id, id, CPS_ID_LEN + 1);
     out->taken = json_is_true(json_object_get(item, "taken"));
@@ -275,7 +279,7 @@ static enum cps_code cps_http_read_listing(struct cps_envelopes *out, const json
     const char *cursor = json_string_value(json_object_get(root, "cursor"));
     size_t count = json_array_size(ppts);
     if (!json_is_array(ppts) || count > CPS_ENVELOPES_MAX || !cursor || strlen(cursor) > CPS_CURSOR_MAX) {
-        return cps_fail(err, CPS_E_PROTOCOL, "the CPS's listing lacks ppts or a proper cursor");
+        return cps_fail(err, CPS_E_PROTOCOL, "the CPS's listing lacks ppts or a valid cursor");
     }
     out->items = calloc(count ? count : 1, sizeof(*out->items));
     out->cursor = strdup(cursor);
@@ -303,6 +307,7 @@ enum cps_code cps_answer_listing(struct cps_envelopes *out, const struct cps_res
     }
     enum stir_code parsed = stir_json_parse_object(&root, response->body.ptr ? response->body.ptr : "",
                                                    response->body.len, "the CPS's listing", &cause);
+    /* A listing is read whole or not at all: its cursor stands for everything in it. */
     if (parsed == STIR_OK) {
         code = cps_http_read_listing(&listing, root, err);
     } else {

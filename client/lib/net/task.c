@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <time.h>
 
-/* Counts an operation in, unless there are too many. */
+/* Counts an operation as under way, unless max_in_flight are. */
 static enum cps_code task_admit(const struct cps_task *task, struct cps_error *err)
 {
     struct cps *cps = task->cps;
@@ -15,7 +15,8 @@ static enum cps_code task_admit(const struct cps_task *task, struct cps_error *e
     }
     if (atomic_fetch_add(&cps->in_flight, 1) >= cps->options.max_in_flight) {
         atomic_fetch_sub(&cps->in_flight, 1);
-        return cps_fail(err, CPS_E_BUSY, "%u operations are under way, the limit", cps->options.max_in_flight);
+        return cps_fail(err, CPS_E_BUSY, "%u operations are under way, which is max_in_flight; wait for one to end",
+                        cps->options.max_in_flight);
     }
     return CPS_OK;
 }
@@ -37,7 +38,7 @@ enum cps_code cps_task_run(struct cps_task *task, struct cps_error *err)
 {
     pthread_condattr_t monotonic;
     if (cps_transport_is_here(task->cps->transport)) {
-        return cps_fail(err, CPS_E_IN_CALLBACK, "a callback must not block");
+        return cps_fail(err, CPS_E_IN_CALLBACK, "a callback must not block; use the _async form there");
     }
     enum cps_code code = task_admit(task, err);
     if (code != CPS_OK) {
@@ -51,7 +52,7 @@ enum cps_code cps_task_run(struct cps_task *task, struct cps_error *err)
     for (task->step(task); !task->done; task->step(task)) {
         task_wait_for_wake(task);
     }
-    /* whoever woke us last may still hold the lock */
+    /* The thread that woke this one last may still hold the lock. */
     pthread_mutex_lock(&task->lock);
     pthread_mutex_unlock(&task->lock);
     pthread_cond_destroy(&task->cond);
@@ -117,7 +118,7 @@ void cps_task_complete(struct cps_task *task, atomic_bool *flag)
         cps_transport_complete(task->cps->transport, task, flag);
         return;
     }
-    /* under the lock that cps_task_run takes before it lets go of the task */
+    /* Under the lock that cps_task_run takes once more before the task goes out of use. */
     pthread_mutex_lock(&task->lock);
     atomic_store(flag, true);
     task->woken = true;

@@ -3,6 +3,7 @@
 #include "client/lib/net/task.h"
 #include "client/lib/net/transport_curl.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -13,7 +14,7 @@
 #define IDLE_HANDLES 16
 #define POLL_MAX_MS 1000
 #define STOPPING_POLL_MS 1 /* while tasks wait for other threads */
-#define STEPS_AT_ONCE 256  /* then the network gets its turn */
+#define STEPS_AT_ONCE 256  /* of tasks, before transfers are looked at again */
 
 struct queue {
     struct cps_transfer *first, **end;
@@ -23,20 +24,20 @@ struct cps_transport {
     struct cps_transport_config config;
     CURLM *multi;
     pthread_t thread;
-    pthread_mutex_t lock; /* of the next five */
+    pthread_mutex_t lock; /* guards the members up to posted_end */
     bool running;
     bool stopping;
     struct queue submitted;
-    struct cps_task *tasks;                /* all in the background */
-    struct cps_task *posted, **posted_end; /* those to be stepped */
-    /* the I/O thread's own */
+    struct cps_task *tasks;                /* all tasks in the background */
+    struct cps_task *posted, **posted_end; /* those whose step has to run */
+    /* used by the I/O thread alone */
     struct queue waiting[LANES];
     struct cps_transfer *active;
     unsigned active_count[LANES];
     CURL *idle[IDLE_HANDLES];
     unsigned idle_count;
     int64_t next_due_ms; /* no task is due before it */
-    bool retrying;       /* something waits that was tried already: its turn may be now */
+    bool retrying;       /* a transfer waits for another attempt, which may begin at once */
 };
 
 void cps_transfer_clear(struct cps_transfer *transfer)
@@ -61,6 +62,7 @@ void cps_transfer_clear(struct cps_transfer *transfer)
 
 static void transfer_queue_push(struct queue *queue, struct cps_transfer *transfer)
 {
+    assert(!*queue->end); /* the end of the list */
     transfer->next = NULL;
     *queue->end = transfer;
     queue->end = &transfer->next;
@@ -89,7 +91,7 @@ static void transport_reuse_easy(struct cps_transport *transport, CURL *easy)
     }
 }
 
-/* Puts a transfer back where it waits for its turn, as if it had never been tried. */
+/* Puts a transfer back into its lane's queue, as if it had never been tried. */
 static void transport_requeue(struct cps_transport *transport, struct cps_transfer *transfer)
 {
     stir_buf_free(&transfer->response.body);
@@ -100,10 +102,12 @@ static void transport_requeue(struct cps_transport *transport, struct cps_transf
     transport->retrying = true;
 }
 
-/* Lets go of a transfer, unless there is another attempt to make. Its owner may free it in `done`. */
+/* Ends an attempt of a transfer. Without another attempt the transfer goes back to its owner, which may free it in
+ * `done`. */
 static void transport_end_transfer(struct cps_transport *transport, struct cps_transfer *transfer)
 {
     if (transfer->link) {
+        assert(*transfer->link == transfer && transport->active_count[transfer->request.lane] > 0);
         *transfer->link = transfer->next;
         if (transfer->next) {
             transfer->next->link = transfer->link;
@@ -134,7 +138,7 @@ static void transport_cancel(struct cps_transport *transport, struct cps_transfe
 static void transport_begin(struct cps_transport *transport, struct cps_transfer *transfer)
 {
     int64_t left_ms = transfer->submitted_ms + transfer->request.timeout_ms - cps_monotonic_ms();
-    transfer->attempt_ms = left_ms > 0 ? (uint32_t)left_ms : 1; /* 0 would mean for ever */
+    transfer->attempt_ms = left_ms > 0 ? (uint32_t)left_ms : 1; /* to libcurl 0 means no limit */
     if (transfer->attempt_max_ms && transfer->attempt_ms > transfer->attempt_max_ms) {
         transfer->attempt_ms = transfer->attempt_max_ms;
     }
@@ -154,7 +158,7 @@ static void transport_begin(struct cps_transport *transport, struct cps_transfer
     transport->active_count[transfer->request.lane]++;
 }
 
-/* What waited for a connection as long as it may wait for its answer has timed out. */
+/* Ends the transfers that have waited for a connection for their whole timeout_ms. */
 static void transport_expire_waiting(struct cps_transport *transport)
 {
     int64_t now = cps_monotonic_ms();
@@ -162,7 +166,8 @@ static void transport_expire_waiting(struct cps_transport *transport)
         struct queue *waiting = &transport->waiting[lane];
         while (waiting->first && now - waiting->first->submitted_ms >= waiting->first->request.timeout_ms) {
             struct cps_transfer *transfer = transfer_queue_pop(waiting);
-            (void)cps_fail(&transfer->response.error, CPS_E_TIMEOUT, "no connection became free in time");
+            (void)cps_fail(&transfer->response.error, CPS_E_TIMEOUT,
+                           "no connection became free in time: all max_connections are in use");
             transport_end_transfer(transport, transfer);
         }
     }
@@ -248,7 +253,7 @@ static struct cps_task *transport_pop_posted(struct cps_transport *transport)
     return task;
 }
 
-/* Posts the tasks whose time has come, or all, and finds out when the next one's comes. */
+/* Posts the tasks whose due time has come, or all of them, and finds the next due time. */
 static void transport_post_due(struct cps_transport *transport, int64_t now, bool all)
 {
     pthread_mutex_lock(&transport->lock);
@@ -278,7 +283,7 @@ static void transport_run_tasks(struct cps_transport *transport, bool all)
 
 /* ---- the thread ---- */
 
-/* Takes what other threads have handed over; false when the thread is to end and nothing is left. */
+/* Moves submitted transfers to their lanes. Returns false when the thread must end and nothing is left to do. */
 static bool transport_take_submitted(struct cps_transport *transport, bool *stopping)
 {
     struct cps_transfer *transfer;
@@ -324,7 +329,7 @@ static void *transport_main(void *arg)
         (void)curl_multi_poll(transport->multi, NULL, 0, stopping ? STOPPING_POLL_MS : transport_poll_ms(transport),
                               NULL);
     }
-    /* Closing connections writes to them: here, where a broken one raises no signal. */
+    /* Closing a TLS connection writes to it, so it is done on this thread, which blocks SIGPIPE. */
     while (transport->idle_count) {
         curl_easy_cleanup(transport->idle[--transport->idle_count]);
     }
@@ -333,7 +338,7 @@ static void *transport_main(void *arg)
     return NULL;
 }
 
-/* The application's signals are not for this thread. */
+/* Starts the thread with all signals blocked: they are for the application's threads. */
 static int transport_start_thread(struct cps_transport *transport)
 {
     sigset_t all;
@@ -355,7 +360,7 @@ enum cps_code cps_transport_start(struct cps_transport *transport, struct cps_er
             code = cps_fail(err, CPS_E_NOMEM, "out of memory");
         }
         if (code == CPS_OK && transport_start_thread(transport) != 0) {
-            code = cps_fail(err, CPS_E_UNAVAILABLE, "the I/O thread could not be started");
+            code = cps_fail(err, CPS_E_UNAVAILABLE, "cannot start the I/O thread");
         }
         transport->running = code == CPS_OK;
     }
@@ -427,6 +432,7 @@ void cps_transport_leave(struct cps_transport *transport, struct cps_task *task)
     if (task->posted) {
         struct cps_task **link = &transport->posted;
         while (*link != task) {
+            assert(*link); /* a posted task is in the list */
             link = &(*link)->next_posted;
         }
         *link = task->next_posted;
@@ -465,13 +471,14 @@ void cps_transport_free(struct cps_transport *transport)
     bool running = transport->running;
     transport->stopping = true;
     if (running) {
-        (void)curl_multi_wakeup(transport->multi); /* under the lock: the thread frees it once it has seen stopping */
+        (void)curl_multi_wakeup(
+            transport->multi); /* under the lock, because the thread frees multi once it sees stopping */
     }
     pthread_mutex_unlock(&transport->lock);
     if (running) {
         (void)pthread_join(transport->thread, NULL);
     }
-    (void)curl_multi_cleanup(transport->multi); /* if the thread never ran */
+    (void)curl_multi_cleanup(transport->multi); /* left over if the thread never ran */
     pthread_mutex_destroy(&transport->lock);
     free(transport);
 }
