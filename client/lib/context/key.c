@@ -101,7 +101,7 @@ enum cps_code cps_key_from_jwk(struct cps_key **out, const char *jwk, size_t len
     }
     enum stir_code code = stir_json_parse_object(&object, jwk, len, "the JWK", &cause);
     if (code == STIR_OK && !stir_jwk_is_for(object, STIR_KEY_ENCRYPT)) {
-        code = stir_fail(&cause, STIR_E_KEY, "the JWK is not for encryption, according to its use, key_ops or alg");
+        code = stir_fail(&cause, STIR_E_KEY, "the JWK is not for encrypting, according to its use, key_ops or alg");
     }
     if (code == STIR_OK) {
         code = stir_jwk_parse(&pkey, object, want_private, &cause);
