@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-#define TOKEN_OCTETS 32768 /* with a chain in it */
+#define TOKEN_OCTETS 32768 /* of a token that contains a chain */
 
 struct cps_credential {
     struct cps_signer *signer; /* x5u NULL: the chain goes into the tokens */
@@ -17,7 +17,7 @@ struct cps_credential {
 
 /* ---- opening ---- */
 
-/* An entry of the TNAuthList to act as: the one that is asked for, else the first SPC, else the first number. */
+/* Chooses the entry of the TNAuthList to act as: auth_spc, else the first SPC, else the first number. */
 static enum cps_code credential_choose_name(struct cps_credential *credential, const char *wanted,
                                             struct cps_error *err)
 {
@@ -32,7 +32,7 @@ static enum cps_code credential_choose_name(struct cps_credential *credential, c
         }
     }
     if (!chosen) {
-        return cps_fail(err, CPS_E_CERT_SCOPE, "auth_spc: the certificate's TNAuthList does not name this SPC");
+        return cps_fail(err, CPS_E_CERT_SCOPE, "auth_spc: the TNAuthList of auth_cert_file does not name this SPC");
     }
     credential->is_spc = chosen->kind == STIR_TNAUTH_SPC;
     memcpy(credential->iss, chosen->value, sizeof(credential->iss));
@@ -51,7 +51,7 @@ static enum cps_code credential_check_options(const struct cps_options *options,
     }
     if (!cert && !options->tls_cert_file && (options->holder || options->claim)) {
         return cps_fail(err, CPS_E_CONFIG,
-                        "%s needs a credential that holds the boxes: auth_cert_file or tls_cert_file",
+                        "%s needs the credential of the boxes' holder: set auth_cert_file or tls_cert_file",
                         options->holder ? "holder" : "claim");
     }
     return CPS_OK;
@@ -71,6 +71,7 @@ enum cps_code cps_credential_open(struct cps_credential **out, const struct cps_
                                             .key = options->auth_key_file,
                                             .chain_file = options->auth_cert_file,
                                             .x5u = options->auth_x5u};
+    /* A credential is a signer whose x5u may be missing: the tokens then contain the chain. */
     code = cps_signer_make(&credential->signer, &with, err);
     if (code != CPS_OK) {
         code = cps_fail_prefix(err, code, "auth");
@@ -105,17 +106,17 @@ const struct cps_signer *cps_credential_signer(const struct cps_credential *cred
 
 /* ---- tokens ---- */
 
-/* A token that no CPS would take is not made: the reason is plainer here. */
+/* Refuses to make a token that no CPS would accept, since the reason can be given more clearly here. */
 static enum cps_code credential_check_time(const struct cps_signer *signer, int64_t now, struct cps_error *err)
 {
     if (now < signer->not_before || now >= signer->chain->not_after) {
-        return cps_fail(err, CPS_E_CERT_TIME, "the certificate that vouches for us to the CPS (auth_cert_file) %s",
-                        now < signer->not_before ? "is not yet valid" : "has expired: put a new one in its place");
+        return cps_fail(err, CPS_E_CERT_TIME, "the certificate of our credential for the CPS (auth_cert_file) %s",
+                        now < signer->not_before ? "is not yet valid" : "has expired; replace it by a new one");
     }
     return CPS_OK;
 }
 
-/* For an envelope in ATIS's form, as for the array that holds it. */
+/* Digests the body of a request; an envelope is digested in the form that ATIS-1000096 gives it, an array. */
 static enum stir_code credential_digest_body(char out[STIR_TOKEN_DIGEST], const struct cps_token_for *what,
                                              struct stir_error *err)
 {
@@ -144,7 +145,7 @@ enum cps_code cps_credential_make(char **out, const struct cps_credential *crede
         .aud = credential->aud ? credential->aud : what->host,
         .action = what->action,
         .dest = what->dest,
-        .iat = (int64_t)time(NULL), /* whatever the time that messages are judged at */
+        .iat = (int64_t)time(NULL), /* the real time, even if options.now gives another one for messages */
         .passports = what->body.len ? digest : NULL,
         .x5u = signer->x5u,
         .x5c = signer->x5u ? NULL : signer->der_views,

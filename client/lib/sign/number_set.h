@@ -7,8 +7,8 @@
 #include <stddef.h>
 
 /*
- * A set of telephone numbers in canonical form, made from ranges and prefixes. Finding one takes a logarithmic time,
- * however many there are.
+ * A set of telephone numbers in canonical form, made from numbers, ranges and prefixes. A lookup takes logarithmic
+ * time.
  */
 struct cps_number_range {
     char first[STIR_TN_MAX + 1]; /* of equal length */
@@ -25,12 +25,15 @@ struct cps_numbers {
     size_t service_count, service_cap;
 };
 
-/* Adds a number (12155551212), a range (12155551000-12155551999) or all that begin with something (1215555*).
- * STIR_E_CONFIG names the item; STIR_E_NOMEM. */
+/* Adds a number (12155551212), a range (12155551000-12155551999) or a prefix (1215555*). STIR_E_CONFIG names the item;
+ * STIR_E_NOMEM. */
 enum stir_code cps_numbers_add(struct cps_numbers *numbers, const char *item, struct stir_error *err) STIR_MUST_CHECK;
 
-/* To be called when all are added. */
+/* Sorts the set; must be called once, when everything is added. */
 void cps_numbers_seal(struct cps_numbers *numbers);
+
+/* Frees what the set holds, and zeroes it. */
 void cps_numbers_clear(struct cps_numbers *numbers);
 
+/* Returns true if a sealed set contains a number in canonical form. */
 bool cps_numbers_has(const struct cps_numbers *numbers, const char *tn);

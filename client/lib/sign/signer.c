@@ -30,7 +30,8 @@ void cps_signer_free(struct cps_signer *signer)
     free(signer);
 }
 
-/* Without memory to look, or malformed: then every signature is checked, and fails with the reason. */
+/* Returns true if the certificate has claim constraints. Also if they cannot be read: then each signature is checked
+ * against them, and fails with the reason. */
 static bool signer_has_constraints(const X509 *cert)
 {
     struct stir_claims constraints;
@@ -41,7 +42,7 @@ static bool signer_has_constraints(const X509 *cert)
     return code != STIR_E_NOT_FOUND;
 }
 
-/* What is needed of each certificate for every signature, worked out once. */
+/* Computes once what every signature needs of the certificates. */
 static bool signer_digest_chain(struct cps_signer *signer)
 {
     signer->constrained = signer_has_constraints(signer->chain->certs[0]);
@@ -70,7 +71,7 @@ static enum cps_code signer_read_chain(struct cps_signer *signer, const char *pa
     if (code == STIR_OK) {
         code = stir_chain_check_own(signer->chain, &cause);
     }
-    stir_buf_cleanse(&pem); /* a private key may stand beside the certificates */
+    stir_buf_cleanse(&pem); /* the file may hold the private key too */
     if (code == STIR_OK) {
         return CPS_OK;
     }
@@ -90,6 +91,7 @@ static enum cps_code signer_load(struct cps_signer *signer, const struct cps_sig
     if (checked != STIR_OK) {
         return cps_fail_prefix(err, cps_fail_stir(err, checked, &cause), "x5u");
     }
+    /* The key is decoded once: parsing it for each signature would cost more than signing. */
     enum stir_code loaded = stir_key_load(&signer->key, options->key, true, STIR_KEY_SIGN, &cause);
     if (loaded != STIR_OK) {
         return cps_fail_stir(err, loaded, &cause);
@@ -99,7 +101,7 @@ static enum cps_code signer_load(struct cps_signer *signer, const struct cps_sig
         return code;
     }
     if (!stir_key_same_public(signer->key, signer->chain->key)) {
-        return cps_fail(err, CPS_E_KEY, "the key %s is not that of the certificate in %s", options->key,
+        return cps_fail(err, CPS_E_KEY, "the key %s does not belong to the certificate in %s", options->key,
                         options->chain_file);
     }
     signer->x5u = options->x5u ? strdup(options->x5u) : NULL;

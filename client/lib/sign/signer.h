@@ -12,17 +12,18 @@ struct cps_signer {
     char *x5u; /* NULL: none */
     bool with_chain;
     bool constrained;   /* the leaf has claim constraints */
-    int64_t not_before; /* the latest begin of validity in the chain */
+    int64_t not_before; /* when the last certificate of the chain becomes valid, in seconds */
     unsigned char *der[STIR_CHAIN_MAX];
     struct stir_view der_views[STIR_CHAIN_MAX];
-    struct cps_scope *scope; /* a tenant's: what it may originate from, besides what the certificate covers; NULL: that
-                                alone counts */
-    size_t names;            /* of the tenant, in the table that holds it and under that one's lock */
+    struct cps_scope *scope; /* of a tenant: what it may originate from, if the certificate covers that too; NULL: the
+                                certificate alone decides */
+    size_t names;            /* number of entries of the tenants' table that have this signer; under its lock */
     atomic_int refs;
 };
 
-/* As cps_signer_open, where x5u may be NULL: the signer has none then. */
+/* Opens a signer as cps_signer_open does, but x5u may be NULL. */
 enum cps_code cps_signer_make(struct cps_signer **out, const struct cps_signer_options *options,
                               struct cps_error *err) STIR_MUST_CHECK;
 
+/* Takes a reference, given back with cps_signer_free. */
 struct cps_signer *cps_signer_ref(const struct cps_signer *signer);

@@ -91,7 +91,7 @@ enum cps_code cps_tenants_new(struct cps_tenants **out, const struct cps_tenants
                               struct cps_error *err)
 {
     if (!out || (options && options->size != sizeof(*options))) {
-        return cps_fail(err, CPS_E_INVAL, "tenants need a place to go, and options their size");
+        return cps_fail(err, CPS_E_INVAL, "out is NULL, or options.size is not sizeof(struct cps_tenants_options)");
     }
     struct cps_tenants *tenants = calloc(1, sizeof(*tenants));
     if (!tenants) {

@@ -5,7 +5,7 @@
 
 #include <pthread.h>
 
-/* Tenants by their names. The table holds a reference to each signer for each of its names. */
+/* Tenants by name. The table holds a reference to a signer for each of its names. */
 #define CPS_TENANT_NAME_MAX 63
 
 struct cps_tenant_entry {
@@ -16,11 +16,11 @@ struct cps_tenant_entry {
 struct cps_tenant_table {
     struct cps_tenant_entry *entries;
     size_t count, cap;
-    size_t tenants; /* different signers */
+    size_t tenants; /* number of different signers */
 };
 
 struct cps_tenants {
-    char *domain; /* of alphanumeric senders; "": none */
+    char *domain; /* of alphanumeric senders; "": they are not signed */
     bool with_chain;
     pthread_mutex_t lock; /* of the table */
     struct cps_tenant_table table;

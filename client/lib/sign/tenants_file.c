@@ -9,7 +9,7 @@
 
 #define STEM_MAX 256
 
-/* One file. */
+/* The settings of one file. */
 struct file {
     char *system_id;
     char *key;
@@ -52,23 +52,22 @@ static const struct stir_conf_key keys[] = {
      .offset = AT(numbers),
      .default_value = "",
      .text = "The numbers that the tenant may send from, in canonical form (country code first, no +): single ones, "
-             "ranges as 12155551000-12155551999, all that begin with something as 1215555*. Goes on in indented "
-             "lines."},
+             "ranges as 12155551000-12155551999, prefixes as 1215555*. May continue on indented lines."},
     {.section = "tenant",
      .name = "names",
      .type = STIR_CONF_STRING,
      .offset = AT(names),
      .default_value = "",
-     .text = "The alphanumeric senders that the tenant may use, with commas between them. They count only where "
+     .text = "The alphanumeric senders that the tenant may use, with commas between them. They have an effect only if "
              "alphanumeric senders have a domain."},
 };
 #define KEYS (sizeof(keys) / sizeof(keys[0]))
 
-/* What is read, and what into. */
+/* Reads files into a table. */
 struct reading {
     struct cps_tenant_table *table;
     const struct cps_tenants *tenants;
-    struct cps_error cause; /* of what the callback hands on as a code alone */
+    struct cps_error cause; /* the failure that the callback can only return as a code */
 };
 
 static enum cps_code tenants_file_check_keys(const struct file *file, struct cps_error *err)
@@ -138,7 +137,7 @@ static enum cps_code tenants_file_read(struct reading *reading, const char *path
     return code;
 }
 
-/* The file's name without .conf. False: it does not end so, or is too long. */
+/* Writes the file's name without .conf. Returns false if it does not end in that, or is too long. */
 static bool tenants_file_stem(char out[STEM_MAX], const char *name)
 {
     size_t len = strlen(name);
@@ -199,7 +198,7 @@ enum cps_code cps_tenants_read(struct cps_tenant_table *out, const struct cps_te
     return CPS_OK;
 }
 
-/* What is read for its key alone. */
+/* Reads files for their key only. */
 struct keys_of {
     void (*take)(void *arg, const char *key);
     void *arg;

@@ -11,13 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DIR_KEEP_S 60     /* what was read from the directory */
-#define UNSAID_KEEP_S 300 /* an answer without Cache-Control */
-#define LEAST_KEEP_S 5    /* an answer that may be kept: not every message of a burst fetches it again */
-#define ONCE_KEEP_S 5     /* one that may not be kept: for the tasks that were under way when it came */
+#define DIR_KEEP_S 60     /* keeps a file of x5u_dir */
+#define UNSAID_KEEP_S 300 /* keeps an answer without Cache-Control */
+#define LEAST_KEEP_S 5    /* keeps any answer that may be cached, so that a burst of messages fetches it once */
+#define ONCE_KEEP_S 5     /* keeps an answer that must not be cached, for the tasks that already waited for it */
 #define FETCHES_MAX 256   /* under way or queued */
-#define EXPIRED_KEEP_S 60 /* a chain whose validity is over: it may still serve for what was signed before */
-#define RENEW_S 10        /* a URL is asked again for a chain that is cached at most once in this time */
+#define EXPIRED_KEEP_S 60 /* keeps an expired chain, which may still serve for what was signed before */
+#define RENEW_S 10        /* least time between two fetches of a URL whose chain is cached */
 
 enum state {
     FETCHING,
@@ -30,14 +30,14 @@ struct entry {
     struct entry *newer, *older;
     enum state state;
     struct cps_chain *chain;
-    int64_t until;          /* no longer good after it, by the handle's clock */
-    uint64_t once_from;     /* 0, or the answer may not be kept: only tasks that were here before this moment get it */
-    int64_t asked;          /* when the URL was asked last, by the handle's clock */
+    int64_t until;          /* valid until then, by the handle's clock */
+    uint64_t once_from;     /* 0, or the answer must not be cached: only tasks from before this moment get it */
+    int64_t asked;          /* when the URL was last fetched, by the handle's clock */
     bool renewing;          /* READY, and being fetched again */
     struct cps_error error; /* FAILED: why; READY: why it could not be fetched again */
     size_t key_len;
-    char key[]; /* the URL; or '#', '%' or '@' and a digest, which no URL begins with: a chain, an x5c, a chain and one
-                   of its TNAuthLists that is fetched */
+    char key[]; /* the URL; or a character that no URL begins with and a digest: '#' for a chain in DER, '%' for an x5c,
+                   '@' for a chain with one fetched TNAuthList */
 };
 
 struct cps_certcache {
@@ -46,7 +46,7 @@ struct cps_certcache {
     struct stir_map map;
     struct entry *newest, *oldest; /* by last use */
     unsigned fetches;
-    uint64_t moments; /* counts what comes first: tasks that ask, and answers */
+    uint64_t moments; /* a logical clock, to order tasks that ask and answers that arrive */
     struct cps_waiters waiters;
 };
 
@@ -54,8 +54,8 @@ struct fetch {
     struct cps_transfer transfer;
     struct cps_certcache *cache;
     struct entry *entry;     /* stays while it is FETCHING or being renewed */
-    struct cps_chain *chain; /* NULL: a chain is fetched; else a TNAuthList of this one */
-    int list_index;          /* of which certificate */
+    struct cps_chain *chain; /* NULL: fetches a chain; else a TNAuthList of this chain, */
+    int list_index;          /* that of this certificate */
 };
 
 enum cps_code cps_certcache_new(struct cps_certcache **out, struct cps *cps, struct cps_error *err)
@@ -135,8 +135,8 @@ static struct entry *certcache_add_entry(struct cps_certcache *cache, const void
     return entry;
 }
 
-/* Returns what an entry that is not FETCHING is worth now; CPS_FOUND_LATER: nothing any more. An answer that forbids to
- * be kept (RFC 9111 section 5.2.2.5: no-store) serves the tasks that were under way when it came, and no others. */
+/* Reads an entry that is not FETCHING. Returns CPS_FOUND_LATER if it has to be fetched again. An answer that must not
+ * be stored (RFC 9111 section 5.2.2.5: no-store) serves only the tasks that were under way when it arrived. */
 static enum cps_found certcache_use_entry(struct cps_certcache *cache, const struct entry *entry,
                                           const struct cps_task *task, struct cps_chain **out, struct cps_error *err)
 {
@@ -167,9 +167,9 @@ void cps_certcache_free(struct cps_certcache *cache)
     free(cache);
 }
 
-/* ---- what comes in ---- */
+/* ---- answers ---- */
 
-/* local: from the directory, not from the network. */
+/* Parses a chain. local: it is from x5u_dir, not from the network. */
 static enum cps_code certcache_parse_chain(struct cps_chain **out, const struct stir_buf *pem, bool local,
                                            struct cps_error *err)
 {
@@ -178,7 +178,7 @@ static enum cps_code certcache_parse_chain(struct cps_chain **out, const struct 
     const char *text = pem->ptr ? pem->ptr : "";
     enum stir_code code = stir_chain_parse_answer(&chain, local, text, pem->len, &cause);
     if (code == STIR_E_TOO_BIG) {
-        code = STIR_E_CERT; /* of the certificate, not of the token */
+        code = STIR_E_CERT; /* the limit is the certificate's, not the token's */
         cause.code = code;
     }
     if (code != STIR_OK) {
@@ -192,7 +192,7 @@ static int64_t certcache_min(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* Until when a chain is kept that may be used for `seconds`. */
+/* Returns until when a chain is kept that may be cached for `seconds`. */
 static int64_t certcache_keep_until(const struct cps *cps, const struct cps_chain *chain, int64_t seconds)
 {
     int64_t now = cps_now(cps);
@@ -205,7 +205,8 @@ static int64_t certcache_keep_until(const struct cps *cps, const struct cps_chai
     return until > now + LEAST_KEEP_S ? until : now + LEAST_KEEP_S;
 }
 
-static bool certcache_is_same(const struct cps_chain *a, const struct cps_chain *b)
+/* Returns true if two chains have the same certificates, whether a TNAuthList came with them or was fetched. */
+static bool certcache_same_certs(const struct cps_chain *a, const struct cps_chain *b)
 {
     bool same = a->chain->count == b->chain->count;
     for (size_t i = 0; same && i < a->chain->count; i++) {
@@ -214,12 +215,12 @@ static bool certcache_is_same(const struct cps_chain *a, const struct cps_chain 
     return same;
 }
 
-/* What an entry has from now on, whatever was in it; takes over the reference. seconds 0: it may not be kept. A chain
- * that has not changed stays the one that it is, so that what is known of it stays known. Under the lock. */
+/* Puts a chain, whose reference it takes over, into an entry, whatever was in it. seconds 0: it must not be cached. If
+ * the chain has not changed, the old object stays, with what was verified about it. Under the lock. */
 static void certcache_settle_chain(struct cps_certcache *cache, struct entry *entry, struct cps_chain *chain,
                                    int64_t seconds)
 {
-    if (entry->chain && certcache_is_same(entry->chain, chain)) {
+    if (entry->chain && certcache_same_certs(entry->chain, chain)) {
         cps_chain_unref(chain);
     } else {
         cps_chain_unref(entry->chain);
@@ -233,7 +234,8 @@ static void certcache_settle_chain(struct cps_certcache *cache, struct entry *en
         seconds > 0 ? certcache_keep_until(cache->cps, entry->chain, seconds) : cps_now(cache->cps) + ONCE_KEEP_S;
 }
 
-/* A chain that is there stays: whoever makes us fetch it again, and its host fail, takes nothing away. */
+/* Puts a failure into an entry. A chain that was only being renewed stays: an attacker who makes us fetch it again
+ * while its host fails must not take it away. */
 static void certcache_settle_failure(struct cps_certcache *cache, struct entry *entry, const struct cps_error *error)
 {
     bool ours = error->code == CPS_E_NOMEM || error->code == CPS_E_CLOSED;
@@ -264,7 +266,7 @@ static enum cps_code certcache_read_answer(struct cps_chain **out, const struct 
     return certcache_parse_chain(out, &response->body, false, err);
 }
 
-/* The chain with a TNAuthList that was found for its certificate i. */
+/* Makes a copy of the chain with a TNAuthList for its certificate i. */
 static enum cps_code certcache_add_list(struct cps_chain **out, const struct cps_chain *chain, int i,
                                         const struct stir_buf *der, struct cps_error *err)
 {
@@ -293,7 +295,7 @@ static enum cps_code certcache_read_list(struct cps_chain **out, const struct fe
     return certcache_add_list(out, fetch->chain, fetch->list_index, &response->body, err);
 }
 
-/* A private key in public is somebody's emergency: it is said loudly, by whoever finds it. */
+/* Logs a fetch. A private key at a public URL is an emergency of its owner, so it is logged as an error. */
 static void certcache_log_fetched(const struct cps_certcache *cache, const struct cps_transfer *transfer,
                                   enum cps_code code, const struct cps_error *error)
 {
@@ -376,13 +378,15 @@ static struct wanted certcache_wanted_chain(const char *url)
     return (struct wanted){.key = stir_view_str(url), .url = url};
 }
 
-/* Begins a fetch into an entry: a new one, one whose time is over, or one that is renewed. Under the lock. */
+/* Begins a fetch into an entry: a new one (NULL), an outdated one, or one that is renewed. Under the lock. */
 static enum cps_code certcache_begin_fetch(struct cps_certcache *cache, struct entry *entry,
                                            const struct wanted *wanted, bool renew, struct cps_error *err)
 {
     if (cache->fetches >= FETCHES_MAX) {
-        return cps_fail(err, CPS_E_X5U_FETCH, "x5u: %d certificates are being fetched, the limit", FETCHES_MAX);
+        return cps_fail(err, CPS_E_X5U_FETCH, "x5u: %d certificates are being fetched, which is the limit",
+                        FETCHES_MAX);
     }
+    /* Entry and request first: once submitted, a fetch cannot be taken back. */
     struct fetch *fetch = certcache_make_fetch(cache, wanted);
     entry = fetch && !entry ? certcache_add_entry(cache, wanted->key.ptr, wanted->key.len) : entry;
     if (!fetch || !entry) {
@@ -409,7 +413,7 @@ static enum cps_code certcache_begin_fetch(struct cps_certcache *cache, struct e
     return CPS_OK;
 }
 
-/* What the cache has under a key, or a fetch of it. */
+/* Gets what is cached under a key, else joins or begins its fetch. */
 static enum cps_found certcache_get_from_net(struct cps_certcache *cache, struct cps_chain **out,
                                              const struct wanted *wanted, struct cps_task *task, struct cps_error *err)
 {
@@ -434,7 +438,7 @@ static enum cps_found certcache_get_from_net(struct cps_certcache *cache, struct
     return found;
 }
 
-/* What is in the cache, without waiting. */
+/* Looks up what is cached under a key, without fetching. Returns true with a new reference in *out. */
 static bool certcache_look_up(struct cps_certcache *cache, const void *key, size_t n, struct cps_chain **out)
 {
     bool found = false;
@@ -483,27 +487,18 @@ static enum cps_code certcache_get_from_dir(struct cps_certcache *cache, struct 
 
 /* ---- renewing ---- */
 
-/* The same certificates say the same, whether the TNAuthList came with them or was fetched. */
-static bool certcache_same_certs(const struct cps_chain *a, const struct cps_chain *b)
-{
-    bool same = a->chain->count == b->chain->count;
-    for (size_t i = 0; same && i < a->chain->count; i++) {
-        same = X509_cmp(a->chain->certs[i], b->chain->certs[i]) == 0;
-    }
-    return same;
-}
-
-/* What can be said of a later chain without asking. *ask: nothing, and the URL may be asked. Under the lock. */
+/* Looks for a newer chain in the cache. Sets *ask if the cache cannot tell and the URL may be fetched. Under the lock.
+ */
 static enum cps_found certcache_look_for_later(struct cps_certcache *cache, struct entry *entry,
                                                const struct cps_chain *tried, bool *ask, struct cps_error *err)
 {
     int64_t now = cps_now(cache->cps);
     *ask = false;
     if (!entry) {
-        return CPS_FOUND_NOT; /* it had to make room, and `tried` was fetched not long ago */
+        return CPS_FOUND_NOT; /* it had to make room, so `tried` was fetched recently */
     }
     if (entry->state == FAILED || (entry->state == READY && !certcache_same_certs(entry->chain, tried))) {
-        return CPS_FOUND; /* cps_certcache_get tells */
+        return CPS_FOUND; /* cps_certcache_get returns it */
     }
     if (certcache_is_awaited(entry)) {
         return CPS_FOUND_LATER;
@@ -513,7 +508,7 @@ static enum cps_found certcache_look_for_later(struct cps_certcache *cache, stru
     return CPS_FOUND_NOT;
 }
 
-/* A directory is read at once. */
+/* Looks for a newer chain in x5u_dir. */
 static enum cps_found certcache_renew_from_dir(struct cps_certcache *cache, const struct cps_chain *tried,
                                                const char *url, struct cps_error *err)
 {
@@ -538,7 +533,7 @@ enum cps_found cps_certcache_renew(struct cps_certcache *cache, const struct cps
     struct entry *entry = certcache_find_entry(cache, url, strlen(url));
     enum cps_found found = certcache_look_for_later(cache, entry, tried, &ask, err);
     if (ask && in_dir) {
-        entry->asked = cps_now(cache->cps); /* also if it cannot be read */
+        entry->asked = cps_now(cache->cps); /* also counts if the file cannot be read */
     } else if (ask && certcache_begin_fetch(cache, entry, &wanted, true, err) == CPS_OK) {
         found = CPS_FOUND_LATER;
     }
@@ -558,7 +553,7 @@ static enum cps_code certcache_check_url(const struct cps_certcache *cache, cons
     return code == STIR_OK ? CPS_OK : cps_fail_stir(err, code, &cause);
 }
 
-/* The same as read_list from the directory that stands in for the network. */
+/* Adds a TNAuthList from x5u_dir, which takes the place of the network. */
 static enum cps_code certcache_list_from_dir(struct cps_certcache *cache, struct cps_chain **out,
                                              const struct wanted *wanted, struct cps_error *err)
 {
@@ -579,7 +574,7 @@ static enum cps_code certcache_list_from_dir(struct cps_certcache *cache, struct
     return CPS_OK;
 }
 
-/* Adds the TNAuthList of one certificate. */
+/* Adds the TNAuthList of one certificate to a chain (RFC 8226 section 10.1). */
 static enum cps_found certcache_add_one_list(struct cps_certcache *cache, struct cps_chain **out,
                                              struct cps_chain *chain, int index, struct cps_task *task,
                                              struct cps_error *err)
@@ -607,15 +602,15 @@ enum cps_found cps_certcache_complete(struct cps_certcache *cache, struct cps_ch
                                       struct cps_error *err)
 {
     enum cps_found found = CPS_FOUND;
-    /* As a rule each round adds one list. */
+    /* Each round adds one list. */
     for (size_t i = 0; found == CPS_FOUND && i < STIR_CHAIN_MAX && stir_chain_lacks_lists((*chain)->chain); i++) {
         struct cps_chain *completed = NULL;
         int index = -1;
-        /* A stranger's certificate makes us ask nobody: the chain has to lead to a root first, through the certificate
+        /* An unknown signer must not make us fetch URLs: the chain has to lead to a root first, through the certificate
          * whose list is fetched. */
         int64_t at = certcache_min(cps_now(cache->cps), (*chain)->chain->not_after);
         if (cps_chain_lacks(*chain, cache->cps->trust, at, &index, NULL) != CPS_OK || index < 0) {
-            return CPS_FOUND; /* what is wrong is said of it when it is judged */
+            return CPS_FOUND; /* judging the chain will give the reason */
         }
         found = certcache_add_one_list(cache, &completed, *chain, index, task, err);
         if (found == CPS_FOUND) {
@@ -658,7 +653,7 @@ void cps_certcache_leave(struct cps_certcache *cache, struct cps_task *task)
     pthread_mutex_unlock(&cache->lock);
 }
 
-/* '#' and a digest of the certificates' digests. */
+/* Makes the cache key of a chain in DER: '#' and a digest of its certificates' digests. */
 static bool certcache_chain_key(char key[1 + SHA256_DIGEST_LENGTH], const struct stir_view *certs, size_t count)
 {
     uint8_t digests[STIR_CHAIN_MAX][SHA256_DIGEST_LENGTH];
@@ -678,8 +673,9 @@ enum cps_code cps_certcache_from_der(struct cps_certcache *cache, struct cps_cha
     struct stir_error cause = {0};
     struct stir_chain *chain = NULL;
     if (count == 0 || count > STIR_CHAIN_MAX) {
-        return cps_fail(err, CPS_E_CERT, "x5c has %zu certificates, not 1 to %d", count, STIR_CHAIN_MAX);
+        return cps_fail(err, CPS_E_CERT, "x5c has %zu certificates; it must have 1 to %d", count, STIR_CHAIN_MAX);
     }
+    /* The same chain is parsed and verified once, in whatever envelope it comes. */
     if (!certcache_chain_key(key, certs, count)) {
         return cps_fail(err, CPS_E_CRYPTO, "SHA-256 failed");
     }
@@ -711,7 +707,7 @@ enum cps_code cps_certcache_from_x5c(struct cps_certcache *cache, struct cps_cha
     }
     parsed = parsed == STIR_OK ? stir_x5c_parse(&chain, x5c, &cause) : parsed;
     if (parsed != STIR_OK) {
-        parsed = parsed == STIR_E_TOO_BIG ? STIR_E_CERT : parsed; /* of the certificate, not of the token */
+        parsed = parsed == STIR_E_TOO_BIG ? STIR_E_CERT : parsed; /* the limit is the certificate's, not the token's */
         cause.code = parsed;
         return cps_fail_stir(err, parsed, &cause);
     }

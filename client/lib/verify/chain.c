@@ -38,7 +38,7 @@ void cps_chain_unref(struct cps_chain *chain)
     }
 }
 
-/* A new revocation list makes what was known of the chain void. */
+/* Looks up the result for a minute. A new revocation list, with a new generation, makes all results void. */
 static bool chain_is_known(struct cps_chain *chain, uint64_t generation, int64_t minute, int *lacks)
 {
     bool known = false;
@@ -66,7 +66,7 @@ static void chain_remember(struct cps_chain *chain, uint64_t generation, int64_t
     pthread_mutex_unlock(&chain->lock);
 }
 
-/* Validity is one stretch of time: trusted at both ends of the minute is trusted in between. */
+/* Returns true if the chain is good for the whole minute: validity is one interval, so both ends decide. */
 static bool chain_is_good_all_minute(const struct stir_trust *trust, const struct stir_chain *chain, int64_t minute,
                                      struct stir_chain_used *used)
 {
@@ -85,6 +85,7 @@ enum cps_code cps_chain_lacks(struct cps_chain *chain, struct cps_trust *trust, 
     if (at >= 0 && chain_is_known(chain, generation, minute, lacks)) {
         return CPS_OK;
     }
+    /* A result that holds for the whole minute is remembered; otherwise only this moment is judged. */
     struct stir_trust *current = cps_trust_hold(trust, &generation);
     struct stir_chain_used used = {.lacks = -1};
     enum stir_code code = STIR_OK;
@@ -95,7 +96,8 @@ enum cps_code cps_chain_lacks(struct cps_chain *chain, struct cps_trust *trust, 
     }
     *lacks = used.lacks;
     if (code == STIR_E_CERT_UNTRUSTED && !cps_trust_is_complete(trust)) {
-        code = stir_fail_prefix(&cause, STIR_E_UNAVAILABLE, "a list of roots is not loaded, so this cannot be judged");
+        code = stir_fail_prefix(&cause, STIR_E_UNAVAILABLE,
+                                "a list of roots is not loaded, so the chain cannot be judged");
     }
     stir_trust_unref(current);
     return code == STIR_OK ? CPS_OK : cps_fail_stir(err, code, &cause);

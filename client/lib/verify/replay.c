@@ -1,15 +1,16 @@
 #include "client/lib/verify/replay.h"
 
+#include <assert.h>
 #include <openssl/rand.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Open addressing with linear probing. An empty place has expires 0; entries leave only when the table is rebuilt, so
- * there are no tombstones. */
+/* A hash table with open addressing and linear probing. An empty slot has expires 0. Entries leave only when the table
+ * is rebuilt, so there are no tombstones. */
 struct slot {
     uint8_t id[CPS_REPLAY_ID];
-    int64_t expires; /* still remembered in this second */
+    int64_t expires; /* the last second in which it is remembered */
 };
 
 struct in_process {
@@ -29,12 +30,12 @@ static size_t replay_memory_slot(const struct in_process *memory, const uint8_t 
 {
     uint64_t head;
     memcpy(&head, id, sizeof(head));
-    /* an odd secret factor: whoever can choose ids still cannot choose places */
+    /* A secret odd factor: an attacker who can choose ids still cannot choose slots. */
     uint64_t mixed = (head ^ memory->secret[0]) * (memory->secret[1] | 1);
     return (size_t)(mixed >> 20) & (memory->size - 1);
 }
 
-/* The place of an id, or the empty one where it would go. */
+/* Returns the slot of an id, or the empty one where it would go. */
 static struct slot *replay_memory_find(const struct in_process *memory, const uint8_t id[CPS_REPLAY_ID])
 {
     size_t i = replay_memory_slot(memory, id);
@@ -44,9 +45,10 @@ static struct slot *replay_memory_find(const struct in_process *memory, const ui
     return &memory->slots[i];
 }
 
-/* Moves what has not expired into a table of `size` places. */
+/* Moves what has not expired into a table of `size` slots. Returns false if out of memory. */
 static bool replay_memory_rebuild(struct in_process *memory, size_t size, int64_t now)
 {
+    assert(size && (size & (size - 1)) == 0); /* slots are chosen with a mask */
     struct slot *fresh = calloc(size, sizeof(*fresh));
     if (!fresh) {
         return false;
@@ -68,7 +70,7 @@ static bool replay_memory_rebuild(struct in_process *memory, size_t size, int64_
     return true;
 }
 
-/* Sees that one more entry has a place: forgets what has expired, then grows. */
+/* Makes room for one more entry: forgets what has expired, then grows. */
 static enum cps_code replay_memory_make_room(struct in_process *memory, int64_t now, struct cps_error *err)
 {
     bool full = memory->count >= memory->max;
@@ -79,7 +81,8 @@ static enum cps_code replay_memory_make_room(struct in_process *memory, int64_t 
         return cps_fail(err, CPS_E_NOMEM, "out of memory");
     }
     if (memory->count >= memory->max) {
-        return cps_fail(err, CPS_E_REPLAY_FULL, "the replay memory holds %zu PASSporTs, its limit", memory->max);
+        return cps_fail(err, CPS_E_REPLAY_FULL, "the replay memory is full with %zu PASSporTs (replay_max)",
+                        memory->max);
     }
     if (memory->count >= memory->size / 8 * 5 && !replay_memory_rebuild(memory, memory->size * 2, now)) {
         return cps_fail(err, CPS_E_NOMEM, "out of memory");

@@ -23,7 +23,7 @@ struct in_file {
     int64_t purged;
 };
 
-/* The number of rows is kept by triggers: counting them for each claim would cost more than the claim. */
+/* Triggers keep the number of rows: counting them for each claim would cost more than the claim. */
 static const char schema[] =
     "PRAGMA journal_mode=WAL;"
     "PRAGMA synchronous=NORMAL;"
@@ -48,7 +48,7 @@ static enum cps_code replay_file_fail_sqlite(const struct in_file *memory, struc
     return cps_fail(err, CPS_E_REPLAY_STORE, "the replay memory: %s", sqlite3_errmsg(memory->db));
 }
 
-/* Runs a bound statement to its end; *row tells whether it had one. */
+/* Runs a bound statement to its end. Sets *row to whether it returned a row. */
 static enum cps_code replay_file_run(struct in_file *memory, int which, bool *row, struct cps_error *err)
 {
     sqlite3_stmt *statement = memory->statements[which];
@@ -122,7 +122,8 @@ static enum cps_code replay_file_claim_locked(struct in_file *memory, const uint
         }
     }
     if (code == CPS_OK && !inserted) {
-        code = cps_fail(err, CPS_E_REPLAY_FULL, "the replay memory holds %u PASSporTs, its limit", memory->max);
+        code =
+            cps_fail(err, CPS_E_REPLAY_FULL, "the replay memory is full with %u PASSporTs (replay_max)", memory->max);
     }
     return code;
 }

@@ -10,7 +10,7 @@ int64_t cps_used_until(const struct cps *cps, const struct stir_passport *passpo
     return passport->iat + cps->options.max_age_s + cps->options.clock_skew_s;
 }
 
-/* What the memory knows it by: SHA-256 over the PASSporT's replay identifier and the destination. */
+/* Makes the id of a use: SHA-256 over the PASSporT's replay identifier and the destination. */
 static enum cps_code used_make_id(uint8_t id[CPS_REPLAY_ID], const struct stir_passport *passport,
                                   const struct stir_identity *dest, struct cps_error *err)
 {

@@ -4,25 +4,26 @@
 #include "common/passport/passport.h"
 
 /*
- * Which PASSporTs were used, each at which destination: a PASSporT that names several is good once at each of them
- * (RFC 8224 section 12.1 has replays within the freshness interval in mind, not other recipients). With the option
- * CPS_REPLAY_NONE nothing is remembered. Thread-safe.
+ * Records in the replay memory which PASSporTs were used, each at which destination. A PASSporT that names several
+ * destinations is valid once at each: RFC 8224 section 12.1 is about replays within the freshness interval, not about
+ * other recipients. With CPS_REPLAY_NONE nothing is recorded. Thread-safe.
  */
 
-/* Uses a PASSporT up at a destination. CPS_E_REPLAYED if it was used there before; what the replay memory returns. */
+/* Uses up a PASSporT at a destination. CPS_E_REPLAYED: it was used there before; otherwise what the replay memory
+ * returns. */
 enum cps_code cps_used_claim(struct cps *cps, const struct stir_passport *passport, const struct stir_identity *dest,
                              struct cps_error *err) STIR_MUST_CHECK;
 
-/* Gives it back: it was not used after all. */
+/* Gives a use back: the PASSporT was not used after all. */
 void cps_used_undo(struct cps *cps, const struct stir_passport *passport, const struct stir_identity *dest);
 
-/* Tells whether it was used. What the replay memory returns. */
+/* Sets *used to whether the PASSporT was used at the destination. Returns what the replay memory does. */
 enum cps_code cps_used_look(struct cps *cps, const struct stir_passport *passport, const struct stir_identity *dest,
                             bool *used, struct cps_error *err) STIR_MUST_CHECK;
 
-/* Uses it up at all destinations of a message, or at none. As cps_used_claim. */
+/* Uses up a PASSporT at all destinations of a message, or at none. As cps_used_claim. */
 enum cps_code cps_used_claim_all(struct cps *cps, const struct stir_passport *passport,
                                  const struct cps_checked *message, struct cps_error *err) STIR_MUST_CHECK;
 
-/* Returns the last second, by the handle's clock, in which a use is certain to be remembered. */
+/* Returns the last second, by the handle's clock, in which a use is certainly remembered. */
 int64_t cps_used_until(const struct cps *cps, const struct stir_passport *passport);

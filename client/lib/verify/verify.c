@@ -14,7 +14,7 @@ void cps_proof_clear(struct cps_proof *proof)
     cps_chain_unref(proof->tried);
     free(proof->text);
     free(proof->x5c_text);
-    memset(proof, 0, sizeof(*proof)); /* which clang's analyzer sees, unlike an assignment of {0} */
+    memset(proof, 0, sizeof(*proof)); /* clang's analyzer understands this, but not an assignment of {0} */
 }
 
 void cps_result_set(struct cps_result *out, enum cps_code code, const struct cps_error *err)
@@ -30,7 +30,7 @@ void cps_result_set(struct cps_result *out, enum cps_code code, const struct cps
     out->verdict = cps_verdict_of(code);
 }
 
-/* "A", "B" or "C"; NULL for anything else that a signer put there (RFC 8588 section 4). */
+/* Returns the attestation level "A", "B" or "C" (RFC 8588 section 4); NULL for anything else in the claim. */
 static const char *verify_attestation(const struct stir_passport *passport)
 {
     const char *attest = passport->attest;
@@ -69,10 +69,10 @@ static enum cps_code verify_fail_stir(struct cps_error *err, enum stir_code code
     return code == STIR_OK ? CPS_OK : cps_fail_stir(err, code, cause);
 }
 
-/* Step 2. A PASSporT that was made for a call does not vouch for a text (RFC 9475 section 3.2), unless the options
- * accept its type; "shaken" then only with full attestation: B and C say that the signer does not know whether the
- * caller may use the number (RFC 8588 section 4). A diverted call's PASSporT speaks for the diverting party, whose
- * authority is over another claim than orig, and cannot be accepted at all. */
+/* Step 2 of RFC 8816 section 8.2. A PASSporT of a call does not vouch for a text (RFC 9475 section 3.2), unless the
+ * options accept its type. "shaken" is accepted with full attestation only: with B and C the signer does not know
+ * whether the caller may use the number (RFC 8588 section 4). A PASSporT of type "div" is never accepted: its signer
+ * has authority over another claim than orig. */
 static enum cps_code verify_check_type(const struct cps *cps, const struct stir_passport *passport,
                                        struct cps_error *err)
 {
@@ -84,14 +84,15 @@ static enum cps_code verify_check_type(const struct cps *cps, const struct stir_
                               passport->ppt_name);
     }
     if (passport->ppt == STIR_PPT_SHAKEN && (!attest || *attest != 'A')) {
-        return cps_fail(err, CPS_E_PPT,
-                        "a \"shaken\" PASSporT with attestation %s does not vouch for its sender: only A does",
-                        attest ? attest : "of an unknown level");
+        return cps_fail(
+            err, CPS_E_PPT,
+            "a \"shaken\" PASSporT with attestation %s does not vouch for its sender: only A does (RFC 8588 section 4)",
+            attest ? attest : "of an unknown level");
     }
     return CPS_OK;
 }
 
-/* Step 3. */
+/* Step 3: orig is the message's sender. */
 static enum cps_code verify_check_orig(const struct stir_passport *passport, const struct cps_checked *message,
                                        struct cps_error *err)
 {
@@ -101,7 +102,7 @@ static enum cps_code verify_check_orig(const struct stir_passport *passport, con
     return CPS_OK;
 }
 
-/* Step 4, once the chain is there: trust as of the time of signing, authority over orig, claim constraints. */
+/* Step 4, with the chain: trust as of iat, authority over orig (RFC 8226 section 9), claim constraints (section 8). */
 static enum cps_code verify_check_credentials(struct cps *cps, const struct stir_passport *passport,
                                               struct cps_chain *chain, struct cps_proof *proof, struct cps_error *err)
 {
@@ -109,13 +110,13 @@ static enum cps_code verify_check_credentials(struct cps *cps, const struct stir
     struct stir_error cause = {0};
     enum cps_code code = cps_chain_trusted(chain, cps->trust, passport->iat, err);
     if (code == CPS_E_CERT_TIME) {
-        /* A wrong iat says nothing of the certificate (RFC 8224 section 6.2 step 4 judges it first). */
+        /* A wrong iat does not make the certificate bad: RFC 8224 section 6.2 step 4 checks freshness first. */
         enum stir_code fresh =
             stir_passport_fresh(passport, cps_now(cps), cps->options.max_age_s, cps->options.clock_skew_s, &cause);
         code = fresh == STIR_OK ? code : cps_fail_stir(err, fresh, &cause);
     }
     if (code == CPS_E_CERT_UNTRUSTED && passport->x5c) {
-        /* The signer chose this chain and no other. */
+        /* The signer chose this chain itself, so no other one can take its place. */
         err->code = CPS_E_CERT;
         code = cps_fail_prefix(err, CPS_E_CERT, "x5c");
     }
@@ -131,8 +132,8 @@ static enum cps_code verify_check_credentials(struct cps *cps, const struct stir
     return verify_fail_stir(err, stir_claims_check_cert(chain->chain->certs[0], passport->jws.payload, &cause), &cause);
 }
 
-/* A TNAuthList that is elsewhere is fetched (RFC 8226 section 10.1). What makes the chain itself bad is said of it
- * later, as of iat. */
+/* Fetches TNAuthLists that are given by URL (RFC 8226 section 10.1). Whether the chain itself is good is checked later,
+ * as of iat. */
 static enum cps_found verify_complete_chain(struct cps *cps, struct cps_chain **chain, struct cps_task *task,
                                             struct cps_error *err)
 {
@@ -153,7 +154,7 @@ static enum cps_found verify_find_chain(struct cps *cps, const struct stir_passp
         return CPS_FOUND_NOT;
     }
     if (passport->x5c) {
-        /* RFC 7515 section 4.1.6: what is in the signed header counts, whether it is good or not. */
+        /* RFC 7515 section 4.1.6: the chain in the signed header counts, good or not. */
         return cps_certcache_from_x5c(cps->certs, chain, passport->x5c, err) == CPS_OK
                    ? verify_complete_chain(cps, chain, task, err)
                    : CPS_FOUND_NOT;
@@ -163,7 +164,7 @@ static enum cps_found verify_find_chain(struct cps *cps, const struct stir_passp
         return verify_complete_chain(cps, chain, task, err);
     }
     if (!passport->x5u) {
-        (void)cps_fail(err, CPS_E_X5U, "the PASSporT names no certificate (x5u, x5c), and none came with it");
+        (void)cps_fail(err, CPS_E_X5U, "the PASSporT names no certificate (x5u, x5c), and its envelope contains none");
         return CPS_FOUND_NOT;
     }
     enum cps_found found = cps_certcache_get(cps->certs, chain, passport->x5u, task, err);
@@ -183,7 +184,8 @@ static void verify_remember(struct cps_proof *proof, enum cps_proved known, enum
     }
 }
 
-/* Step 4. Only an outcome that time cannot change is remembered. False: later. */
+/* Step 4: finds the chain and checks the credentials. Remembers only results that do not change with time. Returns
+ * false while a certificate is being fetched. */
 static bool verify_prove_credentials(struct cps *cps, const struct stir_passport *passport, struct cps_chain *x5c,
                                      struct cps_task *task, struct cps_proof *proof, enum cps_code *code,
                                      struct cps_error *err)
@@ -214,8 +216,8 @@ static enum cps_code verify_recall(const struct cps_proof *proof, struct cps_err
     return cps_fail(err, proof->failed, "%s", proof->text ? proof->text : cps_strerror(proof->failed));
 }
 
-/* A message is verified as of its arrival: the time that we waited for a PASSporT or a certificate makes none too old,
- * as long as the replay memory remembers it. */
+/* Step 5: freshness as of the message's arrival. The time spent waiting for the PASSporT or its certificate does not
+ * make it too old, as long as the replay memory is certain to remember its use. */
 static enum stir_code verify_check_fresh(const struct cps *cps, const struct stir_passport *passport,
                                          const struct cps_checked *message, struct stir_error *cause)
 {
@@ -229,7 +231,7 @@ static enum stir_code verify_check_fresh(const struct cps *cps, const struct sti
     return code;
 }
 
-/* Steps 5 and 6. */
+/* Steps 5 and 6: freshness, then the signature, which is verified once. */
 static enum cps_code verify_check_fresh_and_signed(struct cps *cps, const struct stir_passport *passport,
                                                    const struct cps_checked *message, struct cps_proof *proof,
                                                    struct cps_error *err)
@@ -250,15 +252,14 @@ static enum cps_code verify_check_fresh_and_signed(struct cps *cps, const struct
     return verify_recall(proof, err);
 }
 
-/* Faults that another chain may not have. */
+/* Returns true for faults that another chain may not have. */
 static bool verify_is_of_chain(enum cps_code code)
 {
     return code == CPS_E_SIGNATURE || code == CPS_E_KEY || (code >= CPS_E_CERT && code <= CPS_E_CERT_CONSTRAINT);
 }
 
-/* A PASSporT does not verify with a chain: is there another one to try? Where one travelled along that is of x5u, which
- * the signature covers. Where that of x5u was cached, the one that is there now. The proof is cleared with CPS_FOUND.
- */
+/* Finds another chain for a PASSporT that did not verify: after the chain from the envelope that of x5u, which the
+ * signature covers; after a cached chain of x5u the one that is there now. With CPS_FOUND the proof is cleared. */
 static enum cps_found verify_find_other_chain(struct cps *cps, const struct stir_passport *passport,
                                               struct cps_chain *x5c, struct cps_task *task, struct cps_proof *proof,
                                               enum cps_code *code, struct cps_error *err)
@@ -280,14 +281,15 @@ static enum cps_found verify_find_other_chain(struct cps *cps, const struct stir
         cps_proof_clear(proof);
         proof->without_x5c = without_x5c;
     } else if (found == CPS_FOUND_NOT && failure.code != CPS_OK) {
-        /* nobody knows what the certificate is now */
-        *code = cps_fail(err, CPS_E_X5U_FETCH, "not verified with the certificate that was cached; the current one: %s",
+        /* the current certificate is not known, so neither is the result */
+        *code = cps_fail(err, CPS_E_X5U_FETCH,
+                         "not verified with the cached certificate, and the current one could not be fetched: %s",
                          failure.text);
     }
     return found;
 }
 
-/* Steps 4 to 6. False: a certificate is being fetched. */
+/* Steps 4 to 6, with each chain there is. Returns false while a certificate is being fetched. */
 static bool verify_prove(struct cps *cps, const struct stir_passport *passport, struct cps_chain *x5c,
                          struct cps_task *task, const struct cps_checked *message, struct cps_proof *proof,
                          enum cps_code *code, struct cps_error *err)
@@ -299,6 +301,7 @@ static bool verify_prove(struct cps *cps, const struct stir_passport *passport, 
             !verify_prove_credentials(cps, passport, x5c, task, proof, code, err)) {
             return false;
         }
+        /* Without a chain at x5u the failure of the one from the envelope is the result. */
         if ((*code == CPS_E_X5U || *code == CPS_E_X5U_FETCH) && proof->x5c_failed != CPS_OK) {
             *code = cps_fail(err, proof->x5c_failed, "%s",
                              proof->x5c_text ? proof->x5c_text : cps_strerror(proof->x5c_failed));
@@ -316,7 +319,7 @@ static bool verify_prove(struct cps *cps, const struct stir_passport *passport, 
     return other == CPS_FOUND_NOT;
 }
 
-/* The name of the message's reading that this is a digest of; NULL: of none. */
+/* Returns the name of the message's reading with this digest; NULL if none has it. */
 static const char *verify_find_reading(const struct cps_checked *message, const char *msgi)
 {
     for (size_t i = 0; i < message->reading_count; i++) {
@@ -334,13 +337,15 @@ static enum cps_code verify_check_msgi(struct cps *cps, const struct stir_passpo
 {
     struct stir_error cause = {0};
     if (!passport->msgi) {
-        /* Without msgi a "msg" PASSporT protects who sent to whom and when, and would verify any text. */
+        /* Without msgi a "msg" PASSporT covers sender, destination and time, but would verify any text. */
         return message->body && passport->ppt == STIR_PPT_MSG && !cps->options.msgi_optional
-                   ? cps_fail(err, CPS_E_PPT, "the PASSporT has no msgi: it does not vouch for the message's text")
+                   ? cps_fail(err, CPS_E_PPT,
+                              "the PASSporT has no msgi, so it does not vouch for the message's text (RFC 9475)")
                    : CPS_OK;
     }
     if (!message->body) {
-        return cps_fail(err, CPS_E_MSGI_MISMATCH, "the PASSporT is for a message with a body, and this one has none");
+        return cps_fail(err, CPS_E_MSGI_MISMATCH,
+                        "the PASSporT is for a message with a body, but this message has none");
     }
     enum stir_code code =
         stir_msgi_check(passport->msgi, strlen(passport->msgi), message->body, message->body_len, &cause);
@@ -392,7 +397,7 @@ bool cps_verify(struct cps *cps, const struct stir_passport *passport, struct cp
 {
     struct cps_error err = {0};
     if (proof->generation && proof->generation != cps_trust_generation(cps->trust)) {
-        struct cps_proof outdated = *proof; /* a new revocation list may name the signer */
+        struct cps_proof outdated = *proof; /* the trust has changed: a new revocation list may name the signer */
         *proof = (struct cps_proof){.known = CPS_PROVED_NOTHING};
         cps_proof_clear(&outdated);
     }

@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-/* Verifying one PASSporT, which may have to wait for its certificate. */
+/* The verification of one PASSporT, which may have to wait for its certificate. */
 struct verification {
     struct cps_task task;
     struct stir_passport *passport;
@@ -27,7 +27,7 @@ static void verification_clear(struct verification *op)
     cps_result_clear(&op->result);
 }
 
-/* Last, so that nothing but a PASSporT that passes is ever remembered as used. */
+/* Uses the PASSporT up, as the last step: only one that passes is remembered as used. */
 static void verification_use_up(struct verification *op)
 {
     struct cps_error err = {0};
@@ -73,11 +73,11 @@ static enum cps_code verification_take_chain(struct verification *op, const stru
         certs[i] = stir_view((const char *)x5c[i].ptr, x5c[i].len);
     }
     enum cps_code code = cps_certcache_from_der(op->task.cps->certs, &op->x5c, certs, count, err);
-    /* one that cannot be used leaves x5u, which the signature covers */
+    /* Without a usable chain x5u counts, which the signature covers. */
     return code != CPS_OK && code != CPS_E_NOMEM && op->passport->x5u ? CPS_OK : code;
 }
 
-/* On failure the caller clears. */
+/* Checks the arguments and parses the PASSporT. On failure the caller clears. */
 static enum cps_code verification_prepare(struct verification *op, struct cps *cps, const char *passport, size_t len,
                                           const struct cps_der *x5c, size_t x5c_count,
                                           const struct cps_message *message, bool keep, struct cps_error *err)
