@@ -41,15 +41,14 @@ static enum cps_code handle_read_numbers(struct cps *cps, struct cps_error *err)
     struct stir_error cause = {0};
     if (!options->numbers_file) {
         if (options->allow_spc) {
-            cps_log(
-                cps, CPS_LOG_WARNING,
-                "allow_spc is set without a number table: the certificate of any provider can sign for every number; "
-                "set numbers_file");
+            cps_log(cps, CPS_LOG_WARNING,
+                    "allow_spc without a number table: a certificate of any provider can sign for every number; set "
+                    "numbers_file");
         }
         return CPS_OK;
     }
     if (options->allow_spc) {
-        cps_log(cps, CPS_LOG_WARNING, "allow_spc has no effect: numbers_file decides which numbers a provider has");
+        cps_log(cps, CPS_LOG_WARNING, "allow_spc has no effect: the number table decides which numbers a provider has");
     }
     enum stir_code code = stir_numtable_load(&cps->numbers, options->numbers_file, &cause);
     return code == STIR_OK ? CPS_OK : cps_fail_stir(err, code, &cause);

@@ -44,8 +44,8 @@ enum cps_code cps_online_x5u(struct cps *cps, const struct cps_signer *signer, s
         code = cps_fail(err, fetching.err.code, "%s: %s", signer->x5u, fetching.err.text);
     } else if (code == CPS_OK && !online_same_leaf(fetching.chain->chain, signer->chain)) {
         code = cps_fail(err, CPS_E_CERT,
-                        "%s serves another certificate than the file has, so verifiers would refuse the signatures; "
-                        "publish the file's chain there",
+                        "%s has another certificate than the file, so verifiers would refuse the signatures; put the "
+                        "file's chain there",
                         signer->x5u);
     }
     cps_chain_unref(fetching.chain);

@@ -85,7 +85,7 @@ const char *cps_arrival_name(const struct cps_arrival *arrival)
     return arrival->digest_count ? arrival->digests[0] : "no body";
 }
 
-/* One that was blamed on a message stays evidence about it: the same message may be sent again. */
+/* Returns true if evidence is not used yet, or is about this message: the same message may be sent again. */
 static bool arrival_is_free_for(const char *blamed, const struct cps_arrival *arrival)
 {
     return !blamed[0] || strcmp(blamed, cps_arrival_name(arrival)) == 0;
@@ -110,7 +110,7 @@ void cps_brokens_add(struct cps_brokens *brokens, const struct cps_broken *broke
     }
 }
 
-/* What can be read of it must not speak against its being the message's. */
+/* Returns true if nothing that can be read of it shows that it is not the message's. */
 static bool arrival_may_be_of(const struct cps_broken *broken, const struct cps_arrival *arrival)
 {
     return (!broken->has_orig || stir_identity_equal(&broken->orig, &arrival->message->orig)) &&

@@ -3,15 +3,16 @@
 #include "client/lib/find/route.h"
 #include "client/lib/net/cps_http.h"
 
+#include <assert.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define STRANGERS 128  /* envelopes that are not ours, per box: dummies mostly */
-#define SEALED_MAX 64  /* envelopes that nobody opened, per box, when a message has passed */
-#define SEALED_SHARE 4 /* and in all boxes: box_octets_max over this */
-#define QUICK_MS 500   /* a waiting read that brings nothing within this time did not wait */
+#define STRANGERS 128  /* envelopes per box that are remembered as not ours, mostly dummies */
+#define SEALED_MAX 64  /* unopened envelopes per box that are kept when a message has passed */
+#define SEALED_SHARE 4 /* share of box_octets_max for unopened envelopes of all boxes: 1 / this */
+#define QUICK_MS 500   /* a waiting read that returns nothing sooner than this has not waited */
 #define BACKOFF_FIRST_MS 50
 #define BACKOFF_LAST_MS 2000
 
@@ -23,8 +24,8 @@ struct cps_box {
     uint8_t keys[32];
     struct cps_shelf shelf;
     struct cps_pile pile;
-    unsigned opening; /* envelopes off the pile that are being opened */
-    unsigned users;
+    unsigned opening; /* envelopes taken off the pile that are being opened */
+    unsigned users;   /* tasks that have entered and not left */
     struct cps_waiters waiters;
     char *cursor; /* NULL: from the beginning */
     uint64_t stamp;
@@ -37,7 +38,7 @@ struct cps_box {
     unsigned next_stranger;
     struct cps_arrivals arrivals; /* messages whose PASSporTs are looked for */
     struct cps_brokens brokens;
-    int64_t lossy_until_ms; /* entries of use were forgotten not long ago */
+    int64_t lossy_until_ms; /* until then, recently forgotten entries may still be fresh (monotonic) */
 };
 
 struct cps_boxes {
@@ -166,7 +167,7 @@ static struct cps_box *box_add(struct cps_boxes *boxes, const struct stir_identi
     return box;
 }
 
-/* The next read begins at the beginning. */
+/* Has the next read begin at the beginning of the box. */
 static void box_forget_cursor(struct cps_box *box)
 {
     free(box->cursor);
@@ -182,12 +183,12 @@ static void box_note_loss(struct cps_shelf *shelf)
     box_forget_cursor(box);
 }
 
-/* Marks entries with one of these texts. Returns how many there are. */
+/* Marks the entries with one of these texts as accounted for. Returns their number. */
 static size_t box_account_texts(struct cps_box *box, const struct stir_identity *orig, const char *const *digests,
                                 size_t count)
 {
     struct cps_candidates found = {0};
-    /* without memory some are not found: they were not judged yet either */
+    /* without memory some are missed, which were not judged yet either */
     (void)cps_entries_collect(&box->boxes->entries, &box->shelf, &found, orig, digests, count, 0);
     size_t marked = found.count;
     for (size_t i = 0; i < marked; i++) {
@@ -197,7 +198,7 @@ static size_t box_account_texts(struct cps_box *box, const struct stir_identity 
     return marked;
 }
 
-/* PASSporTs with a message's text are accounted for by it, also those that come later: cps_box_add. */
+/* Marks the PASSporTs with a message's text; for those that arrive later cps_box_add does it. */
 static void box_account_for(struct cps_box *box, struct cps_arrival *arrival)
 {
     static const char *const none[] = {NULL};
@@ -206,8 +207,9 @@ static void box_account_for(struct cps_box *box, struct cps_arrival *arrival)
                                            text ? arrival->digest_count : 1) > 0;
 }
 
-/* Marks an entry if a message with its text has arrived: one that is being received, one that had to do without it, or
- * one that another entry was for. The same text may have been signed again for a message that was sent again. */
+/* Marks an entry as accounted for if a message with its text has arrived: one that is being received, one whose
+ * PASSporT was not found, or one that another entry belongs to, since a message that is sent again may be signed again.
+ */
 static void box_account_entry(struct cps_box *box, struct cps_entry *entry)
 {
     const struct stir_passport *passport = entry->passport;
@@ -231,6 +233,7 @@ enum cps_code cps_box_enter(struct cps_box **out, struct cps_boxes *boxes, const
     struct cps_box *box = box_find(boxes, dest, keys);
     box = box ? box : box_add(boxes, dest, keys);
     if (box) {
+        /* Make room first, so that this message's own PASSporT is not dropped. */
         int64_t now = cps_now(boxes->cps);
         cps_entries_trim(&boxes->entries, 1, now, box_note_loss);
         cps_sealed_trim(&boxes->sealeds, &box->pile, now);
@@ -253,7 +256,7 @@ static bool box_is_crowded(const struct cps_boxes *boxes)
     return boxes->sealeds.octets > boxes->cps->options.box_octets_max / SEALED_SHARE;
 }
 
-/* Drops an answer that nobody is there to open; the cursor stays where it was, so nothing is lost. */
+/* Drops answers if no task is left to read them. The cursor stays where it was, so nothing is lost. */
 static void box_discard_unwanted(struct cps_box *box)
 {
     for (int kind = 0; kind < CPS_READ_KINDS && !box->users; kind++) {
@@ -273,6 +276,7 @@ void cps_box_leave(struct cps_box *box, struct cps_arrival *arrival, bool passed
         cps_unexplained_add(&boxes->unexplained, arrival, cps_now(boxes->cps));
     }
     cps_waiters_remove(CPS_WAITING_BOX, task);
+    assert(box->users > 0);
     box->users--;
     box_discard_unwanted(box);
     if (!box->users && box->pile.count && box_is_crowded(boxes)) {
@@ -319,6 +323,7 @@ static enum cps_code box_begin_read(struct cps_box *box, enum cps_read_kind kind
     if (!read) {
         return cps_fail(err, CPS_E_NOMEM, "out of memory");
     }
+    /* The stamp tells later whether another read has moved the cursor meanwhile. */
     read->box = box;
     read->kind = kind;
     read->number = box->begun + 1;
@@ -375,7 +380,7 @@ struct cps_read *cps_box_take(struct cps_box *box)
     return taken;
 }
 
-/* A CPS that does not wait, or fails, is not asked again at once. */
+/* Sets a pause if the CPS fails, or answers a waiting read without waiting. */
 static void box_set_backoff(struct cps_box *box, const struct cps_read *read, size_t fresh, bool failed)
 {
     int64_t now = cps_monotonic_ms();
@@ -391,7 +396,7 @@ static void box_set_backoff(struct cps_box *box, const struct cps_read *read, si
 
 static void box_take_cursor(struct cps_box *box, const struct cps_read *read, const char *cursor)
 {
-    /* two reads at once: the one that went on from an older cursor must not set it back */
+    /* Of two simultaneous reads, the one with the older cursor must not set it back. */
     if (read->stamp != box->stamp) {
         return;
     }
@@ -409,6 +414,7 @@ void cps_box_done(struct cps_read *read, const char *cursor, size_t fresh, const
     struct cps_boxes *boxes = box->boxes;
     bool failed = outcome->code != CPS_OK;
     pthread_mutex_lock(&boxes->lock);
+    /* A refused cursor is forgotten, and the box read from its beginning: that is no failure of the box. */
     bool bad_cursor = outcome->code == CPS_E_REFUSED && read->with_cursor;
     if (bad_cursor && read->stamp == box->stamp) {
         box_forget_cursor(box);
@@ -441,7 +447,7 @@ bool cps_box_outcome(struct cps_box *box, uint64_t *number, struct cps_error *ou
     return ended;
 }
 
-/* ---- what was in it ---- */
+/* ---- envelopes and entries ---- */
 
 static uint64_t box_stranger_hash(const struct cps_box *box, const char *id)
 {
@@ -459,7 +465,7 @@ static bool box_knows_envelope(const struct cps_box *box, const char *id)
     return known;
 }
 
-/* An envelope that is known was taken meanwhile. */
+/* Notes that a known envelope was taken by a holder meanwhile. */
 static void box_note_taken(struct cps_box *box, const struct cps_envelope *envelope)
 {
     struct cps_entry *entry =
@@ -488,7 +494,7 @@ enum cps_code cps_box_seal(const struct cps_read *read, struct cps_envelopes *li
     const struct cps *cps = box->boxes->cps;
     bool good = true;
     *fresh = 0;
-    /* what is in it was issued before now: too old then, whatever it is */
+    /* Its PASSporT was issued before now, so it will be too old by then in any case. */
     int64_t until = cps_now(cps) + cps->options.max_age_s + cps->options.clock_skew_s;
     pthread_mutex_lock(&box->boxes->lock);
     for (size_t i = 0; good && i < listing->count; i++) {
@@ -520,6 +526,7 @@ void cps_box_opened(struct cps_box *box, struct cps_sealed *sealed, bool done)
 {
     pthread_mutex_lock(&box->boxes->lock);
     (done ? cps_sealed_free : cps_sealed_put_back)(&box->boxes->sealeds, sealed);
+    assert(box->opening > 0);
     box->opening--;
     pthread_mutex_unlock(&box->boxes->lock);
 }
@@ -603,7 +610,7 @@ void cps_box_account(struct cps_box *box, const struct cps_entry *entry)
     pthread_mutex_unlock(&box->boxes->lock);
 }
 
-/* How many other messages may have a PASSporT that was issued at iat. */
+/* Returns the number of other messages to which a PASSporT that was issued at iat may belong. */
 static size_t box_count_others(struct cps_box *box, const struct cps_arrival *arrival, int64_t iat)
 {
     struct cps_boxes *boxes = box->boxes;
@@ -611,8 +618,8 @@ static size_t box_count_others(struct cps_box *box, const struct cps_arrival *ar
            cps_unexplained_count(&boxes->unexplained, arrival, iat, cps_now(boxes->cps));
 }
 
-/* A PASSporT can belong to messages that arrived after it was issued. So the one that proves something is one that was
- * issued at a time after which there are more PASSporTs than messages. */
+/* Chooses the suspect that proves a change. A PASSporT can belong to any message that arrived after it was issued. So
+ * it proves something if, from its time of issue on, there are more PASSporTs than other messages. */
 static struct cps_entry *box_choose_blamed(struct cps_box *box, const struct cps_arrival *arrival,
                                            const struct cps_candidates *suspects, uint64_t first_read)
 {

@@ -51,7 +51,7 @@ static enum cps_code credential_check_options(const struct cps_options *options,
     }
     if (!cert && !options->tls_cert_file && (options->holder || options->claim)) {
         return cps_fail(err, CPS_E_CONFIG,
-                        "%s needs the credential of the boxes' holder: set auth_cert_file or tls_cert_file",
+                        "%s needs a credential of the boxes' holder: set auth_cert_file or tls_cert_file",
                         options->holder ? "holder" : "claim");
     }
     return CPS_OK;

@@ -32,7 +32,7 @@ static enum cps_code spool_put_job(struct cps_spool *spool, const struct cps_spo
     return code == CPS_OK ? cps_spool_db_put(spool->db, &entry, now, now_ms, counted, err) : code;
 }
 
-/* One transaction for several: whoever wants to have spooled waits for one of them only. */
+/* Puts several jobs into the file in one transaction, so that the callers wait for the disk once. */
 static enum cps_code spool_put_jobs(struct cps_spool *spool, struct cps_spool_job *jobs, struct cps_error *err)
 {
     enum cps_code code = cps_spool_db_begin(spool->db, err);
@@ -43,7 +43,7 @@ static enum cps_code spool_put_jobs(struct cps_spool *spool, struct cps_spool_jo
         bool counted = false;
         code = spool_put_job(spool, job, &counted, &job->result);
         if (counted) {
-            code = CPS_OK; /* refused, and that is on record */
+            code = CPS_OK; /* refused, and recorded as dropped */
         } else if (code != CPS_OK && err) {
             *err = job->result;
         }
@@ -92,7 +92,7 @@ static void spool_store_all_jobs(struct cps_spool *spool, struct cps_spool_job *
 
 /* ---- the thread ---- */
 
-/* Waits until there is something to do; false when it was the last time. */
+/* Waits until there is something to do. Returns false when the thread must end. */
 static bool spool_wait_for_work(struct cps_spool *spool, struct cps_spool_job **jobs,
                                 struct cps_spool_attempt **finished)
 {
@@ -137,7 +137,7 @@ enum cps_code cps_spool_submit(struct cps_spool *spool, struct cps_spool_job *jo
     job->next = NULL;
     pthread_mutex_lock(&spool->lock);
     if (spool->job_count >= JOBS_MAX) {
-        code = cps_fail(err, CPS_E_BUSY, "%d envelopes wait to be spooled, the limit", JOBS_MAX);
+        code = cps_fail(err, CPS_E_BUSY, "%d envelopes wait to be spooled, which is the limit", JOBS_MAX);
     } else {
         spool->job_count++;
         *spool->jobs_end = job;
@@ -148,7 +148,7 @@ enum cps_code cps_spool_submit(struct cps_spool *spool, struct cps_spool_job *jo
     return code;
 }
 
-/* The application's signals are not for this thread. */
+/* Starts the thread with all signals blocked: they are for the application's threads. */
 static int spool_start_thread(struct cps_spool *spool)
 {
     sigset_t all;
@@ -198,6 +198,7 @@ enum cps_code cps_spool_new(struct cps_spool **out, struct cps *cps, struct cps_
     if (code == CPS_OK) {
         code = cps_spool_db_open(&spool->db, &config, err);
     }
+    /* Opened for this handle alone: the disk has no room for SQLite's shared file. */
     if (code == CPS_OK && cps_spool_db_is_alone(spool->db)) {
         struct cps_error full = {0};
         cps_spool_note_write(spool,
@@ -210,9 +211,8 @@ enum cps_code cps_spool_new(struct cps_spool **out, struct cps *cps, struct cps_
     }
     if (code == CPS_OK) {
         cps_spool_show(spool, &view);
-        code = spool_start_thread(spool) == 0
-                   ? CPS_OK
-                   : cps_fail(err, CPS_E_UNAVAILABLE, "the spool's thread could not be started");
+        code = spool_start_thread(spool) == 0 ? CPS_OK
+                                              : cps_fail(err, CPS_E_UNAVAILABLE, "cannot start the spool's thread");
         spool->running = code == CPS_OK;
     }
     if (code != CPS_OK) {

@@ -5,46 +5,50 @@
 #include "common/number/identity.h"
 
 /*
- * The spool: one thread that keeps the file and hands what is due to the transport. SQLite may wait for the disk and
- * for other processes, so nothing of it happens on the I/O thread or in a caller's.
+ * The spool: a thread that owns the file and hands envelopes that are due to the transport. SQLite may wait for the
+ * disk and for other processes, so it is never used on the I/O thread or on a caller's.
  */
 struct cps_spool;
 
-/* Opens the file of the options and starts the thread. CPS_E_SPOOL_STORE names it, CPS_E_NOMEM,
+/* Opens the file of the options and starts the thread. CPS_E_SPOOL_STORE names the file; CPS_E_NOMEM,
  * CPS_E_UNAVAILABLE. */
 enum cps_code cps_spool_new(struct cps_spool **out, struct cps *cps, struct cps_error *err) STIR_MUST_CHECK;
 
-/* The first half of freeing: nothing new is given to the transport, which may end after that. */
+/* Stops the spool, the first half of freeing it: nothing new is given to the transport, which may end afterwards. NULL
+ * is fine. */
 void cps_spool_stop(struct cps_spool *spool);
 
-/* The second half, when the transport has let go of everything: what was under way is in the file again. */
+/* Frees the spool, the second half, after the transport has ended: envelopes that were under way are in the file again.
+ * NULL is fine. */
 void cps_spool_free(struct cps_spool *spool);
 
-/* An entry on its way into the file. */
+/* An envelope on its way into the file. */
 struct cps_spool_job {
     struct stir_identity dest;
-    const char *cps;      /* URLs of the CPS that it is for, in place as long as envelope; NULL: found when published */
-    const char *envelope; /* stays in place until it is complete */
+    const char *cps;      /* URLs of its CPS, valid as long as envelope; NULL: the CPS is found when it is published */
+    const char *envelope; /* must stay valid until the job is complete */
     size_t len;
     uint32_t ttl_s;
     int64_t fresh_until;
-    bool tried; /* it was, in vain: not at once again, and not before retry_after_s */
+    bool tried; /* publishing it has failed: it is tried again after a pause, and not before retry_after_s */
     unsigned retry_after_s;
-    struct cps_task *task; /* woken when it is complete */
+    struct cps_task *task; /* is woken when the job is complete */
     atomic_bool complete;
-    struct cps_error result; /* then */
+    struct cps_error result; /* of the complete job */
     struct cps_spool_job *next;
 };
 
-/* Takes a job on. CPS_E_BUSY: it was not. */
+/* Hands a job to the thread. CPS_E_BUSY: too many jobs are waiting, and this one was not taken. */
 enum cps_code cps_spool_submit(struct cps_spool *spool, struct cps_spool_job *job,
                                struct cps_error *err) STIR_MUST_CHECK;
 
+/* Copies the counters. Never blocks for long; from any thread. */
 void cps_spool_count(struct cps_spool *spool, struct cps_spool_stats *out);
 
-/* CPS_E_CONFIG if the handle has no spool. */
+/* Checks that the handle has a spool. CPS_E_CONFIG. */
 enum cps_code cps_spool_here(const struct cps *cps, struct cps_error *err) STIR_MUST_CHECK;
 
-/* Fills in until when an envelope of a PASSporT from then is fresh, unless that is given. CPS_E_STALE. */
+/* Sets *fresh_until, unless it is given (not 0), to when an envelope of a PASSporT issued at `from` ceases to be fresh;
+ * limits it to CPS_MAX_AGE_LIMIT_S from now. Times in seconds. CPS_E_STALE: that time has passed. */
 enum cps_code cps_spool_fresh(int64_t *fresh_until, const struct cps *cps, int64_t from, uint32_t ttl_s,
                               struct cps_error *err) STIR_MUST_CHECK;

@@ -1,6 +1,6 @@
 #include "client/lib/spool/spool_retry.h"
 
-#define BOX_REFUSALS_MAX 16
+#define BOX_REFUSALS_MAX 16 /* in sequence, before everything pauses */
 
 enum cps_spool_fate cps_spool_fate(enum cps_code code)
 {
@@ -14,11 +14,11 @@ enum cps_spool_fate cps_spool_fate(enum cps_code code)
         return CPS_FATE_AWAY;
     case CPS_E_CONNECT:
     case CPS_E_TLS:
-    case CPS_E_CERT_TIME: /* our credential has to be renewed */
+    case CPS_E_CERT_TIME: /* our credential has expired and has to be renewed */
     case CPS_E_TIMEOUT:
     case CPS_E_PROTOCOL:
     case CPS_E_UNAVAILABLE:
-    case CPS_E_UNAUTHORIZED: /* ours, not the entry's: it may be put right while the entry is fresh */
+    case CPS_E_UNAUTHORIZED: /* the fault of our credential, which may be replaced while the entry is fresh */
         return CPS_FATE_CPS;
     case CPS_E_REFUSED:
         return CPS_FATE_REFUSED;
@@ -32,7 +32,7 @@ bool cps_spool_may_pass(enum cps_code code)
     switch (code) {
     case CPS_E_CONNECT:
     case CPS_E_TLS:
-    case CPS_E_CERT_TIME: /* our credential has to be renewed */
+    case CPS_E_CERT_TIME: /* our credential has expired and has to be renewed */
     case CPS_E_TIMEOUT:
     case CPS_E_UNAVAILABLE:
     case CPS_E_AWAY:
@@ -69,7 +69,7 @@ unsigned cps_spool_room(const struct cps_spool_retry *retry, int64_t now_ms, uns
     return retry->window - under_way;
 }
 
-/* What was tried together fails together: that is one failure. */
+/* Pauses everything after a failure. Attempts that were made together and fail together count as one failure. */
 static void spool_retry_pause_all(struct cps_spool_retry *retry, unsigned retry_after_s, int64_t now_ms,
                                   uint64_t random)
 {
@@ -111,7 +111,7 @@ void cps_spool_heard(struct cps_spool_retry *retry, enum cps_spool_fate fate, un
         retry->away = true;
         spool_retry_pause_all(retry, retry_after_s, now_ms, random);
         break;
-    case CPS_FATE_AWAY: /* which costs nothing to find out, and ends when another request finds the CPS */
+    case CPS_FATE_AWAY: /* costs nothing to find out, so it is tried again soon */
         retry->away = true;
         retry->window = 1;
         retry->not_before_ms = now_ms + CPS_SPOOL_AWAY_MS;

@@ -11,7 +11,7 @@ enum cps_code cps_spool_batch_init(struct cps_spool_batch *batch, struct cps_tas
     struct cps_spool_stats stats;
     int64_t fresh_until = 0;
     if ((unsigned)spooling > CPS_SPOOL_FIRST) {
-        return cps_fail(err, CPS_E_INVAL, "spooling is none of enum cps_spooling");
+        return cps_fail(err, CPS_E_INVAL, "unknown spooling %u", (unsigned)spooling);
     }
     if (spooling == CPS_SPOOL_NEVER) {
         return CPS_OK;
@@ -23,6 +23,7 @@ enum cps_code cps_spool_batch_init(struct cps_spool_batch *batch, struct cps_tas
     if (code != CPS_OK) {
         return code;
     }
+    /* While the CPS is known to be away, nothing is sent: all goes into the spool. */
     cps_spool_count(cps->spool, &stats);
     batch->cps = cps;
     batch->task = task;

@@ -8,11 +8,11 @@
 #include <openssl/hmac.h>
 #include <string.h>
 
-#define HASH_OCTETS 8 /* of the record's keyed hash */
+#define HASH_OCTETS 8 /* of a destination's keyed hash in the record */
 
 /* ---- statements ---- */
 
-/* Steps a bound statement to its end and makes it ready for the next time; *row tells whether it had one. */
+/* Runs a bound statement to its end and resets it. Sets *row to whether it returned a row. */
 static enum cps_code spool_db_run(struct cps_spool_db *db, enum cps_spool_statement which, bool *row,
                                   struct cps_error *err)
 {
@@ -57,7 +57,7 @@ enum cps_code cps_spool_db_begin(struct cps_spool_db *db, struct cps_error *err)
     return spool_db_run(db, SPOOL_BEGIN, &row, err);
 }
 
-/* Some failures have ended the transaction already. */
+/* A failure may have ended the transaction already. */
 enum cps_code cps_spool_db_end(struct cps_spool_db *db, bool keep, struct cps_error *err)
 {
     bool row;
@@ -149,7 +149,7 @@ enum cps_code cps_spool_entry_name(struct cps_spool_entry *entry, struct cps_err
     return CPS_OK;
 }
 
-/* *in: it is in the file, now or from before. */
+/* Inserts an entry. Sets *in if it is in the file, now or from before. */
 static enum cps_code spool_db_insert(struct cps_spool_db *db, const struct cps_spool_entry *entry, bool *in,
                                      struct cps_error *err)
 {
@@ -192,7 +192,8 @@ enum cps_code cps_spool_db_put(struct cps_spool_db *db, const struct cps_spool_e
         return code;
     }
     *counted = true;
-    return cps_fail(err, CPS_E_SPOOL_FULL, "the spool holds %u envelopes or %u octets, its limit", db->max,
+    return cps_fail(err, CPS_E_SPOOL_FULL,
+                    "the spool is full: it holds %u envelopes (spool_max) or %u octets (spool_octets_max)", db->max,
                     db->octets_max);
 }
 
@@ -209,7 +210,7 @@ static bool spool_db_is_dest(const char *text, int n)
     return true;
 }
 
-/* One row of what is lent. Whatever is wrong with it shows as an empty dest; its id names it all the same. */
+/* Reads one row. A damaged row gets an empty dest; its id names it all the same. */
 static void spool_db_read_entry(struct cps_spool_entry *entry, sqlite3_stmt *row)
 {
     const void *id = sqlite3_column_blob(row, 0);
@@ -245,7 +246,7 @@ enum cps_code cps_spool_db_lend(struct cps_spool_db *db, const struct cps_spool_
         spool_db_read_entry(&entry, statement);
         rc = sqlite3_errcode(db->db);
         if (rc == SQLITE_NOMEM) {
-            break; /* or what could not be read would pass for damaged */
+            break; /* otherwise a row that could not be read would count as damaged */
         }
         loan->take(loan->arg, &entry);
     }
@@ -255,7 +256,7 @@ enum cps_code cps_spool_db_lend(struct cps_spool_db *db, const struct cps_spool_
     return code;
 }
 
-/* Whether a row is asked for. One without a readable id is left alone: nothing could be noted of it. */
+/* Returns true if a row is wanted. One without a readable id is skipped, since no result could be noted for it. */
 static bool spool_db_is_wanted(const struct cps_spool_search *search, sqlite3_stmt *row)
 {
     uint8_t id[CPS_SPOOL_ID];
@@ -284,7 +285,7 @@ enum cps_code cps_spool_db_search(struct cps_spool_db *db, struct cps_spool_sear
         }
         spool_db_read_entry(&entry, statement);
         if (sqlite3_errcode(db->db) == SQLITE_NOMEM) {
-            rc = SQLITE_NOMEM; /* or what could not be read would pass for damaged */
+            rc = SQLITE_NOMEM; /* otherwise a row that could not be read would count as damaged */
             break;
         }
         search->take(search->arg, &entry);
@@ -348,7 +349,7 @@ enum cps_code cps_spool_db_purge(struct cps_spool_db *db, int64_t now, int64_t n
     enum cps_code code = BIND(db, SPOOL_PURGE, now, now_ms) ? CPS_OK : cps_spool_db_fail(db, err);
     int rc = SQLITE_DONE;
     *count = 0;
-    /* all is deleted by the first step: the rows that it returns are SQLite's copies */
+    /* The first step deletes everything; the returned rows are SQLite's copies. */
     while (code == CPS_OK && (rc = sqlite3_step(statement)) == SQLITE_ROW) {
         const char *dest = (const char *)sqlite3_column_text(statement, 0);
         code = cps_spool_db_record(db, dest, CPS_SPOOL_STALE, 1, now, err);
@@ -395,6 +396,7 @@ static int64_t spool_db_number_or(sqlite3_stmt *statement, int column, int64_t o
 
 enum cps_code cps_spool_db_look(struct cps_spool_db *db, struct cps_spool_view *out, struct cps_error *err)
 {
+    /* The counts come from the totals, the times from indexes: both are fast whatever the size of the file. */
     struct cps_spool_view view = {0};
     sqlite3_stmt *totals = db->statements[SPOOL_TOTALS];
     sqlite3_stmt *next = db->statements[SPOOL_NEXT];

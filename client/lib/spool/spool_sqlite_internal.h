@@ -4,7 +4,7 @@
 
 #include <sqlite3.h>
 
-/* Between the files that know SQLite. */
+/* What the files share that use SQLite. */
 #define CPS_SPOOL_KEY 32
 
 enum cps_spool_statement {
@@ -34,11 +34,11 @@ struct cps_spool_db {
     uint8_t hash_key[CPS_SPOOL_KEY];
     uint32_t max;
     uint32_t octets_max;
-    bool alone; /* no other process can use the file */
+    bool alone; /* opened so that no other process can use the file */
 };
 
 extern const char *const cps_spool_sql[SPOOL_STATEMENTS];
 extern const char cps_spool_schema[];
 
-/* SQLite's last failure. */
+/* Records SQLite's last failure and returns its code. */
 enum cps_code cps_spool_db_fail(const struct cps_spool_db *db, struct cps_error *err);

@@ -33,7 +33,8 @@ static enum cps_code spool_db_fail_file(const struct cps_spool_db *db, const cha
                     db->db ? sqlite3_errmsg(db->db) : "out of memory");
 }
 
-/* Its owner's alone, with what SQLite puts beside it, also when somebody made it otherwise. */
+/* Makes a file readable for its owner only, also if it was created otherwise. suffix: of a file that SQLite puts beside
+ * it. */
 static enum cps_code spool_db_restrict_mode(const char *path, const char *suffix, struct cps_error *err)
 {
     struct stat st;
@@ -48,14 +49,15 @@ static enum cps_code spool_db_restrict_mode(const char *path, const char *suffix
         return cps_fail(err, CPS_E_SPOOL_STORE, "spool_file %s: not a regular file", name);
     }
     if ((st.st_mode & 077) && chmod(name, 0600) != 0) {
-        return cps_fail(err, CPS_E_SPOOL_STORE, "spool_file %s: others may read it, and that cannot be changed: %s",
-                        name, strerror(errno));
+        return cps_fail(err, CPS_E_SPOOL_STORE,
+                        "spool_file %s: other users can read it, and its mode cannot be changed: %s", name,
+                        strerror(errno));
     }
     return CPS_OK;
 }
 
-/* Made by us first, for its mode. A file that is there is not opened here: closing it would take away the locks that
- * this process may have on it. */
+/* Creates the file before SQLite does, to set its mode. An existing file is not opened here: closing it would release
+ * the locks that this process may have on it. */
 static enum cps_code spool_db_make_file(const char *path, struct cps_error *err)
 {
     int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -71,7 +73,7 @@ static enum cps_code spool_db_make_file(const char *path, struct cps_error *err)
     return code == CPS_OK ? spool_db_restrict_mode(path, "-shm", err) : code;
 }
 
-/* The one value of a pragma, as text. */
+/* Reads the value of a pragma, as text. */
 static bool spool_db_ask_pragma(struct cps_spool_db *db, const char *pragma, char *out, size_t cap)
 {
     sqlite3_stmt *statement = NULL;
@@ -91,7 +93,7 @@ static bool spool_db_exec(struct cps_spool_db *db, const char *sql)
 
 enum { TABLES, APPLICATION, SCHEMA_VERSION, MARKS };
 
-/* What the file says of itself, all at one moment: somebody else may be making it. */
+/* Reads the marks of the file in one transaction, since another process may be creating it. */
 static bool spool_db_read_marks(struct cps_spool_db *db, long marks[MARKS])
 {
     static const char *const questions[MARKS] = {"SELECT count(*) FROM sqlite_schema", "PRAGMA application_id",
@@ -105,8 +107,7 @@ static bool spool_db_read_marks(struct cps_spool_db *db, long marks[MARKS])
     return good && spool_db_exec(db, "COMMIT");
 }
 
-/* A file of somebody else's is not to be written to, and one that is damaged is not to be trusted. *fresh: there is
- * nothing in it yet. */
+/* Checks that the file is a spool of this version and not damaged. Sets *out_fresh if it is empty. */
 static enum cps_code spool_db_check_file(struct cps_spool_db *db, const char *path, bool *out_fresh,
                                          struct cps_error *err)
 {
@@ -117,21 +118,24 @@ static enum cps_code spool_db_check_file(struct cps_spool_db *db, const char *pa
     }
     bool fresh = marks[APPLICATION] == 0 && marks[SCHEMA_VERSION] == 0 && marks[TABLES] == 0;
     if (!fresh && marks[APPLICATION] != APPLICATION_ID) {
-        return cps_fail(err, CPS_E_SPOOL_STORE, "spool_file %s: a database, but not a spool", path);
+        return cps_fail(err, CPS_E_SPOOL_STORE,
+                        "spool_file %s: it is an SQLite database, but not a spool; choose another name", path);
     }
     if (!fresh && marks[SCHEMA_VERSION] != VERSION) {
-        return cps_fail(err, CPS_E_SPOOL_STORE, "spool_file %s: made by another version (%ld, this one writes %d)",
-                        path, marks[SCHEMA_VERSION], VERSION);
+        return cps_fail(err, CPS_E_SPOOL_STORE,
+                        "spool_file %s: its format is version %ld, but this program needs version %d", path,
+                        marks[SCHEMA_VERSION], VERSION);
     }
     *out_fresh = fresh;
     if (!spool_db_ask_pragma(db, "PRAGMA quick_check(1)", check, sizeof(check))) {
         return spool_db_fail_file(db, path, err);
     }
-    return strcmp(check, "ok") == 0 ? CPS_OK
-                                    : cps_fail(err, CPS_E_SPOOL_STORE, "spool_file %s: damaged: %s", path, check);
+    return strcmp(check, "ok") == 0
+               ? CPS_OK
+               : cps_fail(err, CPS_E_SPOOL_STORE, "spool_file %s: the file is damaged: %s", path, check);
 }
 
-/* What stays in the pages that deletion leaves behind is overwritten where that costs no extra writing. */
+/* Sets how the file is used. secure_delete=FAST overwrites deleted content where that costs no extra writing. */
 static bool spool_db_set_pragmas(struct cps_spool_db *db, bool sync)
 {
     return spool_db_exec(db, "PRAGMA journal_size_limit=" LOG_KEPT_OCTETS) &&
@@ -160,7 +164,7 @@ static bool spool_db_prepare(struct cps_spool_db *db)
     return true;
 }
 
-/* alone: without the file that SQLite shares with other processes, which needs room on the disk. */
+/* Opens and checks the file once. alone: without the shared-memory file, which needs room on the disk. */
 static enum cps_code spool_db_open_file(struct cps_spool_db *db, const struct cps_spool_db_config *config, bool alone,
                                         struct cps_error *err)
 {
@@ -187,9 +191,11 @@ static enum cps_code spool_db_open_file(struct cps_spool_db *db, const struct cp
         return spool_db_fail_file(db, path, err);
     }
     if (strcmp(mode, "wal") != 0) {
-        return cps_fail(err, CPS_E_SPOOL_STORE, "spool_file %s: this file system has no write-ahead log", path);
+        return cps_fail(err, CPS_E_SPOOL_STORE,
+                        "spool_file %s: SQLite's write-ahead log does not work on this file system; use a local disk",
+                        path);
     }
-    /* nothing is written to a spool that is there: its disk may be full */
+    /* An existing spool is not written to: its disk may be full. */
     bool good = spool_db_set_pragmas(db, config->sync) && (!fresh || spool_db_make_tables(db)) && spool_db_prepare(db);
     return good ? CPS_OK : spool_db_fail_file(db, path, err);
 }
@@ -199,7 +205,8 @@ static enum cps_code spool_db_set_hash_key(struct cps_spool_db *db, const char *
     unsigned n = 0;
     bool made = text ? EVP_Digest(text, strlen(text), db->hash_key, &n, EVP_sha256(), NULL) == 1
                      : RAND_bytes(db->hash_key, sizeof(db->hash_key)) == 1;
-    return made ? CPS_OK : cps_fail(err, CPS_E_CRYPTO, "the spool's hash key could not be made");
+    return made ? CPS_OK
+                : cps_fail(err, CPS_E_CRYPTO, "cannot make the spool's hash key: the cryptographic library failed");
 }
 
 static void spool_db_close_file(struct cps_spool_db *db)
@@ -212,7 +219,8 @@ static void spool_db_close_file(struct cps_spool_db *db)
     db->db = NULL;
 }
 
-/* Some locks SQLite does not wait for: those of a file that another process is just making, or closing as the last. */
+/* Opens the file, and tries again for a while: SQLite does not wait for the locks of a file that another process is
+ * just creating, or closing as the last one. */
 static enum cps_code spool_db_open_waiting(struct cps_spool_db *db, const struct cps_spool_db_config *config,
                                            struct cps_error *err)
 {
@@ -227,14 +235,14 @@ static enum cps_code spool_db_open_waiting(struct cps_spool_db *db, const struct
     return code;
 }
 
-/* True if the last failure may have been for lack of room on the disk. */
+/* Returns true if the last failure may be due to a full disk. */
 static bool spool_db_lacks_room(const struct cps_spool_db *db)
 {
     int rc = sqlite3_extended_errcode(db->db);
     return rc == SQLITE_FULL || rc == SQLITE_IOERR_SHMSIZE || rc == SQLITE_IOERR_SHMOPEN || rc == SQLITE_IOERR_SHMMAP;
 }
 
-/* On a full disk what the spool holds can still be published. */
+/* Opens the file, on a full disk for this handle alone, so that its envelopes can still be published. */
 static enum cps_code spool_db_open_on_full_disk(struct cps_spool_db *db, const struct cps_spool_db_config *config,
                                                 struct cps_error *err)
 {

@@ -1,8 +1,9 @@
 #include "client/lib/spool/spool_sqlite_internal.h"
 
 /*
- * entries: what waits. dropped: the record, one row for a minute, reason and destination's hash. totals: what would
- * cost too much to count each time; triggers keep those of entries, whoever changes them.
+ * The schema of the spool's file. entries: the waiting envelopes. dropped: the record, one row for each minute, reason
+ * and hash of a destination. totals: counts that would be too expensive to compute each time; triggers keep those of
+ * entries, whichever process changes them.
  */
 const char cps_spool_schema[] =
     "CREATE TABLE IF NOT EXISTS entries ("
@@ -37,8 +38,8 @@ const char cps_spool_schema[] =
     " UPDATE totals SET n = n - 1 WHERE name = 'entries';"
     " UPDATE totals SET n = n - length(old.envelope) WHERE name = 'octets'; END;";
 
-#define RECORD_MAX "10000" /* rows */
-#define PURGE_MAX "500"    /* entries at once */
+#define RECORD_MAX "10000" /* rows of the record */
+#define PURGE_MAX "500"    /* entries that are dropped at once */
 
 const char *const cps_spool_sql[SPOOL_STATEMENTS] = {
     [SPOOL_BEGIN] = "BEGIN IMMEDIATE",

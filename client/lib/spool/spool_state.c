@@ -1,10 +1,10 @@
-/* What the spool's other files share: whether the disk takes anything, what is counted, chance. */
+/* The state that the spool's files share: counters, whether the disk can be written, random bits. */
 #include "client/lib/spool/spool_internal.h"
 
 #include <string.h>
 #include <sys/random.h>
 
-/* Where the kernel has none yet the clock has to do. */
+/* Without random bits from the kernel, early after boot, the clock is good enough. */
 uint64_t cps_spool_chance(void)
 {
     uint64_t bits;
@@ -19,14 +19,14 @@ bool cps_spool_is_of_disk(enum cps_code code)
 void cps_spool_note_write(struct cps_spool *spool, enum cps_code code, const struct cps_error *err)
 {
     if (code != CPS_OK && !cps_spool_is_of_disk(code)) {
-        return; /* no memory: that says nothing about the disk */
+        return; /* out of memory, which says nothing about the disk */
     }
     enum cps_spool_disk disk = code == CPS_OK             ? CPS_SPOOL_DISK_GOOD
                                : code == CPS_E_SPOOL_FULL ? CPS_SPOOL_DISK_FULL
                                                           : CPS_SPOOL_DISK_FAILING;
     if (disk != CPS_SPOOL_DISK_GOOD && disk != spool->disk) {
-        cps_log(spool->cps, CPS_LOG_ERROR, "%s: what it holds is still published, nothing more is kept; trying again",
-                err->text);
+        cps_log(spool->cps, CPS_LOG_ERROR,
+                "%s; the envelopes in it are still published, but no more are kept; trying again", err->text);
     } else if (disk == CPS_SPOOL_DISK_GOOD && spool->disk != CPS_SPOOL_DISK_GOOD) {
         cps_log(spool->cps, CPS_LOG_NOTICE, "the spool can be written again");
     }
@@ -37,7 +37,7 @@ void cps_spool_note_write(struct cps_spool *spool, enum cps_code code, const str
     pthread_mutex_unlock(&spool->lock);
 }
 
-/* ---- what others see ---- */
+/* ---- counters ---- */
 
 void cps_spool_show(struct cps_spool *spool, const struct cps_spool_view *view)
 {
@@ -67,7 +67,9 @@ bool cps_spool_look(struct cps_spool *spool, struct cps_spool_view *view)
     struct cps_error err = {0};
     enum cps_code code = cps_spool_db_look(spool->db, view, &err);
     if (code != CPS_OK) {
-        cps_spool_note_write(spool, code, &err); /* that it can be read says little: only writing shows it well */
+        cps_spool_note_write(
+            spool, code,
+            &err); /* only failures count here: that the file can be read does not show that it can be written */
         return false;
     }
     cps_spool_show(spool, view);
@@ -82,7 +84,7 @@ enum cps_code cps_spool_fresh(int64_t *fresh_until, const struct cps *cps, int64
         *fresh_until = from + (ttl_s ? (int64_t)ttl_s : cps->options.max_age_s);
     }
     if (*fresh_until < now) {
-        return cps_fail(err, CPS_E_STALE, "the envelope is of no more use");
+        return cps_fail(err, CPS_E_STALE, "the envelope is no longer fresh");
     }
     if (*fresh_until > now + CPS_MAX_AGE_LIMIT_S) {
         *fresh_until = now + CPS_MAX_AGE_LIMIT_S;

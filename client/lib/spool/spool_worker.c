@@ -5,12 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PURGE_AT_ONCE 2000                   /* in one transaction: others wait for the file meanwhile */
-#define SETTLED_AT_ONCE 1000                 /* likewise */
-#define SETTLED_AT_ONCE_FULL 8               /* likewise, while the disk is full */
-#define GONE_THROUGH_AT_ONCE 2000            /* entries, while the file cannot be written */
-#define LOAN_MARGIN_MS 5000                  /* beyond request_timeout_ms */
-#define BEYOND_MS (2 * 3600 * INT64_C(1000)) /* no pause is as long */
+#define PURGE_AT_ONCE 2000        /* entries in one transaction: other processes wait for the file meanwhile */
+#define SETTLED_AT_ONCE 1000      /* results in one transaction */
+#define SETTLED_AT_ONCE_FULL 8    /* results in one transaction, while the disk is full */
+#define GONE_THROUGH_AT_ONCE 2000 /* entries in one search, while the file cannot be written */
+#define LOAN_MARGIN_MS 5000       /* beyond request_timeout_ms */
+#define BEYOND_MS (2 * 3600 * INT64_C(1000)) /* longer than any pause */
 
 static void spool_attempt_free(struct cps_spool_attempt *attempt)
 {
@@ -40,8 +40,8 @@ static void spool_attempt_done(struct cps_transfer *transfer)
     pthread_mutex_unlock(&spool->lock);
 }
 
-/* Finds out where it goes: to the CPS that the record of its key named. Otherwise, while the destination's record is
- * being looked for, its box alone has to wait. */
+/* Finds the CPS of an entry: the one that its key's record named, else as for any envelope. While the destination's
+ * record is being looked up, only this box has to wait. */
 static enum cps_code spool_attempt_find_route(struct cps_spool_attempt *attempt, struct cps *cps,
                                               const struct stir_identity *dest)
 {
@@ -53,7 +53,7 @@ static enum cps_code spool_attempt_find_route(struct cps_spool_attempt *attempt,
     }
     if (cps->options.route_by_record &&
         cps_directory_get(cps->directory, &targets, dest, NULL, err) == CPS_FOUND_LATER) {
-        return cps_fail(err, CPS_E_BOX_FULL, "the destination's CPS is being looked for");
+        return cps_fail(err, CPS_E_BOX_FULL, "the destination's CPS is being looked up");
     }
     *err = (struct cps_error){0};
     enum cps_code code =
@@ -62,7 +62,8 @@ static enum cps_code spool_attempt_find_route(struct cps_spool_attempt *attempt,
     return code;
 }
 
-/* Makes an attempt of an entry; false: out of memory. What cannot be published is settled in the next transaction. */
+/* Makes an attempt to publish an entry. Returns false if out of memory. If the entry cannot be published, the attempt
+ * carries the error, and the next transaction writes it. */
 static bool spool_attempt_new(struct cps_spool *spool, const struct cps_spool_entry *entry)
 {
     struct stir_identity dest = {.len = (unsigned)strlen(entry->dest)};
@@ -71,6 +72,7 @@ static bool spool_attempt_new(struct cps_spool *spool, const struct cps_spool_en
     if (!attempt) {
         return false;
     }
+    /* The row is valid only during this call, so everything needed is copied. */
     attempt->spool = spool;
     attempt->entry = *entry;
     attempt->entry.envelope = NULL;
@@ -93,13 +95,13 @@ static bool spool_attempt_new(struct cps_spool *spool, const struct cps_spool_en
     return true;
 }
 
-/* A row that was lent. One that is being published since it was borrowed is left to that. */
+/* Takes a row that was lent, unless an attempt without a loan is still publishing it. */
 static void spool_worker_take_lent(void *arg, const struct cps_spool_entry *entry)
 {
     struct cps_spool *spool = arg;
     const struct cps_spool_outcome *outcome = cps_spool_book_find(&spool->book, entry->id);
     if (!outcome || !outcome->under_way) {
-        (void)spool_attempt_new(spool, entry); /* otherwise it is tried when its loan has run out */
+        (void)spool_attempt_new(spool, entry); /* without memory it is tried when its loan has run out */
     }
 }
 
@@ -109,7 +111,7 @@ static bool spool_worker_wants_borrowed(void *arg, const uint8_t id[CPS_SPOOL_ID
     return cps_spool_book_allows(&spool->book, id, cps_wall_ms());
 }
 
-/* A row that is tried without a loan, as the file cannot be written. */
+/* Takes a row without a loan, because the file cannot be written. */
 static void spool_worker_take_borrowed(void *arg, const struct cps_spool_entry *entry)
 {
     struct cps_spool *spool = arg;
@@ -121,15 +123,15 @@ static void spool_worker_take_borrowed(void *arg, const struct cps_spool_entry *
     }
 }
 
-/* That the CPS does not answer, and answers again, is told where it is found out (route_health.c). */
+/* Logs that publishing from the spool pauses or continues. That the CPS is away, route_health.c logs. */
 static void spool_worker_log_pause(struct cps_spool *spool, bool was_paused, enum cps_code code)
 {
     struct cps_away_status status;
     cps_away(spool->cps, &status);
     if (was_paused) {
-        cps_log(spool->cps, CPS_LOG_INFO, "the spool is being published again");
+        cps_log(spool->cps, CPS_LOG_INFO, "publishing from the spool continues");
     } else {
-        cps_log(spool->cps, status.away ? CPS_LOG_INFO : CPS_LOG_NOTICE, "the spool is not published for now: %s",
+        cps_log(spool->cps, status.away ? CPS_LOG_INFO : CPS_LOG_NOTICE, "publishing from the spool is paused: %s",
                 cps_strerror(code));
     }
 }
@@ -140,7 +142,7 @@ void cps_spool_judge(struct cps_spool *spool, struct cps_spool_attempt *attempt)
     unsigned after = attempt->error.retry_after_s;
     bool was_away = spool->retry.away;
     enum cps_spool_fate fate = cps_spool_fate(code);
-    if (!attempt->entry.cps[0]) { /* a CPS that a record names says nothing about ours, and delays nobody else */
+    if (!attempt->entry.cps[0]) { /* the CPS of a key record says nothing about ours */
         cps_spool_heard(&spool->retry, fate, after, cps_monotonic_ms(), cps_spool_chance());
     }
     attempt->entry.due_ms = cps_wall_ms();
@@ -150,7 +152,7 @@ void cps_spool_judge(struct cps_spool *spool, struct cps_spool_attempt *attempt)
         attempt->entry.due_ms += cps_spool_pause(&spool->retry.pace, attempt->entry.tries, after, cps_spool_chance());
     }
     if (fate == CPS_FATE_REFUSED) {
-        cps_log(spool->cps, CPS_LOG_WARNING, "the CPS refused a spooled envelope for good (%d): dropped",
+        cps_log(spool->cps, CPS_LOG_WARNING, "the CPS refused a spooled envelope with status %d: dropped",
                 attempt->error.http_status);
     }
     if (spool->retry.away != was_away) {
@@ -160,7 +162,7 @@ void cps_spool_judge(struct cps_spool *spool, struct cps_spool_attempt *attempt)
     spool_attempt_free(attempt);
 }
 
-/* Writes down one outcome. */
+/* Writes one outcome to the file. */
 static enum cps_code spool_worker_write_outcome(struct cps_spool *spool, const struct cps_spool_outcome *outcome,
                                                 struct cps_error *err)
 {
@@ -183,7 +185,7 @@ static enum cps_code spool_worker_write_outcome(struct cps_spool *spool, const s
                          : cps_spool_db_drop(spool->db, &entry, CPS_SPOOL_UNUSABLE, now, err);
 }
 
-/* Writes down up to `most` outcomes; *count tells how many. */
+/* Writes up to `most` outcomes to the file; *count becomes their number. */
 static enum cps_code spool_worker_write_outcomes(struct cps_spool *spool, size_t most, size_t *count,
                                                  struct cps_error *err)
 {
@@ -222,14 +224,13 @@ static enum cps_code spool_worker_lend(struct cps_spool *spool, unsigned room, s
     return cps_spool_db_lend(spool->db, &loan, err);
 }
 
-/* What a transaction wrote. */
+/* What a transaction has written. */
 struct written {
     size_t settled;
     unsigned purged;
 };
 
-/* What there is to write, in one transaction. While the disk is full a small one may find room where a large one does
- * not. */
+/* Writes all news in one transaction. On a full disk a small transaction may find room where a large one does not. */
 static enum cps_code spool_worker_write_down(struct cps_spool *spool, const struct cps_spool_view *view, unsigned room,
                                              struct written *written, struct cps_error *err)
 {
@@ -247,7 +248,7 @@ static enum cps_code spool_worker_write_down(struct cps_spool *spool, const stru
     if (code == CPS_OK && view->last_due_ms > cps_wall_ms() + BEYOND_MS) {
         code = cps_spool_db_unstick(spool->db, cps_wall_ms(), cps_wall_ms() + BEYOND_MS, err);
     }
-    bool all = written->settled == spool->book.known; /* or what was published would be dropped, or tried again */
+    bool all = written->settled == spool->book.known; /* otherwise a published entry could be dropped or tried again */
     if (code == CPS_OK && all && view->first_stale < cps_now(spool->cps)) {
         code = spool_worker_purge(spool, &written->purged, err);
     }
@@ -258,7 +259,7 @@ static enum cps_code spool_worker_write_down(struct cps_spool *spool, const stru
     return code == CPS_OK ? ended : code;
 }
 
-/* Gives the transport what was lent; what it does not take goes back. */
+/* Submits the attempts. Those that cannot be sent are finished with their error. */
 static void spool_worker_submit(struct cps_spool *spool)
 {
     pthread_mutex_lock(&spool->lock);
@@ -288,7 +289,7 @@ static unsigned spool_worker_room_now(struct cps_spool *spool)
     return room;
 }
 
-/* When there is something to do again, if nothing happens before. */
+/* Sets when the next turn is due if nothing happens before. */
 static void spool_worker_set_alarm(struct cps_spool *spool, const struct cps_spool_view *view)
 {
     int64_t now_ms = cps_monotonic_ms();
@@ -302,7 +303,7 @@ static void spool_worker_set_alarm(struct cps_spool *spool, const struct cps_spo
     spool->wake_ms = now_ms + (wait_ms > 0 ? wait_ms : 0);
 }
 
-/* Writes down what there is, and tries what is due. *more: there is more of it. False: the file cannot be written. */
+/* Writes all news and tries what is due. Sets *more if more is left. Returns false if the file cannot be written. */
 static bool spool_worker_write_and_try(struct cps_spool *spool, const struct cps_spool_view *view, unsigned room,
                                        bool *more)
 {
@@ -318,7 +319,7 @@ static bool spool_worker_write_and_try(struct cps_spool *spool, const struct cps
     spool->unrecorded = 0;
     spool->borrow_after = 0;
     if (written.purged) {
-        cps_log(spool->cps, CPS_LOG_WARNING, "%u spooled envelopes were not published in time: dropped",
+        cps_log(spool->cps, CPS_LOG_WARNING, "%u spooled envelopes were not published in time and are dropped",
                 written.purged);
     }
     *more = written.purged >= PURGE_AT_ONCE || spool->book.known > 0;
@@ -326,7 +327,7 @@ static bool spool_worker_write_and_try(struct cps_spool *spool, const struct cps
     return true;
 }
 
-/* Tries what is due although nothing of it can be written down: publishing twice is harmless, not publishing is not. */
+/* Tries what is due although no result can be written: publishing twice is harmless, not publishing is not. */
 static void spool_worker_try_unwritten(struct cps_spool *spool, unsigned room, bool *more)
 {
     struct cps_error err = {0};
@@ -347,7 +348,7 @@ static void spool_worker_try_unwritten(struct cps_spool *spool, unsigned room, b
     spool_worker_submit(spool);
 }
 
-/* Whether there is something to write. */
+/* Returns true if there is something to write. */
 static bool spool_worker_has_news(const struct cps_spool *spool, const struct cps_spool_view *view)
 {
     bool stuck = view->last_due_ms > cps_wall_ms() + BEYOND_MS;
@@ -362,6 +363,7 @@ void cps_spool_turn(struct cps_spool *spool)
     if (!cps_spool_look(spool, &view)) {
         return;
     }
+    /* With the file if it can be written, otherwise without. */
     unsigned room = view.next_due_ms <= cps_wall_ms() ? spool_worker_room_now(spool) : 0;
     bool writes = cps_spool_writes(spool) || cps_monotonic_ms() >= spool->write_again_ms;
     if (writes && (room || spool_worker_has_news(spool, &view))) {
