@@ -1,6 +1,6 @@
 /*
- * libcps for gateways that speak SMPP: a PDU goes in, a message comes out, ready for cps_send and cps_receive.
- * Installed as <stir-cps/cps_smpp.h> beside cps.h, whose conventions hold here too; link with -lcps.
+ * libcps for gateways that speak SMPP: turns PDUs into messages for cps_send and cps_receive. Installed as
+ * <stir-cps/cps_smpp.h> beside cps.h, whose conventions apply here too; link with -lcps.
  *
  * Reads submit_sm, deliver_sm, data_sm and submit_multi of SMPP 3.3, 3.4 and 5.0; joins the segments of long messages
  * (user data header, SAR TLVs) and decodes the whole to the UTF-8 text that the message's digest is made over. It does
@@ -75,106 +75,109 @@ enum cps_smpp_alphabet {
     CPS_SMPP_UTF8 = 4
 };
 
-/* Which side a peer is on. The command of a PDU does not say it, as data_sm goes both ways. */
+/* Which side a peer is on. The command of a PDU does not tell, since data_sm is sent by both sides. */
 enum cps_smpp_side {
     CPS_SMPP_FROM_ESME = 1, /* a peer that submits messages: what it sends is never a delivery receipt */
     CPS_SMPP_FROM_SMSC = 2  /* a peer that delivers messages and receipts */
 };
 
-/* Who a peer is and how it writes messages; nothing in a PDU says it. Zero or NULL means the default, but `from` must
- * be set. Copied by cps_smpp_new. */
+/* What a peer is and how it writes messages, which no PDU tells. Zero or NULL selects the default, but `from` must be
+ * set. cps_smpp_new copies everything. A number at the beginning of a comment is the default. */
 struct cps_smpp_options {
     size_t size;                       /* sizeof(struct cps_smpp_options) */
     enum cps_smpp_side from;           /* which side this peer is on; has no default */
     enum cps_smpp_alphabet alphabet;   /* what data_coding 0 means */
     enum cps_smpp_alphabet alphabet_1; /* what data_coding 1 means: npm smpp sends GSM 03.38 */
-    bool packed;                       /* GSM septets come packed, eight in seven octets */
-    const char *alphanumeric_domain;   /* an alphanumeric sender "Bank" is sip:bank@<this>; NULL: it is no identity, and
-                                          its messages are not signed */
+    bool packed;                       /* GSM septets are packed, eight in seven octets */
+    const char *alphanumeric_domain;   /* an alphanumeric sender "Bank" is sip:bank@<this>; NULL: it is not an identity,
+                                          and   its messages are not signed */
     uint32_t max_pdu_octets;           /* 65,536: a longer PDU is malformed; 16..16,777,216 */
-    uint32_t join_messages;            /* 20,000 whose segments are not all there, */
-    uint32_t join_segments;            /* 60,000 segments of them, */
-    uint32_t join_octets;              /* 67,108,864 octets of memory for them: what is over is not joined */
-    uint32_t join_timeout_ms;          /* 10,000 from a message's last segment that came */
+    uint32_t join_messages;            /* 20,000 incomplete messages; segments beyond a limit are not joined */
+    uint32_t join_segments;            /* 60,000 segments of incomplete messages */
+    uint32_t join_octets;              /* 67,108,864 octets of memory for these segments */
+    uint32_t join_timeout_ms;          /* 10,000, from the last segment of a message that arrived */
 };
 
 /*
- * What one peer sends in one direction, on however many binds: what belongs together there is joined, what comes from
- * two peers never is. One thread at a time may use a handle; different ones are independent of each other.
+ * A peer: what one system sends in one direction, on any number of binds. Segments of one peer are joined, segments of
+ * two peers never are. One thread at a time may use a peer; different peers are independent of each other.
  */
 struct cps_smpp;
 
-/* Numbers are read with the numbering of cps, which need not live as long. CPS_E_INVAL, CPS_E_NOMEM; CPS_E_CONFIG names
- * the option. */
+/* Makes a peer, whose numbers are read with the numbering of cps; cps may be freed before it. The caller frees *out
+ * with cps_smpp_free. CPS_E_INVAL, CPS_E_NOMEM; CPS_E_CONFIG names the option. */
 CPS_API enum cps_code cps_smpp_new(struct cps_smpp **out, const struct cps *cps, const struct cps_smpp_options *options,
                                    struct cps_error *err) CPS_MUST_CHECK;
 
-/* Drops what is still kept, tokens and all: take it out before (cps_smpp_expire with UINT64_MAX). */
+/* Frees a peer and drops the segments that it still holds, with their tokens. Call cps_smpp_expire with UINT64_MAX
+ * before to get them. NULL is fine. */
 CPS_API void cps_smpp_free(struct cps_smpp *peer);
 
 /* ---- What a PDU is ----------------------------------------------------------------------------------------------- */
 
-/* The values are fixed: new kinds get new ones. */
+/* What a PDU is. The values are fixed; new kinds get new values. */
 enum cps_smpp_kind {
-    CPS_SMPP_OTHER = 0,      /* no message: another command, a response, an unknown one */
-    CPS_SMPP_MESSAGE = 1,    /* a whole message: this PDU, or this and the segments before it */
-    CPS_SMPP_WAITS = 2,      /* a segment, kept; others are still to come */
-    CPS_SMPP_DUPLICATE = 3,  /* a segment that is kept already, sent again. Its token takes the place of the older one,
-                                which is in given_up */
-    CPS_SMPP_LOOSE = 4,      /* a segment that is not joined: it goes on by itself. reason says why; given_up, if any:
-                                what was kept of its message until now */
-    CPS_SMPP_INCOMPLETE = 5, /* cps_smpp_expire: a message whose time has ended. given_up: the segments that came */
-    CPS_SMPP_RECEIPT = 6,    /* a delivery receipt or an intermediate notification: never signed, never verified. Only
-                                of a peer with CPS_SMPP_FROM_SMSC (SMPP 3.4 section 5.2.12): by esm_class, or by the
-                                TLVs receipted_message_id and message_state. From an ESME it is a message */
-    CPS_SMPP_REPLACE = 8,    /* replace_sm or broadcast_sm: a text without a destination, which no PASSporT can vouch
-                                for. Answer it with `answer` and `command_status`, or it passes unsigned and unjudged */
-    CPS_SMPP_MALFORMED = 7   /* cannot be read. Answer it with `answer` and `command_status`, or let the other side do
-                                so: it may still be passed on, without a verdict */
+    CPS_SMPP_OTHER = 0,     /* not a message: another command, a response, or unknown */
+    CPS_SMPP_MESSAGE = 1,   /* a whole message: this PDU, or this and the segments before it */
+    CPS_SMPP_WAITS = 2,     /* a segment, which is kept; others are missing */
+    CPS_SMPP_DUPLICATE = 3, /* a segment that is kept already, sent again. Its token replaces the older one, which is
+                               returned in given_up */
+    CPS_SMPP_LOOSE = 4,     /* a segment that is not joined, and is forwarded alone; reason says why. given_up: what was
+                               kept of its message, if anything */
+    CPS_SMPP_INCOMPLETE =
+        5,                 /* from cps_smpp_expire: a message whose time is over. given_up: its segments that arrived */
+    CPS_SMPP_RECEIPT = 6,  /* a delivery receipt or an intermediate notification: neither signed nor verified. Only
+                              from a peer with CPS_SMPP_FROM_SMSC (SMPP 3.4 section 5.2.12), by esm_class or by the
+                              TLVs receipted_message_id and message_state. From an ESME it is a message */
+    CPS_SMPP_REPLACE = 8,  /* replace_sm or broadcast_sm: a text without a destination, which no PASSporT can cover.
+                              Answer it with `answer` and `command_status`; forwarded, it is neither signed nor
+                              verified */
+    CPS_SMPP_MALFORMED = 7 /* cannot be read. Answer it with `answer` and `command_status`, or forward it without a
+                              verdict and let the other side answer */
 };
 
-/* Whether a message may be signed or verified, and if not, why. The values are fixed. */
+/* Whether a message may be signed or verified, and why not. The values are fixed. */
 enum cps_smpp_reason {
-    CPS_SMPP_NO_MESSAGE = 0,        /* other commands and receipts */
-    CPS_SMPP_FIT = 1,               /* it may: only of a CPS_SMPP_MESSAGE */
-    CPS_SMPP_UNFINISHED = 2,        /* segments of it are not here */
-    CPS_SMPP_UNREADABLE = 3,        /* the PDU is malformed */
-    CPS_SMPP_AMBIGUOUS = 4,         /* it says two things, by short_message and message_payload, or by two numberings of
-                                       its segments: what one receiver shows, another does not */
-    CPS_SMPP_CANNED = 5,            /* its text is kept at the SMSC (sm_default_msg_id) */
-    CPS_SMPP_ALPHANUMERIC = 6,      /* from an alphanumeric sender, and there is no alphanumeric_domain */
-    CPS_SMPP_BAD_ORIG = 7,          /* source_addr is no telephone number */
-    CPS_SMPP_BAD_DEST = 8,          /* destination_addr, or one of them, is no telephone number */
-    CPS_SMPP_DISTRIBUTION_LIST = 9, /* to a list that the SMSC keeps: whom it reaches is not known */
+    CPS_SMPP_NO_MESSAGE = 0,   /* other commands and receipts */
+    CPS_SMPP_FIT = 1,          /* it may be; only for a CPS_SMPP_MESSAGE */
+    CPS_SMPP_UNFINISHED = 2,   /* some of its segments have not arrived */
+    CPS_SMPP_UNREADABLE = 3,   /* the PDU is malformed */
+    CPS_SMPP_AMBIGUOUS = 4,    /* it has two texts (short_message and message_payload) or two segment numberings, and
+                                  receivers differ in which they use */
+    CPS_SMPP_CANNED = 5,       /* its text is kept at the SMSC (sm_default_msg_id) */
+    CPS_SMPP_ALPHANUMERIC = 6, /* its sender is alphanumeric, and alphanumeric_domain is not set */
+    CPS_SMPP_BAD_ORIG = 7,     /* source_addr is not a telephone number */
+    CPS_SMPP_BAD_DEST = 8,     /* a destination_addr is not a telephone number */
+    CPS_SMPP_DISTRIBUTION_LIST = 9, /* to a list that the SMSC keeps, so its destinations are not known */
     CPS_SMPP_MANY_DESTS = 10,       /* to more destinations than a PASSporT may name (255) */
-    CPS_SMPP_CODING = 11,           /* in an alphabet that this machine's iconv does not know */
-    CPS_SMPP_OVER = 12,             /* not joined: over a limit of the peer's, or out of memory */
-    CPS_SMPP_NO_MEMORY = 13,        /* all there, but no memory for the text */
-    CPS_SMPP_CONTESTED = 14         /* not joined: two messages with its addresses, reference and total are open, and
-                                       nobody knows to which of them a segment belongs. Neither is signed or verified,
-                                       nor is what follows under that reference until join_timeout_ms have passed */
+    CPS_SMPP_CODING = 11,           /* its alphabet is not known to this machine's iconv */
+    CPS_SMPP_OVER = 12,             /* not joined: a limit of the peer's is reached, or memory is out */
+    CPS_SMPP_NO_MEMORY = 13,        /* complete, but out of memory for the text */
+    CPS_SMPP_CONTESTED = 14 /* not joined: two incomplete messages have the same addresses, reference and total, so
+                               it is not known to which a segment belongs. Neither is signed or verified, nor are
+                               later ones with that reference until join_timeout_ms have passed */
 };
 
-/* The names ("CPS_SMPP_ALPHANUMERIC"), the fixed text of a reason, and the specification's name of a command_status
- * ("ESME_RINVMSGLEN"). Never NULL, also for numbers outside the lists. */
+/* Return the name of a kind or reason ("CPS_SMPP_ALPHANUMERIC"), the fixed text of a reason, and the specification's
+ * name of a command_status ("ESME_RINVMSGLEN"). Never NULL, also for numbers outside the enums. */
 CPS_API const char *cps_smpp_kind_name(enum cps_smpp_kind kind);
 CPS_API const char *cps_smpp_reason_name(enum cps_smpp_reason reason);
 CPS_API const char *cps_smpp_reason_text(enum cps_smpp_reason reason);
 CPS_API const char *cps_smpp_status_name(uint32_t command_status);
 
-/* What the body's octets are. Either side of the path computes the same. */
+/* What the octets of the body are. Both sides of the path compute the same. */
 enum cps_smpp_content {
     CPS_SMPP_TEXT = 0,       /* UTF-8 */
-    CPS_SMPP_OCTETS = 1,     /* binary: as they came, without user data headers */
-    CPS_SMPP_BROKEN_TEXT = 2 /* no text in the alphabet that data_coding names: as CPS_SMPP_OCTETS */
+    CPS_SMPP_OCTETS = 1,     /* binary, as received, without user data headers */
+    CPS_SMPP_BROKEN_TEXT = 2 /* not valid in the alphabet of data_coding: as CPS_SMPP_OCTETS */
 };
 
 /*
- * Networks and senders write one text in different ways. A message is signed as it was sent, decoded: a byte order mark
- * decides the byte order and is not part of the text, nor is the septet (CR or zeros) that fills up packed GSM text;
- * nothing else is changed. That is message.body. Where something in a PDU can be read in another way, message.readings
- * holds what it is then, and cps_receive and cps_verify_passport accept a PASSporT of one of these, too. The list,
- * version CPS_SMPP_READINGS_VERSION, is fixed; a change gets a new version:
+ * Networks and senders encode one text in different ways. A message is signed as it was sent, decoded: a byte order
+ * mark decides the byte order and is not part of the text, nor is the septet (CR or zeros) that fills up packed GSM
+ * text. Nothing else is changed. The result is message.body. If a PDU can be read in other ways, message.readings holds
+ * these readings, and cps_receive and cps_verify_passport also accept a PASSporT of one of them. The list is fixed; a
+ * change increases CPS_SMPP_READINGS_VERSION:
  *
  *   name      the text
  *   mark      with the byte order mark (UCS-2, UTF-8) as its first character, U+FEFF
@@ -184,13 +187,13 @@ enum cps_smpp_content {
  *   nfc       in Unicode normalization form C
  *   nfd       in Unicode normalization form D
  *
- * A reading that is the body or one before it in the list is left out, and so is one of more than 65,536 octets; most
- * messages have none. Each differs from the body in one of these ways, not in several. cps_result.reading names the one
- * that fitted. What changes letters, as other quotation marks or a "?" do, is no reading of the text.
+ * A reading that equals the body or an earlier one is left out, and so is one of more than 65,536 octets. Most messages
+ * have none. Each differs from the body in one of these ways only. cps_result.reading names the one that matched. A
+ * change of letters, such as other quotation marks or a "?", is not a reading of the text.
  */
 #define CPS_SMPP_READINGS_VERSION 1
 
-/* How segments of a message refer to each other. */
+/* How the segments of a message refer to each other. */
 enum cps_smpp_ref {
     CPS_SMPP_REF_NONE = 0,  /* a message of one PDU: segment 1 of 1 */
     CPS_SMPP_REF_UDH8 = 1,  /* user data header, 8-bit reference */
@@ -200,22 +203,23 @@ enum cps_smpp_ref {
 
 struct cps_smpp_segment {
     unsigned number; /* from 1 */
-    void *token;     /* as it was given */
+    void *token;     /* as given to cps_smpp_take */
 };
 
 /*
- * What a call came to. All that it points to is its own until cps_smpp_result_clear, whatever becomes of PDU and peer.
+ * The result of a call. What it points to belongs to it until cps_smpp_result_clear, independent of PDU and peer.
  *
- * Every token of a segment that was kept (CPS_SMPP_MESSAGE, _WAITS, _DUPLICATE) comes back once: in `segments` of the
- * message that it completes, or in a `given_up`. Of other kinds of PDU the token is not kept.
+ * The token of every segment that was kept (CPS_SMPP_MESSAGE, _WAITS, _DUPLICATE) is returned once: in `segments` of
+ * the completed message, or in a `given_up`. The tokens of other PDUs are not kept.
  */
 struct cps_smpp_result {
     enum cps_smpp_kind kind;
     enum cps_smpp_reason reason;
 
-    /* For cps_send, cps_receive and all that take a message. orig is NULL unless reason is CPS_SMPP_FIT, so that they
-     * refuse it; the rest is set for a CPS_SMPP_MESSAGE as far as it is known (dest_count 0, body NULL where not). The
-     * identities are written so that this handle's numbering reads them as meant. */
+    /* For cps_send, cps_receive and the other functions that take a message. orig is NULL unless reason is
+     * CPS_SMPP_FIT, so that they refuse it. The rest is set for a CPS_SMPP_MESSAGE as far as it is known (otherwise
+     * dest_count is 0 and body NULL). The identities are written so that the numbering of the handle reads them back
+     * unchanged. */
     struct cps_message message;
     enum cps_smpp_content content;
     uint8_t data_coding;
@@ -226,48 +230,49 @@ struct cps_smpp_result {
     unsigned total;
     unsigned number;
 
-    const struct cps_smpp_segment *segments; /* CPS_SMPP_MESSAGE: all, in order */
+    const struct cps_smpp_segment *segments; /* of a CPS_SMPP_MESSAGE: all of them, in order */
     size_t segment_count;
-    const struct cps_smpp_segment *given_up; /* in order of number; they came before this PDU */
+    const struct cps_smpp_segment *given_up; /* in order of number; they arrived before this PDU */
     size_t given_up_count;
 
-    uint32_t command_id; /* of the PDU, 0 if it is shorter than a header */
+    uint32_t command_id; /* of the PDU; 0 if it is shorter than a header */
     uint32_t sequence_number;
-    uint32_t answer;         /* CPS_SMPP_MALFORMED, CPS_SMPP_REPLACE: the command_id of what it is to be answered with
-                                (generic_nack where         the command has no response); 0: nothing, it is itself a response */
-    uint32_t command_status; /* and its command_status */
-    char text[128];          /* one line for a person why it is not fit; holds nothing of addresses or text */
+    uint32_t answer; /* CPS_SMPP_MALFORMED, CPS_SMPP_REPLACE: the command_id of the answer to it (generic_nack if
+                        the command has no response); 0: no answer, since it is a response itself */
+    uint32_t command_status; /* of that answer */
+    char text[128];          /* one line for a person: why it is not fit; without addresses and content */
 
     void *owned; /* private */
 };
 
-/* Overwrites the body and its readings. */
+/* Overwrites the body and its readings, frees everything that the result points to, and zeroes it. NULL is fine. */
 CPS_API void cps_smpp_result_clear(struct cps_smpp_result *result);
 
 /* ---- Taking PDUs ------------------------------------------------------------------------------------------------- */
 
 /*
- * Takes one whole PDU of the peer, command_length included. now_ms: any clock that does not go back. token: what is to
- * come back with the segment, may be NULL. Whatever the PDU holds, the answer is a result and CPS_OK; CPS_E_INVAL (a
- * NULL pointer) and CPS_E_NOMEM leave everything as it was, and the same PDU may be given again. out is cleared with
- * cps_smpp_result_clear.
+ * Takes one complete PDU of the peer, including command_length. now_ms: milliseconds of any clock that does not go
+ * back. token: is returned with the segment; may be NULL. Any PDU, also a malformed one, gives a result and CPS_OK. On
+ * CPS_E_INVAL (a NULL pointer) and CPS_E_NOMEM nothing has changed, and the same PDU may be given again. The caller
+ * clears *out with cps_smpp_result_clear.
  *
- * A message is known by its addresses, reference and total; its segments may have different data_codings. The user
- * data header decides about a segment's place: SAR TLVs count where it has none. A segment that places itself where
- * none can be (4 of 3) is a message by itself, as it is to handsets.
+ * A message is identified by its addresses, reference and total; its segments may have different data_codings. The user
+ * data header decides about a segment's place; SAR TLVs count if it has none. A segment with an impossible place (4 of
+ * 3) is a message by itself, as handsets treat it.
  *
- * A PDU whose mandatory fields can be read is taken by what could be read: a stray octet or a damaged TLV at its end
- * does not matter, unless it begins as a message_payload (CPS_SMPP_AMBIGUOUS).
+ * A PDU whose mandatory fields can be read is accepted: a stray octet or a damaged TLV at its end does not matter,
+ * unless it begins like a message_payload (CPS_SMPP_AMBIGUOUS).
  */
 CPS_API enum cps_code cps_smpp_take(struct cps_smpp *peer, const void *pdu, size_t len, uint64_t now_ms, void *token,
                                     struct cps_smpp_result *out, struct cps_error *err) CPS_MUST_CHECK;
 
-/* Gives up the oldest message whose time has ended. CPS_E_NOT_FOUND: there is none (more). UINT64_MAX as now_ms ends
- * them all. CPS_E_INVAL, CPS_E_NOMEM: nothing was given up. */
+/* Gives up the oldest message whose time is over; its segments are in out->given_up. UINT64_MAX as now_ms ends all
+ * messages. The caller clears *out with cps_smpp_result_clear. CPS_E_NOT_FOUND: there is no (other) one; CPS_E_INVAL,
+ * CPS_E_NOMEM: nothing was given up. */
 CPS_API enum cps_code cps_smpp_expire(struct cps_smpp *peer, uint64_t now_ms, struct cps_smpp_result *out,
                                       struct cps_error *err) CPS_MUST_CHECK;
 
-/* In how many ms cps_smpp_expire is to be called next; 0: now; UINT64_MAX: nothing is kept. */
+/* Returns in how many milliseconds cps_smpp_expire must be called next; 0: now; UINT64_MAX: no message is kept. */
 CPS_API uint64_t cps_smpp_next_ms(const struct cps_smpp *peer, uint64_t now_ms);
 
 #ifdef __cplusplus

@@ -16,7 +16,9 @@ static bool claim_has_same_token(const struct stir_passport *a, const struct sti
     return a->token_len == b->token_len && memcmp(a->token, b->token, a->token_len) == 0;
 }
 
-static enum cps_code claim_keep_unused(struct cps_candidates *envelopes, struct cps_entry *entry, struct cps_error *err)
+/* Adds an entry to the envelopes that are taken. */
+static enum cps_code claim_add_envelope(struct cps_candidates *envelopes, struct cps_entry *entry,
+                                        struct cps_error *err)
 {
     if (envelopes->count == envelopes->cap) {
         size_t cap = envelopes->cap ? envelopes->cap * 2 : 4;
@@ -31,7 +33,7 @@ static enum cps_code claim_keep_unused(struct cps_candidates *envelopes, struct 
     return CPS_OK;
 }
 
-/* Adds the envelopes that have an entry's PASSporT in them: the entry itself where the box has had to forget it. */
+/* Adds all envelopes with an entry's PASSporT; at least the entry itself, if the box has had to forget it. */
 static enum cps_code claim_add_envelopes(struct cps_claim *claim, struct cps_box *box, struct cps_entry *entry,
                                          struct cps_error *err)
 {
@@ -44,11 +46,11 @@ static enum cps_code claim_add_envelopes(struct cps_claim *claim, struct cps_box
     for (size_t i = 0; code == CPS_OK && i < found.count; i++) {
         if (claim_has_same_token(found.items[i]->passport, passport)) {
             itself |= found.items[i] == entry;
-            code = claim_keep_unused(&claim->envelopes, found.items[i], err);
+            code = claim_add_envelope(&claim->envelopes, found.items[i], err);
         }
     }
     cps_candidates_clear(&found);
-    return code == CPS_OK && !itself ? claim_keep_unused(&claim->envelopes, entry, err) : code;
+    return code == CPS_OK && !itself ? claim_add_envelope(&claim->envelopes, entry, err) : code;
 }
 
 static enum cps_code claim_find_envelopes(struct cps_claim *claim, struct cps_box *box,
@@ -104,7 +106,7 @@ enum cps_code cps_claim_begin(struct cps_claim *claim, struct cps_task *task, st
     return code;
 }
 
-/* Those that were asked for: what comes after one that somebody took may be another message's. */
+/* Marks the envelopes that were asked for. Those after one that another host has taken may be another message's. */
 static void claim_mark_asked(const struct cps_claim *claim, enum cps_code code)
 {
     for (size_t i = 0; i < claim->next; i++) {
@@ -113,15 +115,15 @@ static void claim_mark_asked(const struct cps_claim *claim, enum cps_code code)
     }
 }
 
-/* True if the CPS would still know of a PASSporT that was taken. Neither the sender's clock nor when we first saw it
- * may make it younger. */
+/* Returns true if the CPS would still know that a PASSporT was taken. The older of two ages counts: by iat, and since
+ * it was first listed. */
 static bool claim_is_young(const struct cps_claim *claim, const struct cps_entry *entry)
 {
     int64_t now = cps_now(claim->task->cps);
     return now - entry->passport->iat < CPS_CLAIM_YOUNG_S && now - entry->listed.by_s < CPS_CLAIM_YOUNG_S;
 }
 
-/* What the CPS said of one envelope. CPS_OK: the next one. */
+/* Reads the answer about one envelope. CPS_OK: continue with the next one. */
 static enum cps_code claim_read_answer(struct cps_claim *claim, struct cps_error *err)
 {
     const struct cps_response *response = &claim->transfer.response;
@@ -135,7 +137,7 @@ static enum cps_code claim_read_answer(struct cps_claim *claim, struct cps_error
     }
     enum cps_code code = cps_answer_status(response, err);
     claim->ours |= code == CPS_OK;
-    return code == CPS_OK ? code : cps_fail_prefix(err, code, "the PASSporT could not be taken out of its box");
+    return code == CPS_OK ? code : cps_fail_prefix(err, code, "cannot take the PASSporT out of its box");
 }
 
 bool cps_claim_is_over(struct cps_claim *claim, enum cps_code *code, struct cps_error *err)
@@ -143,6 +145,7 @@ bool cps_claim_is_over(struct cps_claim *claim, enum cps_code *code, struct cps_
     if (!atomic_load(&claim->transfer.complete)) {
         return false;
     }
+    /* One envelope after the other: the order of the ids decides between two hosts. */
     claim->under_way = false;
     *code = claim_read_answer(claim, err);
     cps_transfer_clear(&claim->transfer);
@@ -151,12 +154,13 @@ bool cps_claim_is_over(struct cps_claim *claim, enum cps_code *code, struct cps_
         if (*code == CPS_OK) {
             return false;
         }
-        (void)cps_fail_prefix(err, *code, "the PASSporT could not be taken out of its box");
+        (void)cps_fail_prefix(err, *code, "cannot take the PASSporT out of its box");
     } else if (*code == CPS_OK && !claim->ours) {
-        *code = cps_fail(err, CPS_E_STALE,
-                         "the CPS has the PASSporT no more and, as it is older than %d s, does not remember whether it "
-                         "was used",
-                         CPS_CLAIM_YOUNG_S);
+        *code =
+            cps_fail(err, CPS_E_STALE,
+                     "the CPS no longer has the PASSporT and, as it is older than %d s, does not know whether it was "
+                     "used",
+                     CPS_CLAIM_YOUNG_S);
     }
     if (*code == CPS_OK || *code == CPS_E_REPLAYED || *code == CPS_E_STALE) {
         claim_mark_asked(claim, *code);

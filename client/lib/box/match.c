@@ -31,7 +31,7 @@ static bool match_is_spent(const struct cps_entry *entry)
     return atomic_load(&entry->gone) || atomic_load(&entry->used_at);
 }
 
-/* Where there are too many: one that was used makes room for one that was not. */
+/* Finds a used entry that makes room for an unused one, when the list is full; NULL: none. */
 static struct cps_vouch *match_find_place(struct cps_vouches *vouches, const struct cps_entry *entry)
 {
     for (size_t i = 0; !match_is_spent(entry) && i < vouches->count; i++) {
@@ -56,7 +56,7 @@ static bool match_make_room(struct cps_vouches *vouches)
     return items != NULL;
 }
 
-/* The same PASSporT may come in several envelopes; the first one stands for all. */
+/* Returns true if the PASSporT is in the list: of several envelopes with it, the first one counts. */
 static bool match_has_entry(const struct cps_vouches *vouches, const struct stir_passport *passport)
 {
     for (size_t i = 0; i < vouches->count; i++) {
@@ -127,7 +127,7 @@ static bool match_is_same_signer(const struct cps_vouch *a, const struct cps_vou
     return memcmp(a->signer, b->signer, sizeof(a->signer)) == 0;
 }
 
-/* In an order that all hosts agree on. */
+/* Compares by iat, then by token: an order that is the same on all hosts. */
 static int match_compare_iat(const void *a, const void *b)
 {
     const struct cps_vouch *x = a, *y = b;
@@ -141,13 +141,14 @@ static uint64_t match_use_of(const struct cps_vouch *vouch)
     return atomic_load(&vouch->entry->use);
 }
 
-/* True if one message has used both up. */
+/* Returns true if the same message has used up both. */
 static bool match_is_same_use(const struct cps_vouch *a, const struct cps_vouch *b)
 {
     return match_use_of(a) && match_use_of(a) == match_use_of(b);
 }
 
-/* True if neither was issued after the other one had passed, and no two messages have used them up. */
+/* Returns true if both may belong to one message: neither was issued after the other one was used, and they were not
+ * used by two messages. */
 static bool match_may_share(const struct cps_vouch *a, const struct cps_vouch *b)
 {
     int64_t used_a = atomic_load(&a->entry->used_at), used_b = atomic_load(&b->entry->used_at);
@@ -165,7 +166,7 @@ static bool match_group_has_signer(const struct cps_vouches *vouches, size_t gro
     return false;
 }
 
-/* Finds the signer who signed most: each PASSporT of his is another message's. */
+/* Finds the signer with the most PASSporTs: each of them belongs to another message, so each begins a group. */
 static const struct cps_vouch *match_find_main_signer(const struct cps_vouches *vouches)
 {
     const struct cps_vouch *best = &vouches->items[0];
@@ -188,7 +189,7 @@ static uint64_t match_distance(const struct cps_vouch *a, const struct cps_vouch
     return (uint64_t)llabs((long long)(match_iat_of(a) - match_iat_of(b)));
 }
 
-/* True if a group has no PASSporT of any signer of these: `which`, and those that were used up together with it. */
+/* Returns true if a group has no PASSporT of the signers of `which` and of those that were used together with it. */
 static bool match_group_has_room(const struct cps_vouches *vouches, size_t group, size_t which)
 {
     for (size_t i = which; i < vouches->count; i++) {
@@ -200,7 +201,7 @@ static bool match_group_has_room(const struct cps_vouches *vouches, size_t group
     return true;
 }
 
-/* Sets the group of `which`, and of those that were used up together with it. */
+/* Sets the group of `which` and of those that were used together with it. */
 static void match_set_group(struct cps_vouches *vouches, size_t which, size_t group)
 {
     for (size_t i = 0; i < vouches->count; i++) {
@@ -210,7 +211,7 @@ static void match_set_group(struct cps_vouches *vouches, size_t which, size_t gr
     }
 }
 
-/* Puts a PASSporT of another signer into the nearest group that has none of his, or into one of its own. */
+/* Puts a PASSporT of another signer into the group nearest in iat that has none of this signer, or into a new group. */
 static void match_join_nearest(struct cps_vouches *vouches, size_t which, const struct cps_vouch *main_signer)
 {
     const struct cps_vouch *vouch = &vouches->items[which], *nearest = NULL;
@@ -247,9 +248,9 @@ void cps_vouches_group(struct cps_vouches *vouches)
     }
 }
 
-/* ---- using one up ---- */
+/* ---- using up a group ---- */
 
-/* Without a replay memory and without claims a PASSporT may be used again. */
+/* Returns true if used PASSporTs are remembered at all. */
 static bool match_remembers(const struct cps *cps)
 {
     return cps->replay || cps->options.claim;
@@ -303,8 +304,8 @@ static void match_give_back(struct cps *cps, const struct cps_vouches *vouches, 
     }
 }
 
-/* Claims all of a group, in the order that all agree on: of several processes that know different members one gets
- * them, and the others none. */
+/* Claims all members of a group, in the order that is the same everywhere: of several processes that know different
+ * members, one gets all and the others none. */
 static enum cps_code match_claim_group(struct cps *cps, const struct cps_vouches *vouches, size_t group,
                                        const struct stir_identity *dest, struct cps_error *err)
 {
@@ -324,8 +325,8 @@ static enum cps_code match_claim_group(struct cps *cps, const struct cps_vouches
     return CPS_OK;
 }
 
-/* That a group cannot be used because one of it was is not kept: with one more PASSporT the groups may be others. What
- * was used up together is: it stays one group, whatever comes. */
+/* Uses up a group. That a group is used because one member is, is not recorded: with one more PASSporT the groups may
+ * change. What was used up together is recorded, and stays one group. */
 static enum cps_code match_use_group(struct cps *cps, struct cps_vouches *vouches, size_t group, uint64_t use,
                                      const struct stir_identity *dest, struct cps_error *err)
 {
@@ -344,7 +345,7 @@ enum cps_code cps_match(struct cps *cps, struct cps_box *box, struct cps_vouches
     uint64_t use = cps_box_begin_match(box);
     cps_vouches_group(vouches);
     for (size_t i = 0; i < vouches->count && code == CPS_E_REPLAYED; i++) {
-        /* a group is named after one of its members, and is tried where that one stands */
+        /* the number of a group is the index of its first member */
         if (vouches->items[i].group == i) {
             *group = i;
             code = match_use_group(cps, vouches, i, use, dest, err);

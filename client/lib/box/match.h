@@ -3,16 +3,15 @@
 #include "client/lib/box/box.h"
 
 /*
- * Which PASSporTs belong to one message. Those that vouch for the same sender, destination and text are of as many
- * messages as one signer has signed at most: a message may have PASSporTs of several signers (RFC 8816 section 5), and
- * one signer signs each message once. So they are put into groups that have each signer once, those of one group being
- * as near in iat as can be; a message that passes uses a group up.
+ * Groups the PASSporTs that belong to one message. A message may have PASSporTs of several signers (RFC 8816 section
+ * 5), and each signer signs a message once. So of the PASSporTs for the same sender, destination and text, a group has
+ * at most one of each signer, with the least distance in iat. A message that passes uses up a group.
  *
- * What one message has used up stays one group, although PASSporTs that come later might fit it better: the message has
- * passed, and each of them lets at most one message pass.
+ * What one message has used up stays one group, even if PASSporTs that arrive later would fit better: the message has
+ * passed, and each PASSporT lets at most one message pass.
  *
- * One that was issued after another one passed was not the same message's: such two are never in one group. One that
- * arrives late, but was issued before, is, and does not let a copy of the message pass.
+ * A PASSporT that was issued after another one was used belongs to another message, so the two are never in one group.
+ * One that was issued before, but arrives late, joins the group and does not let a copy of the message pass.
  */
 struct cps_vouch {
     struct cps_entry *entry; /* verified; a reference */
@@ -25,30 +24,33 @@ struct cps_vouches {
     size_t count, cap;
 };
 
-#define CPS_VOUCHES_MAX 256 /* for one message; of more, those that were used are left out */
+#define CPS_VOUCHES_MAX 256 /* for one message; used ones make room for others */
 
-/* Notes who signed an entry that was just verified: a digest of the certificate's subject and of what it speaks for,
- * which stay when a certificate is renewed. Under the entry's lock. False: out of memory. */
+/* Notes the signer of an entry that was just verified: a digest of the certificate's subject and authority, which stay
+ * the same when a certificate is renewed. Under the entry's lock. Returns false if out of memory. */
 bool cps_vouch_note_signer(struct cps_entry *entry);
 
-/* Adds an entry that vouches, with a reference of its own, unless the same PASSporT is there. CPS_E_NOMEM. */
+/* Adds a good entry, with a reference of its own, unless the same PASSporT is in the list. CPS_E_NOMEM. */
 enum cps_code cps_vouches_add(struct cps_vouches *vouches, struct cps_entry *entry,
                               struct cps_error *err) STIR_MUST_CHECK;
+
+/* Gives back all entries. */
 void cps_vouches_clear(struct cps_vouches *vouches);
 
-/* Groups them. True if one group is not known to be used. Not while a group is being claimed. */
+/* Groups the list, and returns true if a group is not known to be used. Must not be called while one is being claimed.
+ */
 bool cps_vouches_has_unused(struct cps_vouches *vouches);
 
-/* Takes a group out of the list. */
+/* Removes a group from the list. */
 void cps_vouches_drop(struct cps_vouches *vouches, size_t group);
 
-/* Sorts, and sets the groups. */
+/* Sorts the list by iat and sets the groups. */
 void cps_vouches_group(struct cps_vouches *vouches);
 
-/* Uses one group up at a destination: *group is which. CPS_OK, CPS_E_REPLAYED (all are used, *group is the last one),
- * or what the replay memory returns. Nothing is left half used. */
+/* Uses up one group at a destination; *group becomes that group. CPS_E_REPLAYED: all are used, and *group is the last
+ * one; otherwise what the replay memory returns. A group is used up whole or not at all. */
 enum cps_code cps_match(struct cps *cps, struct cps_box *box, struct cps_vouches *vouches,
                         const struct stir_identity *dest, size_t *group, struct cps_error *err) STIR_MUST_CHECK;
 
-/* Gives a group back: the message did not pass after all. */
+/* Gives a group back, because the message did not pass after all. */
 void cps_match_undo(struct cps *cps, struct cps_vouches *vouches, size_t group, const struct stir_identity *dest);

@@ -23,7 +23,7 @@ enum cps_code cps_open_with(struct stir_opened *out, size_t *index, const char *
     return cps_fail_stir(err, code, &cause);
 }
 
-/* What cps_opened_clear has to free. */
+/* What cps_opened_clear frees: the certificates point into it. */
 struct owned {
     struct stir_opened opened;
 };
@@ -62,6 +62,7 @@ enum cps_code cps_open(struct cps *cps, const char *envelope, size_t len, const 
         free(owned);
         return code;
     }
+    /* From here on result owns everything, and cps_opened_clear frees it. */
     result.owned = owned;
     result.x5c_count = owned->opened.x5c_count;
     for (size_t i = 0; i < result.x5c_count; i++) {

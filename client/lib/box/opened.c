@@ -1,10 +1,12 @@
 #include "client/lib/box/opened.h"
 
+#include <assert.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define LEAST_S 60 /* an entry that came too late is told from none for so long */
+#define LEAST_S                                                                                                        \
+    60 /* least time that an entry is kept, so that a late one gets the verdict "stale", not "no-passport" */
 
 #define ENTRY_OF(node, member) ((struct cps_entry *)(void *)((char *)(node)-offsetof(struct cps_entry, member)))
 
@@ -68,6 +70,7 @@ static void entries_drop(struct cps_entries *entries, struct cps_entry *entry)
     }
     *(entry->older ? &entry->older->newer : &entries->oldest) = entry->newer;
     *(entry->newer ? &entry->newer->older : &entries->newest) = entry->older;
+    assert(entries->count > 0 && entries->octets >= entry->octets);
     entries->count--;
     entries->octets -= entry->octets;
     cps_entry_unref(entry);
@@ -96,7 +99,7 @@ static uint64_t entry_orig_hash(const struct cps_entries *entries, const struct 
     return stir_map_hash(&entries->by_orig, orig->text, orig->len, &place, sizeof(place));
 }
 
-/* With the box in it: one text goes to many. */
+/* Hashes box, orig and digest: one text may go to many boxes. */
 static uint64_t entry_digest_hash(const struct cps_entries *entries, const struct cps_shelf *shelf,
                                   const struct stir_identity *orig, const char *digest)
 {
@@ -108,7 +111,7 @@ static uint64_t entry_digest_hash(const struct cps_entries *entries, const struc
                          digest ? strlen(digest) : 0);
 }
 
-/* Until when it can matter: while it is fresh, and a while longer to be told "too old" from "none". */
+/* Returns until when an entry is of use: while it is fresh, and at least LEAST_S. */
 static int64_t entry_useful_until(const struct cps_options *options, int64_t iat, int64_t now)
 {
     int64_t issued = iat < now + options->clock_skew_s ? iat : now + options->clock_skew_s;
@@ -122,7 +125,7 @@ void cps_entries_add(struct cps_entries *entries, struct cps_shelf *shelf, struc
     entry->shelf = shelf;
     entry->number = ++entries->last_number;
     entry->until = entry_useful_until(entries->options, passport->iat, now);
-    /* the token, its parsed form, and what belongs to them */
+    /* an estimate: the token, its parsed form and what they point to */
     entry->octets =
         sizeof(*entry) + sizeof(*passport) + 6 * passport->token_len + passport->dest_count * sizeof(*passport->dest);
     stir_map_put(&entries->by_id, &entry->by_id, entry_id_hash(entries, shelf, entry->id));

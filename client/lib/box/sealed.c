@@ -1,5 +1,6 @@
 #include "client/lib/box/sealed.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,7 +29,7 @@ static size_t sealed_octets_of(const struct cps_sealed *sealed)
     return sizeof(*sealed) + sealed->envelope.len + 1;
 }
 
-/* As the newest. */
+/* Puts an envelope on its pile as the newest one. */
 static void sealed_push_newest(struct cps_sealeds *all, struct cps_sealed *sealed)
 {
     struct cps_pile *pile = sealed->pile;
@@ -86,6 +87,7 @@ struct cps_sealed *cps_sealed_take(struct cps_sealeds *all, struct cps_pile *pil
     struct cps_sealed *sealed = newest ? pile->newest : pile->oldest;
     if (sealed) {
         (newest ? sealed_unlink_newest : sealed_unlink_oldest)(pile);
+        assert(pile->count > 0 && all->octets >= sealed_octets_of(sealed));
         pile->count--;
         all->octets -= sealed_octets_of(sealed);
     }

@@ -36,7 +36,8 @@ void cps_unexplained_free(struct cps_unexplained *all)
     stir_map_free(&all->by_pair);
 }
 
-/* The hash stands for the two parties: with 64 bits under a secret nobody finds two pairs with the same one. */
+/* Returns a hash that stands for the two parties. It has 64 bits and a secret key, so nobody can find two pairs with
+ * the same hash. */
 static uint64_t unexplained_pair_hash(const struct cps_unexplained *all, const struct stir_identity *orig,
                                       const struct stir_identity *dest)
 {
@@ -72,7 +73,7 @@ static struct cps_unexplained_message *unexplained_next_of(const struct cps_unex
     return (struct cps_unexplained_message *)stir_map_next(&message->by_pair);
 }
 
-/* Makes room for one more message of a pair, and forgets those that no fresh PASSporT can belong to. */
+/* Makes room for one more message of a pair; first drops those to which no fresh PASSporT can belong. */
 static void unexplained_make_room(struct cps_unexplained *all, uint64_t pair, int64_t now)
 {
     struct cps_unexplained_message *last = NULL;
@@ -81,7 +82,7 @@ static void unexplained_make_room(struct cps_unexplained *all, uint64_t pair, in
         unexplained_drop(all, all->oldest);
     }
     for (struct cps_unexplained_message *one = unexplained_first_of(all, pair); one; one = unexplained_next_of(one)) {
-        last = one; /* the oldest of the pair: new ones are put in front */
+        last = one; /* at the end the oldest of the pair: new ones are put in front */
         count++;
     }
     if (count >= CPS_UNEXPLAINED_EACH) {

@@ -7,9 +7,9 @@
 
 #include <string.h>
 
-#define LEAST_S 60 /* as long as an entry is kept at least */
+#define LEAST_S 60 /* least time that a broken PASSporT is kept, as an entry is */
 
-/* What can be read of something that is no PASSporT: its sender, its text's digest, its time. */
+/* Reads what it can of the claims of a broken PASSporT: its sender, the digest of its text, its time. */
 static void unseal_read_broken_claims(struct cps_broken *out, const struct cps *cps, struct stir_view claims)
 {
     json_t *payload = NULL;
@@ -30,6 +30,7 @@ static void unseal_read_broken_claims(struct cps_broken *out, const struct cps *
     json_decref(payload);
 }
 
+/* Reads what it can of a token that is not a PASSporT. */
 static void unseal_read_broken_token(struct cps_broken *out, const struct cps *cps, struct stir_view token)
 {
     char claims[STIR_PASSPORT_MAX];
@@ -43,7 +44,7 @@ static void unseal_read_broken_token(struct cps_broken *out, const struct cps *c
     }
 }
 
-/* Keeps that an envelope of ours holds no PASSporT. token: what it holds in its place. */
+/* Keeps that an envelope for us holds no PASSporT. token: its content. */
 static void unseal_add_broken(struct cps *cps, struct cps_box *box, const struct cps_sealed *sealed,
                               struct stir_view token, const struct cps_error *why)
 {
@@ -56,7 +57,8 @@ static void unseal_add_broken(struct cps *cps, struct cps_box *box, const struct
     cps_box_add_broken(box, &broken);
 }
 
-/* A chain that travelled along and cannot be read leaves x5u, which the signature covers; without an x5u it decides. */
+/* Reads the chain in the envelope. If it cannot be used, x5u counts, which the signature covers; without x5u the
+ * failure is the result. */
 static enum cps_code unseal_take_chain(struct cps *cps, const struct cps_sealed *sealed,
                                        const struct stir_opened *opened, const struct stir_passport *passport,
                                        struct cps_chain **x5c, struct cps_error *err)
@@ -68,7 +70,8 @@ static enum cps_code unseal_take_chain(struct cps *cps, const struct cps_sealed 
     if (code == CPS_OK || code == CPS_E_NOMEM || !passport->x5u) {
         return code;
     }
-    cps_log(cps, CPS_LOG_INFO, "envelope %s: its chain cannot be used, x5u is: %s", sealed->envelope.id, err->text);
+    cps_log(cps, CPS_LOG_INFO, "envelope %s: its certificate chain cannot be used, so x5u is: %s", sealed->envelope.id,
+            err->text);
     return CPS_OK;
 }
 
@@ -78,6 +81,7 @@ static enum cps_code unseal_add_opened(struct cps *cps, struct cps_box *box, con
     struct stir_error cause = {0};
     struct stir_passport *passport = NULL;
     struct cps_chain *x5c = NULL;
+    /* What is not a PASSporT may still be evidence: it is kept as broken. */
     enum stir_code parsed =
         stir_passport_parse(&passport, opened->passport.ptr, opened->passport.len, cps->numbering.max_digits, &cause);
     if (parsed != STIR_OK) {
@@ -115,7 +119,7 @@ enum cps_code cps_unseal(struct cps *cps, struct cps_box *box, const struct cps_
             cps_log(cps, CPS_LOG_INFO, "envelope %s: %s", envelope->id, err->text);
         }
     } else if (code == CPS_E_PLAINTEXT) {
-        /* one of our keys opens it: it was sealed for us */
+        /* One of our keys opens it, so it was sealed for us. */
         unseal_add_broken(cps, box, sealed, stir_view("", 0), err);
     }
     if (code == CPS_OK || code == CPS_E_NOMEM) {
