@@ -101,7 +101,7 @@ static enum cps_code signer_load(struct cps_signer *signer, const struct cps_sig
         return code;
     }
     if (!stir_key_same_public(signer->key, signer->chain->key)) {
-        return cps_fail(err, CPS_E_KEY, "the key %s does not belong to the certificate in %s", options->key,
+        return cps_fail(err, CPS_E_KEY, "the key %s is not that of the certificate in %s", options->key,
                         options->chain_file);
     }
     signer->x5u = options->x5u ? strdup(options->x5u) : NULL;
