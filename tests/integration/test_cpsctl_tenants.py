@@ -36,9 +36,9 @@ class Tenants(Case):
 
     def test_refuses(self):
         table = [
-            (self.sign_as("alice", "12155559050"), "none of the tenant's", "CPS_E_OUTSIDE"),
-            (self.sign_as("alice", "sip:parcel%20co@sms.example.net"), "none of the tenant's", "CPS_E_OUTSIDE"),
-            (self.sign_as("bulk1", ORIG), "none of the tenant's", "CPS_E_OUTSIDE"),
+            (self.sign_as("alice", "12155559050"), "not one of the tenant's", "CPS_E_OUTSIDE"),
+            (self.sign_as("alice", "sip:parcel%20co@sms.example.net"), "not one of the tenant's", "CPS_E_OUTSIDE"),
+            (self.sign_as("bulk1", ORIG), "not one of the tenant's", "CPS_E_OUTSIDE"),
             (self.sign_as("bulk", "12155559000"), 'no tenant "bulk"', "CPS_E_NOT_FOUND"),
             (self.sign_as("alice", ORIG, "/nonexistent"), "/nonexistent: No such file", "CPS_E_IO"),
             ([*self.sign_as("alice", ORIG), "--key", "x"], "--key: cannot be combined with --tenant", "CPS_E_USAGE"),
@@ -53,7 +53,7 @@ class Tenants(Case):
     def test_names(self):
         """An alphanumeric sender is the tenant's with a domain only; then the certificate has its say."""
         args = [*self.sign_as("bulk1", "sip:parcel%20co@sms.example.net")]
-        self.refused(*args, says="none of the tenant's", code="CPS_E_OUTSIDE")
+        self.refused(*args, says="not one of the tenant's", code="CPS_E_OUTSIDE")
         self.refused(*args, "--alphanumeric-domain", "sms.example.net", says="subjectAltName", code="CPS_E_CERT_SCOPE")
 
 

@@ -428,7 +428,7 @@ static void test_bad_files(void)
     refused(path, "not a spool");
     remove_file();
     make_with("PRAGMA application_id=1668313969; PRAGMA user_version=1; CREATE TABLE x (y)");
-    refused(path, "another version");
+    refused(path, "this program needs version");
     remove_file();
     cps_spool_db_close(open_with(1, 1));
     write_at(4096 * 3, text, 4096);
