@@ -146,8 +146,8 @@ void cpsd_admin_metrics(struct cpsd_request *request)
     cpsd_backend_stats(service->backend, &stats);
     cpsd_metrics_render(&text, service->all_metrics, service->worker_count, &stats);
     if (service->certs) {
-        struct cpsd_certs_stats certs;
-        cpsd_certs_stats(service->certs, &certs);
+        struct cpsd_cert_cache_stats certs;
+        cpsd_cert_cache_stats(service->certs, &certs);
         cpsd_metrics_render_certs(&text, &certs);
     }
     cpsd_trust_status_render(&text, service->trust_status);

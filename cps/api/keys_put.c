@@ -13,7 +13,7 @@
 #include <time.h>
 
 struct put_state {
-    struct cpsd_certs_wait wait; /* first */
+    struct cpsd_cert_wait wait; /* first */
     struct cpsd_request *request;
     struct stir_keyrecord *record;
     json_t *x5c; /* the record's, for the cache; NULL with x5u */
@@ -163,7 +163,7 @@ static void judge_without_roots(struct cpsd_request *request)
 
 static void judge(struct cpsd_request *request);
 
-static bool may_work(struct cpsd_certs_wait *wait)
+static bool may_work(struct cpsd_cert_wait *wait)
 {
     struct put_state *state = (struct put_state *)(void *)wait;
     return cpsd_limits_chain(&state->limit, state->request, state->record->iss);
@@ -181,7 +181,7 @@ static void hurry(struct cpsd_request *request)
 {
     struct stir_error err = {0};
     request->hurry = NULL;
-    cpsd_certs_leave(request->service->certs, &state_of(request)->wait);
+    cpsd_cert_cache_leave(request->service->certs, &state_of(request)->wait);
     (void)stir_fail(&err, STIR_E_UNAVAILABLE, "the server is stopping");
     refuse(request, 503, &err);
 }
@@ -191,8 +191,8 @@ static bool can_wait(struct cpsd_request *request)
 {
     const struct cpsd_service *service = request->service;
     struct put_state *state = state_of(request);
-    if (service->draining || ++state->waits > CPSD_CERTS_WAITS_MAX) {
-        cpsd_certs_leave(service->certs, &state->wait);
+    if (service->draining || ++state->waits > CPSD_CERT_WAITS_MAX) {
+        cpsd_cert_cache_leave(service->certs, &state->wait);
         return false;
     }
     request->hurry = hurry;
@@ -200,40 +200,40 @@ static bool can_wait(struct cpsd_request *request)
 }
 
 /* Checks the record with a chain. If it fails, the certificate at x5u may have been changed since it was cached. */
-static enum cpsd_certs_found check_or_renew(struct cpsd_request *request, struct stir_chain *chain,
-                                            struct stir_error *err)
+static enum cpsd_cert_found check_or_renew(struct cpsd_request *request, struct stir_chain *chain,
+                                           struct stir_error *err)
 {
     const struct cpsd_service *service = request->service;
     struct put_state *state = state_of(request);
     if (check(request, chain, err) == STIR_OK) {
-        cpsd_certs_prove(service->certs, chain, state->record->x5u, state->x5c, &state->wait);
+        cpsd_cert_cache_prove(service->certs, chain, state->record->x5u, state->x5c, &state->wait);
         cpsd_limits_give_back_chain(&state->limit, request);
         cpsd_limits_give_back(request);
         keep(request);
-        return CPSD_CERTS_FOUND;
+        return CPSD_CERT_FOUND;
     }
-    enum cpsd_certs_found found = cpsd_certs_renew(service->certs, chain, state->record->x5u, service->trusted,
-                                                   (int64_t)time(NULL), &service->auth->certs, &state->wait, err);
-    if (found == CPSD_CERTS_FOUND) {
+    enum cpsd_cert_found found = cpsd_cert_cache_renew(service->certs, chain, state->record->x5u, service->trusted,
+                                                       (int64_t)time(NULL), &service->auth->certs, &state->wait, err);
+    if (found == CPSD_CERT_FOUND) {
         judge(request);
     }
     return found;
 }
 
-static enum cpsd_certs_found find_chain(struct cpsd_request *request, struct stir_chain **chain, struct stir_error *err)
+static enum cpsd_cert_found find_chain(struct cpsd_request *request, struct stir_chain **chain, struct stir_error *err)
 {
     const struct cpsd_service *service = request->service;
     struct put_state *state = state_of(request);
     int64_t now = (int64_t)time(NULL);
     if (state->x5c) {
-        return cpsd_certs_get_x5c(service->certs, chain, state->x5c, service->trusted, now, &service->auth->certs,
-                                  &state->wait, err);
+        return cpsd_cert_cache_get_x5c(service->certs, chain, state->x5c, service->trusted, now, &service->auth->certs,
+                                       &state->wait, err);
     }
     if (stir_x5u_check(&service->auth->x5u, state->record->x5u, err) != STIR_OK) {
-        return CPSD_CERTS_FAILED;
+        return CPSD_CERT_FAILED;
     }
-    return cpsd_certs_get(service->certs, chain, state->record->x5u, service->trusted, now, &service->auth->certs,
-                          &state->wait, err);
+    return cpsd_cert_cache_get(service->certs, chain, state->record->x5u, service->trusted, now, &service->auth->certs,
+                               &state->wait, err);
 }
 
 /* What the record needs is in it, or in the request's state: nothing of the connection's buffer is kept. */
@@ -241,16 +241,16 @@ static void judge(struct cpsd_request *request)
 {
     struct stir_chain *chain = NULL;
     struct stir_error err = {0};
-    enum cpsd_certs_found found = find_chain(request, &chain, &err);
-    if (found == CPSD_CERTS_FOUND) {
+    enum cpsd_cert_found found = find_chain(request, &chain, &err);
+    if (found == CPSD_CERT_FOUND) {
         found = check_or_renew(request, chain, &err);
     }
     stir_chain_unref(chain);
-    if (found == CPSD_CERTS_LATER && !can_wait(request)) {
+    if (found == CPSD_CERT_LATER && !can_wait(request)) {
         (void)stir_fail(&err, STIR_E_UNAVAILABLE, "too many certificates are asked for");
-        found = CPSD_CERTS_FAILED;
+        found = CPSD_CERT_FAILED;
     }
-    if (found == CPSD_CERTS_FAILED) {
+    if (found == CPSD_CERT_FAILED) {
         refuse_record(request, &err);
     }
 }
@@ -280,7 +280,7 @@ static void begin(struct cpsd_request *request)
     } else {
         state->request = request;
         state->wait.notice.arrived = arrived;
-        state->wait.port = service->port;
+        state->wait.mailbox = service->mailbox;
         state->wait.may_work = may_work;
         judge(request);
     }

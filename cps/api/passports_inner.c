@@ -10,7 +10,7 @@
 #include <time.h>
 
 struct inner {
-    struct cpsd_certs_wait wait; /* first */
+    struct cpsd_cert_wait wait; /* first */
     struct cpsd_request *request;
     struct stir_token token; /* views into the body's text */
     bool parsed;
@@ -107,28 +107,28 @@ static void on_hurry(struct cpsd_request *request)
     struct inner *inner = *(struct inner **)(void *)request->state;
     struct stir_error err = {0};
     request->hurry = NULL;
-    cpsd_certs_leave(request->service->certs, &inner->wait);
+    cpsd_cert_cache_leave(request->service->certs, &inner->wait);
     finish(inner, stir_fail(&err, STIR_E_UNAVAILABLE, "the certificate was not there in time"), &err);
 }
 
-static bool may_work(struct cpsd_certs_wait *wait)
+static bool may_work(struct cpsd_cert_wait *wait)
 {
     struct inner *inner = (struct inner *)(void *)wait;
     return cpsd_limits_chain(&inner->limit, inner->request, inner->token.iss);
 }
 
-static enum cpsd_certs_found find_chain(struct inner *inner, struct stir_chain **chain, struct stir_error *err)
+static enum cpsd_cert_found find_chain(struct inner *inner, struct stir_chain **chain, struct stir_error *err)
 {
     const struct cpsd_service *service = inner->request->service;
     inner->wait.notice.arrived = chain_arrived;
-    inner->wait.port = service->port;
+    inner->wait.mailbox = service->mailbox;
     inner->wait.may_work = may_work;
     if (!inner->token.x5u) {
-        return cpsd_certs_get_x5c(service->certs, chain, inner->token.x5c, service->trusted, time(NULL),
-                                  &service->auth->certs, &inner->wait, err);
+        return cpsd_cert_cache_get_x5c(service->certs, chain, inner->token.x5c, service->trusted, time(NULL),
+                                       &service->auth->certs, &inner->wait, err);
     }
-    return cpsd_certs_get(service->certs, chain, inner->token.x5u, service->trusted, time(NULL), &service->auth->certs,
-                          &inner->wait, err);
+    return cpsd_cert_cache_get(service->certs, chain, inner->token.x5u, service->trusted, time(NULL),
+                               &service->auth->certs, &inner->wait, err);
 }
 
 /* With the chain, which leads to a root. */
@@ -139,41 +139,41 @@ static enum stir_code check_signature(const struct inner *inner, const struct st
 }
 
 /* Checks the token with a chain. If it fails, the certificate at x5u may have been changed since it was cached:
- * CPSD_CERTS_FOUND with an err->code is another one to try. */
-static enum cpsd_certs_found check_or_renew(struct inner *inner, const struct stir_chain *chain, struct stir_error *err)
+ * CPSD_CERT_FOUND with an err->code is another one to try. */
+static enum cpsd_cert_found check_or_renew(struct inner *inner, const struct stir_chain *chain, struct stir_error *err)
 {
     const struct cpsd_service *service = inner->request->service;
     if (check_signature(inner, chain, err) == STIR_OK) {
-        cpsd_certs_prove(service->certs, chain, inner->token.x5u, inner->token.x5c, &inner->wait);
+        cpsd_cert_cache_prove(service->certs, chain, inner->token.x5u, inner->token.x5c, &inner->wait);
         cpsd_limits_give_back_chain(&inner->limit, inner->request);
-        return CPSD_CERTS_FOUND;
+        return CPSD_CERT_FOUND;
     }
-    return cpsd_certs_renew(service->certs, chain, inner->token.x5u, service->trusted, time(NULL),
-                            &service->auth->certs, &inner->wait, err);
+    return cpsd_cert_cache_renew(service->certs, chain, inner->token.x5u, service->trusted, time(NULL),
+                                 &service->auth->certs, &inner->wait, err);
 }
 
 static void ask_for_chain(struct inner *inner)
 {
     struct cpsd_request *request = inner->request;
-    enum cpsd_certs_found found = CPSD_CERTS_FOUND;
+    enum cpsd_cert_found found = CPSD_CERT_FOUND;
     struct stir_error err = {0};
     for (unsigned tries = 0; tries < 2; tries++) {
         struct stir_chain *chain = NULL;
         err = (struct stir_error){0};
         found = find_chain(inner, &chain, &err);
-        found = found == CPSD_CERTS_FOUND ? check_or_renew(inner, chain, &err) : found;
+        found = found == CPSD_CERT_FOUND ? check_or_renew(inner, chain, &err) : found;
         stir_chain_unref(chain);
-        if (found != CPSD_CERTS_FOUND || err.code == STIR_OK) {
+        if (found != CPSD_CERT_FOUND || err.code == STIR_OK) {
             break;
         }
     }
-    if (found == CPSD_CERTS_LATER) {
-        if (++inner->waits <= CPSD_CERTS_WAITS_MAX && !request->service->draining) {
+    if (found == CPSD_CERT_LATER) {
+        if (++inner->waits <= CPSD_CERT_WAITS_MAX && !request->service->draining) {
             *(struct inner **)(void *)request->state = inner;
             request->hurry = on_hurry;
             return;
         }
-        cpsd_certs_leave(request->service->certs, &inner->wait);
+        cpsd_cert_cache_leave(request->service->certs, &inner->wait);
         (void)stir_fail(&err, STIR_E_UNAVAILABLE, "x5u: the certificate is not there yet");
     }
     finish(inner, err.code, &err);

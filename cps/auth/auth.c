@@ -195,14 +195,14 @@ static void admit(struct cpsd_request *request, struct stir_chain *chain)
     request->claim.ttl_ms = stir_token_window_ms(&auth->token, now_s(), rules->max_age_s, rules->skew_s);
     request->has_claim = true;
     request->token = &auth->token;
-    cpsd_certs_prove(request->service->certs, chain, auth->token.x5u, auth->token.x5c, &auth->wait);
+    cpsd_cert_cache_prove(request->service->certs, chain, auth->token.x5u, auth->token.x5c, &auth->wait);
     cpsd_limits_give_back_chain(&auth->limit, request);
     cpsd_caller_set(&request->caller, CPSD_TOKEN, chain, acts_as(&auth->token, chain));
     cpsd_count(&request->service->metrics->tokens_accepted, 1);
     auth->next(request);
 }
 
-static bool may_work(struct cpsd_certs_wait *wait)
+static bool may_work(struct cpsd_cert_wait *wait)
 {
     struct cpsd_auth *auth = (struct cpsd_auth *)wait;
     return cpsd_limits_chain(&auth->limit, auth->request, auth->token.iss ? auth->token.iss : "");
@@ -219,7 +219,7 @@ static void arrived(struct cpsd_notice *notice)
 static void hurry(struct cpsd_request *request)
 {
     request->hurry = NULL;
-    cpsd_certs_leave(request->service->certs, &request->auth->wait);
+    cpsd_cert_cache_leave(request->service->certs, &request->auth->wait);
     cpsd_problem(request, 503, stir_strerror(STIR_E_UNAVAILABLE), "the server is stopping", 1, NULL);
 }
 
@@ -230,7 +230,7 @@ static void wait_for_it(struct cpsd_request *request)
     struct stir_error err = {0};
     if (request->service->draining) {
         (void)stir_fail(&err, STIR_E_UNAVAILABLE, "the server is stopping");
-    } else if (++auth->waits > CPSD_CERTS_WAITS_MAX) {
+    } else if (++auth->waits > CPSD_CERT_WAITS_MAX) {
         (void)stir_fail(&err, STIR_E_UNAVAILABLE, "x5u: too many certificates are asked for");
     } else if (auth->waits == 1 && !cpsd_auth_own_views(auth)) {
         (void)stir_fail(&err, STIR_E_NOMEM, "x5u");
@@ -238,39 +238,39 @@ static void wait_for_it(struct cpsd_request *request)
     if (err.code == STIR_OK) {
         request->hurry = hurry;
     } else {
-        cpsd_certs_leave(request->service->certs, &auth->wait);
+        cpsd_cert_cache_leave(request->service->certs, &auth->wait);
         cpsd_auth_refuse(request, &err);
     }
 }
 
-static enum cpsd_certs_found find_chain(const struct cpsd_request *request, struct stir_chain **chain,
-                                        struct stir_error *err)
+static enum cpsd_cert_found find_chain(const struct cpsd_request *request, struct stir_chain **chain,
+                                       struct stir_error *err)
 {
     const struct cpsd_service *service = request->service;
     struct cpsd_auth *auth = request->auth;
     const struct stir_token *token = &auth->token;
     if (token->x5u) {
-        return cpsd_certs_get(service->certs, chain, token->x5u, service->trusted, now_s(), &service->auth->certs,
-                              &auth->wait, err);
+        return cpsd_cert_cache_get(service->certs, chain, token->x5u, service->trusted, now_s(), &service->auth->certs,
+                                   &auth->wait, err);
     }
-    return cpsd_certs_get_x5c(service->certs, chain, token->x5c, service->trusted, now_s(), &service->auth->certs,
-                              &auth->wait, err);
+    return cpsd_cert_cache_get_x5c(service->certs, chain, token->x5c, service->trusted, now_s(), &service->auth->certs,
+                                   &auth->wait, err);
 }
 
 static void resolve(struct cpsd_request *request);
 
 /* Verifies the token with a chain. If it fails, the certificate at x5u may have been changed since it was cached. */
-static enum cpsd_certs_found check_with(struct cpsd_request *request, struct stir_chain *chain, struct stir_error *err)
+static enum cpsd_cert_found check_with(struct cpsd_request *request, struct stir_chain *chain, struct stir_error *err)
 {
     const struct cpsd_service *service = request->service;
     struct cpsd_auth *auth = request->auth;
     if (verify(request, chain, err) == STIR_OK) {
         admit(request, chain);
-        return CPSD_CERTS_FOUND;
+        return CPSD_CERT_FOUND;
     }
-    enum cpsd_certs_found found = cpsd_certs_renew(service->certs, chain, auth->token.x5u, service->trusted, now_s(),
-                                                   &service->auth->certs, &auth->wait, err);
-    if (found == CPSD_CERTS_FOUND) {
+    enum cpsd_cert_found found = cpsd_cert_cache_renew(service->certs, chain, auth->token.x5u, service->trusted,
+                                                       now_s(), &service->auth->certs, &auth->wait, err);
+    if (found == CPSD_CERT_FOUND) {
         resolve(request);
     }
     return found;
@@ -281,16 +281,16 @@ static void resolve(struct cpsd_request *request)
 {
     struct stir_chain *chain = NULL;
     struct stir_error err = {0};
-    enum cpsd_certs_found found = find_chain(request, &chain, &err);
-    if (found == CPSD_CERTS_FOUND) {
+    enum cpsd_cert_found found = find_chain(request, &chain, &err);
+    if (found == CPSD_CERT_FOUND) {
         found = check_with(request, chain, &err);
     }
     stir_chain_unref(chain);
-    if (found == CPSD_CERTS_FAILED && cpsd_limits_chain_refused(&request->auth->limit, &err)) {
+    if (found == CPSD_CERT_FAILED && cpsd_limits_chain_refused(&request->auth->limit, &err)) {
         cpsd_limits_refuse_chain(request, &request->auth->limit);
-    } else if (found == CPSD_CERTS_FAILED) {
+    } else if (found == CPSD_CERT_FAILED) {
         cpsd_auth_refuse(request, &err);
-    } else if (found == CPSD_CERTS_LATER) {
+    } else if (found == CPSD_CERT_LATER) {
         wait_for_it(request);
     }
 }
@@ -304,15 +304,16 @@ static void resolve_list(struct cpsd_request *request)
     struct cpsd_auth *auth = request->auth;
     struct stir_chain *chain = NULL;
     struct stir_error err = {0};
-    enum cpsd_certs_found found = cpsd_certs_with_list(service->certs, &chain, request->caller.chain, service->trusted,
-                                                       now_s(), &service->auth->certs, &auth->wait, &err);
-    if (found == CPSD_CERTS_FOUND) {
-        cpsd_certs_prove(service->certs, chain, NULL, NULL, &auth->wait);
+    enum cpsd_cert_found found =
+        cpsd_cert_cache_with_list(service->certs, &chain, request->caller.chain, service->trusted, now_s(),
+                                  &service->auth->certs, &auth->wait, &err);
+    if (found == CPSD_CERT_FOUND) {
+        cpsd_cert_cache_prove(service->certs, chain, NULL, NULL, &auth->wait);
         cpsd_limits_give_back_chain(&auth->limit, request);
         cpsd_caller_set(&request->caller, CPSD_TLS, chain, NULL);
         stir_chain_unref(chain);
         auth->next(request);
-    } else if (found == CPSD_CERTS_LATER) {
+    } else if (found == CPSD_CERT_LATER) {
         wait_for_it(request);
     } else if (cpsd_limits_chain_refused(&auth->limit, &err)) {
         cpsd_limits_refuse_chain(request, &auth->limit);
@@ -334,7 +335,7 @@ static struct cpsd_auth *auth_new(struct cpsd_request *request, void (*next)(str
         auth->next = next;
         auth->resolve = resolver;
         auth->wait.notice.arrived = arrived;
-        auth->wait.port = request->service->port;
+        auth->wait.mailbox = request->service->mailbox;
         auth->wait.may_work = may_work;
         request->auth = auth;
     }

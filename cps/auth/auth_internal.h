@@ -6,7 +6,7 @@
 
 /* Shared by cps/auth*.c and by nobody else. */
 struct cpsd_auth {
-    struct cpsd_certs_wait wait; /* first: a notice is its wait is its auth */
+    struct cpsd_cert_wait wait; /* first: a notice is its wait is its auth */
     struct cpsd_request *request;
     void (*next)(struct cpsd_request *request);
     void (*resolve)(struct cpsd_request *request); /* once a certificate is there */

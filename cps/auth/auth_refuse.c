@@ -111,7 +111,7 @@ static unsigned retry_after(const struct cpsd_request *request, int status, enum
     if (status != 503) {
         return 0;
     }
-    return cpsd_certs_host_is_away(code) ? (unsigned)request->service->auth->certs.negative_s : 1;
+    return cpsd_cert_host_is_away(code) ? (unsigned)request->service->auth->certs.negative_s : 1;
 }
 
 void cpsd_auth_refuse(struct cpsd_request *request, const struct stir_error *err)

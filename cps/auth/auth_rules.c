@@ -107,14 +107,14 @@ enum stir_code cpsd_auth_rules_new(struct cpsd_auth_rules **out, const struct cp
     rules->x5u.host_count = rules->host_count;
     rules->max_age_s = config->auth_max_age_s;
     rules->skew_s = config->auth_skew_s;
-    rules->certs = (struct cpsd_certs_rules){.ca_file = config->auth_x5u_ca_file,
-                                             .timeout_ms = (unsigned)config->auth_x5u_timeout_ms,
-                                             .allow_private = config->auth_x5u_allow_private,
-                                             .fetch = config->auth_x5u_fetch,
-                                             .urls = &rules->x5u,
-                                             .keep_s = config->auth_x5u_keep_s,
-                                             .keep_max_s = config->auth_x5u_keep_max_s,
-                                             .negative_s = config->auth_x5u_negative_s};
+    rules->certs = (struct cpsd_cert_rules){.ca_file = config->auth_x5u_ca_file,
+                                            .timeout_ms = (unsigned)config->auth_x5u_timeout_ms,
+                                            .allow_private = config->auth_x5u_allow_private,
+                                            .fetch = config->auth_x5u_fetch,
+                                            .urls = &rules->x5u,
+                                            .keep_s = config->auth_x5u_keep_s,
+                                            .keep_max_s = config->auth_x5u_keep_max_s,
+                                            .negative_s = config->auth_x5u_negative_s};
     *out = rules;
     return STIR_OK;
 }

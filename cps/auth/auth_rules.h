@@ -14,7 +14,7 @@ struct cpsd_auth_rules {
     size_t host_count;
     uint16_t *ports;
     struct stir_x5u_rules x5u;
-    struct cpsd_certs_rules certs;
+    struct cpsd_cert_rules certs;
     int64_t max_age_s, skew_s;
 };
 

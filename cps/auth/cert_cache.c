@@ -10,13 +10,13 @@
 #define JUDGED_S 60 /* a verdict: ends of validity, stale lists and the like show within it */
 #define RENEW_S 10  /* a URL is asked again for a chain that is cached at most once in this time */
 
-enum stir_code cpsd_certs_new(struct cpsd_certs **out, struct cpsd_fetcher *fetcher, size_t entries,
-                              const struct stir_log *log, struct stir_error *err)
+enum stir_code cpsd_cert_cache_new(struct cpsd_cert_cache **out, struct cpsd_fetcher *fetcher, size_t entries,
+                                   const struct stir_log *log, struct stir_error *err)
 {
-    struct cpsd_certs *certs = calloc(1, sizeof(*certs));
-    if (!certs || !cpsd_certs_table_init(&certs->table, entries) || uv_mutex_init(&certs->lock) < 0) {
+    struct cpsd_cert_cache *certs = calloc(1, sizeof(*certs));
+    if (!certs || !cpsd_cert_table_init(&certs->table, entries) || uv_mutex_init(&certs->lock) < 0) {
         if (certs) {
-            cpsd_certs_table_clear(&certs->table);
+            cpsd_cert_table_clear(&certs->table);
         }
         free(certs);
         return stir_fail(err, STIR_E_NOMEM, "the cache of certificates");
@@ -27,20 +27,21 @@ enum stir_code cpsd_certs_new(struct cpsd_certs **out, struct cpsd_fetcher *fetc
     return STIR_OK;
 }
 
-void cpsd_certs_free(struct cpsd_certs *certs)
+void cpsd_cert_cache_free(struct cpsd_cert_cache *certs)
 {
     if (certs) {
-        cpsd_certs_table_clear(&certs->table);
-        cpsd_certs_dir_clear(&certs->dir);
+        cpsd_cert_table_clear(&certs->table);
+        cpsd_cert_dir_clear(&certs->dir);
         uv_mutex_destroy(&certs->lock);
         free(certs);
     }
 }
 
-enum stir_code cpsd_certs_load_dir(struct cpsd_certs *certs, const char *path, size_t *count, struct stir_error *err)
+enum stir_code cpsd_cert_cache_load_dir(struct cpsd_cert_cache *certs, const char *path, size_t *count,
+                                        struct stir_error *err)
 {
-    struct cpsd_certs_dir dir = {0};
-    enum stir_code code = path[0] ? cpsd_certs_dir_read(&dir, path, err) : STIR_OK;
+    struct cpsd_cert_dir dir = {0};
+    enum stir_code code = path[0] ? cpsd_cert_dir_read(&dir, path, err) : STIR_OK;
     if (code != STIR_OK) {
         return code;
     }
@@ -48,18 +49,18 @@ enum stir_code cpsd_certs_load_dir(struct cpsd_certs *certs, const char *path, s
         *count = dir.count;
     }
     uv_mutex_lock(&certs->lock);
-    struct cpsd_certs_dir old = certs->dir;
+    struct cpsd_cert_dir old = certs->dir;
     certs->dir = dir;
-    for (int list = 0; list < CPSD_CERTS_LISTS; list++) {
-        for (struct cpsd_certs_entry *entry = certs->table.newest[list], *next; entry; entry = next) {
+    for (int list = 0; list < CPSD_CERT_LISTS; list++) {
+        for (struct cpsd_cert_entry *entry = certs->table.newest[list], *next; entry; entry = next) {
             next = entry->older;
-            if (entry->from_dir || entry->state == CPSD_CERTS_BAD) {
-                cpsd_certs_table_drop(&certs->table, entry);
+            if (entry->from_dir || entry->state == CPSD_CERT_BAD) {
+                cpsd_cert_table_drop(&certs->table, entry);
             }
         }
     }
     uv_mutex_unlock(&certs->lock);
-    cpsd_certs_dir_clear(&old);
+    cpsd_cert_dir_clear(&old);
     return STIR_OK;
 }
 
@@ -71,7 +72,7 @@ static int64_t least(int64_t a, int64_t b)
 }
 
 /* SHA-256 over those of the certificates that were used. */
-static enum stir_code identify(uint8_t id[CPSD_CERTS_ID], const struct stir_chain *chain,
+static enum stir_code identify(uint8_t id[CPSD_CERT_ID], const struct stir_chain *chain,
                                const struct stir_chain_used *used, struct stir_error *err)
 {
     uint8_t digests[STIR_CHAIN_MAX][EVP_MAX_MD_SIZE] = {{0}};
@@ -83,96 +84,96 @@ static enum stir_code identify(uint8_t id[CPSD_CERTS_ID], const struct stir_chai
     return good ? STIR_OK : stir_fail_openssl(err, STIR_E_CRYPTO, "SHA-256 failed");
 }
 
-void cpsd_certs_try(struct cpsd_certs_verdict *out, const struct cpsd_trusted *trusted, const struct stir_chain *chain,
-                    int64_t now)
+void cpsd_cert_verdict_make(struct cpsd_cert_verdict *out, const struct cpsd_trusted *trusted,
+                            const struct stir_chain *chain, int64_t now)
 {
-    *out = (struct cpsd_certs_verdict){.code = STIR_OK, .used = {.lacks = -1}};
+    *out = (struct cpsd_cert_verdict){.code = STIR_OK, .used = {.lacks = -1}};
     out->code = cpsd_trusted_verify_path(trusted, chain, now, &out->used, &out->error);
     if (out->code == STIR_OK) {
         out->code = identify(out->id, chain, &out->used, &out->error);
     }
 }
 
-void cpsd_certs_judge(struct cpsd_certs *certs, struct cpsd_certs_entry *entry, const struct cpsd_trusted *trusted,
-                      int64_t now, const struct cpsd_certs_verdict *verdict)
+void cpsd_cert_entry_judge(struct cpsd_cert_cache *certs, struct cpsd_cert_entry *entry,
+                           const struct cpsd_trusted *trusted, int64_t now, const struct cpsd_cert_verdict *verdict)
 {
     bool good = verdict->code == STIR_OK;
     entry->generation = trusted ? trusted->generation : 0;
     entry->error = verdict->error;
     entry->error.code = verdict->code;
-    entry->judged_until = good ? least(now + JUDGED_S, entry->chain->not_after) : now + CPSD_CERTS_CONDEMNED_S;
+    entry->judged_until = good ? least(now + JUDGED_S, entry->chain->not_after) : now + CPSD_CERT_CONDEMNED_S;
     entry->used = verdict->used;
     certs->stats.verifications++;
-    cpsd_certs_table_identify(&certs->table, entry, verdict->id);
-    cpsd_certs_table_move(&certs->table, entry, good ? entry->list : CPSD_CERTS_OTHERS);
+    cpsd_cert_table_identify(&certs->table, entry, verdict->id);
+    cpsd_cert_table_move(&certs->table, entry, good ? entry->list : CPSD_CERT_OTHERS);
 }
 
-static bool is_judged(const struct cpsd_certs_entry *entry, const struct cpsd_trusted *trusted, int64_t now)
+static bool is_judged(const struct cpsd_cert_entry *entry, const struct cpsd_trusted *trusted, int64_t now)
 {
     return entry->generation != 0 && trusted && entry->generation == trusted->generation && now <= entry->judged_until;
 }
 
-bool cpsd_certs_may_work(const struct cpsd_certs_entry *entry, const struct cpsd_certs_ask *ask, struct stir_error *err)
+bool cpsd_cert_may_work(const struct cpsd_cert_entry *entry, const struct cpsd_cert_query *ask, struct stir_error *err)
 {
-    struct cpsd_certs_wait *wait = ask->wait;
-    if ((entry && entry->list == CPSD_CERTS_GOOD) || !wait->may_work || wait->may_work(wait)) {
+    struct cpsd_cert_wait *wait = ask->wait;
+    if ((entry && entry->list == CPSD_CERT_GOOD) || !wait->may_work || wait->may_work(wait)) {
         return true;
     }
     (void)stir_fail(err, STIR_E_UNAVAILABLE, "more certificates that are not known as good than the limit allows");
     return false;
 }
 
-enum cpsd_certs_found cpsd_certs_look(struct cpsd_certs *certs, const struct cpsd_certs_entry *entry,
-                                      struct stir_chain **out, struct stir_chain **unjudged,
-                                      const struct cpsd_certs_ask *ask, struct stir_error *err)
+enum cpsd_cert_found cpsd_cert_entry_look(struct cpsd_cert_cache *certs, const struct cpsd_cert_entry *entry,
+                                          struct stir_chain **out, struct stir_chain **unjudged,
+                                          const struct cpsd_cert_query *ask, struct stir_error *err)
 {
-    ask->wait->unproved |= entry->list != CPSD_CERTS_GOOD;
-    if (entry->state == CPSD_CERTS_READY && !is_judged(entry, ask->trusted, ask->now)) {
-        if (!cpsd_certs_may_work(entry, ask, err)) {
-            return CPSD_CERTS_FAILED;
+    ask->wait->unproved |= entry->list != CPSD_CERT_GOOD;
+    if (entry->state == CPSD_CERT_READY && !is_judged(entry, ask->trusted, ask->now)) {
+        if (!cpsd_cert_may_work(entry, ask, err)) {
+            return CPSD_CERT_FAILED;
         }
         *unjudged = stir_chain_ref(entry->chain);
-        return CPSD_CERTS_LATER;
+        return CPSD_CERT_LATER;
     }
     certs->stats.hits++;
     if (entry->error.code == STIR_OK) {
         ask->wait->lacks = entry->used.lacks;
         *out = stir_chain_ref(entry->chain);
-        return CPSD_CERTS_FOUND;
+        return CPSD_CERT_FOUND;
     }
     if (err) {
         *err = entry->error;
     }
-    return CPSD_CERTS_FAILED;
+    return CPSD_CERT_FAILED;
 }
 
-enum cpsd_certs_found cpsd_certs_verify(struct cpsd_certs *certs, struct stir_chain **out, struct stir_chain *chain,
-                                        struct stir_view key, const struct cpsd_certs_ask *ask, struct stir_error *err)
+enum cpsd_cert_found cpsd_cert_verify(struct cpsd_cert_cache *certs, struct stir_chain **out, struct stir_chain *chain,
+                                      struct stir_view key, const struct cpsd_cert_query *ask, struct stir_error *err)
 {
-    struct cpsd_certs_verdict verdict;
-    cpsd_certs_try(&verdict, ask->trusted, chain, ask->now);
+    struct cpsd_cert_verdict verdict;
+    cpsd_cert_verdict_make(&verdict, ask->trusted, chain, ask->now);
     uv_mutex_lock(&certs->lock);
-    struct cpsd_certs_entry *entry = cpsd_certs_table_find(&certs->table, key.ptr, key.len);
-    if (entry && entry->state == CPSD_CERTS_READY && entry->chain == chain) {
-        cpsd_certs_judge(certs, entry, ask->trusted, ask->now, &verdict);
+    struct cpsd_cert_entry *entry = cpsd_cert_table_find(&certs->table, key.ptr, key.len);
+    if (entry && entry->state == CPSD_CERT_READY && entry->chain == chain) {
+        cpsd_cert_entry_judge(certs, entry, ask->trusted, ask->now, &verdict);
     }
     uv_mutex_unlock(&certs->lock);
     if (verdict.code == STIR_OK) {
         ask->wait->lacks = verdict.used.lacks;
         *out = chain;
-        return CPSD_CERTS_FOUND;
+        return CPSD_CERT_FOUND;
     }
     stir_chain_unref(chain);
     if (err) {
         *err = verdict.error;
         err->code = verdict.code;
     }
-    return CPSD_CERTS_FAILED;
+    return CPSD_CERT_FAILED;
 }
 
 /* ---- getting ---- */
 
-static void add_wait(struct cpsd_certs_entry *entry, struct cpsd_certs_wait *wait)
+static void add_wait(struct cpsd_cert_entry *entry, struct cpsd_cert_wait *wait)
 {
     wait->next = entry->waits;
     wait->link = &entry->waits;
@@ -184,10 +185,10 @@ static void add_wait(struct cpsd_certs_entry *entry, struct cpsd_certs_wait *wai
 
 /* A chain that the directory has, or the wanted one with a TNAuthList that the directory has, as a new reference. NULL:
  * it has none, or one that cannot be read. */
-static struct stir_chain *find_in_dir(const struct cpsd_certs_dir *dir, const struct cpsd_certs_wanted *wanted)
+static struct stir_chain *find_in_dir(const struct cpsd_cert_dir *dir, const struct cpsd_cert_wanted *wanted)
 {
     struct stir_chain *chain = NULL;
-    const struct cpsd_certs_file *file = cpsd_certs_dir_find(dir, wanted->url);
+    const struct cpsd_cert_file *file = cpsd_cert_dir_find(dir, wanted->url);
     if (file && !wanted->list_of && file->chain) {
         return stir_chain_ref(file->chain);
     }
@@ -200,16 +201,16 @@ static struct stir_chain *find_in_dir(const struct cpsd_certs_dir *dir, const st
 }
 
 /* What the directory has for a URL comes into the cache; NULL: nothing. Under the lock. */
-static struct cpsd_certs_entry *from_dir(struct cpsd_certs *certs, struct cpsd_certs_entry *entry,
-                                         const struct cpsd_certs_wanted *wanted, int64_t now)
+static struct cpsd_cert_entry *from_dir(struct cpsd_cert_cache *certs, struct cpsd_cert_entry *entry,
+                                        const struct cpsd_cert_wanted *wanted, int64_t now)
 {
     struct stir_chain *chain = find_in_dir(&certs->dir, wanted);
     if (!chain) {
         return NULL;
     }
-    entry = entry ? entry : cpsd_certs_table_add(&certs->table, wanted->key.ptr, wanted->key.len);
+    entry = entry ? entry : cpsd_cert_table_add(&certs->table, wanted->key.ptr, wanted->key.len);
     if (entry) {
-        cpsd_certs_put_chain(certs, entry, chain, now, 0, 0);
+        cpsd_cert_entry_put(certs, entry, chain, now, 0, 0);
         entry->until = INT64_MAX; /* until the directory is read again */
         entry->from_dir = true;
     } else {
@@ -219,36 +220,36 @@ static struct cpsd_certs_entry *from_dir(struct cpsd_certs *certs, struct cpsd_c
 }
 
 /* What the cache has under a key, or a fetch of it. */
-static enum cpsd_certs_found get(struct cpsd_certs *certs, struct stir_chain **out,
-                                 const struct cpsd_certs_wanted *wanted, const struct cpsd_certs_ask *ask,
-                                 struct stir_error *err)
+static enum cpsd_cert_found get(struct cpsd_cert_cache *certs, struct stir_chain **out,
+                                const struct cpsd_cert_wanted *wanted, const struct cpsd_cert_query *ask,
+                                struct stir_error *err)
 {
     struct stir_view key = wanted->key;
     struct stir_chain *unjudged = NULL;
-    struct cpsd_certs_wait *wait = ask->wait;
-    enum cpsd_certs_found found = CPSD_CERTS_LATER;
+    struct cpsd_cert_wait *wait = ask->wait;
+    enum cpsd_cert_found found = CPSD_CERT_LATER;
     uv_mutex_lock(&certs->lock);
-    struct cpsd_certs_entry *entry = cpsd_certs_table_find(&certs->table, key.ptr, key.len);
+    struct cpsd_cert_entry *entry = cpsd_cert_table_find(&certs->table, key.ptr, key.len);
     if (!wait->since) {
         wait->since = ++certs->moments;
     }
     bool kept = entry && (!entry->once_from || wait->since < entry->once_from);
-    bool usable = kept && entry->state != CPSD_CERTS_FETCHING && ask->now <= entry->until;
-    bool coming = entry && !usable && cpsd_certs_is_awaited(entry);
-    struct cpsd_certs_entry *good = usable ? entry : NULL;
+    bool usable = kept && entry->state != CPSD_CERT_FETCHING && ask->now <= entry->until;
+    bool coming = entry && !usable && cpsd_cert_entry_is_awaited(entry);
+    struct cpsd_cert_entry *good = usable ? entry : NULL;
     if (!coming && !good) {
         good = from_dir(certs, entry, wanted, ask->now);
     }
     if (good) {
-        found = cpsd_certs_look(certs, good, out, &unjudged, ask, err);
-    } else if (!coming && (!cpsd_certs_may_work(entry, ask, err) ||
-                           cpsd_certs_fetch(certs, &entry, wanted, ask, err) != STIR_OK)) {
-        found = CPSD_CERTS_FAILED;
+        found = cpsd_cert_entry_look(certs, good, out, &unjudged, ask, err);
+    } else if (!coming &&
+               (!cpsd_cert_may_work(entry, ask, err) || cpsd_cert_fetch(certs, &entry, wanted, ask, err) != STIR_OK)) {
+        found = CPSD_CERT_FAILED;
     } else {
         add_wait(entry, wait);
     }
     uv_mutex_unlock(&certs->lock);
-    return unjudged ? cpsd_certs_verify(certs, out, unjudged, key, ask, err) : found;
+    return unjudged ? cpsd_cert_verify(certs, out, unjudged, key, ask, err) : found;
 }
 
 /* What a chain with the TNAuthList of certificate i is known by. */
@@ -263,44 +264,45 @@ static bool key_of_list(struct list_key *key, const struct stir_chain *chain, si
 }
 
 /* The chain with one more TNAuthList: that of certificate i. */
-static enum cpsd_certs_found get_list(struct cpsd_certs *certs, struct stir_chain **out, struct stir_chain *chain,
-                                      size_t i, const struct cpsd_certs_ask *ask, struct stir_error *err)
+static enum cpsd_cert_found get_list(struct cpsd_cert_cache *certs, struct stir_chain **out, struct stir_chain *chain,
+                                     size_t i, const struct cpsd_cert_query *ask, struct stir_error *err)
 {
     static const struct stir_x5u_rules usual = {.port_count = 0};
     struct list_key key;
     if (!key_of_list(&key, chain, i)) {
         (void)stir_fail_openssl(err, STIR_E_CRYPTO, "SHA-256 failed");
-        return CPSD_CERTS_FAILED;
+        return CPSD_CERT_FAILED;
     }
     if (stir_x5u_check(ask->rules->urls ? ask->rules->urls : &usual, chain->list_urls[i], err) != STIR_OK) {
         (void)stir_fail_prefix(err, STIR_E_X5U, "TNAuthList");
-        return CPSD_CERTS_FAILED;
+        return CPSD_CERT_FAILED;
     }
-    const struct cpsd_certs_wanted wanted = {.key = stir_view((const char *)key.octets, sizeof(key.octets)),
-                                             .url = chain->list_urls[i],
-                                             .list_of = chain,
-                                             .list_index = i};
+    const struct cpsd_cert_wanted wanted = {.key = stir_view((const char *)key.octets, sizeof(key.octets)),
+                                            .url = chain->list_urls[i],
+                                            .list_of = chain,
+                                            .list_index = i};
     return get(certs, out, &wanted, ask, err);
 }
 
-enum cpsd_certs_found cpsd_certs_complete(struct cpsd_certs *certs, struct stir_chain **out, struct stir_chain *chain,
-                                          const struct cpsd_certs_ask *ask, struct stir_error *err)
+enum cpsd_cert_found cpsd_cert_complete(struct cpsd_cert_cache *certs, struct stir_chain **out,
+                                        struct stir_chain *chain, const struct cpsd_cert_query *ask,
+                                        struct stir_error *err)
 {
-    enum cpsd_certs_found found = CPSD_CERTS_FOUND;
+    enum cpsd_cert_found found = CPSD_CERT_FOUND;
     /* As a rule each round adds one list. */
-    for (size_t i = 0; found == CPSD_CERTS_FOUND && ask->wait->lacks >= 0; i++) {
+    for (size_t i = 0; found == CPSD_CERT_FOUND && ask->wait->lacks >= 0; i++) {
         struct stir_chain *more = NULL;
         size_t lacks = (size_t)ask->wait->lacks;
         if (i == STIR_CHAIN_MAX) {
             (void)stir_fail(err, STIR_E_UNAVAILABLE, "TNAuthList: the certificates were judged anew meanwhile");
-            found = CPSD_CERTS_FAILED;
+            found = CPSD_CERT_FAILED;
         } else {
             found = get_list(certs, &more, chain, lacks, ask, err);
         }
         stir_chain_unref(chain);
         chain = more;
     }
-    if (found == CPSD_CERTS_FOUND) {
+    if (found == CPSD_CERT_FOUND) {
         *out = chain;
     }
     return found;
@@ -316,59 +318,59 @@ static bool is_of_chain(enum stir_code code)
 
 /* Finds out what is known of a later chain than `tried` (NULL: than one that was not trusted). *again: nothing, and the
  * URL may be asked. Under the lock. */
-static enum cpsd_certs_found look_for_later(const struct cpsd_certs_entry *entry, const struct stir_chain *tried,
-                                            int64_t now, bool *again, struct stir_error *failure)
+static enum cpsd_cert_found look_for_later(const struct cpsd_cert_entry *entry, const struct stir_chain *tried,
+                                           int64_t now, bool *again, struct stir_error *failure)
 {
     *again = false;
     if (!entry || entry->from_dir) {
-        return CPSD_CERTS_FAILED; /* it made room for others, or whoever runs the server reads the directory again */
+        return CPSD_CERT_FAILED; /* it made room for others, or whoever runs the server reads the directory again */
     }
-    if (cpsd_certs_is_awaited(entry)) {
-        return CPSD_CERTS_LATER;
+    if (cpsd_cert_entry_is_awaited(entry)) {
+        return CPSD_CERT_LATER;
     }
-    if (entry->state == CPSD_CERTS_BAD || (tried && !cpsd_certs_is_same(entry->chain, tried))) {
-        return CPSD_CERTS_FOUND; /* cpsd_certs_get tells */
+    if (entry->state == CPSD_CERT_BAD || (tried && !cpsd_cert_is_same_chain(entry->chain, tried))) {
+        return CPSD_CERT_FOUND; /* cpsd_cert_cache_get tells */
     }
     *again = now < entry->asked || now - entry->asked >= RENEW_S;
     *failure = entry->renewal;
-    return CPSD_CERTS_FAILED;
+    return CPSD_CERT_FAILED;
 }
 
-static enum cpsd_certs_found renew(struct cpsd_certs *certs, const struct stir_chain *tried, const char *url,
-                                   const struct cpsd_certs_ask *ask, struct stir_error *failure)
+static enum cpsd_cert_found renew(struct cpsd_cert_cache *certs, const struct stir_chain *tried, const char *url,
+                                  const struct cpsd_cert_query *ask, struct stir_error *failure)
 {
-    const struct cpsd_certs_wanted wanted = {.key = stir_view_str(url), .url = url, .renew = true};
+    const struct cpsd_cert_wanted wanted = {.key = stir_view_str(url), .url = url, .renew = true};
     bool again;
     *failure = (struct stir_error){0};
     if (!ask->rules->fetch) {
-        return CPSD_CERTS_FAILED;
+        return CPSD_CERT_FAILED;
     }
     uv_mutex_lock(&certs->lock);
-    struct cpsd_certs_entry *entry = cpsd_certs_table_find(&certs->table, url, strlen(url));
-    enum cpsd_certs_found found = look_for_later(entry, tried, ask->now, &again, failure);
-    if (again && cpsd_certs_may_work(entry, ask, NULL) &&
-        cpsd_certs_fetch(certs, &entry, &wanted, ask, failure) == STIR_OK) {
-        found = CPSD_CERTS_LATER;
+    struct cpsd_cert_entry *entry = cpsd_cert_table_find(&certs->table, url, strlen(url));
+    enum cpsd_cert_found found = look_for_later(entry, tried, ask->now, &again, failure);
+    if (again && cpsd_cert_may_work(entry, ask, NULL) &&
+        cpsd_cert_fetch(certs, &entry, &wanted, ask, failure) == STIR_OK) {
+        found = CPSD_CERT_LATER;
     }
-    if (found == CPSD_CERTS_LATER) {
+    if (found == CPSD_CERT_LATER) {
         add_wait(entry, ask->wait);
     }
     uv_mutex_unlock(&certs->lock);
     return found;
 }
 
-enum cpsd_certs_found cpsd_certs_renew(struct cpsd_certs *certs, const struct stir_chain *tried, const char *url,
-                                       const struct cpsd_trusted *trusted, int64_t now,
-                                       const struct cpsd_certs_rules *rules, struct cpsd_certs_wait *wait,
-                                       struct stir_error *err)
+enum cpsd_cert_found cpsd_cert_cache_renew(struct cpsd_cert_cache *certs, const struct stir_chain *tried,
+                                           const char *url, const struct cpsd_trusted *trusted, int64_t now,
+                                           const struct cpsd_cert_rules *rules, struct cpsd_cert_wait *wait,
+                                           struct stir_error *err)
 {
     struct stir_error failure = {0};
-    const struct cpsd_certs_ask ask = {.trusted = trusted, .now = now, .rules = rules, .wait = wait};
+    const struct cpsd_cert_query ask = {.trusted = trusted, .now = now, .rules = rules, .wait = wait};
     if (!url || !is_of_chain(err->code)) {
-        return CPSD_CERTS_FAILED;
+        return CPSD_CERT_FAILED;
     }
-    enum cpsd_certs_found found = renew(certs, tried, url, &ask, &failure);
-    if (found == CPSD_CERTS_FAILED && failure.code != STIR_OK) {
+    enum cpsd_cert_found found = renew(certs, tried, url, &ask, &failure);
+    if (found == CPSD_CERT_FAILED && failure.code != STIR_OK) {
         /* Nobody knows what the certificate is now. */
         (void)stir_fail(err, failure.code, "not verified with the certificate that was cached; the current one: %s",
                         failure.text);
@@ -376,28 +378,28 @@ enum cpsd_certs_found cpsd_certs_renew(struct cpsd_certs *certs, const struct st
     return found;
 }
 
-enum cpsd_certs_found cpsd_certs_get(struct cpsd_certs *certs, struct stir_chain **out, const char *url,
-                                     const struct cpsd_trusted *trusted, int64_t now,
-                                     const struct cpsd_certs_rules *rules, struct cpsd_certs_wait *wait,
-                                     struct stir_error *err)
+enum cpsd_cert_found cpsd_cert_cache_get(struct cpsd_cert_cache *certs, struct stir_chain **out, const char *url,
+                                         const struct cpsd_trusted *trusted, int64_t now,
+                                         const struct cpsd_cert_rules *rules, struct cpsd_cert_wait *wait,
+                                         struct stir_error *err)
 {
     struct stir_chain *chain = NULL;
     struct stir_error cause = {0}, failure = {0};
-    const struct cpsd_certs_ask ask = {.trusted = trusted, .now = now, .rules = rules, .wait = wait};
-    const struct cpsd_certs_wanted wanted = {.key = stir_view_str(url), .url = url};
+    const struct cpsd_cert_query ask = {.trusted = trusted, .now = now, .rules = rules, .wait = wait};
+    const struct cpsd_cert_wanted wanted = {.key = stir_view_str(url), .url = url};
     wait->unproved = false;
-    enum cpsd_certs_found found = get(certs, &chain, &wanted, &ask, &cause);
-    if (found == CPSD_CERTS_FAILED && is_of_chain(cause.code) &&
-        renew(certs, NULL, url, &ask, &failure) == CPSD_CERTS_LATER) {
-        return CPSD_CERTS_LATER; /* a certificate that was revoked, say, has been replaced at its URL */
+    enum cpsd_cert_found found = get(certs, &chain, &wanted, &ask, &cause);
+    if (found == CPSD_CERT_FAILED && is_of_chain(cause.code) &&
+        renew(certs, NULL, url, &ask, &failure) == CPSD_CERT_LATER) {
+        return CPSD_CERT_LATER; /* a certificate that was revoked, say, has been replaced at its URL */
     }
-    if (found == CPSD_CERTS_FAILED && err) {
+    if (found == CPSD_CERT_FAILED && err) {
         *err = cause;
     }
-    return found == CPSD_CERTS_FOUND ? cpsd_certs_complete(certs, out, chain, &ask, err) : found;
+    return found == CPSD_CERT_FOUND ? cpsd_cert_complete(certs, out, chain, &ask, err) : found;
 }
 
-void cpsd_certs_leave(struct cpsd_certs *certs, struct cpsd_certs_wait *wait)
+void cpsd_cert_cache_leave(struct cpsd_cert_cache *certs, struct cpsd_cert_wait *wait)
 {
     uv_mutex_lock(&certs->lock);
     if (wait->link) {
@@ -406,37 +408,37 @@ void cpsd_certs_leave(struct cpsd_certs *certs, struct cpsd_certs_wait *wait)
             wait->next->link = wait->link;
         }
         wait->link = NULL;
-    } else if (wait->port) {
-        (void)cpsd_port_recall(wait->port, &wait->notice);
+    } else if (wait->mailbox) {
+        (void)cpsd_mailbox_recall(wait->mailbox, &wait->notice);
     }
     uv_mutex_unlock(&certs->lock);
 }
 
-enum cpsd_certs_found cpsd_certs_with_list(struct cpsd_certs *certs, struct stir_chain **out, struct stir_chain *chain,
-                                           const struct cpsd_trusted *trusted, int64_t now,
-                                           const struct cpsd_certs_rules *rules, struct cpsd_certs_wait *wait,
-                                           struct stir_error *err)
+enum cpsd_cert_found cpsd_cert_cache_with_list(struct cpsd_cert_cache *certs, struct stir_chain **out,
+                                               struct stir_chain *chain, const struct cpsd_trusted *trusted,
+                                               int64_t now, const struct cpsd_cert_rules *rules,
+                                               struct cpsd_cert_wait *wait, struct stir_error *err)
 {
-    const struct cpsd_certs_ask ask = {.trusted = trusted, .now = now, .rules = rules, .wait = wait};
+    const struct cpsd_cert_query ask = {.trusted = trusted, .now = now, .rules = rules, .wait = wait};
     wait->unproved = false;
     wait->lacks = chain->list_urls[0] ? 0 : -1; /* the leaf's comes first; the answer tells which comes next */
-    return cpsd_certs_complete(certs, out, stir_chain_ref(chain), &ask, err);
+    return cpsd_cert_complete(certs, out, stir_chain_ref(chain), &ask, err);
 }
 
 /* What was fetched to complete the chain is known as good, too. Under the lock. */
-static void prove_lists(struct cpsd_certs *certs, const struct stir_chain *chain)
+static void prove_lists(struct cpsd_cert_cache *certs, const struct stir_chain *chain)
 {
     struct list_key key;
     for (size_t i = 0; i < chain->count; i++) {
         bool may_have_been_added = i == 0 || chain->lists[i].count || chain->lists[i].skipped;
         if (may_have_been_added && key_of_list(&key, chain, i)) {
-            cpsd_certs_prove_entry(certs, cpsd_certs_table_find(&certs->table, key.octets, sizeof(key.octets)), chain);
+            cpsd_cert_entry_prove(certs, cpsd_cert_table_find(&certs->table, key.octets, sizeof(key.octets)), chain);
         }
     }
 }
 
-void cpsd_certs_prove(struct cpsd_certs *certs, const struct stir_chain *chain, const char *url, const json_t *x5c,
-                      const struct cpsd_certs_wait *wait)
+void cpsd_cert_cache_prove(struct cpsd_cert_cache *certs, const struct stir_chain *chain, const char *url,
+                           const json_t *x5c, const struct cpsd_cert_wait *wait)
 {
     if (!wait->unproved) {
         return;
@@ -444,19 +446,19 @@ void cpsd_certs_prove(struct cpsd_certs *certs, const struct stir_chain *chain, 
     uv_mutex_lock(&certs->lock);
     prove_lists(certs, chain);
     if (url) {
-        cpsd_certs_prove_entry(certs, cpsd_certs_table_find(&certs->table, url, strlen(url)), chain);
+        cpsd_cert_entry_prove(certs, cpsd_cert_table_find(&certs->table, url, strlen(url)), chain);
     }
     uv_mutex_unlock(&certs->lock);
     if (!url) {
-        cpsd_certs_prove_x5c(certs, chain, x5c);
+        cpsd_cert_x5c_prove(certs, chain, x5c);
     }
 }
 
-void cpsd_certs_stats(struct cpsd_certs *certs, struct cpsd_certs_stats *out)
+void cpsd_cert_cache_stats(struct cpsd_cert_cache *certs, struct cpsd_cert_cache_stats *out)
 {
     uv_mutex_lock(&certs->lock);
     *out = certs->stats;
-    out->good = certs->table.count[CPSD_CERTS_GOOD];
-    out->held = out->good + certs->table.count[CPSD_CERTS_OTHERS];
+    out->good = certs->table.count[CPSD_CERT_GOOD];
+    out->held = out->good + certs->table.count[CPSD_CERT_OTHERS];
     uv_mutex_unlock(&certs->lock);
 }

@@ -11,7 +11,7 @@
 
 #define FILES_MAX 10000
 
-void cpsd_certs_dir_clear(struct cpsd_certs_dir *dir)
+void cpsd_cert_dir_clear(struct cpsd_cert_dir *dir)
 {
     for (size_t i = 0; i < dir->count; i++) {
         free(dir->files[i].name);
@@ -19,7 +19,7 @@ void cpsd_certs_dir_clear(struct cpsd_certs_dir *dir)
         stir_buf_free(&dir->files[i].list);
     }
     free(dir->files);
-    *dir = (struct cpsd_certs_dir){0};
+    *dir = (struct cpsd_cert_dir){0};
 }
 
 /* True for a TNAuthList (RFC 8226 section 10.1) as a host would serve it. No certificate can be read as one. */
@@ -32,7 +32,7 @@ static bool is_tn_list(const struct stir_buf *der)
 }
 
 /* Reads a file that stands for what a host serves: a certificate chain, or a TNAuthList. */
-static enum stir_code read_file(struct cpsd_certs_file *out, const char *path, struct stir_error *err)
+static enum stir_code read_file(struct cpsd_cert_file *out, const char *path, struct stir_error *err)
 {
     struct stir_buf text = {.limit = STIR_CHAIN_FILE_OCTETS};
     enum stir_code code = stir_read_file(&text, path, STIR_CHAIN_FILE_OCTETS, err);
@@ -48,13 +48,13 @@ static enum stir_code read_file(struct cpsd_certs_file *out, const char *path, s
     return code;
 }
 
-static enum stir_code add_file(struct cpsd_certs_dir *dir, const char *path, const char *name, struct stir_error *err)
+static enum stir_code add_file(struct cpsd_cert_dir *dir, const char *path, const char *name, struct stir_error *err)
 {
-    struct cpsd_certs_file file = {.name = NULL};
+    struct cpsd_cert_file file = {.name = NULL};
     if (dir->count == FILES_MAX) {
         return stir_fail(err, STIR_E_TOO_BIG, "more than %d files", FILES_MAX);
     }
-    struct cpsd_certs_file *more = realloc(dir->files, (dir->count + 1) * sizeof(*more));
+    struct cpsd_cert_file *more = realloc(dir->files, (dir->count + 1) * sizeof(*more));
     if (!more) {
         return stir_fail(err, STIR_E_NOMEM, "certificates");
     }
@@ -70,17 +70,17 @@ static enum stir_code add_file(struct cpsd_certs_dir *dir, const char *path, con
 
 static int compare_files(const void *a, const void *b)
 {
-    return strcmp(((const struct cpsd_certs_file *)a)->name, ((const struct cpsd_certs_file *)b)->name);
+    return strcmp(((const struct cpsd_cert_file *)a)->name, ((const struct cpsd_cert_file *)b)->name);
 }
 
 static int compare_name(const void *name, const void *file)
 {
-    return strcmp(name, ((const struct cpsd_certs_file *)file)->name);
+    return strcmp(name, ((const struct cpsd_cert_file *)file)->name);
 }
 
-enum stir_code cpsd_certs_dir_read(struct cpsd_certs_dir *out, const char *path, struct stir_error *err)
+enum stir_code cpsd_cert_dir_read(struct cpsd_cert_dir *out, const char *path, struct stir_error *err)
 {
-    struct cpsd_certs_dir dir = {0};
+    struct cpsd_cert_dir dir = {0};
     enum stir_code code = STIR_OK;
     DIR *handle = opendir(path);
     if (!handle) {
@@ -98,7 +98,7 @@ enum stir_code cpsd_certs_dir_read(struct cpsd_certs_dir *out, const char *path,
     }
     (void)closedir(handle);
     if (code != STIR_OK) {
-        cpsd_certs_dir_clear(&dir);
+        cpsd_cert_dir_clear(&dir);
         return code;
     }
     if (dir.count) {
@@ -108,10 +108,10 @@ enum stir_code cpsd_certs_dir_read(struct cpsd_certs_dir *out, const char *path,
     return STIR_OK;
 }
 
-const struct cpsd_certs_file *cpsd_certs_dir_find(const struct cpsd_certs_dir *dir, const char *url)
+const struct cpsd_cert_file *cpsd_cert_dir_find(const struct cpsd_cert_dir *dir, const char *url)
 {
     char hashed[STIR_X5U_HASHED_NAME], plain[256];
-    const struct cpsd_certs_file *file = NULL;
+    const struct cpsd_cert_file *file = NULL;
     if (dir->count && stir_x5u_hashed_name(hashed, url)) {
         file = bsearch(hashed, dir->files, dir->count, sizeof(*dir->files), compare_name);
     }

@@ -13,8 +13,8 @@
 
 /* A fetch under way; its entry stays meanwhile. */
 struct fetch {
-    struct cpsd_certs *certs;
-    struct cpsd_certs_entry *entry;
+    struct cpsd_cert_cache *certs;
+    struct cpsd_cert_entry *entry;
     struct stir_chain *chain;     /* NULL: a chain is fetched; else a TNAuthList of this one */
     size_t list_index;            /* of which certificate */
     struct cpsd_trusted *trusted; /* that of who came first: mostly that of the others, too */
@@ -30,7 +30,7 @@ static int64_t least(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-bool cpsd_certs_is_same(const struct stir_chain *a, const struct stir_chain *b)
+bool cpsd_cert_is_same_chain(const struct stir_chain *a, const struct stir_chain *b)
 {
     bool same = a && b && a->count == b->count;
     for (size_t i = 0; same && i < a->count; i++) {
@@ -39,23 +39,23 @@ bool cpsd_certs_is_same(const struct stir_chain *a, const struct stir_chain *b)
     return same;
 }
 
-void cpsd_certs_prove_entry(struct cpsd_certs *certs, struct cpsd_certs_entry *entry, const struct stir_chain *chain)
+void cpsd_cert_entry_prove(struct cpsd_cert_cache *certs, struct cpsd_cert_entry *entry, const struct stir_chain *chain)
 {
-    if (entry && entry->state == CPSD_CERTS_READY && entry->generation && entry->error.code == STIR_OK &&
-        cpsd_certs_is_same(entry->chain, chain)) {
-        cpsd_certs_table_move(&certs->table, entry, CPSD_CERTS_GOOD);
+    if (entry && entry->state == CPSD_CERT_READY && entry->generation && entry->error.code == STIR_OK &&
+        cpsd_cert_is_same_chain(entry->chain, chain)) {
+        cpsd_cert_table_move(&certs->table, entry, CPSD_CERT_GOOD);
     }
 }
 
-void cpsd_certs_put_chain(struct cpsd_certs *certs, struct cpsd_certs_entry *entry, struct stir_chain *chain,
-                          int64_t now, int64_t seconds, uint64_t once_from)
+void cpsd_cert_entry_put(struct cpsd_cert_cache *certs, struct cpsd_cert_entry *entry, struct stir_chain *chain,
+                         int64_t now, int64_t seconds, uint64_t once_from)
 {
-    if (!cpsd_certs_is_same(entry->chain, chain)) {
-        cpsd_certs_table_move(&certs->table, entry, CPSD_CERTS_OTHERS); /* nobody has signed with this one yet */
+    if (!cpsd_cert_is_same_chain(entry->chain, chain)) {
+        cpsd_cert_table_move(&certs->table, entry, CPSD_CERT_OTHERS); /* nobody has signed with this one yet */
     }
     stir_chain_unref(entry->chain);
     entry->chain = chain;
-    entry->state = CPSD_CERTS_READY;
+    entry->state = CPSD_CERT_READY;
     entry->renewing = false;
     entry->renewal = (struct stir_error){0};
     entry->generation = 0;
@@ -77,7 +77,7 @@ static bool is_our_own(enum stir_code code)
 }
 
 /* A host that is away for a while does not take its certificates with it: revocation lists say what is revoked. */
-static void put_failure(struct cpsd_certs *certs, struct cpsd_certs_entry *entry, const struct fetch *fetch,
+static void put_failure(struct cpsd_cert_cache *certs, struct cpsd_cert_entry *entry, const struct fetch *fetch,
                         const struct stir_error *error)
 {
     certs->stats.failures++;
@@ -90,20 +90,20 @@ static void put_failure(struct cpsd_certs *certs, struct cpsd_certs_entry *entry
     bool brief = fetch->negative_s < LEAST_KEEP_S || is_our_own(error->code);
     entry->until = fetch->now + (brief ? LEAST_KEEP_S : fetch->negative_s);
     if (entry->chain &&
-        (error->code == STIR_E_X5U_FETCH || is_our_own(error->code) || cpsd_certs_host_is_away(error->code)) &&
+        (error->code == STIR_E_X5U_FETCH || is_our_own(error->code) || cpsd_cert_host_is_away(error->code)) &&
         entry->fetched_at + fetch->keep_max_s > fetch->now) {
-        entry->state = CPSD_CERTS_READY;
+        entry->state = CPSD_CERT_READY;
         return;
     }
     stir_chain_unref(entry->chain);
     entry->chain = NULL;
-    entry->state = CPSD_CERTS_BAD;
+    entry->state = CPSD_CERT_BAD;
     entry->once_from = 0;
     entry->error = *error;
-    cpsd_certs_table_move(&certs->table, entry, CPSD_CERTS_OTHERS);
+    cpsd_cert_table_move(&certs->table, entry, CPSD_CERT_OTHERS);
 }
 
-bool cpsd_certs_host_is_away(enum stir_code code)
+bool cpsd_cert_host_is_away(enum stir_code code)
 {
     return code == STIR_E_CONNECT || code == STIR_E_TIMEOUT;
 }
@@ -121,7 +121,7 @@ static enum stir_code explain(const char *what, const struct cpsd_fetch_result *
     if (code == STIR_E_TIMEOUT && result->connected) {
         return stir_fail(err, code, "%s: no complete answer in time", what);
     }
-    if (code == STIR_E_X5U || cpsd_certs_host_is_away(code)) {
+    if (code == STIR_E_X5U || cpsd_cert_host_is_away(code)) {
         return stir_fail(err, STIR_E_CONNECT, "%s: its host cannot be reached", what);
     }
     return stir_fail(err, is_our_own(code) ? code : STIR_E_X5U_FETCH, "%s: %s", what, result->error.text);
@@ -160,16 +160,16 @@ static enum stir_code read_list(struct stir_chain **out, const struct fetch *fet
 }
 
 /* Under the lock: everybody who waits is told. */
-static void wake(struct cpsd_certs_entry *entry)
+static void wake(struct cpsd_cert_entry *entry)
 {
     while (entry->waits) {
-        struct cpsd_certs_wait *wait = entry->waits;
+        struct cpsd_cert_wait *wait = entry->waits;
         entry->waits = wait->next;
         if (wait->next) {
             wait->next->link = &entry->waits;
         }
         wait->link = NULL;
-        cpsd_port_send(wait->port, &wait->notice);
+        cpsd_mailbox_send(wait->mailbox, &wait->notice);
     }
 }
 
@@ -196,21 +196,21 @@ static void report(const struct fetch *fetch, const struct cpsd_fetch_result *re
 static void fetched(void *arg, const struct cpsd_fetch_result *result)
 {
     struct fetch *fetch = arg;
-    struct cpsd_certs *certs = fetch->certs;
+    struct cpsd_cert_cache *certs = fetch->certs;
     struct stir_chain *chain = NULL;
     struct stir_error error = {0};
-    struct cpsd_certs_verdict verdict = {0};
+    struct cpsd_cert_verdict verdict = {0};
     enum stir_code code = fetch->chain ? read_list(&chain, fetch, result, &error) : read_answer(&chain, result, &error);
     if (code == STIR_OK) {
-        cpsd_certs_try(&verdict, fetch->trusted, chain, fetch->now);
+        cpsd_cert_verdict_make(&verdict, fetch->trusted, chain, fetch->now);
     } else {
         report(fetch, result, &error);
     }
     int64_t seconds = result->max_age_s >= 0 ? least(result->max_age_s, fetch->keep_max_s) : fetch->keep_s;
     uv_mutex_lock(&certs->lock);
     if (code == STIR_OK) {
-        cpsd_certs_put_chain(certs, fetch->entry, chain, fetch->now, seconds, ++certs->moments);
-        cpsd_certs_judge(certs, fetch->entry, fetch->trusted, fetch->now, &verdict);
+        cpsd_cert_entry_put(certs, fetch->entry, chain, fetch->now, seconds, ++certs->moments);
+        cpsd_cert_entry_judge(certs, fetch->entry, fetch->trusted, fetch->now, &verdict);
     } else {
         put_failure(certs, fetch->entry, fetch, &error);
     }
@@ -242,8 +242,8 @@ static bool is_forbidden_address(const char *url)
     return inet_aton(text, &in) == 1 && !stir_address_is_public((const uint8_t *)&in, sizeof(in));
 }
 
-static struct fetch *fetch_new(struct cpsd_certs *certs, const struct cpsd_certs_wanted *wanted,
-                               const struct cpsd_certs_ask *ask)
+static struct fetch *fetch_new(struct cpsd_cert_cache *certs, const struct cpsd_cert_wanted *wanted,
+                               const struct cpsd_cert_query *ask)
 {
     struct stir_url url;
     struct fetch *fetch = calloc(1, sizeof(*fetch));
@@ -266,11 +266,11 @@ static struct fetch *fetch_new(struct cpsd_certs *certs, const struct cpsd_certs
 }
 
 /* Hands it to the fetcher. What was good before is not delayed by what strangers ask for. */
-static enum stir_code begin(struct fetch *fetch, const struct cpsd_certs_wanted *wanted,
-                            const struct cpsd_certs_rules *rules, struct stir_error *err)
+static enum stir_code begin(struct fetch *fetch, const struct cpsd_cert_wanted *wanted,
+                            const struct cpsd_cert_rules *rules, struct stir_error *err)
 {
     const struct cpsd_fetch_request request = {
-        .queue = fetch->entry->list == CPSD_CERTS_GOOD ? CPSD_FETCH_KNOWN_CERTS : CPSD_FETCH_CERTS,
+        .queue = fetch->entry->list == CPSD_CERT_GOOD ? CPSD_FETCH_KNOWN_CERTS : CPSD_FETCH_CERTS,
         .url = wanted->url,
         .fields = {wanted->list_of
                        ? "Accept: " STIR_TN_LIST_TYPE
@@ -282,11 +282,11 @@ static enum stir_code begin(struct fetch *fetch, const struct cpsd_certs_wanted 
     return cpsd_fetch(NULL, fetch->certs->fetcher, NULL, &request, fetched, fetch, err);
 }
 
-enum stir_code cpsd_certs_fetch(struct cpsd_certs *certs, struct cpsd_certs_entry **entry,
-                                const struct cpsd_certs_wanted *wanted, const struct cpsd_certs_ask *ask,
-                                struct stir_error *err)
+enum stir_code cpsd_cert_fetch(struct cpsd_cert_cache *certs, struct cpsd_cert_entry **entry,
+                               const struct cpsd_cert_wanted *wanted, const struct cpsd_cert_query *ask,
+                               struct stir_error *err)
 {
-    struct cpsd_certs_entry *into = *entry;
+    struct cpsd_cert_entry *into = *entry;
     if (!ask->rules->fetch) {
         return stir_fail(err, STIR_E_X5U_FETCH, "x5u: certificates are not fetched, and the directory lacks this one");
     }
@@ -296,7 +296,7 @@ enum stir_code cpsd_certs_fetch(struct cpsd_certs *certs, struct cpsd_certs_entr
     }
     struct fetch *fetch = fetch_new(certs, wanted, ask);
     if (fetch && !into) {
-        into = cpsd_certs_table_add(&certs->table, wanted->key.ptr, wanted->key.len);
+        into = cpsd_cert_table_add(&certs->table, wanted->key.ptr, wanted->key.len);
     }
     if (!fetch || !into) {
         if (fetch) {
@@ -313,7 +313,7 @@ enum stir_code cpsd_certs_fetch(struct cpsd_certs *certs, struct cpsd_certs_entr
     if (wanted->renew) {
         into->renewing = true;
     } else {
-        into->state = CPSD_CERTS_FETCHING;
+        into->state = CPSD_CERT_FETCHING;
     }
     into->asked = ask->now;
     certs->stats.fetches++;

@@ -3,29 +3,29 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool cpsd_certs_table_init(struct cpsd_certs_table *table, size_t limit)
+bool cpsd_cert_table_init(struct cpsd_cert_table *table, size_t limit)
 {
     size_t size = 16;
     while (size < 2 * limit) {
         size *= 2;
     }
-    *table = (struct cpsd_certs_table){.limit = limit, .mask = size - 1};
-    table->buckets = calloc(size, sizeof(struct cpsd_certs_entry *));
-    table->by_id = calloc(size, sizeof(struct cpsd_certs_entry *));
+    *table = (struct cpsd_cert_table){.limit = limit, .mask = size - 1};
+    table->buckets = calloc(size, sizeof(struct cpsd_cert_entry *));
+    table->by_id = calloc(size, sizeof(struct cpsd_cert_entry *));
     return table->buckets && table->by_id && stir_siphash_key_new(&table->secret) == 0;
 }
 
-static void free_entry(struct cpsd_certs_entry *entry)
+static void free_entry(struct cpsd_cert_entry *entry)
 {
     stir_chain_unref(entry->chain);
     free(entry->texts);
     free(entry);
 }
 
-void cpsd_certs_table_clear(struct cpsd_certs_table *table)
+void cpsd_cert_table_clear(struct cpsd_cert_table *table)
 {
-    for (int list = 0; list < CPSD_CERTS_LISTS; list++) {
-        for (struct cpsd_certs_entry *entry = table->newest[list], *older; entry; entry = older) {
+    for (int list = 0; list < CPSD_CERT_LISTS; list++) {
+        for (struct cpsd_cert_entry *entry = table->newest[list], *older; entry; entry = older) {
             older = entry->older;
             free_entry(entry);
         }
@@ -37,14 +37,14 @@ void cpsd_certs_table_clear(struct cpsd_certs_table *table)
 
 /* ---- the good ones by chain ---- */
 
-static struct cpsd_certs_entry **bucket_of_id(struct cpsd_certs_table *table, const uint8_t id[CPSD_CERTS_ID])
+static struct cpsd_cert_entry **bucket_of_id(struct cpsd_cert_table *table, const uint8_t id[CPSD_CERT_ID])
 {
-    return &table->by_id[stir_siphash(&table->secret, id, CPSD_CERTS_ID) & table->mask];
+    return &table->by_id[stir_siphash(&table->secret, id, CPSD_CERT_ID) & table->mask];
 }
 
-static void link_id(struct cpsd_certs_table *table, struct cpsd_certs_entry *entry)
+static void link_id(struct cpsd_cert_table *table, struct cpsd_cert_entry *entry)
 {
-    struct cpsd_certs_entry **bucket = bucket_of_id(table, entry->id);
+    struct cpsd_cert_entry **bucket = bucket_of_id(table, entry->id);
     entry->same = *bucket;
     entry->same_link = bucket;
     if (entry->same) {
@@ -53,7 +53,7 @@ static void link_id(struct cpsd_certs_table *table, struct cpsd_certs_entry *ent
     *bucket = entry;
 }
 
-static void unlink_id(struct cpsd_certs_entry *entry)
+static void unlink_id(struct cpsd_cert_entry *entry)
 {
     *entry->same_link = entry->same;
     if (entry->same) {
@@ -61,45 +61,45 @@ static void unlink_id(struct cpsd_certs_entry *entry)
     }
 }
 
-void cpsd_certs_table_identify(struct cpsd_certs_table *table, struct cpsd_certs_entry *entry,
-                               const uint8_t id[CPSD_CERTS_ID])
+void cpsd_cert_table_identify(struct cpsd_cert_table *table, struct cpsd_cert_entry *entry,
+                              const uint8_t id[CPSD_CERT_ID])
 {
-    if (entry->list == CPSD_CERTS_GOOD) {
+    if (entry->list == CPSD_CERT_GOOD) {
         unlink_id(entry);
     }
-    memcpy(entry->id, id, CPSD_CERTS_ID);
-    if (entry->list == CPSD_CERTS_GOOD) {
+    memcpy(entry->id, id, CPSD_CERT_ID);
+    if (entry->list == CPSD_CERT_GOOD) {
         link_id(table, entry);
     }
 }
 
 /* The entry of this chain that was used least recently, if there are as many as there may be. */
-static struct cpsd_certs_entry *one_too_many(struct cpsd_certs_table *table, const uint8_t id[CPSD_CERTS_ID])
+static struct cpsd_cert_entry *one_too_many(struct cpsd_cert_table *table, const uint8_t id[CPSD_CERT_ID])
 {
-    struct cpsd_certs_entry *last = NULL;
+    struct cpsd_cert_entry *last = NULL;
     size_t count = 0;
-    for (struct cpsd_certs_entry *entry = *bucket_of_id(table, id); entry; entry = entry->same) {
-        if (memcmp(entry->id, id, CPSD_CERTS_ID) == 0) {
+    for (struct cpsd_cert_entry *entry = *bucket_of_id(table, id); entry; entry = entry->same) {
+        if (memcmp(entry->id, id, CPSD_CERT_ID) == 0) {
             last = entry; /* each use puts an entry first */
             count++;
         }
     }
-    return count >= CPSD_CERTS_OF_CHAIN ? last : NULL;
+    return count >= CPSD_CERT_OF_CHAIN ? last : NULL;
 }
 
 /* ---- lists ---- */
 
-static void unlist(struct cpsd_certs_table *table, struct cpsd_certs_entry *entry)
+static void unlist(struct cpsd_cert_table *table, struct cpsd_cert_entry *entry)
 {
     *(entry->newer ? &entry->newer->older : &table->newest[entry->list]) = entry->older;
     *(entry->older ? &entry->older->newer : &table->oldest[entry->list]) = entry->newer;
     table->count[entry->list]--;
-    if (entry->list == CPSD_CERTS_GOOD) {
+    if (entry->list == CPSD_CERT_GOOD) {
         unlink_id(entry);
     }
 }
 
-static void enlist(struct cpsd_certs_table *table, struct cpsd_certs_entry *entry, enum cpsd_certs_list list)
+static void enlist(struct cpsd_cert_table *table, struct cpsd_cert_entry *entry, enum cpsd_cert_list list)
 {
     entry->list = list;
     entry->newer = NULL;
@@ -107,33 +107,33 @@ static void enlist(struct cpsd_certs_table *table, struct cpsd_certs_entry *entr
     *(table->newest[list] ? &table->newest[list]->newer : &table->oldest[list]) = entry;
     table->newest[list] = entry;
     table->count[list]++;
-    if (list == CPSD_CERTS_GOOD) {
+    if (list == CPSD_CERT_GOOD) {
         link_id(table, entry);
     }
 }
 
 /* Room for one more. Those that are being fetched stay; the fetcher bounds them. */
-static void make_room(struct cpsd_certs_table *table, enum cpsd_certs_list list)
+static void make_room(struct cpsd_cert_table *table, enum cpsd_cert_list list)
 {
-    struct cpsd_certs_entry *entry = table->oldest[list];
+    struct cpsd_cert_entry *entry = table->oldest[list];
     while (entry && table->count[list] >= table->limit) {
-        struct cpsd_certs_entry *newer = entry->newer;
-        if (!cpsd_certs_is_awaited(entry)) {
-            cpsd_certs_table_drop(table, entry);
+        struct cpsd_cert_entry *newer = entry->newer;
+        if (!cpsd_cert_entry_is_awaited(entry)) {
+            cpsd_cert_table_drop(table, entry);
         }
         entry = newer;
     }
 }
 
-void cpsd_certs_table_move(struct cpsd_certs_table *table, struct cpsd_certs_entry *entry, enum cpsd_certs_list list)
+void cpsd_cert_table_move(struct cpsd_cert_table *table, struct cpsd_cert_entry *entry, enum cpsd_cert_list list)
 {
     if (entry->list == list && table->newest[list] == entry) {
         return;
     }
     unlist(table, entry);
-    struct cpsd_certs_entry *other = list == CPSD_CERTS_GOOD ? one_too_many(table, entry->id) : NULL;
+    struct cpsd_cert_entry *other = list == CPSD_CERT_GOOD ? one_too_many(table, entry->id) : NULL;
     if (other) {
-        cpsd_certs_table_move(table, other, CPSD_CERTS_OTHERS);
+        cpsd_cert_table_move(table, other, CPSD_CERT_OTHERS);
     }
     make_room(table, list);
     enlist(table, entry, list);
@@ -141,30 +141,30 @@ void cpsd_certs_table_move(struct cpsd_certs_table *table, struct cpsd_certs_ent
 
 /* ---- the hash table ---- */
 
-struct cpsd_certs_entry *cpsd_certs_table_find(struct cpsd_certs_table *table, const void *key, size_t n)
+struct cpsd_cert_entry *cpsd_cert_table_find(struct cpsd_cert_table *table, const void *key, size_t n)
 {
-    struct cpsd_certs_entry *entry = table->buckets[stir_siphash(&table->secret, key, n) & table->mask];
+    struct cpsd_cert_entry *entry = table->buckets[stir_siphash(&table->secret, key, n) & table->mask];
     while (entry && (entry->key_len != n || memcmp(entry->key, key, n) != 0)) {
         entry = entry->next;
     }
     if (entry) {
-        cpsd_certs_table_move(table, entry, entry->list);
+        cpsd_cert_table_move(table, entry, entry->list);
     }
     return entry;
 }
 
-struct cpsd_certs_entry *cpsd_certs_table_add(struct cpsd_certs_table *table, const void *key, size_t n)
+struct cpsd_cert_entry *cpsd_cert_table_add(struct cpsd_cert_table *table, const void *key, size_t n)
 {
-    struct cpsd_certs_entry *entry = calloc(1, sizeof(*entry) + n + 1);
+    struct cpsd_cert_entry *entry = calloc(1, sizeof(*entry) + n + 1);
     if (!entry) {
         return NULL;
     }
     memcpy(entry->key, key, n);
     entry->key_len = n;
-    entry->state = CPSD_CERTS_BAD;
-    make_room(table, CPSD_CERTS_OTHERS);
-    enlist(table, entry, CPSD_CERTS_OTHERS);
-    struct cpsd_certs_entry **bucket = &table->buckets[stir_siphash(&table->secret, key, n) & table->mask];
+    entry->state = CPSD_CERT_BAD;
+    make_room(table, CPSD_CERT_OTHERS);
+    enlist(table, entry, CPSD_CERT_OTHERS);
+    struct cpsd_cert_entry **bucket = &table->buckets[stir_siphash(&table->secret, key, n) & table->mask];
     entry->next = *bucket;
     entry->link = bucket;
     if (entry->next) {
@@ -174,7 +174,7 @@ struct cpsd_certs_entry *cpsd_certs_table_add(struct cpsd_certs_table *table, co
     return entry;
 }
 
-void cpsd_certs_table_drop(struct cpsd_certs_table *table, struct cpsd_certs_entry *entry)
+void cpsd_cert_table_drop(struct cpsd_cert_table *table, struct cpsd_cert_entry *entry)
 {
     unlist(table, entry);
     *entry->link = entry->next;

@@ -43,9 +43,9 @@ static struct stir_view view_of(const struct x5c_key *key)
     return stir_view(key->octets, sizeof(key->octets));
 }
 
-static struct cpsd_certs_entry *find(struct cpsd_certs *certs, const struct x5c_key *key)
+static struct cpsd_cert_entry *find(struct cpsd_cert_cache *certs, const struct x5c_key *key)
 {
-    return cpsd_certs_table_find(&certs->table, key->octets, sizeof(key->octets));
+    return cpsd_cert_table_find(&certs->table, key->octets, sizeof(key->octets));
 }
 
 static bool has_text(const struct x5c_texts *texts, const uint8_t digest[32])
@@ -58,7 +58,7 @@ static bool has_text(const struct x5c_texts *texts, const uint8_t digest[32])
     return false;
 }
 
-static bool has_all(const struct x5c_texts *texts, const struct cpsd_certs_entry *entry)
+static bool has_all(const struct x5c_texts *texts, const struct cpsd_cert_entry *entry)
 {
     bool all = true;
     for (size_t i = 0; all && i < entry->text_count; i++) {
@@ -68,10 +68,10 @@ static bool has_all(const struct x5c_texts *texts, const struct cpsd_certs_entry
 }
 
 /* What is remembered of an x5c; *key is what it is known by. NULL: nothing. Under the lock. */
-static struct cpsd_certs_entry *find_known(struct cpsd_certs *certs, const struct x5c_texts *texts, int64_t now,
-                                           const struct x5c_key **key)
+static struct cpsd_cert_entry *find_known(struct cpsd_cert_cache *certs, const struct x5c_texts *texts, int64_t now,
+                                          const struct x5c_key **key)
 {
-    struct cpsd_certs_entry *entry = find(certs, &texts->leaf);
+    struct cpsd_cert_entry *entry = find(certs, &texts->leaf);
     *key = &texts->leaf;
     if (!entry || now > entry->until || !has_all(texts, entry)) {
         entry = find(certs, &texts->whole);
@@ -81,21 +81,21 @@ static struct cpsd_certs_entry *find_known(struct cpsd_certs *certs, const struc
 }
 
 /* Reads what the token brought and puts it under its key, with an error if it cannot be read. */
-static struct stir_chain *keep(struct cpsd_certs *certs, const struct x5c_key *key, const json_t *x5c, int64_t now,
+static struct stir_chain *keep(struct cpsd_cert_cache *certs, const struct x5c_key *key, const json_t *x5c, int64_t now,
                                struct stir_error *err)
 {
     struct stir_chain *chain = NULL;
     struct stir_error error = {0};
     enum stir_code code = stir_x5c_parse(&chain, x5c, &error);
     uv_mutex_lock(&certs->lock);
-    struct cpsd_certs_entry *entry = find(certs, key);
-    entry = entry ? entry : cpsd_certs_table_add(&certs->table, key->octets, sizeof(key->octets));
+    struct cpsd_cert_entry *entry = find(certs, key);
+    entry = entry ? entry : cpsd_cert_table_add(&certs->table, key->octets, sizeof(key->octets));
     if (entry && chain) {
-        cpsd_certs_put_chain(certs, entry, stir_chain_ref(chain), now, X5C_KEEP_S, 0);
+        cpsd_cert_entry_put(certs, entry, stir_chain_ref(chain), now, X5C_KEEP_S, 0);
     } else if (entry) {
         entry->error = error;
         entry->error.code = code;
-        entry->until = now + CPSD_CERTS_CONDEMNED_S;
+        entry->until = now + CPSD_CERT_CONDEMNED_S;
     }
     uv_mutex_unlock(&certs->lock);
     if (!chain && err) {
@@ -104,44 +104,44 @@ static struct stir_chain *keep(struct cpsd_certs *certs, const struct x5c_key *k
     return chain;
 }
 
-static enum cpsd_certs_found get(struct cpsd_certs *certs, struct stir_chain **out, const json_t *x5c,
-                                 const struct cpsd_certs_ask *ask, struct stir_error *err)
+static enum cpsd_cert_found get(struct cpsd_cert_cache *certs, struct stir_chain **out, const json_t *x5c,
+                                const struct cpsd_cert_query *ask, struct stir_error *err)
 {
     struct x5c_texts texts;
     const struct x5c_key *key = NULL;
     struct stir_chain *unjudged = NULL;
-    enum cpsd_certs_found found = CPSD_CERTS_LATER;
+    enum cpsd_cert_found found = CPSD_CERT_LATER;
     if (read_texts(&texts, x5c, err) != STIR_OK) {
-        return CPSD_CERTS_FAILED;
+        return CPSD_CERT_FAILED;
     }
     uv_mutex_lock(&certs->lock);
-    struct cpsd_certs_entry *entry = find_known(certs, &texts, ask->now, &key);
+    struct cpsd_cert_entry *entry = find_known(certs, &texts, ask->now, &key);
     if (entry) {
-        found = cpsd_certs_look(certs, entry, out, &unjudged, ask, err);
-    } else if (!cpsd_certs_may_work(NULL, ask, err)) {
-        found = CPSD_CERTS_FAILED;
+        found = cpsd_cert_entry_look(certs, entry, out, &unjudged, ask, err);
+    } else if (!cpsd_cert_may_work(NULL, ask, err)) {
+        found = CPSD_CERT_FAILED;
     }
     uv_mutex_unlock(&certs->lock);
-    if (found != CPSD_CERTS_LATER) {
+    if (found != CPSD_CERT_LATER) {
         return found;
     }
     if (!unjudged) {
         ask->wait->unproved = true;
         unjudged = keep(certs, key, x5c, ask->now, err);
     }
-    return unjudged ? cpsd_certs_verify(certs, out, unjudged, view_of(key), ask, err) : CPSD_CERTS_FAILED;
+    return unjudged ? cpsd_cert_verify(certs, out, unjudged, view_of(key), ask, err) : CPSD_CERT_FAILED;
 }
 
-enum cpsd_certs_found cpsd_certs_get_x5c(struct cpsd_certs *certs, struct stir_chain **out, const json_t *x5c,
-                                         const struct cpsd_trusted *trusted, int64_t now,
-                                         const struct cpsd_certs_rules *rules, struct cpsd_certs_wait *wait,
-                                         struct stir_error *err)
+enum cpsd_cert_found cpsd_cert_cache_get_x5c(struct cpsd_cert_cache *certs, struct stir_chain **out, const json_t *x5c,
+                                             const struct cpsd_trusted *trusted, int64_t now,
+                                             const struct cpsd_cert_rules *rules, struct cpsd_cert_wait *wait,
+                                             struct stir_error *err)
 {
     struct stir_chain *chain = NULL;
-    const struct cpsd_certs_ask ask = {.trusted = trusted, .now = now, .rules = rules, .wait = wait};
+    const struct cpsd_cert_query ask = {.trusted = trusted, .now = now, .rules = rules, .wait = wait};
     wait->unproved = false;
-    enum cpsd_certs_found found = get(certs, &chain, x5c, &ask, err);
-    return found == CPSD_CERTS_FOUND ? cpsd_certs_complete(certs, out, chain, &ask, err) : found;
+    enum cpsd_cert_found found = get(certs, &chain, x5c, &ask, err);
+    return found == CPSD_CERT_FOUND ? cpsd_cert_complete(certs, out, chain, &ask, err) : found;
 }
 
 /* ---- known as good ---- */
@@ -151,16 +151,16 @@ struct proof {
     uint64_t generation;
     int64_t judged_until, since;
     struct stir_chain_used used;
-    uint8_t id[CPSD_CERTS_ID];
+    uint8_t id[CPSD_CERT_ID];
 };
 
 /* The verdict that the whole x5c has; false: it has none, or a bad one. Under the lock. */
-static bool find_proof(struct proof *out, struct cpsd_certs *certs, const struct x5c_texts *texts,
+static bool find_proof(struct proof *out, struct cpsd_cert_cache *certs, const struct x5c_texts *texts,
                        const struct stir_chain *chain)
 {
-    const struct cpsd_certs_entry *entry = find(certs, &texts->whole);
-    if (!entry || entry->state != CPSD_CERTS_READY || !entry->generation || entry->error.code != STIR_OK ||
-        !cpsd_certs_is_same(entry->chain, chain)) {
+    const struct cpsd_cert_entry *entry = find(certs, &texts->whole);
+    if (!entry || entry->state != CPSD_CERT_READY || !entry->generation || entry->error.code != STIR_OK ||
+        !cpsd_cert_is_same_chain(entry->chain, chain)) {
         return false;
     }
     *out = (struct proof){.generation = entry->generation,
@@ -189,25 +189,24 @@ static struct stir_chain *read_used(const json_t *x5c, const struct stir_chain_u
 
 /* Puts a chain under its leaf, in place of what was there, and forgets the x5c as a whole. Takes over the chain and the
  * texts. Under the lock. */
-static void put_good(struct cpsd_certs *certs, const struct x5c_texts *texts, const struct proof *proof,
+static void put_good(struct cpsd_cert_cache *certs, const struct x5c_texts *texts, const struct proof *proof,
                      struct stir_chain *chain, uint8_t (*used_texts)[32])
 {
-    struct cpsd_certs_entry *before = find(certs, &texts->leaf), *whole = find(certs, &texts->whole);
+    struct cpsd_cert_entry *before = find(certs, &texts->leaf), *whole = find(certs, &texts->whole);
     if (before) {
-        cpsd_certs_table_drop(&certs->table, before);
+        cpsd_cert_table_drop(&certs->table, before);
     }
     if (whole) {
-        cpsd_certs_table_drop(&certs->table, whole);
+        cpsd_cert_table_drop(&certs->table, whole);
     }
-    struct cpsd_certs_entry *entry =
-        cpsd_certs_table_add(&certs->table, texts->leaf.octets, sizeof(texts->leaf.octets));
+    struct cpsd_cert_entry *entry = cpsd_cert_table_add(&certs->table, texts->leaf.octets, sizeof(texts->leaf.octets));
     if (!entry) {
         stir_chain_unref(chain);
         free(used_texts);
         return;
     }
     entry->chain = chain;
-    entry->state = CPSD_CERTS_READY;
+    entry->state = CPSD_CERT_READY;
     entry->fetched_at = proof->since;
     entry->until = proof->since + X5C_KEEP_S;
     if (entry->until > chain->not_after) {
@@ -225,11 +224,11 @@ static void put_good(struct cpsd_certs *certs, const struct x5c_texts *texts, co
     }
     entry->texts = used_texts;
     entry->text_count = chain->count;
-    cpsd_certs_table_identify(&certs->table, entry, proof->id);
-    cpsd_certs_table_move(&certs->table, entry, CPSD_CERTS_GOOD);
+    cpsd_cert_table_identify(&certs->table, entry, proof->id);
+    cpsd_cert_table_move(&certs->table, entry, CPSD_CERT_GOOD);
 }
 
-void cpsd_certs_prove_x5c(struct cpsd_certs *certs, const struct stir_chain *chain, const json_t *x5c)
+void cpsd_cert_x5c_prove(struct cpsd_cert_cache *certs, const struct stir_chain *chain, const json_t *x5c)
 {
     struct x5c_texts texts;
     struct proof proof;

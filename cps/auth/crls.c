@@ -41,7 +41,7 @@ struct cpsd_crls {
     const struct stir_log *log;
     cpsd_crls_changed *changed;
     void *arg;
-    struct cpsd_port port;
+    struct cpsd_mailbox mailbox;
     uv_timer_t timer;
     struct source *sources[CPSD_CRLS_MAX];
     size_t count;
@@ -209,7 +209,7 @@ static void begin_fetch(struct source *source)
                                                .max_bytes = STIR_CRLS_OCTETS,
                                                .timeout_ms = FETCH_MS,
                                                .ca_file = crls->ca_file};
-    if (cpsd_fetch(&source->fetch, crls->fetcher, &crls->port, &request, fetched, source, &err) != STIR_OK) {
+    if (cpsd_fetch(&source->fetch, crls->fetcher, &crls->mailbox, &request, fetched, source, &err) != STIR_OK) {
         source->fetch = NULL;
         bool first = !source->text && !source->tried;
         settle(source, err.code, &err);
@@ -425,7 +425,7 @@ enum stir_code cpsd_crls_new(struct cpsd_crls **out, uv_loop_t *loop, struct cps
         return stir_fail(err, STIR_E_NOMEM, "revocation lists");
     }
     *crls = (struct cpsd_crls){.loop = loop, .fetcher = fetcher, .log = log, .changed = changed, .arg = arg};
-    enum stir_code code = cpsd_port_open(&crls->port, loop, err);
+    enum stir_code code = cpsd_mailbox_open(&crls->mailbox, loop, err);
     if (code != STIR_OK) {
         free(crls);
         return code;
@@ -446,7 +446,7 @@ void cpsd_crls_stop(struct cpsd_crls *crls)
     }
     crls->count = 0;
     uv_close((uv_handle_t *)&crls->timer, NULL);
-    cpsd_port_close(&crls->port, NULL, NULL);
+    cpsd_mailbox_close(&crls->mailbox, NULL, NULL);
 }
 
 void cpsd_crls_free(struct cpsd_crls *crls)

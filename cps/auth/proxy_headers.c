@@ -10,16 +10,16 @@
 
 #define REMEMBERED 512 /* a power of two */
 
-struct cpsd_edge {
+struct cpsd_proxy_headers {
     struct {
         uint8_t digest[SHA256_DIGEST_LENGTH];
         struct cpsd_client_cert shown;
     } slots[REMEMBERED];
 };
 
-enum stir_code cpsd_edge_new(struct cpsd_edge **out, struct stir_error *err)
+enum stir_code cpsd_proxy_headers_new(struct cpsd_proxy_headers **out, struct stir_error *err)
 {
-    struct cpsd_edge *edge = calloc(1, sizeof(*edge));
+    struct cpsd_proxy_headers *edge = calloc(1, sizeof(*edge));
     if (!edge) {
         return stir_fail(err, STIR_E_NOMEM, "edge");
     }
@@ -27,7 +27,7 @@ enum stir_code cpsd_edge_new(struct cpsd_edge **out, struct stir_error *err)
     return STIR_OK;
 }
 
-void cpsd_edge_free(struct cpsd_edge *edge)
+void cpsd_proxy_headers_free(struct cpsd_proxy_headers *edge)
 {
     for (size_t i = 0; edge && i < REMEMBERED; i++) {
         cpsd_client_cert_clear(&edge->slots[i].shown);
@@ -86,7 +86,8 @@ static void hash_fields(uint8_t digest[SHA256_DIGEST_LENGTH], struct stir_view c
     (void)SHA256(both, sizeof(both), digest);
 }
 
-struct cpsd_client_cert *cpsd_edge_cert(struct cpsd_edge *edge, struct stir_view cert, struct stir_view chain)
+struct cpsd_client_cert *cpsd_proxy_headers_cert(struct cpsd_proxy_headers *edge, struct stir_view cert,
+                                                 struct stir_view chain)
 {
     uint8_t digest[SHA256_DIGEST_LENGTH], der[STIR_CHAIN_OCTETS];
     size_t len = 0;
@@ -172,7 +173,7 @@ static struct stir_view forwarded_for(struct stir_view element)
     return stir_view("", 0);
 }
 
-bool cpsd_edge_address(struct in6_addr *out, struct stir_view forwarded, struct stir_view x_forwarded_for)
+bool cpsd_proxy_headers_address(struct in6_addr *out, struct stir_view forwarded, struct stir_view x_forwarded_for)
 {
     if (forwarded.len) {
         return read_address(out, forwarded_for(last_item(forwarded, ',')));

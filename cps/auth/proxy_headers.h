@@ -10,14 +10,15 @@
  */
 
 /* Certificates that came lately, with what they were judged: an edge sends them with every request. One a worker. */
-struct cpsd_edge;
-enum stir_code cpsd_edge_new(struct cpsd_edge **out, struct stir_error *err) STIR_MUST_CHECK;
-void cpsd_edge_free(struct cpsd_edge *edge);
+struct cpsd_proxy_headers;
+enum stir_code cpsd_proxy_headers_new(struct cpsd_proxy_headers **out, struct stir_error *err) STIR_MUST_CHECK;
+void cpsd_proxy_headers_free(struct cpsd_proxy_headers *edge);
 
 /* The certificate in Client-Cert and Client-Cert-Chain; NULL if there is none. What is not as RFC 9440 writes it is one
  * that is refused. Belongs to edge, until its next call. */
-struct cpsd_client_cert *cpsd_edge_cert(struct cpsd_edge *edge, struct stir_view cert, struct stir_view chain);
+struct cpsd_client_cert *cpsd_proxy_headers_cert(struct cpsd_proxy_headers *edge, struct stir_view cert,
+                                                 struct stir_view chain);
 
 /* The address that the edge saw: the last one in Forwarded (RFC 7239) or else in X-Forwarded-For, IPv4 mapped, its port
  * left out. False, and *out untouched, if there is none that can be read. */
-bool cpsd_edge_address(struct in6_addr *out, struct stir_view forwarded, struct stir_view x_forwarded_for);
+bool cpsd_proxy_headers_address(struct in6_addr *out, struct stir_view forwarded, struct stir_view x_forwarded_for);

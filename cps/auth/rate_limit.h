@@ -70,13 +70,3 @@ void cpsd_limits_refuse_chain(struct cpsd_request *request, const struct cpsd_ch
 
 /* Gives back all that was counted: the credential is good. */
 void cpsd_limits_give_back_chain(struct cpsd_chain_limit *limit, const struct cpsd_request *request);
-
-/* The connections of one network that are open in this process: the limit of [limits] connections_by_address. */
-struct cpsd_crowd;
-struct cpsd_crowd *cpsd_crowd_new(void); /* NULL: out of memory */
-void cpsd_crowd_free(struct cpsd_crowd *crowd);
-
-/* Counts a connection in, unless there are `most` from its network already (0: no limit; an address of zeros is never
- * refused). What entered leaves. Thread-safe. */
-bool cpsd_crowd_enter(struct cpsd_crowd *crowd, const struct in6_addr *address, uint64_t most);
-void cpsd_crowd_leave(struct cpsd_crowd *crowd, const struct in6_addr *address);

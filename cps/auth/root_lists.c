@@ -36,7 +36,7 @@ struct cpsd_root_lists {
     const struct stir_log *log;
     cpsd_root_lists_changed *changed;
     void *arg;
-    struct cpsd_port port;
+    struct cpsd_mailbox mailbox;
     uv_timer_t timer;
     struct source *sources[CPSD_ROOT_LISTS_MAX];
     size_t count;
@@ -307,7 +307,7 @@ static enum stir_code fetch_signer(struct source *source, const char *x5u, struc
                                                .timeout_ms = FETCH_MS,
                                                .public_only = !lists->auth->certs.allow_private,
                                                .ca_file = lists->x5u_ca_file};
-    return cpsd_fetch(&source->fetch, lists->fetcher, &lists->port, &request, signer_fetched, source, err);
+    return cpsd_fetch(&source->fetch, lists->fetcher, &lists->mailbox, &request, signer_fetched, source, err);
 }
 
 static void list_fetched(void *arg, const struct cpsd_fetch_result *result)
@@ -331,7 +331,7 @@ static void fetch_list(struct source *source)
                                                .max_bytes = STIR_TRUST_LIST_OCTETS,
                                                .timeout_ms = FETCH_MS,
                                                .ca_file = lists->ca_file};
-    if (cpsd_fetch(&source->fetch, lists->fetcher, &lists->port, &request, list_fetched, source, &err) != STIR_OK) {
+    if (cpsd_fetch(&source->fetch, lists->fetcher, &lists->mailbox, &request, list_fetched, source, &err) != STIR_OK) {
         source->fetch = NULL;
         settle(source, err.code, &err);
     }
@@ -630,7 +630,7 @@ enum stir_code cpsd_root_lists_new(struct cpsd_root_lists **out, uv_loop_t *loop
         return stir_fail(err, STIR_E_NOMEM, "lists of roots");
     }
     *lists = (struct cpsd_root_lists){.loop = loop, .fetcher = fetcher, .log = log, .changed = changed, .arg = arg};
-    enum stir_code code = cpsd_port_open(&lists->port, loop, err);
+    enum stir_code code = cpsd_mailbox_open(&lists->mailbox, loop, err);
     if (code != STIR_OK) {
         free(lists);
         return code;
@@ -651,7 +651,7 @@ void cpsd_root_lists_stop(struct cpsd_root_lists *lists)
     }
     lists->count = 0;
     uv_close((uv_handle_t *)&lists->timer, NULL);
-    cpsd_port_close(&lists->port, NULL, NULL);
+    cpsd_mailbox_close(&lists->mailbox, NULL, NULL);
 }
 
 void cpsd_root_lists_free(struct cpsd_root_lists *lists)

@@ -244,7 +244,7 @@ void cpsd_metrics_render(struct stir_buf *out, struct cpsd_metrics *const *worke
     render_store(out, store);
 }
 
-void cpsd_metrics_render_certs(struct stir_buf *out, const struct cpsd_certs_stats *certs)
+void cpsd_metrics_render_certs(struct stir_buf *out, const struct cpsd_cert_cache_stats *certs)
 {
     single(out, "cpsd_certificate_hits_total", "counter", "Tokens whose certificate was known.", certs->hits);
     single(out, "cpsd_certificate_fetches_total", "counter", "Certificates fetched by their URL.", certs->fetches);

@@ -112,12 +112,12 @@ void cpsd_metrics_render(struct stir_buf *out, struct cpsd_metrics *const *worke
                          const struct cpsd_store_stats *store);
 
 /* What the cache of certificates counts, for the process. */
-struct cpsd_certs_stats {
+struct cpsd_cert_cache_stats {
     uint64_t hits, fetches, failures, verifications;
     uint64_t held; /* chains and remembered failures now */
     uint64_t good; /* of these, chains that a signature has verified with */
 };
-void cpsd_metrics_render_certs(struct stir_buf *out, const struct cpsd_certs_stats *certs);
+void cpsd_metrics_render_certs(struct stir_buf *out, const struct cpsd_cert_cache_stats *certs);
 
 /* Appends what the log's writer counts, for the process. */
 void cpsd_metrics_render_log(struct stir_buf *out, uint64_t dropped, uint64_t left_out);

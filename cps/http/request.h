@@ -21,9 +21,9 @@ struct cpsd_dummies;
 struct cpsd_client_cert;
 struct cpsd_auth;
 struct cpsd_auth_rules;
-struct cpsd_certs;
-struct cpsd_port;
-struct cpsd_crowd;
+struct cpsd_cert_cache;
+struct cpsd_mailbox;
+struct cpsd_conn_limit;
 struct stir_reloads;
 struct cpsd_trust_status;
 
@@ -31,8 +31,8 @@ struct cpsd_trust_status;
 struct cpsd_service {
     const struct cpsd_config *config;   /* the current one; replaced between requests on reload */
     const struct cpsd_auth_rules *auth; /* how tokens are checked; replaced with config */
-    struct cpsd_certs *certs;           /* of the process; NULL: no token is accepted */
-    struct cpsd_port *port;             /* where other threads reach this loop */
+    struct cpsd_cert_cache *certs;      /* of the process; NULL: no token is accepted */
+    struct cpsd_mailbox *mailbox;       /* where other threads reach this loop */
     const struct cpsd_trusted *trusted; /* roots, revocation lists, number table; replaced whole on reload */
     struct cpsd_store *store;
     struct cpsd_backend *backend;         /* shared, for statistics */
@@ -41,7 +41,7 @@ struct cpsd_service {
     struct cpsd_metrics *metrics;
     struct cpsd_buckets *reads;              /* shared by all workers: what each network may read */
     const struct stir_reloads *reloads;      /* for /metrics */
-    struct cpsd_crowd *crowd;                /* likewise: connections by network */
+    struct cpsd_conn_limit *conn_limit;      /* likewise: connections by network */
     int64_t certificate_end;                 /* of the server's own, seconds since the epoch; 0: it has none */
     struct cpsd_trust_status *trust_status;  /* of the process: how revocation lists and lists of roots are doing */
     atomic_flag *form_warned;                /* of the process: a warning about an envelope's form was logged */

@@ -43,8 +43,8 @@ static void finish(struct cpsd_fetch *fetch)
     if (fetch->host) {
         cpsd_fetch_queues_done(&fetcher->queues, fetch);
     }
-    if (!abandoned && fetch->port) {
-        cpsd_port_send(fetch->port, &fetch->notice);
+    if (!abandoned && fetch->mailbox) {
+        cpsd_mailbox_send(fetch->mailbox, &fetch->notice);
         fetch = NULL; /* the loop's now */
     }
     uv_mutex_unlock(&fetcher->lock);
@@ -241,7 +241,7 @@ void cpsd_fetcher_free(struct cpsd_fetcher *fetcher)
     }
 }
 
-/* On the port's loop. */
+/* On the mailbox's loop. */
 static void arrived(struct cpsd_notice *notice)
 {
     struct cpsd_fetch *fetch = (struct cpsd_fetch *)notice;
@@ -262,7 +262,7 @@ static enum stir_code enqueue(struct cpsd_fetcher *fetcher, struct cpsd_fetch *f
     return code;
 }
 
-enum stir_code cpsd_fetch(struct cpsd_fetch **out, struct cpsd_fetcher *fetcher, struct cpsd_port *port,
+enum stir_code cpsd_fetch(struct cpsd_fetch **out, struct cpsd_fetcher *fetcher, struct cpsd_mailbox *mailbox,
                           const struct cpsd_fetch_request *request, cpsd_fetch_done *done, void *arg,
                           struct stir_error *err)
 {
@@ -275,7 +275,7 @@ enum stir_code cpsd_fetch(struct cpsd_fetch **out, struct cpsd_fetcher *fetcher,
     }
     fetch->notice.arrived = arrived;
     fetch->fetcher = fetcher;
-    fetch->port = port;
+    fetch->mailbox = mailbox;
     fetch->done = done;
     fetch->arg = arg;
     fetch->max_bytes = request->max_bytes;
@@ -302,7 +302,7 @@ void cpsd_fetch_cancel(struct cpsd_fetch *fetch)
 {
     struct cpsd_fetcher *fetcher = fetch->fetcher;
     uv_mutex_lock(&fetcher->lock);
-    bool ours = fetch->waiting || (fetch->finished && cpsd_port_recall(fetch->port, &fetch->notice));
+    bool ours = fetch->waiting || (fetch->finished && cpsd_mailbox_recall(fetch->mailbox, &fetch->notice));
     if (fetch->waiting) {
         cpsd_fetch_queues_remove(&fetcher->queues, fetch);
     }

@@ -64,18 +64,19 @@ typedef void cpsd_fetch_done(void *arg, const struct cpsd_fetch_result *result);
  * process. STIR_E_NOMEM, STIR_E_CONFIG (libcurl cannot do what is needed). */
 enum stir_code cpsd_fetcher_new(struct cpsd_fetcher **out, unsigned at_once, struct stir_error *err) STIR_MUST_CHECK;
 
-/* Ends what is under way with STIR_E_UNAVAILABLE and joins the thread. Fetches with a port must be cancelled before. */
+/* Ends what is under way with STIR_E_UNAVAILABLE and joins the thread. Fetches with a mailbox must be cancelled before.
+ */
 void cpsd_fetcher_free(struct cpsd_fetcher *fetcher);
 
 /*
- * Begins a fetch; everything in request is copied. `done` is called on the port's loop, or with port NULL on the
+ * Begins a fetch; everything in request is copied. `done` is called on the mailbox's loop, or with mailbox NULL on the
  * fetcher's thread, where it must not wait for anything and may call cpsd_fetch. *out (out may be NULL) serves to
  * cancel it until done is called. STIR_E_NOMEM, STIR_E_UNAVAILABLE (too many are waiting, in all or for this host);
  * then done is not called. Any thread.
  */
-enum stir_code cpsd_fetch(struct cpsd_fetch **out, struct cpsd_fetcher *fetcher, struct cpsd_port *port,
+enum stir_code cpsd_fetch(struct cpsd_fetch **out, struct cpsd_fetcher *fetcher, struct cpsd_mailbox *mailbox,
                           const struct cpsd_fetch_request *request, cpsd_fetch_done *done, void *arg,
                           struct stir_error *err) STIR_MUST_CHECK;
 
-/* On the port's loop, before done was called: it will not be called. Not for fetches without a port. */
+/* On the mailbox's loop, before done was called: it will not be called. Not for fetches without a mailbox. */
 void cpsd_fetch_cancel(struct cpsd_fetch *fetch);

@@ -9,7 +9,7 @@
 struct cpsd_fetch {
     struct cpsd_notice notice; /* first: a notice is its fetch */
     struct cpsd_fetcher *fetcher;
-    struct cpsd_port *port;
+    struct cpsd_mailbox *mailbox;
     cpsd_fetch_done *done;
     void *arg;
     /* the request, copied */

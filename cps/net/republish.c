@@ -39,7 +39,7 @@ struct cpsd_republisher {
     struct cpsd_metrics *metrics;
     const struct stir_log *log;
     struct cpsd_peers *peers;
-    struct cpsd_port port;
+    struct cpsd_mailbox mailbox;
     uv_timer_t timer;
     struct delivery *deliveries;
     size_t count;
@@ -189,7 +189,7 @@ static enum stir_code begin_request(struct delivery *delivery, struct stir_error
                                              .max_bytes = ANSWER_OCTETS,
                                              .timeout_ms = spread->peers->timeout_ms,
                                              .ca_file = spread->peers->ca_file};
-        code = cpsd_fetch(&delivery->fetch, delivery->republisher->fetcher, &delivery->republisher->port, &request,
+        code = cpsd_fetch(&delivery->fetch, delivery->republisher->fetcher, &delivery->republisher->mailbox, &request,
                           delivered, delivery, err);
     }
     stir_buf_free(&url);
@@ -308,7 +308,7 @@ enum stir_code cpsd_republisher_new(struct cpsd_republisher **out, uv_loop_t *lo
         return stir_fail(err, STIR_E_NOMEM, "republishing");
     }
     *republisher = (struct cpsd_republisher){.loop = loop, .fetcher = fetcher, .metrics = metrics, .log = log};
-    enum stir_code code = cpsd_port_open(&republisher->port, loop, err);
+    enum stir_code code = cpsd_mailbox_open(&republisher->mailbox, loop, err);
     if (code != STIR_OK) {
         free(republisher);
         return code;
@@ -330,7 +330,7 @@ static void let_go(struct cpsd_republisher *republisher)
     }
 }
 
-static void port_closed(void *arg)
+static void mailbox_closed(void *arg)
 {
     let_go(arg);
 }
@@ -356,6 +356,6 @@ void cpsd_republisher_close(struct cpsd_republisher *republisher, void (*closed)
     republisher->closed = closed;
     republisher->closed_arg = arg;
     republisher->closing = 2;
-    cpsd_port_close(&republisher->port, port_closed, republisher);
+    cpsd_mailbox_close(&republisher->mailbox, mailbox_closed, republisher);
     uv_close((uv_handle_t *)&republisher->timer, timer_closed);
 }

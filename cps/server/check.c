@@ -33,11 +33,11 @@ static enum stir_code check_trusted(const struct cpsd_config *config, struct sti
 static enum stir_code check_auth(const struct cpsd_config *config, struct stir_error *err)
 {
     struct cpsd_auth_rules *rules = NULL;
-    struct cpsd_certs *certs = NULL;
+    struct cpsd_cert_cache *certs = NULL;
     enum stir_code code = cpsd_auth_rules_new(&rules, config, err);
-    code = code == STIR_OK ? cpsd_certs_new(&certs, NULL, 1, NULL, err) : code;
-    code = code == STIR_OK ? cpsd_certs_load_dir(certs, config->auth_x5u_dir, NULL, err) : code;
-    cpsd_certs_free(certs);
+    code = code == STIR_OK ? cpsd_cert_cache_new(&certs, NULL, 1, NULL, err) : code;
+    code = code == STIR_OK ? cpsd_cert_cache_load_dir(certs, config->auth_x5u_dir, NULL, err) : code;
+    cpsd_cert_cache_free(certs);
     cpsd_auth_rules_free(rules);
     return code;
 }

@@ -1,4 +1,5 @@
 #include "cps/api/routes.h"
+#include "cps/auth/conn_limit.h"
 #include "cps/auth/rate_limit.h"
 #include "cps/http/problem.h"
 #include "cps/server/server_internal.h"
@@ -418,9 +419,9 @@ static struct cpsd_client_cert *cert_of(struct cpsd_conn *conn, struct cpsd_requ
     }
     if (conn->plain && worker->service.config->edge) {
         struct in6_addr client = in6addr_any; /* the edge's own address says nothing of the client */
-        (void)cpsd_edge_address(&client, fields[CPSD_FORWARDED], fields[CPSD_X_FORWARDED_FOR]);
+        (void)cpsd_proxy_headers_address(&client, fields[CPSD_FORWARDED], fields[CPSD_X_FORWARDED_FOR]);
         request->caller.address = client;
-        return cpsd_edge_cert(worker->edge, fields[CPSD_CLIENT_CERT], fields[CPSD_CLIENT_CERT_CHAIN]);
+        return cpsd_proxy_headers_cert(worker->proxy_headers, fields[CPSD_CLIENT_CERT], fields[CPSD_CLIENT_CERT_CHAIN]);
     }
     return cpsd_client_cert_is_there(&conn->client_cert) ? &conn->client_cert : NULL;
 }
@@ -625,7 +626,7 @@ static bool adopted(struct cpsd_conn *conn, struct lws *wsi)
     const struct cpsd_config *config = conn->worker->service.config;
     bool of_edge = conn->plain && config->edge; /* of all its clients together */
     uint64_t most = listener->local || of_edge ? 0 : (uint64_t)config->connections_by_address;
-    conn->counted = cpsd_crowd_enter(conn->worker->service.crowd, &conn->caller.address, most);
+    conn->counted = cpsd_conn_limit_acquire(conn->worker->service.conn_limit, &conn->caller.address, most);
     if (!conn->counted) {
         cpsd_count(&conn->worker->metrics.connections_refused, 1);
     }
@@ -647,7 +648,7 @@ static void closed(struct cpsd_conn *conn)
     free_output(conn);
     count_held(conn, 0);
     if (conn->counted) {
-        cpsd_crowd_leave(conn->worker->service.crowd, &conn->caller.address);
+        cpsd_conn_limit_release(conn->worker->service.conn_limit, &conn->caller.address);
     }
     cpsd_caller_clear(&conn->caller);
     cpsd_client_cert_clear(&conn->client_cert);

@@ -1,3 +1,4 @@
+#include "cps/auth/conn_limit.h"
 #include "cps/auth/rate_limit.h"
 #include "cps/server/server_internal.h"
 
@@ -13,7 +14,7 @@ void cpsd_handshake_end(struct cpsd_conn *conn)
         conn->handshaking = false;
         conn->worker->handshake_count--;
         cpsd_uncount(&conn->worker->metrics.handshakes);
-        cpsd_crowd_leave(conn->worker->handshakes, &conn->caller.address);
+        cpsd_conn_limit_release(conn->worker->handshakes, &conn->caller.address);
     }
 }
 
@@ -44,7 +45,7 @@ static void find_finished_once(struct cpsd_worker *worker)
 static bool enter(struct cpsd_conn *conn)
 {
     uint64_t most = (uint64_t)conn->worker->service.config->handshakes_by_address;
-    return cpsd_crowd_enter(conn->worker->handshakes, &conn->caller.address, most);
+    return cpsd_conn_limit_acquire(conn->worker->handshakes, &conn->caller.address, most);
 }
 
 bool cpsd_handshake_begin(struct cpsd_conn *conn)
@@ -85,5 +86,5 @@ void cpsd_handshake_tick(struct cpsd_worker *worker)
         cpsd_count(&worker->metrics.handshakes_ended, 1);
         cpsd_conn_close(conn);
     }
-    cpsd_tickets_rotate(worker->tickets);
+    cpsd_tls_tickets_rotate(worker->tickets);
 }

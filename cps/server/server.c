@@ -2,6 +2,7 @@
 
 #include "common/base/log_writer.h"
 #include "common/base/process_metrics.h"
+#include "cps/auth/conn_limit.h"
 #include "cps/auth/crls.h"
 #include "cps/auth/rate_limit.h"
 #include "cps/auth/root_lists.h"
@@ -33,7 +34,7 @@ struct server {
     struct cpsd_setup *setup;
     struct cpsd_backend *backend;
     struct cpsd_fetcher *fetcher;
-    struct cpsd_certs *certs;
+    struct cpsd_cert_cache *certs;
     struct cpsd_crls *crls;
     struct cpsd_root_lists *root_lists;
     struct cpsd_trusted *trusted; /* what the workers use, or will soon */
@@ -43,9 +44,9 @@ struct server {
     struct cpsd_worker *workers;
     struct cpsd_metrics **metrics;
     struct cpsd_buckets *reads;
-    struct cpsd_crowd *crowd;
-    struct cpsd_crowd *handshakes;
-    struct cpsd_tickets *tickets;
+    struct cpsd_conn_limit *conn_limit;
+    struct cpsd_conn_limit *handshakes;
+    struct cpsd_tls_tickets *tickets;
     atomic_flag form_warned;
     size_t worker_count;
     uv_loop_t loop;
@@ -190,7 +191,7 @@ static enum stir_code load_again(const struct server *server, struct cpsd_setup 
     code = make_setup(&setup, &config, server, err);
     assert(code != STIR_OK || setup);
     if (code == STIR_OK) {
-        code = cpsd_certs_load_dir(server->certs, setup->config.auth_x5u_dir, NULL, err);
+        code = cpsd_cert_cache_load_dir(server->certs, setup->config.auth_x5u_dir, NULL, err);
         stir_conf_name_key(err, &setup->config, cpsd_config_table, cpsd_config_count);
     }
     if (code != STIR_OK) {
@@ -530,11 +531,11 @@ static enum stir_code make_workers(struct server *server, struct stir_error *err
     server->workers = calloc(count, sizeof(*server->workers));
     server->metrics = calloc(count, sizeof(struct cpsd_metrics *));
     server->reads = cpsd_buckets_new(READ_BUCKETS);
-    server->crowd = cpsd_crowd_new();
-    server->handshakes = cpsd_crowd_new();
-    server->tickets = cpsd_tickets_new(NULL, NULL);
+    server->conn_limit = cpsd_conn_limit_new();
+    server->handshakes = cpsd_conn_limit_new();
+    server->tickets = cpsd_tls_tickets_new(NULL, NULL);
     server->trust_status = cpsd_trust_status_new();
-    if (!server->workers || !server->metrics || !server->reads || !server->crowd || !server->handshakes ||
+    if (!server->workers || !server->metrics || !server->reads || !server->conn_limit || !server->handshakes ||
         !server->tickets || !server->trust_status) {
         return stir_fail(err, STIR_E_NOMEM, "workers");
     }
@@ -550,7 +551,7 @@ static enum stir_code make_workers(struct server *server, struct stir_error *err
         server->metrics[i] = &worker->metrics;
         worker->service.all_metrics = server->metrics;
         worker->service.reads = server->reads;
-        worker->service.crowd = server->crowd;
+        worker->service.conn_limit = server->conn_limit;
         worker->service.form_warned = &server->form_warned;
         worker->service.reloads = &server->reloads;
         worker->service.trust_status = server->trust_status;
@@ -571,9 +572,9 @@ static enum stir_code make_certs(struct server *server, struct stir_error *err)
     const struct cpsd_config *config = &server->setup->config;
     size_t count = 0;
     enum stir_code code =
-        cpsd_certs_new(&server->certs, server->fetcher, (size_t)config->auth_x5u_entries, &server->log, err);
+        cpsd_cert_cache_new(&server->certs, server->fetcher, (size_t)config->auth_x5u_entries, &server->log, err);
     if (code == STIR_OK) {
-        code = cpsd_certs_load_dir(server->certs, config->auth_x5u_dir, &count, err);
+        code = cpsd_cert_cache_load_dir(server->certs, config->auth_x5u_dir, &count, err);
         stir_conf_name_key(err, config, cpsd_config_table, cpsd_config_count);
         code = stir_conf_fault(err, code);
     }
@@ -711,14 +712,14 @@ enum stir_code cpsd_server_run(struct cpsd_config *config, const char *path,
     cpsd_root_lists_free(server.root_lists);
     cpsd_trust_status_free(server.trust_status);
     cpsd_fetcher_free(server.fetcher);
-    cpsd_certs_free(server.certs);
+    cpsd_cert_cache_free(server.certs);
     cpsd_backend_free(server.backend);
     free(server.workers);
     free(server.metrics);
     cpsd_buckets_free(server.reads);
-    cpsd_crowd_free(server.crowd);
-    cpsd_crowd_free(server.handshakes);
-    cpsd_tickets_free(server.tickets);
+    cpsd_conn_limit_free(server.conn_limit);
+    cpsd_conn_limit_free(server.handshakes);
+    cpsd_tls_tickets_free(server.tickets);
     free(server.seen_ticks);
     cpsd_trusted_unref(server.trusted);
     cpsd_setup_unref(server.setup);

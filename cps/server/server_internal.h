@@ -111,16 +111,16 @@ struct cpsd_worker {
     size_t listener_count;
     struct stir_log log;
     struct cpsd_service service;
-    struct cpsd_port port;
+    struct cpsd_mailbox mailbox;
     struct cpsd_metrics metrics;
-    struct cpsd_edge *edge; /* what the edge's fields were found to be */
+    struct cpsd_proxy_headers *proxy_headers; /* what the edge's fields were found to be */
     struct cpsd_setup *setup;
     struct cpsd_trusted *trusted; /* the setup's, or a newer one */
     struct cpsd_conn_list conns[CPSD_CONN_STATES];
     size_t conn_count;
     size_t handshake_count;             /* connections that are `handshaking` */
-    struct cpsd_crowd *handshakes;      /* by network; shared by all workers */
-    struct cpsd_tickets *tickets;       /* likewise */
+    struct cpsd_conn_limit *handshakes; /* by network; shared by all workers */
+    struct cpsd_tls_tickets *tickets;   /* likewise */
     uint64_t swept_ms;                  /* when finished handshakes were last looked for */
     bool judges;                        /* the trust changed, and not all who wait have been judged by it */
     struct cpsd_request *free_requests; /* kept for the next ones */
@@ -146,8 +146,8 @@ void cpsd_log_setup(struct stir_log *log, const struct cpsd_config *config);
 
 /* server_worker.c: a worker's life. init runs in the main thread, the loop in its own; listeners are added between. */
 enum stir_code cpsd_worker_init(struct cpsd_worker *worker, unsigned index, struct cpsd_setup *setup,
-                                struct cpsd_backend *backend, struct cpsd_fetcher *fetcher, struct cpsd_certs *certs,
-                                struct stir_error *err);
+                                struct cpsd_backend *backend, struct cpsd_fetcher *fetcher,
+                                struct cpsd_cert_cache *certs, struct stir_error *err);
 void cpsd_worker_main(void *arg);
 void cpsd_worker_command(struct cpsd_worker *worker, unsigned command, struct cpsd_setup *setup);
 void cpsd_worker_trust(struct cpsd_worker *worker, struct cpsd_trusted *trusted); /* the main thread; soon */

@@ -123,11 +123,11 @@ static int select_http11(SSL *ssl, const unsigned char **out, unsigned char *out
     return SSL_TLSEXT_ERR_OK;
 }
 
-enum stir_code cpsd_tls_harden(SSL_CTX *ctx, struct cpsd_tickets *tickets, struct stir_error *err)
+enum stir_code cpsd_tls_harden(SSL_CTX *ctx, struct cpsd_tls_tickets *tickets, struct stir_error *err)
 {
     ERR_clear_error();
     bool ok = SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) == 1 &&
-              SSL_CTX_set1_groups_list(ctx, stir_tls_groups()) == 1 && cpsd_tickets_use(tickets, ctx) &&
+              SSL_CTX_set1_groups_list(ctx, stir_tls_groups()) == 1 && cpsd_tls_tickets_use(tickets, ctx) &&
               SSL_CTX_set_cipher_list(ctx, "ECDHE+AESGCM:ECDHE+CHACHA20") == 1;
     SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
     /* an idle connection holds no record buffers */

@@ -29,7 +29,7 @@ enum stir_code cpsd_credential_apply(const struct cpsd_credential *credential, S
  * renegotiation, http/1.1 in ALPN, and session tickets under keys that all workers share. `tickets` must outlive ctx.
  * STIR_E_CRYPTO.
  */
-enum stir_code cpsd_tls_harden(SSL_CTX *ctx, struct cpsd_tickets *tickets, struct stir_error *err) STIR_MUST_CHECK;
+enum stir_code cpsd_tls_harden(SSL_CTX *ctx, struct cpsd_tls_tickets *tickets, struct stir_error *err) STIR_MUST_CHECK;
 
 /*
  * Client certificates (server_tls_client.c). A handshake takes any certificate whose key the client holds; what it is

@@ -16,7 +16,7 @@ struct ticket_key {
     unsigned char aes[SECRET], mac[SECRET];
 };
 
-struct cpsd_tickets {
+struct cpsd_tls_tickets {
     pthread_mutex_t lock;
     struct ticket_key current, previous;
     bool has_previous;
@@ -33,9 +33,9 @@ static uint64_t boot_time_s(void *arg)
     return (uint64_t)now.tv_sec;
 }
 
-struct cpsd_tickets *cpsd_tickets_new(uint64_t (*now_s)(void *arg), void *arg)
+struct cpsd_tls_tickets *cpsd_tls_tickets_new(uint64_t (*now_s)(void *arg), void *arg)
 {
-    struct cpsd_tickets *tickets = calloc(1, sizeof(*tickets));
+    struct cpsd_tls_tickets *tickets = calloc(1, sizeof(*tickets));
     if (!tickets || RAND_priv_bytes((unsigned char *)&tickets->current, sizeof(tickets->current)) != 1) {
         free(tickets);
         return NULL;
@@ -47,7 +47,7 @@ struct cpsd_tickets *cpsd_tickets_new(uint64_t (*now_s)(void *arg), void *arg)
     return tickets;
 }
 
-void cpsd_tickets_free(struct cpsd_tickets *tickets)
+void cpsd_tls_tickets_free(struct cpsd_tls_tickets *tickets)
 {
     if (tickets) {
         (void)pthread_mutex_destroy(&tickets->lock);
@@ -57,15 +57,15 @@ void cpsd_tickets_free(struct cpsd_tickets *tickets)
 }
 
 /* With the lock held. Without randomness the old key stays, and the next call tries again. */
-static void rotate(struct cpsd_tickets *tickets)
+static void rotate(struct cpsd_tls_tickets *tickets)
 {
     struct ticket_key fresh;
     uint64_t now = tickets->now_s(tickets->arg), age = now - tickets->since_s;
-    if (age < CPSD_TICKET_KEY_S || RAND_priv_bytes((unsigned char *)&fresh, sizeof(fresh)) != 1) {
+    if (age < CPSD_TLS_TICKET_KEY_S || RAND_priv_bytes((unsigned char *)&fresh, sizeof(fresh)) != 1) {
         return;
     }
     /* nobody called for so long that the current key's time as the previous one is over as well */
-    tickets->has_previous = age < 2 * (uint64_t)CPSD_TICKET_KEY_S;
+    tickets->has_previous = age < 2 * (uint64_t)CPSD_TLS_TICKET_KEY_S;
     if (tickets->has_previous) {
         tickets->previous = tickets->current;
     } else {
@@ -76,7 +76,7 @@ static void rotate(struct cpsd_tickets *tickets)
     OPENSSL_cleanse(&fresh, sizeof(fresh));
 }
 
-void cpsd_tickets_rotate(struct cpsd_tickets *tickets)
+void cpsd_tls_tickets_rotate(struct cpsd_tls_tickets *tickets)
 {
     (void)pthread_mutex_lock(&tickets->lock);
     rotate(tickets);
@@ -95,7 +95,7 @@ static bool set_mac(EVP_MAC_CTX *mac, const struct ticket_key *key)
 }
 
 /* Encrypts a new ticket with the current key. */
-static int seal(struct cpsd_tickets *tickets, unsigned char name[NAME], unsigned char *iv, EVP_CIPHER_CTX *cipher,
+static int seal(struct cpsd_tls_tickets *tickets, unsigned char name[NAME], unsigned char *iv, EVP_CIPHER_CTX *cipher,
                 EVP_MAC_CTX *mac)
 {
     const struct ticket_key *key = &tickets->current;
@@ -106,7 +106,7 @@ static int seal(struct cpsd_tickets *tickets, unsigned char name[NAME], unsigned
 }
 
 /* Decrypts a ticket: 1 with the current key, 2 with the previous one (the client gets a new ticket), 0 with neither. */
-static int unseal(struct cpsd_tickets *tickets, const unsigned char name[NAME], const unsigned char *iv,
+static int unseal(struct cpsd_tls_tickets *tickets, const unsigned char name[NAME], const unsigned char *iv,
                   EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac)
 {
     bool current = CRYPTO_memcmp(name, tickets->current.name, NAME) == 0;
@@ -130,7 +130,7 @@ static void make_index(void)
 static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac,
                      int encrypt)
 {
-    struct cpsd_tickets *tickets = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), ctx_index);
+    struct cpsd_tls_tickets *tickets = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), ctx_index);
     (void)pthread_mutex_lock(&tickets->lock);
     rotate(tickets);
     /* the previous key is good for one period after it stopped to be the current one, which rotate() watches */
@@ -139,7 +139,7 @@ static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHE
     return result;
 }
 
-bool cpsd_tickets_use(struct cpsd_tickets *tickets, SSL_CTX *ctx)
+bool cpsd_tls_tickets_use(struct cpsd_tls_tickets *tickets, SSL_CTX *ctx)
 {
     (void)pthread_once(&index_once, make_index);
     return ctx_index >= 0 && SSL_CTX_set_ex_data(ctx, ctx_index, tickets) == 1 &&

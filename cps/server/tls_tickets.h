@@ -6,22 +6,22 @@
 
 /*
  * The keys of TLS session tickets (RFC 5077 section 4; RFC 8446 section 4.6.1). All workers share them, so that a
- * client may resume its session at any worker. A key encrypts new tickets for CPSD_TICKET_KEY_S seconds and decrypts
- * old ones for as long again; then it is wiped, and nobody can read the sessions of its time any more, even with the
- * process in hand.
+ * client may resume its session at any worker. A key encrypts new tickets for CPSD_TLS_TICKET_KEY_S seconds and
+ * decrypts old ones for as long again; then it is wiped, and nobody can read the sessions of its time any more, even
+ * with the process in hand.
  */
-#define CPSD_TICKET_KEY_S 43200u /* 12 h */
+#define CPSD_TLS_TICKET_KEY_S 43200u /* 12 h */
 
-struct cpsd_tickets;
+struct cpsd_tls_tickets;
 
 /* Returns new keys, or NULL without memory or randomness. `now_s` returns a clock's time in seconds, which never goes
  * back; NULL: CLOCK_BOOTTIME. Free it after every context that uses it. */
-struct cpsd_tickets *cpsd_tickets_new(uint64_t (*now_s)(void *arg), void *arg);
-void cpsd_tickets_free(struct cpsd_tickets *tickets);
+struct cpsd_tls_tickets *cpsd_tls_tickets_new(uint64_t (*now_s)(void *arg), void *arg);
+void cpsd_tls_tickets_free(struct cpsd_tls_tickets *tickets);
 
 /* Replaces the keys whose time is over. Handshakes do so as well; a timer calls this so that old keys are wiped while
  * there are no handshakes. Thread-safe. */
-void cpsd_tickets_rotate(struct cpsd_tickets *tickets);
+void cpsd_tls_tickets_rotate(struct cpsd_tls_tickets *tickets);
 
 /* Lets a context use these keys. Returns false if OpenSSL cannot. */
-bool cpsd_tickets_use(struct cpsd_tickets *tickets, SSL_CTX *ctx);
+bool cpsd_tls_tickets_use(struct cpsd_tls_tickets *tickets, SSL_CTX *ctx);

@@ -116,7 +116,7 @@ static void on_store_closed(void *arg)
         lws_context_destroy(
             worker->lws); /* begins it: cpsd_worker_clear ends it once the loop has closed all handles */
     }
-    cpsd_port_close(&worker->port, NULL, NULL);
+    cpsd_mailbox_close(&worker->mailbox, NULL, NULL);
     uv_close((uv_handle_t *)&worker->tick, NULL);
     uv_close((uv_handle_t *)&worker->opening, NULL);
     uv_close((uv_handle_t *)&worker->command, NULL);
@@ -267,8 +267,8 @@ void cpsd_worker_trust(struct cpsd_worker *worker, struct cpsd_trusted *trusted)
 }
 
 enum stir_code cpsd_worker_init(struct cpsd_worker *worker, unsigned index, struct cpsd_setup *setup,
-                                struct cpsd_backend *backend, struct cpsd_fetcher *fetcher, struct cpsd_certs *certs,
-                                struct stir_error *err)
+                                struct cpsd_backend *backend, struct cpsd_fetcher *fetcher,
+                                struct cpsd_cert_cache *certs, struct stir_error *err)
 {
     worker->index = index;
     worker->spare_fd = cpsd_spare_fd();
@@ -278,7 +278,7 @@ enum stir_code cpsd_worker_init(struct cpsd_worker *worker, unsigned index, stru
     worker->service.loop = &worker->loop;
     worker->service.metrics = &worker->metrics;
     worker->service.certs = certs;
-    worker->service.port = &worker->port;
+    worker->service.mailbox = &worker->mailbox;
     if (uv_loop_init(&worker->loop) < 0 || uv_mutex_init(&worker->mutex) < 0 ||
         uv_async_init(&worker->loop, &worker->command, on_command) < 0 ||
         uv_timer_init(&worker->loop, &worker->tick) < 0 || uv_timer_init(&worker->loop, &worker->opening) < 0 ||
@@ -289,9 +289,9 @@ enum stir_code cpsd_worker_init(struct cpsd_worker *worker, unsigned index, stru
     worker->tick.data = worker;
     worker->opening.data = worker;
     worker->made = true; /* from here on there is a loop to clear */
-    enum stir_code code = cpsd_port_open(&worker->port, &worker->loop, err);
+    enum stir_code code = cpsd_mailbox_open(&worker->mailbox, &worker->loop, err);
     if (code == STIR_OK) {
-        code = cpsd_edge_new(&worker->edge, err);
+        code = cpsd_proxy_headers_new(&worker->proxy_headers, err);
     }
     if (code == STIR_OK) {
         code = make_lws(worker, setup->credential != NULL, err);
@@ -343,7 +343,7 @@ void cpsd_worker_clear(struct cpsd_worker *worker)
         (void)close(worker->spare_fd);
     }
     cpsd_dummies_free(worker->service.dummies);
-    cpsd_edge_free(worker->edge);
+    cpsd_proxy_headers_free(worker->proxy_headers);
     cpsd_setup_unref(worker->next_setup);
     cpsd_trusted_unref(worker->next_trusted);
     cpsd_trusted_unref(worker->trusted);

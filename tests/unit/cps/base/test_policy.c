@@ -342,8 +342,8 @@ static void test_edge_address(void)
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct in6_addr address = {.s6_addr = {9}}, want = address;
-        bool found =
-            cpsd_edge_address(&address, stir_view_str(rows[i].forwarded), stir_view_str(rows[i].x_forwarded_for));
+        bool found = cpsd_proxy_headers_address(&address, stir_view_str(rows[i].forwarded),
+                                                stir_view_str(rows[i].x_forwarded_for));
         if (rows[i].address && inet_pton(AF_INET6, rows[i].address, &want) != 1) {
             want = (struct in6_addr){.s6_addr = {[10] = 0xff, [11] = 0xff}};
             CU_ASSERT_EQUAL(inet_pton(AF_INET, rows[i].address, &want.s6_addr[12]), 1);
@@ -362,20 +362,20 @@ static void test_edge_cert(void)
                {":AA=A:", ""},     {":AA-_:", ""},    {":AAAA:", ":AAAA"}, {":AAAA:", ","},   {":AAAA:", ":AAAA:,"},
                {":AAAA:", ", :A"}, {"", ":AAAA:"},    {" ", ":AAAA:"},     {":AAAA:", "x"},   {":AAAA:", ":AAAA:"},
                {":MAA=:", ""},     {":MIIBAA==:", ""}};
-    struct cpsd_edge *edge = NULL;
-    UNIT_OK(cpsd_edge_new(&edge, NULL));
+    struct cpsd_proxy_headers *edge = NULL;
+    UNIT_OK(cpsd_proxy_headers_new(&edge, NULL));
     UNIT_NEED(edge);
-    CU_ASSERT_PTR_NULL(cpsd_edge_cert(edge, stir_view_str(""), stir_view_str("")));
+    CU_ASSERT_PTR_NULL(cpsd_proxy_headers_cert(edge, stir_view_str(""), stir_view_str("")));
     for (int round = 0; round < 2; round++) {
         for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
             struct cpsd_client_cert *shown =
-                cpsd_edge_cert(edge, stir_view_str(bad[i].cert), stir_view_str(bad[i].chain));
+                cpsd_proxy_headers_cert(edge, stir_view_str(bad[i].cert), stir_view_str(bad[i].chain));
             UNIT_CHECK(shown && cpsd_client_cert_is_there(shown) && !shown->chain, "%s | %s", bad[i].cert,
                        bad[i].chain);
         }
     }
-    cpsd_edge_free(edge);
-    cpsd_edge_free(NULL);
+    cpsd_proxy_headers_free(edge);
+    cpsd_proxy_headers_free(NULL);
     CU_ASSERT_EQUAL(ERR_peek_error(), 0);
 }
 

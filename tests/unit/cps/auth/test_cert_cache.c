@@ -16,10 +16,10 @@ static struct {
     struct stir_buf chain;
     struct cpsd_trusted trusted;
     struct cpsd_fetcher *fetcher;
-    struct cpsd_certs *certs;
-    struct cpsd_certs_rules rules;
+    struct cpsd_cert_cache *certs;
+    struct cpsd_cert_rules rules;
     uv_loop_t loop;
-    struct cpsd_port port;
+    struct cpsd_mailbox mailbox;
     pthread_mutex_t lock;
     int status, list_status;
     const char *list_type;
@@ -82,16 +82,16 @@ static void begin_with(size_t entries)
     atomic_store(&world.delay_ms, 0);
     atomic_store(&world.held, false);
     UNIT_OK(cpsd_fetcher_new(&world.fetcher, 8, &err));
-    UNIT_OK(cpsd_certs_new(&world.certs, world.fetcher, entries, NULL, &err));
-    world.rules = (struct cpsd_certs_rules){.ca_file = world.ca_file,
-                                            .timeout_ms = 60000,
-                                            .allow_private = true,
-                                            .fetch = true,
-                                            .keep_s = 300,
-                                            .keep_max_s = 86400,
-                                            .negative_s = 30};
+    UNIT_OK(cpsd_cert_cache_new(&world.certs, world.fetcher, entries, NULL, &err));
+    world.rules = (struct cpsd_cert_rules){.ca_file = world.ca_file,
+                                           .timeout_ms = 60000,
+                                           .allow_private = true,
+                                           .fetch = true,
+                                           .keep_s = 300,
+                                           .keep_max_s = 86400,
+                                           .negative_s = 30};
     CU_ASSERT_EQUAL_FATAL(uv_loop_init(&world.loop), 0);
-    UNIT_OK(cpsd_port_open(&world.port, &world.loop, &err));
+    UNIT_OK(cpsd_mailbox_open(&world.mailbox, &world.loop, &err));
 }
 
 static void begin(void)
@@ -101,11 +101,11 @@ static void begin(void)
 
 static void end(void)
 {
-    cpsd_port_close(&world.port, NULL, NULL);
+    cpsd_mailbox_close(&world.mailbox, NULL, NULL);
     (void)uv_run(&world.loop, UV_RUN_DEFAULT);
     CU_ASSERT_EQUAL(uv_loop_close(&world.loop), 0);
     cpsd_fetcher_free(world.fetcher);
-    cpsd_certs_free(world.certs);
+    cpsd_cert_cache_free(world.certs);
     stir_trust_unref(world.trusted.trust);
     CU_ASSERT_EQUAL(atomic_load(&world.trusted.refs), 1000);
     peer_stop(&world.peer);
@@ -118,13 +118,13 @@ static void end(void)
 /* ---- asking ---- */
 
 struct asker {
-    struct cpsd_certs_wait wait; /* first */
+    struct cpsd_cert_wait wait; /* first */
     bool arrived;
     bool proves; /* has a signature that verifies with the chain */
     int work;    /* how often it may have something fetched or verified; -1: always */
 };
 
-static bool may_work(struct cpsd_certs_wait *wait)
+static bool may_work(struct cpsd_cert_wait *wait)
 {
     struct asker *asker = (struct asker *)(void *)wait;
     asker->work -= asker->work > 0;
@@ -136,27 +136,27 @@ static void on_arrived(struct cpsd_notice *notice)
     ((struct asker *)notice)->arrived = true;
 }
 
-static enum cpsd_certs_found ask(struct asker *asker, const char *url, int64_t now, struct stir_error *err)
+static enum cpsd_cert_found ask(struct asker *asker, const char *url, int64_t now, struct stir_error *err)
 {
     struct stir_chain *chain = NULL;
     asker->wait.notice.arrived = on_arrived;
-    asker->wait.port = &world.port;
+    asker->wait.mailbox = &world.mailbox;
     asker->arrived = false;
-    enum cpsd_certs_found found =
-        cpsd_certs_get(world.certs, &chain, url, &world.trusted, now, &world.rules, &asker->wait, err);
-    CU_ASSERT_EQUAL(chain != NULL, found == CPSD_CERTS_FOUND);
+    enum cpsd_cert_found found =
+        cpsd_cert_cache_get(world.certs, &chain, url, &world.trusted, now, &world.rules, &asker->wait, err);
+    CU_ASSERT_EQUAL(chain != NULL, found == CPSD_CERT_FOUND);
     if (chain && asker->proves) {
-        cpsd_certs_prove(world.certs, chain, url, NULL, &asker->wait);
+        cpsd_cert_cache_prove(world.certs, chain, url, NULL, &asker->wait);
     }
     stir_chain_unref(chain);
     return found;
 }
 
 /* Gets a chain as a request does: asks again when it was told to. */
-static enum cpsd_certs_found ask_until_there(struct asker *asker, const char *url, int64_t now, struct stir_error *err)
+static enum cpsd_cert_found ask_until_there(struct asker *asker, const char *url, int64_t now, struct stir_error *err)
 {
-    enum cpsd_certs_found found = ask(asker, url, now, err);
-    for (int i = 0; found == CPSD_CERTS_LATER && i < 5; i++) {
+    enum cpsd_cert_found found = ask(asker, url, now, err);
+    for (int i = 0; found == CPSD_CERT_LATER && i < 5; i++) {
         while (!asker->arrived) {
             (void)uv_run(&world.loop, UV_RUN_ONCE);
         }
@@ -171,7 +171,7 @@ static void proves(const char *path, int64_t now)
     char url[256];
     struct asker asker = {.proves = true};
     (void)snprintf(url, sizeof(url), "%s%s", world.peer.url, path);
-    CU_ASSERT_EQUAL(ask_until_there(&asker, url, now, NULL), CPSD_CERTS_FOUND);
+    CU_ASSERT_EQUAL(ask_until_there(&asker, url, now, NULL), CPSD_CERT_FOUND);
 }
 
 static void answers(const char *what, const char *path, int64_t now, enum stir_code code, const char *text)
@@ -180,9 +180,9 @@ static void answers(const char *what, const char *path, int64_t now, enum stir_c
     struct asker asker = {0};
     struct stir_error err = {0};
     (void)snprintf(url, sizeof(url), "%s%s", world.peer.url, path);
-    enum cpsd_certs_found found = ask_until_there(&asker, url, now, &err);
-    UNIT_CHECK(found == (code == STIR_OK ? CPSD_CERTS_FOUND : CPSD_CERTS_FAILED) && err.code == code, "%s: %s, %s",
-               what, stir_error_name(err.code), err.text);
+    enum cpsd_cert_found found = ask_until_there(&asker, url, now, &err);
+    UNIT_CHECK(found == (code == STIR_OK ? CPSD_CERT_FOUND : CPSD_CERT_FAILED) && err.code == code, "%s: %s, %s", what,
+               stir_error_name(err.code), err.text);
     if (text) {
         UNIT_STR(err.text, text, what);
     }
@@ -195,14 +195,14 @@ static unsigned requests(void)
 
 static void test_once(void)
 {
-    struct cpsd_certs_stats stats;
+    struct cpsd_cert_cache_stats stats;
     begin();
     answers("first", "/a.pem", CERTS_NOW, STIR_OK, NULL);
     for (int i = 0; i < 5; i++) {
         answers("again", "/a.pem", CERTS_NOW + i, STIR_OK, NULL);
     }
     CU_ASSERT_EQUAL(requests(), 1);
-    cpsd_certs_stats(world.certs, &stats);
+    cpsd_cert_cache_stats(world.certs, &stats);
     CU_ASSERT_EQUAL(stats.verifications, 1);
     CU_ASSERT_EQUAL(stats.fetches, 1);
     CU_ASSERT_EQUAL(stats.hits, 6);
@@ -213,15 +213,15 @@ static void test_once(void)
 /* A verdict is good for a minute, for one generation, and not beyond the end of the chain. */
 static void test_verdicts(void)
 {
-    struct cpsd_certs_stats stats;
+    struct cpsd_cert_cache_stats stats;
     begin();
     answers("first", "/a.pem", CERTS_NOW, STIR_OK, NULL);
     answers("a minute later", "/a.pem", CERTS_NOW + 61, STIR_OK, NULL);
-    cpsd_certs_stats(world.certs, &stats);
+    cpsd_cert_cache_stats(world.certs, &stats);
     CU_ASSERT_EQUAL(stats.verifications, 2);
     world.trusted.generation = 2;
     answers("another generation", "/a.pem", CERTS_NOW + 61, STIR_OK, NULL);
-    cpsd_certs_stats(world.certs, &stats);
+    cpsd_cert_cache_stats(world.certs, &stats);
     CU_ASSERT_EQUAL(stats.verifications, 3);
     struct stir_trust *trust = world.trusted.trust;
     world.trusted.trust = NULL;
@@ -230,7 +230,7 @@ static void test_verdicts(void)
     answers("nothing is trusted, and the chain at the URL is the same", "/a.pem", CERTS_NOW + 61, STIR_E_CERT_UNTRUSTED,
             NULL);
     answers("remembered", "/a.pem", CERTS_NOW + 61, STIR_E_CERT_UNTRUSTED, NULL);
-    cpsd_certs_stats(world.certs, &stats);
+    cpsd_cert_cache_stats(world.certs, &stats);
     CU_ASSERT_EQUAL(stats.verifications, 5);
     CU_ASSERT_EQUAL(requests(), 2);
     world.trusted.trust = trust;
@@ -242,22 +242,23 @@ static void test_verdicts(void)
 
 /* Asks for a later chain than the cached one, as a request does whose signature failed with it. Returns the result;
  * a fetch that is begun for it is waited for. */
-static enum cpsd_certs_found renews(const char *path, int64_t now, struct stir_error *err)
+static enum cpsd_cert_found renews(const char *path, int64_t now, struct stir_error *err)
 {
     char url[256];
     struct asker asker = {0};
     struct stir_chain *tried = NULL;
     (void)snprintf(url, sizeof(url), "%s%s", world.peer.url, path);
     asker.wait.notice.arrived = on_arrived;
-    asker.wait.port = &world.port;
-    CU_ASSERT_EQUAL_FATAL(cpsd_certs_get(world.certs, &tried, url, &world.trusted, now, &world.rules, &asker.wait, err),
-                          CPSD_CERTS_FOUND);
-    enum cpsd_certs_found found = CPSD_CERTS_LATER;
-    for (int i = 0; found == CPSD_CERTS_LATER && i < 5; i++) {
+    asker.wait.mailbox = &world.mailbox;
+    CU_ASSERT_EQUAL_FATAL(cpsd_cert_cache_get(world.certs, &tried, url, &world.trusted, now, &world.rules, &asker.wait,
+                                              err),
+                          CPSD_CERT_FOUND);
+    enum cpsd_cert_found found = CPSD_CERT_LATER;
+    for (int i = 0; found == CPSD_CERT_LATER && i < 5; i++) {
         *err = (struct stir_error){.code = STIR_E_SIGNATURE};
         asker.arrived = false;
-        found = cpsd_certs_renew(world.certs, tried, url, &world.trusted, now, &world.rules, &asker.wait, err);
-        while (found == CPSD_CERTS_LATER && !asker.arrived) {
+        found = cpsd_cert_cache_renew(world.certs, tried, url, &world.trusted, now, &world.rules, &asker.wait, err);
+        while (found == CPSD_CERT_LATER && !asker.arrived) {
             (void)uv_run(&world.loop, UV_RUN_ONCE);
         }
     }
@@ -285,21 +286,21 @@ static void test_renewal(void)
     struct stir_error err = {0};
     begin();
     answers("first", "/a.pem", CERTS_NOW, STIR_OK, NULL);
-    CU_ASSERT_EQUAL(renews("/a.pem", CERTS_NOW + 9, &err), CPSD_CERTS_FAILED);
+    CU_ASSERT_EQUAL(renews("/a.pem", CERTS_NOW + 9, &err), CPSD_CERT_FAILED);
     CU_ASSERT_EQUAL(err.code, STIR_E_SIGNATURE);
     CU_ASSERT_EQUAL(requests(), 1); /* the URL was asked within the last 10 s */
-    CU_ASSERT_EQUAL(renews("/a.pem", CERTS_NOW + 10, &err), CPSD_CERTS_FAILED);
+    CU_ASSERT_EQUAL(renews("/a.pem", CERTS_NOW + 10, &err), CPSD_CERT_FAILED);
     CU_ASSERT_EQUAL(err.code, STIR_E_SIGNATURE); /* the same chain is there still */
     CU_ASSERT_EQUAL(requests(), 2);
     serve(make_leaf("spc:1234", 0));
-    CU_ASSERT_EQUAL(renews("/a.pem", CERTS_NOW + 20, &err), CPSD_CERTS_FOUND);
+    CU_ASSERT_EQUAL(renews("/a.pem", CERTS_NOW + 20, &err), CPSD_CERT_FOUND);
     CU_ASSERT_EQUAL(requests(), 3);
     answers("the later chain", "/a.pem", CERTS_NOW + 20, STIR_OK, NULL);
     /* faults that have nothing to do with the certificate ask nobody */
     err = (struct stir_error){.code = STIR_E_NOMEM};
-    CU_ASSERT_EQUAL(cpsd_certs_renew(world.certs, NULL, world.peer.url, &world.trusted, CERTS_NOW + 40, &world.rules,
-                                     NULL, &err),
-                    CPSD_CERTS_FAILED);
+    CU_ASSERT_EQUAL(cpsd_cert_cache_renew(world.certs, NULL, world.peer.url, &world.trusted, CERTS_NOW + 40,
+                                          &world.rules, NULL, &err),
+                    CPSD_CERT_FAILED);
     CU_ASSERT_EQUAL(err.code, STIR_E_NOMEM);
     CU_ASSERT_EQUAL(requests(), 3);
     end();
@@ -313,7 +314,7 @@ static void test_renewal_fails(void)
     answers("first", "/a.pem", CERTS_NOW, STIR_OK, NULL);
     set_status(503);
     for (int i = 0; i < 3; i++) {
-        CU_ASSERT_EQUAL(renews("/a.pem", CERTS_NOW + 10 + i, &err), CPSD_CERTS_FAILED);
+        CU_ASSERT_EQUAL(renews("/a.pem", CERTS_NOW + 10 + i, &err), CPSD_CERT_FAILED);
         CU_ASSERT_EQUAL(err.code, STIR_E_CONNECT);
         UNIT_STR(err.text,
                  "not verified with the certificate that was cached; the current one: x5u: the server answered 503",
@@ -323,7 +324,7 @@ static void test_renewal_fails(void)
     answers("the cached chain is good still", "/a.pem", CERTS_NOW + 100, STIR_OK, NULL);
     CU_ASSERT_EQUAL(requests(), 2);
     set_status(200);
-    CU_ASSERT_EQUAL(renews("/a.pem", CERTS_NOW + 100, &err), CPSD_CERTS_FAILED);
+    CU_ASSERT_EQUAL(renews("/a.pem", CERTS_NOW + 100, &err), CPSD_CERT_FAILED);
     CU_ASSERT_EQUAL(err.code, STIR_E_SIGNATURE); /* the host says again that it is this one */
     CU_ASSERT_EQUAL(requests(), 3);
     end();
@@ -418,7 +419,7 @@ static void test_failures(void)
 static void test_bounds(void)
 {
     char path[32];
-    struct cpsd_certs_stats stats;
+    struct cpsd_cert_cache_stats stats;
     begin_with(4);
     proves("/good.pem", CERTS_NOW);
     for (int i = 0; i < 20; i++) {
@@ -433,7 +434,7 @@ static void test_bounds(void)
     CU_ASSERT_EQUAL(requests(), 41);
     proves("/good.pem", CERTS_NOW);
     CU_ASSERT_EQUAL(requests(), 41);
-    cpsd_certs_stats(world.certs, &stats);
+    cpsd_cert_cache_stats(world.certs, &stats);
     CU_ASSERT_EQUAL(stats.held, 5);
     CU_ASSERT_EQUAL(stats.good, 1);
     end();
@@ -443,7 +444,7 @@ static void test_bounds(void)
 static void test_bounds_of_good_chains(void)
 {
     char path[32];
-    struct cpsd_certs_stats stats;
+    struct cpsd_cert_cache_stats stats;
     begin_with(6);
     proves("/first.pem", CERTS_NOW);
     serve(make_leaf("spc:5678", 0));
@@ -451,7 +452,7 @@ static void test_bounds_of_good_chains(void)
         (void)snprintf(path, sizeof(path), "/more%d.pem", i);
         proves(path, CERTS_NOW);
     }
-    cpsd_certs_stats(world.certs, &stats);
+    cpsd_cert_cache_stats(world.certs, &stats);
     CU_ASSERT_EQUAL(stats.good, 5);
     CU_ASSERT_EQUAL(requests(), 21);
     proves("/first.pem", CERTS_NOW);
@@ -462,7 +463,7 @@ static void test_bounds_of_good_chains(void)
         (void)snprintf(path, sizeof(path), "/other%d.pem", i);
         proves(path, CERTS_NOW);
     }
-    cpsd_certs_stats(world.certs, &stats);
+    cpsd_cert_cache_stats(world.certs, &stats);
     CU_ASSERT_EQUAL(stats.good, 6);
     CU_ASSERT_EQUAL(requests(), 27);
     proves("/more19.pem", CERTS_NOW);
@@ -475,27 +476,27 @@ static void test_may_work(void)
 {
     char url[256];
     struct stir_error err = {0};
-    struct cpsd_certs_stats stats;
+    struct cpsd_cert_cache_stats stats;
     begin();
     (void)snprintf(url, sizeof(url), "%s/a.pem", world.peer.url);
     struct asker asker = {.wait.may_work = may_work, .proves = true};
-    CU_ASSERT_EQUAL(ask_until_there(&asker, url, CERTS_NOW, &err), CPSD_CERTS_FAILED);
+    CU_ASSERT_EQUAL(ask_until_there(&asker, url, CERTS_NOW, &err), CPSD_CERT_FAILED);
     CU_ASSERT_EQUAL(err.code, STIR_E_UNAVAILABLE);
     CU_ASSERT_EQUAL(requests(), 0);
     asker.work = 2; /* one less */
-    CU_ASSERT_EQUAL(ask_until_there(&asker, url, CERTS_NOW, &err), CPSD_CERTS_FOUND);
+    CU_ASSERT_EQUAL(ask_until_there(&asker, url, CERTS_NOW, &err), CPSD_CERT_FOUND);
     CU_ASSERT_EQUAL(asker.work, 1);
     asker.work = 0;
-    CU_ASSERT_EQUAL(ask_until_there(&asker, url, CERTS_NOW + 61, &err), CPSD_CERTS_FOUND);  /* verified again */
-    CU_ASSERT_EQUAL(ask_until_there(&asker, url, CERTS_NOW + 301, &err), CPSD_CERTS_FOUND); /* fetched again */
-    cpsd_certs_stats(world.certs, &stats);
+    CU_ASSERT_EQUAL(ask_until_there(&asker, url, CERTS_NOW + 61, &err), CPSD_CERT_FOUND);  /* verified again */
+    CU_ASSERT_EQUAL(ask_until_there(&asker, url, CERTS_NOW + 301, &err), CPSD_CERT_FOUND); /* fetched again */
+    cpsd_cert_cache_stats(world.certs, &stats);
     CU_ASSERT_EQUAL(stats.verifications, 3);
     CU_ASSERT_EQUAL(requests(), 2);
     /* another certificate at the URL has to be proven anew */
     serve(make_leaf("spc:1234", 0));
     asker.proves = false;
-    CU_ASSERT_EQUAL(ask_until_there(&asker, url, CERTS_NOW + 602, &err), CPSD_CERTS_FOUND);
-    CU_ASSERT_EQUAL(ask_until_there(&asker, url, CERTS_NOW + 663, &err), CPSD_CERTS_FAILED);
+    CU_ASSERT_EQUAL(ask_until_there(&asker, url, CERTS_NOW + 602, &err), CPSD_CERT_FOUND);
+    CU_ASSERT_EQUAL(ask_until_there(&asker, url, CERTS_NOW + 663, &err), CPSD_CERT_FAILED);
     CU_ASSERT_EQUAL(err.code, STIR_E_UNAVAILABLE);
     end();
 }
@@ -520,7 +521,7 @@ static void test_nothing_of_names(void)
         (void)snprintf(url, sizeof(url), "https://%s:%d/%zu.pem", rows[i].host, world.peer.port, i);
         world.rules.allow_private = rows[i].private;
         world.rules.timeout_ms = 60000;
-        CU_ASSERT_EQUAL(ask_until_there(&asker, url, CERTS_NOW, &err), CPSD_CERTS_FAILED);
+        CU_ASSERT_EQUAL(ask_until_there(&asker, url, CERTS_NOW, &err), CPSD_CERT_FAILED);
         UNIT_CHECK(err.code == STIR_E_CONNECT && strcmp(err.text, text) == 0, "%s: %s, %s", rows[i].what,
                    stir_error_name(err.code), err.text);
     }
@@ -536,21 +537,21 @@ static void test_waiters(void)
     atomic_store(&world.delay_ms, 100);
     (void)snprintf(url, sizeof(url), "%s/a.pem", world.peer.url);
     for (int i = 0; i < 8; i++) {
-        CU_ASSERT_EQUAL(ask(&askers[i], url, CERTS_NOW, NULL), CPSD_CERTS_LATER);
+        CU_ASSERT_EQUAL(ask(&askers[i], url, CERTS_NOW, NULL), CPSD_CERT_LATER);
     }
-    cpsd_certs_leave(world.certs, &askers[3].wait);
-    cpsd_certs_leave(world.certs, &askers[3].wait);
+    cpsd_cert_cache_leave(world.certs, &askers[3].wait);
+    cpsd_cert_cache_leave(world.certs, &askers[3].wait);
     while (!askers[0].arrived || !askers[7].arrived) {
         (void)uv_run(&world.loop, UV_RUN_ONCE);
-        cpsd_certs_leave(world.certs, &askers[5].wait); /* perhaps told, not delivered */
+        cpsd_cert_cache_leave(world.certs, &askers[5].wait); /* perhaps told, not delivered */
     }
     for (int i = 0; i < 8; i++) {
         UNIT_CHECK(askers[i].arrived || i == 3 || i == 5, "asker %d", i);
     }
     CU_ASSERT_FALSE(askers[3].arrived);
     CU_ASSERT_EQUAL(requests(), 1);
-    CU_ASSERT_EQUAL(ask(&askers[0], url, CERTS_NOW, NULL), CPSD_CERTS_FOUND);
-    cpsd_certs_leave(world.certs, &askers[0].wait);
+    CU_ASSERT_EQUAL(ask(&askers[0], url, CERTS_NOW, NULL), CPSD_CERT_FOUND);
+    cpsd_cert_cache_leave(world.certs, &askers[0].wait);
     end();
 }
 
@@ -562,8 +563,8 @@ static void test_stopping(void)
     begin();
     atomic_store(&world.delay_ms, 5000);
     (void)snprintf(url, sizeof(url), "%s/a.pem", world.peer.url);
-    CU_ASSERT_EQUAL(ask(&asker, url, CERTS_NOW, NULL), CPSD_CERTS_LATER);
-    cpsd_certs_leave(world.certs, &asker.wait);
+    CU_ASSERT_EQUAL(ask(&asker, url, CERTS_NOW, NULL), CPSD_CERT_LATER);
+    cpsd_cert_cache_leave(world.certs, &asker.wait);
     end();
 }
 
@@ -707,13 +708,13 @@ static void brings(const char *what, json_t *x5c, int64_t now, bool signs, enum 
 {
     struct stir_chain *chain = NULL;
     struct stir_error err = {0};
-    struct asker asker = {.wait.port = &world.port};
-    enum cpsd_certs_found found =
-        cpsd_certs_get_x5c(world.certs, &chain, x5c, &world.trusted, now, &world.rules, &asker.wait, &err);
-    UNIT_CHECK(found == (code == STIR_OK ? CPSD_CERTS_FOUND : CPSD_CERTS_FAILED) && err.code == code, "%s: %s, %s",
-               what, stir_error_name(err.code), err.text);
+    struct asker asker = {.wait.mailbox = &world.mailbox};
+    enum cpsd_cert_found found =
+        cpsd_cert_cache_get_x5c(world.certs, &chain, x5c, &world.trusted, now, &world.rules, &asker.wait, &err);
+    UNIT_CHECK(found == (code == STIR_OK ? CPSD_CERT_FOUND : CPSD_CERT_FAILED) && err.code == code, "%s: %s, %s", what,
+               stir_error_name(err.code), err.text);
     if (chain && signs) {
-        cpsd_certs_prove(world.certs, chain, NULL, x5c, &asker.wait);
+        cpsd_cert_cache_prove(world.certs, chain, NULL, x5c, &asker.wait);
     }
     stir_chain_unref(chain);
     json_decref(x5c);
@@ -721,7 +722,7 @@ static void brings(const char *what, json_t *x5c, int64_t now, bool signs, enum 
 
 static void test_x5c(void)
 {
-    struct cpsd_certs_stats stats;
+    struct cpsd_cert_cache_stats stats;
     begin();
     X509 *leaf = make_leaf("spc:1234", 0);
     for (int i = 0; i < 3; i++) {
@@ -729,7 +730,7 @@ static void test_x5c(void)
         brings("nonsense", json_pack("[s]", "MAA="), CERTS_NOW, false, STIR_E_CERT);
     }
     brings("nothing", NULL, CERTS_NOW, false, STIR_E_CERT);
-    cpsd_certs_stats(world.certs, &stats);
+    cpsd_cert_cache_stats(world.certs, &stats);
     CU_ASSERT_EQUAL(stats.verifications, 1);
     CU_ASSERT_EQUAL(stats.hits, 4);
     CU_ASSERT_EQUAL(stats.good, 0);
@@ -741,7 +742,7 @@ static void test_x5c(void)
 static void test_x5c_with_more(void)
 {
     EVP_PKEY *key = NULL, *inter_key = NULL;
-    struct cpsd_certs_stats stats;
+    struct cpsd_cert_cache_stats stats;
     begin_with(16);
     X509 *inter = certs_make((struct stir_cert_spec){.common_name = "Intermediate",
                                                      .ca = true,
@@ -760,14 +761,14 @@ static void test_x5c_with_more(void)
         brings("between", X5C(leaf, odd, inter), CERTS_NOW, i % 2 == 0, STIR_OK);
         brings("with the root", X5C(leaf, inter, world.root), CERTS_NOW, i % 2 == 0, STIR_OK);
     }
-    cpsd_certs_stats(world.certs, &stats);
+    cpsd_cert_cache_stats(world.certs, &stats);
     CU_ASSERT_EQUAL(stats.verifications, 2);
     CU_ASSERT_EQUAL(stats.good, 2);
     CU_ASSERT_EQUAL(stats.held, 2);
     /* without a certificate that it needs it is not that chain */
     brings("the leaf alone", X5C(leaf), CERTS_NOW, false, STIR_E_CERT_UNTRUSTED);
     brings("another's", X5C(bystander), CERTS_NOW, true, STIR_OK);
-    cpsd_certs_stats(world.certs, &stats);
+    cpsd_cert_cache_stats(world.certs, &stats);
     CU_ASSERT_EQUAL(stats.verifications, 3);
     end();
 }
@@ -776,25 +777,25 @@ static void test_x5c_with_more(void)
 static void test_x5c_with_more_first(void)
 {
     EVP_PKEY *key = NULL;
-    struct cpsd_certs_stats stats;
+    struct cpsd_cert_cache_stats stats;
     begin_with(16);
     X509 *leaf = make_leaf("spc:1234", 0);
     for (int i = 0; i < 40; i++) {
         X509 *odd = certs_make((struct stir_cert_spec){.common_name = "Odd", .not_after = CERTS_NOW + 20}, &key);
         brings("unsigned", X5C(leaf, odd), CERTS_NOW, false, STIR_OK);
     }
-    cpsd_certs_stats(world.certs, &stats);
+    cpsd_cert_cache_stats(world.certs, &stats);
     CU_ASSERT_EQUAL(stats.good, 0);
     CU_ASSERT_EQUAL(stats.held, 16);
     X509 *odd = certs_make((struct stir_cert_spec){.common_name = "Odd", .not_after = CERTS_NOW + 20}, &key);
     brings("signed", X5C(leaf, odd), CERTS_NOW, true, STIR_OK);
-    cpsd_certs_stats(world.certs, &stats);
+    cpsd_cert_cache_stats(world.certs, &stats);
     CU_ASSERT_EQUAL(stats.good, 1);
     uint64_t before = stats.verifications;
     for (int i = 0; i < 3; i++) { /* the verdict was as short as what was appended, the chain is not */
         brings("the chain alone", X5C(leaf), CERTS_NOW + 30, false, STIR_OK);
     }
-    cpsd_certs_stats(world.certs, &stats);
+    cpsd_cert_cache_stats(world.certs, &stats);
     CU_ASSERT_EQUAL(stats.verifications, before + 1);
     CU_ASSERT_EQUAL(stats.good, 1);
     end();
@@ -809,19 +810,19 @@ static void test_directory(void)
     begin();
     (void)snprintf(path, sizeof(path), "%s/a.pem", dir);
     UNIT_OK(stir_write_file(path, world.chain.ptr, world.chain.len, 0600, NULL));
-    UNIT_OK(cpsd_certs_load_dir(world.certs, dir, &count, &err));
+    UNIT_OK(cpsd_cert_cache_load_dir(world.certs, dir, &count, &err));
     CU_ASSERT_EQUAL(count, 1);
     answers("in the directory", "/x/a.pem", CERTS_NOW, STIR_OK, NULL);
     answers("for long", "/x/a.pem", CERTS_NOW + 86400 * 30, STIR_OK, NULL);
     CU_ASSERT_EQUAL(requests(), 0);
     UNIT_OK(stir_write_file(path, "x", 1, 0600, NULL));
-    CU_ASSERT_EQUAL(cpsd_certs_load_dir(world.certs, dir, &count, &err), STIR_E_CERT);
+    CU_ASSERT_EQUAL(cpsd_cert_cache_load_dir(world.certs, dir, &count, &err), STIR_E_CERT);
     UNIT_CHECK(strncmp(err.text, path, strlen(path)) == 0, "%s", err.text);
     answers("as before", "/x/a.pem", CERTS_NOW, STIR_OK, NULL);
-    UNIT_OK(cpsd_certs_load_dir(world.certs, "", NULL, &err));
+    UNIT_OK(cpsd_cert_cache_load_dir(world.certs, "", NULL, &err));
     answers("over the network now", "/x/a.pem", CERTS_NOW, STIR_OK, NULL);
     CU_ASSERT_EQUAL(requests(), 1);
-    CU_ASSERT_EQUAL(cpsd_certs_load_dir(world.certs, "/tmp/there/is/none", NULL, &err), STIR_E_IO);
+    CU_ASSERT_EQUAL(cpsd_cert_cache_load_dir(world.certs, "/tmp/there/is/none", NULL, &err), STIR_E_IO);
     (void)remove(path);
     CU_ASSERT_EQUAL(remove(dir), 0);
     end();
@@ -849,14 +850,14 @@ static void test_directory_of_lists(void)
     UNIT_OK(stir_write_file(path[1], list, 10, 0600, NULL));
     UNIT_OK(stir_write_file(path[2], list, 10, 0600, NULL));
     world.rules.fetch = false;
-    UNIT_OK(cpsd_certs_load_dir(world.certs, dir, &count, &err));
+    UNIT_OK(cpsd_cert_cache_load_dir(world.certs, dir, &count, &err));
     CU_ASSERT_EQUAL(count, 3);
     answers("all of it is in the directory", "/a.pem", CERTS_NOW, STIR_OK, NULL);
     UNIT_OK(stir_write_file(path[2], other, 10, 0600, NULL));
-    UNIT_OK(cpsd_certs_load_dir(world.certs, dir, &count, &err));
+    UNIT_OK(cpsd_cert_cache_load_dir(world.certs, dir, &count, &err));
     answers("the authority's list has changed", "/a.pem", CERTS_NOW, STIR_E_CERT_SCOPE, NULL);
     (void)remove(path[2]);
-    UNIT_OK(cpsd_certs_load_dir(world.certs, dir, &count, &err));
+    UNIT_OK(cpsd_cert_cache_load_dir(world.certs, dir, &count, &err));
     answers("a list is missing", "/a.pem", CERTS_NOW, STIR_E_X5U_FETCH, NULL);
     CU_ASSERT_EQUAL(requests(), 0);
     (void)remove(path[0]);
@@ -893,7 +894,7 @@ static enum stir_code fetch_from(struct cpsd_fetch **out, const char *host, cons
                                                .max_bytes = 4096,
                                                .timeout_ms = timeout_ms,
                                                .ca_file = world.ca_file};
-    return cpsd_fetch(out, world.fetcher, &world.port, &request, on_fetched, got, NULL);
+    return cpsd_fetch(out, world.fetcher, &world.mailbox, &request, on_fetched, got, NULL);
 }
 
 static enum stir_code fetch(struct cpsd_fetch **out, const char *path, struct got *got)

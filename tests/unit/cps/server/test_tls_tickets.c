@@ -18,7 +18,7 @@ static uint64_t read_clock(void *arg)
 
 struct world {
     struct clock clock;
-    struct cpsd_tickets *tickets;
+    struct cpsd_tls_tickets *tickets;
     SSL_CTX *servers[2], *client; /* two workers' */
     SSL_SESSION *session;         /* the newest that the client got */
 };
@@ -30,7 +30,7 @@ static void make_world(struct world *w, int version)
     X509 *ca = certs_make((struct stir_cert_spec){.common_name = "root", .ca = true}, &ca_key);
     X509 *cert = certs_make((struct stir_cert_spec){.common_name = "server", .issuer = ca, .issuer_key = ca_key}, &key);
     *w = (struct world){.clock = {.s = 1000}};
-    w->tickets = cpsd_tickets_new(read_clock, &w->clock);
+    w->tickets = cpsd_tls_tickets_new(read_clock, &w->clock);
     CU_ASSERT_PTR_NOT_NULL_FATAL(w->tickets);
     for (int i = 0; i < 2; i++) {
         struct stir_error err = {0};
@@ -50,7 +50,7 @@ static void end_world(struct world *w)
     SSL_CTX_free(w->client);
     SSL_CTX_free(w->servers[0]);
     SSL_CTX_free(w->servers[1]);
-    cpsd_tickets_free(w->tickets);
+    cpsd_tls_tickets_free(w->tickets);
     certs_end();
 }
 
@@ -99,7 +99,7 @@ static void check_life(int version)
         w.session = NULL;
         for (unsigned hour = 0; hour < rows[i].hours; hour++) { /* a process that runs, and nobody connects */
             w.clock.s += HOUR;
-            cpsd_tickets_rotate(w.tickets);
+            cpsd_tls_tickets_rotate(w.tickets);
         }
         UNIT_CHECK(resumes(&w, 1, first) == rows[i].resumed, "after %u hours", rows[i].hours);
         SSL_SESSION_free(first);
