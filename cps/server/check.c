@@ -9,9 +9,10 @@
 #include <openssl/crypto.h>
 #include <stdio.h>
 
-/* What `cpsd -t` checks beyond the configuration itself: what the configuration names. */
+/* cpsd -t: checks the files and addresses that the configuration names. The configuration itself was checked when it
+ * was read. */
 
-static void warn_on_terminal(void *arg, const char *text)
+static void check_warn_of_root(void *arg, const char *text)
 {
     (void)arg;
     (void)fprintf(stderr, "cpsd: warning: [trust] %s\n", text);
@@ -19,7 +20,7 @@ static void warn_on_terminal(void *arg, const char *text)
 
 static enum stir_code check_trusted(const struct cpsd_config *config, struct stir_error *err)
 {
-    const struct stir_trust_warn warn = {.say = warn_on_terminal};
+    const struct stir_trust_warn warn = {.say = check_warn_of_root};
     struct stir_trust_files files;
     struct cpsd_trusted *trusted = NULL;
     const struct cpsd_trusted_spec spec = {.config = config, .files = &files, .read_crl_files = true, .warn = &warn};
@@ -78,12 +79,12 @@ static enum stir_code check_peers(const struct cpsd_config *config, struct stir_
     return code;
 }
 
-/* What the account of the service may do with its files, and others with its keys. */
+/* Checks that the service's account may read and write its files, and that other accounts cannot read its keys. */
 static void check_paths(const struct cpsd_config *config, struct stir_faults *faults)
 {
     stir_path_check_append(faults, "[log] file", config->log_file);
     stir_path_check_directory(faults, "[trust] list_state_dir", config->trust_list_state_dir);
-    /* libcurl reads these only when something is fetched */
+    /* libcurl reads these only when something is fetched, which is too late to find out */
     stir_path_check_readable(faults, "[auth] x5u_ca_file", config->auth_x5u_ca_file);
     stir_path_check_readable(faults, "[trust] crl_ca_file", config->trust_crl_ca_file);
     stir_path_check_readable(faults, "[atis] ca_file", config->atis_ca_file);

@@ -2,31 +2,33 @@
 #include "cps/server/server_internal.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 /*
- * Listening sockets are opened here, one a worker with SO_REUSEPORT, since libwebsockets as Debian builds it
- * (LWS_MAX_SMP 1) would share nothing; accepted sockets are handed to it.
+ * Listening sockets. Each worker has its own with SO_REUSEPORT, so that the kernel spreads connections over them:
+ * libwebsockets as Debian builds it (LWS_MAX_SMP 1) has no threads. Accepted sockets are handed to libwebsockets.
  */
-#define ACCEPTS_A_TURN 64 /* then other connections get their turn */
+#define ACCEPTS_PER_TURN 64 /* then other connections get their turn */
 #define BACKLOG 4096
 #define SHORTAGE_LOG_MS 60000
 
-union address {
+union socket_address {
     struct sockaddr any;
     struct sockaddr_in in;
     struct sockaddr_in6 in6;
     struct sockaddr_un un;
 };
 
-/* A socket file that nobody listens on any more is a leftover of ours. */
-static void remove_stale_socket(const union address *address, socklen_t len)
+/* Removes a socket file that no process listens on any more: an earlier cpsd left it. */
+static void listen_remove_stale_socket(const union socket_address *address, socklen_t len)
 {
     struct stat st;
     if (lstat(address->un.sun_path, &st) < 0 || !S_ISSOCK(st.st_mode)) {
@@ -42,8 +44,8 @@ static void remove_stale_socket(const union address *address, socklen_t len)
 }
 
 /* Binds a TCP socket whose port the sockets of other workers can share. The first one is bound before it is marked as
- * shared (SO_REUSEPORT): that fails if another process listens there, even if that one marked its sockets, too. */
-static bool bind_shared(int fd, const union address *address, socklen_t len, bool first)
+ * shared (SO_REUSEPORT), which fails if another process listens there, even with SO_REUSEPORT. */
+static bool listen_bind_shared(int fd, const union socket_address *address, socklen_t len, bool first)
 {
     int one = 1;
     bool ok = first || setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)) == 0;
@@ -51,26 +53,29 @@ static bool bind_shared(int fd, const union address *address, socklen_t len, boo
     return ok && (!first || setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)) == 0);
 }
 
-/* `first`: of the workers' sockets for this address. */
-static int open_socket(union address *address, socklen_t len, const char *text, bool first, struct stir_error *err)
+/* Opens a listening socket and writes the address that it got into *address. `text`: the address as configured.
+ * `first`: the first worker's. Returns -1 with *err set on failure. */
+static int listen_open_socket(union socket_address *address, socklen_t len, const char *text, bool first,
+                              struct stir_error *err)
 {
     int one = 1;
     int fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     bool ok = fd >= 0;
     if (ok && address->any.sa_family == AF_UNIX) {
-        remove_stale_socket(address, len);
+        listen_remove_stale_socket(address, len);
+        ok = bind(fd, &address->any, len) == 0;
     } else if (ok) {
         ok = setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) == 0 &&
              setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) == 0; /* accepted sockets inherit it */
+        /* [::] does not take the IPv4 port, which may be configured as well */
         if (address->any.sa_family == AF_INET6) {
             (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
         }
+        ok = ok && listen_bind_shared(fd, address, len, first);
     }
-    ok = ok &&
-         (address->any.sa_family == AF_UNIX ? bind(fd, &address->any, len) == 0 : bind_shared(fd, address, len, first));
     if (!ok || listen(fd, BACKLOG) < 0 || getsockname(fd, &address->any, &len) < 0) {
         (void)stir_fail(err, STIR_E_IO, "cannot listen on %s: %s%s", text, strerror(errno),
-                        errno == EADDRINUSE ? "; another process, perhaps a second cpsd, has it: see ss -lntp" : "");
+                        errno == EADDRINUSE ? "; another process, perhaps a second cpsd, uses it: see ss -lntp" : "");
         if (fd >= 0) {
             (void)close(fd);
         }
@@ -79,18 +84,19 @@ static int open_socket(union address *address, socklen_t len, const char *text, 
     return fd;
 }
 
-static enum stir_code add_listener(struct cpsd_worker *worker, int fd, bool tls, bool local, struct stir_error *err)
+static enum stir_code listen_add(struct cpsd_worker *worker, int fd, bool tls, bool local, struct stir_error *err)
 {
     if (worker->listener_count == CPSD_LISTENERS_MAX) {
         (void)close(fd);
-        return stir_fail(err, STIR_E_CONFIG, "more than %d addresses to listen on", CPSD_LISTENERS_MAX);
+        return stir_fail(err, STIR_E_CONFIG, "cannot listen on more than %d addresses", CPSD_LISTENERS_MAX);
     }
+    assert(worker->listener_count < CPSD_LISTENERS_MAX);
     struct cpsd_listener *listener = &worker->listeners[worker->listener_count++];
     *listener = (struct cpsd_listener){.worker = worker, .fd = fd, .tls = tls, .local = local};
     return STIR_OK;
 }
 
-static void log_listening(const struct stir_log *log, const union address *address, bool tls, bool local)
+static void listen_log(const struct stir_log *log, const union socket_address *address, bool tls, bool local)
 {
     char host[INET6_ADDRSTRLEN] = "";
     if (address->any.sa_family == AF_UNIX) {
@@ -104,66 +110,66 @@ static void log_listening(const struct stir_log *log, const union address *addre
                    six ? "[" : "", host, six ? "]" : "", ntohs(six ? address->in6.sin6_port : address->in.sin_port));
 }
 
-/* One address for `count` workers. The first bind may choose a port (port 0), which the others then share; a unix
- * socket is one for all. */
-static enum stir_code listen_on_one(struct cpsd_worker *workers, size_t count, const struct sockaddr_storage *where,
-                                    socklen_t len, const char *text, bool tls, bool local, const struct stir_log *log,
-                                    struct stir_error *err)
+/* Opens one address for `count` workers. The first bind may choose a port (port 0), which the others then share. There
+ * is only one unix socket, of which each worker has a duplicate. */
+static enum stir_code listen_on_address(struct cpsd_worker *workers, size_t count, const struct sockaddr_storage *where,
+                                        socklen_t len, const char *text, bool tls, bool local,
+                                        const struct stir_log *log, struct stir_error *err)
 {
-    union address address = {0};
+    union socket_address address = {0};
     enum stir_code code = STIR_OK;
     int first = -1;
     memcpy(&address, where, len < sizeof(address) ? len : sizeof(address));
     for (size_t i = 0; code == STIR_OK && i < count; i++) {
         bool shared = i > 0 && address.any.sa_family == AF_UNIX;
-        int fd = shared ? fcntl(first, F_DUPFD_CLOEXEC, 0) : open_socket(&address, len, text, i == 0, err);
+        int fd = shared ? fcntl(first, F_DUPFD_CLOEXEC, 0) : listen_open_socket(&address, len, text, i == 0, err);
         if (fd < 0) {
-            return shared ? stir_fail(err, STIR_E_IO, "%s: %s", text, strerror(errno)) : STIR_E_IO;
+            return shared ? stir_fail(err, STIR_E_IO, "cannot listen on %s: %s", text, strerror(errno)) : STIR_E_IO;
         }
         first = i == 0 ? fd : first;
-        code = add_listener(&workers[i], fd, tls, local, err);
+        code = listen_add(&workers[i], fd, tls, local, err);
     }
     if (code == STIR_OK) {
-        log_listening(log, &address, tls, local);
+        listen_log(log, &address, tls, local);
     }
     return code;
 }
 
-/* All addresses of an item of the configuration. */
-static enum stir_code listen_on(struct cpsd_worker *workers, size_t count, const char *text, bool tls, bool local,
-                                const struct stir_log *log, struct stir_error *err)
+/* Opens all addresses to which an item of the configuration resolves. */
+static enum stir_code listen_on_name(struct cpsd_worker *workers, size_t count, const char *text, bool tls, bool local,
+                                     const struct stir_log *log, struct stir_error *err)
 {
     struct stir_listen_addresses found;
     enum stir_code code = stir_listen_addresses_find(&found, text, err);
     for (size_t i = 0; code == STIR_OK && i < found.count; i++) {
-        code = listen_on_one(workers, count, &found.at[i].address, found.at[i].len, text, tls, local, log, err);
+        code = listen_on_address(workers, count, &found.at[i].address, found.at[i].len, text, tls, local, log, err);
     }
     return code;
 }
 
-/* One socket that systemd opened, for `count` workers. */
+/* Gives a duplicate of a socket that systemd opened to each of `count` workers; closes fd. */
 static enum stir_code listen_on_passed(struct cpsd_worker *workers, size_t count, int fd, bool tls, bool local,
                                        const struct stir_log *log, struct stir_error *err)
 {
-    union address address = {0};
+    union socket_address address = {0};
     socklen_t len = sizeof(address);
     enum stir_code code = STIR_OK;
     if (getsockname(fd, &address.any, &len) < 0) {
-        code = stir_fail(err, STIR_E_IO, "a socket that systemd passed: %s", strerror(errno));
+        code = stir_fail(err, STIR_E_IO, "cannot use a socket that systemd passed: %s", strerror(errno));
     }
     for (size_t i = 0; code == STIR_OK && i < count; i++) {
         int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-        code = own < 0 ? stir_fail(err, STIR_E_IO, "a socket that systemd passed: %s", strerror(errno))
-                       : add_listener(&workers[i], own, tls, local, err);
+        code = own < 0 ? stir_fail(err, STIR_E_IO, "cannot use a socket that systemd passed: %s", strerror(errno))
+                       : listen_add(&workers[i], own, tls, local, err);
     }
     (void)close(fd);
     if (code == STIR_OK) {
-        log_listening(log, &address, tls, local);
+        listen_log(log, &address, tls, local);
     }
     return code;
 }
 
-/* What systemd passed under `name`, or else the addresses of the list. */
+/* Opens the sockets that systemd passed under `name`, or else the addresses of the list. */
 static enum stir_code listen_on_list(struct cpsd_worker *workers, size_t count, struct stir_passed *passed,
                                      const char *name, const char *list, bool tls, const struct stir_log *log,
                                      struct stir_error *err)
@@ -179,7 +185,7 @@ static enum stir_code listen_on_list(struct cpsd_worker *workers, size_t count, 
         return code;
     }
     while (code == STIR_OK && stir_conf_next(list, &pos, text, sizeof(text))) {
-        code = listen_on(workers, count, text, tls, false, log, err);
+        code = listen_on_name(workers, count, text, tls, false, log, err);
     }
     return code;
 }
@@ -188,31 +194,36 @@ enum stir_code cpsd_listen(struct cpsd_worker *workers, size_t count, const stru
                            struct stir_passed *passed, const struct stir_log *log, struct stir_error *err)
 {
     int admin = stir_passed_take(passed, "admin");
-    enum stir_code code = STIR_OK;
+    /* Without [server] listen no certificate was loaded. */
     if (!config->listen[0] && stir_passed_has(passed, "https")) {
-        code = stir_fail(err, STIR_E_CONFIG,
-                         "systemd passes a socket for https: that needs [server] listen, certificate and private_key");
+        return stir_fail(err, STIR_E_CONFIG,
+                         "systemd passed a socket named \"https\"; set [server] listen, certificate and private_key "
+                         "as well");
     }
-    if (code == STIR_OK) {
-        code = listen_on_list(workers, count, passed, "https", config->listen, true, log, err);
+    enum stir_code code = listen_on_list(workers, count, passed, "https", config->listen, true, log, err);
+    if (code != STIR_OK) {
+        return code;
     }
-    if (code == STIR_OK) {
-        code = listen_on_list(workers, count, passed, "http", config->listen_plain, false, log, err);
+    code = listen_on_list(workers, count, passed, "http", config->listen_plain, false, log, err);
+    if (code != STIR_OK) {
+        return code;
     }
-    if (code == STIR_OK && admin >= 0) {
+    /* The first worker serves all admin requests. */
+    if (admin >= 0) {
         code = listen_on_passed(workers, 1, admin, false, true, log, err);
-    } else if (code == STIR_OK && config->admin_listen[0]) {
-        code = listen_on(workers, 1, config->admin_listen, false, true, log, err);
+    } else if (config->admin_listen[0]) {
+        code = listen_on_name(workers, 1, config->admin_listen, false, true, log, err);
     }
     if (code == STIR_OK && stir_passed_left(passed)) {
         code = stir_fail(err, STIR_E_CONFIG,
-                         "systemd passes a socket named \"%s\": FileDescriptorName= is https, http or admin (once)",
+                         "systemd passed a socket named \"%s\"; set FileDescriptorName= to https, http or admin "
+                         "(once)",
                          stir_passed_left(passed));
     }
     return code;
 }
 
-static enum stir_code check_list(const char *key, const char *list, struct stir_error *err)
+static enum stir_code listen_check_list(const char *key, const char *list, struct stir_error *err)
 {
     char text[300];
     size_t pos = 0;
@@ -226,16 +237,17 @@ static enum stir_code check_list(const char *key, const char *list, struct stir_
 
 enum stir_code cpsd_listen_check(const struct cpsd_config *config, struct stir_error *err)
 {
-    enum stir_code code = check_list("[server] listen", config->listen, err);
+    enum stir_code code = listen_check_list("[server] listen", config->listen, err);
     if (code == STIR_OK) {
-        code = check_list("[server] listen_plain", config->listen_plain, err);
+        code = listen_check_list("[server] listen_plain", config->listen_plain, err);
     }
-    return code == STIR_OK ? check_list("[admin] listen", config->admin_listen, err) : code;
+    return code == STIR_OK ? listen_check_list("[admin] listen", config->admin_listen, err) : code;
 }
 
 /* ---- accepting ---- */
 
-static void hand_over(struct cpsd_listener *listener, int fd)
+/* Hands an accepted socket to libwebsockets, unless the worker has as many connections as it may have. */
+static void listener_hand_over(struct cpsd_listener *listener, int fd)
 {
     struct cpsd_worker *worker = listener->worker;
     if (worker->conn_count >= (size_t)worker->service.config->max_connections) {
@@ -246,13 +258,13 @@ static void hand_over(struct cpsd_listener *listener, int fd)
     lws_adopt_desc_t how = {.vh = listener->tls ? worker->tls_vhost : worker->plain_vhost,
                             .type = LWS_ADOPT_SOCKET | (listener->tls ? LWS_ADOPT_ALLOW_SSL : 0),
                             .fd = {.sockfd = fd},
-                            .vh_prot_name = cpsd_protocols[0].name,
+                            .vh_prot_name = CPSD_LWS_PROTOCOL,
                             .opaque = listener};
-    (void)lws_adopt_descriptor_vhost_via_info(&how); /* closes fd itself where it fails */
+    (void)lws_adopt_descriptor_vhost_via_info(&how); /* closes fd itself on failure */
 }
 
-/* Takes one connection with the descriptor that is spared for it, and refuses it: without TLS by an answer. */
-static void refuse_with_spare(struct cpsd_listener *listener)
+/* Gives up the spare descriptor, accepts one connection with it and refuses that: with an answer if it has no TLS. */
+static void listener_refuse_with_spare(struct cpsd_listener *listener)
 {
     static const char answer[] = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\n"
                                  "Content-Length: 60\r\nRetry-After: 1\r\nConnection: close\r\n\r\n"
@@ -275,12 +287,13 @@ static void refuse_with_spare(struct cpsd_listener *listener)
     worker->spare_fd = cpsd_spare_fd();
 }
 
-/* Without descriptors the listening socket stays readable, and the loop would do nothing else. */
-static void pause_accepting(struct cpsd_listener *listener, const char *reason)
+/* Stops accepting until the next tick: without descriptors the listening socket stays readable, and the loop would do
+ * nothing else. */
+static void listener_pause(struct cpsd_listener *listener, const char *reason)
 {
     struct cpsd_worker *worker = listener->worker;
     uint64_t now = uv_now(&worker->loop);
-    refuse_with_spare(listener);
+    listener_refuse_with_spare(listener);
     (void)uv_poll_stop(&listener->poll);
     listener->paused = true;
     cpsd_count(&worker->metrics.accept_pauses, 1);
@@ -288,27 +301,27 @@ static void pause_accepting(struct cpsd_listener *listener, const char *reason)
         worker->shortage_logged_ms = now;
         stir_log_plain(
             &worker->log, STIR_LOG_ERROR,
-            "worker %u cannot accept connections: %s; new ones wait or are answered 503; raise LimitNOFILE= or "
+            "worker %u cannot accept connections: %s; new clients wait or get status 503; raise LimitNOFILE= or "
             "lower [server] max_connections",
             worker->index, reason);
     }
 }
 
-static bool is_shortage(int error)
+static bool listener_is_shortage(int error)
 {
     return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
 
-static void on_acceptable(uv_poll_t *poll, int status, int events)
+static void listener_on_acceptable(uv_poll_t *poll, int status, int events)
 {
     struct cpsd_listener *listener = poll->data;
     (void)status, (void)events;
-    for (int i = 0; i < ACCEPTS_A_TURN; i++) {
+    for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
         int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
-            hand_over(listener, fd);
-        } else if (is_shortage(errno)) {
-            pause_accepting(listener, strerror(errno));
+            listener_hand_over(listener, fd);
+        } else if (listener_is_shortage(errno)) {
+            listener_pause(listener, strerror(errno));
             return;
         } else if (errno != ECONNABORTED && errno != EINTR) {
             return;
@@ -322,7 +335,7 @@ void cpsd_listeners_tick(struct cpsd_worker *worker)
         struct cpsd_listener *listener = &worker->listeners[i];
         if (listener->paused && listener->open) {
             listener->paused = false;
-            (void)uv_poll_start(&listener->poll, UV_READABLE, on_acceptable);
+            (void)uv_poll_start(&listener->poll, UV_READABLE, listener_on_acceptable);
         }
     }
 }
@@ -336,15 +349,15 @@ enum stir_code cpsd_listener_start(struct cpsd_listener *listener, struct stir_e
 {
     int status = uv_poll_init(&listener->worker->loop, &listener->poll, listener->fd);
     if (status < 0) {
-        return stir_fail(err, STIR_E_IO, "listener: %s", uv_strerror(status));
+        return stir_fail(err, STIR_E_IO, "cannot watch a listening socket: %s", uv_strerror(status));
     }
     listener->poll.data = listener;
     listener->open = true;
-    status = uv_poll_start(&listener->poll, UV_READABLE, on_acceptable);
-    return status < 0 ? stir_fail(err, STIR_E_IO, "listener: %s", uv_strerror(status)) : STIR_OK;
+    status = uv_poll_start(&listener->poll, UV_READABLE, listener_on_acceptable);
+    return status < 0 ? stir_fail(err, STIR_E_IO, "cannot watch a listening socket: %s", uv_strerror(status)) : STIR_OK;
 }
 
-static void on_closed(uv_handle_t *handle)
+static void listener_on_closed(uv_handle_t *handle)
 {
     struct cpsd_listener *listener = handle->data;
     (void)close(listener->fd);
@@ -355,6 +368,6 @@ void cpsd_listener_stop(struct cpsd_listener *listener)
 {
     if (listener->open) {
         listener->open = false;
-        uv_close((uv_handle_t *)&listener->poll, on_closed);
+        uv_close((uv_handle_t *)&listener->poll, listener_on_closed);
     }
 }

@@ -4,13 +4,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* cpsd: reads the command line and the configuration, then checks it (-t) or serves until a signal ends it
+ * (cps/server/server.c). */
 int main(int argc, char **argv)
 {
     const struct stir_daemon cpsd = {
         .name = "cpsd",
         .usage = "A Call Placement Service for text messages (RFC 8816).",
-        .signals = "SIGHUP reads configuration and certificates again; SIGUSR1 opens log files again; SIGTERM answers\n"
-                   "the requests that are under way and stops.",
+        .signals =
+            "SIGHUP reloads the configuration and certificates; SIGUSR1 reopens the log file; SIGTERM and SIGINT\n"
+            "finish the open requests and stop.",
         .table = cpsd_config_table,
         .count = cpsd_config_count,
         .overrides_max = 64,
@@ -36,6 +39,6 @@ int main(int argc, char **argv)
         return stir_daemon_verdict(&cpsd, &faults);
     }
     enum stir_code code = cpsd_server_run(&config, options.path, &options.overrides, &err);
-    stir_faults_clear(&faults); /* of a reload that failed */
+    stir_faults_clear(&faults); /* a reload may have recorded some */
     return code == STIR_OK ? 0 : stir_daemon_fail(&cpsd, &err);
 }

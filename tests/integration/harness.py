@@ -332,7 +332,7 @@ class Daemon(Process):
         self.write_config()
         seen = len(self.log())
         self.signal(signal.SIGHUP)
-        end = re.compile(r"reload: (configuration and certificates? (is|are) in use|nothing is changed)")
+        end = re.compile(r"reload: (configuration and certificates? (is|are) in use|nothing is changed|failed, )")
         until(lambda: end.search(self.log()[seen:]), 20 * SLOW, self.name + " has reloaded")
         return self.log()[seen:]
 

@@ -480,9 +480,9 @@ class Policies(Case):
 
     def test_what_is_open_is_said_at_start(self):
         log = self.cpsd(policy__delete="token").log()
-        self.assertRegex(log, "warning policy: publish is open: anybody may")
+        self.assertRegex(log, "warning policy: publish is open: anyone can do this without a credential")
         self.assertRegex(log, "warning policy: delete is token")
-        self.assertRegex(log, "notice +policy: list is open: anybody may")
+        self.assertRegex(log, "notice +policy: list is open: anyone can do this without a credential")
         self.assertRegex(log, "notice +policy: keys_put is holder")
         self.assertIn("lost on exit", log)
 

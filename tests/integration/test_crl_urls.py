@@ -120,7 +120,7 @@ class Fetched(CallersCase):
                 self.addCleanup(release.set)
                 self.site.lists["/new.crl"] = (release, answer)
                 seen = len(server.log())
-                self.assertIn("of before stay in use until the new crl_urls were fetched", server.reload(**new))
+                self.assertIn("previous roots and revocation lists stay in use until the new crl_urls have been fetched", server.reload(**new))
                 until(lambda: len(self.site.asked) > asked, 10 * SLOW, "it is asked for")
                 self.assertEqual({self.ask(server) for _ in range(12)}, {404})
                 release.set()

@@ -271,7 +271,7 @@ class Signals(Case):
     def test_n15_logs_are_opened_again(self):
         server = self.cpsd(log__file=(path := f"{self.temp()}/cpsd.log"), server__drain_timeout_s=1)
         until(lambda: os.path.exists(path), 20 * SLOW, "the log is there")
-        for number, words in ((signal.SIGUSR1, "opened again after SIGUSR1"), (signal.SIGHUP, "are in use"),
+        for number, words in ((signal.SIGUSR1, "reopened after SIGUSR1"), (signal.SIGHUP, "are in use"),
                               (signal.SIGUSR2, "SIGUSR2 is ignored")):  # fmt: skip
             if number != signal.SIGUSR2:
                 os.rename(path, path + ".1")
@@ -319,7 +319,7 @@ class Reload(Case):
                     out.write(octets)
                 os.replace(server.ca + ".new", server.ca)
                 said = server.reload()
-                self.assertIn("reload: nothing is changed", said)
+                self.assertIn("reload: failed, the previous configuration stays in use", said)
                 self.assertIn(server.ca, said)
                 self.assertEqual(self.subject(server), "server")
         os.unlink(server.ca)
@@ -345,13 +345,13 @@ class Reload(Case):
     def test_what_takes_a_restart(self):
         server = self.cpsd()
         said = server.reload(server__workers=7, store__url="redis://127.0.0.1:1")
-        self.assertIn("[server] workers changed, which takes a restart", said)
-        self.assertIn("[store] url changed, which takes a restart", said)
+        self.assertIn("[server] workers changed; it needs a restart", said)
+        self.assertIn("[store] url changed; it needs a restart", said)
         self.assertEqual(server.publish("12", envelope()).status, 201)
 
     def test_bad_configuration(self):
         server = self.cpsd()
-        self.assertIn("nothing is changed", server.reload(policy__publish="perhaps"))
+        self.assertIn("the previous configuration stays in use", server.reload(policy__publish="perhaps"))
         self.assertEqual(server.publish("12", envelope()).status, 201)
         self.assertIn("are in use", server.reload(policy__publish="open"))
 

@@ -94,7 +94,7 @@ class Notify(Case):
         self.assertLess(abs(int(first[1][15:]) / 1e6 - time.clock_gettime(time.CLOCK_MONOTONIC)), 20 * SLOW)
         manager.heard.clear()
         server.reload(store__ttl_default_s="never")
-        manager.until("STATUS=The last reload failed: nothing was changed")
+        manager.until("STATUS=The last reload failed; the previous configuration stays in use")
         self.assertIn("READY=1", manager.heard[-1].split("\n"))
         manager.heard.clear()
         server.stop()
