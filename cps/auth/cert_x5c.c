@@ -1,29 +1,30 @@
-/*
- * Chains that tokens carry with them. One that is known as good is found by its leaf ('#'), in any x5c that has all the
- * certificates by which it leads to the root, whatever else is there: certificates that are appended to a public chain
- * make no new entry and no work. All others are known by the whole x5c ('?').
- */
 #include "common/cert/x5c.h"
 #include "cps/auth/cert_cache_internal.h"
 
+#include <assert.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 
+/*
+ * Chains that tokens carry with them (x5c). A chain that is known as good is found by its leaf (key '#'), in any x5c
+ * that has all the certificates by which it leads to the root, whatever else is in it: certificates appended to a
+ * public chain make no new entry and no work. All others are known by the whole x5c (key '?').
+ */
 #define X5C_KEEP_S 86400
 
 struct x5c_key {
     char octets[1 + 32];
 };
 
-/* An x5c by its certificates' texts. */
+/* The SHA-256 of each certificate's text in an x5c, and the keys made of them. */
 struct x5c_texts {
     uint8_t digest[STIR_CHAIN_MAX][32];
     size_t count;
     struct x5c_key leaf, whole;
 };
 
-static enum stir_code read_texts(struct x5c_texts *texts, const json_t *x5c, struct stir_error *err)
+static enum stir_code x5c_read_texts(struct x5c_texts *texts, const json_t *x5c, struct stir_error *err)
 {
     enum stir_code code = stir_x5c_digests(texts->digest, &texts->count, x5c, err);
     if (code != STIR_OK) {
@@ -38,17 +39,17 @@ static enum stir_code read_texts(struct x5c_texts *texts, const json_t *x5c, str
                : stir_fail_openssl(err, STIR_E_CRYPTO, "x5c: SHA-256 failed");
 }
 
-static struct stir_view view_of(const struct x5c_key *key)
+static struct stir_view x5c_key_view(const struct x5c_key *key)
 {
     return stir_view(key->octets, sizeof(key->octets));
 }
 
-static struct cpsd_cert_entry *find(struct cpsd_cert_cache *certs, const struct x5c_key *key)
+static struct cpsd_cert_entry *x5c_find(struct cpsd_cert_cache *certs, const struct x5c_key *key)
 {
     return cpsd_cert_table_find(&certs->table, key->octets, sizeof(key->octets));
 }
 
-static bool has_text(const struct x5c_texts *texts, const uint8_t digest[32])
+static bool x5c_has_text(const struct x5c_texts *texts, const uint8_t digest[32])
 {
     for (size_t i = 0; i < texts->count; i++) {
         if (memcmp(texts->digest[i], digest, 32) == 0) {
@@ -58,44 +59,44 @@ static bool has_text(const struct x5c_texts *texts, const uint8_t digest[32])
     return false;
 }
 
-static bool has_all(const struct x5c_texts *texts, const struct cpsd_cert_entry *entry)
+static bool x5c_has_all(const struct x5c_texts *texts, const struct cpsd_cert_entry *entry)
 {
     bool all = true;
     for (size_t i = 0; all && i < entry->text_count; i++) {
-        all = has_text(texts, entry->texts[i]);
+        all = x5c_has_text(texts, entry->texts[i]);
     }
     return all;
 }
 
-/* What is remembered of an x5c; *key is what it is known by. NULL: nothing. Under the lock. */
-static struct cpsd_cert_entry *find_known(struct cpsd_cert_cache *certs, const struct x5c_texts *texts, int64_t now,
-                                          const struct x5c_key **key)
+/* Returns the entry of an x5c, NULL if there is none. *key: the key that it has, or is to get. Under the lock. */
+static struct cpsd_cert_entry *x5c_find_known(struct cpsd_cert_cache *certs, const struct x5c_texts *texts, int64_t now,
+                                              const struct x5c_key **key)
 {
-    struct cpsd_cert_entry *entry = find(certs, &texts->leaf);
+    struct cpsd_cert_entry *entry = x5c_find(certs, &texts->leaf);
     *key = &texts->leaf;
-    if (!entry || now > entry->until || !has_all(texts, entry)) {
-        entry = find(certs, &texts->whole);
+    if (!entry || now > entry->until || !x5c_has_all(texts, entry)) {
+        entry = x5c_find(certs, &texts->whole);
         *key = &texts->whole;
     }
     return entry && now <= entry->until ? entry : NULL;
 }
 
-/* Reads what the token brought and puts it under its key, with an error if it cannot be read. */
-static struct stir_chain *keep(struct cpsd_cert_cache *certs, const struct x5c_key *key, const json_t *x5c, int64_t now,
-                               struct stir_error *err)
+/* Parses the x5c and puts the chain, or the error, under its key. */
+static struct stir_chain *x5c_put(struct cpsd_cert_cache *certs, const struct x5c_key *key, const json_t *x5c,
+                                  int64_t now, struct stir_error *err)
 {
     struct stir_chain *chain = NULL;
     struct stir_error error = {0};
     enum stir_code code = stir_x5c_parse(&chain, x5c, &error);
     uv_mutex_lock(&certs->lock);
-    struct cpsd_cert_entry *entry = find(certs, key);
+    struct cpsd_cert_entry *entry = x5c_find(certs, key);
     entry = entry ? entry : cpsd_cert_table_add(&certs->table, key->octets, sizeof(key->octets));
     if (entry && chain) {
         cpsd_cert_entry_put(certs, entry, stir_chain_ref(chain), now, X5C_KEEP_S, 0);
     } else if (entry) {
         entry->error = error;
         entry->error.code = code;
-        entry->until = now + CPSD_CERT_CONDEMNED_S;
+        entry->until = now + CPSD_CERT_BAD_S;
     }
     uv_mutex_unlock(&certs->lock);
     if (!chain && err) {
@@ -104,18 +105,19 @@ static struct stir_chain *keep(struct cpsd_cert_cache *certs, const struct x5c_k
     return chain;
 }
 
-static enum cpsd_cert_found get(struct cpsd_cert_cache *certs, struct stir_chain **out, const json_t *x5c,
-                                const struct cpsd_cert_query *ask, struct stir_error *err)
+static enum cpsd_cert_found x5c_lookup(struct cpsd_cert_cache *certs, struct stir_chain **out, const json_t *x5c,
+                                       const struct cpsd_cert_query *ask, struct stir_error *err)
 {
     struct x5c_texts texts;
     const struct x5c_key *key = NULL;
     struct stir_chain *unjudged = NULL;
     enum cpsd_cert_found found = CPSD_CERT_LATER;
-    if (read_texts(&texts, x5c, err) != STIR_OK) {
+    if (x5c_read_texts(&texts, x5c, err) != STIR_OK) {
         return CPSD_CERT_FAILED;
     }
+    /* Known, or to be parsed and verified, if the limits allow. */
     uv_mutex_lock(&certs->lock);
-    struct cpsd_cert_entry *entry = find_known(certs, &texts, ask->now, &key);
+    struct cpsd_cert_entry *entry = x5c_find_known(certs, &texts, ask->now, &key);
     if (entry) {
         found = cpsd_cert_entry_look(certs, entry, out, &unjudged, ask, err);
     } else if (!cpsd_cert_may_work(NULL, ask, err)) {
@@ -127,9 +129,9 @@ static enum cpsd_cert_found get(struct cpsd_cert_cache *certs, struct stir_chain
     }
     if (!unjudged) {
         ask->wait->unproved = true;
-        unjudged = keep(certs, key, x5c, ask->now, err);
+        unjudged = x5c_put(certs, key, x5c, ask->now, err);
     }
-    return unjudged ? cpsd_cert_verify(certs, out, unjudged, view_of(key), ask, err) : CPSD_CERT_FAILED;
+    return unjudged ? cpsd_cert_verify(certs, out, unjudged, x5c_key_view(key), ask, err) : CPSD_CERT_FAILED;
 }
 
 enum cpsd_cert_found cpsd_cert_cache_get_x5c(struct cpsd_cert_cache *certs, struct stir_chain **out, const json_t *x5c,
@@ -140,39 +142,39 @@ enum cpsd_cert_found cpsd_cert_cache_get_x5c(struct cpsd_cert_cache *certs, stru
     struct stir_chain *chain = NULL;
     const struct cpsd_cert_query ask = {.trusted = trusted, .now = now, .rules = rules, .wait = wait};
     wait->unproved = false;
-    enum cpsd_cert_found found = get(certs, &chain, x5c, &ask, err);
+    enum cpsd_cert_found found = x5c_lookup(certs, &chain, x5c, &ask, err);
     return found == CPSD_CERT_FOUND ? cpsd_cert_complete(certs, out, chain, &ask, err) : found;
 }
 
 /* ---- known as good ---- */
 
-/* A verdict on an x5c, and the certificates that it used. */
-struct proof {
+/* A good verdict on an x5c, and the certificates that it used. */
+struct x5c_proof {
     uint64_t generation;
     int64_t judged_until, since;
     struct stir_chain_used used;
     uint8_t id[CPSD_CERT_ID];
 };
 
-/* The verdict that the whole x5c has; false: it has none, or a bad one. Under the lock. */
-static bool find_proof(struct proof *out, struct cpsd_cert_cache *certs, const struct x5c_texts *texts,
-                       const struct stir_chain *chain)
+/* Gets the verdict on the whole x5c. Returns false if it has none or a bad one. Under the lock. */
+static bool x5c_find_proof(struct x5c_proof *out, struct cpsd_cert_cache *certs, const struct x5c_texts *texts,
+                           const struct stir_chain *chain)
 {
-    const struct cpsd_cert_entry *entry = find(certs, &texts->whole);
+    const struct cpsd_cert_entry *entry = x5c_find(certs, &texts->whole);
     if (!entry || entry->state != CPSD_CERT_READY || !entry->generation || entry->error.code != STIR_OK ||
         !cpsd_cert_is_same_chain(entry->chain, chain)) {
         return false;
     }
-    *out = (struct proof){.generation = entry->generation,
-                          .judged_until = entry->judged_until,
-                          .since = entry->fetched_at,
-                          .used = entry->used};
+    *out = (struct x5c_proof){.generation = entry->generation,
+                              .judged_until = entry->judged_until,
+                              .since = entry->fetched_at,
+                              .used = entry->used};
     memcpy(out->id, entry->id, sizeof(out->id));
     return true;
 }
 
-/* The chain without the certificates that were not used. NULL: out of memory. */
-static struct stir_chain *read_used(const json_t *x5c, const struct stir_chain_used *used)
+/* Returns the chain without the certificates that were not used; NULL: out of memory. */
+static struct stir_chain *x5c_read_used(const json_t *x5c, const struct stir_chain_used *used)
 {
     struct stir_chain *chain = NULL;
     json_t *array = json_array();
@@ -187,12 +189,12 @@ static struct stir_chain *read_used(const json_t *x5c, const struct stir_chain_u
     return chain;
 }
 
-/* Puts a chain under its leaf, in place of what was there, and forgets the x5c as a whole. Takes over the chain and the
- * texts. Under the lock. */
-static void put_good(struct cpsd_cert_cache *certs, const struct x5c_texts *texts, const struct proof *proof,
-                     struct stir_chain *chain, uint8_t (*used_texts)[32])
+/* Puts a chain under the key of its leaf, in place of what was there, and drops the entry of the whole x5c. Takes over
+ * the chain and the texts. Under the lock. */
+static void x5c_put_good(struct cpsd_cert_cache *certs, const struct x5c_texts *texts, const struct x5c_proof *proof,
+                         struct stir_chain *chain, uint8_t (*used_texts)[32])
 {
-    struct cpsd_cert_entry *before = find(certs, &texts->leaf), *whole = find(certs, &texts->whole);
+    struct cpsd_cert_entry *before = x5c_find(certs, &texts->leaf), *whole = x5c_find(certs, &texts->whole);
     if (before) {
         cpsd_cert_table_drop(&certs->table, before);
     }
@@ -205,6 +207,7 @@ static void put_good(struct cpsd_cert_cache *certs, const struct x5c_texts *text
         free(used_texts);
         return;
     }
+    assert(chain->count == proof->used.count);
     entry->chain = chain;
     entry->state = CPSD_CERT_READY;
     entry->fetched_at = proof->since;
@@ -212,6 +215,7 @@ static void put_good(struct cpsd_cert_cache *certs, const struct x5c_texts *text
     if (entry->until > chain->not_after) {
         entry->until = chain->not_after;
     }
+    /* the verdict on the whole x5c holds for the shorter chain; its indices change */
     entry->generation = proof->generation;
     entry->judged_until = proof->judged_until;
     entry->used.lacks = -1;
@@ -231,14 +235,15 @@ static void put_good(struct cpsd_cert_cache *certs, const struct x5c_texts *text
 void cpsd_cert_x5c_prove(struct cpsd_cert_cache *certs, const struct stir_chain *chain, const json_t *x5c)
 {
     struct x5c_texts texts;
-    struct proof proof;
-    if (read_texts(&texts, x5c, NULL) != STIR_OK) {
+    struct x5c_proof proof;
+    if (x5c_read_texts(&texts, x5c, NULL) != STIR_OK) {
         return;
     }
     uv_mutex_lock(&certs->lock);
-    bool good = find_proof(&proof, certs, &texts, chain);
+    bool good = x5c_find_proof(&proof, certs, &texts, chain);
     uv_mutex_unlock(&certs->lock);
-    struct stir_chain *used = good ? read_used(x5c, &proof.used) : NULL;
+    /* Parsing and allocating are done without the lock. */
+    struct stir_chain *used = good ? x5c_read_used(x5c, &proof.used) : NULL;
     uint8_t(*used_texts)[32] = used ? calloc(used->count, sizeof(*used_texts)) : NULL;
     if (!used_texts) {
         stir_chain_unref(used);
@@ -248,6 +253,6 @@ void cpsd_cert_x5c_prove(struct cpsd_cert_cache *certs, const struct stir_chain 
         memcpy(used_texts[i], texts.digest[proof.used.index[i]], sizeof(used_texts[i]));
     }
     uv_mutex_lock(&certs->lock);
-    put_good(certs, &texts, &proof, used, used_texts);
+    x5c_put_good(certs, &texts, &proof, used, used_texts);
     uv_mutex_unlock(&certs->lock);
 }

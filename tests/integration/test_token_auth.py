@@ -582,7 +582,7 @@ class Trust(TokenCase):
             out.write(self.sp.chain_pem)
         server = self.cpsd(**self.keys(auth__x5u_dir=directory, auth__x5u_fetch="no"))
         self.assertEqual(self.publish(server, {"x5u": url}).status, 201)
-        self.assertProblem(self.publish(server), 401, "x5u: certificates are not fetched, and the directory lacks this one")
+        self.assertProblem(self.publish(server), 401, "x5u: this server does not fetch certificates")
         with open(os.path.join(directory, "sp.pem"), "wb") as out:
             out.write(self.sp.chain_pem)
         server.reload()
@@ -653,7 +653,7 @@ class Trust(TokenCase):
         self.assertEqual(self.publish(server, {"x5u": base + "/reference.pem"}, sp).status, 201)
         os.remove(os.path.join(directory, "inter.list"))
         server.reload()
-        self.assertProblem(self.publish(server, {"x5u": base + "/reference.pem"}, sp), 401, "the directory lacks this one")
+        self.assertProblem(self.publish(server, {"x5u": base + "/reference.pem"}, sp), 401, "it has no copy of this one")
 
     def test_no_name(self):
         server = self.cpsd(**self.keys(auth__audience="", policy__publish="open"))

@@ -317,7 +317,8 @@ static void test_renewal_fails(void)
         CU_ASSERT_EQUAL(renews("/a.pem", CERTS_NOW + 10 + i, &err), CPSD_CERT_FAILED);
         CU_ASSERT_EQUAL(err.code, STIR_E_CONNECT);
         UNIT_STR(err.text,
-                 "not verified with the certificate that was cached; the current one: x5u: the server answered 503",
+                 "not verified with the cached certificate, and the current one cannot be fetched: x5u: the server "
+                 "answered 503",
                  "err");
     }
     CU_ASSERT_EQUAL(requests(), 2);
@@ -411,7 +412,7 @@ static void test_failures(void)
     answers("slow", "/s.pem", CERTS_NOW, STIR_E_TIMEOUT, "x5u: no complete answer in time");
     world.rules.fetch = false;
     answers("switched off", "/o.pem", CERTS_NOW, STIR_E_X5U_FETCH,
-            "x5u: certificates are not fetched, and the directory lacks this one");
+            "x5u: this server does not fetch certificates ([auth] x5u_fetch is off), and it has no copy of this one");
     end();
 }
 
