@@ -3,56 +3,40 @@
 #include "common/cert/trust_list_state.h"
 #include "common/cert/x5u.h"
 #include "cps/auth/auth_rules.h"
+#include "cps/auth/refreshed_lists.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <time.h>
 
-#define FETCH_MS 30000
-#define RETRY_MS 60000
-#define TICK_MS 500 /* how often due lists and expired ones are looked for */
-#define NAME_OCTETS 4096
+#define SIGNER_FETCH_MS 30000
 
-struct source {
-    struct cpsd_root_lists *lists;
-    char *name; /* URL, or path */
-    bool is_url;
-    struct stir_trust_list current; /* in force if it has roots */
-    int64_t sequence;               /* the highest that was in force */
+struct root_list {
+    struct cpsd_refreshed_list list; /* first */
+    struct stir_trust_list current;  /* in force if it has roots */
+    int64_t sequence;                /* the highest that was in force */
     bool expiry_logged;
-    bool restored;           /* what an earlier process saved was looked for */
-    struct saving *saving;   /* under way */
-    struct stir_buf waiting; /* a list whose signer's certificate is being fetched */
-    int64_t good_at;
-    uint64_t failures;
-    struct cpsd_fetch *fetch; /* under way: of the list or of its signer's certificate */
-    uint64_t due_ms;
+    bool restored;           /* list_state_dir was looked into for what an earlier process saved */
+    struct saving *saving;   /* in progress */
+    struct stir_buf waiting; /* a list while its signer's certificate is being fetched */
 };
 
 struct cpsd_root_lists {
-    uv_loop_t *loop;
-    struct cpsd_fetcher *fetcher;
-    const struct stir_log *log;
+    struct cpsd_refreshed_lists lists; /* first */
     cpsd_root_lists_changed *changed;
     void *arg;
-    struct cpsd_mailbox mailbox;
-    uv_timer_t timer;
-    struct source *sources[CPSD_ROOT_LISTS_MAX];
-    size_t count;
     struct stir_buf signer_roots;
     struct cpsd_auth_rules *auth; /* which ports x5u may have, and whether private addresses are allowed */
-    uint64_t refresh_ms;
     int64_t grace_s;
-    char *ca_file;     /* of the servers of lists */
     char *state_dir;   /* "": nothing is kept */
-    char *x5u_ca_file; /* of those that x5u names, as for tokens */
+    char *x5u_ca_file; /* of the hosts that x5u names, as for tokens */
 };
 
-/* A list that a thread of libuv's writes to list_state_dir. */
+/* A list that a thread of libuv's pool writes to list_state_dir. */
 struct saving {
     uv_work_t work;
-    struct source *source; /* NULL: it is gone */
+    struct root_list *root; /* NULL: it was freed meanwhile */
     const struct stir_log *log;
     char *dir, *name;
     struct stir_buf signer_roots, text, x5u_certs;
@@ -61,65 +45,48 @@ struct saving {
     struct stir_error err;
 };
 
-static void source_free(struct source *source)
+static struct cpsd_root_lists *root_list_owner(const struct root_list *root)
 {
-    if (source) {
-        if (source->saving) {
-            source->saving->source = NULL;
-        }
-        if (source->fetch) {
-            cpsd_fetch_cancel(source->fetch);
-        }
-        stir_trust_list_clear(&source->current);
-        stir_buf_free(&source->waiting);
-        free(source->name);
-        free(source);
-    }
+    return (struct cpsd_root_lists *)root->list.lists;
+}
+
+static struct stir_trust_list_state root_list_state(const struct root_list *root)
+{
+    const struct cpsd_root_lists *lists = root_list_owner(root);
+    return (struct stir_trust_list_state){.dir = lists->state_dir,
+                                          .name = root->list.name,
+                                          .signer_roots = stir_view(lists->signer_roots.ptr, lists->signer_roots.len)};
 }
 
 /* ---- one list ---- */
 
-/* Sets when the source is looked at next. */
-static void settle(struct source *source, enum stir_code code, const struct stir_error *err)
+/* Puts a verified list into force and takes it over. The list before stays if the trust cannot be built with it. */
+static enum stir_code root_list_put_in_force(struct root_list *root, struct stir_trust_list *list,
+                                             struct stir_error *err)
 {
-    struct cpsd_root_lists *lists = source->lists;
-    uint64_t wait_ms = lists->refresh_ms;
-    if (code != STIR_OK) {
-        source->failures++;
-        wait_ms = wait_ms < RETRY_MS ? wait_ms : RETRY_MS;
-        stir_log_plain(lists->log, STIR_LOG_WARNING, "list of roots %s: %s: %s", source->name,
-                       source->current.roots ? "the previous one stays in use" : "no list is in use yet", err->text);
-    } else {
-        source->good_at = (int64_t)time(NULL);
-    }
-    source->due_ms = uv_now(lists->loop) + wait_ms;
-}
-
-/* Puts a verified list into force; takes it over. The one before stays if the trust cannot be built. */
-static enum stir_code take_list(struct source *source, struct stir_trust_list *list, struct stir_error *err)
-{
-    struct stir_trust_list before = source->current;
+    const struct cpsd_root_lists *lists = root_list_owner(root);
+    struct stir_trust_list before = root->current;
     bool same =
         before.roots && before.roots_len == list->roots_len && memcmp(before.roots, list->roots, list->roots_len) == 0;
-    source->current = *list;
+    root->current = *list;
     *list = (struct stir_trust_list){0};
-    enum stir_code code = same ? STIR_OK : source->lists->changed(source->lists->arg, err);
+    enum stir_code code = same ? STIR_OK : lists->changed(lists->arg, err);
     if (code != STIR_OK) {
-        stir_trust_list_clear(&source->current);
-        source->current = before;
+        stir_trust_list_clear(&root->current);
+        root->current = before;
         return code;
     }
     stir_trust_list_clear(&before);
-    source->sequence = source->current.sequence;
-    source->expiry_logged = false;
+    root->sequence = root->current.sequence;
+    root->expiry_logged = false;
     if (!same) {
-        stir_log_plain(source->lists->log, STIR_LOG_NOTICE, "list of roots %s: sequence %lld is in use", source->name,
-                       (long long)source->sequence);
+        stir_log_plain(root->list.lists->log, STIR_LOG_NOTICE, "list of roots %s: sequence %lld is in use",
+                       root->list.name, (long long)root->sequence);
     }
     return STIR_OK;
 }
 
-/* ---- what a later process finds ---- */
+/* ---- list_state_dir: what a later process finds ---- */
 
 static void saving_free(struct saving *saving)
 {
@@ -131,8 +98,8 @@ static void saving_free(struct saving *saving)
     free(saving);
 }
 
-/* On a thread of libuv's. */
-static void save(uv_work_t *work)
+/* On a thread of libuv's pool. */
+static void saving_work(uv_work_t *work)
 {
     struct saving *saving = work->data;
     const struct stir_trust_list_state state = {.dir = saving->dir,
@@ -144,157 +111,131 @@ static void save(uv_work_t *work)
                                               saving->now, &saving->err);
 }
 
-static void saved(uv_work_t *work, int status)
+static void saving_done(uv_work_t *work, int status)
 {
     struct saving *saving = work->data;
     if (status == 0 && saving->code != STIR_OK) {
         stir_log_plain(saving->log, STIR_LOG_WARNING,
-                       "list of roots %s: not saved in list_state_dir, so a restart begins without it: %s",
+                       "list of roots %s: cannot save it in list_state_dir, so it is not available after a restart: %s",
                        saving->name, saving->err.text);
     }
-    if (saving->source) {
-        saving->source->saving = NULL;
+    if (saving->root) {
+        saving->root->saving = NULL;
     }
     saving_free(saving);
 }
 
-/* Saves the list that has come into force. If the one before is still being written, this one is saved after the next
+/* Saves the list that has come into force. If the one before is still being written, this one is saved with the next
  * refresh. */
-static void begin_save(struct source *source, struct stir_view x5u_certs)
+static void root_list_save(struct root_list *root, struct stir_view x5u_certs)
 {
-    const struct cpsd_root_lists *lists = source->lists;
-    if (!lists->state_dir[0] || source->saving) {
+    const struct cpsd_root_lists *lists = root_list_owner(root);
+    if (!lists->state_dir[0] || root->saving) {
         return;
     }
     struct saving *saving = calloc(1, sizeof(*saving));
     if (!saving) {
         return;
     }
+    /* the thread works on copies: the list may be replaced or freed meanwhile */
     saving->work.data = saving;
-    saving->source = source;
-    saving->log = lists->log;
+    saving->root = root;
+    saving->log = lists->lists.log;
     saving->dir = strdup(lists->state_dir);
-    saving->name = strdup(source->name);
-    saving->sequence = source->sequence;
+    saving->name = strdup(root->list.name);
+    saving->sequence = root->sequence;
     saving->now = (int64_t)time(NULL);
     stir_buf_put(&saving->signer_roots, lists->signer_roots.ptr, lists->signer_roots.len);
-    stir_buf_put(&saving->text, source->waiting.ptr, source->waiting.len);
+    stir_buf_put(&saving->text, root->waiting.ptr, root->waiting.len);
     stir_buf_put(&saving->x5u_certs, x5u_certs.ptr ? x5u_certs.ptr : "", x5u_certs.len);
     bool good = saving->dir && saving->name && stir_buf_state(&saving->signer_roots) == STIR_OK &&
                 stir_buf_state(&saving->text) == STIR_OK && stir_buf_state(&saving->x5u_certs) == STIR_OK;
-    if (!good || uv_queue_work(lists->loop, &saving->work, save, saved) != 0) {
+    if (!good || uv_queue_work(lists->lists.loop, &saving->work, saving_work, saving_done) != 0) {
         saving_free(saving);
         return;
     }
-    source->saving = saving;
+    root->saving = saving;
 }
 
 /* Puts the list into force that an earlier process saved. Its sequence counts even if the list does not. */
-static void restore(struct source *source)
+static void root_list_restore(struct cpsd_refreshed_list *list)
 {
-    const struct cpsd_root_lists *lists = source->lists;
-    struct stir_trust_list list = {0};
+    struct root_list *root = (struct root_list *)list;
+    const struct cpsd_root_lists *lists = root_list_owner(root);
+    struct stir_trust_list saved = {0};
     struct stir_error err = {0};
     int64_t sequence = 0;
-    const struct stir_trust_list_state state = {.dir = lists->state_dir,
-                                                .name = source->name,
-                                                .signer_roots =
-                                                    stir_view(lists->signer_roots.ptr, lists->signer_roots.len)};
-    if (source->restored || !lists->state_dir[0]) {
+    if (root->restored || !lists->state_dir[0]) {
         return;
     }
-    source->restored = true;
+    root->restored = true;
+    const struct stir_trust_list_state state = root_list_state(root);
     enum stir_code code =
-        stir_trust_list_state_load(&list, &sequence, &state, (int64_t)time(NULL), lists->grace_s, &err);
-    code = code == STIR_OK ? take_list(source, &list, &err) : code;
-    source->sequence = sequence > source->sequence ? sequence : source->sequence;
+        stir_trust_list_state_load(&saved, &sequence, &state, (int64_t)time(NULL), lists->grace_s, &err);
+    code = code == STIR_OK ? root_list_put_in_force(root, &saved, &err) : code;
+    /* An old list cannot be replayed after a restart. */
+    root->sequence = sequence > root->sequence ? sequence : root->sequence;
     if (code != STIR_OK && code != STIR_E_NOT_FOUND) {
-        stir_log_plain(lists->log, STIR_LOG_WARNING, "list of roots %s: what list_state_dir has is not used: %s",
-                       source->name, err.text);
+        stir_log_plain(list->lists->log, STIR_LOG_WARNING,
+                       "list of roots %s: the copy saved in list_state_dir is not used: %s", list->name, err.text);
     }
-    stir_trust_list_clear(&list);
+    stir_trust_list_clear(&saved);
 }
 
-static void warn_of_item(void *arg, const char *text)
+/* ---- verifying ---- */
+
+static void root_list_warn(void *arg, const char *text)
 {
-    const struct source *source = arg;
-    stir_log_plain(source->lists->log, STIR_LOG_WARNING, "list of roots %s: %s", source->name, text);
+    const struct root_list *root = arg;
+    stir_log_plain(root->list.lists->log, STIR_LOG_WARNING, "list of roots %s: %s", root->list.name, text);
 }
 
-static enum stir_code fetch_signer(struct source *source, const char *x5u, struct stir_error *err);
+static enum stir_code root_list_fetch_signer(struct root_list *root, const char *x5u, struct stir_error *err);
 
-/* Reads source->waiting with what x5u served, or without it yet. STIR_OK with source->fetch set: its signer's
- * certificate is being fetched. */
-static enum stir_code read_list(struct source *source, struct stir_view x5u_certs, struct stir_error *err)
+/* Verifies root->waiting, with the certificates that its x5u served or without them yet. STIR_OK with root->list.fetch
+ * set: its signer's certificate is being fetched. */
+static enum stir_code root_list_verify(struct root_list *root, struct stir_view x5u_certs, struct stir_error *err)
 {
     char x5u[STIR_TRUST_LIST_X5U];
     struct stir_trust_list list = {0};
-    const struct cpsd_root_lists *lists = source->lists;
-    const struct stir_trust_warn warn = {.say = warn_of_item, .arg = source};
-    const struct stir_trust_list_spec spec = {.text = stir_view(source->waiting.ptr, source->waiting.len),
+    const struct cpsd_root_lists *lists = root_list_owner(root);
+    const struct stir_trust_warn warn = {.say = root_list_warn, .arg = root};
+    const struct stir_trust_list_spec spec = {.text = stir_view(root->waiting.ptr, root->waiting.len),
                                               .signer_roots =
                                                   stir_view(lists->signer_roots.ptr, lists->signer_roots.len),
                                               .x5u_certs = x5u_certs,
                                               .now = (int64_t)time(NULL),
                                               .grace_s = lists->grace_s,
-                                              .least_sequence = source->sequence,
+                                              .least_sequence = root->sequence,
                                               .warn = &warn};
     enum stir_code code = stir_trust_list_read(&list, x5u, &spec, err);
     if (code == STIR_E_X5U_FETCH && !x5u_certs.len) {
-        return fetch_signer(source, x5u, err);
+        return root_list_fetch_signer(root, x5u, err);
     }
-    code = code == STIR_OK ? take_list(source, &list, err) : code;
+    code = code == STIR_OK ? root_list_put_in_force(root, &list, err) : code;
     if (code == STIR_OK) {
-        begin_save(source, x5u_certs);
+        root_list_save(root, x5u_certs);
     }
     stir_trust_list_clear(&list);
     return code;
 }
 
-/* A list came, from a file or a server. */
-static void list_came(struct source *source, struct stir_view text)
+static void root_list_signer_fetched(void *arg, const struct cpsd_fetch_result *result)
 {
+    struct root_list *root = arg;
     struct stir_error err = {0};
-    stir_buf_free(&source->waiting);
-    source->waiting = (struct stir_buf){.limit = STIR_TRUST_LIST_OCTETS};
-    stir_buf_put(&source->waiting, text.ptr, text.len);
-    enum stir_code code = stir_buf_state(&source->waiting);
-    code = code == STIR_OK ? read_list(source, stir_view("", 0), &err) : stir_fail(&err, code, "the list");
-    if (code != STIR_OK || !source->fetch) {
-        stir_buf_free(&source->waiting);
-        settle(source, code, &err);
-    }
+    root->list.fetch = NULL;
+    enum stir_code code = cpsd_refreshed_check_answer(result, &err);
+    code = code == STIR_OK ? root_list_verify(root, result->body, &err)
+                           : stir_fail_prefix(&err, code, "the certificate of its signer (x5u)");
+    stir_buf_free(&root->waiting);
+    cpsd_refreshed_list_end(&root->list, code, &err);
 }
 
-/* ---- fetching ---- */
-
-static enum stir_code check_answer(const struct cpsd_fetch_result *result, const char *what, struct stir_error *err)
+/* The list's author chose the URL, so the rules for the x5u of tokens apply: https, and public addresses only. */
+static enum stir_code root_list_fetch_signer(struct root_list *root, const char *x5u, struct stir_error *err)
 {
-    if (result->error.code != STIR_OK) {
-        *err = result->error;
-        return stir_fail_prefix(err, result->error.code, "%s", what);
-    }
-    if (result->status != 200 || result->body.len == 0) {
-        return stir_fail(err, STIR_E_PROTOCOL, "%s: the server answered %d with %zu octets", what, result->status,
-                         result->body.len);
-    }
-    return STIR_OK;
-}
-
-static void signer_fetched(void *arg, const struct cpsd_fetch_result *result)
-{
-    struct source *source = arg;
-    struct stir_error err = {0};
-    source->fetch = NULL;
-    enum stir_code code = check_answer(result, "the certificate of its signer (x5u)", &err);
-    code = code == STIR_OK ? read_list(source, result->body, &err) : code;
-    stir_buf_free(&source->waiting);
-    settle(source, code, &err);
-}
-
-static enum stir_code fetch_signer(struct source *source, const char *x5u, struct stir_error *err)
-{
-    struct cpsd_root_lists *lists = source->lists;
+    struct cpsd_root_lists *lists = root_list_owner(root);
     struct stir_x5u_rules rules = lists->auth->x5u;
     rules.host_count = 0; /* x5u_hosts names the hosts of publishers, not that of the STI-PA */
     enum stir_code code = stir_x5u_check(&rules, x5u, err);
@@ -304,98 +245,91 @@ static enum stir_code fetch_signer(struct source *source, const char *x5u, struc
     const struct cpsd_fetch_request request = {.queue = CPSD_FETCH_LISTS,
                                                .url = x5u,
                                                .max_bytes = STIR_CHAIN_OCTETS,
-                                               .timeout_ms = FETCH_MS,
+                                               .timeout_ms = SIGNER_FETCH_MS,
                                                .public_only = !lists->auth->certs.allow_private,
                                                .ca_file = lists->x5u_ca_file};
-    return cpsd_fetch(&source->fetch, lists->fetcher, &lists->mailbox, &request, signer_fetched, source, err);
-}
-
-static void list_fetched(void *arg, const struct cpsd_fetch_result *result)
-{
-    struct source *source = arg;
-    struct stir_error err = {0};
-    source->fetch = NULL;
-    if (check_answer(result, "the list", &err) == STIR_OK) {
-        list_came(source, result->body);
-    } else {
-        settle(source, err.code, &err);
+    code = cpsd_fetch(&root->list.fetch, lists->lists.fetcher, &lists->lists.mailbox, &request,
+                      root_list_signer_fetched, root, err);
+    if (code != STIR_OK) {
+        root->list.fetch = NULL;
     }
+    return code;
 }
 
-static void fetch_list(struct source *source)
+static enum stir_code root_list_take(struct cpsd_refreshed_list *list, struct stir_view text, struct stir_error *err)
 {
-    struct cpsd_root_lists *lists = source->lists;
-    struct stir_error err = {0};
-    const struct cpsd_fetch_request request = {.queue = CPSD_FETCH_LISTS,
-                                               .url = source->name,
-                                               .max_bytes = STIR_TRUST_LIST_OCTETS,
-                                               .timeout_ms = FETCH_MS,
-                                               .ca_file = lists->ca_file};
-    if (cpsd_fetch(&source->fetch, lists->fetcher, &lists->mailbox, &request, list_fetched, source, &err) != STIR_OK) {
-        source->fetch = NULL;
-        settle(source, err.code, &err);
+    struct root_list *root = (struct root_list *)list;
+    stir_buf_free(&root->waiting);
+    root->waiting = (struct stir_buf){.limit = STIR_TRUST_LIST_OCTETS};
+    stir_buf_put(&root->waiting, text.ptr, text.len);
+    enum stir_code code = stir_buf_state(&root->waiting);
+    code = code == STIR_OK ? root_list_verify(root, stir_view("", 0), err)
+                           : stir_fail(err, code, "cannot keep the list in memory");
+    if (code != STIR_OK || !list->fetch) {
+        stir_buf_free(&root->waiting);
     }
+    return code;
 }
 
-static void read_file(struct source *source)
-{
-    struct stir_buf text = {.limit = STIR_TRUST_LIST_OCTETS};
-    struct stir_error err = {0};
-    enum stir_code code = stir_read_file(&text, source->name, text.limit, &err);
-    if (code == STIR_OK) {
-        list_came(source, stir_view(text.ptr ? text.ptr : "", text.len));
-    } else {
-        settle(source, code, &err);
-    }
-    stir_buf_free(&text);
-}
+/* ---- expiry ---- */
 
-/* ---- the schedule ---- */
-
-/* An expired list stays in force for the grace; then its roots are dropped. */
-static void check_expiry(struct source *source)
+/* An expired list stays in force for list_grace_s; then its roots are dropped. */
+static void root_list_check_expiry(struct cpsd_refreshed_list *list)
 {
-    struct cpsd_root_lists *lists = source->lists;
-    int64_t now = (int64_t)time(NULL);
+    struct root_list *root = (struct root_list *)list;
+    const struct cpsd_root_lists *lists = root_list_owner(root);
     struct stir_error err = {0};
-    if (!source->current.roots || now <= source->current.exp) {
+    if (!root->current.roots) {
         return;
     }
-    if (now - lists->grace_s > source->current.exp) {
-        stir_log_plain(lists->log, STIR_LOG_ERROR,
+    enum stir_list_age age = stir_list_age(root->current.exp, lists->grace_s, (int64_t)time(NULL));
+    if (age == STIR_LIST_EXPIRED) {
+        stir_log_plain(list->lists->log, STIR_LOG_ERROR,
                        "list of roots %s: expired, and list_grace_s has passed without a newer one: its roots are no "
                        "longer trusted",
-                       source->name);
-        stir_trust_list_clear(&source->current);
+                       list->name);
+        stir_trust_list_clear(&root->current);
         if (lists->changed(lists->arg, &err) != STIR_OK) {
-            stir_log_plain(lists->log, STIR_LOG_ERROR, "list of roots %s: %s", source->name, err.text);
+            stir_log_plain(list->lists->log, STIR_LOG_ERROR, "list of roots %s: cannot take its roots out of use: %s",
+                           list->name, err.text);
         }
-    } else if (!source->expiry_logged) {
-        source->expiry_logged = true;
-        stir_log_plain(lists->log, STIR_LOG_WARNING,
-                       "list of roots %s: expired; it stays in force for list_grace_s (%lld s) after its exp: look for "
+    } else if (age == STIR_LIST_IN_GRACE && !root->expiry_logged) {
+        root->expiry_logged = true;
+        stir_log_plain(list->lists->log, STIR_LOG_WARNING,
+                       "list of roots %s: expired; it stays in force for list_grace_s (%lld s) after its exp; find out "
                        "why no newer list arrives",
-                       source->name, (long long)lists->grace_s);
+                       list->name, (long long)lists->grace_s);
     }
 }
 
-static void on_timer(uv_timer_t *timer)
+static bool root_list_in_force(const struct cpsd_refreshed_list *list)
 {
-    struct cpsd_root_lists *lists = timer->data;
-    for (size_t i = 0; i < lists->count; i++) {
-        struct source *source = lists->sources[i];
-        restore(source);
-        if (!source->fetch && uv_now(lists->loop) >= source->due_ms) {
-            source->is_url ? fetch_list(source) : read_file(source);
-        }
-        check_expiry(source);
-    }
+    return ((const struct root_list *)list)->current.roots != NULL;
 }
+
+static void root_list_clear(struct cpsd_refreshed_list *list)
+{
+    struct root_list *root = (struct root_list *)list;
+    if (root->saving) {
+        root->saving->root = NULL;
+    }
+    stir_trust_list_clear(&root->current);
+    stir_buf_free(&root->waiting);
+}
+
+static const struct cpsd_refreshed_kind root_list_kind = {.name = "list of roots",
+                                                          .size = sizeof(struct root_list),
+                                                          .max_octets = STIR_TRUST_LIST_OCTETS,
+                                                          .take = root_list_take,
+                                                          .in_force = root_list_in_force,
+                                                          .before = root_list_restore,
+                                                          .after = root_list_check_expiry,
+                                                          .clear = root_list_clear};
 
 /* ---- configuration ---- */
 
-/* The file has to hold a root, or no list could ever be verified. */
-static enum stir_code check_signer_roots(const char *path, struct stir_error *err)
+/* Checks that the file holds a root: without one no list could ever be verified. */
+static enum stir_code root_lists_check_signer_roots(const char *path, struct stir_error *err)
 {
     struct stir_buf pem = {0};
     struct stir_trust *trust = NULL;
@@ -411,7 +345,7 @@ static enum stir_code check_signer_roots(const char *path, struct stir_error *er
 
 enum stir_code cpsd_root_lists_check_files(const struct cpsd_config *config, struct stir_error *err)
 {
-    char name[NAME_OCTETS];
+    char name[CPSD_REFRESHED_NAME];
     size_t pos = 0;
     struct stir_buf roots = {0};
     enum stir_code code = cpsd_root_lists_check(config, err);
@@ -429,12 +363,12 @@ enum stir_code cpsd_root_lists_check_files(const struct cpsd_config *config, str
 
 enum stir_code cpsd_root_lists_check(const struct cpsd_config *config, struct stir_error *err)
 {
-    char name[NAME_OCTETS];
+    char name[CPSD_REFRESHED_NAME];
     size_t pos = 0, count = 0;
     while (stir_conf_next(config->trust_list_urls, &pos, name, sizeof(name))) {
         count++;
         if (strncasecmp(name, "https://", 8) != 0) {
-            return stir_fail(err, STIR_E_CONFIG, "[trust] list_urls: %s is not https", name);
+            return stir_fail(err, STIR_E_CONFIG, "[trust] list_urls: %s is not an https URL", name);
         }
     }
     for (pos = 0; stir_conf_next(config->trust_list_files, &pos, name, sizeof(name));) {
@@ -445,113 +379,68 @@ enum stir_code cpsd_root_lists_check(const struct cpsd_config *config, struct st
                          CPSD_ROOT_LISTS_MAX);
     }
     if (count && !config->trust_list_signer_roots[0]) {
-        return stir_fail(err, STIR_E_CONFIG,
-                         "[trust] list_files and list_urls need list_signer_roots, the root of the lists' signer");
+        return stir_fail(
+            err, STIR_E_CONFIG,
+            "[trust] list_files and list_urls need list_signer_roots; set it to the root certificates of the "
+            "lists' signer");
     }
-    return count ? check_signer_roots(config->trust_list_signer_roots, err) : STIR_OK;
+    return count ? root_lists_check_signer_roots(config->trust_list_signer_roots, err) : STIR_OK;
 }
 
-static struct source *find(struct source *const *sources, size_t count, const char *name, bool is_url)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (sources[i] && sources[i]->is_url == is_url && strcmp(sources[i]->name, name) == 0) {
-            return sources[i];
-        }
-    }
-    return NULL;
-}
-
-static struct source *source_new(struct cpsd_root_lists *lists, const char *name, bool is_url)
-{
-    struct source *source = calloc(1, sizeof(*source));
-    char *copy = strdup(name);
-    if (!source || !copy) {
-        free(source);
-        free(copy);
-        return NULL;
-    }
-    source->lists = lists;
-    source->name = copy;
-    source->is_url = is_url;
-    source->due_ms = uv_now(lists->loop);
-    return source;
-}
-
-/* Everything that a configuration replaces, while it is being made. */
+/* What a configuration replaces, while it is being made. */
 struct next_lists {
-    struct source *sources[CPSD_ROOT_LISTS_MAX];
-    size_t count;
+    struct cpsd_refreshed_set set;
     struct stir_buf signer_roots;
     struct cpsd_auth_rules *auth;
     char *ca_file, *x5u_ca_file, *state_dir;
 };
 
-static enum stir_code collect(struct next_lists *next, struct cpsd_root_lists *lists, const char *names, bool is_url,
-                              bool keep, struct stir_error *err)
-{
-    char name[NAME_OCTETS];
-    size_t pos = 0;
-    while (next->count < CPSD_ROOT_LISTS_MAX && stir_conf_next(names, &pos, name, sizeof(name))) {
-        if (find(next->sources, next->count, name, is_url)) {
-            continue; /* named twice */
-        }
-        struct source *known = keep ? find(lists->sources, lists->count, name, is_url) : NULL;
-        next->sources[next->count] = known ? known : source_new(lists, name, is_url);
-        if (!next->sources[next->count]) {
-            return stir_fail(err, STIR_E_NOMEM, "lists of roots");
-        }
-        next->count++;
-    }
-    return STIR_OK;
-}
-
-static enum stir_code make_next(struct next_lists *next, struct cpsd_root_lists *lists,
-                                const struct cpsd_config *config, struct stir_error *err)
+static enum stir_code next_lists_make(struct next_lists *next, struct cpsd_root_lists *lists,
+                                      const struct cpsd_config *config, struct stir_error *err)
 {
     enum stir_code code = STIR_OK;
-    if (config->trust_list_signer_roots[0]) {
-        code = stir_read_file(&next->signer_roots, config->trust_list_signer_roots, STIR_ROOTS_OCTETS, err);
-    }
-    bool keep = next->signer_roots.len == lists->signer_roots.len &&
-                (next->signer_roots.len == 0 ||
-                 memcmp(next->signer_roots.ptr, lists->signer_roots.ptr, next->signer_roots.len) == 0);
-    code = code == STIR_OK ? cpsd_auth_rules_new(&next->auth, config, err) : code;
-    code = code == STIR_OK ? collect(next, lists, config->trust_list_urls, true, keep, err) : code;
-    code = code == STIR_OK ? collect(next, lists, config->trust_list_files, false, keep, err) : code;
     next->ca_file = strdup(config->trust_crl_ca_file);
     next->x5u_ca_file = strdup(config->auth_x5u_ca_file);
     next->state_dir = strdup(config->trust_list_state_dir);
-    bool copied = next->ca_file && next->x5u_ca_file && next->state_dir;
-    return code == STIR_OK && !copied ? stir_fail(err, STIR_E_NOMEM, "lists of roots") : code;
+    if (!next->ca_file || !next->x5u_ca_file || !next->state_dir) {
+        return stir_fail(err, STIR_E_NOMEM, "out of memory for lists of roots");
+    }
+    if (config->trust_list_signer_roots[0]) {
+        code = stir_read_file(&next->signer_roots, config->trust_list_signer_roots, STIR_ROOTS_OCTETS, err);
+    }
+    if (code != STIR_OK) {
+        return code;
+    }
+    /* Lists that other signers signed are not kept. */
+    bool keep = next->signer_roots.len == lists->signer_roots.len &&
+                (next->signer_roots.len == 0 ||
+                 memcmp(next->signer_roots.ptr, lists->signer_roots.ptr, next->signer_roots.len) == 0);
+    code = cpsd_auth_rules_new(&next->auth, config, err);
+    if (code != STIR_OK) {
+        return code;
+    }
+    code = cpsd_refreshed_set_add(&next->set, &lists->lists, config->trust_list_urls, true, keep, err);
+    return code == STIR_OK
+               ? cpsd_refreshed_set_add(&next->set, &lists->lists, config->trust_list_files, false, keep, err)
+               : code;
 }
 
-static bool is_among(const struct source *source, struct source *const *sources, size_t count)
+/* Frees what belongs to a configuration besides the lists themselves. */
+static void root_lists_clear_config(struct cpsd_root_lists *lists)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (sources[i] == source) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Frees the sources of the first set that are not in the other. */
-static void free_others(struct source *const *sources, size_t count, struct source *const *kept, size_t kept_count)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (!is_among(sources[i], kept, kept_count)) {
-            source_free(sources[i]);
-        }
-    }
+    stir_buf_free(&lists->signer_roots);
+    cpsd_auth_rules_free(lists->auth);
+    free(lists->x5u_ca_file);
+    free(lists->state_dir);
 }
 
 enum stir_code cpsd_root_lists_use(struct cpsd_root_lists *lists, const struct cpsd_config *config,
                                    struct stir_error *err)
 {
-    struct next_lists next = {.count = 0};
-    enum stir_code code = make_next(&next, lists, config, err);
+    struct next_lists next = {.set = {.count = 0}};
+    enum stir_code code = next_lists_make(&next, lists, config, err);
     if (code != STIR_OK) {
-        free_others(next.sources, next.count, lists->sources, lists->count);
+        cpsd_refreshed_set_abandon(&next.set, &lists->lists);
         stir_buf_free(&next.signer_roots);
         cpsd_auth_rules_free(next.auth);
         free(next.ca_file);
@@ -559,46 +448,36 @@ enum stir_code cpsd_root_lists_use(struct cpsd_root_lists *lists, const struct c
         free(next.state_dir);
         return code;
     }
-    free_others(lists->sources, lists->count, next.sources, next.count);
-    stir_buf_free(&lists->signer_roots);
-    cpsd_auth_rules_free(lists->auth);
-    free(lists->ca_file);
-    free(lists->x5u_ca_file);
-    free(lists->state_dir);
-    memcpy(lists->sources, next.sources, sizeof(next.sources));
-    lists->count = next.count;
+    root_lists_clear_config(lists);
     lists->signer_roots = next.signer_roots;
     lists->auth = next.auth;
-    lists->ca_file = next.ca_file;
     lists->x5u_ca_file = next.x5u_ca_file;
     lists->state_dir = next.state_dir;
-    lists->refresh_ms = (uint64_t)config->trust_list_refresh_s * 1000;
     lists->grace_s = config->trust_list_grace_s;
-    for (size_t i = 0; i < lists->count; i++) {
-        if (!lists->sources[i]->is_url && !lists->sources[i]->fetch) {
-            lists->sources[i]->due_ms = uv_now(lists->loop); /* a reload reads files anew */
+    /* a reload reads files again; a URL keeps its time */
+    for (size_t i = 0; i < next.set.count; i++) {
+        if (!next.set.all[i]->is_url && !next.set.all[i]->fetch) {
+            next.set.all[i]->refresh.due_ms = (int64_t)uv_now(lists->lists.loop);
         }
     }
-    (void)uv_timer_start(&lists->timer, on_timer, 0, TICK_MS);
-    if (lists->count == 0) {
-        (void)uv_timer_stop(&lists->timer);
-    }
+    cpsd_refreshed_lists_use(&lists->lists, &next.set, config->trust_list_refresh_s * 1000, next.ca_file);
     return STIR_OK;
 }
 
 size_t cpsd_root_lists_texts(const struct cpsd_root_lists *lists, const struct cpsd_config *config,
                              struct stir_trust_text out[CPSD_ROOT_LISTS_MAX])
 {
-    char name[NAME_OCTETS];
+    char name[CPSD_REFRESHED_NAME];
     size_t count = 0;
     for (int is_url = 1; lists && is_url >= 0; is_url--) {
         const char *names = is_url ? config->trust_list_urls : config->trust_list_files;
         size_t pos = 0;
         while (count < CPSD_ROOT_LISTS_MAX && stir_conf_next(names, &pos, name, sizeof(name))) {
-            const struct source *source = find(lists->sources, lists->count, name, is_url);
-            if (source && source->current.roots) {
-                out[count++] = (struct stir_trust_text){.name = source->name,
-                                                        .octets = {source->current.roots, source->current.roots_len}};
+            const struct root_list *root =
+                (const struct root_list *)cpsd_refreshed_lists_find(&lists->lists, name, is_url);
+            if (root && root->current.roots) {
+                out[count++] = (struct stir_trust_text){.name = root->list.name,
+                                                        .octets = {root->current.roots, root->current.roots_len}};
             }
         }
     }
@@ -607,15 +486,15 @@ size_t cpsd_root_lists_texts(const struct cpsd_root_lists *lists, const struct c
 
 bool cpsd_root_lists_status(const struct cpsd_root_lists *lists, size_t i, struct cpsd_root_list_status *out)
 {
-    if (!lists || i >= lists->count) {
+    if (!lists || i >= lists->lists.count) {
         return false;
     }
-    const struct source *source = lists->sources[i];
-    *out = (struct cpsd_root_list_status){.name = source->name,
-                                          .in_force = source->current.roots != NULL,
-                                          .good_at = source->good_at,
-                                          .exp = source->current.roots ? source->current.exp : 0,
-                                          .failures = source->failures};
+    const struct root_list *root = (const struct root_list *)lists->lists.all[i];
+    *out = (struct cpsd_root_list_status){.name = root->list.name,
+                                          .in_force = root->current.roots != NULL,
+                                          .good_at = root->list.refresh.good_at,
+                                          .exp = root->current.roots ? root->current.exp : 0,
+                                          .failures = root->list.refresh.failures};
     return true;
 }
 
@@ -627,44 +506,31 @@ enum stir_code cpsd_root_lists_new(struct cpsd_root_lists **out, uv_loop_t *loop
 {
     struct cpsd_root_lists *lists = calloc(1, sizeof(*lists));
     if (!lists) {
-        return stir_fail(err, STIR_E_NOMEM, "lists of roots");
+        return stir_fail(err, STIR_E_NOMEM, "out of memory for lists of roots");
     }
-    *lists = (struct cpsd_root_lists){.loop = loop, .fetcher = fetcher, .log = log, .changed = changed, .arg = arg};
-    enum stir_code code = cpsd_mailbox_open(&lists->mailbox, loop, err);
+    enum stir_code code = cpsd_refreshed_lists_open(&lists->lists, &root_list_kind, loop, fetcher, log, err);
     if (code != STIR_OK) {
         free(lists);
         return code;
     }
-    (void)uv_timer_init(loop, &lists->timer); /* cannot fail */
-    lists->timer.data = lists;
+    lists->changed = changed;
+    lists->arg = arg;
     *out = lists;
     return STIR_OK;
 }
 
 void cpsd_root_lists_stop(struct cpsd_root_lists *lists)
 {
-    if (!lists) {
-        return;
+    if (lists) {
+        cpsd_refreshed_lists_stop(&lists->lists);
     }
-    for (size_t i = 0; i < lists->count; i++) {
-        source_free(lists->sources[i]);
-    }
-    lists->count = 0;
-    uv_close((uv_handle_t *)&lists->timer, NULL);
-    cpsd_mailbox_close(&lists->mailbox, NULL, NULL);
 }
 
 void cpsd_root_lists_free(struct cpsd_root_lists *lists)
 {
     if (lists) {
-        for (size_t i = 0; i < lists->count; i++) {
-            source_free(lists->sources[i]);
-        }
-        stir_buf_free(&lists->signer_roots);
-        cpsd_auth_rules_free(lists->auth);
-        free(lists->ca_file);
-        free(lists->x5u_ca_file);
-        free(lists->state_dir);
+        cpsd_refreshed_lists_clear(&lists->lists);
+        root_lists_clear_config(lists);
         free(lists);
     }
 }

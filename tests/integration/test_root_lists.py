@@ -182,7 +182,7 @@ class Lists(TokenCase):
         with open(os.path.join(state, name), "r+b") as saved:
             saved.write(b"x")
         server = self.start(trust__list_urls=self.url, **keep)
-        self.said(server, "what list_state_dir has is not used")
+        self.said(server, "the copy saved in list_state_dir is not used")
         self.assertEqual(self.publish(server), 503)
 
     def test_a_check_reads_list_files(self):

@@ -1,6 +1,8 @@
 #include "client/lib/verify/trust.h"
 
 #include "client/lib/net/transport.h"
+#include "common/base/file_stamp.h"
+#include "common/cert/list_refresh.h"
 #include "common/cert/trust_list.h"
 #include "common/cert/trust_list_state.h"
 #include "common/cert/trust_load.h"
@@ -12,21 +14,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 
 #define FETCH_MS 30000
-#define RETRY_MS 60000 /* after a failure, unless crl_refresh_s is shorter */
-
-/* What tells that a file has changed. */
-struct stamp {
-    struct timespec modified;
-    off_t size;
-    ino_t inode;
-};
 
 /* One revocation list or list of roots. The thread's own but for what the lock guards. */
-struct source {
+struct trust_list_source {
     const char *name; /* path or URL, the options' */
     bool is_url;
     bool is_roots;
@@ -35,22 +28,19 @@ struct source {
     char *text; /* under the lock: the last good one, of a list of roots its PEM; NULL: none yet. Replaced whole, by the
                    thread alone */
     size_t len;
-    struct stamp stamp; /* of the file as it was read last */
-    int64_t due_ms;
-    bool tried; /* the first attempt has ended */
-    /* under the lock */
-    int64_t good_at;
-    uint64_t failures;
-    struct cps_error error; /* of the last attempt */
+    struct stir_file_stamp stamp;     /* of the file as it was read last */
+    struct stir_list_refresh refresh; /* by cps_monotonic_ms; written under the lock, by the thread alone */
+    struct cps_error error;           /* under the lock: of the last attempt */
 };
 
 struct cps_trust {
     struct cps *cps;
     struct stir_trust_files files;
     struct stir_buf list_signer_roots; /* PEM */
-    struct source *sources;
+    struct trust_list_source *sources;
     size_t source_count;
-    bool waits; /* the thread's own: `current` is the trust of the handle that this one follows, see wait_for_lists */
+    bool waits; /* the thread's own: `current` is the trust of the handle that this one follows, see
+                   trust_wait_for_lists */
     pthread_t thread;
     bool running;
     pthread_mutex_t lock; /* of the rest */
@@ -95,17 +85,18 @@ bool cps_trust_is_complete(struct cps_trust *trust)
     return complete;
 }
 
-static void warn_of_root(void *arg, const char *text)
+static void trust_warn_of_root(void *arg, const char *text)
 {
     const struct cps *cps = arg;
     cps_log(cps, CPS_LOG_WARNING, "trust: %s", text);
 }
 
 /* Builds a trust from the files and the sources' texts. */
-static enum stir_code build(struct stir_trust **out, const struct cps_trust *trust, bool warn, struct stir_error *err)
+static enum stir_code trust_build(struct stir_trust **out, const struct cps_trust *trust, bool warn,
+                                  struct stir_error *err)
 {
     const struct cps_options *options = &trust->cps->options;
-    const struct stir_trust_warn warning = {.say = warn_of_root, .arg = trust->cps};
+    const struct stir_trust_warn warning = {.say = trust_warn_of_root, .arg = trust->cps};
     struct stir_trust_text *crls = calloc(trust->source_count + 1, sizeof(*crls));
     struct stir_trust_text *roots = calloc(trust->source_count + 1, sizeof(*roots));
     const struct stir_trust_text none = {.name = NULL};
@@ -115,8 +106,9 @@ static enum stir_code build(struct stir_trust **out, const struct cps_trust *tru
         free(roots);
         return stir_fail(err, STIR_E_NOMEM, "out of memory");
     }
+    /* lists without a text are left out: the trust is as good as what there is */
     for (size_t i = 0; i < trust->source_count; i++) {
-        const struct source *source = &trust->sources[i];
+        const struct trust_list_source *source = &trust->sources[i];
         if (source->text) {
             struct stir_trust_text *to = source->is_roots ? &roots[root_count++] : &crls[count++];
             *to = (struct stir_trust_text){.name = source->name, .octets = stir_view(source->text, source->len)};
@@ -143,7 +135,7 @@ static enum stir_code build(struct stir_trust **out, const struct cps_trust *tru
 }
 
 /* Puts a new trust in the place of the old one. */
-static void put_in_force(struct cps_trust *trust, struct stir_trust *fresh)
+static void trust_put_in_force(struct cps_trust *trust, struct stir_trust *fresh)
 {
     pthread_mutex_lock(&trust->lock);
     struct stir_trust *old = trust->current;
@@ -155,15 +147,15 @@ static void put_in_force(struct cps_trust *trust, struct stir_trust *fresh)
 
 /* ---- one list ---- */
 
-static const char *kind_of(const struct source *source)
+static const char *source_kind(const struct trust_list_source *source)
 {
     return source->is_roots ? "list of roots" : "revocation list";
 }
 
 /* Replaces a source's text, which is taken over; NULL takes it out of force. The text before stays if the trust cannot
  * be built with this one. */
-static enum stir_code replace_text(struct cps_trust *trust, struct source *source, char *text, size_t len,
-                                   struct stir_error *err)
+static enum stir_code source_replace_text(struct cps_trust *trust, struct trust_list_source *source, char *text,
+                                          size_t len, struct stir_error *err)
 {
     struct stir_trust *fresh = NULL;
     char *before = source->text;
@@ -172,7 +164,7 @@ static enum stir_code replace_text(struct cps_trust *trust, struct source *sourc
     source->text = text;
     source->len = len;
     pthread_mutex_unlock(&trust->lock);
-    enum stir_code code = build(&fresh, trust, source->is_roots, err);
+    enum stir_code code = trust_build(&fresh, trust, source->is_roots, err);
     pthread_mutex_lock(&trust->lock);
     if (code != STIR_OK) {
         source->text = before;
@@ -181,21 +173,22 @@ static enum stir_code replace_text(struct cps_trust *trust, struct source *sourc
     }
     pthread_mutex_unlock(&trust->lock);
     free(before);
+    /* while lists are awaited the build only shows that this text can be used */
     if (code == STIR_OK && trust->waits) {
-        stir_trust_unref(fresh); /* it could be built: it comes into force with the last list */
+        stir_trust_unref(fresh);
     } else if (code == STIR_OK) {
-        put_in_force(trust, fresh);
+        trust_put_in_force(trust, fresh);
     }
     if (code == STIR_OK) {
-        cps_log(trust->cps, CPS_LOG_NOTICE, "%s %s: %s", kind_of(source), source->name,
+        cps_log(trust->cps, CPS_LOG_NOTICE, "%s %s: %s", source_kind(source), source->name,
                 text ? "a new one is in use" : "it is no longer in use");
     }
     return code;
 }
 
 /* Takes a revocation list into use if it is another one; it takes over the content. */
-static enum stir_code take_list(struct cps_trust *trust, struct source *source, struct stir_buf *list,
-                                struct stir_error *err)
+static enum stir_code source_take_crl(struct cps_trust *trust, struct trust_list_source *source, struct stir_buf *list,
+                                      struct stir_error *err)
 {
     size_t len = 0;
     if (source->text && source->len == list->len && memcmp(source->text, list->ptr, list->len) == 0) {
@@ -204,41 +197,24 @@ static enum stir_code take_list(struct cps_trust *trust, struct source *source, 
     int64_t until = stir_crls_until(list->ptr ? list->ptr : "", list->len);
     char *text = stir_buf_steal(list, &len);
     enum stir_code code =
-        text ? replace_text(trust, source, text, len, err) : stir_fail(err, STIR_E_CRL, "the list is empty");
+        text ? source_replace_text(trust, source, text, len, err) : stir_fail(err, STIR_E_CRL, "the list is empty");
     pthread_mutex_lock(&trust->lock);
     source->exp = code == STIR_OK ? until : source->exp;
     pthread_mutex_unlock(&trust->lock);
     return code;
 }
 
-static enum stir_code stamp_of(struct stamp *out, const char *path, struct stir_error *err)
-{
-    struct stat about;
-    char reason[96];
-    if (stat(path, &about) != 0) {
-        return stir_fail(err, STIR_E_IO, "%s: %s", path, strerror_r(errno, reason, sizeof(reason)));
-    }
-    *out = (struct stamp){.modified = about.st_mtim, .size = about.st_size, .inode = about.st_ino};
-    return STIR_OK;
-}
-
-static bool stamp_equal(const struct stamp *a, const struct stamp *b)
-{
-    return a->modified.tv_sec == b->modified.tv_sec && a->modified.tv_nsec == b->modified.tv_nsec &&
-           a->size == b->size && a->inode == b->inode;
-}
-
-/* A fetch that the thread waits for. */
-struct fetch {
+/* A fetch whose end the thread waits for. */
+struct trust_fetch {
     struct cps_transfer transfer;
     struct cps_trust *trust;
     bool over; /* under the lock */
 };
 
 /* On the I/O thread. */
-static void fetch_done(struct cps_transfer *transfer)
+static void trust_fetch_done(struct cps_transfer *transfer)
 {
-    struct fetch *fetch = transfer->arg;
+    struct trust_fetch *fetch = transfer->arg;
     struct cps_trust *trust = fetch->trust;
     pthread_mutex_lock(&trust->lock);
     fetch->over = true;
@@ -246,8 +222,8 @@ static void fetch_done(struct cps_transfer *transfer)
     pthread_mutex_unlock(&trust->lock);
 }
 
-/* Fetches; when it returns the transport has let go of the transfer. */
-static enum cps_code fetch_run(struct fetch *fetch, struct cps_error *err)
+/* Submits the fetch and waits for its end. The transport no longer uses the transfer when this returns. */
+static enum cps_code trust_fetch_run(struct trust_fetch *fetch, struct cps_error *err)
 {
     struct cps_trust *trust = fetch->trust;
     pthread_mutex_lock(&trust->lock);
@@ -262,12 +238,12 @@ static enum cps_code fetch_run(struct fetch *fetch, struct cps_error *err)
 }
 
 /* Fetches a URL of one of the options (lane LIST) or of a list's x5u (lane CERTIFICATE). *body is the answer's. */
-static enum cps_code fetch_url(struct cps_trust *trust, enum cps_lane lane, const char *url, size_t limit,
-                               struct stir_buf *body, struct cps_error *err)
+static enum cps_code trust_fetch_url(struct cps_trust *trust, enum cps_lane lane, const char *url, size_t limit,
+                                     struct stir_buf *body, struct cps_error *err)
 {
-    struct fetch fetch = {.trust = trust};
+    struct trust_fetch fetch = {.trust = trust};
     struct cps_response *response = &fetch.transfer.response;
-    fetch.transfer.done = fetch_done;
+    fetch.transfer.done = trust_fetch_done;
     fetch.transfer.arg = &fetch;
     fetch.transfer.request = (struct cps_request){.lane = lane,
                                                   .url = strdup(url),
@@ -275,7 +251,7 @@ static enum cps_code fetch_url(struct cps_trust *trust, enum cps_lane lane, cons
                                                   .response_max = limit,
                                                   .timeout_ms = FETCH_MS};
     enum cps_code code =
-        fetch.transfer.request.url ? fetch_run(&fetch, err) : cps_fail(err, CPS_E_NOMEM, "out of memory");
+        fetch.transfer.request.url ? trust_fetch_run(&fetch, err) : cps_fail(err, CPS_E_NOMEM, "out of memory");
     if (code == CPS_OK && response->error.code != CPS_OK) {
         *err = response->error;
         code = err->code;
@@ -290,9 +266,9 @@ static enum cps_code fetch_url(struct cps_trust *trust, enum cps_lane lane, cons
     return code;
 }
 
-/* Fetches the certificate of a list's signer. Whoever wrote the list chose the URL: the rules for x5u apply. */
-static enum cps_code fetch_signer(struct cps_trust *trust, const char *x5u, struct stir_buf *certs,
-                                  struct cps_error *err)
+/* Fetches the certificate of a list's signer. The list's author chose the URL, so the rules for x5u apply. */
+static enum cps_code trust_fetch_signer(struct cps_trust *trust, const char *x5u, struct stir_buf *certs,
+                                        struct cps_error *err)
 {
     const struct cps_options *options = &trust->cps->options;
     const struct stir_x5u_rules rules = {.ports = options->x5u_ports, .port_count = options->x5u_port_count};
@@ -301,17 +277,18 @@ static enum cps_code fetch_signer(struct cps_trust *trust, const char *x5u, stru
     if (allowed != STIR_OK) {
         return cps_fail_stir(err, allowed, &cause);
     }
-    enum cps_code code = fetch_url(trust, CPS_LANE_CERTIFICATE, x5u, STIR_CHAIN_OCTETS, certs, err);
+    enum cps_code code = trust_fetch_url(trust, CPS_LANE_CERTIFICATE, x5u, STIR_CHAIN_OCTETS, certs, err);
     return code == CPS_OK ? CPS_OK : cps_fail_prefix(err, code, "the certificate of its signer (x5u)");
 }
 
 /* Verifies a list of roots; its signer's certificate is fetched into certs if it is not known. */
-static enum cps_code read_roots(struct stir_trust_list *out, struct cps_trust *trust, const struct source *source,
-                                const struct stir_buf *text, struct stir_buf *certs, struct cps_error *err)
+static enum cps_code source_verify_roots(struct stir_trust_list *out, struct cps_trust *trust,
+                                         const struct trust_list_source *source, const struct stir_buf *text,
+                                         struct stir_buf *certs, struct cps_error *err)
 {
     char x5u[STIR_TRUST_LIST_X5U];
     struct stir_error cause = {0};
-    const struct stir_trust_warn warn = {.say = warn_of_root, .arg = trust->cps};
+    const struct stir_trust_warn warn = {.say = trust_warn_of_root, .arg = trust->cps};
     struct stir_trust_list_spec spec = {.text = stir_view(text->ptr ? text->ptr : "", text->len),
                                         .signer_roots =
                                             stir_view(trust->list_signer_roots.ptr, trust->list_signer_roots.len),
@@ -321,7 +298,7 @@ static enum cps_code read_roots(struct stir_trust_list *out, struct cps_trust *t
                                         .warn = &warn};
     enum stir_code read = stir_trust_list_read(out, x5u, &spec, &cause);
     if (read == STIR_E_X5U_FETCH) {
-        enum cps_code fetched = fetch_signer(trust, x5u, certs, err);
+        enum cps_code fetched = trust_fetch_signer(trust, x5u, certs, err);
         if (fetched != CPS_OK) {
             return fetched;
         }
@@ -331,7 +308,7 @@ static enum cps_code read_roots(struct stir_trust_list *out, struct cps_trust *t
     return read == STIR_OK ? CPS_OK : cps_fail_stir(err, read, &cause);
 }
 
-static struct stir_trust_list_state state_of(const struct cps_trust *trust, const struct source *source)
+static struct stir_trust_list_state source_state(const struct cps_trust *trust, const struct trust_list_source *source)
 {
     return (struct stir_trust_list_state){.dir = trust->cps->options.list_state_dir,
                                           .name = source->name,
@@ -340,10 +317,10 @@ static struct stir_trust_list_state state_of(const struct cps_trust *trust, cons
 }
 
 /* Saves a list that came into force, for the program when it is started again. On the thread. */
-static void save_roots(const struct cps_trust *trust, const struct source *source, const struct stir_buf *text,
-                       const struct stir_buf *certs)
+static void source_save_roots(const struct cps_trust *trust, const struct trust_list_source *source,
+                              const struct stir_buf *text, const struct stir_buf *certs)
 {
-    const struct stir_trust_list_state state = state_of(trust, source);
+    const struct stir_trust_list_state state = source_state(trust, source);
     struct stir_error err = {0};
     if (!state.dir) {
         return;
@@ -353,26 +330,26 @@ static void save_roots(const struct cps_trust *trust, const struct source *sourc
                                                      source->sequence, cps_now(trust->cps), &err);
     if (code != STIR_OK) {
         cps_log(trust->cps, CPS_LOG_WARNING,
-                "list of roots %s: not saved in list_state_dir, so a restart begins without it: %s", source->name,
-                err.text);
+                "list of roots %s: cannot save it in list_state_dir, so it is not available after a restart: %s",
+                source->name, err.text);
     }
 }
 
 /* Takes a list of roots into use if it is good. */
-static enum cps_code take_roots(struct cps_trust *trust, struct source *source, const struct stir_buf *text,
-                                struct cps_error *err)
+static enum cps_code source_take_roots(struct cps_trust *trust, struct trust_list_source *source,
+                                       const struct stir_buf *text, struct cps_error *err)
 {
     struct stir_trust_list list = {0};
     struct stir_error cause = {0};
     struct stir_buf certs = {0};
     enum stir_code taken = STIR_OK;
-    enum cps_code code = read_roots(&list, trust, source, text, &certs, err);
+    enum cps_code code = source_verify_roots(&list, trust, source, text, &certs, err);
     if (code != CPS_OK) {
         stir_buf_free(&certs);
         return code;
     }
     if (!source->text || source->len != list.roots_len || memcmp(source->text, list.roots, list.roots_len) != 0) {
-        taken = replace_text(trust, source, list.roots, list.roots_len, &cause);
+        taken = source_replace_text(trust, source, list.roots, list.roots_len, &cause);
         list.roots = NULL;
     }
     if (taken == STIR_OK) {
@@ -380,46 +357,46 @@ static enum cps_code take_roots(struct cps_trust *trust, struct source *source, 
         pthread_mutex_lock(&trust->lock);
         source->exp = list.exp;
         pthread_mutex_unlock(&trust->lock);
-        save_roots(trust, source, text, &certs);
+        source_save_roots(trust, source, text, &certs);
     }
     stir_buf_free(&certs);
     stir_trust_list_clear(&list);
     return taken == STIR_OK ? CPS_OK : cps_fail_stir(err, taken, &cause);
 }
 
-static enum cps_code take_any(struct cps_trust *trust, struct source *source, struct stir_buf *list,
-                              struct cps_error *err)
+static enum cps_code source_take(struct cps_trust *trust, struct trust_list_source *source, struct stir_buf *list,
+                                 struct cps_error *err)
 {
     struct stir_error cause = {0};
     if (source->is_roots) {
-        return take_roots(trust, source, list, err);
+        return source_take_roots(trust, source, list, err);
     }
-    enum stir_code code = take_list(trust, source, list, &cause);
+    enum stir_code code = source_take_crl(trust, source, list, &cause);
     return code == STIR_OK ? CPS_OK : cps_fail_stir(err, code, &cause);
 }
 
-static enum cps_code fetch_list(struct cps_trust *trust, struct source *source, struct cps_error *err)
+static enum cps_code source_fetch(struct cps_trust *trust, struct trust_list_source *source, struct cps_error *err)
 {
     struct stir_buf body = {0};
     size_t limit = source->is_roots ? STIR_TRUST_LIST_OCTETS : STIR_CRLS_OCTETS;
-    enum cps_code code = fetch_url(trust, CPS_LANE_LIST, source->name, limit, &body, err);
-    code = code == CPS_OK ? take_any(trust, source, &body, err) : code;
+    enum cps_code code = trust_fetch_url(trust, CPS_LANE_LIST, source->name, limit, &body, err);
+    code = code == CPS_OK ? source_take(trust, source, &body, err) : code;
     stir_buf_free(&body);
     return code;
 }
 
 /* Reads a file that changed since it was read. */
-static enum cps_code look_at_file(struct cps_trust *trust, struct source *source, struct cps_error *err)
+static enum cps_code source_read_file(struct cps_trust *trust, struct trust_list_source *source, struct cps_error *err)
 {
     struct stir_buf list = {.limit = STIR_CRLS_OCTETS};
     struct stir_error cause = {0};
-    struct stamp stamp;
-    enum stir_code read = stamp_of(&stamp, source->name, &cause);
-    bool changed = read == STIR_OK && !stamp_equal(&stamp, &source->stamp);
+    struct stir_file_stamp stamp;
+    enum stir_code read = stir_file_stamp_read(&stamp, source->name, &cause);
+    bool changed = read == STIR_OK && !stir_file_stamp_equal(&stamp, &source->stamp);
     read = changed ? stir_read_file(&list, source->name, list.limit, &cause) : read;
     enum cps_code code = read == STIR_OK ? CPS_OK : cps_fail_stir(err, read, &cause);
     if (code == CPS_OK && changed) {
-        code = take_any(trust, source, &list, err);
+        code = source_take(trust, source, &list, err);
         source->stamp = code == CPS_OK ? stamp : source->stamp;
     }
     stir_buf_free(&list);
@@ -427,78 +404,79 @@ static enum cps_code look_at_file(struct cps_trust *trust, struct source *source
 }
 
 /* True while a revocation list at a URL has no text and was not tried yet. */
-static bool lists_are_awaited(const struct cps_trust *trust)
+static bool trust_awaits_lists(const struct cps_trust *trust)
 {
     bool awaited = false;
     for (size_t i = 0; i < trust->source_count; i++) {
-        const struct source *source = &trust->sources[i];
-        awaited |= source->is_url && !source->is_roots && !source->text && !source->tried;
+        const struct trust_list_source *source = &trust->sources[i];
+        awaited |= source->is_url && !source->is_roots && !source->text && !source->refresh.tried;
     }
     return awaited;
 }
 
-/* The last of the first attempts has ended: what the options name comes into force. */
-static void stop_waiting(struct cps_trust *trust)
+/* The first attempts of all lists have ended: puts the trust into force that the options name. */
+static void trust_stop_waiting(struct cps_trust *trust)
 {
     struct stir_trust *fresh = NULL;
     struct stir_error err = {0};
     trust->waits = false;
-    if (build(&fresh, trust, false, &err) == STIR_OK) {
-        put_in_force(trust, fresh);
+    if (trust_build(&fresh, trust, false, &err) == STIR_OK) {
+        trust_put_in_force(trust, fresh);
     } else {
         cps_log(trust->cps, CPS_LOG_ERROR, "trust: %s", err.text);
     }
 }
 
 /* A list of roots stays in force for the grace after its exp; then its roots are dropped. */
-static void check_expiry(struct cps_trust *trust, struct source *source)
+static void source_check_expiry(struct cps_trust *trust, struct trust_list_source *source)
 {
     struct stir_error err = {0};
-    int64_t now = cps_now(trust->cps), grace_s = trust->cps->options.list_grace_s;
-    if (!source->is_roots || !source->text || now <= source->exp) {
+    int64_t grace_s = trust->cps->options.list_grace_s;
+    if (!source->is_roots || !source->text) {
         return;
     }
-    if (now - grace_s <= source->exp) {
+    enum stir_list_age age = stir_list_age(source->exp, grace_s, cps_now(trust->cps));
+    if (age == STIR_LIST_IN_GRACE) {
         cps_log(trust->cps, CPS_LOG_WARNING,
                 "list of roots %s: expired; it stays in force for list_grace_s (%lld s) after its exp", source->name,
                 (long long)grace_s);
-    } else if (replace_text(trust, source, NULL, 0, &err) != STIR_OK) {
-        cps_log(trust->cps, CPS_LOG_ERROR, "list of roots %s: expired: %s", source->name, err.text);
+    } else if (age == STIR_LIST_EXPIRED && source_replace_text(trust, source, NULL, 0, &err) != STIR_OK) {
+        cps_log(trust->cps, CPS_LOG_ERROR, "list of roots %s: expired, and its roots cannot be taken out of use: %s",
+                source->name, err.text);
     }
 }
 
-static void refresh_source(struct cps_trust *trust, struct source *source)
+static void source_refresh(struct cps_trust *trust, struct trust_list_source *source)
 {
     const struct cps_options *options = &trust->cps->options;
     struct cps_error err = {0};
-    int64_t wait_ms = (int64_t)(source->is_roots ? options->list_refresh_s : options->crl_refresh_s) * 1000;
-    enum cps_code code = source->is_url ? fetch_list(trust, source, &err) : look_at_file(trust, source, &err);
-    if (code != CPS_OK && code != CPS_E_CLOSED) {
-        cps_log(trust->cps, CPS_LOG_WARNING, "%s %s: %s: %s", kind_of(source), source->name,
+    int64_t every_ms = (int64_t)(source->is_roots ? options->list_refresh_s : options->crl_refresh_s) * 1000;
+    enum cps_code code = source->is_url ? source_fetch(trust, source, &err) : source_read_file(trust, source, &err);
+    bool closed = code == CPS_E_CLOSED; /* the handle is being freed: not an attempt */
+    if (code != CPS_OK && !closed) {
+        cps_log(trust->cps, CPS_LOG_WARNING, "%s %s: %s: %s", source_kind(source), source->name,
                 source->text ? "the previous one stays in use" : "no list is in use yet", err.text);
-        wait_ms = wait_ms < RETRY_MS ? wait_ms : RETRY_MS;
     }
-    check_expiry(trust, source);
+    source_check_expiry(trust, source);
     pthread_mutex_lock(&trust->lock);
     source->error = code == CPS_OK ? (struct cps_error){0} : err;
-    source->failures += code != CPS_OK && code != CPS_E_CLOSED;
-    source->good_at = code == CPS_OK ? cps_now(trust->cps) : source->good_at;
+    if (!closed) {
+        stir_list_refresh_end(&source->refresh, code == CPS_OK, cps_monotonic_ms(), cps_now(trust->cps), every_ms);
+    }
     pthread_mutex_unlock(&trust->lock);
-    source->due_ms = cps_monotonic_ms() + wait_ms;
-    source->tried = source->tried || code != CPS_E_CLOSED;
-    if (trust->waits && !lists_are_awaited(trust)) {
-        stop_waiting(trust);
+    if (trust->waits && !trust_awaits_lists(trust)) {
+        trust_stop_waiting(trust);
     }
 }
 
 /* ---- the thread ---- */
 
-/* Waits until a source is due or somebody asks for a round. False: the thread is to end. */
-static bool wait_for_work(struct cps_trust *trust, uint64_t *round)
+/* Waits until a source is due or a round is asked for. Returns false if the thread must end. */
+static bool trust_wait_for_work(struct cps_trust *trust, uint64_t *round)
 {
     int64_t due_ms = INT64_MAX;
     for (size_t i = 0; i < trust->source_count; i++) {
-        due_ms = trust->sources[i].due_ms < due_ms ? trust->sources[i].due_ms : due_ms;
+        due_ms = trust->sources[i].refresh.due_ms < due_ms ? trust->sources[i].refresh.due_ms : due_ms;
     }
     const struct timespec until = {.tv_sec = (time_t)(due_ms / 1000), .tv_nsec = (long)(due_ms % 1000) * 1000000};
     pthread_mutex_lock(&trust->lock);
@@ -512,16 +490,16 @@ static bool wait_for_work(struct cps_trust *trust, uint64_t *round)
     return go_on;
 }
 
-static void *thread_main(void *arg)
+static void *trust_thread(void *arg)
 {
     struct cps_trust *trust = arg;
     uint64_t round = 0;
-    while (wait_for_work(trust, &round)) {
+    while (trust_wait_for_work(trust, &round)) {
         bool all = round != trust->done; /* only this thread writes it */
         int64_t now = cps_monotonic_ms();
         for (size_t i = 0; i < trust->source_count; i++) {
-            if (all || trust->sources[i].due_ms <= now) {
-                refresh_source(trust, &trust->sources[i]);
+            if (all || stir_list_refresh_is_due(&trust->sources[i].refresh, now)) {
+                source_refresh(trust, &trust->sources[i]);
             }
         }
         pthread_mutex_lock(&trust->lock);
@@ -530,7 +508,7 @@ static void *thread_main(void *arg)
         pthread_mutex_unlock(&trust->lock);
     }
     pthread_mutex_lock(&trust->lock);
-    trust->done = UINT64_MAX; /* nobody waits for a round that will not come */
+    trust->done = UINT64_MAX; /* callers must not wait for a round that will not come */
     pthread_cond_broadcast(&trust->cond);
     pthread_mutex_unlock(&trust->lock);
     return NULL;
@@ -545,10 +523,9 @@ enum cps_code cps_trust_start(struct cps_trust *trust, struct cps_error *err)
     trust->asked = 1;
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    trust->running = pthread_create(&trust->thread, NULL, thread_main, trust) == 0;
+    trust->running = pthread_create(&trust->thread, NULL, trust_thread, trust) == 0;
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return trust->running ? CPS_OK
-                          : cps_fail(err, CPS_E_UNAVAILABLE, "the thread that refreshes lists could not be started");
+    return trust->running ? CPS_OK : cps_fail(err, CPS_E_UNAVAILABLE, "cannot start the thread that refreshes lists");
 }
 
 enum cps_code cps_trust_refresh(struct cps_trust *trust, struct cps_error *err)
@@ -564,11 +541,11 @@ enum cps_code cps_trust_refresh(struct cps_trust *trust, struct cps_error *err)
     }
     enum cps_code code = trust->stopping ? cps_fail(err, CPS_E_CLOSED, "the handle was freed") : CPS_OK;
     for (size_t i = 0; code == CPS_OK && i < trust->source_count; i++) {
-        const struct source *source = &trust->sources[i];
+        const struct trust_list_source *source = &trust->sources[i];
         code = source->error.code;
         if (code != CPS_OK && err) {
             *err = source->error;
-            code = cps_fail_prefix(err, code, "%s %s", kind_of(source), source->name);
+            code = cps_fail_prefix(err, code, "%s %s", source_kind(source), source->name);
         }
     }
     pthread_mutex_unlock(&trust->lock);
@@ -583,13 +560,13 @@ size_t cps_crls_status(const struct cps *cps, struct cps_crl_status *out, size_t
     }
     pthread_mutex_lock(&trust->lock);
     for (size_t i = 0; i < trust->source_count && i < cap; i++) {
-        const struct source *source = &trust->sources[i];
+        const struct trust_list_source *source = &trust->sources[i];
         out[i] = (struct cps_crl_status){.is_url = source->is_url,
                                          .is_roots = source->is_roots,
                                          .in_force = source->text != NULL,
                                          .exp = source->text ? source->exp : 0,
-                                         .good_at = source->good_at,
-                                         .failures = source->failures};
+                                         .good_at = source->refresh.good_at,
+                                         .failures = source->refresh.failures};
         (void)snprintf(out[i].name, sizeof(out[i].name), "%s", source->name);
         (void)snprintf(out[i].error, sizeof(out[i].error), "%s", source->error.text);
     }
@@ -612,11 +589,11 @@ enum cps_code cps_crls_refresh(struct cps *cps, struct cps_error *err)
 /* ---- opening ---- */
 
 /* Reads a file of the options at the beginning: it has to be there. */
-static enum cps_code read_first(struct source *source, struct cps_error *err)
+static enum cps_code source_read_first(struct trust_list_source *source, struct cps_error *err)
 {
     struct stir_buf list = {.limit = STIR_CRLS_OCTETS};
     struct stir_error cause = {0};
-    enum stir_code code = stamp_of(&source->stamp, source->name, &cause);
+    enum stir_code code = stir_file_stamp_read(&source->stamp, source->name, &cause);
     code = code == STIR_OK ? stir_read_file(&list, source->name, list.limit, &cause) : code;
     if (code == STIR_OK && list.len == 0) {
         code = stir_fail(&cause, STIR_E_CRL, "%s: the file is empty", source->name);
@@ -627,22 +604,22 @@ static enum cps_code read_first(struct source *source, struct cps_error *err)
     return code == STIR_OK ? CPS_OK : cps_fail_stir(err, code, &cause);
 }
 
-/* Copies what another handle has fetched from the same URL. */
-static void take_over(struct source *source, struct cps_trust *from)
+/* Copies the text that another handle has fetched from the same URL. */
+static void source_take_over(struct trust_list_source *source, struct cps_trust *from)
 {
     if (!from) {
         return;
     }
     pthread_mutex_lock(&from->lock);
     for (size_t i = 0; i < from->source_count; i++) {
-        const struct source *theirs = &from->sources[i];
+        const struct trust_list_source *theirs = &from->sources[i];
         if (theirs->is_url && theirs->is_roots == source->is_roots && theirs->text && !source->text &&
             strcmp(theirs->name, source->name) == 0) {
             source->sequence = theirs->sequence;
             source->exp = theirs->exp;
             source->text = malloc(theirs->len + 1);
             source->len = source->text ? theirs->len : 0;
-            source->good_at = theirs->good_at;
+            source->refresh.good_at = theirs->refresh.good_at;
             memcpy(source->text ? source->text : source->error.text, theirs->text, source->len);
         }
     }
@@ -651,9 +628,9 @@ static void take_over(struct source *source, struct cps_trust *from)
 
 /* Takes the list that this program saved before it was started again, unless another handle has one. Its sequence
  * counts even if the list does not. */
-static void restore(struct cps_trust *trust, struct source *source)
+static void source_restore(struct cps_trust *trust, struct trust_list_source *source)
 {
-    const struct stir_trust_list_state state = state_of(trust, source);
+    const struct stir_trust_list_state state = source_state(trust, source);
     struct stir_trust_list list = {0};
     struct stir_error err = {0};
     int64_t sequence = 0;
@@ -669,13 +646,13 @@ static void restore(struct cps_trust *trust, struct source *source)
         source->exp = list.exp;
         list.roots = NULL;
     } else if (code != STIR_E_NOT_FOUND) {
-        cps_log(trust->cps, CPS_LOG_WARNING, "list of roots %s: what list_state_dir has is not used: %s", source->name,
-                err.text);
+        cps_log(trust->cps, CPS_LOG_WARNING, "list of roots %s: the copy saved in list_state_dir is not used: %s",
+                source->name, err.text);
     }
     stir_trust_list_clear(&list);
 }
 
-static enum cps_code make_sources(struct cps_trust *trust, struct cps_error *err)
+static enum cps_code trust_make_sources(struct cps_trust *trust, struct cps_error *err)
 {
     const struct cps_options *options = &trust->cps->options;
     size_t count =
@@ -684,66 +661,68 @@ static enum cps_code make_sources(struct cps_trust *trust, struct cps_error *err
     if (!trust->sources) {
         return cps_fail(err, CPS_E_NOMEM, "out of memory");
     }
+    /* Revocation lists in files are read now, and a bad one is a fault of the options. The rest is due at once. */
     int64_t now = cps_monotonic_ms();
     enum cps_code code = CPS_OK;
     for (size_t i = 0; code == CPS_OK && i < options->crl_file_count + options->crl_url_count; i++) {
-        struct source *source = &trust->sources[trust->source_count++];
+        struct trust_list_source *source = &trust->sources[trust->source_count++];
         source->is_url = i >= options->crl_file_count;
         source->name = source->is_url ? options->crl_urls[i - options->crl_file_count] : options->crl_files[i];
-        source->due_ms = source->is_url ? now : now + (int64_t)options->crl_refresh_s * 1000;
+        source->refresh.due_ms = source->is_url ? now : now + (int64_t)options->crl_refresh_s * 1000;
         if (source->is_url) {
-            take_over(source, options->crls_from ? options->crls_from->trust : NULL);
+            source_take_over(source, options->crls_from ? options->crls_from->trust : NULL);
         } else {
-            source->good_at = cps_now(trust->cps);
-            code = read_first(source, err);
+            source->refresh.good_at = cps_now(trust->cps);
+            code = source_read_first(source, err);
         }
     }
     for (size_t i = 0; code == CPS_OK && i < options->list_file_count + options->list_url_count; i++) {
-        struct source *source = &trust->sources[trust->source_count++];
+        struct trust_list_source *source = &trust->sources[trust->source_count++];
         source->is_roots = true;
         source->is_url = i >= options->list_file_count;
         source->name = source->is_url ? options->list_urls[i - options->list_file_count] : options->list_files[i];
-        source->due_ms = now;
-        take_over(source, options->crls_from ? options->crls_from->trust : NULL);
-        restore(trust, source);
+        source->refresh.due_ms = now;
+        source_take_over(source, options->crls_from ? options->crls_from->trust : NULL);
+        source_restore(trust, source);
     }
     return code;
 }
 
-/* What was taken over is not worth failing for: it was good by other roots perhaps. */
-static bool drop_taken_over(struct cps_trust *trust)
+/* Drops the texts that were taken over from another handle or restored: by these roots they may not be good, which must
+ * not fail the opening. */
+static bool trust_drop_taken_over(struct cps_trust *trust)
 {
     bool dropped = false;
     for (size_t i = 0; i < trust->source_count; i++) {
-        struct source *source = &trust->sources[i];
+        struct trust_list_source *source = &trust->sources[i];
         if ((source->is_url || source->is_roots) && source->text) {
             free(source->text);
             source->text = NULL;
-            source->good_at = 0;
+            source->refresh.good_at = 0;
             dropped = true;
         }
     }
     return dropped;
 }
 
-/* Where each certificate needs a current list, nobody would be trusted until the first fetch of a URL that the handle
- * before did not have. The trust of that handle stays in force until then. */
-static void wait_for_lists(struct cps_trust *trust)
+/* With crl_policy required, no certificate would be trusted until a URL was fetched that the previous handle did not
+ * have. The trust of that handle stays in force until then. */
+static void trust_wait_for_lists(struct cps_trust *trust)
 {
     const struct cps_options *options = &trust->cps->options;
     uint64_t generation = 0;
     if (options->crl_policy != CPS_CRL_REQUIRED || !options->crls_from || !options->crls_from->trust ||
-        !lists_are_awaited(trust)) {
+        !trust_awaits_lists(trust)) {
         return;
     }
     stir_trust_unref(trust->current);
     trust->current = cps_trust_hold(options->crls_from->trust, &generation);
     trust->waits = true;
     cps_log(trust->cps, CPS_LOG_NOTICE,
-            "the roots and revocation lists of before stay in use until the new crl_urls were fetched");
+            "trust: the previous roots and revocation lists stay in use until the new crl_urls have been fetched");
 }
 
-static enum cps_code open_all(struct cps_trust *trust, struct cps_error *err)
+static enum cps_code trust_open_all(struct cps_trust *trust, struct cps_error *err)
 {
     const struct cps_options *options = &trust->cps->options;
     struct stir_error cause = {0};
@@ -758,18 +737,19 @@ static enum cps_code open_all(struct cps_trust *trust, struct cps_error *err)
             return cps_fail_stir(err, code, &cause);
         }
     }
-    enum cps_code made = make_sources(trust, err);
+    enum cps_code made = trust_make_sources(trust, err);
     if (made != CPS_OK) {
         return made;
     }
-    code = build(&trust->current, trust, true, &cause);
-    if (code != STIR_OK && drop_taken_over(trust)) {
-        code = build(&trust->current, trust, false, &cause);
+    /* With texts of another handle the build may fail; then it starts without them. */
+    code = trust_build(&trust->current, trust, true, &cause);
+    if (code != STIR_OK && trust_drop_taken_over(trust)) {
+        code = trust_build(&trust->current, trust, false, &cause);
     }
     if (code != STIR_OK) {
         return cps_fail_stir(err, code, &cause);
     }
-    wait_for_lists(trust);
+    trust_wait_for_lists(trust);
     return CPS_OK;
 }
 
@@ -779,7 +759,8 @@ enum cps_code cps_trust_open(struct cps_trust **out, struct cps *cps, struct cps
     pthread_condattr_t monotonic;
     if (!options->trust_file && options->list_file_count + options->list_url_count == 0) {
         return options->crl_file_count || options->crl_url_count
-                   ? cps_fail(err, CPS_E_CONFIG, "crl_files and crl_urls need a trust_file or lists of roots")
+                   ? cps_fail(err, CPS_E_CONFIG,
+                              "crl_files and crl_urls need roots as well: set trust_file, list_files or list_urls")
                    : CPS_OK;
     }
     struct cps_trust *trust = calloc(1, sizeof(*trust));
@@ -793,7 +774,7 @@ enum cps_code cps_trust_open(struct cps_trust **out, struct cps *cps, struct cps
     (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&trust->cond, &monotonic);
     pthread_condattr_destroy(&monotonic);
-    enum cps_code code = open_all(trust, err);
+    enum cps_code code = trust_open_all(trust, err);
     if (code != CPS_OK) {
         cps_trust_free(trust);
         return code;
