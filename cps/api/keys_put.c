@@ -135,9 +135,9 @@ static void refuse_record(struct cpsd_request *request, const struct stir_error 
 {
     struct put_state *state = state_of(request);
     bool untimely = err->code == STIR_E_STALE || err->code == STIR_E_FUTURE;
-    if (cpsd_limits_chain_refused(&state->limit, err)) {
+    if (cpsd_rate_limit_chain_refused(&state->limit, err)) {
         let_go(state);
-        cpsd_limits_refuse_chain(request, &state->limit);
+        cpsd_rate_limit_refuse_chain(request, &state->limit);
     } else {
         refuse(request, untimely ? 422 : cpsd_status_of(err->code), err);
     }
@@ -166,7 +166,7 @@ static void judge(struct cpsd_request *request);
 static bool may_work(struct cpsd_cert_wait *wait)
 {
     struct put_state *state = (struct put_state *)(void *)wait;
-    return cpsd_limits_chain(&state->limit, state->request, state->record->iss);
+    return cpsd_rate_limit_chain(&state->limit, state->request, state->record->iss);
 }
 
 static void arrived(struct cpsd_notice *notice)
@@ -207,8 +207,8 @@ static enum cpsd_cert_found check_or_renew(struct cpsd_request *request, struct 
     struct put_state *state = state_of(request);
     if (check(request, chain, err) == STIR_OK) {
         cpsd_cert_cache_prove(service->certs, chain, state->record->x5u, state->x5c, &state->wait);
-        cpsd_limits_give_back_chain(&state->limit, request);
-        cpsd_limits_give_back(request);
+        cpsd_rate_limit_give_back_chain(&state->limit, request);
+        cpsd_rate_limit_give_back(request);
         keep(request);
         return CPSD_CERT_FOUND;
     }

@@ -4,7 +4,7 @@
 #include "cps/api/passports_box.h"
 #include "cps/api/passports_common.h"
 #include "cps/api/routes.h"
-#include "cps/auth/auth.h"
+#include "cps/auth/authenticate.h"
 #include "cps/auth/rate_limit.h"
 #include "cps/base/partners.h"
 #include "cps/http/problem.h"
@@ -51,7 +51,7 @@ void cpsd_passports_store_problem(struct cpsd_request *request, const struct cps
     int status = cpsd_status_of(code);
     int64_t retry_s = (result->retry_after_ms + 999) / 1000;
     unsigned retry = retry_s < 1 ? 1 : retry_s > 3600 ? 3600 : (unsigned)retry_s;
-    const char *detail = code == STIR_E_BOX_FULL      ? cpsd_limits_full_detail(result->full)
+    const char *detail = code == STIR_E_BOX_FULL      ? cpsd_rate_limit_full_detail(result->full)
                          : code == STIR_E_UNAVAILABLE ? "the store did not answer in time or is away"
                                                       : NULL;
     cpsd_problem(request, status, stir_strerror(code), detail, status == 429 || status == 503 ? retry : 0, NULL);

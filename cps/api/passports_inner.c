@@ -114,7 +114,7 @@ static void on_hurry(struct cpsd_request *request)
 static bool may_work(struct cpsd_cert_wait *wait)
 {
     struct inner *inner = (struct inner *)(void *)wait;
-    return cpsd_limits_chain(&inner->limit, inner->request, inner->token.iss);
+    return cpsd_rate_limit_chain(&inner->limit, inner->request, inner->token.iss);
 }
 
 static enum cpsd_cert_found find_chain(struct inner *inner, struct stir_chain **chain, struct stir_error *err)
@@ -145,7 +145,7 @@ static enum cpsd_cert_found check_or_renew(struct inner *inner, const struct sti
     const struct cpsd_service *service = inner->request->service;
     if (check_signature(inner, chain, err) == STIR_OK) {
         cpsd_cert_cache_prove(service->certs, chain, inner->token.x5u, inner->token.x5c, &inner->wait);
-        cpsd_limits_give_back_chain(&inner->limit, inner->request);
+        cpsd_rate_limit_give_back_chain(&inner->limit, inner->request);
         return CPSD_CERT_FOUND;
     }
     return cpsd_cert_cache_renew(service->certs, chain, inner->token.x5u, service->trusted, time(NULL),

@@ -85,7 +85,7 @@ static void answer_failure(struct publication *publication)
     struct cpsd_spend spend = publication->spend;
     publication_free(publication);
     if (failed.limited) {
-        cpsd_limits_refuse(request, &spend, failed.limited, failed.retry_after_ms);
+        cpsd_rate_limit_refuse(request, &spend, failed.limited, failed.retry_after_ms);
     } else {
         cpsd_passports_store_problem(request, &failed);
     }
@@ -142,7 +142,8 @@ static void put_next(struct publication *publication)
     }
     struct stir_view publisher = stir_view((const char *)publication->publisher, publication->publisher_len);
     if (publication->next == 0) { /* for all of them */
-        cpsd_limits_publish(&publication->spend, publication->request, publisher, (unsigned)publication->body.count);
+        cpsd_rate_limit_publish(&publication->spend, publication->request, publisher,
+                                (unsigned)publication->body.count);
     }
     const struct cpsd_put put = {
         .id = digest,

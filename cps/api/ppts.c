@@ -5,7 +5,7 @@
 #include "cps/api/dummy.h"
 #include "cps/api/feed.h"
 #include "cps/api/ppts_common.h"
-#include "cps/auth/auth.h"
+#include "cps/auth/authenticate.h"
 #include "cps/auth/publisher.h"
 #include "cps/auth/rate_limit.h"
 #include "cps/http/problem.h"
@@ -59,7 +59,7 @@ void cpsd_ppts_store_problem(struct cpsd_request *request, const struct cpsd_sto
     }
     int64_t retry_s = (result->retry_after_ms + 999) / 1000;
     unsigned retry = retry_s < 1 ? 1 : retry_s > 3600 ? 3600 : (unsigned)retry_s;
-    const char *detail = result->code == STIR_E_BOX_FULL      ? cpsd_limits_full_detail(result->full)
+    const char *detail = result->code == STIR_E_BOX_FULL      ? cpsd_rate_limit_full_detail(result->full)
                          : result->code == STIR_E_UNAVAILABLE ? "the store did not answer in time or is away"
                                                               : NULL;
     int status = cpsd_status_of(result->code);
@@ -80,10 +80,10 @@ static void published(void *arg, const struct cpsd_store_result *result)
 {
     struct cpsd_request *request = arg;
     const struct publish_state *state = (const void *)request->state;
-    char room[CPSD_LIMITS_ROOM];
+    char room[CPSD_RATE_LIMIT_ROOM];
     cpsd_feeding_end(state->feeding, result->code == STIR_OK && !result->existed);
     if (result->limited) {
-        cpsd_limits_refuse(request, &state->spend, result->limited, result->retry_after_ms);
+        cpsd_rate_limit_refuse(request, &state->spend, result->limited, result->retry_after_ms);
         return;
     }
     if (result->code != STIR_OK) {
@@ -99,7 +99,7 @@ static void published(void *arg, const struct cpsd_store_result *result)
     stir_buf_put(&location, id, sizeof(id));
     if (stir_buf_state(&location) == STIR_OK) {
         cpsd_response_field(&response, "Location", location.ptr);
-        cpsd_limits_fields(&response, room, &state->spend, result->tokens_left);
+        cpsd_rate_limit_fields(&response, room, &state->spend, result->tokens_left);
         cpsd_respond(request, &response);
     } else {
         cpsd_problem(request, 503, stir_strerror(STIR_E_NOMEM), NULL, 1, NULL);
@@ -186,7 +186,7 @@ void cpsd_ppts_publish(struct cpsd_request *request)
     }
     SHA256((const unsigned char *)envelope.ptr, envelope.len, digest);
     memcpy(state->id, digest, CPSD_ID_OCTETS);
-    cpsd_limits_publish(&state->spend, request, put.publisher, 1);
+    cpsd_rate_limit_publish(&state->spend, request, put.publisher, 1);
     state->feeding = cpsd_feeding_begin(request, state->id, envelope, ttl_ms);
     put.claim = cpsd_request_claim(request);
     cpsd_store_publish(request->service->store, &request->dest, &put, published, request);

@@ -72,7 +72,7 @@ static void log_report(struct cpsd_request *request)
     char publisher[CPSD_PUBLISHER_NAME], holder[CPSD_PUBLISHER_NAME];
     const struct report_state *state = state_of(request);
     cpsd_publisher_name(publisher, publisher_of(request));
-    cpsd_limits_holder(holder, request);
+    cpsd_rate_limit_holder(holder, request);
     const struct stir_log_field fields[] = {
         {"publisher", publisher[0] ? publisher : NULL},
         {"holder", holder[0] ? holder : NULL},
@@ -104,7 +104,7 @@ static void reported(void *arg, const struct cpsd_store_result *result)
         accept_report(request);
         return;
     }
-    struct cpsd_bucket bucket = cpsd_limits_of_pair(request, publisher);
+    struct cpsd_bucket bucket = cpsd_rate_limit_of_pair(request, publisher);
     bucket.cost = (uint32_t)config->report_cost;
     cpsd_store_owe(request->service->store, &bucket, paid, request);
 }
@@ -125,7 +125,7 @@ static void add_report(struct cpsd_request *request, const struct cpsd_claim *cl
     char id[CPSD_ID_TEXT], holder[CPSD_PUBLISHER_NAME];
     const struct report_state *state = state_of(request);
     cpsd_ppts_id_text(id, state->id);
-    cpsd_limits_holder(holder, request);
+    cpsd_rate_limit_holder(holder, request);
     put_member(&text, "dest", stir_view(request->dest.text, request->dest.len));
     put_member(&text, "id", stir_view(id, sizeof(id)));
     put_member(&text, "holder", stir_view_str(holder));

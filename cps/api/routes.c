@@ -6,7 +6,7 @@
 #include "cps/api/passports.h"
 #include "cps/api/ppts.h"
 #include "cps/api/report.h"
-#include "cps/auth/auth.h"
+#include "cps/auth/authenticate.h"
 #include "cps/auth/client_cert.h"
 #include "cps/auth/rate_limit.h"
 #include "cps/http/problem.h"
@@ -165,7 +165,7 @@ static void go_on(struct cpsd_request *request)
     struct stir_error err = {0};
     note_judged(request);
     if (cpsd_caller_authenticated(&request->caller)) {
-        cpsd_limits_give_back(request);
+        cpsd_rate_limit_give_back(request);
     }
     read_demands(request);
     if (ask_for_all(request, &err) != STIR_OK) {
@@ -202,7 +202,7 @@ static void take(struct cpsd_request *request, const struct cpsd_route *route)
     }
     if (route->action == CPSD_ACT_NONE) {
         route->handler(request);
-    } else if (cpsd_limits_admit(request) && take_certificate(request)) {
+    } else if (cpsd_rate_limit_admit(request) && take_certificate(request)) {
         cpsd_authenticate(request, route, go_on);
     }
 }

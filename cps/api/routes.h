@@ -2,8 +2,9 @@
 
 #include "cps/http/route.h"
 
-/* Finds the route, reads the destination, finds out who asks (cps/auth/auth.h), asks the policy, calls the handler;
- * answers 404, 405 (with Allow), 401 and 403 itself. Every request is answered exactly once, at once or later. */
+/* Finds the route, reads the destination, finds out who asks (cps/auth/authenticate.h), asks the policy, calls the
+ * handler; answers 404, 405 (with Allow), 401 and 403 itself. Every request is answered exactly once, at once or later.
+ */
 void cpsd_dispatch(struct cpsd_request *request);
 
 /* The table, for documentation and tests. */

@@ -8,8 +8,9 @@
 
 /* ---- what is told to the client ---- */
 
-/* Good for something else: 403. No good: 401. Cannot be judged now, as when the certificate's host is away: 503. */
-static int status_of(enum stir_code code)
+/* 403: the credential is valid for something else. 503: it cannot be judged now, for example because the certificate's
+ * host cannot be reached. 401: it is not valid. */
+static int refuse_status(enum stir_code code)
 {
     switch (cpsd_status_of(code)) {
     case 403:
@@ -21,7 +22,8 @@ static int status_of(enum stir_code code)
     }
 }
 
-static const char *challenge_of(char *out, size_t cap, int status, const char *text)
+/* Writes the WWW-Authenticate field (RFC 6750 section 3). Returns NULL if the answer has none. */
+static const char *refuse_challenge(char *out, size_t cap, int status, const char *text)
 {
     int n = snprintf(out, cap, "Bearer error=\"%s\", error_description=\"",
                      status == 403 ? "insufficient_scope" : "invalid_token");
@@ -37,7 +39,8 @@ static const char *challenge_of(char *out, size_t cap, int status, const char *t
 
 /* ---- what is told to the operator ---- */
 
-static enum cpsd_token_refused reason_of(enum stir_code code)
+/* Returns the label of cpsd_tokens_refused_total for a failure. */
+static enum cpsd_token_refused refuse_reason(enum stir_code code)
 {
     static const struct {
         enum stir_code code;
@@ -75,15 +78,16 @@ static enum cpsd_token_refused reason_of(enum stir_code code)
     return CPSD_TOKEN_MALFORMED;
 }
 
-/* Only an SPC is shown: a certificate for numbers signs as one of them. */
-static const char *shown_iss(const struct cpsd_auth *auth)
+/* Returns iss for the log, unless it is a telephone number: those are not logged. */
+static const char *refuse_shown_iss(const struct cpsd_auth *auth)
 {
     const char *iss = auth && auth->parsed ? auth->token.iss : NULL;
     bool number = iss && strlen(iss) > 6 && strspn(iss, "0123456789*#+") == strlen(iss);
     return number ? "a number" : iss;
 }
 
-static void audit(const struct cpsd_request *request, const struct stir_error *err)
+/* Logs why the credential was refused, with what an operator needs to find its sender. */
+static void refuse_log(const struct cpsd_request *request, const struct stir_error *err)
 {
     const struct cpsd_auth *auth = request->auth;
     char address[INET6_ADDRSTRLEN] = "", host[256] = "";
@@ -94,19 +98,20 @@ static void audit(const struct cpsd_request *request, const struct stir_error *e
     }
     (void)inet_ntop(AF_INET6, &request->caller.address, address, sizeof(address));
     const struct stir_log_field fields[] = {
-        {"reason", cpsd_token_refused_names[reason_of(err->code)]},
+        {"reason", cpsd_token_refused_names[refuse_reason(err->code)]},
         {"detail", err->text},
         {"route", request->route ? request->route->pattern : NULL},
         {"client", strcmp(address, "::") == 0 ? NULL : address},
-        {"iss", shown_iss(auth)},
+        {"iss", refuse_shown_iss(auth)},
         {"x5u_host", host[0] ? host : NULL},
     };
     stir_log_limited(request->service->log, "credential refused", STIR_LOG_NOTICE, fields,
                      sizeof(fields) / sizeof(fields[0]), "credential refused");
 }
 
-/* Seconds for Retry-After: a failed fetch is remembered for negative_s, so an earlier attempt gets the same answer. */
-static unsigned retry_after(const struct cpsd_request *request, int status, enum stir_code code)
+/* Returns the seconds for Retry-After; 0: none. A failed fetch is remembered for negative_s seconds, so an earlier
+ * attempt would get the same answer. */
+static unsigned refuse_retry_after(const struct cpsd_request *request, int status, enum stir_code code)
 {
     if (status != 503) {
         return 0;
@@ -117,21 +122,20 @@ static unsigned retry_after(const struct cpsd_request *request, int status, enum
 void cpsd_auth_refuse(struct cpsd_request *request, const struct stir_error *err)
 {
     char challenge[512];
-    int status = status_of(err->code);
-    cpsd_count(&request->service->metrics->tokens_refused[reason_of(err->code)], 1);
-    audit(request, err);
+    int status = refuse_status(err->code);
+    cpsd_count(&request->service->metrics->tokens_refused[refuse_reason(err->code)], 1);
+    refuse_log(request, err);
     const char *title = stir_strerror(status == 403   ? STIR_E_FORBIDDEN
                                       : status == 503 ? STIR_E_UNAVAILABLE
                                                       : STIR_E_UNAUTHORIZED);
-    cpsd_problem_challenge(request, status, title, err->text, retry_after(request, status, err->code),
-                           challenge_of(challenge, sizeof(challenge), status, err->text));
+    cpsd_problem_challenge(request, status, title, err->text, refuse_retry_after(request, status, err->code),
+                           refuse_challenge(challenge, sizeof(challenge), status, err->text));
 }
 
 void cpsd_auth_replayed(struct cpsd_request *request)
 {
     struct stir_error err = {0};
     (void)stir_fail(&err, STIR_E_REPLAYED,
-                    "the token was used before: make a new one, with a jti of its own, for each "
-                    "request");
+                    "the token was used before; make a new one for each request, with a jti of its own");
     cpsd_auth_refuse(request, &err);
 }

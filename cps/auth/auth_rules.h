@@ -5,10 +5,11 @@
 #include "cps/base/config.h"
 
 /*
- * What [auth] says, made ready for use: read once a configuration, immutable, owned by what holds the configuration.
+ * The section [auth] made ready for use. Made once per configuration, immutable, and owned by what holds the
+ * configuration.
  */
 struct cpsd_auth_rules {
-    char **aud; /* names of this CPS; none: no token is accepted */
+    char **aud; /* names of this CPS; without one no token is accepted */
     size_t aud_count;
     char **hosts;
     size_t host_count;
@@ -18,7 +19,7 @@ struct cpsd_auth_rules {
     int64_t max_age_s, skew_s;
 };
 
-/* config must outlive it. STIR_E_CONFIG names the key, STIR_E_NOMEM. */
+/* Makes the rules of a configuration, which must outlive them. STIR_E_CONFIG: err names the key. STIR_E_NOMEM. */
 enum stir_code cpsd_auth_rules_new(struct cpsd_auth_rules **out, const struct cpsd_config *config,
                                    struct stir_error *err) STIR_MUST_CHECK;
 void cpsd_auth_rules_free(struct cpsd_auth_rules *rules);

@@ -1,11 +1,13 @@
 #include "cps/auth/auth_internal.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* A request that waits outlives the octets that it came in. */
+/* A request that waits outlives the octets that it came in, so its views get a copy of what they point to. */
 
-static struct stir_view move(char **to, struct stir_view view)
+/* Copies what a view points to, to *to, which is advanced. Returns the view of the copy. */
+static struct stir_view views_move(char **to, struct stir_view view)
 {
     char *at = *to;
     if (view.len) {
@@ -15,8 +17,8 @@ static struct stir_view move(char **to, struct stir_view view)
     return stir_view(at, view.len);
 }
 
-/* A view into `old` at the same place of `new`. */
-static struct stir_view shift(struct stir_view view, struct stir_view old, struct stir_view new)
+/* Returns the view at the same place of `new` for a view into `old`; other views as they are. */
+static struct stir_view views_shift(struct stir_view view, struct stir_view old, struct stir_view new)
 {
     bool inside = view.len && view.ptr >= old.ptr && view.ptr + view.len <= old.ptr + old.len;
     return inside ? stir_view(new.ptr + (view.ptr - old.ptr), view.len) : view;
@@ -34,19 +36,21 @@ bool cpsd_auth_own_views(struct cpsd_auth *auth)
         return false;
     }
     auth->copy = at;
-    struct stir_view path = move(&at, request->path);
+    /* segments are views into the path, and the token's signing input is one into the Authorization field */
+    struct stir_view path = views_move(&at, request->path);
     for (size_t i = 0; i < sizeof(request->segment) / sizeof(request->segment[0]); i++) {
-        request->segment[i] = shift(request->segment[i], request->path, path);
+        request->segment[i] = views_shift(request->segment[i], request->path, path);
     }
     request->path = path;
-    request->query = move(&at, request->query);
-    request->body = move(&at, request->body);
+    request->query = views_move(&at, request->query);
+    request->body = views_move(&at, request->body);
     for (size_t i = 0; i < CPSD_FIELD_COUNT; i++) {
-        struct stir_view field = move(&at, request->fields[i]);
+        struct stir_view field = views_move(&at, request->fields[i]);
         if (i == CPSD_AUTHORIZATION) {
-            auth->token.jws.signing_input = shift(auth->token.jws.signing_input, request->fields[i], field);
+            auth->token.jws.signing_input = views_shift(auth->token.jws.signing_input, request->fields[i], field);
         }
         request->fields[i] = field;
     }
+    assert((size_t)(at - auth->copy) == total);
     return true;
 }

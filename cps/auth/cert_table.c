@@ -1,5 +1,6 @@
 #include "cps/auth/cert_table.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,7 +16,7 @@ bool cpsd_cert_table_init(struct cpsd_cert_table *table, size_t limit)
     return table->buckets && table->by_id && stir_siphash_key_new(&table->secret) == 0;
 }
 
-static void free_entry(struct cpsd_cert_entry *entry)
+static void cert_table_free_entry(struct cpsd_cert_entry *entry)
 {
     stir_chain_unref(entry->chain);
     free(entry->texts);
@@ -27,7 +28,7 @@ void cpsd_cert_table_clear(struct cpsd_cert_table *table)
     for (int list = 0; list < CPSD_CERT_LISTS; list++) {
         for (struct cpsd_cert_entry *entry = table->newest[list], *older; entry; entry = older) {
             older = entry->older;
-            free_entry(entry);
+            cert_table_free_entry(entry);
         }
     }
     free(table->buckets);
@@ -35,16 +36,16 @@ void cpsd_cert_table_clear(struct cpsd_cert_table *table)
     table->buckets = table->by_id = NULL;
 }
 
-/* ---- the good ones by chain ---- */
+/* ---- the index of good chains by their certificates ---- */
 
-static struct cpsd_cert_entry **bucket_of_id(struct cpsd_cert_table *table, const uint8_t id[CPSD_CERT_ID])
+static struct cpsd_cert_entry **cert_table_id_bucket(struct cpsd_cert_table *table, const uint8_t id[CPSD_CERT_ID])
 {
     return &table->by_id[stir_siphash(&table->secret, id, CPSD_CERT_ID) & table->mask];
 }
 
-static void link_id(struct cpsd_cert_table *table, struct cpsd_cert_entry *entry)
+static void cert_table_link_id(struct cpsd_cert_table *table, struct cpsd_cert_entry *entry)
 {
-    struct cpsd_cert_entry **bucket = bucket_of_id(table, entry->id);
+    struct cpsd_cert_entry **bucket = cert_table_id_bucket(table, entry->id);
     entry->same = *bucket;
     entry->same_link = bucket;
     if (entry->same) {
@@ -53,7 +54,7 @@ static void link_id(struct cpsd_cert_table *table, struct cpsd_cert_entry *entry
     *bucket = entry;
 }
 
-static void unlink_id(struct cpsd_cert_entry *entry)
+static void cert_table_unlink_id(struct cpsd_cert_entry *entry)
 {
     *entry->same_link = entry->same;
     if (entry->same) {
@@ -65,22 +66,22 @@ void cpsd_cert_table_identify(struct cpsd_cert_table *table, struct cpsd_cert_en
                               const uint8_t id[CPSD_CERT_ID])
 {
     if (entry->list == CPSD_CERT_GOOD) {
-        unlink_id(entry);
+        cert_table_unlink_id(entry);
     }
     memcpy(entry->id, id, CPSD_CERT_ID);
     if (entry->list == CPSD_CERT_GOOD) {
-        link_id(table, entry);
+        cert_table_link_id(table, entry);
     }
 }
 
-/* The entry of this chain that was used least recently, if there are as many as there may be. */
-static struct cpsd_cert_entry *one_too_many(struct cpsd_cert_table *table, const uint8_t id[CPSD_CERT_ID])
+/* Returns the least recently used good entry of this chain if it has as many as it may; otherwise NULL. */
+static struct cpsd_cert_entry *cert_table_surplus(struct cpsd_cert_table *table, const uint8_t id[CPSD_CERT_ID])
 {
     struct cpsd_cert_entry *last = NULL;
     size_t count = 0;
-    for (struct cpsd_cert_entry *entry = *bucket_of_id(table, id); entry; entry = entry->same) {
+    for (struct cpsd_cert_entry *entry = *cert_table_id_bucket(table, id); entry; entry = entry->same) {
         if (memcmp(entry->id, id, CPSD_CERT_ID) == 0) {
-            last = entry; /* each use puts an entry first */
+            last = entry; /* each use moves an entry to the front */
             count++;
         }
     }
@@ -89,17 +90,20 @@ static struct cpsd_cert_entry *one_too_many(struct cpsd_cert_table *table, const
 
 /* ---- lists ---- */
 
-static void unlist(struct cpsd_cert_table *table, struct cpsd_cert_entry *entry)
+static void cert_table_unlist(struct cpsd_cert_table *table, struct cpsd_cert_entry *entry)
 {
+    assert(entry->newer ? entry->newer->older == entry : table->newest[entry->list] == entry);
+    assert(entry->older ? entry->older->newer == entry : table->oldest[entry->list] == entry);
+    assert(table->count[entry->list] > 0);
     *(entry->newer ? &entry->newer->older : &table->newest[entry->list]) = entry->older;
     *(entry->older ? &entry->older->newer : &table->oldest[entry->list]) = entry->newer;
     table->count[entry->list]--;
     if (entry->list == CPSD_CERT_GOOD) {
-        unlink_id(entry);
+        cert_table_unlink_id(entry);
     }
 }
 
-static void enlist(struct cpsd_cert_table *table, struct cpsd_cert_entry *entry, enum cpsd_cert_list list)
+static void cert_table_enlist(struct cpsd_cert_table *table, struct cpsd_cert_entry *entry, enum cpsd_cert_list list)
 {
     entry->list = list;
     entry->newer = NULL;
@@ -108,12 +112,13 @@ static void enlist(struct cpsd_cert_table *table, struct cpsd_cert_entry *entry,
     table->newest[list] = entry;
     table->count[list]++;
     if (list == CPSD_CERT_GOOD) {
-        link_id(table, entry);
+        cert_table_link_id(table, entry);
     }
 }
 
-/* Room for one more. Those that are being fetched stay; the fetcher bounds them. */
-static void make_room(struct cpsd_cert_table *table, enum cpsd_cert_list list)
+/* Drops the oldest entries of a list until there is room for one more. Entries with a fetch in progress stay; the
+ * fetcher bounds their number. */
+static void cert_table_make_room(struct cpsd_cert_table *table, enum cpsd_cert_list list)
 {
     struct cpsd_cert_entry *entry = table->oldest[list];
     while (entry && table->count[list] >= table->limit) {
@@ -130,13 +135,13 @@ void cpsd_cert_table_move(struct cpsd_cert_table *table, struct cpsd_cert_entry 
     if (entry->list == list && table->newest[list] == entry) {
         return;
     }
-    unlist(table, entry);
-    struct cpsd_cert_entry *other = list == CPSD_CERT_GOOD ? one_too_many(table, entry->id) : NULL;
+    cert_table_unlist(table, entry);
+    struct cpsd_cert_entry *other = list == CPSD_CERT_GOOD ? cert_table_surplus(table, entry->id) : NULL;
     if (other) {
         cpsd_cert_table_move(table, other, CPSD_CERT_OTHERS);
     }
-    make_room(table, list);
-    enlist(table, entry, list);
+    cert_table_make_room(table, list);
+    cert_table_enlist(table, entry, list);
 }
 
 /* ---- the hash table ---- */
@@ -162,8 +167,8 @@ struct cpsd_cert_entry *cpsd_cert_table_add(struct cpsd_cert_table *table, const
     memcpy(entry->key, key, n);
     entry->key_len = n;
     entry->state = CPSD_CERT_BAD;
-    make_room(table, CPSD_CERT_OTHERS);
-    enlist(table, entry, CPSD_CERT_OTHERS);
+    cert_table_make_room(table, CPSD_CERT_OTHERS);
+    cert_table_enlist(table, entry, CPSD_CERT_OTHERS);
     struct cpsd_cert_entry **bucket = &table->buckets[stir_siphash(&table->secret, key, n) & table->mask];
     entry->next = *bucket;
     entry->link = bucket;
@@ -176,10 +181,11 @@ struct cpsd_cert_entry *cpsd_cert_table_add(struct cpsd_cert_table *table, const
 
 void cpsd_cert_table_drop(struct cpsd_cert_table *table, struct cpsd_cert_entry *entry)
 {
-    unlist(table, entry);
+    assert(!entry->waits);
+    cert_table_unlist(table, entry);
     *entry->link = entry->next;
     if (entry->next) {
         entry->next->link = entry->link;
     }
-    free_entry(entry);
+    cert_table_free_entry(entry);
 }

@@ -4,8 +4,8 @@
 #include <openssl/x509v3.h>
 #include <string.h>
 
-#define REMEMBER_GOOD_S 60
-#define REMEMBER_BAD_S 5
+#define REMEMBER_GOOD_S 60 /* a good verdict */
+#define REMEMBER_BAD_S 5   /* a bad one */
 
 void cpsd_client_cert_clear(struct cpsd_client_cert *shown)
 {
@@ -19,8 +19,8 @@ void cpsd_client_cert_refuse(struct cpsd_client_cert *shown, const char *reason)
     (void)stir_fail(&shown->refused, STIR_E_CERT, "%s", reason);
 }
 
-/* Cuts the first certificate off; false if there is none. */
-static bool next_certificate(const unsigned char **p, const unsigned char *end, struct stir_view *cert)
+/* Cuts the first certificate off [*p, end). Returns false if there is none. */
+static bool client_cert_next(const unsigned char **p, const unsigned char *end, struct stir_view *cert)
 {
     const unsigned char *at = *p;
     long len = 0;
@@ -35,7 +35,8 @@ static bool next_certificate(const unsigned char **p, const unsigned char *end, 
     return true;
 }
 
-static enum stir_code read_chain(struct stir_chain **out, const unsigned char *der, size_t n, struct stir_error *err)
+static enum stir_code client_cert_read_chain(struct stir_chain **out, const unsigned char *der, size_t n,
+                                             struct stir_error *err)
 {
     struct stir_view certs[STIR_CHAIN_MAX];
     const unsigned char *p = der, *end = der + n;
@@ -44,7 +45,7 @@ static enum stir_code read_chain(struct stir_chain **out, const unsigned char *d
         if (count == STIR_CHAIN_MAX) {
             return stir_fail(err, STIR_E_CERT, "more than %d certificates", STIR_CHAIN_MAX);
         }
-        if (!next_certificate(&p, end, &certs[count++])) {
+        if (!client_cert_next(&p, end, &certs[count++])) {
             return stir_fail(err, STIR_E_CERT, "not a certificate");
         }
     }
@@ -55,8 +56,8 @@ static enum stir_code read_chain(struct stir_chain **out, const unsigned char *d
     return code;
 }
 
-/* An extendedKeyUsage, where there is one, has to allow for clients. */
-static bool is_for_clients(X509 *cert)
+/* Returns true if the certificate may be used by TLS clients: RFC 5280 4.2.1.12, an extendedKeyUsage must say so. */
+static bool client_cert_is_for_clients(X509 *cert)
 {
     return X509_get_extended_key_usage(cert) & XKU_SSL_CLIENT || X509_get_extended_key_usage(cert) & XKU_ANYEKU;
 }
@@ -65,9 +66,10 @@ void cpsd_client_cert_read(struct cpsd_client_cert *shown, const void *der, size
 {
     struct stir_error err = {0};
     cpsd_client_cert_clear(shown);
-    enum stir_code code = read_chain(&shown->chain, der, n, &err);
-    if (code == STIR_OK && !is_for_clients(shown->chain->certs[0])) {
-        code = stir_fail(&err, STIR_E_CERT, "its extendedKeyUsage is not for TLS clients");
+    enum stir_code code = client_cert_read_chain(&shown->chain, der, n, &err);
+    if (code == STIR_OK && !client_cert_is_for_clients(shown->chain->certs[0])) {
+        code =
+            stir_fail(&err, STIR_E_CERT, "its extendedKeyUsage does not allow TLS clients (RFC 5280 section 4.2.1.12)");
     }
     if (code != STIR_OK) {
         cpsd_client_cert_clear(shown);
@@ -76,25 +78,26 @@ void cpsd_client_cert_read(struct cpsd_client_cert *shown, const void *der, size
     }
 }
 
-/* The verdict was made with this trust, and is not too old. */
-static bool is_judged(const struct cpsd_client_cert *shown, const struct cpsd_trusted *trusted, int64_t now)
+/* Returns true if there is a verdict by this trust that is not too old. */
+static bool client_cert_is_judged(const struct cpsd_client_cert *shown, const struct cpsd_trusted *trusted, int64_t now)
 {
     return trusted && shown->generation && shown->generation == trusted->generation && now < shown->judged_until;
 }
 
 bool cpsd_client_cert_is_good(const struct cpsd_client_cert *shown, const struct cpsd_trusted *trusted, int64_t now)
 {
-    return shown->chain && shown->refused.code == STIR_OK && is_judged(shown, trusted, now);
+    return shown->chain && shown->refused.code == STIR_OK && client_cert_is_judged(shown, trusted, now);
 }
 
 enum stir_code cpsd_client_cert_judge(struct cpsd_client_cert *shown, const struct cpsd_trusted *trusted, int64_t now,
                                       struct cpsd_caller *caller, struct stir_error *err)
 {
-    if (shown->chain && !is_judged(shown, trusted, now)) {
+    /* judged again once the trust has changed, and after a while */
+    if (shown->chain && !client_cert_is_judged(shown, trusted, now)) {
         struct stir_error reason = {0};
         enum stir_code code = cpsd_trusted_verify(trusted, shown->chain, now, &reason);
         if (code == STIR_OK) {
-            reason = (struct stir_error){0}; /* what was only looked for may have left a text */
+            reason = (struct stir_error){0}; /* steps that may fail have perhaps left a text */
         } else {
             (void)stir_fail_prefix(&reason, code, "the client certificate");
         }

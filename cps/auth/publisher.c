@@ -6,10 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#define ENTRIES 64 /* of a TNAuthList that are looked at: a request's work is bounded, and lists do not overlap */
+#define ENTRIES 64 /* of a TNAuthList that count: bounds the work of a request; lists do not overlap */
 
-/* What a certificate has authority over, as octets. SPCs that differ in case alone are equal. */
-static void put_authority(struct stir_buf *out, const struct stir_chain *chain)
+/* Appends what a certificate has authority over, as octets. SPCs that differ only in case are equal. */
+static void publisher_put_authority(struct stir_buf *out, const struct stir_chain *chain)
 {
     struct stir_tnauth head = chain->tnauth;
     int at = X509_get_ext_by_NID(chain->certs[0], NID_subject_alt_name, -1);
@@ -34,7 +34,7 @@ enum stir_code cpsd_publisher_of(struct stir_view *out, uint8_t room[CPSD_PUBLIS
     if (!cpsd_caller_authenticated(caller) || !caller->chain) {
         return STIR_OK;
     }
-    put_authority(&authority, caller->chain);
+    publisher_put_authority(&authority, caller->chain);
     enum stir_code code = stir_buf_state(&authority);
     if (code == STIR_OK) {
         size_t spc = strlen(caller->spc);
@@ -54,7 +54,8 @@ void cpsd_publisher_name(char out[CPSD_PUBLISHER_NAME], struct stir_view publish
         (void)snprintf(out, CPSD_PUBLISHER_NAME, "spc:%.*s", (int)(publisher.len - CPSD_PUBLISHER_ID),
                        publisher.ptr + CPSD_PUBLISHER_ID);
     } else if (publisher.len == CPSD_PUBLISHER_ID) {
-        static_assert(sizeof("cert:") + 2 * CPSD_PUBLISHER_ID <= CPSD_PUBLISHER_NAME, "room for either");
+        static_assert(sizeof("cert:") + 2 * CPSD_PUBLISHER_ID <= CPSD_PUBLISHER_NAME,
+                      "a name has room for either form");
         memcpy(out, "cert:", sizeof("cert:"));
         for (size_t i = 0; i < CPSD_PUBLISHER_ID; i++) {
             (void)snprintf(out + strlen("cert:") + 2 * i, 3, "%02x", (unsigned char)publisher.ptr[i]);

@@ -4,14 +4,14 @@
 #include "cps/store/store.h"
 
 /*
- * Who published an envelope, as the store keeps it beside the envelope: 8 octets that tell publishers apart, then the
- * SPC that the publisher acted as. All callers without a verified credential are one publisher, of no octets.
+ * The publisher of an envelope, as the store keeps it with the envelope: 8 octets that identify the publisher, then the
+ * SPC for which the publisher acted. All callers without a verified credential are one publisher, with no octets.
  */
 
-/* Writes who the caller is and returns a view of it. The 8 octets are a digest of what the caller's certificate has
- * authority over (its TNAuthList, or without one its subjectAltName): every certificate of one authority, and every
- * SPC that one certificate names, is the same publisher. Of a long list the first entries and their number count.
- * STIR_E_NOMEM. */
+/* Writes the identity of the caller into `room` and sets *out to a view of it. The 8 octets are a digest of what the
+ * caller's certificate has authority over (its TNAuthList, or without one its subjectAltName): every certificate of one
+ * authority, and every SPC that one certificate names, is the same publisher. Of a long list only the first entries and
+ * their number count. STIR_E_NOMEM. */
 enum stir_code cpsd_publisher_of(struct stir_view *out, uint8_t room[CPSD_PUBLISHER_MAX],
                                  const struct cpsd_caller *caller) STIR_MUST_CHECK;
 

@@ -16,12 +16,12 @@
 #define BUCKET_NET "net:"
 #define BUCKET_PAIR "pair:"
 #define BUCKET_CHAIN "chain:"   /* certificates that are not known as good; in this process only */
-#define BUCKET_ISSUER "issuer:" /* the same, of one claimed issuer */
-#define ISSUER_PART 4           /* of what a network may have, one claimed issuer has this part */
+#define BUCKET_ISSUER "issuer:" /* the same, per claimed issuer */
+#define ISSUER_PART 4           /* one claimed issuer may use this fraction of the limit of a network */
 #define BUCKET_CHECK "check:"   /* credentials that are not verified yet; in this process only */
 
-/* "net:192.0.2.1", "net:2001:db8:1:2::/64"; nothing for an address of zeros. */
-static bool name_network(char out[CPSD_BUCKET_NAME], const char *prefix, const struct in6_addr *address)
+/* Writes "net:192.0.2.1" or "net:2001:db8:1:2::", the /64. Returns false for an all-zero address. */
+static bool rate_limit_name_network(char out[CPSD_BUCKET_NAME], const char *prefix, const struct in6_addr *address)
 {
     char text[INET6_ADDRSTRLEN];
     struct in6_addr network = *address;
@@ -38,21 +38,21 @@ static bool name_network(char out[CPSD_BUCKET_NAME], const char *prefix, const s
     return true;
 }
 
-static struct cpsd_bucket bucket_of(int64_t per_s, int64_t burst_s)
+static struct cpsd_bucket rate_limit_bucket(int64_t per_s, int64_t burst_s)
 {
     int64_t burst = per_s * burst_s;
     return (struct cpsd_bucket){.per_s = (uint32_t)per_s, .burst = (uint32_t)(burst < UINT32_MAX ? burst : UINT32_MAX)};
 }
 
-static struct cpsd_bucket bucket_of_publisher(const struct cpsd_config *config, struct stir_view publisher)
+static struct cpsd_bucket rate_limit_publisher_bucket(const struct cpsd_config *config, struct stir_view publisher)
 {
-    struct cpsd_bucket bucket = bucket_of(config->publish_by_spc, config->burst_s);
-    static_assert(CPSD_PUBLISHER_NAME <= CPSD_BUCKET_NAME, "a bucket can be named after a publisher");
+    struct cpsd_bucket bucket = rate_limit_bucket(config->publish_by_spc, config->burst_s);
+    static_assert(CPSD_PUBLISHER_NAME <= CPSD_BUCKET_NAME, "a bucket name has room for the name of a publisher");
     cpsd_publisher_name(bucket.name, publisher);
     return bucket;
 }
 
-void cpsd_limits_holder(char out[CPSD_PUBLISHER_NAME], const struct cpsd_request *request)
+void cpsd_rate_limit_holder(char out[CPSD_PUBLISHER_NAME], const struct cpsd_request *request)
 {
     struct stir_numtable_row row;
     const struct stir_numtable *numbers = request->service->trusted ? request->service->trusted->numbers : NULL;
@@ -63,16 +63,17 @@ void cpsd_limits_holder(char out[CPSD_PUBLISHER_NAME], const struct cpsd_request
     }
 }
 
-/* Names of both may hold any character, so a digest of them names the bucket. Where no provider is known to hold the
- * destination, its holder is whoever holds this destination alone. */
-struct cpsd_bucket cpsd_limits_of_pair(const struct cpsd_request *request, struct stir_view publisher)
+/* Both names may hold any character, so the bucket is named after a digest of them. If the number table does not say
+ * which provider holds the destination, the destination itself stands for its holder. */
+struct cpsd_bucket cpsd_rate_limit_of_pair(const struct cpsd_request *request, struct stir_view publisher)
 {
-    struct cpsd_bucket bucket = bucket_of(request->service->config->publish_by_spc, request->service->config->burst_s);
+    struct cpsd_bucket bucket =
+        rate_limit_bucket(request->service->config->publish_by_spc, request->service->config->burst_s);
     char text[2 * CPSD_PUBLISHER_NAME + STIR_IDENTITY_MAX] = "";
     uint8_t digest[SHA256_DIGEST_LENGTH];
-    size_t n = CPSD_PUBLISHER_NAME; /* the publisher's part is filled up with zeros */
+    size_t n = CPSD_PUBLISHER_NAME; /* the publisher's name is padded with zeros */
     cpsd_publisher_name(text, publisher);
-    cpsd_limits_holder(text + n, request);
+    cpsd_rate_limit_holder(text + n, request);
     if (text[n]) {
         n += strlen(text + n);
     } else {
@@ -87,14 +88,14 @@ struct cpsd_bucket cpsd_limits_of_pair(const struct cpsd_request *request, struc
     return bucket;
 }
 
-static void add(struct cpsd_spend *spend, struct cpsd_bucket bucket, unsigned cost)
+static void rate_limit_add(struct cpsd_spend *spend, struct cpsd_bucket bucket, unsigned cost)
 {
-    bucket.cost = cost < bucket.burst ? cost : bucket.burst; /* what is more than it ever holds would never pass */
+    bucket.cost = cost < bucket.burst ? cost : bucket.burst; /* more than the bucket can hold would never pass */
     spend->bucket[spend->count++] = bucket;
 }
 
-/* The prefix and the text, or, if it is too long for a name, its digest. */
-static void name_text(char out[CPSD_BUCKET_NAME], const char *prefix, const char *text, size_t len)
+/* Writes the prefix and the text, or the digest of the text if it is too long for a name. */
+static void rate_limit_name_text(char out[CPSD_BUCKET_NAME], const char *prefix, const char *text, size_t len)
 {
     uint8_t digest[SHA256_DIGEST_LENGTH];
     size_t n = strlen(prefix);
@@ -110,37 +111,39 @@ static void name_text(char out[CPSD_BUCKET_NAME], const char *prefix, const char
     out[n] = '\0';
 }
 
-/* The bucket of a destination, whichever of its boxes and interfaces is published to. */
-static struct cpsd_bucket bucket_of_dest(const struct cpsd_config *config, const struct stir_identity *dest)
+/* Returns the bucket of a destination, which all of its boxes and both publishing interfaces share. */
+static struct cpsd_bucket rate_limit_dest_bucket(const struct cpsd_config *config, const struct stir_identity *dest)
 {
-    struct cpsd_bucket bucket = bucket_of(config->publish_by_destination, config->burst_s);
-    name_text(bucket.name, CPSD_BUCKET_DEST, dest->text, dest->len);
+    struct cpsd_bucket bucket = rate_limit_bucket(config->publish_by_destination, config->burst_s);
+    rate_limit_name_text(bucket.name, CPSD_BUCKET_DEST, dest->text, dest->len);
     return bucket;
 }
 
-void cpsd_limits_publish(struct cpsd_spend *out, const struct cpsd_request *request, struct stir_view publisher,
-                         unsigned cost)
+void cpsd_rate_limit_publish(struct cpsd_spend *out, const struct cpsd_request *request, struct stir_view publisher,
+                             unsigned cost)
 {
     const struct cpsd_config *config = request->service->config;
-    struct cpsd_bucket network = bucket_of(config->publish_by_address, config->burst_s);
+    struct cpsd_bucket network = rate_limit_bucket(config->publish_by_address, config->burst_s);
     out->count = 0;
+    /* A verified publisher is limited by its code or certificate, and per holder of the destination once holders report
+     * bogus envelopes. Without a credential the network is limited. */
     if (config->publish_by_spc && publisher.len) {
-        add(out, bucket_of_publisher(config, publisher), cost);
+        rate_limit_add(out, rate_limit_publisher_bucket(config, publisher), cost);
     }
     if (config->publish_by_spc && publisher.len && config->report_cost) {
-        add(out, cpsd_limits_of_pair(request, publisher), cost);
+        rate_limit_add(out, cpsd_rate_limit_of_pair(request, publisher), cost);
     }
     if (config->publish_by_address && !cpsd_caller_authenticated(&request->caller) &&
-        name_network(network.name, BUCKET_NET, &request->caller.address)) {
-        add(out, network, cost);
+        rate_limit_name_network(network.name, BUCKET_NET, &request->caller.address)) {
+        rate_limit_add(out, network, cost);
     }
     if (config->publish_by_destination) {
-        add(out, bucket_of_dest(config, &request->dest), cost);
+        rate_limit_add(out, rate_limit_dest_bucket(config, &request->dest), cost);
     }
 }
 
-void cpsd_limits_fields(struct cpsd_response *response, char room[CPSD_LIMITS_ROOM], const struct cpsd_spend *spend,
-                        int64_t left)
+void cpsd_rate_limit_fields(struct cpsd_response *response, char room[CPSD_RATE_LIMIT_ROOM],
+                            const struct cpsd_spend *spend, int64_t left)
 {
     const struct cpsd_bucket *least = NULL;
     for (size_t i = 0; i < spend->count; i++) {
@@ -149,46 +152,48 @@ void cpsd_limits_fields(struct cpsd_response *response, char room[CPSD_LIMITS_RO
     if (!least) {
         return;
     }
+    /* the smallest bucket is the one that a client meets first */
     int64_t per_s = least->per_s > 0 ? least->per_s : 1;
     left = left < 0 ? 0 : left < least->burst ? left : least->burst;
-    char *limit = room, *remaining = room + CPSD_LIMITS_ROOM / 3, *reset = remaining + CPSD_LIMITS_ROOM / 3;
-    (void)snprintf(limit, CPSD_LIMITS_ROOM / 3, "%u", least->burst);
-    (void)snprintf(remaining, CPSD_LIMITS_ROOM / 3, "%lld", (long long)left);
-    (void)snprintf(reset, CPSD_LIMITS_ROOM / 3, "%lld", (long long)((least->burst - left + per_s - 1) / per_s));
+    char *limit = room, *remaining = room + CPSD_RATE_LIMIT_ROOM / 3, *reset = remaining + CPSD_RATE_LIMIT_ROOM / 3;
+    (void)snprintf(limit, CPSD_RATE_LIMIT_ROOM / 3, "%u", least->burst);
+    (void)snprintf(remaining, CPSD_RATE_LIMIT_ROOM / 3, "%lld", (long long)left);
+    (void)snprintf(reset, CPSD_RATE_LIMIT_ROOM / 3, "%lld", (long long)((least->burst - left + per_s - 1) / per_s));
     cpsd_response_field(response, "RateLimit-Limit", limit);
     cpsd_response_field(response, "RateLimit-Remaining", remaining);
     cpsd_response_field(response, "RateLimit-Reset", reset);
 }
 
-/* What the bucket is for, as the caller is to read it. */
-static const char *detail_of(const struct cpsd_bucket *bucket)
+/* Returns what the bucket limits, for the caller to read. */
+static const char *rate_limit_detail(const struct cpsd_bucket *bucket)
 {
     static const struct {
         const char *prefix, *detail;
-    } kinds[] = {{"spc:", "the limit is of this service provider code; send more slowly"},
-                 {"cert:", "the limit is of this certificate's numbers; send more slowly"},
+    } kinds[] = {{"spc:", "this service provider code sends too fast; send more slowly"},
+                 {"cert:", "the holder of this certificate's numbers sends too fast; send more slowly"},
                  {BUCKET_PAIR, "the holder of this destination has reported envelopes of this publisher as bogus; see "
                                "/cps/reports, and send to its numbers more slowly"},
-                 {BUCKET_NET, "the limit is of this client address; send more slowly"},
-                 {BUCKET_CHECK, "the limit is of this client address, for requests whose credential is not verified "
-                                "yet; send more slowly"},
+                 {BUCKET_NET, "this client address sends too many requests; send more slowly"},
+                 {BUCKET_CHECK, "this client address sends too many requests whose credential is not verified yet; "
+                                "send more slowly"},
                  {BUCKET_CHAIN,
-                  "the limit is of this client address, for certificates that are not known here as good; "
-                  "send more slowly"},
-                 {BUCKET_ISSUER, "the limit is of this client address and issuer, for certificates that are not known "
-                                 "here as good; send more slowly"}};
+                  "this client address sends too many certificates that are not known here as good; send more "
+                  "slowly"},
+                 {BUCKET_ISSUER,
+                  "this client address sends too many certificates of this issuer that are not known here "
+                  "as good; send more slowly"}};
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         if (strncmp(bucket->name, kinds[i].prefix, strlen(kinds[i].prefix)) == 0) {
             return kinds[i].detail;
         }
     }
-    return "the limit is of this destination; send to it more slowly";
+    return "this destination receives too many envelopes; send to it more slowly";
 }
 
-void cpsd_limits_refuse(struct cpsd_request *request, const struct cpsd_spend *spend, unsigned which,
-                        int64_t retry_after_ms)
+void cpsd_rate_limit_refuse(struct cpsd_request *request, const struct cpsd_spend *spend, unsigned which,
+                            int64_t retry_after_ms)
 {
-    char room[CPSD_LIMITS_ROOM], retry[24];
+    char room[CPSD_RATE_LIMIT_ROOM], retry[24];
     struct stir_buf body = {.limit = 1024};
     struct cpsd_spend one = {.count = 0};
     if (which >= 1 && which <= spend->count) {
@@ -196,38 +201,38 @@ void cpsd_limits_refuse(struct cpsd_request *request, const struct cpsd_spend *s
     }
     struct cpsd_response response = {.status = 429, .content_type = "application/problem+json"};
     cpsd_problem_put(&body, request, 429, "more requests than the limit allows",
-                     one.count ? detail_of(&one.bucket[0]) : NULL);
+                     one.count ? rate_limit_detail(&one.bucket[0]) : NULL);
     response.body = stir_view(body.ptr, body.len);
     (void)snprintf(retry, sizeof(retry), "%lld", (long long)((retry_after_ms + 999) / 1000));
     cpsd_response_field(&response, "Retry-After", retry);
-    cpsd_limits_fields(&response, room, &one, 0);
+    cpsd_rate_limit_fields(&response, room, &one, 0);
     cpsd_respond(request, &response);
     stir_buf_free(&body);
 }
 
 /* ---- before the credential is checked ---- */
 
-/* There is something to verify: a credential, or a key record. */
-static bool must_verify(const struct cpsd_request *request)
+/* Returns true if the request has something to verify: a credential, or a key record. */
+static bool rate_limit_must_verify(const struct cpsd_request *request)
 {
     return request->fields[CPSD_AUTHORIZATION].len || request->client_cert ||
            request->route->action == CPSD_ACT_KEYS_PUT;
 }
 
-/* What the request takes before its credential is checked; of no bucket if it is not limited. */
-static void spend_before(struct cpsd_spend *spend, const struct cpsd_request *request)
+/* Fills in what the request takes before its credential is checked; no bucket if it is not limited. */
+static void rate_limit_spend_before(struct cpsd_spend *spend, const struct cpsd_request *request)
 {
     const struct cpsd_config *config = request->service->config;
     bool reads = request->route->method == CPSD_GET;
-    int64_t per_s = reads ? config->read_by_address : must_verify(request) ? config->publish_by_address : 0;
-    struct cpsd_bucket network = bucket_of(per_s, config->burst_s);
+    int64_t per_s = reads ? config->read_by_address : rate_limit_must_verify(request) ? config->publish_by_address : 0;
+    struct cpsd_bucket network = rate_limit_bucket(per_s, config->burst_s);
     spend->count = 0;
-    if (per_s && name_network(network.name, reads ? BUCKET_NET : BUCKET_CHECK, &request->caller.address)) {
-        add(spend, network, 1);
+    if (per_s && rate_limit_name_network(network.name, reads ? BUCKET_NET : BUCKET_CHECK, &request->caller.address)) {
+        rate_limit_add(spend, network, 1);
     }
 }
 
-static bool has_good_certificate(const struct cpsd_request *request)
+static bool rate_limit_has_good_certificate(const struct cpsd_request *request)
 {
     struct timespec now;
     if (!request->client_cert || request->fields[CPSD_AUTHORIZATION].len) {
@@ -237,68 +242,68 @@ static bool has_good_certificate(const struct cpsd_request *request)
     return cpsd_client_cert_is_good(request->client_cert, request->service->trusted, now.tv_sec);
 }
 
-bool cpsd_limits_admit(struct cpsd_request *request)
+bool cpsd_rate_limit_admit(struct cpsd_request *request)
 {
     struct cpsd_spend spend;
-    spend_before(&spend, request);
-    if (!spend.count || has_good_certificate(request)) {
+    rate_limit_spend_before(&spend, request);
+    if (!spend.count || rate_limit_has_good_certificate(request)) {
         return true;
     }
     struct cpsd_spent spent = cpsd_buckets_spend(request->service->reads, &spend, "", (int64_t)(uv_hrtime() / 1000));
     if (spent.refused) {
-        cpsd_count(&request->service->metrics->unchecked, must_verify(request));
-        cpsd_limits_refuse(request, &spend, spent.which, spent.wait_us / 1000 + 1);
+        cpsd_count(&request->service->metrics->unchecked, rate_limit_must_verify(request));
+        cpsd_rate_limit_refuse(request, &spend, spent.which, spent.wait_us / 1000 + 1);
     }
     request->counted = !spent.refused;
     return !spent.refused;
 }
 
-void cpsd_limits_give_back(struct cpsd_request *request)
+void cpsd_rate_limit_give_back(struct cpsd_request *request)
 {
     struct cpsd_spend spend;
     if (request->counted) {
         request->counted = false;
-        spend_before(&spend, request);
+        rate_limit_spend_before(&spend, request);
         cpsd_buckets_give_back(request->service->reads, &spend, "", (int64_t)(uv_hrtime() / 1000));
     }
 }
 
-const char *cpsd_limits_full_detail(enum cpsd_full full)
+const char *cpsd_rate_limit_full_detail(enum cpsd_full full)
 {
     switch (full) {
     case CPSD_FULL_SHARE:
-        return "you have your share of this box: your envelopes must expire or be taken out first";
+        return "your share of this box is used up; some of your envelopes must expire or be taken out first";
     case CPSD_FULL_TAKEN:
-        return "too many envelopes of this box have been taken out and are remembered until they expire";
+        return "too many envelopes of this box were taken out and are remembered until they expire; try again later";
     default:
-        return "envelopes must expire or be taken out first";
+        return "the box is full; envelopes must expire or be taken out first";
     }
 }
 
 /* ---- chains that are not known as good ---- */
 
-static void spend_chain(struct cpsd_spend *spend, const struct cpsd_request *request, const char *issuer)
+static void rate_limit_spend_chain(struct cpsd_spend *spend, const struct cpsd_request *request, const char *issuer)
 {
     const struct cpsd_config *config = request->service->config;
     int64_t per_s = config->chains_by_address;
-    struct cpsd_bucket network = bucket_of(per_s, config->burst_s);
-    struct cpsd_bucket pair = bucket_of(per_s / ISSUER_PART ? per_s / ISSUER_PART : 1, config->burst_s);
+    struct cpsd_bucket network = rate_limit_bucket(per_s, config->burst_s);
+    struct cpsd_bucket pair = rate_limit_bucket(per_s / ISSUER_PART ? per_s / ISSUER_PART : 1, config->burst_s);
     struct stir_buf name = {.limit = 4096};
     spend->count = 0;
-    if (!per_s || !name_network(network.name, BUCKET_CHAIN, &request->caller.address)) {
+    if (!per_s || !rate_limit_name_network(network.name, BUCKET_CHAIN, &request->caller.address)) {
         return;
     }
     stir_buf_printf(&name, "%s %s", network.name + strlen(BUCKET_CHAIN), issuer);
-    name_text(pair.name, BUCKET_ISSUER, name.ptr ? name.ptr : "", name.len);
+    rate_limit_name_text(pair.name, BUCKET_ISSUER, name.ptr ? name.ptr : "", name.len);
     stir_buf_free(&name);
-    add(spend, network, 1);
-    add(spend, pair, 1);
+    rate_limit_add(spend, network, 1);
+    rate_limit_add(spend, pair, 1);
 }
 
-bool cpsd_limits_chain(struct cpsd_chain_limit *limit, const struct cpsd_request *request, const char *issuer)
+bool cpsd_rate_limit_chain(struct cpsd_chain_limit *limit, const struct cpsd_request *request, const char *issuer)
 {
     if (!limit->taken) {
-        spend_chain(&limit->spend, request, issuer);
+        rate_limit_spend_chain(&limit->spend, request, issuer);
     }
     if (!limit->spend.count) {
         return true;
@@ -308,13 +313,13 @@ bool cpsd_limits_chain(struct cpsd_chain_limit *limit, const struct cpsd_request
     return !limit->spent.refused;
 }
 
-void cpsd_limits_refuse_chain(struct cpsd_request *request, const struct cpsd_chain_limit *limit)
+void cpsd_rate_limit_refuse_chain(struct cpsd_request *request, const struct cpsd_chain_limit *limit)
 {
     cpsd_count(&request->service->metrics->unchecked, 1);
-    cpsd_limits_refuse(request, &limit->spend, limit->spent.which, limit->spent.wait_us / 1000 + 1);
+    cpsd_rate_limit_refuse(request, &limit->spend, limit->spent.which, limit->spent.wait_us / 1000 + 1);
 }
 
-void cpsd_limits_give_back_chain(struct cpsd_chain_limit *limit, const struct cpsd_request *request)
+void cpsd_rate_limit_give_back_chain(struct cpsd_chain_limit *limit, const struct cpsd_request *request)
 {
     for (; limit->taken; limit->taken--) {
         cpsd_buckets_give_back(request->service->reads, &limit->spend, "", (int64_t)(uv_hrtime() / 1000));

@@ -45,7 +45,8 @@ void cpsd_trust_status_put(struct cpsd_trust_status *status, const struct cpsd_t
     free(old);
 }
 
-static void put_label(struct stir_buf *out, const char *text)
+/* Appends a label value, escaped as Prometheus's text format demands. */
+static void trust_status_put_label(struct stir_buf *out, const char *text)
 {
     for (; *text; text++) {
         if (*text == '"' || *text == '\\') {
@@ -60,7 +61,7 @@ static void put_label(struct stir_buf *out, const char *text)
 
 enum number { IN_FORCE, GOOD_AT, EXP, FAILURES };
 
-static uint64_t number_of(const struct cpsd_trust_status_entry *entry, enum number which)
+static uint64_t trust_status_number(const struct cpsd_trust_status_entry *entry, enum number which)
 {
     switch (which) {
     case IN_FORCE:
@@ -101,8 +102,8 @@ void cpsd_trust_status_render(struct stir_buf *out, struct cpsd_trust_status *st
                 continue;
             }
             stir_buf_printf(out, "%s{kind=\"%s\",list=\"", metrics[m].name, entry->kind);
-            put_label(out, entry->name);
-            stir_buf_printf(out, "\"} %llu\n", (unsigned long long)number_of(entry, metrics[m].which));
+            trust_status_put_label(out, entry->name);
+            stir_buf_printf(out, "\"} %llu\n", (unsigned long long)trust_status_number(entry, metrics[m].which));
         }
     }
     uv_mutex_unlock(&status->lock);
@@ -122,7 +123,8 @@ void cpsd_trust_status_advise(struct stir_buf *out, struct cpsd_trust_status *st
                             entry->good_at ? "has expired and is no longer in force" : "was never loaded");
         } else if (entry->exp && entry->exp < now) {
             stir_buf_printf(out, "%s%s %s has expired and stays in force %s", out->len ? "; " : "", what, entry->name,
-                            strcmp(entry->kind, "crl") == 0 ? "until a newer one is there" : "for a while");
+                            strcmp(entry->kind, "crl") == 0 ? "until a newer one is available"
+                                                            : "for [trust] list_grace_s");
         }
     }
     uv_mutex_unlock(&status->lock);

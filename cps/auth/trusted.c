@@ -31,22 +31,22 @@ enum stir_code cpsd_trusted_files(struct stir_trust_files *out, const struct cps
                                  config->trust_crl_signer_roots, err);
 }
 
-/* The lists of a configuration: those that are given, and those of its files. */
-struct lists {
+/* The revocation lists to use: those that are given, and those that are read from the files of a configuration. */
+struct trusted_lists {
     struct stir_trust_text texts[CPSD_CRLS_MAX];
     struct stir_buf files[CPSD_CRL_FILES_MAX];
     char names[CPSD_CRL_FILES_MAX][CPSD_CRL_NAME_MAX];
     size_t count, file_count;
 };
 
-static enum stir_code read_crl_files(struct lists *lists, const char *paths, struct stir_error *err)
+static enum stir_code trusted_read_crl_files(struct trusted_lists *lists, const char *paths, struct stir_error *err)
 {
     size_t pos = 0;
     char path[CPSD_CRL_NAME_MAX];
     enum stir_code code = STIR_OK;
     while (code == STIR_OK && stir_conf_next(paths, &pos, path, sizeof(path))) {
         if (lists->file_count == CPSD_CRL_FILES_MAX) {
-            return stir_fail(err, STIR_E_CONFIG, "[trust] crl_files: more than %d", CPSD_CRL_FILES_MAX);
+            return stir_fail(err, STIR_E_CONFIG, "[trust] crl_files: more than %d files", CPSD_CRL_FILES_MAX);
         }
         size_t i = lists->file_count++;
         memcpy(lists->names[i], path, sizeof(path));
@@ -57,17 +57,19 @@ static enum stir_code read_crl_files(struct lists *lists, const char *paths, str
     return code;
 }
 
-static enum stir_code build(struct stir_trust **out, const struct cpsd_trusted_spec *spec, struct stir_error *err)
+static enum stir_code trusted_build(struct stir_trust **out, const struct cpsd_trusted_spec *spec,
+                                    struct stir_error *err)
 {
     const struct cpsd_config *config = spec->config;
-    struct lists *lists = calloc(1, sizeof(*lists));
+    struct trusted_lists *lists = calloc(1, sizeof(*lists));
     if (!lists) {
-        return stir_fail(err, STIR_E_NOMEM, "trust");
+        return stir_fail(err, STIR_E_NOMEM, "out of memory for the trust anchors");
     }
     for (size_t i = 0; i < spec->crl_count && i < (spec->read_crl_files ? CPSD_CRL_URLS_MAX : CPSD_CRLS_MAX); i++) {
         lists->texts[lists->count++] = spec->crls[i];
     }
-    enum stir_code code = spec->read_crl_files ? read_crl_files(lists, config->trust_crl_files, err) : STIR_OK;
+    /* lists of URLs are given; those of files are given or read here */
+    enum stir_code code = spec->read_crl_files ? trusted_read_crl_files(lists, config->trust_crl_files, err) : STIR_OK;
     if (code == STIR_OK) {
         const struct stir_trust_text none = {.name = NULL};
         const struct stir_trust_spec all = {
@@ -89,7 +91,7 @@ static enum stir_code build(struct stir_trust **out, const struct cpsd_trusted_s
     return code;
 }
 
-static size_t count_names(const char *list)
+static size_t trusted_count_names(const char *list)
 {
     char name[CPSD_CRL_NAME_MAX];
     size_t pos = 0, count = 0;
@@ -105,11 +107,12 @@ enum stir_code cpsd_trusted_load(struct cpsd_trusted **out, const struct cpsd_tr
     static uint64_t generations;
     struct cpsd_trusted *trusted = calloc(1, sizeof(*trusted));
     if (!trusted) {
-        return stir_fail(err, STIR_E_NOMEM, "trust");
+        return stir_fail(err, STIR_E_NOMEM, "out of memory for the trust anchors");
     }
     atomic_init(&trusted->refs, 1);
+    /* without roots no credential is accepted */
     bool has_roots = spec->config->trust_roots[0] || spec->root_list_count > 0;
-    enum stir_code code = has_roots ? build(&trusted->trust, spec, err) : STIR_OK;
+    enum stir_code code = has_roots ? trusted_build(&trusted->trust, spec, err) : STIR_OK;
     if (spec->numbers) {
         trusted->numbers = stir_numtable_ref(spec->numbers);
     } else if (code == STIR_OK && spec->config->numbers_table[0]) {
@@ -122,24 +125,27 @@ enum stir_code cpsd_trusted_load(struct cpsd_trusted **out, const struct cpsd_tr
     if (trusted->trust) {
         stir_trust_set_numbers(trusted->trust, trusted->numbers);
     }
-    trusted->lists_missing = count_names(spec->config->trust_list_files) + count_names(spec->config->trust_list_urls) >
-                             spec->root_list_count;
+    /* while a list is missing, a chain without a root may still be good */
+    trusted->lists_missing =
+        trusted_count_names(spec->config->trust_list_files) + trusted_count_names(spec->config->trust_list_urls) >
+        spec->root_list_count;
     trusted->generation = ++generations;
     *out = trusted;
     return STIR_OK;
 }
 
-/* used: as stir_trust_verify_path, or NULL: nothing will be fetched. */
-static enum stir_code verify_chain(const struct cpsd_trusted *trusted, const struct stir_chain *chain, int64_t at,
-                                   struct stir_chain_used *used, struct stir_error *err)
+/* used: as for stir_trust_verify_path; NULL: the caller will not fetch TNAuthLists. */
+static enum stir_code trusted_verify_chain(const struct cpsd_trusted *trusted, const struct stir_chain *chain,
+                                           int64_t at, struct stir_chain_used *used, struct stir_error *err)
 {
     if (!trusted || !trusted->trust) {
         return stir_fail(err, STIR_E_CERT_UNTRUSTED,
                          "this server has no STI roots: [trust] roots is not set, and no list of roots is in force");
     }
     if (chain->tnauth.count == 0 && !chain->list_urls[0]) {
-        return stir_fail(err, STIR_E_CERT, "%s: no TNAuthList%s", stir_x509_subject(chain->certs[0]).text,
-                         chain->tnauth.skipped ? " with an entry that can be acted on" : "");
+        return stir_fail(err, STIR_E_CERT, "%s: the certificate has no TNAuthList%s (RFC 8226 section 9)",
+                         stir_x509_subject(chain->certs[0]).text,
+                         chain->tnauth.skipped ? " with an entry of a known kind" : "");
     }
     return used ? stir_trust_verify_path(trusted->trust, chain, at, used, err)
                 : stir_trust_verify(trusted->trust, chain, at, err);
@@ -154,10 +160,10 @@ enum stir_code cpsd_trusted_verify(const struct cpsd_trusted *trusted, const str
 enum stir_code cpsd_trusted_verify_path(const struct cpsd_trusted *trusted, const struct stir_chain *chain, int64_t at,
                                         struct stir_chain_used *used, struct stir_error *err)
 {
-    enum stir_code code = verify_chain(trusted, chain, at, used, err);
+    enum stir_code code = trusted_verify_chain(trusted, chain, at, used, err);
     if (code == STIR_E_CERT_UNTRUSTED && trusted && trusted->lists_missing) {
         code =
-            stir_fail(err, STIR_E_UNAVAILABLE, "a list of STI roots is not loaded: this certificate cannot be judged");
+            stir_fail(err, STIR_E_UNAVAILABLE, "the certificate cannot be judged while a list of STI roots is missing");
     }
     return code;
 }

@@ -84,7 +84,7 @@ struct cpsd_request {
     struct cpsd_auth *auth;         /* cps/auth/auth.c's own; released with the answer */
     struct cpsd_claim claim;        /* for the first operation on the store, where has_claim: the token's jti */
     bool has_claim;
-    bool counted; /* against its network, before its credential was checked: see cpsd_limits_give_back */
+    bool counted; /* against its network, before its credential was checked: see cpsd_rate_limit_give_back */
 
     /* Called if the client went away or the server is drained before the answer: a handler that waits for something
      * sets it, ends its waiting and answers soon, if to nobody. */

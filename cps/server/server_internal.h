@@ -1,7 +1,7 @@
 #pragma once
 
 #include "common/net/sd_notify.h"
-#include "cps/auth/auth.h"
+#include "cps/auth/authenticate.h"
 #include "cps/auth/proxy_headers.h"
 #include "cps/base/mailbox.h"
 #include "cps/http/request.h"

@@ -27,7 +27,7 @@ REFUSED = {  # whatever the policy is
     "issued by no CA": (401, "/CN=child"),
     "no TNAuthList": (401, "/CN=plain: no TNAuthList"),
     "P-384 key": (401, "/CN=p384: .*P-256"),
-    "for servers": (401, "extendedKeyUsage is not for TLS clients"),
+    "for servers": (401, "extendedKeyUsage does not allow TLS clients"),
 }
 HOLDERS = ("holder by TN", "holder by range", "holder by table", "holder by its second SPC")
 OTHERS = ("other SPC", "other TN")

@@ -135,7 +135,7 @@ class Lists(TokenCase):
         self.said(server, "the host's address is not one of the public Internet")
         body, x5c = envelope(), [base64.b64encode(c.der).decode() for c in self.sp.chain]
         answer = self.post(server, self.token(body, header={"x5u": None, "x5c": x5c}), body)
-        self.assertProblem(answer, 503, "a list of STI roots is not loaded")  # nobody is called untrusted for it
+        self.assertProblem(answer, 503, "cannot be judged while a list of STI roots is missing")  # nobody is called untrusted for it
         self.assertEqual(self.host.gets.get("/certificateId_1.crt", 0), asked)
         until(lambda: "was never loaded" in self.ready(server).get("trust", ""), 30 * SLOW, "/ready shows it")
         self.assertEqual(self.metric(server, "cpsd_trust_list_in_force"), 0)
@@ -227,7 +227,7 @@ class Lists(TokenCase):
     def test_configuration(self):
         for keys, word in (
             ({"trust__list_urls": "https://pa.example/l.jwt", "trust__list_signer_roots": ""}, "need list_signer_roots"),
-            ({"trust__list_urls": "http://pa.example/l.jwt"}, "is not https"),
+            ({"trust__list_urls": "http://pa.example/l.jwt"}, "is not an https URL"),
             ({"trust__list_files": "/l.jwt", "trust__list_signer_roots": self.host_ca + "x"}, self.host_ca + "x"),
         ):
             with self.subTest(word):

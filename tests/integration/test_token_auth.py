@@ -245,7 +245,7 @@ class Tokens(TokenCase):
         for field in ("Basic dXNlcjpwYXNz", "Bearer", good, "Bearer,x"):
             with self.subTest(field[:20]):
                 answer = self.cpsd_.request("POST", f"/cps/{DEST}/ppts", body, {"Authorization": field})
-                self.assertRefused(answer, 401, 'the Authorization field is not "Bearer" and a token')
+                self.assertRefused(answer, 401, 'the Authorization field must be "Bearer" and a token')
 
     def test_algorithm_confusion(self):
         """HS256 whose secret is the public key's PEM, which some libraries take."""
@@ -268,7 +268,7 @@ class Tokens(TokenCase):
         answer = self.cpsd_.request("GET", f"/cps/{DEST}/ppts", fields={"Authorization": f"Bearer {token}"})
         self.assertEqual(answer.status, 200)
         answer = self.cpsd_.request("GET", f"/cps/{DEST}/ppts", fields={"Authorization": f"bearer  {token}"})
-        self.assertRefused(answer, 401, "the token was used before: make a new one, with a jti of its own, for each request")
+        self.assertRefused(answer, 401, "the token was used before; make a new one for each request, with a jti of its own")
         token = self.token("", passports=None, action="publish")
         answer = self.cpsd_.request("GET", f"/cps/{DEST}/ppts", fields={"Authorization": f"Bearer {token}"})
         self.assertRefused(answer, 403, "the token is for publish, not for retrieve")
@@ -300,7 +300,7 @@ class Tokens(TokenCase):
 
     def test_used_once(self):
         jti = str(uuid.uuid4())
-        again = "the token was used before: make a new one, with a jti of its own, for each request"
+        again = "the token was used before; make a new one for each request, with a jti of its own"
         body = envelope()
         token = self.token(body, jti=jti)
         self.assertEqual(self.post(self.cpsd_, token, body).status, 201)
@@ -590,7 +590,7 @@ class Trust(TokenCase):
         self.assertEqual(self.publish(server, {"x5u": url}).status, 201)
         with open(os.path.join(directory, "broken.pem"), "wb") as out:
             out.write(self.sp.chain_pem[:300])
-        self.assertIn("nothing is changed", server.reload())
+        self.assertIn("the previous configuration stays in use", server.reload())
         self.assertEqual(self.publish(server).status, 201)
         self.assertEqual(self.host.gets, {})
 
@@ -658,7 +658,7 @@ class Trust(TokenCase):
     def test_no_name(self):
         server = self.cpsd(**self.keys(auth__audience="", policy__publish="open"))
         self.assertLogged("no bearer token is accepted", server)
-        detail = "this server has no name to find in aud: it needs [auth] audience or [server] public_url"
+        detail = "this server has no name to compare with aud: set [auth] audience or [server] public_url"
         self.assertRefused(self.publish(server), 401, detail)
         server.reload(server__public_url="https://cps.example.org/base")
         self.assertEqual(self.publish(server).status, 201)
@@ -681,7 +681,7 @@ class Trust(TokenCase):
                         answer = self.post(server, token, body)
                     else:
                         answer = server.request("POST", path, json.dumps({"passports": [body]}), fields)
-                    self.assertRefused(answer, 401, "the token was used before: make a new one, with a jti of its own, "
+                    self.assertRefused(answer, 401, "the token was used before; make a new one, with a jti of its own, "
                                                     "for each request")  # fmt: skip
                 retrieve = self.token("", action="retrieve", passports=None)
                 fields = {"Authorization": f"Bearer {retrieve}"}
@@ -705,7 +705,7 @@ class Trust(TokenCase):
         """The jti is used up for all servers on one Redis."""
         redis = self.redis()
         one, two = (self.cpsd(**self.keys(store__url=redis.url)) for _ in range(2))
-        again = "the token was used before: make a new one, with a jti of its own, for each request"
+        again = "the token was used before; make a new one for each request, with a jti of its own"
         body = envelope()
         token = self.token(body)
         self.assertEqual(self.post(one, token, body).status, 201)

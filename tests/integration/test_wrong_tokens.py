@@ -397,7 +397,7 @@ class WrongTokens(TokenCase):
                     body = envelope()
                     answer = connection.request("POST", f"/cps/{DEST}/ppts", body,
                                                 {"Authorization": field.format(self.good(body))})  # fmt: skip
-                    self.assertProblem(answer, 401, 'the Authorization field is not "Bearer" and a token')
+                    self.assertProblem(answer, 401, 'the Authorization field must be "Bearer" and a token')
 
     def test_the_other_signature_of_a_used_token(self):
         """If (r, s) verifies, so does (r, n - s): it is the same token for all that, and used up."""

@@ -53,7 +53,7 @@ static size_t run(enum cpsd_caller_kind kind, const char *dest, int64_t per_s, i
         int n = snprintf(request.dest.text, sizeof(request.dest.text), "%s%lld", dest ? dest : "1215555",
                          dest ? 0 : (long long)i);
         request.dest.len = (unsigned)n;
-        cpsd_limits_publish(&spend, &request, publisher, 1);
+        cpsd_rate_limit_publish(&spend, &request, publisher, 1);
         refused += cpsd_buckets_spend(buckets, &spend, "", SECOND * 1000 + i * SECOND / per_s).refused;
     }
     cpsd_buckets_free(buckets);
@@ -113,7 +113,7 @@ static void unlimited(void)
         return;
     }
     struct cpsd_request request = request_of(CPSD_ANYBODY, SHORT_CODE, "::");
-    cpsd_limits_publish(&spend, &request, stir_view("", 0), 1);
+    cpsd_rate_limit_publish(&spend, &request, stir_view("", 0), 1);
     UNIT_CHECK(spend.count == 1 && strncmp(spend.bucket[0].name, "dest:", 5) == 0,
                "S4: an address that is not known has no limit");
     UNIT_CHECK(config.publish_by_spc == 0, "S4: what a provider may send is the operator's decision");
@@ -140,8 +140,8 @@ static void pairs(void)
     struct cpsd_bucket of[2][5];
     for (size_t i = 0; i < 5; i++) {
         struct cpsd_request request = request_of(CPSD_TLS, dests[i], "::1");
-        of[0][i] = cpsd_limits_of_pair(&request, a);
-        of[1][i] = cpsd_limits_of_pair(&request, b);
+        of[0][i] = cpsd_rate_limit_of_pair(&request, a);
+        of[1][i] = cpsd_rate_limit_of_pair(&request, b);
     }
     for (size_t i = 0; i < 10; i++) {
         for (size_t j = 0; j < 10; j++) {
