@@ -8,9 +8,9 @@
 #include <openssl/hmac.h>
 #include <stdio.h>
 
-/* A destination in a log is a keyed hash: equal ones can be told, a number cannot be had back without the key, which
- * lives as long as the process. */
-static void hash_dest(const struct cpsd_worker *worker, const struct stir_identity *dest, char out[17])
+/* Writes a keyed hash of a destination for the log: equal destinations can be recognised, but the number cannot be
+ * recovered without the key, which exists only in this process. */
+static void access_log_hash_dest(const struct cpsd_worker *worker, const struct stir_identity *dest, char out[17])
 {
     unsigned char mac[EVP_MAX_MD_SIZE] = {0};
     unsigned len = 0;
@@ -21,8 +21,10 @@ static void hash_dest(const struct cpsd_worker *worker, const struct stir_identi
     }
 }
 
-/* "token:1234", "tls:1234"; nothing of who showed no credential. The address as the connection or the edge has it. */
-static void describe_caller(struct stir_buf *out, char address[INET6_ADDRSTRLEN], const struct cpsd_caller *caller)
+/* Appends "token:1234" or "tls:1234", nothing for a caller without a credential, and writes the client's address as the
+ * connection or the proxy gives it. */
+static void access_log_describe_caller(struct stir_buf *out, char address[INET6_ADDRSTRLEN],
+                                       const struct cpsd_caller *caller)
 {
     static const char *const kinds[] = {[CPSD_TOKEN] = "token", [CPSD_TLS] = "tls"};
     if (cpsd_caller_authenticated(caller)) {
@@ -40,13 +42,14 @@ void cpsd_access_log(struct cpsd_worker *worker, const struct cpsd_request *requ
     char code[12], took[24], hash[17] = "";
     (void)snprintf(code, sizeof(code), "%d", status);
     (void)snprintf(took, sizeof(took), "%" PRIu64, us);
+    /* numbers are personal data: they are logged only with [log] numbers = yes */
     if (request->has_dest) {
-        hash_dest(worker, &request->dest, hash);
+        access_log_hash_dest(worker, &request->dest, hash);
     }
     const char *dest = worker->service.config->log_numbers ? request->dest.text : hash;
     struct stir_buf caller = {.limit = 64};
     char address[INET6_ADDRSTRLEN] = "";
-    describe_caller(&caller, address, &request->caller);
+    access_log_describe_caller(&caller, address, &request->caller);
     const struct stir_log_field fields[] = {
         {"method", cpsd_method_name(request->method)},
         {"route", request->route ? request->route->pattern : NULL},

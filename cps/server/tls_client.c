@@ -4,13 +4,14 @@
 
 #define CHAIN_MAX 20480 /* octets of a client's chain in the handshake */
 
-static int take_any(X509_STORE_CTX *store, void *arg)
+/* Accepts every chain: it is verified with each request. */
+static int client_take_any(X509_STORE_CTX *store, void *arg)
 {
     (void)store, (void)arg;
     return 1;
 }
 
-static void put_certificate(struct stir_buf *out, X509 *cert)
+static void client_put_certificate(struct stir_buf *out, X509 *cert)
 {
     unsigned char *der = NULL;
     int n = i2d_X509(cert, &der);
@@ -20,23 +21,24 @@ static void put_certificate(struct stir_buf *out, X509 *cert)
     OPENSSL_free(der);
 }
 
-/* The chain as the client sent it, leaf first. */
-static void put_chain(struct stir_buf *out, SSL *ssl)
+/* Appends the chain as the client sent it, leaf first. */
+static void client_put_chain(struct stir_buf *out, SSL *ssl)
 {
     STACK_OF(X509) *others = SSL_get_peer_cert_chain(ssl); /* without the leaf on a server */
-    put_certificate(out, SSL_get0_peer_certificate(ssl));
+    client_put_certificate(out, SSL_get0_peer_certificate(ssl));
     for (int i = 0; i < sk_X509_num(others); i++) {
-        put_certificate(out, sk_X509_value(others, i));
+        client_put_certificate(out, sk_X509_value(others, i));
     }
 }
 
-/* A session by itself keeps the leaf only. One that was resumed has its ticket's chain already. */
-static int fill_ticket(SSL *ssl, void *arg)
+/* Puts the chain into a new ticket: OpenSSL itself keeps only the leaf. A resumed session has its ticket's chain
+ * already. */
+static int client_fill_ticket(SSL *ssl, void *arg)
 {
     struct stir_buf chain = {0};
     (void)arg;
     if (!SSL_session_reused(ssl) && SSL_get0_peer_certificate(ssl)) {
-        put_chain(&chain, ssl);
+        client_put_chain(&chain, ssl);
         if (stir_buf_state(&chain) == STIR_OK) {
             (void)SSL_SESSION_set1_ticket_appdata(SSL_get_session(ssl), chain.ptr, chain.len);
         }
@@ -45,16 +47,17 @@ static int fill_ticket(SSL *ssl, void *arg)
     return 1;
 }
 
-static bool has_chain(SSL_SESSION *session)
+static bool client_has_chain(SSL_SESSION *session)
 {
     void *data = NULL;
     size_t len = 0;
     return SSL_SESSION_get0_ticket_appdata(session, &data, &len) == 1 && len > 0;
 }
 
-/* A session without a certificate is not resumed where one is required, nor one that lost its chain. */
-static SSL_TICKET_RETURN open_ticket(SSL *ssl, SSL_SESSION *session, const unsigned char *name, size_t name_len,
-                                     SSL_TICKET_STATUS status, void *arg)
+/* Decides whether a ticket is used. A session without a certificate is not resumed where one is required, and one that
+ * lost its chain is not resumed at all. */
+static SSL_TICKET_RETURN client_open_ticket(SSL *ssl, SSL_SESSION *session, const unsigned char *name, size_t name_len,
+                                            SSL_TICKET_STATUS status, void *arg)
 {
     (void)name, (void)name_len, (void)arg;
     if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW) {
@@ -62,7 +65,7 @@ static SSL_TICKET_RETURN open_ticket(SSL *ssl, SSL_SESSION *session, const unsig
     }
     bool shown = SSL_SESSION_get0_peer(session) != NULL;
     bool required = SSL_get_verify_mode(ssl) & SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
-    if (shown ? !has_chain(session) : required) {
+    if (shown ? !client_has_chain(session) : required) {
         return SSL_TICKET_RETURN_IGNORE_RENEW;
     }
     return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
@@ -72,13 +75,13 @@ enum stir_code cpsd_tls_client_setup(SSL_CTX *ctx, struct stir_error *err)
 {
     static const unsigned char name[] = "cpsd";
     ERR_clear_error();
-    /* sessions are in tickets, nowhere else */
+    /* sessions are kept in tickets only */
     (void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
-    SSL_CTX_set_cert_verify_callback(ctx, take_any, NULL);
+    SSL_CTX_set_cert_verify_callback(ctx, client_take_any, NULL);
     SSL_CTX_set_max_cert_list(ctx, CHAIN_MAX);
     if (SSL_CTX_set_session_id_context(ctx, name, sizeof(name) - 1) != 1 ||
-        SSL_CTX_set_session_ticket_cb(ctx, fill_ticket, open_ticket, NULL) != 1) {
-        return stir_fail_openssl(err, STIR_E_CRYPTO, "TLS settings");
+        SSL_CTX_set_session_ticket_cb(ctx, client_fill_ticket, client_open_ticket, NULL) != 1) {
+        return stir_fail_openssl(err, STIR_E_CRYPTO, "OpenSSL does not accept the settings for client certificates");
     }
     return STIR_OK;
 }
@@ -102,8 +105,9 @@ void cpsd_tls_client_read(struct cpsd_client_cert *cert, SSL *ssl)
     if (SSL_get_verify_mode(ssl) == SSL_VERIFY_NONE || !SSL_get0_peer_certificate(ssl)) {
         return;
     }
+    /* a full handshake has the chain; a resumed one has it in its ticket */
     if (!SSL_session_reused(ssl)) {
-        put_chain(&chain, ssl);
+        client_put_chain(&chain, ssl);
         if (stir_buf_state(&chain) == STIR_OK) {
             cpsd_client_cert_read(cert, chain.ptr, chain.len);
         }

@@ -14,8 +14,8 @@
 
 struct cpsd_tls_tickets;
 
-/* Returns new keys, or NULL without memory or randomness. `now_s` returns a clock's time in seconds, which never goes
- * back; NULL: CLOCK_BOOTTIME. Free it after every context that uses it. */
+/* Returns new keys, or NULL without memory or randomness. `now_s` returns the time in seconds by a clock that never
+ * goes back; NULL: CLOCK_BOOTTIME. Must be freed after every context that uses the keys. */
 struct cpsd_tls_tickets *cpsd_tls_tickets_new(uint64_t (*now_s)(void *arg), void *arg);
 void cpsd_tls_tickets_free(struct cpsd_tls_tickets *tickets);
 

@@ -681,8 +681,8 @@ class Trust(TokenCase):
                         answer = self.post(server, token, body)
                     else:
                         answer = server.request("POST", path, json.dumps({"passports": [body]}), fields)
-                    self.assertRefused(answer, 401, "the token was used before; make a new one, with a jti of its own, "
-                                                    "for each request")  # fmt: skip
+                    self.assertRefused(answer, 401, "the token was used before; make a new one for each request, "
+                                                    "with a jti of its own")  # fmt: skip
                 retrieve = self.token("", action="retrieve", passports=None)
                 fields = {"Authorization": f"Bearer {retrieve}"}
                 self.assertEqual(server.request("GET", f"/cps/{DEST}/ppts", fields=fields).status, 200)
