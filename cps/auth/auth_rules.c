@@ -106,6 +106,7 @@ enum stir_code cpsd_auth_rules_new(struct cpsd_auth_rules **out, const struct cp
         cpsd_auth_rules_free(rules);
         return code;
     }
+    /* borrowed from the lists above and from the configuration, which outlives the rules */
     rules->x5u.hosts = (const char *const *)rules->hosts;
     rules->x5u.host_count = rules->host_count;
     rules->max_age_s = config->auth_max_age_s;

@@ -208,6 +208,7 @@ static enum stir_code root_list_verify(struct root_list *root, struct stir_view 
                                               .grace_s = lists->grace_s,
                                               .least_sequence = root->sequence,
                                               .warn = &warn};
+    /* none of the known certificates signed it: the one at the list's x5u may have (ATIS-1000084) */
     enum stir_code code = stir_trust_list_read(&list, x5u, &spec, err);
     if (code == STIR_E_X5U_FETCH && !x5u_certs.len) {
         return root_list_fetch_signer(root, x5u, err);
@@ -283,6 +284,7 @@ static void root_list_check_expiry(struct cpsd_refreshed_list *list)
         return;
     }
     enum stir_list_age age = stir_list_age(root->current.exp, lists->grace_s, (int64_t)time(NULL));
+    /* first a warning that gives time to act, then the roots are dropped */
     if (age == STIR_LIST_EXPIRED) {
         stir_log_plain(list->lists->log, STIR_LOG_ERROR,
                        "list of roots %s: expired, and list_grace_s has passed without a newer one: its roots are no "

@@ -98,6 +98,7 @@ void cpsd_trust_status_render(struct stir_buf *out, struct cpsd_trust_status *st
                         metrics[m].type);
         for (size_t i = 0; i < status->count; i++) {
             const struct cpsd_trust_status_entry *entry = &status->entries[i];
+            /* an unknown end is left out, as 0 would look like 1970 */
             if (metrics[m].which == EXP && !entry->exp) {
                 continue;
             }

@@ -348,6 +348,7 @@ static size_t conn_consume(struct cpsd_conn *conn, const char *octets, size_t le
 {
     struct cpsd_http_limits limits = conn_http_limits(conn->worker);
     size_t used = 0;
+    /* an answer that is given at once must not start on the next request from within the first */
     conn->processing = true;
     while (!conn->dead && conn_takes_requests(conn) && used < len) {
         cpsd_conn_set_state(conn, CPSD_CONN_READING);

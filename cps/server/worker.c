@@ -214,6 +214,7 @@ static void worker_on_command(uv_async_t *async)
     worker->next_setup = NULL;
     worker->next_trusted = NULL;
     uv_mutex_unlock(&worker->mutex);
+    /* A worker that is stopping keeps its setup. */
     if (setup) {
         struct stir_error err = {0};
         if (!worker->stopping && worker_use_setup(worker, setup, &err) != STIR_OK) {
