@@ -143,7 +143,7 @@ static enum stir_code trusted_verify_chain(const struct cpsd_trusted *trusted, c
                          "this server has no STI roots: [trust] roots is not set, and no list of roots is in force");
     }
     if (chain->tnauth.count == 0 && !chain->list_urls[0]) {
-        return stir_fail(err, STIR_E_CERT, "%s: the certificate has no TNAuthList%s (RFC 8226 section 9)",
+        return stir_fail(err, STIR_E_CERT, "%s: no TNAuthList%s (RFC 8226 section 9)",
                          stir_x509_subject(chain->certs[0]).text,
                          chain->tnauth.skipped ? " with an entry of a known kind" : "");
     }
