@@ -97,7 +97,7 @@ class Check(Case):
             ("[store]\nurl = rediss://x\n", "rediss", "TLS"),
             ("[store]\nurl = redis+cluster://\n", "URL", "host"),
             ("[store]\nurl = redis+cluster://x/3\n", "URL", "no databases"),
-            ("[store]\nurl = redis+sentinel://x\n", "URL", "/name"),
+            ("[store]\nurl = redis+sentinel://x\n", "URL", "/NAME"),
             ("[store]\nurl = redis://127.0.0.1:99999\n", "URL"),
         ]:
             with self.subTest(text):
