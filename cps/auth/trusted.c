@@ -142,9 +142,9 @@ static enum stir_code trusted_verify_chain(const struct cpsd_trusted *trusted, c
         return stir_fail(err, STIR_E_CERT_UNTRUSTED,
                          "this server has no STI roots: [trust] roots is not set, and no list of roots is in force");
     }
+    /* RFC 8226 section 9: without a TNAuthList a certificate has no authority over any number */
     if (chain->tnauth.count == 0 && !chain->list_urls[0]) {
-        return stir_fail(err, STIR_E_CERT, "%s: no TNAuthList%s (RFC 8226 section 9)",
-                         stir_x509_subject(chain->certs[0]).text,
+        return stir_fail(err, STIR_E_CERT, "%s: no TNAuthList%s", stir_x509_subject(chain->certs[0]).text,
                          chain->tnauth.skipped ? " with an entry of a known kind" : "");
     }
     return used ? stir_trust_verify_path(trusted->trust, chain, at, used, err)
