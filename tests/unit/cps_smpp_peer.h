@@ -25,7 +25,7 @@ static inline struct cps_smpp *peer_new(const struct cps *cps, struct cps_smpp_o
     return peer;
 }
 
-/* Takes a PDU from memory of its own, which is gone before anybody looks at the result. */
+/* Passes a PDU in memory that is freed before the result is used. */
 static inline struct cps_smpp_result peer_take(struct cps_smpp *peer, const void *pdu, size_t len, void *token,
                                                uint64_t now_ms)
 {
@@ -62,7 +62,7 @@ static inline void peer_body_is(const struct cps_smpp_result *result, const void
                result->message.body ? (const char *)result->message.body : "");
 }
 
-/* What is true of every result, whatever went in. */
+/* Checks what holds for every result, whatever the PDU was. */
 static inline void peer_coherent(const struct cps_smpp_result *result, const char *label)
 {
     bool fit = result->reason == CPS_SMPP_FIT;

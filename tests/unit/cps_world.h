@@ -44,7 +44,7 @@ static inline bool code_is(enum cps_code is, enum cps_code expected, const char 
     return unit_check(is == expected, line, file, "%s: %s (%s), expected %s", what, cps_error_name(is), text,
                       cps_error_name(expected));
 }
-/* A result code of libcps; err is what it was told. */
+/* Checks a result code of libcps; err: the error that the call has filled in. */
 #define CODE_IS(actual, expected, err) code_is((actual), (expected), #actual, (err).text, __LINE__, __FILE__)
 
 static inline bool verdict_is(const struct cps_result *result, enum cps_verdict expected, const char *what,
@@ -85,7 +85,7 @@ static inline void world_write_key(const char *path, EVP_PKEY *key)
     free(pem);
 }
 
-/* Puts a file into the directory that stands in for certificate hosts. */
+/* Puts a file into x5u_dir, the directory that takes the place of certificate hosts. */
 static inline void world_host(const struct world *world, const char *name, X509 *const *certs)
 {
     char path[256];
@@ -118,7 +118,7 @@ static inline void world_keys(struct world *world)
     CODE_IS(cps_key_load(&world->box_public, path, false, &err), CPS_OK, err);
 }
 
-/* Makes all of it; the handle is made with options that the test may change before, in `with`. */
+/* Makes the whole world. The handle gets options that the test may change first, in `with`. */
 static inline void world_begin(struct world *world, const struct cps_options *with)
 {
     struct cps_error err = {0};
@@ -187,7 +187,7 @@ static inline struct cps_message world_message(const char *body)
         .orig = WORLD_ORIG, .dest = world_dests, .dest_count = 1, .body = body, .body_len = body ? strlen(body) : 0};
 }
 
-/* The PASSporT of a message with this body, by the world's signer. Freed with cps_text_free. */
+/* Signs the PASSporT of a message with this body, by the world's signer. The caller frees it with cps_text_free. */
 static inline char *world_sign(const struct world *world, const char *body, int64_t iat)
 {
     struct cps_message message = world_message(body);
@@ -201,7 +201,7 @@ static inline char *world_sign(const struct world *world, const char *body, int6
     return passport;
 }
 
-/* Any header and claims, signed with any key. Freed with free. */
+/* Signs any header and claims with any key. The caller frees the token with free. */
 static inline char *world_token(const char *header, const char *claims, EVP_PKEY *key)
 {
     char *token = NULL;

@@ -6,7 +6,7 @@
 
 #include <time.h>
 
-/* A CPS of one box for tests of a receiver, with the habits that a test wants: pages, no waiting, refusals. */
+/* A CPS with one box, for tests of a receiver. Each test sets how it behaves: pages, no waiting, refusals. */
 struct fake_cps {
     struct peer peer;
     char ca_file[96];
@@ -15,22 +15,22 @@ struct fake_cps {
     size_t count;
     size_t page;            /* envelopes in one answer; 0: all */
     int status;             /* answer this instead; 0: none */
-    int status_for;         /* so many times; 0: always */
-    const char *bad_cursor; /* refuse this one with 400 */
+    int status_for;         /* number of times; 0: always */
+    const char *bad_cursor; /* refuses this cursor with 400 */
     bool never_waits;
-    bool no_cursors; /* gives everything each time */
-    int wait_status; /* what a request that would wait is answered; 0: as usual */
+    bool no_cursors; /* lists everything each time */
+    int wait_status; /* status of the answer to a waiting request; 0: as usual */
     atomic_uint delay_ms;
     atomic_uint plain, waiting, healths; /* requests by kind */
     size_t given;                        /* envelopes in all answers */
     char last_after[64];
     bool removed[256]; /* of the items, by DELETE */
-    bool expired[256]; /* they are there no more, and nobody took them */
-    bool forgets;      /* what was taken, too */
-    bool no_ages;      /* does not say how old an envelope is */
+    bool expired[256]; /* they are gone without having been taken */
+    bool forgets;      /* no longer knows what was taken */
+    bool no_ages;      /* does not give the ages of envelopes */
     int64_t put_ms[256];
-    int64_t older_ms;  /* what is put is this old already */
-    int delete_status; /* what a DELETE is answered; 0: 204, or 404 where it is gone already */
+    int64_t older_ms;  /* age of an envelope when it is put */
+    int delete_status; /* status of the answer to DELETE; 0: 204, or 404 if the envelope is gone */
     atomic_uint deletes;
     atomic_uint deletes_begun;
     atomic_bool holds_deletes; /* does not answer them while this is set */
@@ -43,7 +43,7 @@ static inline void fake_sleep(unsigned ms)
     (void)nanosleep(&pause, NULL);
 }
 
-/* Returns once a counter of the fake's has reached a number. */
+/* Waits until a counter of the fake CPS has reached a number. */
 static inline void fake_await(atomic_uint *counter, unsigned least)
 {
     while (atomic_load(counter) < least) {
@@ -97,7 +97,7 @@ static inline bool fake_refuses(struct fake_cps *fake, struct stir_buf *out)
     return true;
 }
 
-/* Takes an envelope out, for whoever is first. */
+/* Takes an envelope out of the box, for the first caller only. */
 static inline void fake_remove(struct fake_cps *fake, const struct peer_request *request, struct stir_buf *out)
 {
     const char *id = strrchr(request->target, '/');
@@ -191,7 +191,7 @@ static inline void fake_end(struct fake_cps *fake, struct world *world)
     world_end(world);
 }
 
-/* Puts a text into the box as it is. */
+/* Puts a text into the box, unchanged. */
 static inline void fake_put_text(struct fake_cps *fake, const char *text)
 {
     pthread_mutex_lock(&fake->lock);
@@ -217,7 +217,7 @@ static inline void fake_put(struct fake_cps *fake, struct world *world, const ch
     cps_envelopes_clear(&sealed);
 }
 
-/* The PASSporT of a message with this body, put into the box. */
+/* Signs the PASSporT of a message with this body and puts it into the box. */
 static inline void fake_publish(struct fake_cps *fake, struct world *world, const char *body, int64_t iat)
 {
     char *passport = world_sign(world, body, iat);

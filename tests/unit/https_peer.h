@@ -51,7 +51,7 @@ struct peer_worker {
     bool ended;
 };
 
-/* A header's value in the request, or NULL; cut at the line's end into out. */
+/* Copies the value of a header of the request to out. Returns out, or NULL if there is no such header. */
 static inline const char *peer_header(const struct peer_request *request, const char *name, char out[256])
 {
     size_t n = strlen(name);
@@ -66,7 +66,7 @@ static inline const char *peer_header(const struct peer_request *request, const 
     return NULL;
 }
 
-/* Reads one request; false at the end of the connection. What was read beyond it stays in `in`. */
+/* Reads one request. Returns false at the end of the connection. Octets after the request stay in `in`. */
 static inline bool peer_read(SSL *ssl, struct stir_buf *in, struct peer_request *request)
 {
     char *end = NULL;
@@ -182,7 +182,7 @@ static inline void *peer_main(void *arg)
     return NULL;
 }
 
-/* Starts it with a certificate for these names; ca_file gets the authority that vouches for it. */
+/* Starts the server with a certificate for these names, and writes the certificate of its authority to ca_file. */
 static inline void peer_start_as(struct peer *peer, const char *names, const char *ca_file, peer_answer *answer,
                                  void *arg)
 {
@@ -192,7 +192,7 @@ static inline void peer_start_as(struct peer *peer, const char *names, const cha
     EVP_PKEY *key;
     struct stir_buf pem = {0};
     *peer = (struct peer){.answer = answer, .arg = arg};
-    (void)signal(SIGPIPE, SIG_IGN); /* a client that goes away is nothing to die of */
+    (void)signal(SIGPIPE, SIG_IGN); /* a client may close its connection at any time */
     X509 *ca =
         certs_make((struct stir_cert_spec){.common_name = "TLS root", .ca = true, .not_after = INT64_C(4000000000)},
                    &ca_key);
@@ -237,7 +237,7 @@ static inline void peer_stop(struct peer *peer)
     ERR_clear_error();
 }
 
-/* An answer with a body and, perhaps, more header lines (each with its CRLF). */
+/* Makes an answer with a body and optional header lines, each with its CRLF. */
 static inline void peer_reply(struct stir_buf *answer, int status, const char *type, const char *more, const char *body)
 {
     stir_buf_printf(answer, "HTTP/1.1 %d Status\r\nContent-Type: %s\r\nContent-Length: %zu\r\n%s\r\n", status, type,

@@ -21,7 +21,7 @@ struct keys_cps {
     char record[STIR_KEYRECORD_MAX];
     char cache_control[64]; /* "": none */
     int status;             /* of GET /keys; 0: 200 */
-    int any_status;         /* of everything; 0: as usual */
+    int any_status;         /* of every request; 0: as usual */
     int post_status;        /* of POST; 0: as usual */
     atomic_uint delay_ms;
     atomic_uint gets, posts, lists, healths;
@@ -107,7 +107,7 @@ static inline void keys_set(struct keys_cps *cps, int *what, int value)
     pthread_mutex_unlock(&cps->lock);
 }
 
-/* Both CPSs' roots in one file. */
+/* Writes the roots of both CPSs into one file. */
 static inline void keys_join(char out[96], const struct world *world, const char *a, const char *b)
 {
     struct stir_buf text = {0};
@@ -118,7 +118,7 @@ static inline void keys_join(char out[96], const struct world *world, const char
     stir_buf_free(&text);
 }
 
-/* Who may speak for the destination, and a record of his. */
+/* Issuers that may speak for the destination, and their records. */
 struct keys_holder {
     X509 *cert;
     EVP_PKEY *key;

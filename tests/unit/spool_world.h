@@ -17,11 +17,11 @@ struct spool_world {
     struct cps_options options;
     pthread_mutex_t lock;
     /* habits */
-    int status;       /* what is answered; 0: 201, or 200 for what is known */
-    const char *more; /* header lines of that */
-    const char *box;  /* only this one's requests are answered so; NULL: all */
+    int status;       /* status of the answer; 0: 201, or 200 for a known envelope */
+    const char *more; /* header lines of that answer */
+    const char *box;  /* only requests for this box are answered so; NULL: all */
     atomic_uint delay_ms;
-    /* what it saw */
+    /* what it has seen */
     struct {
         char target[96];
         char id[CPS_ID_LEN + 1];
@@ -30,7 +30,7 @@ struct spool_world {
     } seen[SPOOL_SEEN];
     size_t seen_count;
     unsigned open, most_open;
-    atomic_bool away; /* answers 503 to what asks how it is, too */
+    atomic_bool away; /* also answers 503 to GET /health */
 };
 
 static inline int64_t spool_ms(void)
@@ -94,7 +94,7 @@ static inline void spool_answer(struct peer *peer, const struct peer_request *re
     pthread_mutex_unlock(&spool->lock);
 }
 
-/* From now on answers are such; what was seen is forgotten. */
+/* Sets the answers from now on, and forgets what was seen. */
 static inline void spool_habit(struct spool_world *spool, int status, const char *more, const char *box)
 {
     pthread_mutex_lock(&spool->lock);
@@ -154,7 +154,7 @@ static inline void spool_end(struct spool_world *spool)
     world_end(&spool->world);
 }
 
-/* An envelope unlike any other. Freed with free. */
+/* Makes an envelope that differs from all others. The caller frees it with free. */
 static inline char *spool_envelope(struct spool_world *spool)
 {
     struct cps_envelopes sealed = {0};
@@ -189,7 +189,7 @@ static inline struct cps_spool_stats spool_stats(const struct cps *cps)
     return stats;
 }
 
-/* Waits until nothing is queued, or something has happened that the test names; false after a minute. */
+/* Waits until nothing is queued, or until the event that the test names. Returns false after a minute. */
 static inline bool spool_drained(const struct cps *cps)
 {
     for (int i = 0; i < 12000; i++) {
@@ -210,7 +210,7 @@ static inline bool spool_drained(const struct cps *cps)
         UNIT_CHECK((condition), "in vain: %s", #condition);                                                            \
     } while (0)
 
-/* Runs SQL on the file beside the library; gives the first column of the last row, -1 if there is none. */
+/* Runs SQL on the file from outside the library. Returns the first column of the last row; -1 if there is none. */
 static inline int64_t spool_sql(const struct spool_world *spool, const char *sql)
 {
     sqlite3 *db = NULL;
