@@ -50,6 +50,7 @@ static enum cps_code route_request_aim(struct cps_transfer *transfer, struct cps
     if (cps_route_is_away(route, err) && !request->even_away) {
         return CPS_E_AWAY;
     }
+    /* Each server is tried once in a request. */
     int server = route_request_choose_server(route, transfer->tried);
     char *url = server >= 0 ? cps_route_join(route->servers[server].base, request->path) : NULL;
     if (!url) {

@@ -5,7 +5,7 @@
 
 /* ---- tenants ---- */
 
-static enum cps_code tenants_check_tenant(const struct cps_tenant *tenant, struct cps_error *err)
+static enum cps_code tenants_check_argument(const struct cps_tenant *tenant, struct cps_error *err)
 {
     if (!tenant || tenant->size != sizeof(*tenant) || !tenant->names || tenant->name_count == 0) {
         return cps_fail(err, CPS_E_INVAL, "a tenant needs size, a name, key, chain_file and x5u");
@@ -21,7 +21,8 @@ static enum cps_code tenants_check_tenant(const struct cps_tenant *tenant, struc
 enum cps_code cps_tenants_put(struct cps_tenants *tenants, const struct cps_tenant *tenant, struct cps_error *err)
 {
     struct cps_signer *signer = NULL;
-    enum cps_code code = tenants ? tenants_check_tenant(tenant, err) : cps_fail(err, CPS_E_INVAL, "a pointer is NULL");
+    enum cps_code code =
+        tenants ? tenants_check_argument(tenant, err) : cps_fail(err, CPS_E_INVAL, "a pointer is NULL");
     if (code == CPS_OK) {
         code = cps_tenant_open(&signer, tenants, tenant, err);
     }

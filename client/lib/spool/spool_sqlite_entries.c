@@ -177,6 +177,7 @@ enum cps_code cps_spool_db_put(struct cps_spool_db *db, const struct cps_spool_e
     bool in = false;
     unsigned purged = 1;
     *counted = false;
+    /* Without room, stale entries are dropped until there is some, or none is left. */
     enum cps_code code = spool_db_insert(db, entry, &in, err);
     while (code == CPS_OK && !in && purged) {
         code = cps_spool_db_purge(db, now, now_ms, &purged, err);

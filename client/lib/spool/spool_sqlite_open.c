@@ -116,6 +116,7 @@ static enum cps_code spool_db_check_file(struct cps_spool_db *db, const char *pa
     if (!spool_db_read_marks(db, marks)) {
         return spool_db_fail_file(db, path, err);
     }
+    /* An empty database is one that we, or another process, have just created. */
     bool fresh = marks[APPLICATION] == 0 && marks[SCHEMA_VERSION] == 0 && marks[TABLES] == 0;
     if (!fresh && marks[APPLICATION] != APPLICATION_ID) {
         return cps_fail(err, CPS_E_SPOOL_STORE,
