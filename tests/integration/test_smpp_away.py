@@ -47,7 +47,7 @@ class Gate(Tap):
         self.hangs = True
 
     def resume(self):
-        """Connections from before are of no use: what came over them is lost."""
+        """Connections from before are useless: requests on them are lost."""
         old, self.sockets = self.sockets, []
         self.hangs = False
         for sock in old:
@@ -102,7 +102,7 @@ class Away(SmppCase):
         self.assertEqual(b.metrics()["cps_lost_total"], 1)
 
     def test_n05_the_signing_side_knows_it_too(self):
-        """Messages go on unsigned without waiting; when the CPS is back they are signed and pass."""
+        """Messages are forwarded unsigned without waiting; when the CPS is back they are signed and pass."""
         b = self.verifier(self.smsc.port)
         a = self.signer(b.port, sign__timeout_ms=600000, **self.patient)
         esme = self.esme(a.port)

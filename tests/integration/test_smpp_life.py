@@ -29,7 +29,7 @@ class Stop(Case):
         return False
 
     def test_messages_in_flight(self):
-        """SIGTERM: what is under way is answered, then unbind on both sides; new requests are left to their senders."""
+        """SIGTERM: outstanding requests are answered, then both sides are unbound; new requests are not answered."""
         peer = self.listener()
         sidecar = self.start_sidecar(peer.port, timeouts__drain_s=60, timeouts__unbind_s=60)
         esme, smsc = self.pair(sidecar, peer)

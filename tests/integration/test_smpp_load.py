@@ -1,4 +1,4 @@
-"""Two sidecars and a CPS with much under way at once, as much of it as possible on other threads."""
+"""Two sidecars and a CPS with many operations in progress, most of them on other threads."""
 # alone: takes both processors
 import unittest
 
@@ -28,7 +28,7 @@ class Load(SmppCase):
         self.assertLessEqual({m.verdict for m in got}, {"passed", "no-passport", "msgi-mismatch", "timeout"})
         self.assertEqual(len(self.b.judged(1000)), 1000)
         # what a wait ended without is still on its way to the CPS and back
-        until(lambda: self.b.metrics()["operations"] == 0, 20 * SLOW, "nothing is under way")
+        until(lambda: self.b.metrics()["operations"] == 0, 20 * SLOW, "no operation is in progress")
         metrics = self.b.metrics()
         self.assertEqual((metrics["undecided"], metrics["operations_queued"]), (0, 0))
 
@@ -52,7 +52,7 @@ class Load(SmppCase):
                 self.assertEqual(cps.metrics()["cpsd_stored_total"], count)
 
     def test_reloads(self):
-        """Reloads of all kinds while messages are under way: none is lost."""
+        """Reloads of all kinds while messages are in progress: no message is lost."""
         b = self.verifier(self.smsc.port, verify__wait_ms=5000 * SLOW)  # all are genuine
         a = self.signer(b.port)
         esme = self.esme(a.port)

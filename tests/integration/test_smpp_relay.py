@@ -107,7 +107,7 @@ class Wrong(Case):
                     leg = self.leg(self.sidecar.bound() if bound else self.sidecar.connect())
                     leg.send(sent)
                     self.assertEqual(leg.ended(), answer or b"")
-                    for words in ("what came from the ESME cannot be read", said):
+                    for words in ("cannot read input from the ESME", said):
                         self.assertLogged(words, self.sidecar, seen)
         self.assertEqual(self.sidecar.metrics()["malformed_total"], 2 * len(WRONG))
 
@@ -258,7 +258,7 @@ class Peer(Case):
         esme, smsc = self.pair(sidecar, peer)
         smsc.send(b"HTTP/1.1 400 Bad Request\r\n\r\n")
         self.assertEqual((esme.ended(), smsc.ended()), (b"", b""))
-        self.assertLogged("what came from the peer cannot be read: HTTP", sidecar)
+        self.assertLogged("cannot read input from the peer: HTTP", sidecar)
 
 
 class Slow(Case):

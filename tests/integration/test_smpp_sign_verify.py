@@ -113,7 +113,7 @@ class Verdicts(SmppCase):
         self.assertEqual(self.smsc.got[1].verdict, "passed")
 
     def test_submit_multi(self):
-        """Each destination has a PASSporT of its own; one of which there is none makes the verdict."""
+        """Each destination has its own PASSporT; a missing one decides the verdict."""
         self.alice.ask(smpp_pdu.SUBMIT_MULTI, smpp_pdu.multi(ALICE, [self.bob, self.carol, self.bob], TEXT))
         self.alice.ask(smpp_pdu.SUBMIT_MULTI, smpp_pdu.multi(ALICE, [self.bob, self.carol], b"to a list too", lists=["friends"]))
         self.smsc.wait(2)

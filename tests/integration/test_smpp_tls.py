@@ -109,7 +109,7 @@ class Tls(TlsCase):
 
 
 class Handshakes(TlsCase):
-    """An ESME that begins TLS and does not go on takes no place from others."""
+    """An ESME that begins a TLS handshake and stalls takes no place from others."""
 
     def serve(self, **keys):
         listener = self.answering()

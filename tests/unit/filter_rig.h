@@ -13,7 +13,7 @@
 #include <time.h>
 
 /*
- * The filter behind a relay, with a CPS of boxes beside them: a directory with tenants (me, who owns 1215555xxxx) and
+ * The filter with a relay and a CPS of boxes: a directory with tenants (me, who owns 1215555xxxx) and
  * keys for all destinations, and a loop that the test turns.
  */
 #define FILTER_FROM "12155551212"
@@ -350,7 +350,7 @@ static inline void filter_submit(struct filter_rig *rig, uint32_t sequence, cons
     filter_say(rig, SC_ESME, sequence, FILTER_FROM, FILTER_TO, text, 0);
 }
 
-/* The value of a line of the metrics, -1: there is none. */
+/* Returns the value of a metric, -1 if it does not exist. */
 static inline double filter_metric(struct filter_rig *rig, const char *name)
 {
     struct stir_buf text = {0};
@@ -363,14 +363,15 @@ static inline double filter_metric(struct filter_rig *rig, const char *name)
     return value;
 }
 
-/* Turns the loop until no operation is under way or queued, ten seconds at most. */
+/* Runs the loop until no operation is in progress or queued, ten seconds at most. */
 static inline void filter_idle(struct filter_rig *rig)
 {
     for (unsigned i = 0; i < 60000 && filter_metric(rig, "operations") + filter_metric(rig, "operations_queued") > 0;
          i++) {
         filter_turn(rig);
     }
-    UNIT_CHECK(filter_metric(rig, "operations") == 0, "%g operations are under way", filter_metric(rig, "operations"));
+    UNIT_CHECK(filter_metric(rig, "operations") == 0, "%g operations are in progress",
+               filter_metric(rig, "operations"));
 }
 
 #define FILTER_METRIC(rig, name, expected)                                                                             \

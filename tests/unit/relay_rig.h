@@ -270,7 +270,7 @@ static inline void rig_bring(struct rig *rig, enum sc_state state)
         rig_send(rig, SC_PEER, SMPP_BIND_TRANSCEIVER | SMPP_RESP, state == SC_UNBOUND ? SMPP_RINVPASWD : 0, 1,
                  RIG_RESP);
     }
-    if (state == SC_DRAINING) { /* something is under way */
+    if (state == SC_DRAINING) { /* a request is outstanding */
         rig_send(rig, SC_ESME, SMPP_QUERY_SM, 0, 99, "");
     }
     if (state == SC_DRAINING || state == SC_UNBINDING) {

@@ -364,7 +364,7 @@ static void input_refuse_stream(struct sc_relay *relay, enum sc_leg leg, enum sm
     struct smpp_header nack = {.length = SMPP_HEADER_LEN, .command = SMPP_GENERIC_NACK};
     char octets[SMPP_HEADER_LEN];
     relay->options->counters->malformed++;
-    sc_relay_say(relay, STIR_LOG_WARNING, "closed: what came from %s cannot be read: %s", sc_leg_name(leg),
+    sc_relay_say(relay, STIR_LOG_WARNING, "closed: cannot read input from %s: %s", sc_leg_name(leg),
                  smpp_fault_text(fault));
     if (fault != SMPP_F_HTTP && fault != SMPP_F_TLS) {
         nack.status = smpp_status_of(fault, SMPP_FIELD_NONE);

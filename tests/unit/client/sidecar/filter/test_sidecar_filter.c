@@ -1,7 +1,7 @@
 #include "client/sidecar/filter/filter.h"
 #include "tests/unit/filter_rig.h"
 
-/* The filter behind a real relay, with a CPS: what becomes of a message at each point of its way. */
+/* The filter with a real relay and a CPS: what happens to a message at each point. */
 
 static struct filter_rig rig;
 
@@ -64,7 +64,7 @@ static void test_sign(void)
     filter_submit(&rig, 2, "'hi'");
     RIG_TOLD(&rig.rig, "", "it waits for the CPS");
     filter_settle(&rig);
-    RIG_TOLD(&rig.rig, "P:submit_sm#2", "then it goes on");
+    RIG_TOLD(&rig.rig, "P:submit_sm#2", "then it is forwarded");
     UNIT_CHECK(filter_stored(&rig.cps, FILTER_TO) == before + 1, "its PASSporT is there");
     filter_say(&rig, SC_ESME, 3, "12155551212", "12155551314", "'hi'", 0);
     filter_say(&rig, SC_ESME, 4, "12165551212", FILTER_TO, "'hi'", 0);
@@ -109,7 +109,7 @@ static void test_lost_while_signing(void)
     reconnect();
     filter_submit(&rig, 2, "'lost'");
     filter_settle(&rig);
-    RIG_TOLD(&rig.rig, "P:submit_sm#2", "it goes on from where it was");
+    RIG_TOLD(&rig.rig, "P:submit_sm#2", "it continues where it was");
     atomic_store(&rig.cps.delay_ms, 0);
     filter_idle(&rig);
     UNIT_CHECK(filter_stored(&rig.cps, NULL) == before + 1, "one PASSporT");
@@ -332,7 +332,8 @@ static void test_answer_not_read_and_signed_again(void)
     filter_close(&rig);
 }
 
-/* It went on without a verdict while its PASSporT was looked for, and was refused; then the PASSporT was found. */
+/* It was forwarded without a verdict while its PASSporT was looked for, and was refused; then the PASSporT was found.
+ */
 static void test_late_and_refused(void)
 {
     publish("'thirty'");
@@ -503,7 +504,7 @@ static void test_lost_undecided_and_old(void)
     filter_close(&rig);
 }
 
-/* A message that is to be delivered in an hour. */
+/* A message to be delivered in an hour. */
 static void submit_scheduled(uint32_t sequence, const char *when)
 {
     char body[256];
@@ -600,7 +601,7 @@ static void test_timeouts(void)
     filter_close(&rig);
 }
 
-/* SIGTERM while the CPS hangs, and the end while operations are under way. */
+/* SIGTERM while the CPS hangs, and the end while operations are in progress. */
 static void test_stop_and_close(void)
 {
     FILTER_OPEN(&rig, SIGN, "sign.timeout_ms=60000", "deliver.action=verify", "verify.wait_ms=60000",
@@ -616,7 +617,7 @@ static void test_stop_and_close(void)
     filter_turn_ms(&rig, 20);
     rig.filter.stop(rig.filter.arg);
     filter_settle(&rig);
-    UNIT_CHECK(filter_metric(&rig, "operations") > 0, "some are under way");
+    UNIT_CHECK(filter_metric(&rig, "operations") > 0, "some are in progress");
     filter_close(&rig);
     atomic_store(&rig.cps.delay_ms, 0);
 }
@@ -641,13 +642,13 @@ static void test_reload(void)
     filter_say(&rig, SC_ESME, 4, FILTER_FROM, "12155559999", "'now'", 0);
     RIG_TOLD(&rig.rig, "P:submit_sm#4", "the new action at once");
     filter_settle(&rig);
-    RIG_TOLD(&rig.rig, "P:submit_sm#2 P:submit_sm#3", "what was under way as before");
+    RIG_TOLD(&rig.rig, "P:submit_sm#2 P:submit_sm#3", "messages in progress as before");
     atomic_store(&rig.cps.delay_ms, 0);
     FILTER_METRIC(&rig, "signed_total{outcome=\"published\"}", 2);
     filter_close(&rig);
 }
 
-/* Segments that waited to be judged, or strictly, when they are signed and go on at once. */
+/* Segments that waited to be judged, or strictly, when they are signed and forwarded at once. */
 static void test_reload_between_segments(void)
 {
     static const char *const before[][3] = {{VERIFY, NULL}, {SIGN, "join.strict=yes", NULL}};

@@ -1,7 +1,7 @@
 #include "client/sidecar/filter/tag.h"
 #include "tests/unit/relay_rig.h"
 
-/* What a judged message goes on with. */
+/* The tags of a verified message. */
 
 static struct sc_policy policy;
 static struct sc_tag tag;
@@ -73,7 +73,7 @@ static void test_treatments(void)
     }
 }
 
-/* What cannot carry its tag does not go on without it. */
+/* A message that cannot carry its tag is not forwarded without it. */
 static void test_untaggable(void)
 {
     struct rig rig;
@@ -172,7 +172,7 @@ static void test_prefix(void)
         {"GSM, no such letter", "\xd0\x9f", &gsm, "00", "00", "'hi'", NULL},
         {"GSM, flash", "%v ", &gsm, "00", "f0", "'hi'", "'stale hi'"},
         {"GSM, an empty text", "%v", &gsm, "00", "00", "", "'stale'"},
-        {"behind a header", "%v ", &gsm, "40", "00", "0270 00 'hi'", "0270 00 'stale hi'"},
+        {"after a header", "%v ", &gsm, "40", "00", "0270 00 'hi'", "0270 00 'stale hi'"},
         {"Turkish", "%v ", &gsm, "40", "00", "03 24 01 01 'hi'", NULL},
         {"packed", "%v ", &packed, "00", "00", "e834", NULL},
         {"Latin-1 by setting", "\xc3\xa9", &latin, "00", "00", "'hi'", "e9 'hi'"},

@@ -51,7 +51,7 @@ static void play_session(bool by_octet, bool offers)
                    session.rig.counters.bytes_from_peer == session.sent[SC_PEER].len &&
                    session.rig.counters.pdus_from_esme + session.rig.counters.pdus_from_peer == 168 &&
                    session.rig.counters.pdus_from_peer > 60 && session.rig.counters.pdus_from_esme > 60,
-               "what came is counted");
+               "input is counted");
     UNIT_CHECK(session.rig.pool.held == 0 && session.rig.pool.octets == 0, "nothing is held");
     RIG_STATE(&session.rig, SC_UNBOUND, "after the last unbind");
     for (int leg = 0; leg < SC_LEG_COUNT; leg++) {
@@ -183,7 +183,7 @@ static void test_bind_another(void)
     RIG_TOLD(&rig, "P:unbind#2 released E:unbind_resp#2", "unbound");
     rig_send(&rig, SC_ESME, SMPP_BIND_RECEIVER, 0, 3, "'u' 00 'secret' 00 00 50 00 00 00");
     rig_send(&rig, SC_PEER, SMPP_BIND_RECEIVER | SMPP_RESP, 0, 3, RIG_RESP);
-    RIG_TOLD(&rig, "P:bind_receiver#3 E:bind_receiver_resp#3", "bound anew");
+    RIG_TOLD(&rig, "P:bind_receiver#3 E:bind_receiver_resp#3", "bound again");
     UNIT_STR(sc_relay_bind(rig.relay)->system_id, "u", "who");
     UNIT_CHECK(sc_relay_bind(rig.relay)->interface_version == 0x50, "version");
     rig_free(&rig);
@@ -232,7 +232,7 @@ static void test_full(void)
     RIG_TOLD(&rig, "stop E", "a peer that reads slowly");
     rig_say(&rig, SC_ESME, 2, "4940", "4930");
     rig_send(&rig, SC_PEER, SMPP_ENQUIRE_LINK, 0, 3, "");
-    RIG_TOLD(&rig, "E:enquire_link#3", "only what comes back goes on");
+    RIG_TOLD(&rig, "E:enquire_link#3", "only responses are forwarded");
     sc_relay_full(rig.relay, SC_PEER, true, rig.now);
     sc_relay_full(rig.relay, SC_PEER, false, rig.now);
     RIG_TOLD(&rig, "P:submit_sm#2 read E", "it has read");

@@ -270,7 +270,7 @@ static void test_cut(void)
             rig_in(&rig, SC_ESME, pdu.octets, n);
         }
         sc_relay_lost(rig.relay, SC_ESME, "connection reset", rig.now);
-        RIG_TOLD(&rig, "released close P", "nothing of it goes on");
+        RIG_TOLD(&rig, "released close P", "no part of it is forwarded");
         UNIT_STR(rig.said, "the ESME is lost while bound: connection reset", "why");
         rig_in(&rig, SC_ESME, pdu.octets, pdu.len);
         rig_in(&rig, SC_PEER, pdu.octets, pdu.len);
@@ -279,7 +279,7 @@ static void test_cut(void)
     }
 }
 
-/* Any octets, in any pieces, from either side, in any state: no crash, and what goes on came in. */
+/* Any octets, in any pieces, from either side, in any state: no crash, and only input is forwarded. */
 static void test_noise(void)
 {
     uint32_t random = 99;

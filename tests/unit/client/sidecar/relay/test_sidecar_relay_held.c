@@ -22,7 +22,7 @@ static void test_order(void)
     rig_say(&rig, SC_ESME, 5, "1", "23");
     sc_held_pass(rig_held(&rig, 5));
     sc_held_pass(rig_held(&rig, 3));
-    RIG_TOLD(&rig, "", "behind an undecided one of the same pair");
+    RIG_TOLD(&rig, "", "after an undecided one of the same pair");
     sc_held_pass(rig_held(&rig, 4));
     RIG_TOLD(&rig, "P:submit_sm#4", "another pair does not wait");
     sc_held_pass(rig_held(&rig, 2));
@@ -256,7 +256,7 @@ static void test_answer(void)
     rig_send(&rig, SC_PEER, SMPP_DATA_SM, 0, 5, MAKE_ADDRESSES "00 00 00");
     sc_held_pass(rig_held(&rig, 3));
     sc_held_answer(rig_held(&rig, 2), SMPP_RSUBMITFAIL);
-    RIG_TOLD(&rig, "E:submit_sm_resp#2!45 P:submit_sm#3", "what was behind it goes on");
+    RIG_TOLD(&rig, "E:submit_sm_resp#2!45 P:submit_sm#3", "the message after it is forwarded");
     sc_held_answer(rig_held(&rig, 4), 0);
     sc_held_answer(rig_held(&rig, 5), 0x445);
     RIG_TOLD(&rig, "P:deliver_sm_resp#4!8 P:data_sm_resp#5!445", "never without an error");
@@ -288,7 +288,7 @@ static void test_reload(void)
     rig.options.offers[SC_ESME] = false;
     rig_say(&rig, SC_ESME, 3, "1", "2");
     rig_say(&rig, SC_ESME, 4, "1", "3");
-    RIG_TOLD(&rig, "P:submit_sm#4", "behind what is held");
+    RIG_TOLD(&rig, "P:submit_sm#4", "after the held messages");
     sc_held_pass(rig_held(&rig, 2));
     rig_say(&rig, SC_ESME, 5, "1", "2");
     RIG_TOLD(&rig, "P:submit_sm#2 P:submit_sm#3 P:submit_sm#5", "and then at once");
@@ -307,7 +307,7 @@ static void test_abandoned(void)
     rig_say(&rig, SC_PEER, 4, "1", "2");
     sc_held_pass(rig_held(&rig, 3));
     sc_relay_lost(rig.relay, SC_PEER, "connection reset", rig.now);
-    RIG_TOLD(&rig, "abandoned#2 abandoned#4 released close E", "nobody is answered, nothing goes on");
+    RIG_TOLD(&rig, "abandoned#2 abandoned#4 released close E", "no message is answered or forwarded");
     UNIT_CHECK(rig.pool.held == 0 && rig.counters.abandoned == 2 && rig.counters.dropped == 1, "counted");
     rig_free(&rig);
 }
@@ -352,7 +352,7 @@ static void test_decided_while_abandoned(void)
     rig_say(&rig, SC_PEER, 4, "1", "3");
     rig_say(&other, SC_ESME, 9, "1", "2");
     sc_relay_lost(rig.relay, SC_ESME, NULL, rig.now);
-    RIG_TOLD(&rig, "released close P", "of this connection nothing goes on");
+    RIG_TOLD(&rig, "released close P", "no message of this connection is forwarded");
     RIG_TOLD(&other, "P:submit_sm#9", "of another it does");
     UNIT_CHECK(rig.pool.held == 0 && other.pool.held == 0, "nothing is left");
     rig_free(&other);
@@ -382,7 +382,7 @@ static void test_decided_when_lost(void)
             rig_say(&rig, sc_other((enum sc_leg)first), 3, "1", "2");
             rig_clear(&rig);
             sc_relay_lost(rig.relay, (enum sc_leg)lost, NULL, rig.now);
-            RIG_TOLD(&rig, lost == SC_ESME ? "released close P" : "released close E", "nothing goes on");
+            RIG_TOLD(&rig, lost == SC_ESME ? "released close P" : "released close E", "no message is forwarded");
             rig_free(&rig);
         }
     }
@@ -397,7 +397,7 @@ static void test_unbind_waits(void)
     rig_send(&rig, SC_ESME, SMPP_UNBIND, 0, 4, "");
     RIG_TOLD(&rig, "stop E", "a message is before it");
     rig_send(&rig, SC_PEER, SMPP_ENQUIRE_LINK, 0, 5, "");
-    RIG_TOLD(&rig, "E:enquire_link#5", "the other direction goes on");
+    RIG_TOLD(&rig, "E:enquire_link#5", "the other direction continues");
     sc_held_pass(rig_held(&rig, 2));
     RIG_TOLD(&rig, "P:submit_sm#2 resume", "it is gone");
     sc_relay_resume(rig.relay, rig.now);

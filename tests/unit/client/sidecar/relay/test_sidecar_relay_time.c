@@ -112,7 +112,7 @@ static void test_not_read(void)
     sc_relay_full(rig.relay, SC_PEER, false, rig.now);
     RIG_TOLD(&rig, "read E", "now it can");
     tick(&rig, 119999);
-    RIG_STATE(&rig, SC_BOUND, "and its time begins anew");
+    RIG_STATE(&rig, SC_BOUND, "and its time starts again");
     tick(&rig, 1);
     RIG_STATE(&rig, SC_CLOSED, "but ends");
     rig_free(&rig);
@@ -130,7 +130,7 @@ static void test_asked_and_not_read(void)
     tick(&rig, 30000);
     sc_relay_full(rig.relay, SC_PEER, false, rig.now);
     tick(&rig, 1);
-    RIG_STATE(&rig, SC_BOUND, "its time begins anew");
+    RIG_STATE(&rig, SC_BOUND, "its time starts again");
     rig_free(&rig);
 }
 
@@ -252,7 +252,7 @@ static void test_drain(void)
     sc_held_pass(rig_held(&rig, 3));
     rig_clear(&rig);
     sc_relay_drain(rig.relay, 10000, rig.now);
-    RIG_STATE(&rig, SC_DRAINING, "a message is held, one is under way");
+    RIG_STATE(&rig, SC_DRAINING, "one message is held, one is outstanding");
     rig_say(&rig, SC_ESME, 4, "1", "4");
     rig_say(&rig, SC_PEER, 5, "1", "4");
     rig_send(&rig, SC_ESME, SMPP_ENQUIRE_LINK, 0, 6, "");
@@ -260,7 +260,7 @@ static void test_drain(void)
     UNIT_CHECK(rig.counters.dropped == 2, "two are left to their senders");
     sc_held_pass(rig_held(&rig, 2));
     sc_relay_resume(rig.relay, rig.now);
-    RIG_TOLD(&rig, "P:submit_sm#2 resume", "what is held goes on");
+    RIG_TOLD(&rig, "P:submit_sm#2 resume", "the held message is forwarded");
     rig_send(&rig, SC_PEER, SMPP_SUBMIT_SM | SMPP_RESP, 0, 3, RIG_RESP);
     RIG_TOLD(&rig, "E:submit_sm_resp#3", "and is answered");
     rig_send(&rig, SC_PEER, SMPP_SUBMIT_SM | SMPP_RESP, 0, 2, RIG_RESP);
@@ -287,7 +287,7 @@ static void test_drain_late(void)
     RIG_TOLD(&rig, "", "half of the time");
     tick(&rig, 1);
     RIG_TOLD(&rig, "abandoned#2 resume released E:unbind#7fffffff P:unbind#7fffffff E:unbind_resp#3 close E",
-             "the ESME's own unbind, behind the message, is dealt with");
+             "the ESME's own unbind after the message is processed");
     tick(&rig, 3999);
     RIG_TOLD(&rig, "", "the peer has the other half");
     tick(&rig, 1);
@@ -323,8 +323,8 @@ static void test_drain_stalled(void)
     }
 }
 
-/* A receipt is under way as any request is; what was so in an earlier bind is not. */
-static void test_drain_under_way(void)
+/* A receipt is outstanding like any request; requests of an earlier bind are not. */
+static void test_drain_outstanding(void)
 {
     struct rig rig;
     rig_init(&rig, NULL);
@@ -338,13 +338,13 @@ static void test_drain_under_way(void)
     rig_send(&rig, SC_PEER, SMPP_BIND_TRANSCEIVER | SMPP_RESP, 0, 6, RIG_RESP);
     rig_send(&rig, SC_PEER, SMPP_DELIVER_SM, 0, 7, MAKE_ADDRESSES "04 00 00 00 00 00 00 00 00 02 'ok'");
     sc_relay_drain(rig.relay, 8000, rig.now);
-    RIG_STATE(&rig, SC_DRAINING, "a receipt is under way");
+    RIG_STATE(&rig, SC_DRAINING, "a receipt is outstanding");
     rig_send(&rig, SC_ESME, SMPP_DELIVER_SM | SMPP_RESP, 0, 7, RIG_RESP);
     RIG_STATE(&rig, SC_UNBINDING, "and nothing else");
     rig_free(&rig);
 }
 
-/* Stopped while the unbind of one of them is under way. */
+/* Stopped while the unbind of one side is outstanding. */
 static void test_drain_unbinding(void)
 {
     struct rig rig;
@@ -368,4 +368,5 @@ UNIT_MAIN("sc_relay_time", {"a silent leg is asked", test_enquire}, {"signs of l
           {"heard between ticks", test_heard_between}, {"half a PDU", test_half}, {"an octet a second", test_slow},
           {"a bind by the octet", test_slow_bind}, {"nothing to do", test_idle}, {"drained", test_drain},
           {"drained at last", test_drain_late}, {"drained while stalled", test_drain_stalled},
-          {"drained with a receipt under way", test_drain_under_way}, {"drained while unbinding", test_drain_unbinding})
+          {"drained with an outstanding receipt", test_drain_outstanding},
+          {"drained while unbinding", test_drain_unbinding})
