@@ -8,8 +8,8 @@
 #include <stdint.h>
 
 /*
- * A bounded cursor over octets that came in; its first fault sticks, with the field and the place, and whatever is
- * read after it is zero or empty.
+ * A bounded cursor over received octets. The first fault sticks, with its field and offset; all reads after it return
+ * zero or an empty view.
  */
 struct smpp_in {
     const char *ptr;
@@ -20,7 +20,7 @@ struct smpp_in {
 
 struct smpp_in smpp_in(const void *data, size_t n);
 
-/* Makes a fault stick, at the place where the cursor stands. */
+/* Records a fault at the current position, unless there is one already. */
 void smpp_in_fail(struct smpp_in *in, enum smpp_fault fault, enum smpp_field field);
 
 static inline bool smpp_in_good(const struct smpp_in *in)
@@ -31,19 +31,20 @@ static inline bool smpp_in_good(const struct smpp_in *in)
 uint8_t smpp_in_u8(struct smpp_in *in, enum smpp_field field);
 uint32_t smpp_in_u32(struct smpp_in *in, enum smpp_field field);
 
-/* A C-octet string without the NUL that it must have. */
+/* Reads a C-octet string and returns it without its NUL, which is required. */
 struct stir_view smpp_in_str(struct smpp_in *in, enum smpp_field field);
 
-/* n octets; `fault` if there are not as many. */
+/* Reads n octets; fails with `fault` if fewer are left. */
 struct stir_view smpp_in_octets(struct smpp_in *in, size_t n, enum smpp_field field, enum smpp_fault fault);
 
-/* All octets that are left; nothing is left then. */
+/* Reads all remaining octets. */
 struct stir_view smpp_in_rest(struct smpp_in *in);
 
-/* What was read since the cursor stood at `start`; empty after a fault. */
+/* Returns the octets between position `start` and the current one; empty after a fault. */
 struct stir_view smpp_in_since(const struct smpp_in *in, size_t start);
 
-/* Its counterpart, over a caller's buffer: what does not fit makes `failed` stick and writes nothing more. */
+/* The writing counterpart, over the caller's buffer. The first value that does not fit sets `failed`, and nothing is
+ * written after it. */
 struct smpp_out {
     char *ptr;
     size_t cap;
@@ -57,5 +58,5 @@ void smpp_out_u16(struct smpp_out *out, uint16_t value);
 void smpp_out_u32(struct smpp_out *out, uint32_t value);
 void smpp_out_octets(struct smpp_out *out, struct stir_view octets);
 
-/* Overwrites 4 octets that were put before. */
+/* Overwrites 4 octets at offset `at`, which were written before. */
 void smpp_out_patch(struct smpp_out *out, size_t at, uint32_t value);
