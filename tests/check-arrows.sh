@@ -113,7 +113,7 @@ rules() {
 ^common/	^common/(base/log_writer\.c|net/)	^(sys/socket\.h|sys/un\.h|netdb\.h|poll\.h|sys/(poll|epoll|select|eventfd)\.h)	common/ has no sockets outside net/
 ^(common|cps|client)/	^cps/store/redis/	^hiredis	only the Redis store includes hiredis
 ^(common|cps|client)/	^cps/server/	^libwebsockets	only the server includes libwebsockets
-^(common|cps|client)/	^(client/lib/net/transport_curl|client/lib/net/transport|cps/net/fetch|client/ctl/admin)[^/]*\.[ch]$	^curl/	only libcps' transport, the fetcher and cpsctl's way to an admin listener include curl
+^(common|cps|client)/	^(common/net/https|client/lib/net/transport_curl|client/lib/net/transport|cps/net/fetch|client/ctl/admin)[^/]*\.[ch]$	^curl/	only common/net/https, libcps' transport, the fetcher and cpsctl's way to an admin listener include curl
 ^(common|cps|client)/	^client/lib/[^/]*/[^/]*sqlite[^/]*\.[ch]$	^sqlite3	only the replay memory and the spool include SQLite
 RULES
 }
@@ -208,6 +208,7 @@ self_test() {
     break_in client/lib/box/planted.c ' #  include <curl/curl.h>'
     break_in cps/api/planted.c '#include <curl/curl.h>'
     break_in client/ctl/transport.c '#include <curl/curl.h>'
+    break_in common/net/planted.c '#include <curl/curl.h>'
     break_in client/ctl/planted_sqlite.c '#include <sqlite3.h>'
     break_in cps/api/planted.c '#include "client/cps.h"'
     break_in cps/api/planted.c '#include <hiredis/hiredis.h>'

@@ -4,7 +4,7 @@
 
 /* libcps as the options want it. Failures are recorded in ctl; the exit status is returned. */
 
-/* Makes a handle from --cps, --trust and the other options; freed with cps_free. */
+/* A handle with what --cps, --trust and their like say; freed with cps_free. */
 enum ctl_exit ctl_cps_open(struct ctl *ctl, struct cps **out);
 
 /* The signer of --key, --cert and --x5u, or of --tenant; freed with cps_signer_free. */

@@ -16,7 +16,7 @@ const char *ctl_file_name(const char *path);
 
 enum ctl_exit ctl_file_read(struct ctl *ctl, struct stir_buf *out, const char *path, size_t limit);
 
-/* The tokens of a file, one per line and at least one; empty lines and white space around tokens are ignored. */
+/* Tokens of a file, one a line; empty lines and white space around them do not count. At least one. */
 struct ctl_tokens {
     struct stir_buf file;
     struct stir_view *items;

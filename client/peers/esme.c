@@ -1,4 +1,4 @@
-/* cps-esme, an ESME for tests of an SMPP link; see deploy/man/cps-esme.1.scd. */
+/* cps-esme: an ESME to try a link with; see deploy/man/cps-esme.1.scd. */
 #include "client/peers/options.h"
 #include "client/peers/show.h"
 #include "client/smpp/pdu_write.h"
@@ -17,7 +17,7 @@ struct esme {
     struct pollfd polls[CONNECTIONS_MAX];
     unsigned connections;
     struct sms_bind bind;
-    struct stir_buf password; /* the content of --password-file */
+    struct stir_buf password; /* what --password-file holds */
     struct options options;
     double listen_s, timeout_s;
     uint32_t sequence;
@@ -118,7 +118,7 @@ static void esme_take_bound(const struct esme *esme, const char *octets, size_t 
     }
     if (header.status != SMPP_ROK) {
         peer_die(PEER_REFUSED, "the bind as \"%s\" was refused: %s (0x%x)", esme->bind.system_id,
-                 name ? name : "a status without a name in SMPP", (unsigned)header.status);
+                 name ? name : "a status that SMPP does not name", (unsigned)header.status);
     }
 }
 
@@ -190,7 +190,7 @@ static bool esme_turn_load(struct esme *esme, unsigned i)
     return wire_flush(wire);
 }
 
-/* Prints the results so far and ends the program if the load cannot continue. */
+/* Ends the program if the load cannot continue, after what was reached was printed. */
 static void esme_check_load(const struct esme *esme, unsigned i, bool alive, double cpu_s)
 {
     bool stalled = load_stalled(&esme->loads[i], esme_timeout_ns(esme));
@@ -327,7 +327,7 @@ static void esme_set(void *arg, int option, const char *value)
     }
 }
 
-/* Ends the program if the options contradict each other. */
+/* Ends the program if the options do not make sense together. */
 static void esme_check_options(const struct esme *esme)
 {
     uint64_t count = esme->options.load.count;
@@ -338,34 +338,33 @@ static void esme_check_options(const struct esme *esme)
         peer_die(PEER_USAGE, "--connections must be from 1 to --count");
     }
     if (esme->connections > 1 && !esme_has_load(esme)) {
-        peer_die(PEER_USAGE, "--connections needs a load; give --count or --seconds");
+        peer_die(PEER_USAGE, "--connections is for a load: --count or --seconds is missing");
     }
 }
 
 static const char help[] =
     "usage: cps-esme --port N [option...]\n"
-    "An ESME for tests of an SMPP link. It binds, then sends one message or a load, or prints received messages.\n"
+    "An ESME to try an SMPP link with: binds, then sends one message or a load, or shows what arrives.\n"
     "\n"
     "  --host HOST            the SMSC or cps-smpp (127.0.0.1)\n"
-    "  --port N               the port of the SMSC or cps-smpp\n"
-    "  --system-id TEXT       the system_id of the bind (esme)\n"
-    "  --password TEXT        the password of the bind (secret)\n"
+    "  --port N               its port\n"
+    "  --system-id TEXT       (esme)\n"
+    "  --password TEXT        (secret)\n"
     "  --password-file FILE   a file with the password on its first line\n"
-    "  --system-type TEXT     the system_type of the bind (empty)\n"
+    "  --system-type TEXT     (empty)\n"
     "  --bind KIND            transceiver (the default), transmitter or receiver\n"
-    "  --timeout SECONDS      the time limit for a connection and for an answer (30)\n"
-    "  --listen SECONDS       how long to print received messages\n"
+    "  --timeout SECONDS      the longest wait for a connection and for an answer (30)\n"
+    "  --listen SECONDS       show messages that arrive in this time\n"
     "\n"
     "One message:\n"
-    "  --text TEXT            the text\n"
-    "  --from NUMBER          the sender, a number or a name (+12155551212)\n"
-    "  --to NUMBER            the recipient (+12155551213)\n"
+    "  --text TEXT            its text\n"
+    "  --from NUMBER          +12155551212, or a name (+12155551212)\n"
+    "  --to NUMBER            (+12155551213)\n"
     "  --receipt              ask for a delivery receipt\n"
     "  --reference N          the reference of a long message's segments (0)\n"
     "  --tlv HEX              append these TLVs\n"
     "\n"
-    "A load, for test systems only:\n" OPTIONS_HELP_LOAD
-    "  --connections N        the number of connections (1)\n" OPTIONS_HELP_END
+    "A load, for test systems only:\n" OPTIONS_HELP_LOAD "  --connections N        (1)\n" OPTIONS_HELP_END
     "Prints a line of JSON per answer and message, or one about the load. Exit status: 0 if everything was answered\n"
     "without an error, 1 if the connection failed, 2 for a wrong command line, 3 if a bind or message was refused.\n";
 

@@ -1,4 +1,4 @@
-/* cps-smsc, an SMSC for tests of an SMPP link; see deploy/man/cps-smsc.1.scd. */
+/* cps-smsc: an SMSC to try a link with; see deploy/man/cps-smsc.1.scd. */
 #include "client/peers/options.h"
 #include "client/peers/show.h"
 
@@ -17,7 +17,7 @@ struct conn {
     uint64_t generation; /* differs for each connection that has had this place */
 };
 
-/* An answer that is delayed (--delay). */
+/* An answer that is held back (--delay). */
 struct delayed {
     uint64_t due_ns;
     unsigned conn;
@@ -67,7 +67,7 @@ static void smsc_answer_message(struct smsc *smsc, struct conn *conn, const stru
 static void smsc_answer_later(struct smsc *smsc, unsigned at, const struct smpp_header *request)
 {
     if (smsc->delayed_count == DELAYED_MAX) {
-        peer_die(PEER_FAILED, "more than %d answers are delayed; use a shorter --delay", DELAYED_MAX);
+        peer_die(PEER_FAILED, "more than %d answers are held back: use a shorter --delay", DELAYED_MAX);
     }
     unsigned slot = (smsc->delayed_first + smsc->delayed_count++) % DELAYED_MAX;
     smsc->delayed[slot] = (struct delayed){.due_ns = now_ns() + smsc->delay_ms * UINT64_C(1000000),
@@ -89,7 +89,7 @@ static void smsc_answer_due(struct smsc *smsc)
     }
 }
 
-/* Starts to deliver the message or the load of the options to a connection that has bound as a receiver. */
+/* Delivers what the options say to somebody who has bound to receive. */
 static void smsc_begin_to_deliver(struct smsc *smsc, struct conn *conn)
 {
     if (smsc->options.sms.text) {
@@ -203,7 +203,7 @@ static void smsc_turn(struct smsc *smsc, unsigned at, short events)
     }
 }
 
-/* Accepts waiting connections while there are free places. */
+/* Accepts the waiting connections, as many as there are places. */
 static void smsc_accept(struct smsc *smsc)
 {
     for (unsigned i = 0; i < CONNECTIONS_MAX; i++) {
@@ -307,15 +307,15 @@ static void smsc_set(void *arg, int option, const char *value)
 
 static const char help[] =
     "usage: cps-smsc [option...]\n"
-    "An SMSC for tests of an SMPP link. It accepts every bind and message, and delivers only what the options say.\n"
+    "An SMSC to try an SMPP link with: accepts every bind and every message, and delivers nothing by itself.\n"
     "\n"
     "  --host ADDRESS         the address to listen on (127.0.0.1)\n"
-    "  --port N               the port to listen on (a free port)\n"
+    "  --port N               (a free one)\n"
     "  --show                 print a line of JSON for each bind and each message\n"
     "  --status STATUS        answer messages with this command_status: a number or a name such as RTHROTTLED\n"
-    "  --refuse-each N        use --status only for each Nth message\n"
+    "  --refuse-each N        only each Nth message\n"
     "  --bind-status STATUS   answer binds with this command_status\n"
-    "  --delay MS             delay each answer to a message by this time\n"
+    "  --delay MS             hold each answer to a message back for this time\n"
     "\n"
     "One message to each connection that binds as a receiver or transceiver:\n"
     "  --text TEXT            its text\n"
@@ -324,8 +324,9 @@ static const char help[] =
     "  --tlv HEX              append these TLVs\n"
     "\n"
     "A load to each of them, for test systems only:\n" OPTIONS_HELP_LOAD OPTIONS_HELP_END
-    "Prints \"listening on ADDRESS:PORT\" first and, on SIGTERM or SIGINT, the number of binds and messages.\n"
-    "Exit status: 0 after SIGTERM or SIGINT, 1 if it cannot listen, 2 for a wrong command line.\n";
+    "Prints \"listening on ADDRESS:PORT\" first and, on SIGTERM or SIGINT, the number of binds and messages. Exit "
+    "status: 0\n"
+    "after such a signal, 1 if it cannot listen, 2 for a wrong command line.\n";
 
 static void smsc_listen(struct smsc *smsc)
 {

@@ -36,7 +36,7 @@ struct smpp_join_bounds smpp_join_held(const struct smpp_join *join)
     return join->held;
 }
 
-/* A key as octets, different for different keys, and the hash of the octets. */
+/* A key as octets, so that no two keys have the same, and their hash. */
 struct lookup {
     uint8_t octets[SMPP_JOIN_KEY_MAX];
     size_t n;
@@ -107,7 +107,7 @@ static void unlink_message(struct smpp_join *join, struct smpp_joined *message)
     *(message->newer ? &message->newer->older : &join->newest) = message->older;
 }
 
-/* Takes a message out of the joiner; the caller owns it. */
+/* Out of the joiner, into the caller's hands. */
 static struct smpp_joined *take_out(struct smpp_join *join, struct smpp_joined *message)
 {
     struct smpp_join_bounds less = {1, message->here, message->size};
@@ -133,7 +133,7 @@ static struct smpp_joined *join_find(struct smpp_join *join, const struct lookup
     return (struct smpp_joined *)node;
 }
 
-/* Enlarges the block of a message for a segment, which may move the block. NULL: over a limit or out of memory. */
+/* Makes room in a message's block for a segment, which may move it; NULL: over a bound or out of memory. */
 static struct smpp_joined *make_room(struct smpp_join *join, struct smpp_joined *message, size_t part_len)
 {
     size_t need = message->used + part_len;
@@ -171,7 +171,7 @@ static bool same_part(const struct smpp_joined *message, unsigned number, const 
            (part->octets.len == 0 || memcmp(here.octets.ptr, part->octets.ptr, part->octets.len) == 0);
 }
 
-/* Makes the block of a new message. NULL: over a limit or out of memory. */
+/* NULL: over a bound or out of memory. */
 static struct smpp_joined *first_segment(struct smpp_join *join, const struct smpp_join_key *key,
                                          const struct lookup *lookup, const struct smpp_part *part, uint64_t now_ms)
 {
@@ -190,7 +190,7 @@ static struct smpp_joined *first_segment(struct smpp_join *join, const struct sm
     return message;
 }
 
-/* Restarts the timeout of a message: moves it to the end of the list. */
+/* The message's time begins again: it goes to the end of the order. */
 static void wait_anew(struct smpp_join *join, struct smpp_joined *message, uint64_t now_ms)
 {
     uint64_t hash = message->node.hash;
@@ -237,7 +237,8 @@ static struct smpp_join_outcome add_first(struct smpp_join *join, const struct s
     return done;
 }
 
-/* Gives up the message with this key, and puts a mark in its place, which prevents joining until the timeout. */
+/* Gives up the message that is open under this key. What stands in its place from now on keeps others from being
+ * joined. */
 static struct smpp_join_outcome join_contest(struct smpp_join *join, const struct smpp_join_key *key,
                                              const struct lookup *lookup, struct smpp_joined *open, uint64_t now_ms)
 {
@@ -250,7 +251,7 @@ static struct smpp_join_outcome join_contest(struct smpp_join *join, const struc
     return join_outcome(SMPP_JOIN_CONTESTED, given_up);
 }
 
-/* Tells whether the key and the part are within the limits of the format. */
+/* A part that a slot can describe, a key that can be written. */
 static bool join_is_joinable(const struct smpp_join_key *key, const struct smpp_part *part)
 {
     return key->place.number >= 1 && key->place.number <= key->place.total && key->orig.len <= SMPP_JOIN_ADDRESS_MAX &&

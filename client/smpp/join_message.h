@@ -4,8 +4,8 @@
 #include "common/base/map.h"
 
 /*
- * The memory block of one message in the joiner: the slots of its segments, its key, and then the octets of the
- * segments in order of arrival.
+ * One message's block, inside the joiner: the slots of its segments, its key, and behind them the octets of the
+ * segments in the order they came.
  */
 #define SMPP_JOIN_KEY_MAX (16 + 2 * SMPP_JOIN_ADDRESS_MAX)
 
@@ -21,24 +21,24 @@ struct smpp_join_slot {
 };
 
 struct smpp_joined {
-    struct stir_map_node node; /* must be first: the joiner casts a node to its message */
+    struct stir_map_node node; /* first: a node is its message */
     struct smpp_joined *older;
     struct smpp_joined *newer;
     struct smpp_join_peer *peer;
     uint64_t since_ms;
-    size_t size;    /* of the block, in octets */
-    size_t used;    /* octets used, from the start of the block */
-    unsigned here;  /* number of segments that arrived */
-    bool contested; /* a mark, not a message: two messages shared this key, so its segments are not joined */
+    size_t size;    /* of the block */
+    size_t used;    /* of it, counted from its start */
+    unsigned here;  /* segments that came */
+    bool contested; /* no message: two were open under its key, and what comes under it now is not joined */
     uint8_t total;
     uint16_t key_len;
     struct smpp_join_slot slots[]; /* total of them, then the key */
 };
 
-/* Returns the size in octets of a block for this key and segment, with some room for more segments. */
+/* How large a block has to be for this key and segment, with some room for those that follow. */
 size_t smpp_joined_size(uint8_t total, size_t key_len, size_t part_len);
 
-/* Makes a block of `size` octets. The caller frees it with smpp_joined_free. NULL: out of memory. */
+/* NULL: out of memory. */
 struct smpp_joined *smpp_joined_new(size_t size, const struct smpp_join_key *key, const void *key_octets,
                                     size_t key_len);
 
@@ -49,5 +49,5 @@ static inline bool smpp_joined_fits(const struct smpp_joined *message, size_t pa
     return part_len <= message->size - message->used;
 }
 
-/* Adds a segment, which must fit and must not have arrived before. Copies its text. */
+/* A segment that fits and is not there yet. */
 void smpp_joined_put(struct smpp_joined *message, unsigned number, const struct smpp_part *part, void *token);

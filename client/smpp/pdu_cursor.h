@@ -8,8 +8,8 @@
 #include <stdint.h>
 
 /*
- * A bounded cursor over received octets. The first fault sticks, with its field and offset; all reads after it return
- * zero or an empty view.
+ * A bounded cursor over octets that came in; its first fault sticks, with the field and the place, and whatever is
+ * read after it is zero or empty.
  */
 struct smpp_in {
     const char *ptr;
@@ -20,7 +20,7 @@ struct smpp_in {
 
 struct smpp_in smpp_in(const void *data, size_t n);
 
-/* Records a fault at the current position, unless there is one already. */
+/* Makes a fault stick, at the place where the cursor stands. */
 void smpp_in_fail(struct smpp_in *in, enum smpp_fault fault, enum smpp_field field);
 
 static inline bool smpp_in_good(const struct smpp_in *in)
@@ -31,20 +31,19 @@ static inline bool smpp_in_good(const struct smpp_in *in)
 uint8_t smpp_in_u8(struct smpp_in *in, enum smpp_field field);
 uint32_t smpp_in_u32(struct smpp_in *in, enum smpp_field field);
 
-/* Reads a C-octet string and returns it without its NUL, which is required. */
+/* A C-octet string without the NUL that it must have. */
 struct stir_view smpp_in_str(struct smpp_in *in, enum smpp_field field);
 
-/* Reads n octets; fails with `fault` if fewer are left. */
+/* n octets; `fault` if there are not as many. */
 struct stir_view smpp_in_octets(struct smpp_in *in, size_t n, enum smpp_field field, enum smpp_fault fault);
 
-/* Reads all remaining octets. */
+/* All octets that are left; nothing is left then. */
 struct stir_view smpp_in_rest(struct smpp_in *in);
 
-/* Returns the octets between position `start` and the current one; empty after a fault. */
+/* What was read since the cursor stood at `start`; empty after a fault. */
 struct stir_view smpp_in_since(const struct smpp_in *in, size_t start);
 
-/* The writing counterpart, over the caller's buffer. The first value that does not fit sets `failed`, and nothing is
- * written after it. */
+/* Its counterpart, over a caller's buffer: what does not fit makes `failed` stick and writes nothing more. */
 struct smpp_out {
     char *ptr;
     size_t cap;
@@ -58,5 +57,5 @@ void smpp_out_u16(struct smpp_out *out, uint16_t value);
 void smpp_out_u32(struct smpp_out *out, uint32_t value);
 void smpp_out_octets(struct smpp_out *out, struct stir_view octets);
 
-/* Overwrites 4 octets at offset `at`, which were written before. */
+/* Overwrites 4 octets that were put before. */
 void smpp_out_patch(struct smpp_out *out, size_t at, uint32_t value);

@@ -7,31 +7,31 @@
 #include <stdint.h>
 
 /*
- * The faults of a PDU and of the message in it. A fault names a cause. smpp_status_of is the one map from a fault, and
- * the field where it was found, to the command_status for the peer.
+ * What can be wrong with a PDU or with the message in it. A fault names a cause; the field where it was met and that
+ * field's own command_status complete it: smpp_status_of is the one map from a fault to what the peer is told.
  *
- * X(fault, command_status, text). SMPP_ROK as command_status selects the status of the field.
+ * X(fault, command_status, text): SMPP_ROK as status takes the field's own.
  */
 #define SMPP_FAULT_LIST(X)                                                                                             \
     X(SMPP_OK, SMPP_ROK, "no fault")                                                                                   \
-    X(SMPP_MORE, SMPP_RINVCMDLEN, "the PDU is not complete yet")                                                       \
+    X(SMPP_MORE, SMPP_RINVCMDLEN, "not complete yet")                                                                  \
     /* the stream */                                                                                                   \
-    X(SMPP_F_TLS, SMPP_RINVCMDLEN, "received TLS instead of plain SMPP")                                               \
-    X(SMPP_F_HTTP, SMPP_RINVCMDLEN, "received HTTP instead of SMPP")                                                   \
+    X(SMPP_F_TLS, SMPP_RINVCMDLEN, "TLS, where SMPP without it is spoken")                                             \
+    X(SMPP_F_HTTP, SMPP_RINVCMDLEN, "HTTP, not SMPP")                                                                  \
     X(SMPP_F_SHORT, SMPP_RINVCMDLEN, "command_length is less than a header")                                           \
     X(SMPP_F_LONG, SMPP_RINVCMDLEN, "command_length is over the limit")                                                \
     X(SMPP_F_LENGTH, SMPP_RINVCMDLEN, "command_length is not the number of octets")                                    \
-    X(SMPP_F_COMMAND, SMPP_RINVCMDID, "unknown command_id")                                                            \
+    X(SMPP_F_COMMAND, SMPP_RINVCMDID, "the command is not known")                                                      \
     /* fields */                                                                                                       \
     X(SMPP_F_CUT, SMPP_RINVCMDLEN, "the PDU ends before this field does")                                              \
-    X(SMPP_F_NO_NUL, SMPP_ROK, "the string has no terminating NUL")                                                    \
+    X(SMPP_F_NO_NUL, SMPP_ROK, "a string without its NUL")                                                             \
     X(SMPP_F_SM_LENGTH, SMPP_RINVMSGLEN, "sm_length reaches beyond the PDU")                                           \
-    X(SMPP_F_DEST_COUNT, SMPP_RINVNUMDESTS, "the list of destinations is empty")                                       \
-    X(SMPP_F_DEST_FLAG, SMPP_RINVDESTFLAG, "dest_flag is neither 1 (address) nor 2 (distribution list)")               \
+    X(SMPP_F_DEST_COUNT, SMPP_RINVNUMDESTS, "no destination in a list of them")                                        \
+    X(SMPP_F_DEST_FLAG, SMPP_RINVDESTFLAG, "neither an address nor a distribution list")                               \
     /* TLVs */                                                                                                         \
     X(SMPP_F_TLV_HEADER, SMPP_RINVTLVSTREAM, "the PDU ends within a TLV's tag or length")                              \
     X(SMPP_F_TLV_LENGTH, SMPP_RINVTLVLEN, "a TLV reaches beyond the PDU")                                              \
-    X(SMPP_F_AMBIGUOUS, SMPP_RINVTLVVAL, "the message contains more than one text")
+    X(SMPP_F_AMBIGUOUS, SMPP_RINVTLVVAL, "more than one text in one message")
 
 enum smpp_fault {
 #define SMPP_FAULT_ENUM(fault, status, text) fault,
@@ -41,8 +41,8 @@ enum smpp_fault {
 };
 
 /*
- * Every mandatory field that a PDU can have: X(field, command_status, name). The status is for a
- * wrong value of the field; SHORT_MESSAGE is sm_length and the octets that it counts.
+ * Every mandatory field that a PDU can have: X(field, command_status, name). The status is for what is wrong with the
+ * field's value; SHORT_MESSAGE is sm_length and what it counts.
  */
 #define SMPP_FIELD_LIST(X)                                                                                             \
     X(SYSTEM_ID, SMPP_RINVSYSID, "system_id")                                                                          \
@@ -90,23 +90,23 @@ enum smpp_field {
         SMPP_FIELD_COUNT
 };
 
-/* Where and why a PDU was rejected. */
+/* Where and why a PDU was refused. */
 struct smpp_flaw {
     enum smpp_fault fault;
     enum smpp_field field; /* SMPP_FIELD_NONE for the header, TLVs and the stream */
     size_t offset;         /* in octets from the PDU's start */
 };
 
-/* Return the text and the name ("SMPP_F_CUT") of a fault; static, never NULL. */
+/* The fixed text and the own name ("SMPP_F_CUT") of a fault; never NULL. */
 const char *smpp_fault_text(enum smpp_fault fault);
 const char *smpp_fault_name(enum smpp_fault fault);
 
-/* Returns the field's name in the specification ("source_addr"), "" for SMPP_FIELD_NONE; static, never NULL. */
+/* The field's name in the specification ("source_addr"); "" for SMPP_FIELD_NONE; never NULL. */
 const char *smpp_field_name(enum smpp_field field);
 
-/* Returns the command_status for a fault at a field. 0 only for SMPP_OK. */
+/* The command_status for a fault at a field: the fault's own, or the field's. 0 only for SMPP_OK. */
 uint32_t smpp_status_of(enum smpp_fault fault, enum smpp_field field);
 
-/* Writes one line for a log, "source_addr: the string has no terminating NUL (octet 37)", into cap octets:
- * NUL-terminated, cut if longer. The line contains no data of the peer. */
+/* One line for a log: "source_addr: a string without its NUL (octet 37)". Always ended, cut if longer. Holds nothing
+ * of what the peer sent. */
 void smpp_flaw_text(char *out, size_t cap, const struct smpp_flaw *flaw);

@@ -3,7 +3,7 @@
 #include "client/smpp/pdu_fault.h"
 
 /*
- * Finds the end of the next PDU in a stream. `max` limits command_length, in octets (SMPP_PDU_MAX, less before a bind).
+ * Where the next PDU in a stream ends. `max` limits command_length, in octets (SMPP_PDU_MAX, less before a bind).
  * SMPP_OK: data begins with a whole PDU of *len octets, n being at least that.
  * SMPP_MORE: the PDU has *len octets in all, SMPP_HEADER_LEN where that is not known yet, and n is less.
  * Otherwise the stream cannot be read on (there is no telling where the next PDU begins) and *len is untouched:

@@ -2,12 +2,12 @@
 
 #include "client/smpp/pdu.h"
 
-/* The mandatory fields of each command, in order, for reading and writing. */
+/* Which mandatory fields a command has, in order: what reading and writing both go by. */
 
 enum smpp_kind {
     SMPP_KIND_U8,
     SMPP_KIND_STR,
-    SMPP_KIND_MESSAGE, /* a length octet, then that number of octets */
+    SMPP_KIND_MESSAGE, /* an octet of length and as many octets */
     SMPP_KIND_DESTS,
     SMPP_KIND_UNSUCCESS,
 };
@@ -20,16 +20,16 @@ struct smpp_layout {
     uint8_t fields[SMPP_LAYOUT_FIELDS]; /* enum smpp_field, ended by SMPP_FIELD_NONE */
 };
 
-/* Returns the layout of a command; NULL for a command whose body is not parsed. */
+/* NULL for a command whose body is kept as it is. */
 const struct smpp_layout *smpp_layout_of(uint32_t command);
 
 enum smpp_kind smpp_field_kind(enum smpp_field field);
 
-/* Return the member for a field of SMPP_KIND_U8 or SMPP_KIND_STR: a pointer to set it, or its value. */
+/* The member that a field of KIND_U8 or KIND_STR is: to set, and to get. */
 uint8_t *smpp_field_u8(struct smpp_pdu *pdu, enum smpp_field field);
 struct stir_view *smpp_field_str(struct smpp_pdu *pdu, enum smpp_field field);
 uint8_t smpp_pdu_u8(const struct smpp_pdu *pdu, enum smpp_field field);
 struct stir_view smpp_pdu_str(const struct smpp_pdu *pdu, enum smpp_field field);
 
-/* Returns the maximum length of a string in the specification, in octets with its NUL. */
+/* How many octets the specification gives a string, its NUL included. */
 size_t smpp_field_max(const struct smpp_layout *layout, enum smpp_field field);

@@ -2,7 +2,7 @@
 
 #include "client/smpp/text/gsm7_decode.h"
 
-/* Unpacks septets; after a header they begin at the next septet boundary (TS 23.040 section 9.2.3.24). */
+/* The septets behind a header begin at the next septet boundary (TS 23.040 section 9.2.3.24). */
 static enum stir_code segment_unpack(struct smpp_part *part, size_t header_len, struct stir_buf *unpacked,
                                      struct stir_error *err)
 {
@@ -10,15 +10,15 @@ static enum stir_code segment_unpack(struct smpp_part *part, size_t header_len, 
     unpacked->len = 0;
     uint8_t *septets = (uint8_t *)stir_buf_extend(unpacked, smpp_gsm_unpacked_max(part->octets.len));
     if (!septets) {
-        return stir_fail(err, stir_buf_state(unpacked), "cannot unpack septets");
+        return stir_fail(err, stir_buf_state(unpacked), "unpacking septets");
     }
     unpacked->len = smpp_gsm_unpack(septets, (const uint8_t *)part->octets.ptr, part->octets.len, fill, &part->filled);
     part->octets = stir_view(unpacked->ptr, unpacked->len);
     return STIR_OK;
 }
 
-/* Adds the place from the SAR TLVs. The user data header takes precedence, and only the reference may differ: otherwise
- * receivers show the segments in different orders. */
+/* The user data header decides, and only its reference may differ: where the TLVs count otherwise, one reader shows
+ * another order than the next. */
 static void add_sar(struct smpp_segment *segment, const struct smpp_sar *sar)
 {
     struct smpp_place place;

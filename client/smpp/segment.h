@@ -5,21 +5,21 @@
 #include "client/smpp/udh.h"
 
 /*
- * The part of a message in one PDU: its text, and its place among the segments. All views point into the PDU's octets,
- * or into `unpacked`.
+ * What one PDU carries of a message: its text, and its place among the message's segments. All views go into the
+ * PDU's octets, or into `unpacked`.
  */
 struct smpp_segment {
     struct smpp_part part;
-    struct smpp_place place; /* from the user data header, else from the SAR TLVs */
-    bool impossible;         /* the PDU gives an impossible place (segment 4 of 3), which is ignored as handsets do */
-    bool ambiguous; /* the header and the TLVs, or the TLVs among themselves, give different places, so receivers show
-                     * different texts: do not sign it, and do not call it verified */
+    struct smpp_place place; /* of the user data header; of the SAR TLVs where that has none */
+    bool impossible;         /* a place was given that cannot be (segment 4 of 3): not heeded, as handsets do */
+    bool ambiguous; /* header and TLVs count the segments in two ways, or the TLVs alone do: readers show different
+                     * texts. Not to be signed, not to be called verified */
 };
 
 /*
- * Reads esm_class, data_coding, the octets of short_message or message_payload, and the SAR TLVs. If the peer packs
- * septets, overwrites `unpacked` with them, and the part is a view into it. STIR_E_PROTOCOL: the user data header is
- * longer than the message; STIR_E_NOMEM, STIR_E_TOO_BIG: from `unpacked`.
+ * Reads esm_class, data_coding, the octets of short_message or message_payload, and the SAR TLVs. Where the peer packs,
+ * `unpacked` takes the septets: emptied first, the part is a view into it. STIR_E_PROTOCOL for a user data header that
+ * is longer than the message; STIR_E_NOMEM, STIR_E_TOO_BIG of unpacked.
  */
 enum stir_code smpp_segment_read(struct smpp_segment *out, uint8_t esm_class, uint8_t data_coding,
                                  struct stir_view octets, const struct smpp_sar *sar,

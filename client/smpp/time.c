@@ -7,11 +7,11 @@ enum {
     SIGN_AT = 15,
     QUARTER_S = 15 * 60,
     DAY_S = 86400,
-    MONTH_DAYS = 30, /* for relative times: the specification does not define the length of a month or year */
+    MONTH_DAYS = 30, /* of a relative time: the specification does not say how long its months and years are */
     YEAR_DAYS = 365,
 };
 
-/* Returns the value of two digits. */
+/* The number that stands in two digits. */
 static int time_two_digits(struct stir_view text, size_t at)
 {
     return (text.ptr[at] - '0') * 10 + text.ptr[at + 1] - '0';
@@ -27,7 +27,7 @@ static bool all_digits(struct stir_view text)
     return true;
 }
 
-/* Reads a local time; `nn` quarters of an hour are its offset, ahead of UTC ('+') or behind UTC ('-'). */
+/* The local time of a place that is `nn` quarters of an hour ahead of UTC ('+') or behind it ('-'). */
 static bool read_absolute(int64_t *out, struct stir_view text, int64_t now_s)
 {
     struct tm tm = {.tm_year = 100 + time_two_digits(text, 0),

@@ -86,28 +86,28 @@ struct smpp_tlv {
     struct stir_view value;
 };
 
-/* sar_msg_ref_num, sar_total_segments and sar_segment_seqnum as received; impossible values ("4 of 3") are kept. */
+/* sar_msg_ref_num, sar_total_segments, sar_segment_seqnum as they came: 0 and "4 of 3" are for the joiner to judge. */
 struct smpp_sar {
     bool present; /* all three, with values that fit */
-    bool differs; /* one of them occurs twice with different values; present is false then */
+    bool differs; /* one of them is there twice with two values: not present */
     uint16_t ref;
     uint8_t total;
     uint8_t segment;
 };
 
-/* Returns the name of a tag in the specification, or NULL. */
+/* The specification's name of a tag, or NULL. */
 const char *smpp_tlv_name(uint16_t tag);
 
-/* Takes the next TLV from the front of `rest`. False at the end, or if the rest is not a complete TLV, which cannot
- * happen with the tlvs of a PDU that smpp_pdu_read accepted. */
+/* Takes the next TLV off the front of `rest`; false at the end, or where what follows is not a whole TLV. In what
+ * smpp_pdu_read accepted, all are. */
 bool smpp_tlv_next(struct stir_view *rest, struct smpp_tlv *out);
 
-/* Finds the first TLV with this tag. False, with out untouched, if there is none. */
+/* The first TLV with this tag; false, out untouched, if there is none. */
 bool smpp_tlv_find(struct smpp_tlv *out, struct stir_view tlvs, uint16_t tag);
 
-/* Reads the value as a big-endian integer of 1 to 4 octets. False, with out untouched, for other lengths. */
+/* The value as a big-endian integer of 1 to 4 octets; false, out untouched, for any other length. */
 bool smpp_tlv_uint(uint32_t *out, const struct smpp_tlv *tlv);
 
-/* Reads the segment's place from its SAR TLVs. Accepts lengths of 1 to 4 octets, which senders use. A TLV
- * with another length or a value that does not fit is ignored, and so are all three if one is missing. */
+/* Reads the segment's place from its SAR TLVs. Senders write them with 1 to 4 octets: the value counts. A TLV with
+ * another length or a value that does not fit is passed over, and so are all three where one of them is missing. */
 void smpp_sar_read(struct smpp_sar *out, struct stir_view tlvs);

@@ -1,23 +1,25 @@
 #include "cps/api/admin.h"
 
 #include "common/base/log_writer.h"
-
 #include "common/base/process_metrics.h"
 #include "common/jose/json.h"
+#include "cps/api/id_text.h"
+#include "cps/api/store_problem.h"
 #include "cps/auth/cert_cache.h"
 #include "cps/auth/trust_status.h"
 #include "cps/http/problem.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #define HEALTH_LIFE_MS 1000
-#define HEALTH_OCTETS 4096 /* of the record that is written: a store with less room refuses ordinary envelopes */
+#define HEALTH_OCTETS 4096 /* size of the test record: a store with less room refuses ordinary envelopes */
 
 static const struct stir_identity health_name = {.kind = STIR_IDENTITY_URI, .len = 7, .text = "/health"};
 
-static void answer_ok(struct cpsd_request *request)
+static void admin_answer_ok(struct cpsd_request *request)
 {
     struct cpsd_response response = {.status = 200, .content_type = "application/json"};
     response.body = stir_view_str("{\"status\":200,\"message\":\"OK\"}");
@@ -25,25 +27,27 @@ static void answer_ok(struct cpsd_request *request)
     cpsd_respond(request, &response);
 }
 
-static void away(struct cpsd_request *request)
+static void admin_answer_away(struct cpsd_request *request)
 {
-    cpsd_problem(request, 503, stir_strerror(STIR_E_UNAVAILABLE), "the store cannot be reached, or takes nothing", 1,
-                 NULL);
+    cpsd_problem(request, 503, stir_strerror(STIR_E_UNAVAILABLE),
+                 "the store cannot be reached or does not accept writes", 1, NULL);
 }
 
-/* Adds what the store's servers are not set to, as far as they told, and lists of trust that were never loaded or have
- * expired: a reason to look, not a reason to send requests elsewhere. */
-static void answer_ready(struct cpsd_request *request)
+/* Answers 200 with advice for the operator: settings of the store's servers that are missing, and lists of trust that
+ * were never loaded or have expired. Those need attention, but are no reason to send requests elsewhere. */
+static void admin_answer_ready(struct cpsd_request *request)
 {
     char advice[1024];
     struct stir_buf body = {.limit = 131072}, lists = {.limit = 65536};
     struct cpsd_response response = {.status = 200, .content_type = "application/json"};
+    /* "store": what the store's servers should be set to */
     cpsd_backend_advice(request->service->backend, advice, sizeof(advice));
     stir_buf_puts(&body, "{\"status\":200,\"message\":\"OK\"");
     if (advice[0]) {
         stir_buf_puts(&body, ",\"store\":");
         stir_json_quote(&body, advice, strlen(advice));
     }
+    /* "trust": which lists are missing or out of date */
     cpsd_trust_status_advise(&lists, request->service->trust_status, (int64_t)time(NULL));
     if (lists.len) {
         stir_buf_puts(&body, ",\"trust\":");
@@ -57,33 +61,33 @@ static void answer_ready(struct cpsd_request *request)
     stir_buf_free(&body);
 }
 
-/* What the question was about. */
 struct health_state {
-    void (*answer)(struct cpsd_request *request);
+    void (*answer)(struct cpsd_request *request); /* called when the store has passed the test */
 };
 CPSD_STATE_FITS(struct health_state);
 
-static void dropped(void *arg, const struct cpsd_store_result *result)
+static void health_dropped(void *arg, const struct cpsd_store_result *result)
 {
     struct cpsd_request *request = arg;
     const struct health_state *state = (const void *)request->state;
-    (void)result; /* otherwise it expires */
+    (void)result; /* a record that could not be removed expires soon */
     state->answer(request);
 }
 
-static void written(void *arg, const struct cpsd_store_result *result)
+static void health_written(void *arg, const struct cpsd_store_result *result)
 {
     struct cpsd_request *request = arg;
     if (result->code == STIR_OK) {
-        cpsd_store_drop(request->service->store, &health_name, NULL, dropped, request);
+        cpsd_store_drop(request->service->store, &health_name, NULL, health_dropped, request);
     } else {
-        away(request);
+        admin_answer_away(request);
     }
 }
 
-/* A connection that is up proves little, and a replica or a server whose memory is used up still reads: a record is
- * written. It is taken away again at once: otherwise it would be the room that the next one finds in a full store. */
-static void ask_for_writing(struct cpsd_request *request, void (*answer)(struct cpsd_request *request))
+/* Tests the store by writing a record: a connection that is up proves little, and a replica or a server whose memory is
+ * used up still reads. The record is removed at once; otherwise the next test could find room only because it replaces
+ * this one. */
+static void health_test_write(struct cpsd_request *request, void (*answer)(struct cpsd_request *request))
 {
     char text[HEALTH_OCTETS];
     int n = snprintf(text, sizeof(text), "%llu", (unsigned long long)uv_hrtime());
@@ -91,28 +95,29 @@ static void ask_for_writing(struct cpsd_request *request, void (*answer)(struct 
     ((struct health_state *)(void *)request->state)->answer = answer;
     if (cpsd_store_ready(request->service->store)) {
         cpsd_store_keep(request->service->store, &health_name, stir_view(text, sizeof(text)), HEALTH_LIFE_MS, 0, NULL,
-                        written, request);
+                        health_written, request);
     } else {
-        away(request);
+        admin_answer_away(request);
     }
 }
 
-static void looked(void *arg, const struct cpsd_store_result *result)
+static void health_read(void *arg, const struct cpsd_store_result *result)
 {
     if (result->code == STIR_OK || result->code == STIR_E_NOT_FOUND) {
-        answer_ok(arg);
+        admin_answer_ok(arg);
     } else {
-        away(arg);
+        admin_answer_away(arg);
     }
 }
 
-/* Lists, fetches and deletes work while the store is full: a server that can do these should still get them. */
-static void ask_for_reading(struct cpsd_request *request)
+/* Tests the store by reading: lists, fetches and deletes work while the store is full, and such a server should still
+ * get them. */
+static void health_test_read(struct cpsd_request *request)
 {
     if (cpsd_store_ready(request->service->store)) {
-        cpsd_store_look(request->service->store, &health_name, NULL, looked, request);
+        cpsd_store_look(request->service->store, &health_name, NULL, health_read, request);
     } else {
-        away(request);
+        admin_answer_away(request);
     }
 }
 
@@ -121,21 +126,21 @@ void cpsd_admin_health(struct cpsd_request *request)
     struct stir_view use = stir_view_str("write");
     (void)cpsd_http_query(request->query, "for", &use);
     if (stir_view_is(use, "read")) {
-        ask_for_reading(request);
+        health_test_read(request);
     } else if (stir_view_is(use, "write")) {
-        ask_for_writing(request, answer_ok);
+        health_test_write(request, admin_answer_ok);
     } else {
-        cpsd_problem(request, 400, "the query is not understood", "for is read or write", 0, NULL);
+        cpsd_problem(request, 400, "the query is not valid", "for must be read or write", 0, NULL);
     }
 }
 
 void cpsd_admin_ready(struct cpsd_request *request)
 {
     if (request->service->draining) {
-        cpsd_problem(request, 503, stir_strerror(STIR_E_UNAVAILABLE), "the server is being stopped", 1, NULL);
+        cpsd_problem(request, 503, stir_strerror(STIR_E_UNAVAILABLE), "the server is stopping", 1, NULL);
         return;
     }
-    ask_for_writing(request, answer_ready);
+    health_test_write(request, admin_answer_ready);
 }
 
 void cpsd_admin_metrics(struct cpsd_request *request)
@@ -143,6 +148,7 @@ void cpsd_admin_metrics(struct cpsd_request *request)
     struct cpsd_service *service = request->service;
     struct cpsd_store_stats stats = {0};
     struct stir_buf text = {.limit = 1 << 20};
+    /* counters of the workers, then those of the process: certificates, trust, memory, log */
     cpsd_backend_stats(service->backend, &stats);
     cpsd_metrics_render(&text, service->all_metrics, service->worker_count, &stats);
     if (service->certs) {
@@ -164,4 +170,56 @@ void cpsd_admin_metrics(struct cpsd_request *request)
         cpsd_respond(request, &response);
     }
     stir_buf_free(&text);
+}
+
+/* ---- GET /boxes/{dest} ---- */
+
+/* A box as the operator sees it: what is really in it, without dummies and without the content of envelopes. */
+#define ENTRIES_MAX 10000
+#define OCTETS_MAX ((size_t)8 << 20)
+#define BODY_MAX (4u << 20)
+
+static void admin_box_put_entry(struct stir_buf *body, const struct cpsd_entry *entry)
+{
+    char id[CPSD_ID_TEXT];
+    cpsd_id_text(id, entry->id);
+    stir_buf_printf(body,
+                    "{\"id\":\"%.*s\",\"arrived_us\":%" PRId64 ",\"expires_us\":%" PRId64
+                    ",\"octets\":%zu,\"taken\":%s}",
+                    (int)sizeof(id), id, entry->arrival_us, entry->expires_us, entry->envelope.len,
+                    entry->taken ? "true" : "false");
+}
+
+static void admin_box_listed(void *arg, const struct cpsd_store_result *result)
+{
+    struct cpsd_request *request = arg;
+    struct stir_buf body = {.limit = BODY_MAX};
+    size_t octets = 0;
+    if (result->code != STIR_OK) {
+        cpsd_store_problem(request, result);
+        return;
+    }
+    stir_buf_printf(&body, "{\"now_us\":%" PRId64 ",\"envelopes\":[", result->now_us);
+    for (size_t i = 0; i < result->count; i++) {
+        stir_buf_puts(&body, i ? "," : "");
+        admin_box_put_entry(&body, &result->entries[i]);
+        octets += result->entries[i].envelope.len;
+    }
+    stir_buf_printf(&body, "],\"octets\":%zu,\"more\":%s}", octets, result->more ? "true" : "false");
+    if (stir_buf_state(&body) == STIR_OK) {
+        struct cpsd_response response = {.status = 200,
+                                         .content_type = "application/json",
+                                         .body = stir_view(body.ptr, body.len)};
+        cpsd_response_field(&response, "Cache-Control", "no-store");
+        cpsd_respond(request, &response);
+    } else {
+        cpsd_problem(request, 503, stir_strerror(STIR_E_NOMEM), NULL, 1, NULL);
+    }
+    stir_buf_free(&body);
+}
+
+void cpsd_admin_box(struct cpsd_request *request)
+{
+    cpsd_store_list(request->service->store, &request->dest, 0, ENTRIES_MAX, OCTETS_MAX, NULL, admin_box_listed,
+                    request);
 }

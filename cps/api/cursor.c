@@ -1,6 +1,7 @@
 #include "cps/api/cursor.h"
 
 #include "common/jose/b64.h"
+#include "cps/http/problem.h"
 
 void cpsd_cursor_text(char out[CPSD_CURSOR_TEXT + 1], int64_t arrival_us)
 {
@@ -26,4 +27,17 @@ bool cpsd_cursor_parse(struct stir_view text, int64_t *arrival_us)
     }
     *arrival_us = (int64_t)n;
     return n <= INT64_MAX;
+}
+
+bool cpsd_cursor_after(struct cpsd_request *request, struct stir_view event, int64_t *after_us)
+{
+    struct stir_view text = event;
+    *after_us = 0;
+    if ((text.len || cpsd_http_query(request->query, "after", &text)) && !cpsd_cursor_parse(text, after_us)) {
+        cpsd_problem(request, 400, "the place to continue from is not a cursor",
+                     "send the cursor of an earlier list in ?after=, or the id of an event in Last-Event-ID, unchanged",
+                     0, NULL);
+        return false;
+    }
+    return true;
 }

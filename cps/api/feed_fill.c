@@ -1,5 +1,5 @@
 #include "cps/api/feed.h"
-#include "cps/api/feed_common.h"
+#include "cps/api/feed_entry.h"
 #include "cps/auth/trusted.h"
 
 #include <stdlib.h>
@@ -16,8 +16,8 @@ struct cpsd_feeding {
     char text[]; /* the destination, a line feed, the envelope */
 };
 
-/* The feed of the provider that the number table gives the destination to; false without one. */
-static bool feed_of(struct stir_identity *box, const struct cpsd_request *request)
+/* Writes the box of the provider that the number table gives the destination to; false if there is none. */
+static bool feeding_box(struct stir_identity *box, const struct cpsd_request *request)
 {
     const struct cpsd_service *service = request->service;
     struct stir_numtable_row row;
@@ -35,7 +35,7 @@ struct cpsd_feeding *cpsd_feeding_begin(const struct cpsd_request *request, cons
 {
     const struct cpsd_service *service = request->service;
     struct stir_identity box;
-    if (!feed_of(&box, request)) {
+    if (!feeding_box(&box, request)) {
         return NULL;
     }
     size_t len = request->dest.len + 1 + envelope.len;
@@ -44,6 +44,7 @@ struct cpsd_feeding *cpsd_feeding_begin(const struct cpsd_request *request, cons
         cpsd_count(&service->metrics->feed_missed, 1);
         return NULL;
     }
+    /* a copy: the request may be answered and gone before the entry is in the feed */
     feeding->store = service->store;
     feeding->missed = &service->metrics->feed_missed;
     feeding->box = box;
@@ -57,7 +58,7 @@ struct cpsd_feeding *cpsd_feeding_begin(const struct cpsd_request *request, cons
     return feeding;
 }
 
-static void fed(void *arg, const struct cpsd_store_result *result)
+static void feeding_done(void *arg, const struct cpsd_store_result *result)
 {
     struct cpsd_feeding *feeding = arg;
     if (result->code != STIR_OK) {
@@ -76,10 +77,10 @@ void cpsd_feeding_end(struct cpsd_feeding *feeding, bool stored)
                                  .envelope = stir_view(feeding->text, feeding->len),
                                  .ttl_ms = feeding->ttl_ms,
                                  .ring = feeding->limit};
-    cpsd_store_publish(feeding->store, &feeding->box, &put, fed, feeding);
+    cpsd_store_publish(feeding->store, &feeding->box, &put, feeding_done, feeding);
 }
 
-static void nobody_waits(void *arg, const struct cpsd_store_result *result)
+static void feeding_forgotten(void *arg, const struct cpsd_store_result *result)
 {
     (void)arg, (void)result;
 }
@@ -87,7 +88,7 @@ static void nobody_waits(void *arg, const struct cpsd_store_result *result)
 void cpsd_feed_forget(const struct cpsd_request *request, struct stir_view ids)
 {
     struct stir_identity box;
-    if (ids.len && feed_of(&box, request)) {
-        cpsd_store_forget(request->service->store, &box, ids, nobody_waits, NULL);
+    if (ids.len && feeding_box(&box, request)) {
+        cpsd_store_forget(request->service->store, &box, ids, feeding_forgotten, NULL);
     }
 }

@@ -18,7 +18,7 @@ void cpsd_caller_copy(struct cpsd_caller *to, const struct cpsd_caller *from)
     }
 }
 
-static const char *first_spc(const struct stir_tnauth *list)
+static const char *caller_first_spc(const struct stir_tnauth *list)
 {
     for (size_t i = 0; i < list->count; i++) {
         if (list->entries[i].kind == STIR_TNAUTH_SPC) {
@@ -31,7 +31,7 @@ static const char *first_spc(const struct stir_tnauth *list)
 void cpsd_caller_set(struct cpsd_caller *caller, enum cpsd_caller_kind kind, struct stir_chain *chain, const char *spc)
 {
     struct stir_chain *old = caller->chain;
-    const char *code = spc ? spc : first_spc(&chain->tnauth);
+    const char *code = spc ? spc : caller_first_spc(&chain->tnauth);
     size_t n = strnlen(code, STIR_SPC_MAX);
     caller->kind = kind;
     caller->chain = stir_chain_ref(chain);
@@ -41,7 +41,7 @@ void cpsd_caller_set(struct cpsd_caller *caller, enum cpsd_caller_kind kind, str
     stir_chain_unref(old);
 }
 
-static bool holds_tn(const struct stir_tnauth *list, const char *tn, const struct stir_numtable *table)
+static bool caller_holds_tn(const struct stir_tnauth *list, const char *tn, const struct stir_numtable *table)
 {
     return stir_tnauth_has_tn(list, tn) || (table && stir_tnauth_holds_tn(list, table, tn));
 }
@@ -55,7 +55,7 @@ bool cpsd_caller_holds(const struct cpsd_caller *caller, const struct stir_ident
     }
     const struct stir_tnauth *list = &caller->chain->tnauth;
     if (dest->kind == STIR_IDENTITY_TN) {
-        return holds_tn(list, dest->text, table);
+        return caller_holds_tn(list, dest->text, table);
     }
     if (strncmp(dest->text, spc_scheme, sizeof(spc_scheme) - 1) == 0) {
         return stir_tnauth_has_spc(list, dest->text + sizeof(spc_scheme) - 1);

@@ -6,7 +6,8 @@
 #include "cps/base/policy.h"
 
 /*
- * cpsd's configuration: one typed table (config.c) that parses, checks, documents. Field names are the keys' names.
+ * cpsd's configuration: one typed table (config.c) that parses, checks and documents it. Fields are named after the
+ * keys.
  */
 enum cpsd_dummy_mode {
     CPSD_DUMMIES_STEADY,
@@ -35,13 +36,13 @@ enum cpsd_ask_certificates {
 struct cpsd_config {
     /* [server] */
     char *listen;            /* address:port, TLS */
-    char *listen_plain;      /* address:port or unix:/path, without TLS: for an edge in front */
+    char *listen_plain;      /* address:port or unix:/path, without TLS: for a proxy */
     char *certificate;       /* PEM chain */
     char *private_key;       /* PEM */
     int client_certificates; /* enum cpsd_ask_certificates, on listen */
     bool edge;               /* on listen_plain */
     char *public_url;        /* "" or https://cps.example.com: in front of paths in Link */
-    int64_t workers;         /* 0: one a CPU */
+    int64_t workers;         /* 0: one per CPU */
     int64_t max_connections;
     int64_t max_handshakes; /* of a worker */
     int64_t handshake_timeout_s;
@@ -127,7 +128,7 @@ struct cpsd_config {
     char *atis_peers;       /* list of https URLs */
     char *atis_certificate; /* PEM chain, for tokens to peers */
     char *atis_private_key;
-    char *atis_x5u; /* "": the chain travels in the token */
+    char *atis_x5u; /* "": the chain is in the token */
     char *atis_ca_file;
     int64_t atis_peer_timeout_ms;
     int64_t atis_queue_max;
@@ -139,7 +140,7 @@ struct cpsd_config {
     char *numbers_table; /* "" or a file, see common/number/numtable.h */
     int64_t numbers_max_digits;
     int64_t numbers_short_code_digits;
-    char *numbers_obsolete[4]; /* keys that do nothing any more */
+    char *numbers_obsolete[4]; /* keys that no longer do anything */
     char *old_admin;           /* old name of a key: stir_conf_outdated */
     /* [log] */
     char *log_file; /* "": standard error */
@@ -153,15 +154,16 @@ struct cpsd_config {
 extern const struct stir_conf_key cpsd_config_table[];
 extern const size_t cpsd_config_count;
 
-/* [store] durability: how many replicas have to confirm, 0 for local; UINT_MAX if it is neither. */
+/* Returns the number of replicas that have to confirm ([store] durability): 0 for local; UINT_MAX if the value is not
+ * valid. */
 unsigned cpsd_config_replicas(const struct cpsd_config *config);
 
-/* [dummies] strict: whether an envelope that can be told from a dummy is refused. */
+/* Returns whether an envelope that can be distinguished from a dummy is refused ([dummies] strict). */
 bool cpsd_config_strict(const struct cpsd_config *config);
 
-/* Reads `path` (NULL: defaults only), then overrides (may be NULL), and checks what concerns more than one key (a
- * listener needs a certificate, the default life is within the longest). STIR_E_CONFIG, STIR_E_IO. *out is filled on
- * success only; clear it with cpsd_config_clear. */
+/* Reads `path` (NULL: defaults only), then the overrides (may be NULL), and checks rules that concern more than one key
+ * (a listener needs a certificate, the default lifetime is within the longest one). STIR_E_CONFIG, STIR_E_IO. *out is
+ * filled on success only; clear it with cpsd_config_clear. */
 enum stir_code cpsd_config_load(struct cpsd_config *out, const char *path, const struct stir_conf_overrides *overrides,
                                 struct stir_error *err) STIR_MUST_CHECK;
 void cpsd_config_clear(struct cpsd_config *config);

@@ -7,7 +7,8 @@
 #include <stdint.h>
 
 /*
- * Counters of one worker: written by its thread with relaxed atomics, read by whoever renders /metrics. Never reset.
+ * Counters of one worker: its thread writes them with relaxed atomics, the thread that renders /metrics reads them.
+ * They are never reset.
  */
 enum cpsd_route_id {
     CPSD_ROUTE_PUBLISH,
@@ -31,11 +32,11 @@ enum cpsd_route_id {
     CPSD_ROUTE_COUNT,
 };
 
-/* What became of a publication's way to one peer. */
+/* The outcome of a delivery to one peer. */
 enum cpsd_republished {
     CPSD_REPUBLISH_DELIVERED,
-    CPSD_REPUBLISH_REFUSED, /* the peer does not want it */
-    CPSD_REPUBLISH_EXPIRED, /* it could not be delivered in its life */
+    CPSD_REPUBLISH_REFUSED, /* the peer refused it */
+    CPSD_REPUBLISH_EXPIRED, /* not delivered before the PASSporTs expired */
     CPSD_REPUBLISH_DROPPED, /* the queue was full, or the server stopped */
     CPSD_REPUBLISH_OUTCOMES,
 };
@@ -45,12 +46,12 @@ enum cpsd_token_refused {
     CPSD_TOKEN_MALFORMED,
     CPSD_TOKEN_ALG,
     CPSD_TOKEN_AUD,
-    CPSD_TOKEN_ACTION, /* it is for something else */
+    CPSD_TOKEN_ACTION, /* it is for another action */
     CPSD_TOKEN_STALE,
     CPSD_TOKEN_FUTURE,
-    CPSD_TOKEN_PATH, /* orig or dest is another */
+    CPSD_TOKEN_PATH, /* orig or dest differs */
     CPSD_TOKEN_DIGEST,
-    CPSD_TOKEN_X5U, /* the URL, or the address behind it, is not allowed */
+    CPSD_TOKEN_X5U, /* the URL or its address is not allowed */
     CPSD_TOKEN_FETCH,
     CPSD_TOKEN_CERT, /* not a usable certificate, or not now */
     CPSD_TOKEN_UNTRUSTED,
@@ -58,7 +59,7 @@ enum cpsd_token_refused {
     CPSD_TOKEN_SCOPE, /* TNAuthList */
     CPSD_TOKEN_SIGNATURE,
     CPSD_TOKEN_REPLAYED,
-    CPSD_TOKEN_UNAVAILABLE, /* could not be judged */
+    CPSD_TOKEN_UNAVAILABLE, /* could not be checked */
     CPSD_TOKEN_REFUSED_COUNT,
 };
 extern const char *const cpsd_token_refused_names[]; /* for logs and metrics */
@@ -75,14 +76,14 @@ struct cpsd_metrics {
     _Atomic uint64_t connections_refused; /* over the limit */
     _Atomic uint64_t handshakes;          /* in progress now */
     _Atomic uint64_t handshakes_ended;    /* refused or ended: too many in progress, or too slow */
-    _Atomic uint64_t output;              /* octets that clients have not taken, as the last tick found it */
+    _Atomic uint64_t output;              /* octets that clients have not read, at the last tick */
     _Atomic uint64_t output_ended;        /* connections closed: over max_output_bytes */
-    _Atomic uint64_t accept_pauses;       /* there were no descriptors for new connections */
-    _Atomic uint64_t timeouts;            /* connections closed for want of octets */
+    _Atomic uint64_t accept_pauses;       /* no file descriptors were left for new connections */
+    _Atomic uint64_t timeouts;            /* connections closed because a request was not complete in time */
     _Atomic uint64_t waiters;             /* requests that wait for an arrival now */
     _Atomic uint64_t dummies;             /* served in lists and fetches */
     _Atomic uint64_t feeds;               /* streams that are being served now */
-    _Atomic uint64_t feed_missed;         /* envelopes that were stored but did not come into their feed */
+    _Atomic uint64_t feed_missed;         /* envelopes that were stored but are missing in their feed */
     _Atomic uint64_t reports_known;       /* of bogus envelopes, counted against their publisher */
     _Atomic uint64_t reports_unknown;     /* the same, of publishers that are not known */
     _Atomic uint64_t envelopes;           /* real ones served */
@@ -91,7 +92,7 @@ struct cpsd_metrics {
     _Atomic uint64_t tokens_refused[CPSD_TOKEN_REFUSED_COUNT];
     _Atomic uint64_t republished[CPSD_REPUBLISH_OUTCOMES];
     _Atomic uint64_t republish_retries;
-    _Atomic uint64_t republish_pending; /* deliveries that wait or are under way now */
+    _Atomic uint64_t republish_pending; /* deliveries that wait or are in progress now */
 };
 
 static inline void cpsd_count(_Atomic uint64_t *counter, uint64_t n)
@@ -104,14 +105,15 @@ static inline void cpsd_uncount(_Atomic uint64_t *counter)
     atomic_fetch_sub_explicit(counter, 1, memory_order_relaxed);
 }
 
-/* Counts one answered request. A status outside the table of those that this server uses counts as 500. */
+/* Counts one answered request; us is its duration in microseconds. A status that this server does not use counts as
+ * 500. */
 void cpsd_metrics_request(struct cpsd_metrics *metrics, enum cpsd_route_id route, int status, uint64_t us);
 
 /* Appends the Prometheus text form (version 0.0.4) of all workers' counters and the store's. */
 void cpsd_metrics_render(struct stir_buf *out, struct cpsd_metrics *const *workers, size_t count,
                          const struct cpsd_store_stats *store);
 
-/* What the cache of certificates counts, for the process. */
+/* Counters of the certificate cache, for the process. */
 struct cpsd_cert_cache_stats {
     uint64_t hits, fetches, failures, verifications;
     uint64_t held; /* chains and remembered failures now */
@@ -119,5 +121,5 @@ struct cpsd_cert_cache_stats {
 };
 void cpsd_metrics_render_certs(struct stir_buf *out, const struct cpsd_cert_cache_stats *certs);
 
-/* Appends what the log's writer counts, for the process. */
+/* Appends the counters of the log's writer, for the process. */
 void cpsd_metrics_render_log(struct stir_buf *out, uint64_t dropped, uint64_t left_out);

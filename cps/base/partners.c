@@ -6,7 +6,7 @@
 
 #define ITEM_OCTETS 256
 
-static bool is_code(const char *item)
+static bool partners_is_code(const char *item)
 {
     size_t n = strlen(item);
     for (size_t i = 0; i < n; i++) {
@@ -32,9 +32,9 @@ enum stir_code cpsd_partners_check(const char *partners, struct stir_error *err)
     while (stir_conf_next(partners, &pos, item, sizeof(item))) {
         if (strcmp(item, "*") == 0) {
             return stir_fail(err, STIR_E_CONFIG,
-                             "[atis] partners: \"*\" stands for every provider and has to be alone");
+                             "[atis] partners: \"*\" means every provider and must be the only item");
         }
-        if (!is_code(item)) {
+        if (!partners_is_code(item)) {
             return stir_fail(err, STIR_E_CONFIG,
                              "[atis] partners: \"%.40s\" is not a service provider code: it has 1 to %d visible "
                              "characters",
@@ -44,7 +44,7 @@ enum stir_code cpsd_partners_check(const char *partners, struct stir_error *err)
     return STIR_OK;
 }
 
-static bool is_listed(const char *partners, const char *spc)
+static bool partners_has(const char *partners, const char *spc)
 {
     char item[ITEM_OCTETS];
     size_t pos = 0;
@@ -61,12 +61,12 @@ bool cpsd_partners_have(const char *partners, const struct cpsd_caller *caller)
     if (!cpsd_caller_authenticated(caller) || !caller->chain || !caller->spc[0]) {
         return false;
     }
-    if (cpsd_partners_any(partners) || is_listed(partners, caller->spc)) {
+    if (cpsd_partners_any(partners) || partners_has(partners, caller->spc)) {
         return true;
     }
     const struct stir_tnauth *list = &caller->chain->tnauth;
     for (size_t i = 0; caller->kind == CPSD_TLS && i < list->count; i++) {
-        if (list->entries[i].kind == STIR_TNAUTH_SPC && is_listed(partners, list->entries[i].value)) {
+        if (list->entries[i].kind == STIR_TNAUTH_SPC && partners_has(partners, list->entries[i].value)) {
             return true;
         }
     }

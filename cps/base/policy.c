@@ -47,14 +47,14 @@ enum stir_code cpsd_policy_check(enum cpsd_policy policy, enum cpsd_action actio
     }
     if (!cpsd_caller_authenticated(caller)) {
         return stir_fail(err, STIR_E_UNAUTHORIZED,
-                         "\"%s\" takes a credential: a bearer token signed with an STI certificate, or such a "
+                         "\"%s\" needs a credential: a bearer token signed with an STI certificate, or such a "
                          "certificate in the TLS handshake",
                          name);
     }
     if (policy == CPSD_POLICY_HOLDER && (!dest || !cpsd_caller_holds(caller, dest, table))) {
         return stir_fail(err, STIR_E_FORBIDDEN,
-                         "\"%s\" is for the holder of the destination: neither your certificate nor the number table "
-                         "gives it to you",
+                         "only the holder of the destination may use \"%s\": neither your certificate nor the number "
+                         "table assigns it to you",
                          name);
     }
     return STIR_OK;

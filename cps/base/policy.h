@@ -5,10 +5,10 @@
 #include <stdbool.h>
 
 /*
- * Who may do what: one table, action by policy. A policy is what the operator wrote for the action; whether this caller
- * may is decided here and nowhere else.
+ * Who may do what: a table of actions, each with the policy that the operator sets for it. Whether a caller may do
+ * something is decided here and nowhere else.
  *
- * X(action, key in [policy], default, what it is). The configuration, its sample and the table in cps/README.md follow
+ * X(action, key in [policy], default, description). The configuration, its sample and the table in cps/README.md follow
  * from it.
  */
 #define CPSD_ACTION_LIST(X)                                                                                            \
@@ -20,15 +20,15 @@
     X(DELETE, "delete", "holder", "Who may take an envelope out (DELETE /cps/{dest}/ppts/{id})")                       \
     X(REPORT, "report", "holder", "Who may report a bogus envelope (POST /cps/{dest}/ppts/{id}/report)")               \
     X(REPORTS, "reports", "token", "Who may see the reports of what they published themselves (GET /cps/reports)")     \
-    X(WAIT, "wait", "open", "Who may wait for what comes into a box (Prefer: wait), who may also list it")             \
+    X(WAIT, "wait", "open", "Who may wait for an arrival in a box (Prefer: wait), if they may list it")                \
     X(FEED, "feed", "holder",                                                                                          \
-      "Who may have all that comes for a provider's numbers (GET /feed/{spc}, GET /cps/{prefix}*/ppts), if [feeds] "   \
-      "enabled")                                                                                                       \
+      "Who may read everything that is published for a provider's numbers (GET /feed/{spc}, GET "                      \
+      "/cps/{prefix}*/ppts), if [feeds] enabled is yes")                                                               \
     X(KEYS_PUT, "keys_put", "holder", "Who may put a key record (PUT /keys/{spc or tn})")                              \
     X(KEYS_GET, "keys_get", "open", "Who may get a key record (GET /keys/{dest})")                                     \
-    X(ATIS_PUBLISH, "atis_publish", "token", "Who may publish in ATIS's way (POST /passports/...)")                    \
-    X(ATIS_RETRIEVE, "atis_retrieve", "token", "Who may retrieve in ATIS's way (GET /passports/...)")                  \
-    X(REPUBLISH, "republish", "token", "Which peers may hand on what was published to them (POST /passports/...)")
+    X(ATIS_PUBLISH, "atis_publish", "token", "Who may publish through the ATIS interface (POST /passports/...)")       \
+    X(ATIS_RETRIEVE, "atis_retrieve", "token", "Who may retrieve through the ATIS interface (GET /passports/...)")     \
+    X(REPUBLISH, "republish", "token", "Which peers may republish what was published to them (POST /passports/...)")
 
 enum cpsd_action {
     CPSD_ACT_NONE, /* nothing to decide: health, metrics */
@@ -39,25 +39,25 @@ enum cpsd_action {
 };
 
 enum cpsd_policy {
-    CPSD_POLICY_OPEN,   /* anybody */
-    CPSD_POLICY_TOKEN,  /* anybody who is authenticated: by bearer token or by client certificate */
-    CPSD_POLICY_HOLDER, /* authenticated, and holds the destination (cpsd_caller_holds) */
+    CPSD_POLICY_OPEN,   /* everyone */
+    CPSD_POLICY_TOKEN,  /* every authenticated caller: by bearer token or by client certificate */
+    CPSD_POLICY_HOLDER, /* authenticated callers that hold the destination (cpsd_caller_holds) */
     CPSD_POLICY_NOBODY, /* switched off */
     CPSD_POLICY_COUNT,
 };
 
 extern const char *const cpsd_policy_names[]; /* NULL-terminated, indexed by enum cpsd_policy */
 
-/* "publish", "list", ...; NULL for CPSD_ACT_NONE. */
+/* Returns the name of an action: "publish", "list", ...; NULL for CPSD_ACT_NONE. */
 const char *cpsd_action_name(enum cpsd_action action);
 
-/* What the table says for it. */
+/* Returns the default policy of an action. */
 enum cpsd_policy cpsd_action_default(enum cpsd_action action);
 
 /*
- * Decides. dest may be NULL where the action has none; then nobody holds it. table may be NULL. STIR_OK,
- * STIR_E_UNAUTHORIZED (401: it takes a credential), STIR_E_FORBIDDEN (403: this caller may not); err says why, for a
- * problem's detail, without the destination.
+ * Decides whether the caller may do the action. dest is NULL if the action has none; then no caller holds it. table,
+ * the number table, may be NULL. STIR_OK, STIR_E_UNAUTHORIZED (401: a credential is needed), STIR_E_FORBIDDEN (403:
+ * this caller may not). err says why, for a problem's detail, without the destination.
  */
 enum stir_code cpsd_policy_check(enum cpsd_policy policy, enum cpsd_action action, const struct cpsd_caller *caller,
                                  const struct stir_identity *dest, const struct stir_numtable *table,

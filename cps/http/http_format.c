@@ -6,7 +6,7 @@
 static const struct {
     int status;
     const char *reason;
-} reasons[] = {
+} reason_phrases[] = {
     {200, "OK"},
     {201, "Created"},
     {204, "No Content"},
@@ -32,9 +32,9 @@ static const struct {
 
 const char *cpsd_http_reason(int status)
 {
-    for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
-        if (reasons[i].status == status) {
-            return reasons[i].reason;
+    for (size_t i = 0; i < sizeof(reason_phrases) / sizeof(reason_phrases[0]); i++) {
+        if (reason_phrases[i].status == status) {
+            return reason_phrases[i].reason;
         }
     }
     return "Unknown";
@@ -48,7 +48,7 @@ void cpsd_response_field(struct cpsd_response *response, const char *name, const
     response->field_count++;
 }
 
-static void put_field(struct stir_buf *out, const char *name, const char *value)
+static void http_put_field(struct stir_buf *out, const char *name, const char *value)
 {
     stir_buf_puts(out, name);
     stir_buf_put(out, ": ", 2);
@@ -56,7 +56,7 @@ static void put_field(struct stir_buf *out, const char *name, const char *value)
     stir_buf_put(out, "\r\n", 2);
 }
 
-static void put_number(struct stir_buf *out, size_t n)
+static void http_put_number(struct stir_buf *out, size_t n)
 {
     char digits[24];
     size_t i = sizeof(digits);
@@ -71,23 +71,23 @@ void cpsd_http_format(struct stir_buf *out, const struct cpsd_response *response
                       bool head_only)
 {
     stir_buf_put(out, "HTTP/1.1 ", 9);
-    put_number(out, (size_t)response->status);
+    http_put_number(out, (size_t)response->status);
     stir_buf_put(out, " ", 1);
     stir_buf_puts(out, cpsd_http_reason(response->status));
     stir_buf_put(out, "\r\n", 2);
-    put_field(out, "Date", date);
+    http_put_field(out, "Date", date);
     if (response->content_type) {
-        put_field(out, "Content-Type", response->content_type);
+        http_put_field(out, "Content-Type", response->content_type);
     }
     for (size_t i = 0; i < response->field_count; i++) {
-        put_field(out, response->fields[i].name, response->fields[i].value);
+        http_put_field(out, response->fields[i].name, response->fields[i].value);
     }
     if (!keep_alive || response->stream) {
-        put_field(out, "Connection", "close");
+        http_put_field(out, "Connection", "close");
     }
     if (response->status != 204 && response->status != 304 && !response->stream) {
         stir_buf_put(out, "Content-Length: ", 16);
-        put_number(out, response->body.len);
+        http_put_number(out, response->body.len);
         stir_buf_put(out, "\r\n", 2);
     }
     stir_buf_put(out, "\r\n", 2);

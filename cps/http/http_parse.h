@@ -7,10 +7,10 @@
 #include <stdint.h>
 
 /*
- * HTTP/1.1 on the server's side (RFC 9112), octets in and a request out: no socket, no allocation, each octet looked at
- * once. Stricter than the RFC has to be where leniency lets two parsers see two different requests: bare LF, folded
- * lines, white space before a colon, repeated or signed Content-Length, Content-Length beside Transfer-Encoding are
- * refused and the connection is closed.
+ * The server side of HTTP/1.1 (RFC 9112): octets in, a request out. No socket, no allocation, each octet is read once.
+ * Stricter than the RFC requires wherever leniency could let two parsers see two different requests: a bare LF, folded
+ * lines, white space before a colon, a repeated or signed Content-Length, and Content-Length together with
+ * Transfer-Encoding are refused, and the connection is closed.
  */
 enum cpsd_method {
     CPSD_GET,
@@ -21,7 +21,7 @@ enum cpsd_method {
     CPSD_OTHER_METHOD,
 };
 
-/* The header fields that somebody here reads; all others are checked for their form and passed over. */
+/* The header fields that this server reads. All others are checked for their form and ignored. */
 enum cpsd_field {
     CPSD_HOST,
     CPSD_CONTENT_TYPE,
@@ -30,7 +30,7 @@ enum cpsd_field {
     CPSD_AUTHORIZATION,
     CPSD_IDEMPOTENCY_KEY,
     CPSD_IF_NONE_MATCH,
-    CPSD_CLIENT_CERT, /* these four by the edge only */
+    CPSD_CLIENT_CERT, /* these four from a proxy only */
     CPSD_CLIENT_CERT_CHAIN,
     CPSD_FORWARDED,
     CPSD_X_FORWARDED_FOR,
@@ -39,12 +39,12 @@ enum cpsd_field {
 };
 
 struct cpsd_http_limits {
-    uint32_t head_bytes; /* request line and header fields, up to 65535; beyond it 431 */
-    uint32_t body_bytes; /* beyond it 413 */
-    uint16_t fields;     /* header fields in a request; beyond it 431 */
+    uint32_t head_bytes; /* request line and header fields, up to 65535; more is 431 */
+    uint32_t body_bytes; /* more is 413 */
+    uint16_t fields;     /* number of header fields; more are 431 */
 };
 
-/* A stretch of the request, counted from its first octet; len 0 means that it was not there (or empty). */
+/* A part of the request, as an offset from its first octet and a length. len 0: missing or empty. */
 struct cpsd_slice {
     uint16_t off, len;
 };
@@ -53,14 +53,14 @@ enum cpsd_http_state {
     CPSD_HTTP_HEAD,  /* more octets of the head are needed */
     CPSD_HTTP_BODY,  /* the head is complete, more octets of the body are needed */
     CPSD_HTTP_READY, /* a whole request: head_len + body_len octets */
-    CPSD_HTTP_BAD,   /* answer `status` with `reason` and close: what follows cannot be told apart */
+    CPSD_HTTP_BAD,   /* answer `status` with `reason` and close: the end of the request is not known */
 };
 
-/* One request as far as it was read. Zero-initialize it for each. */
+/* One request, as far as it was read. Initialize it with zeros for each request. */
 struct cpsd_http {
     enum cpsd_http_state state;
-    uint32_t scanned;  /* octets that were looked for the end of the head */
-    uint32_t head_len; /* with the empty line, and with an empty line before the request */
+    uint32_t scanned;  /* octets that were searched for the end of the head */
+    uint32_t head_len; /* with the empty line that ends it, and an empty line before the request */
     uint32_t body_len; /* Content-Length */
     enum cpsd_method method;
     struct cpsd_slice path, query;              /* of the request's target, without '?' */
@@ -75,8 +75,8 @@ struct cpsd_http {
 };
 
 /*
- * Looks at a request of which `len` octets are there, the same buffer content as before and more behind it. Returns the
- * new state. Offsets are into buf; it may move between calls.
+ * Parses a request of which the first `len` octets have arrived: the same content as in the call before, and more after
+ * it. Returns the new state. Offsets are relative to buf, which may move between calls.
  */
 enum cpsd_http_state cpsd_http_feed(struct cpsd_http *http, const char *buf, size_t len,
                                     const struct cpsd_http_limits *limits);
@@ -95,46 +95,48 @@ static inline struct stir_view cpsd_http_view(const char *buf, struct cpsd_slice
     return stir_view(buf + slice.off, slice.len);
 }
 
-/* Members of a field that is a list of comma-separated items with parameters (Accept, Prefer, Content-Type): finds
- * `name` (case-insensitive) among the items and gives its value ("wait=5" -> "5", "application/json;q=0" -> ""), false
- * if it is not there. q=0 counts as not there. */
+/* Finds the item `name` (case-insensitive) in a field that is a list of comma-separated items with parameters (Accept,
+ * Prefer, Content-Type). Writes its value, "5" for "wait=5", "" without one. Returns false if the item is missing or
+ * has q=0 ("application/json;q=0"). */
 bool cpsd_http_item(struct stir_view field, const char *name, struct stir_view *value);
 
-/* A parameter of a query ("ttl=30&after=x"): not decoded, since none of ours needs it. */
+/* Finds a parameter of a query ("ttl=30&after=x") and writes its value, which is not percent-decoded: no parameter of
+ * this server needs that. Returns false if it is missing. */
 bool cpsd_http_query(struct stir_view query, const char *name, struct stir_view *value);
 
-/* A decimal number without sign, white space or leading '+', at most max. False if it is anything else. */
+/* Reads a decimal number of digits only, at most max. Returns false for anything else. */
 bool cpsd_http_number(struct stir_view text, uint64_t max, uint64_t *out);
 
-/* The same, but a larger number counts as `max`, whatever its length. False: not a number. */
+/* Reads a decimal number; a number above max, of any length, counts as max. Returns false for anything else. */
 bool cpsd_http_number_up_to(struct stir_view text, uint64_t max, uint64_t *out);
 
-/* What is answered. Views and strings are read during the call that takes the response. */
+/* An answer. Its views and strings are read during the call that takes it, and may end after it. */
 #define CPSD_RESPONSE_FIELDS 6
 struct cpsd_response {
     int status;
     const char *content_type; /* NULL with an empty body */
     struct stir_view body;
-    bool stream; /* the body comes later, and ends with the connection */
+    bool stream; /* the body follows later, and ends with the connection */
     struct {
         const char *name;
-        const char *value; /* printable ASCII; never from outside unchecked */
+        const char *value; /* printable ASCII; text from outside must be checked first */
     } fields[CPSD_RESPONSE_FIELDS];
     size_t field_count;
 };
 
+/* Adds a header field to an answer, which has up to CPSD_RESPONSE_FIELDS. */
 void cpsd_response_field(struct cpsd_response *response, const char *name, const char *value);
 
-/* Appends status line, header fields and body: one buffer, so one TLS record where it fits. `date` is the value of the
- * Date field. `head_only` leaves the body out but keeps its length (HEAD). */
+/* Appends status line, header fields and body: one buffer, and so one TLS record if it fits. `date` is the value of the
+ * Date field. `head_only` leaves the body out but keeps its Content-Length (HEAD). */
 void cpsd_http_format(struct stir_buf *out, const struct cpsd_response *response, const char *date, bool keep_alive,
                       bool head_only);
 
-/* "Not Found" for 404; "Unknown" for a status that this server does not use. */
+/* Returns the reason phrase of a status: "Not Found" for 404; "Unknown" for a status that this server does not use. */
 const char *cpsd_http_reason(int status);
 
-/* The canonical upper-case name; "OTHER" for CPSD_OTHER_METHOD. */
+/* Returns the name of a method in upper case; "OTHER" for CPSD_OTHER_METHOD. */
 const char *cpsd_method_name(enum cpsd_method method);
 
-/* Returns the body without the line end (LF or CRLF) that text tools put after its last line. A view of the body. */
+/* Returns the body without a line end (LF or CRLF) after its last line, which text tools add. A view of the body. */
 struct stir_view cpsd_http_trim_line_end(struct stir_view body);

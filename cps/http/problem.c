@@ -73,7 +73,7 @@ int cpsd_status_of(enum stir_code code)
     return 500;
 }
 
-static void put_body(struct stir_buf *out, int status, const char *title, const char *detail, bool atis)
+static void problem_put_body(struct stir_buf *out, int status, const char *title, const char *detail, bool atis)
 {
     stir_buf_puts(out, "{\"status\":");
     stir_buf_printf(out, "%d,\"title\":", status);
@@ -91,12 +91,12 @@ static void put_body(struct stir_buf *out, int status, const char *title, const 
 
 void cpsd_problem_body(struct stir_buf *out, int status, const char *title, const char *detail)
 {
-    put_body(out, status, title, detail, true);
+    problem_put_body(out, status, title, detail, true);
 }
 
-/* ATIS-1000096 has errors in a member of that name. The path is looked at only where no route was found: later it may
- * be gone. */
-static bool is_atis(const struct cpsd_request *request)
+/* Returns true for the ATIS interface, where ATIS-1000096 demands a member "error". The path is read only if no route
+ * was found: later it may be gone. */
+static bool problem_is_atis(const struct cpsd_request *request)
 {
     static const char prefix[] = "/passports/";
     const size_t n = sizeof(prefix) - 1;
@@ -109,15 +109,15 @@ static bool is_atis(const struct cpsd_request *request)
 void cpsd_problem_put(struct stir_buf *out, const struct cpsd_request *request, int status, const char *title,
                       const char *detail)
 {
-    put_body(out, status, title, detail, is_atis(request));
+    problem_put_body(out, status, title, detail, problem_is_atis(request));
 }
 
-static void respond(struct cpsd_request *request, int status, const char *title, const char *detail,
-                    unsigned retry_after_s, const char *allow, const char *challenge)
+static void problem_respond(struct cpsd_request *request, int status, const char *title, const char *detail,
+                            unsigned retry_after_s, const char *allow, const char *challenge)
 {
     char retry[16];
     struct stir_buf body = {.limit = 2048};
-    put_body(&body, status, title, detail, is_atis(request));
+    problem_put_body(&body, status, title, detail, problem_is_atis(request));
     struct cpsd_response response = {.status = status, .content_type = "application/problem+json"};
     response.body = stir_view(body.ptr, body.len);
     if (retry_after_s) {
@@ -137,13 +137,13 @@ static void respond(struct cpsd_request *request, int status, const char *title,
 void cpsd_problem(struct cpsd_request *request, int status, const char *title, const char *detail,
                   unsigned retry_after_s, const char *allow)
 {
-    respond(request, status, title, detail, retry_after_s, allow, status == 401 ? "Bearer" : NULL);
+    problem_respond(request, status, title, detail, retry_after_s, allow, status == 401 ? "Bearer" : NULL);
 }
 
 void cpsd_problem_challenge(struct cpsd_request *request, int status, const char *title, const char *detail,
                             unsigned retry_after_s, const char *challenge)
 {
-    respond(request, status, title, detail, retry_after_s, NULL, challenge);
+    problem_respond(request, status, title, detail, retry_after_s, NULL, challenge);
 }
 
 void cpsd_problem_error(struct cpsd_request *request, const struct stir_error *err)

@@ -11,8 +11,8 @@
 #include <stddef.h>
 
 /*
- * What the server hands to a handler, and the one completion that goes back. Handlers see no socket and no
- * libwebsockets: a test makes a request and looks at the answer.
+ * A request as handlers see it, and the one completion with its answer. Handlers know no sockets and no libwebsockets:
+ * a test makes a request and looks at the answer.
  */
 
 struct cpsd_republisher;
@@ -27,13 +27,13 @@ struct cpsd_conn_limit;
 struct stir_reloads;
 struct cpsd_trust_status;
 
-/* What a worker's handlers work with. Owned by the worker; used on its loop only. */
+/* Everything that a worker's handlers use. Owned by the worker; used on its loop only. */
 struct cpsd_service {
-    const struct cpsd_config *config;   /* the current one; replaced between requests on reload */
+    const struct cpsd_config *config;   /* the current one; a reload replaces it between requests */
     const struct cpsd_auth_rules *auth; /* how tokens are checked; replaced with config */
     struct cpsd_cert_cache *certs;      /* of the process; NULL: no token is accepted */
     struct cpsd_mailbox *mailbox;       /* where other threads reach this loop */
-    const struct cpsd_trusted *trusted; /* roots, revocation lists, number table; replaced whole on reload */
+    const struct cpsd_trusted *trusted; /* roots, revocation lists, number table; replaced as a whole on reload */
     struct cpsd_store *store;
     struct cpsd_backend *backend;         /* shared, for statistics */
     struct cpsd_dummies *dummies;         /* the worker's own cache over the shared secret */
@@ -43,7 +43,7 @@ struct cpsd_service {
     const struct stir_reloads *reloads;      /* for /metrics */
     struct cpsd_conn_limit *conn_limit;      /* likewise: connections by network */
     int64_t certificate_end;                 /* of the server's own, seconds since the epoch; 0: it has none */
-    struct cpsd_trust_status *trust_status;  /* of the process: how revocation lists and lists of roots are doing */
+    struct cpsd_trust_status *trust_status;  /* of the process: the state of revocation lists and lists of roots */
     atomic_flag *form_warned;                /* of the process: a warning about an envelope's form was logged */
     struct cpsd_metrics *const *all_metrics; /* of every worker */
     size_t worker_count;
@@ -55,6 +55,7 @@ struct cpsd_service {
 struct cpsd_request;
 struct cpsd_route;
 
+/* The operations of a streamed answer (cpsd_request.stream). */
 struct cpsd_stream {
     void (*begin)(struct cpsd_request *request, const struct cpsd_response *head);
     void (*send)(struct cpsd_request *request, struct stir_view octets);
@@ -68,50 +69,52 @@ struct cpsd_request {
     struct stir_view fields[CPSD_FIELD_COUNT];
 
     struct cpsd_caller caller; /* cleared with the answer */
-    /* The certificate that the client showed, not judged yet; NULL: none. The connection's: not for completions. */
+    /* The certificate that the client showed, not verified yet; NULL: none. Belongs to the connection: do not use it in
+     * completions. */
     struct cpsd_client_cert *client_cert;
     struct cpsd_service *service;
-    const struct cpsd_route *route; /* NULL where none fits */
+    const struct cpsd_route *route; /* NULL if no route fits */
     enum cpsd_route_id route_id;    /* for counting */
-    struct stir_view segment[3];    /* what the route's {..} stand for, still percent-encoded */
+    struct stir_view segment[3];    /* the variable segments of the path, still percent-encoded */
     uint64_t started_ns;            /* uv_hrtime */
     struct stir_identity dest;      /* set by the route's dest */
     bool has_dest;
-    struct stir_identity orig; /* likewise, where the path names who originates */
+    struct stir_identity orig; /* likewise, if the path names an originator */
     bool has_orig;
-    char spc[STIR_SPC_MAX + 1];     /* likewise, of the provider who is to retrieve; "" where the path names none */
+    char spc[STIR_SPC_MAX + 1];     /* likewise, of the provider that may retrieve; "" if the path names none */
     const struct stir_token *token; /* the bearer token, verified; NULL without one */
     struct cpsd_auth *auth;         /* cps/auth/auth.c's own; released with the answer */
     struct cpsd_claim claim;        /* for the first operation on the store, where has_claim: the token's jti */
     bool has_claim;
-    bool counted; /* against its network, before its credential was checked: see cpsd_rate_limit_give_back */
+    bool counted; /* by the limits of its network, before its credential was checked: see cpsd_rate_limit_give_back */
 
-    /* Called if the client went away or the server is drained before the answer: a handler that waits for something
-     * sets it, ends its waiting and answers soon, if to nobody. */
+    /* Set by a handler that waits for something. Called if the client disconnects or the server drains before the
+     * answer: the handler ends its waiting and answers soon, even if no client reads the answer. */
     void (*hurry)(struct cpsd_request *request);
 
-    /* For an answer that goes on for long: begin writes its head, send a part of its body, until the completion, which
-     * then writes nothing. blocked tells that the client did not take yet what was sent before: whoever sends on fills
-     * the memory. Where the client is gone they do nothing, and `hurry` was called. NULL: there is no such thing here.
-     */
+    /* For a streamed answer: `begin` writes its head, `send` a part of its body, until the completion, which then
+     * writes nothing. `blocked` returns true while the client has not read what was sent before; sending more would
+     * fill the memory. If the client is gone they do nothing, and `hurry` was called. NULL: streaming is not possible
+     * here. */
     const struct cpsd_stream *stream;
     bool streaming;             /* begin was called */
     bool asks_to_wait;          /* Prefer: wait; policy.wait has to allow it too */
     bool asks_for_no_dummies;   /* ?dummies=no; only the holder of the destination may */
-    uint64_t judged_generation; /* of the trust under which the caller was judged last */
+    uint64_t judged_generation; /* generation of the trust with which the caller was judged last */
     uint64_t judged_ms;         /* when: uv_now */
-    bool waiting;               /* for an arrival: `hurry` is called as well when the client shuts its side down */
+    bool waiting; /* for an arrival: `hurry` is also called when the client closes its side of the connection */
     /* Set by a handler that waits or streams: called when the roots, the revocation lists, the number table or the
      * policy have changed. It judges the caller again (cpsd_request_still_allowed) and may answer. */
     void (*judge)(struct cpsd_request *request);
-    /* Set by a handler that streams: called when a client that was blocked has taken everything. */
+    /* Set by a handler that streams: called when a blocked client has read everything. */
     void (*drained)(struct cpsd_request *request);
 
-    /* The one completion: takes the answer, counts it, and frees the request. */
+    /* The one completion: sends the answer, counts it, and frees the request. */
     void (*answer)(struct cpsd_request *request, const struct cpsd_response *response);
     void *answer_arg;
 
-    /* The handler's own, zeroed; lives until the answer. Each struct that is kept here has a CPSD_STATE_FITS. */
+    /* For the handler's state: zeroed, valid until the answer. Each struct that is kept here needs a CPSD_STATE_FITS.
+     */
     _Alignas(max_align_t) unsigned char state[1024];
 };
 
@@ -119,7 +122,7 @@ struct cpsd_request {
 #define CPSD_STATE_FITS(type)                                                                                          \
     _Static_assert(sizeof(type) <= sizeof(((struct cpsd_request *)NULL)->state), #type " does not fit into state")
 
-/* The request's claim for its first operation on the store; NULL if it has none, and for the operations after. */
+/* Returns the request's claim for its first store operation; NULL if it has none, and for all later operations. */
 static inline const struct cpsd_claim *cpsd_request_claim(struct cpsd_request *request)
 {
     bool first = request->has_claim;
@@ -127,7 +130,7 @@ static inline const struct cpsd_claim *cpsd_request_claim(struct cpsd_request *r
     return first ? &request->claim : NULL;
 }
 
-/* Answers. The request must not be touched afterwards. */
+/* Answers the request, which must not be used afterwards. */
 static inline void cpsd_respond(struct cpsd_request *request, const struct cpsd_response *response)
 {
     request->answer(request, response);

@@ -1,11 +1,10 @@
 #pragma once
 
 #include "common/base/buf.h"
+#include "common/net/https.h"
 #include "cps/net/fetch.h"
 
-#include <curl/curl.h>
-
-/* Between fetch.c, the thread, and fetch_curl.c, which knows libcurl's settings. */
+/* One request: shared by fetch.c, which runs it, and fetch_queue.c, where it waits. */
 struct cpsd_fetch {
     struct cpsd_notice notice; /* first: a notice is its fetch */
     struct cpsd_fetcher *fetcher;
@@ -19,29 +18,19 @@ struct cpsd_fetch {
     bool public_only;
     unsigned timeout_ms;
     enum cpsd_fetch_queue queue;
-    /* under way: the fetcher's thread's own */
+    /* the transfer: used by the fetcher's thread only */
     CURL *easy;
     struct stir_buf in;
-    size_t head_bytes;
-    bool refused; /* an address was */
-    char curl_said[CURL_ERROR_SIZE];
-    char content_type[64];
+    size_t head_octets;
+    bool refused; /* the host's address is not a public one */
+    char error_text[CURL_ERROR_SIZE];
+    struct stir_https_answer answer;
     struct cpsd_fetch_result result;
-    struct cpsd_fetch *next, **link; /* of its host's that wait, or among the active */
-    /* under the fetcher's lock */
+    struct cpsd_fetch *next, **link; /* in the list of its host's waiting requests, or in that of the active ones */
+    /* protected by the fetcher's lock */
     struct cpsd_fetch_host *host; /* while it waits or is being transferred */
-    uint64_t late_ns;             /* when it has waited too long for its turn: uv_hrtime */
-    bool waiting, finished, abandoned;
+    uint64_t late_ns;             /* when it has waited too long: uv_hrtime */
+    bool waiting;                 /* in a queue */
+    bool finished;                /* has its result */
+    bool abandoned;               /* cancelled while it was being transferred */
 };
-
-/* Initializes libcurl once in the process. STIR_E_CONFIG. */
-enum stir_code cpsd_curl_once(struct stir_error *err) STIR_MUST_CHECK;
-
-/* Copies headers and body. False: out of memory. */
-bool cpsd_curl_copy(struct cpsd_fetch *fetch, const struct cpsd_fetch_request *request);
-
-/* Sets the easy handle up. False: out of memory, or libcurl lacks what is needed. */
-bool cpsd_curl_prepare(struct cpsd_fetch *fetch);
-
-/* Fills the result. */
-void cpsd_curl_conclude(struct cpsd_fetch *fetch, CURLcode result);

@@ -2,6 +2,7 @@
 
 #include "common/base/url.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +14,8 @@ struct cpsd_fetch_host {
     char name[]; /* lower case */
 };
 
-/* Each queue's transfers, of at_once, and a host's share of them. An operator chose the hosts of lists and peers. */
+/* The transfers of each queue as a percentage of at_once, and the number of hosts that share them. The operator chose
+ * the hosts of lists and peers, so each of those gets more. */
 static const struct {
     unsigned percent, hosts;
 } shares[CPSD_FETCH_QUEUES] = {
@@ -22,10 +24,10 @@ static const struct {
     [CPSD_FETCH_LISTS] = {25, 4},
     [CPSD_FETCH_PEERS] = {200, 4},
 };
-#define WAITING_TIMES 16 /* this many times the number of transfers may wait */
-#define WAITING_HOSTS 4  /* and one host gets this part of them */
+#define WAITING_TIMES 16 /* requests that may wait, as a multiple of the transfers */
+#define WAITING_HOSTS 4  /* number of hosts that share the places to wait */
 
-static unsigned part(unsigned whole, unsigned parts)
+static unsigned queue_part(unsigned whole, unsigned parts)
 {
     return whole / parts ? whole / parts : 1;
 }
@@ -34,20 +36,20 @@ void cpsd_fetch_queues_init(struct cpsd_fetch_queues *queues, unsigned at_once)
 {
     for (int i = 0; i < CPSD_FETCH_QUEUES; i++) {
         struct cpsd_fetch_line *line = &queues->line[i];
-        unsigned transfers = part(at_once * shares[i].percent, 100);
+        unsigned transfers = queue_part(at_once * shares[i].percent, 100);
         *line = (struct cpsd_fetch_line){.at_once = transfers,
-                                         .at_once_by_host = part(transfers, shares[i].hosts),
+                                         .at_once_by_host = queue_part(transfers, shares[i].hosts),
                                          .most = transfers * WAITING_TIMES,
-                                         .most_by_host = part(transfers * WAITING_TIMES, WAITING_HOSTS)};
+                                         .most_by_host = queue_part(transfers * WAITING_TIMES, WAITING_HOSTS)};
         line->hosts_end = &line->hosts;
     }
 }
 
 /* ---- hosts ---- */
 
-/* Finds a host by its name, whichever way it is written ("A.example." is "a.example"), or makes it, as the last to
- * have its turn. NULL: out of memory. */
-static struct cpsd_fetch_host *host_of(struct cpsd_fetch_line *line, struct stir_view name)
+/* Finds a host by its name in any form ("A.example." is "a.example"), or makes it, at the end of the line. Returns NULL
+ * if memory is used up. */
+static struct cpsd_fetch_host *queue_host(struct cpsd_fetch_line *line, struct stir_view name)
 {
     size_t n = name.len && name.ptr[name.len - 1] == '.' ? name.len - 1 : name.len;
     struct cpsd_fetch_host *made = calloc(1, sizeof(*made) + n + 1);
@@ -69,7 +71,7 @@ static struct cpsd_fetch_host *host_of(struct cpsd_fetch_line *line, struct stir
     return made;
 }
 
-static void unlink_host(struct cpsd_fetch_line *line, struct cpsd_fetch_host *host)
+static void queue_unlink_host(struct cpsd_fetch_line *line, struct cpsd_fetch_host *host)
 {
     struct cpsd_fetch_host **link = &line->hosts;
     while (*link != host) {
@@ -80,25 +82,25 @@ static void unlink_host(struct cpsd_fetch_line *line, struct cpsd_fetch_host *ho
     host->next = NULL;
 }
 
-/* Frees a host with nothing to do. */
-static void settle_host(struct cpsd_fetch_line *line, struct cpsd_fetch_host *host)
+/* Frees a host that has neither waiting nor active requests. */
+static void queue_settle_host(struct cpsd_fetch_line *line, struct cpsd_fetch_host *host)
 {
     if (!host->active && !host->first) {
-        unlink_host(line, host);
+        queue_unlink_host(line, host);
         free(host);
     }
 }
 
-static void end_turn(struct cpsd_fetch_line *line, struct cpsd_fetch_host *host)
+static void queue_end_turn(struct cpsd_fetch_line *line, struct cpsd_fetch_host *host)
 {
-    unlink_host(line, host);
+    queue_unlink_host(line, host);
     *line->hosts_end = host;
     line->hosts_end = &host->next;
 }
 
 /* ---- requests ---- */
 
-static struct stir_view name_in(const struct cpsd_fetch *fetch)
+static struct stir_view queue_host_name(const struct cpsd_fetch *fetch)
 {
     struct stir_url url;
     bool good = stir_url_parse(&url, fetch->url, strlen(fetch->url), STIR_E_URI, NULL) == STIR_OK;
@@ -109,14 +111,14 @@ enum stir_code cpsd_fetch_queues_add(struct cpsd_fetch_queues *queues, struct cp
 {
     struct cpsd_fetch_line *line = &queues->line[fetch->queue];
     if (line->waiting >= line->most) {
-        return stir_fail(err, STIR_E_UNAVAILABLE, "too much is being fetched already");
+        return stir_fail(err, STIR_E_UNAVAILABLE, "too many HTTPS requests are waiting already");
     }
-    struct cpsd_fetch_host *host = host_of(line, name_in(fetch));
+    struct cpsd_fetch_host *host = queue_host(line, queue_host_name(fetch));
     if (!host) {
-        return stir_fail(err, STIR_E_NOMEM, "a fetch");
+        return stir_fail(err, STIR_E_NOMEM, "out of memory for an HTTPS request");
     }
     if (host->waiting >= line->most_by_host) {
-        return stir_fail(err, STIR_E_UNAVAILABLE, "too much is being fetched from this host already");
+        return stir_fail(err, STIR_E_UNAVAILABLE, "too many HTTPS requests to this host are waiting already");
     }
     fetch->host = host;
     fetch->next = NULL;
@@ -128,9 +130,10 @@ enum stir_code cpsd_fetch_queues_add(struct cpsd_fetch_queues *queues, struct cp
     return STIR_OK;
 }
 
-static void take_out(struct cpsd_fetch_line *line, struct cpsd_fetch *fetch)
+static void queue_take_out(struct cpsd_fetch_line *line, struct cpsd_fetch *fetch)
 {
     struct cpsd_fetch_host *host = fetch->host;
+    assert(host->waiting > 0 && line->waiting > 0);
     *fetch->link = fetch->next;
     if (fetch->next) {
         fetch->next->link = fetch->link;
@@ -145,28 +148,30 @@ static void take_out(struct cpsd_fetch_line *line, struct cpsd_fetch *fetch)
 void cpsd_fetch_queues_remove(struct cpsd_fetch_queues *queues, struct cpsd_fetch *fetch)
 {
     struct cpsd_fetch_line *line = &queues->line[fetch->queue];
-    take_out(line, fetch);
-    settle_host(line, fetch->host);
+    queue_take_out(line, fetch);
+    queue_settle_host(line, fetch->host);
     fetch->host = NULL;
 }
 
-static struct cpsd_fetch *take_from(struct cpsd_fetch_line *line, uint64_t now_ns, enum cpsd_fetch_turn *turn)
+static struct cpsd_fetch *queue_take_from(struct cpsd_fetch_line *line, uint64_t now_ns, enum cpsd_fetch_turn *turn)
 {
     for (struct cpsd_fetch_host *host = line->hosts; host; host = host->next) {
         struct cpsd_fetch *fetch = host->first;
+        /* a request that is too late is taken out even if nothing can be started */
         if (fetch && fetch->late_ns <= now_ns) {
             *turn = CPSD_FETCH_LATE;
-            take_out(line, fetch);
-            settle_host(line, host);
+            queue_take_out(line, fetch);
+            queue_settle_host(line, host);
             fetch->host = NULL;
             return fetch;
         }
+        /* the host goes to the end of the line, so that hosts take turns */
         if (fetch && line->active < line->at_once && host->active < line->at_once_by_host) {
             *turn = CPSD_FETCH_START;
-            take_out(line, fetch);
+            queue_take_out(line, fetch);
             host->active++;
             line->active++;
-            end_turn(line, host);
+            queue_end_turn(line, host);
             return fetch;
         }
     }
@@ -177,7 +182,7 @@ struct cpsd_fetch *cpsd_fetch_queues_take(struct cpsd_fetch_queues *queues, uint
 {
     struct cpsd_fetch *fetch = NULL;
     for (int i = 0; !fetch && i < CPSD_FETCH_QUEUES; i++) {
-        fetch = take_from(&queues->line[i], now_ns, turn);
+        fetch = queue_take_from(&queues->line[i], now_ns, turn);
     }
     return fetch;
 }
@@ -185,9 +190,10 @@ struct cpsd_fetch *cpsd_fetch_queues_take(struct cpsd_fetch_queues *queues, uint
 void cpsd_fetch_queues_done(struct cpsd_fetch_queues *queues, struct cpsd_fetch *fetch)
 {
     struct cpsd_fetch_line *line = &queues->line[fetch->queue];
+    assert(line->active > 0 && fetch->host->active > 0);
     line->active--;
     fetch->host->active--;
-    settle_host(line, fetch->host);
+    queue_settle_host(line, fetch->host);
     fetch->host = NULL;
 }
 

@@ -30,13 +30,13 @@ void cpsd_peers_unref(struct cpsd_peers *peers)
     free(peers);
 }
 
-static enum stir_code add_peer(struct cpsd_peers *peers, const char *url, struct stir_error *err)
+static enum stir_code peers_add(struct cpsd_peers *peers, const char *url, struct stir_error *err)
 {
     struct stir_url parts;
     struct cpsd_peer *peer = &peers->peer[peers->count];
     size_t len = strlen(url);
     if (peers->count == CPSD_PEERS_MAX) {
-        return stir_fail(err, STIR_E_CONFIG, "[atis] peers: more than %d", CPSD_PEERS_MAX);
+        return stir_fail(err, STIR_E_CONFIG, "[atis] peers: the list has more than %d peers", CPSD_PEERS_MAX);
     }
     while (len && url[len - 1] == '/') {
         len--;
@@ -46,7 +46,7 @@ static enum stir_code add_peer(struct cpsd_peers *peers, const char *url, struct
         return stir_fail_prefix(err, code, "[atis] peers: %s", url);
     }
     if (parts.host.len >= sizeof(peer->host)) {
-        return stir_fail(err, STIR_E_CONFIG, "[atis] peers: %s: the host's name is too long", url);
+        return stir_fail(err, STIR_E_CONFIG, "[atis] peers: %s: the host name is too long", url);
     }
     memcpy(peer->url, url, len);
     memcpy(peer->host, parts.host.ptr, parts.host.len);
@@ -54,22 +54,22 @@ static enum stir_code add_peer(struct cpsd_peers *peers, const char *url, struct
     return STIR_OK;
 }
 
-static enum stir_code read_urls(struct cpsd_peers *peers, const char *list, struct stir_error *err)
+static enum stir_code peers_read_urls(struct cpsd_peers *peers, const char *list, struct stir_error *err)
 {
-    char url[STIR_URL_MAX + 2]; /* longer ones are cut to what is refused */
+    char url[STIR_URL_MAX + 2]; /* a longer one is cut to a length that is refused */
     enum stir_code code = STIR_OK;
     for (size_t pos = 0; code == STIR_OK && stir_conf_next(list, &pos, url, sizeof(url));) {
-        code = add_peer(peers, url, err);
+        code = peers_add(peers, url, err);
     }
     return code;
 }
 
-static enum stir_code keep_der(struct cpsd_peers *peers, const struct stir_chain *chain, struct stir_error *err)
+static enum stir_code peers_keep_der(struct cpsd_peers *peers, const struct stir_chain *chain, struct stir_error *err)
 {
     peers->der = calloc(chain->count, sizeof(*peers->der));
     peers->x5c = calloc(chain->count, sizeof(*peers->x5c));
     if (!peers->der || !peers->x5c) {
-        return stir_fail(err, STIR_E_NOMEM, "[atis] certificate");
+        return stir_fail(err, STIR_E_NOMEM, "out of memory for [atis] certificate");
     }
     for (size_t i = 0; i < chain->count; i++) {
         unsigned char *der = NULL;
@@ -80,17 +80,17 @@ static enum stir_code keep_der(struct cpsd_peers *peers, const struct stir_chain
         OPENSSL_free(der);
         peers->x5c_count++;
         if (len <= 0 || stir_buf_state(&peers->der[i]) != STIR_OK) {
-            return stir_fail(err, STIR_E_NOMEM, "[atis] certificate");
+            return stir_fail(err, STIR_E_NOMEM, "out of memory for [atis] certificate");
         }
         peers->x5c[i] = stir_view(peers->der[i].ptr, peers->der[i].len);
     }
     return STIR_OK;
 }
 
-static enum stir_code take_chain(struct cpsd_peers *peers, const struct stir_chain *chain, struct stir_error *err)
+static enum stir_code peers_take_chain(struct cpsd_peers *peers, const struct stir_chain *chain, struct stir_error *err)
 {
     if (!stir_key_same_public(chain->key, peers->key)) {
-        return stir_fail(err, STIR_E_CONFIG, "[atis] private_key is not the key of [atis] certificate");
+        return stir_fail(err, STIR_E_CONFIG, "[atis] private_key does not belong to [atis] certificate");
     }
     for (size_t i = 0; i < chain->tnauth.count; i++) {
         const struct stir_tnauth_entry *entry = &chain->tnauth.entries[i];
@@ -99,18 +99,18 @@ static enum stir_code take_chain(struct cpsd_peers *peers, const struct stir_cha
         }
     }
     if (!peers->spc[0]) {
-        return stir_fail(err, STIR_E_CONFIG, "[atis] certificate names no provider (SPC) in its TNAuthList");
+        return stir_fail(err, STIR_E_CONFIG, "[atis] certificate has no service provider code (SPC) in its TNAuthList");
     }
-    return keep_der(peers, chain, err);
+    return peers_keep_der(peers, chain, err);
 }
 
-static enum stir_code read_credential(struct cpsd_peers *peers, const struct cpsd_config *config,
-                                      struct stir_error *err)
+static enum stir_code peers_read_credential(struct cpsd_peers *peers, const struct cpsd_config *config,
+                                            struct stir_error *err)
 {
     struct stir_buf pem = {0};
     struct stir_chain *chain = NULL;
     if (!config->atis_certificate[0] || !config->atis_private_key[0]) {
-        return stir_fail(err, STIR_E_CONFIG, "[atis] peers needs certificate and private_key beside it");
+        return stir_fail(err, STIR_E_CONFIG, "[atis] peers needs [atis] certificate and private_key; set both");
     }
     if (config->atis_x5u[0] && !stir_x5u_is_https(config->atis_x5u)) {
         return stir_fail(err, STIR_E_CONFIG, "[atis] x5u is not an https URL");
@@ -127,14 +127,15 @@ static enum stir_code read_credential(struct cpsd_peers *peers, const struct cps
         }
     }
     if (code == STIR_OK) {
-        code = take_chain(peers, chain, err);
+        code = peers_take_chain(peers, chain, err);
     }
     stir_chain_unref(chain);
     stir_buf_free(&pem);
     return code;
 }
 
-static enum stir_code take_settings(struct cpsd_peers *peers, const struct cpsd_config *config, struct stir_error *err)
+static enum stir_code peers_take_settings(struct cpsd_peers *peers, const struct cpsd_config *config,
+                                          struct stir_error *err)
 {
     if (strlen(config->atis_x5u) > STIR_URL_MAX) {
         return stir_fail(err, STIR_E_CONFIG, "[atis] x5u is too long");
@@ -143,7 +144,7 @@ static enum stir_code take_settings(struct cpsd_peers *peers, const struct cpsd_
     peers->timeout_ms = (unsigned)config->atis_peer_timeout_ms;
     peers->queue_max = (size_t)config->atis_queue_max;
     peers->ca_file = strdup(config->atis_ca_file);
-    return peers->ca_file ? STIR_OK : stir_fail(err, STIR_E_NOMEM, "[atis] ca_file");
+    return peers->ca_file ? STIR_OK : stir_fail(err, STIR_E_NOMEM, "out of memory for [atis] ca_file");
 }
 
 enum stir_code cpsd_peers_load(struct cpsd_peers **out, const struct cpsd_config *config, struct stir_error *err)
@@ -154,15 +155,15 @@ enum stir_code cpsd_peers_load(struct cpsd_peers **out, const struct cpsd_config
     }
     struct cpsd_peers *peers = calloc(1, sizeof(*peers));
     if (!peers) {
-        return stir_fail(err, STIR_E_NOMEM, "[atis] peers");
+        return stir_fail(err, STIR_E_NOMEM, "out of memory for [atis] peers");
     }
     atomic_init(&peers->refs, 1);
-    enum stir_code code = read_urls(peers, config->atis_peers, err);
+    enum stir_code code = peers_read_urls(peers, config->atis_peers, err);
     if (code == STIR_OK) {
-        code = read_credential(peers, config, err);
+        code = peers_read_credential(peers, config, err);
     }
     if (code == STIR_OK) {
-        code = take_settings(peers, config, err);
+        code = peers_take_settings(peers, config, err);
     }
     if (code != STIR_OK) {
         cpsd_peers_unref(peers);

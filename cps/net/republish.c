@@ -3,26 +3,26 @@
 #include "common/jose/json.h"
 #include "common/passport/token.h"
 
-#include <inttypes.h>
+#include <assert.h>
 #include <openssl/rand.h>
 #include <stdlib.h>
 #include <time.h>
 
-#define FIRST_PAUSE_MS 250
+#define FIRST_PAUSE_MS 250 /* before the second attempt; doubled for each further one */
 #define LONGEST_PAUSE_MS 8000
-#define ANSWER_OCTETS 4096
+#define ANSWER_OCTETS 4096 /* the largest answer of a peer that is read */
 
-/* One publication on its way, shared by its deliveries. */
+/* One publication, shared by its deliveries. */
 struct spread {
     struct cpsd_peers *peers;
     struct stir_identity dest, orig;
     struct stir_buf body;
-    char digest[STIR_TOKEN_DIGEST]; /* of the passports, for our tokens */
-    uint64_t deadline_ms;           /* of the loop's clock: the PASSporTs are gone then */
+    char digest[STIR_TOKEN_DIGEST]; /* of the PASSporTs, for this CPS's tokens */
+    uint64_t deadline_ms;           /* loop time: when the PASSporTs expire */
     size_t refs;
 };
 
-/* One publication to one peer. */
+/* The delivery of one publication to one peer. */
 struct delivery {
     struct cpsd_republisher *republisher;
     struct spread *spread;
@@ -48,9 +48,9 @@ struct cpsd_republisher {
     void *closed_arg;
 };
 
-static void arm(struct cpsd_republisher *republisher);
+static void republish_arm(struct cpsd_republisher *republisher);
 
-/* ---- what is on its way ---- */
+/* ---- publications and deliveries ---- */
 
 static void spread_unref(struct spread *spread)
 {
@@ -64,6 +64,7 @@ static void spread_unref(struct spread *spread)
 static void delivery_end(struct delivery *delivery, enum cpsd_republished outcome)
 {
     struct cpsd_republisher *republisher = delivery->republisher;
+    assert(*delivery->link == delivery && republisher->count > 0);
     cpsd_count(&republisher->metrics->republished[outcome], 1);
     cpsd_uncount(&republisher->metrics->republish_pending);
     *delivery->link = delivery->next;
@@ -96,10 +97,11 @@ static bool delivery_new(struct cpsd_republisher *republisher, struct spread *sp
     return true;
 }
 
-/* ---- one try ---- */
+/* ---- one attempt ---- */
 
-/* Later each time, and not all at the same moment. */
-static uint64_t pause_ms(unsigned tries, int64_t retry_after_s)
+/* Returns the pause before the next attempt: longer each time, at least Retry-After, and with a random part so that the
+ * deliveries do not all come at the same moment. */
+static uint64_t delivery_pause_ms(unsigned tries, int64_t retry_after_s)
 {
     uint64_t pause = FIRST_PAUSE_MS;
     unsigned char spread[2] = {0};
@@ -113,41 +115,42 @@ static uint64_t pause_ms(unsigned tries, int64_t retry_after_s)
     return pause / 2 + pause / 2 * (spread[0] | (unsigned)spread[1] << 8) / 65535 + 1;
 }
 
-static void try_later(struct delivery *delivery, int64_t retry_after_s)
+static void delivery_try_later(struct delivery *delivery, int64_t retry_after_s)
 {
     struct cpsd_republisher *republisher = delivery->republisher;
-    delivery->due_ms = uv_now(republisher->loop) + pause_ms(delivery->tries, retry_after_s);
+    delivery->due_ms = uv_now(republisher->loop) + delivery_pause_ms(delivery->tries, retry_after_s);
     if (delivery->due_ms >= delivery->spread->deadline_ms) {
-        stir_log_plain(republisher->log, STIR_LOG_WARNING, "republish: %s did not take a publication in its life",
-                       delivery->peer->host);
+        stir_log_plain(republisher->log, STIR_LOG_WARNING,
+                       "republish: %s did not accept a publication before it expired", delivery->peer->host);
         delivery_end(delivery, CPSD_REPUBLISH_EXPIRED);
         return;
     }
     cpsd_count(&republisher->metrics->republish_retries, 1);
 }
 
-static void delivered(void *arg, const struct cpsd_fetch_result *result)
+static void delivery_answered(void *arg, const struct cpsd_fetch_result *result)
 {
     struct delivery *delivery = arg;
     struct cpsd_republisher *republisher = delivery->republisher;
     bool answered = result->error.code == STIR_OK;
     delivery->fetch = NULL;
+    /* 2xx: done; 408, 429, 5xx and no answer: try again; every other status is final */
     if (answered && result->status >= 200 && result->status < 300) {
         delivery_end(delivery, CPSD_REPUBLISH_DELIVERED);
     } else if (answered && result->status < 500 && result->status != 408 && result->status != 429) {
-        stir_log_plain(republisher->log, STIR_LOG_WARNING, "republish: %s refuses with %d", delivery->peer->host,
-                       result->status);
+        stir_log_plain(republisher->log, STIR_LOG_WARNING, "republish: %s refused a publication with status %d",
+                       delivery->peer->host, result->status);
         delivery_end(delivery, CPSD_REPUBLISH_REFUSED);
     } else {
         stir_log_plain(republisher->log, STIR_LOG_INFO, "republish: %s: %s", delivery->peer->host,
-                       answered ? "cannot take it now" : result->error.text);
-        try_later(delivery, answered ? result->retry_after_s : 0);
+                       answered ? "not accepted now, trying again" : result->error.text);
+        delivery_try_later(delivery, answered ? result->retry_after_s : 0);
     }
-    arm(republisher);
+    republish_arm(republisher);
 }
 
-/* A token for each try: the peer may have seen the last one. */
-static enum stir_code make_token(struct stir_buf *out, const struct delivery *delivery, struct stir_error *err)
+/* Makes a token. Each attempt needs its own, because the peer may have seen the one of the attempt before. */
+static enum stir_code delivery_token(struct stir_buf *out, const struct delivery *delivery, struct stir_error *err)
 {
     const struct spread *spread = delivery->spread;
     const struct cpsd_peers *peers = spread->peers;
@@ -168,7 +171,7 @@ static enum stir_code make_token(struct stir_buf *out, const struct delivery *de
     return stir_token_make(out, &spec, peers->key, err);
 }
 
-static enum stir_code begin_request(struct delivery *delivery, struct stir_error *err)
+static enum stir_code delivery_request(struct delivery *delivery, struct stir_error *err)
 {
     const struct spread *spread = delivery->spread;
     char dest[3 * STIR_IDENTITY_MAX + 1], orig[3 * STIR_IDENTITY_MAX + 1];
@@ -177,10 +180,11 @@ static enum stir_code begin_request(struct delivery *delivery, struct stir_error
     (void)stir_identity_to_path(orig, &spread->orig);
     stir_buf_printf(&url, "%s/passports/%s/%s", delivery->peer->url, dest, orig);
     stir_buf_puts(&authorization, "Authorization: Bearer ");
-    enum stir_code code = make_token(&authorization, delivery, err);
+    enum stir_code code = delivery_token(&authorization, delivery, err);
     if (code == STIR_OK && (stir_buf_state(&url) != STIR_OK || stir_buf_state(&authorization) != STIR_OK)) {
-        code = stir_fail(err, STIR_E_NOMEM, "a request to a peer");
+        code = stir_fail(err, STIR_E_NOMEM, "out of memory for a request to a peer");
     }
+    /* everything in the request is copied: the texts are freed below */
     if (code == STIR_OK) {
         struct cpsd_fetch_request request = {.queue = CPSD_FETCH_PEERS,
                                              .url = url.ptr,
@@ -190,41 +194,41 @@ static enum stir_code begin_request(struct delivery *delivery, struct stir_error
                                              .timeout_ms = spread->peers->timeout_ms,
                                              .ca_file = spread->peers->ca_file};
         code = cpsd_fetch(&delivery->fetch, delivery->republisher->fetcher, &delivery->republisher->mailbox, &request,
-                          delivered, delivery, err);
+                          delivery_answered, delivery, err);
     }
     stir_buf_free(&url);
     stir_buf_free(&authorization);
     return code;
 }
 
-static void try_now(struct delivery *delivery)
+static void delivery_try_now(struct delivery *delivery)
 {
     struct cpsd_republisher *republisher = delivery->republisher;
     struct stir_error err = {0};
     delivery->tries++;
-    if (begin_request(delivery, &err) != STIR_OK) {
+    if (delivery_request(delivery, &err) != STIR_OK) {
         stir_log_plain(republisher->log, STIR_LOG_WARNING, "republish: %s: %s", delivery->peer->host, err.text);
-        try_later(delivery, 0);
+        delivery_try_later(delivery, 0);
     }
 }
 
-/* ---- when ---- */
+/* ---- the timer ---- */
 
-static void on_timer(uv_timer_t *timer)
+static void republish_on_timer(uv_timer_t *timer)
 {
     struct cpsd_republisher *republisher = timer->data;
     uint64_t now = uv_now(republisher->loop);
     for (struct delivery *delivery = republisher->deliveries, *next; delivery; delivery = next) {
         next = delivery->next;
         if (!delivery->fetch && delivery->due_ms <= now) {
-            try_now(delivery);
+            delivery_try_now(delivery);
         }
     }
-    arm(republisher);
+    republish_arm(republisher);
 }
 
-/* Sets the timer to what is due first. */
-static void arm(struct cpsd_republisher *republisher)
+/* Sets the timer to the first delivery that is due. */
+static void republish_arm(struct cpsd_republisher *republisher)
 {
     uint64_t now = uv_now(republisher->loop), first = UINT64_MAX;
     for (const struct delivery *delivery = republisher->deliveries; delivery; delivery = delivery->next) {
@@ -235,13 +239,13 @@ static void arm(struct cpsd_republisher *republisher)
     if (first == UINT64_MAX) {
         (void)uv_timer_stop(&republisher->timer);
     } else {
-        (void)uv_timer_start(&republisher->timer, on_timer, first > now ? first - now : 0, 0);
+        (void)uv_timer_start(&republisher->timer, republish_on_timer, first > now ? first - now : 0, 0);
     }
 }
 
-/* ---- from outside ---- */
+/* ---- the interface ---- */
 
-static enum stir_code fill(struct spread *spread, const json_t *passports, const char *token)
+static enum stir_code spread_fill(struct spread *spread, const json_t *passports, const char *token)
 {
     struct stir_buf array = {0};
     stir_jcs(&array, passports);
@@ -271,7 +275,7 @@ void cpsd_republish(struct cpsd_republisher *republisher, const struct stir_iden
     *spread = (struct spread){.dest = *dest, .orig = *orig, .refs = 1};
     spread->peers = cpsd_peers_ref(republisher->peers);
     spread->deadline_ms = uv_now(republisher->loop) + (uint64_t)ttl_ms;
-    bool good = fill(spread, passports, token) == STIR_OK;
+    bool good = spread_fill(spread, passports, token) == STIR_OK;
     for (size_t i = 0; i < spread->peers->count; i++) {
         if (good) {
             (void)delivery_new(republisher, spread, &spread->peers->peer[i]);
@@ -280,7 +284,7 @@ void cpsd_republish(struct cpsd_republisher *republisher, const struct stir_iden
         }
     }
     spread_unref(spread);
-    arm(republisher);
+    republish_arm(republisher);
 }
 
 bool cpsd_republishes(const struct cpsd_republisher *republisher)
@@ -305,7 +309,7 @@ enum stir_code cpsd_republisher_new(struct cpsd_republisher **out, uv_loop_t *lo
 {
     struct cpsd_republisher *republisher = calloc(1, sizeof(*republisher));
     if (!republisher) {
-        return stir_fail(err, STIR_E_NOMEM, "republishing");
+        return stir_fail(err, STIR_E_NOMEM, "out of memory for republishing");
     }
     *republisher = (struct cpsd_republisher){.loop = loop, .fetcher = fetcher, .metrics = metrics, .log = log};
     enum stir_code code = cpsd_mailbox_open(&republisher->mailbox, loop, err);
@@ -319,7 +323,8 @@ enum stir_code cpsd_republisher_new(struct cpsd_republisher **out, uv_loop_t *lo
     return STIR_OK;
 }
 
-static void let_go(struct cpsd_republisher *republisher)
+/* Frees the republisher when the last of its handles is closed. */
+static void republish_let_go(struct cpsd_republisher *republisher)
 {
     if (--republisher->closing == 0) {
         void (*closed)(void *arg) = republisher->closed;
@@ -330,20 +335,20 @@ static void let_go(struct cpsd_republisher *republisher)
     }
 }
 
-static void mailbox_closed(void *arg)
+static void republish_mailbox_closed(void *arg)
 {
-    let_go(arg);
+    republish_let_go(arg);
 }
 
-static void timer_closed(uv_handle_t *handle)
+static void republish_timer_closed(uv_handle_t *handle)
 {
-    let_go(handle->data);
+    republish_let_go(handle->data);
 }
 
 void cpsd_republisher_close(struct cpsd_republisher *republisher, void (*closed)(void *arg), void *arg)
 {
     if (republisher->count) {
-        stir_log_plain(republisher->log, STIR_LOG_WARNING, "republish: %zu deliveries are given up: the server stops",
+        stir_log_plain(republisher->log, STIR_LOG_WARNING, "republish: %zu deliveries dropped because the server stops",
                        republisher->count);
     }
     for (struct delivery *delivery = republisher->deliveries, *next; delivery; delivery = next) {
@@ -356,6 +361,6 @@ void cpsd_republisher_close(struct cpsd_republisher *republisher, void (*closed)
     republisher->closed = closed;
     republisher->closed_arg = arg;
     republisher->closing = 2;
-    cpsd_mailbox_close(&republisher->mailbox, mailbox_closed, republisher);
-    uv_close((uv_handle_t *)&republisher->timer, timer_closed);
+    cpsd_mailbox_close(&republisher->mailbox, republish_mailbox_closed, republisher);
+    uv_close((uv_handle_t *)&republisher->timer, republish_timer_closed);
 }

@@ -1,7 +1,7 @@
 #include "common/jose/json.h"
 #include "common/jose/jwe.h"
-#include "cps/api/passports_body.h"
-#include "cps/api/passports_box.h"
+#include "cps/api/passports_rules.h"
+#include "cps/api/spc_path.h"
 #include "tests/fuzz/must.h"
 
 #include <openssl/err.h>
@@ -61,7 +61,7 @@ static void path(const char *text, size_t n)
     if (!second) {
         return;
     }
-    bool has_spc = cpsd_passports_spc(spc, stir_view(text, (size_t)(slash - text)), NULL) == STIR_OK;
+    bool has_spc = cpsd_spc_from_path(spc, stir_view(text, (size_t)(slash - text)), NULL) == STIR_OK;
     MUST(has_spc == (spc[0] != '\0') && strlen(spc) <= STIR_SPC_MAX);
     if (stir_identity_from_path(&dest, slash + 1, (size_t)(second - slash) - 1, 0, NULL) != STIR_OK ||
         stir_identity_from_path(&orig, second + 1, (size_t)(end - second) - 1, 0, NULL) != STIR_OK) {

@@ -232,14 +232,14 @@ class Atis(AtisCase):
             (["atis.peers=https://a.example?x"], "[atis] peers"),
             (["atis.peers=https://u@a.example"], "[atis] peers"),
             (["atis.peers=" + " ".join(f"https://a{i}.example" for i in range(17))], "more than 16"),
-            (["atis.peers=https://a.example", "atis.certificate="], "needs certificate and private_key"),
-            (["atis.peers=https://a.example", f"atis.private_key={self.bob.key_file}"], "not the key of"),
-            (["atis.peers=https://a.example", f"atis.certificate={self.certificate[0]}"], "not the key of"),
+            (["atis.peers=https://a.example", "atis.certificate="], "needs [atis] certificate and private_key"),
+            (["atis.peers=https://a.example", f"atis.private_key={self.bob.key_file}"], "does not belong to"),
+            (["atis.peers=https://a.example", f"atis.certificate={self.certificate[0]}"], "does not belong to"),
             (["atis.peers=https://a.example", "atis.private_key=/nonexistent"], "/nonexistent"),
             (["atis.peers=https://a.example", "atis.x5u=http://a.example/c.pem"], "x5u"),
             (["atis.partners=1234, 554a"], None),
             (["atis.partners=*"], None),
-            (["atis.partners=1234, *"], "has to be alone"),
+            (["atis.partners=1234, *"], "must be the only item"),
             (["atis.partners=" + "1" * 33], "not a service provider code"),
         ):
             with self.subTest(options):

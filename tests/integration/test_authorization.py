@@ -35,8 +35,8 @@ ACTIONS = ("publish", "list", "fetch", "delete", "wait", "atis_publish", "atis_r
            "report")
 GOOD = {"publish": 201, "list": 200, "fetch": 404, "delete": 404, "wait": 200, "no dummies": 200,
         "atis_publish": 201, "atis_retrieve": 404, "keys_put": 422, "keys_get": 404, "report": 404}
-CREDENTIAL = (401, "takes a credential")
-HOLDER = (403, "is for the holder of the destination")
+CREDENTIAL = (401, "needs a credential")
+HOLDER = (403, "only the holder of the destination")
 NOBODY = (403, 'is "nobody"')
 
 

@@ -214,7 +214,7 @@ class Boxes:
         dest = self.number()
         kept = self.put(self.server, dest)
         path = f"/cps/{dest}/ppts/{envelope_id(kept)}"
-        self.assertProblem(self.server.request("DELETE", path), 401, "takes a credential")
+        self.assertProblem(self.server.request("DELETE", path), 401, "needs a credential")
         self.assertEqual(self.server.request("GET", path).status, 200)
 
         body, dest = envelope(), self.number()

@@ -61,7 +61,7 @@ class Carriers(Tool):
 
     def test_publishing(self):
         words = self.send_words(self.number())
-        self.refused(["401", "takes a credential", "--auth-cert"], *words)
+        self.refused(["401", "needs a credential", "--auth-cert"], *words)
         for credential in (self.auth(), self.auth(x5u=False), self.auth("rival"), self.auth("alice")):
             dest = self.number()
             self.send(dest, *credential)
@@ -204,7 +204,7 @@ class Sidecars(SmppCase):
         nobody = {"cps__url": self.carriers.url, "cps__ca": self.carriers.ca}
         self.chain(nobody, self.credential(cps__holder="yes"))
         self.assertEqual(self.verdicts(b"hello"), ["no-passport"])
-        self.assertLogged("takes a credential", self.a)
+        self.assertLogged("needs a credential", self.a)
         self.assertEqual(self.a.metrics()['unsigned_total{reason="failed"}'], 1)
 
     def test_not_the_holder(self):

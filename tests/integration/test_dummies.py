@@ -155,7 +155,7 @@ class Form(Case):
                 for _, text in other_forms():
                     for _ in range(2):
                         self.assertIn(server.publish("12025558101", text).status, (200, 201))
-                self.assertEqual(server.log().count("can be told from a dummy"), 1)
+                self.assertEqual(server.log().count("can be distinguished from a dummy"), 1)
 
 
 class Life(Case):

@@ -154,7 +154,7 @@ class Feed(CallersCase):
             revoke(HOLDER)
             self.assertIn("are in use", self.server.reload())
             self.publish()
-            self.assertProblem(connection.response(), 401, "not valid any more")
+            self.assertProblem(connection.response(), 401, "no longer valid")
 
     def test_s09_a_waiting_request_ends_though_nothing_arrives(self):
         revoke = self.revocable(policy__list="holder", dummies__mode="empty", server__max_wait_s=300)
@@ -164,7 +164,7 @@ class Feed(CallersCase):
             self.waiting(self.server, 2)
             revoke(HOLDER)
             self.assertIn("are in use", self.server.reload())
-            self.assertProblem(connection.response(), 401, "not valid any more")
+            self.assertProblem(connection.response(), 401, "no longer valid")
             until(lambda: self.server.metrics()["cpsd_waiters"] == 1, 20, "the other one waits")
             published = self.publish()
             self.assertIn(envelope_id(published).encode(), other.response().body)
@@ -183,7 +183,7 @@ class Feed(CallersCase):
                     with open(table, "w") as out:
                         out.write("1215555,2222\n")
                     self.assertIn("are in use", self.server.reload())
-                    self.assertProblem(connection.response(), 401, "not valid any more")
+                    self.assertProblem(connection.response(), 401, "no longer valid")
 
     def test_s09_a_feed_has_a_longest_life(self):
         self.serve(feeds__max_life_s=1)

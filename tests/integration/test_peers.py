@@ -127,7 +127,7 @@ class Peers(Case):
         for program, words, expected in ((ESME, [], "--port is missing"),
                                          (ESME, ["--port", "65536"], '--port: "65536" is not a number from 0 to 65535'),
                                          (ESME, ["--port", "1", "--bind", "any"], '--bind: "any"'),
-                                         (ESME, ["--port", "1", "--connections", "2"], "--connections needs a load"),
+                                         (ESME, ["--port", "1", "--connections", "2"], "--connections is for a load"),
                                          (ESME, ["--port", "1", "--count", "1", "--connections", "2"], "--connections must"),
                                          (ESME, ["--port", "1", "--count", "1", "--text", "x"], "--text sends one message"),
                                          (ESME, ["--port", "1", "--password-file", "/nonexistent"], "cannot read the password"),

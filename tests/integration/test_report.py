@@ -111,7 +111,7 @@ class Report(CallersCase):
             self.assertProblem(self.reports(caller), status)
         self.assertProblem(self.reports(query="?after=x"), 400)
         self.server.reload(policy__reports="open")
-        self.assertProblem(self.reports("none"), 401, "its own")
+        self.assertProblem(self.reports("none"), 401, "to the publisher")
 
     def test_unknown_publisher(self):
         self.serve(policy__publish="open")
@@ -126,7 +126,7 @@ class Report(CallersCase):
         with self.connect(HOLDER) as connection:
             path = f"/cps/{DEST}/ppts/{envelope_id(one)}/report"
             for reason in ("", "Bad", "a%20b", "x" * 33, "a%0Ab", "a%22"):
-                self.assertProblem(connection.request("POST", f"{path}?reason={reason}", b""), 400, "reason is a word")
+                self.assertProblem(connection.request("POST", f"{path}?reason={reason}", b""), 400, "reason must be a word")
             self.assertEqual(connection.request("POST", f"{path}?reason={'x' * 32}", b"").status, 204)
         self.assertEqual([report["reason"] for report in self.reports().json()["reports"]], ["x" * 32])
 

@@ -116,7 +116,7 @@ class Republish(AtisCase):
         path, some = f"/passports/{DEST}/{ORIG}", [envelope()]
         good = {"atis__certificate": self.alice.cert_file, "atis__private_key": self.alice.key_file,
                 "atis__ca_file": self.certificate[0], "atis__peers": f"https://localhost:{other.address[1]}"}  # fmt: skip
-        self.assertIn("not the key of", one.reload(**{**good, "atis__private_key": self.bob.key_file}))
+        self.assertIn("does not belong to", one.reload(**{**good, "atis__private_key": self.bob.key_file}))
         self.created(one, f"/passports/{DEST}/12025550198", some)
         self.assertIn("in use", one.reload(**good))
         self.created(one, path, some)
@@ -152,7 +152,7 @@ class Republish(AtisCase):
             ("with a broken signature", good[:-8] + ("A" if good[-8] != "A" else "B") + good[-7:], 401, "signature"),
             ("long over", inner(age=3600), 401, "no longer"),
             ("over by exp", inner(exp=int(time.time()) - 100), 401, "no longer"),
-            ("from the future", inner(iat=int(time.time()) + 3600), 401, "ahead"),
+            ("from the future", inner(iat=int(time.time()) + 3600), 401, "future"),
         ):
             with self.subTest(name):
                 self.assertError(send(token), status, word)

@@ -11,9 +11,11 @@ import sys
 
 # The object files that are linked together in each program. Every file is part of at least one.
 PROGRAMS = {
-    "cpsd": ["cps/CMakeFiles/cpsd_core.dir", "cps/CMakeFiles/cpsd.dir", "common/CMakeFiles/stircommon.dir"],
+    "cpsd": ["cps/CMakeFiles/cpsd_core.dir", "cps/CMakeFiles/cpsd.dir", "common/CMakeFiles/stircommon.dir",
+             "common/CMakeFiles/stirnet.dir"],
     "cps-smpp": ["client/CMakeFiles/cps_objects.dir", "client/CMakeFiles/sidecar_core.dir",
-                 "client/CMakeFiles/cps-smpp.dir", "common/CMakeFiles/stircommon.dir"],
+                 "client/CMakeFiles/cps-smpp.dir", "common/CMakeFiles/stircommon.dir",
+                 "common/CMakeFiles/stirnet.dir"],
     "cpsctl": ["client/CMakeFiles/cpsctl.dir"],
     "cps-esme": ["client/CMakeFiles/peers.dir"],
 }

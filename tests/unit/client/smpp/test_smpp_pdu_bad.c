@@ -164,7 +164,7 @@ static void test_flaw_text(void)
     char text[80];
     struct made made = made_pdu(SMPP_SUBMIT_SM, 0, "00 0101 '12'");
     smpp_flaw_text(text, sizeof(text), &made.flaw);
-    UNIT_STR(text, "source_addr: the string has no terminating NUL (octet 19)", "with a field");
+    UNIT_STR(text, "source_addr: a string without its NUL (octet 19)", "with a field");
     smpp_flaw_text(text, 12, &made.flaw);
     UNIT_STR(text, "source_addr", "cut");
     made_free(&made);

@@ -100,7 +100,7 @@ static void test_drop(void)
     const struct smpp_edit replace = {.drop = tags, .drop_count = 2, .append = &tag, .append_count = 1};
     const char *forged = MAKE_SM "00 1501 0006 'passed' 1400 0000 1501 0000 1502 0001 '1' 1503 0000";
     check_edit("every one", SMPP_DELIVER_SM, forged, &drop, MAKE_SM "00 1400 0000 1503 0000");
-    check_edit("and ours after them", SMPP_DELIVER_SM, forged, &replace,
+    check_edit("and ours behind", SMPP_DELIVER_SM, forged, &replace,
                MAKE_SM "00 1400 0000 1503 0000 1501 0005 'stale'");
     check_edit("none there", SMPP_DELIVER_SM, MAKE_SM "00", &drop, MAKE_SM "00");
     check_refusal("of an unknown command", 0x4711, "00", &drop, STIR_E_INVAL);
@@ -236,7 +236,7 @@ static void test_answers(void)
     }
 }
 
-UNIT_MAIN("smpp_pdu_edit", {"sequence_number", test_sequence}, {"TLVs after others", test_append},
+UNIT_MAIN("smpp_pdu_edit", {"sequence_number", test_sequence}, {"TLVs behind others", test_append},
           {"TLVs as long as can be", test_append_long}, {"TLVs left out", test_drop}, {"another text", test_text},
           {"a text as long as can be", test_text_long}, {"what Kannel said", test_vectors}, {"from fields", test_write},
           {"answers", test_answers})

@@ -18,7 +18,7 @@ static void test_malformed(void)
     } rows[] = {
         {"nothing", SMPP_SUBMIT_SM, "", RESP(SMPP_SUBMIT_SM), SMPP_RINVCMDLEN, "service_type: "},
         {"source_addr without NUL", SMPP_SUBMIT_SM, "00 0101 '12'", RESP(SMPP_SUBMIT_SM), SMPP_RINVSRCADR,
-         "source_addr: the string has no terminating NUL (octet 19)"},
+         "source_addr: a string without its NUL (octet 19)"},
         {"destination_addr without NUL", SMPP_DELIVER_SM, "00 0101 00 0101 '12'", RESP(SMPP_DELIVER_SM),
          SMPP_RINVDSTADR, "destination_addr: "},
         {"sm_length beyond", SMPP_SUBMIT_SM, MAKE_SM "05 'text'", RESP(SMPP_SUBMIT_SM), SMPP_RINVMSGLEN,

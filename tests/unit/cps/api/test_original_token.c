@@ -1,4 +1,4 @@
-#include "cps/api/passports_inner.h"
+#include "cps/api/original_token.h"
 
 #include "tests/unit/unit.h"
 
@@ -7,7 +7,7 @@ static void test_life(void)
 {
     static const struct {
         const char *label;
-        struct cpsd_passports_inner_life life;
+        struct cpsd_original_token_life life;
         int64_t ttl_ms;
     } rows[] = {
         {"just published", {1000, 1000, -1, 60, 5, 15}, 15000},
@@ -26,9 +26,9 @@ static void test_life(void)
         {"the end of time", {1000, (int64_t)1 << 53, (int64_t)1 << 53, 60, 5, 15}, 0},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        int64_t ttl = cpsd_passports_inner_ttl_ms(&rows[i].life);
+        int64_t ttl = cpsd_original_token_ttl_ms(&rows[i].life);
         UNIT_CHECK(ttl == rows[i].ttl_ms, "%s: %lld", rows[i].label, (long long)ttl);
     }
 }
 
-UNIT_MAIN("passports_inner", {"how long a republished PASSporT is kept", test_life})
+UNIT_MAIN("original_token", {"how long a republished PASSporT is kept", test_life})
