@@ -10,7 +10,7 @@
 set -euo pipefail
 
 # What is linked is named by its -dev package only: the names of the libraries themselves differ from release to release.
-libraries=(libwebsockets-dev libuv1-dev libssl-dev libhiredis-dev libjansson-dev libcurl4-openssl-dev libinih-dev
+libraries=(libwebsockets-dev libuv1-dev libssl-dev libhiredis-dev libjansson-dev libcurl4-openssl-dev
            libsqlite3-dev libutf8proc-dev)
 run=(ca-certificates redis-server)
 build=(libcunit1-dev cmake ninja-build pkg-config gcc libc6-dev)

@@ -221,7 +221,7 @@ self_test() {
     break_in cps/store/redis/wire/planted.c '#include "cps/store/redis/topology/slot.h"'
     break_in cps/store/redis/topology/planted.c '#include "cps/store/redis/box/row.h"'
     break_in common/base/planted.c '#include "common/number/tn.h"'
-    break_in common/jose/planted.c '#include "common/cert/cert.h"'
+    break_in common/jose/planted.c '#include "common/cert/chain.h"'
     break_in common/cert/planted.c '#include "common/passport/passport.h"'
     break_in common/passport/planted.c '#include "common/net/tls_policy.h"'
     break_in common/base/planted.c '#include "client/cps.h"'

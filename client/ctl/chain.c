@@ -1,7 +1,7 @@
 #include "client/ctl/chain.h"
 
 #include "client/ctl/input.h"
-#include "common/cert/cert.h"
+#include "common/cert/chain.h"
 
 static enum ctl_exit chain_to_der(struct ctl *ctl, struct ctl_chain *out, const struct stir_chain *chain)
 {

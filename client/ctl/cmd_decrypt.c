@@ -2,6 +2,7 @@
 #include "client/ctl/groups.h"
 #include "client/ctl/handle.h"
 #include "client/ctl/input.h"
+#include "common/base/file.h"
 #include "common/cert/pem.h"
 #include "common/jose/b64.h"
 

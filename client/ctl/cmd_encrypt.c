@@ -3,7 +3,9 @@
 #include "client/ctl/groups.h"
 #include "client/ctl/input.h"
 #include "common/jose/envelope.h"
+#include "common/jose/jwk.h"
 #include "common/jose/key.h"
+#include "common/jose/key_load.h"
 #include "common/passport/passport.h"
 
 /* Encrypts one PASSporT to one key and adds the envelope to the answer. */

@@ -1,6 +1,7 @@
 #include "client/ctl/commands.h"
 #include "client/ctl/files.h"
 #include "client/ctl/groups.h"
+#include "common/jose/jwk.h"
 #include "common/jose/key.h"
 
 #include <openssl/crypto.h>

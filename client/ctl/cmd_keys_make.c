@@ -5,7 +5,9 @@
 #include "client/ctl/files.h"
 #include "client/ctl/groups.h"
 #include "client/ctl/pki_scope.h"
+#include "common/jose/jwk.h"
 #include "common/jose/key.h"
+#include "common/jose/key_load.h"
 #include "common/passport/keyrecord.h"
 
 #include <stdlib.h>

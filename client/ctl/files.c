@@ -1,4 +1,5 @@
 #include "client/ctl/files.h"
+#include "common/base/file.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,5 @@
 #include "client/ctl/input.h"
+#include "common/base/file.h"
 
 #include "common/number/identity.h"
 

@@ -3,7 +3,9 @@
 #include "client/ctl/input.h"
 #include "common/cert/pem.h"
 #include "common/cert/pki.h"
+#include "common/jose/jwk.h"
 #include "common/jose/key.h"
+#include "common/jose/key_load.h"
 
 #include <openssl/crypto.h>
 #include <openssl/err.h>

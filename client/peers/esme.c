@@ -2,6 +2,7 @@
 #include "client/peers/options.h"
 #include "client/peers/show.h"
 #include "client/smpp/pdu_write.h"
+#include "common/base/file.h"
 
 #include <stdio.h>
 #include <stdlib.h>

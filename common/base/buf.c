@@ -1,5 +1,6 @@
 #include "common/base/buf.h"
 
+#include <assert.h>
 #include <openssl/crypto.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -7,7 +8,7 @@
 #include <string.h>
 
 /* Not realloc: it would leave the old octets, which may be a key, where they were. */
-static bool move_to(struct stir_buf *buf, size_t cap)
+static bool buf_move_to(struct stir_buf *buf, size_t cap)
 {
     char *ptr = malloc(cap);
     if (!ptr) {
@@ -25,9 +26,10 @@ static bool move_to(struct stir_buf *buf, size_t cap)
 }
 
 /* Room for len more octets and the NUL. */
-static bool reserve(struct stir_buf *buf, size_t len)
+static bool buf_reserve(struct stir_buf *buf, size_t len)
 {
     size_t limit = buf->limit ? buf->limit : SIZE_MAX - 1;
+    assert(buf->ptr ? buf->len < buf->cap : buf->len == 0);
     if (buf->failed) {
         return false;
     }
@@ -43,12 +45,12 @@ static bool reserve(struct stir_buf *buf, size_t len)
     while (cap < need) {
         cap = cap > SIZE_MAX / 2 ? need : cap * 2;
     }
-    return move_to(buf, cap);
+    return buf_move_to(buf, cap);
 }
 
 char *stir_buf_extend(struct stir_buf *buf, size_t len)
 {
-    if (!reserve(buf, len)) {
+    if (!buf_reserve(buf, len)) {
         return NULL;
     }
     char *at = buf->ptr + buf->len;
@@ -80,7 +82,7 @@ void stir_buf_printf(struct stir_buf *buf, const char *fmt, ...)
     va_end(args);
     if (len < 0) {
         buf->failed = buf->failed ? buf->failed : STIR_E_INVAL;
-    } else if (reserve(buf, (size_t)len)) {
+    } else if (buf_reserve(buf, (size_t)len)) {
         (void)vsnprintf(buf->ptr + buf->len, (size_t)len + 1, fmt, again);
         buf->len += (size_t)len;
     }
@@ -94,7 +96,7 @@ enum stir_code stir_buf_state(const struct stir_buf *buf)
 
 char *stir_buf_steal(struct stir_buf *buf, size_t *len)
 {
-    if (!reserve(buf, 0)) {
+    if (!buf_reserve(buf, 0)) {
         return NULL;
     }
     char *ptr = buf->ptr;

@@ -40,12 +40,4 @@ void stir_buf_free(struct stir_buf *buf);
 /* As stir_buf_free, overwriting the content first (keys, plaintext). */
 void stir_buf_cleanse(struct stir_buf *buf);
 
-/* Reads a whole file or, for "-", standard input: at most `limit` octets. STIR_E_IO, STIR_E_TOO_BIG, STIR_E_NOMEM;
- * err names the file and the reason. */
-enum stir_code stir_read_file(struct stir_buf *out, const char *path, size_t limit,
-                              struct stir_error *err) STIR_MUST_CHECK;
-
-/* Writes a file with the given mode (0600 for keys), through a temporary name and rename, so that a reader never sees
- * half of it; "-" is standard output. */
-enum stir_code stir_write_file(const char *path, const void *data, size_t len, unsigned mode,
-                               struct stir_error *err) STIR_MUST_CHECK;
+#include "common/base/file.h" /* for users of this header that read and write files */

@@ -8,8 +8,8 @@
 #include <stdint.h>
 
 /*
- * One typed table a program is its configuration: it parses and checks the INI file, tells at reload what changed,
- * prints the commented sample file and the manual's section. Files are read with inih.
+ * A program describes its configuration in one typed table. The table is used to read and check the INI file, to tell
+ * at reload what has changed, and to print the commented sample file and the section of the manual.
  */
 enum stir_conf_type {
     STIR_CONF_INT,      /* int64_t; unit is in the key's name (_ms, _s, _h, bytes); values may have another one (16k) */

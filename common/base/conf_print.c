@@ -5,10 +5,10 @@
 #include <string.h>
 
 #define WIDTH 100      /* of the sample's comments */
-#define LINE_LIMIT 180 /* of what inih can read back */
+#define LINE_LIMIT 180 /* of a line; less than the reader takes */
 
-/* Puts words behind "# ", broken at WIDTH; text's own line breaks stay. */
-static void put_comment(struct stir_buf *out, const char *text)
+/* Appends words as a comment after "# ", broken at WIDTH. Line breaks in the text are kept. */
+static void conf_put_comment(struct stir_buf *out, const char *text)
 {
     size_t column = 0;
     while (*text) {
@@ -32,7 +32,7 @@ static void put_comment(struct stir_buf *out, const char *text)
     }
 }
 
-static void put_choices(struct stir_buf *out, const char *const *choices)
+static void conf_put_choices(struct stir_buf *out, const char *const *choices)
 {
     stir_buf_puts(out, "One of ");
     for (size_t i = 0; choices[i]; i++) {
@@ -40,10 +40,11 @@ static void put_choices(struct stir_buf *out, const char *const *choices)
     }
 }
 
-/* What values there are, and when a change takes effect. */
-static void put_bounds(struct stir_buf *out, const struct stir_conf_key *key)
+/* Appends the values that a key takes, and when a change takes effect. */
+static void conf_put_bounds(struct stir_buf *out, const struct stir_conf_key *key)
 {
     struct stir_buf line = {0};
+    /* What values the key takes ... */
     switch (key->type) {
     case STIR_CONF_INT:
         stir_buf_printf(&line, "%" PRId64 " to %" PRId64 "%s", key->min, key->max, stir_conf_unit(key->name));
@@ -52,7 +53,7 @@ static void put_bounds(struct stir_buf *out, const struct stir_conf_key *key)
         stir_buf_puts(&line, "yes or no");
         break;
     case STIR_CONF_ENUM:
-        put_choices(&line, key->choices);
+        conf_put_choices(&line, key->choices);
         break;
     case STIR_CONF_OBSOLETE:
     case STIR_CONF_RENAMED:
@@ -63,16 +64,17 @@ static void put_bounds(struct stir_buf *out, const struct stir_conf_key *key)
         stir_buf_puts(&line, "A list, separated by commas or spaces, on one line or several");
         break;
     }
+    /* ... and when a change takes effect. */
     stir_buf_printf(&line, ". A change %s.", key->reloadable ? "takes effect on reload" : "needs a restart");
     if (stir_buf_state(&line) == STIR_OK) {
-        put_comment(out, line.ptr);
+        conf_put_comment(out, line.ptr);
     } else {
-        out->failed = true;
+        out->failed = stir_buf_state(&line);
     }
     stir_buf_free(&line);
 }
 
-static void put_list(struct stir_buf *out, const char *name, const char *list)
+static void conf_put_list(struct stir_buf *out, const char *name, const char *list)
 {
     char item[LINE_LIMIT];
     size_t pos = 0;
@@ -103,17 +105,17 @@ void stir_conf_sample(struct stir_buf *out, const struct stir_conf_key *table, s
             stir_buf_printf(out, "%s[%s]\n", out->len ? "\n" : "", section);
         }
         stir_buf_puts(out, out->len ? "\n" : "");
-        put_comment(out, key->text);
-        put_bounds(out, key);
+        conf_put_comment(out, key->text);
+        conf_put_bounds(out, key);
         if (key->type == STIR_CONF_LIST) {
-            put_list(out, key->name, value);
+            conf_put_list(out, key->name, value);
         } else {
             stir_buf_printf(out, "#%s =%s%s\n", key->name, *value ? " " : "", value);
         }
     }
 }
 
-static bool is_same(const void *a, const void *b, enum stir_conf_type type)
+static bool conf_value_is_same(const void *a, const void *b, enum stir_conf_type type)
 {
     switch (type) {
     case STIR_CONF_INT:
@@ -138,7 +140,8 @@ void stir_conf_diff(const void *a, const void *b, const struct stir_conf_key *ta
 {
     for (size_t i = 0; i < count; i++) {
         const struct stir_conf_key *key = &table[i];
-        if (key->type != STIR_CONF_RENAMED && !is_same(stir_conf_field(a, key), stir_conf_field(b, key), key->type)) {
+        if (key->type != STIR_CONF_RENAMED &&
+            !conf_value_is_same(stir_conf_field(a, key), stir_conf_field(b, key), key->type)) {
             changed(arg, key);
         }
     }

@@ -22,8 +22,8 @@ enum stir_code stir_conf_fault(struct stir_error *err, enum stir_code code)
     return stir_fail_prefix(err, STIR_E_CONFIG, "%s", stir_strerror(code));
 }
 
-static enum stir_code override(void *conf, const struct stir_conf_key *table, size_t count, const char *text,
-                               struct stir_error *err)
+static enum stir_code conf_apply_override(void *conf, const struct stir_conf_key *table, size_t count, const char *text,
+                                          struct stir_error *err)
 {
     char key[128];
     const char *equals = strchr(text, '=');
@@ -43,7 +43,7 @@ struct reading {
     struct stir_faults *faults;
 };
 
-static enum stir_code take_file(void *arg, const char *path, const char *name, struct stir_error *err)
+static enum stir_code conf_take_file(void *arg, const char *path, const char *name, struct stir_error *err)
 {
     struct reading *reading = arg;
     size_t n = strlen(name);
@@ -58,29 +58,29 @@ static enum stir_code take_file(void *arg, const char *path, const char *name, s
 }
 
 /* Reads the files of `path`.d, if there is such a directory. */
-static void load_directory(void *conf, const struct stir_conf_key *table, size_t count, const char *path,
-                           struct stir_faults *faults)
+static void conf_load_directory(void *conf, const struct stir_conf_key *table, size_t count, const char *path,
+                                struct stir_faults *faults)
 {
     struct reading reading = {.conf = conf, .table = table, .count = count, .faults = faults};
     struct stir_error err = {0};
     char directory[PATH_OCTETS];
     int n = snprintf(directory, sizeof(directory), "%s.d", path);
     if (n > 0 && (size_t)n < sizeof(directory) && access(directory, F_OK) == 0) {
-        stir_faults_take(faults, stir_directory_each(directory, take_file, &reading, &err), &err);
+        stir_faults_take(faults, stir_directory_each(directory, conf_take_file, &reading, &err), &err);
     }
 }
 
-static void read_all(void *conf, const struct stir_conf_key *table, size_t count, const char *path,
-                     const struct stir_conf_overrides *overrides, struct stir_faults *faults)
+static void conf_read_all(void *conf, const struct stir_conf_key *table, size_t count, const char *path,
+                          const struct stir_conf_overrides *overrides, struct stir_faults *faults)
 {
     struct stir_error err = {0};
     stir_faults_take(faults, stir_conf_defaults(conf, table, count, &err), &err);
     if (!faults->count && path) {
         stir_conf_load_all(conf, table, count, path, faults);
-        load_directory(conf, table, count, path, faults);
+        conf_load_directory(conf, table, count, path, faults);
     }
     for (size_t i = 0; overrides && i < overrides->count; i++) {
-        stir_faults_take(faults, override(conf, table, count, overrides->text[i], &err), &err);
+        stir_faults_take(faults, conf_apply_override(conf, table, count, overrides->text[i], &err), &err);
     }
 }
 
@@ -91,7 +91,7 @@ enum stir_code stir_conf_read(void *conf, const struct stir_conf_key *table, siz
     struct stir_faults own = {0};
     struct stir_faults *faults = overrides && overrides->faults ? overrides->faults : &own;
     stir_faults_clear(faults);
-    read_all(conf, table, count, path, overrides, faults);
+    conf_read_all(conf, table, count, path, overrides, faults);
     if (!faults->count && check) {
         faults->prefix = path;
         check(conf, faults);

@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Units of values: a key's name says which one it has (idle_timeout_s), its value may have another one of that kind. */
+/* Units of values. The name of a key ends in its own unit (idle_timeout_s); a value may be written in another unit
+ * of the same kind. */
 
 enum kind { TIME, OCTETS, KINDS };
 
@@ -29,7 +30,7 @@ struct own {
     const char *plural;
 };
 
-static const struct own *find_own(const char *name)
+static const struct own *conf_unit_of_key(const char *name)
 {
     static const struct own owns[] = {{"_ms", false, TIME, 1, " milliseconds"},
                                       {"_s", false, TIME, 1000, " seconds"},
@@ -48,18 +49,18 @@ static const struct own *find_own(const char *name)
 
 const char *stir_conf_unit(const char *name)
 {
-    const struct own *own = find_own(name);
+    const struct own *own = conf_unit_of_key(name);
     return own ? own->plural : "";
 }
 
 const char *stir_conf_units(const char *name)
 {
-    const struct own *own = find_own(name);
+    const struct own *own = conf_unit_of_key(name);
     return own ? unit_lists[own->kind] : "";
 }
 
 /* Turns a number with a unit into one in the key's own unit. */
-static bool convert(int64_t *number, const struct own *own, const char *unit)
+static bool conf_unit_convert(int64_t *number, const struct own *own, const char *unit)
 {
     const struct unit *found = units[own->kind];
     while (found->name && strcmp(found->name, unit) != 0) {
@@ -82,8 +83,8 @@ bool stir_conf_read_amount(int64_t *out, const char *name, const char *text)
     errno = 0;
     long long parsed = strtoll(text, &end, 10);
     int64_t number = parsed;
-    const struct own *own = find_own(name);
-    if (errno || (*end && (!own || !convert(&number, own, end)))) {
+    const struct own *own = conf_unit_of_key(name);
+    if (errno || (*end && (!own || !conf_unit_convert(&number, own, end)))) {
         return false;
     }
     *out = number;

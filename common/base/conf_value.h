@@ -4,8 +4,8 @@
 #include "common/base/faults.h"
 
 /*
- * What the files behind common/base/conf.h share: a value that has been read and checked but not yet stored, so that a
- * file with an error in its last line changes nothing. Not for other users.
+ * Shared by the files that implement common/base/conf.h: a value that was read and checked but not yet stored, so that
+ * a file with an error in its last line changes nothing. Not for other users.
  */
 struct stir_conf_value {
     bool given;
@@ -19,7 +19,7 @@ struct stir_conf_value {
 enum stir_code stir_conf_read_value(struct stir_conf_value *value, const struct stir_conf_key *key, const char *text,
                                     struct stir_error *err) STIR_MUST_CHECK;
 
-/* What can only be seen when a value is complete: that a string or list is not empty where it must not be. */
+/* Checks what is known only when a value is complete: that a string or list that must not be empty is not. */
 enum stir_code stir_conf_check_value(const struct stir_conf_value *value, const struct stir_conf_key *key,
                                      struct stir_error *err) STIR_MUST_CHECK;
 
@@ -29,7 +29,7 @@ void stir_conf_store(void *conf, const struct stir_conf_key *table, size_t count
 /* NULL-safe: frees an array of values and their texts, overwriting these. */
 void stir_conf_values_free(struct stir_conf_value *values, size_t count);
 
-/* What the field of a key that was renamed holds if a file or an option gave the old name. */
+/* The value of a renamed key's field when a file or an option used the old name. */
 #define STIR_CONF_GIVEN "given"
 
 /* Returns the key that a renamed one stands for; any other key stands for itself. */
@@ -51,7 +51,7 @@ const char *stir_conf_units(const char *name);
 const struct stir_conf_key *stir_conf_find(const struct stir_conf_key *table, size_t count, const char *section,
                                            const char *name);
 
-/* Fails with STIR_E_CONFIG, naming what was perhaps meant. section NULL: any section. */
+/* Fails with STIR_E_CONFIG and suggests the nearest known key. section NULL: any section. */
 enum stir_code stir_conf_fail_unknown(const struct stir_conf_key *table, size_t count, const char *section,
                                       const char *name, struct stir_error *err);
 

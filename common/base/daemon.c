@@ -14,7 +14,7 @@ static const struct option long_options[] = {
     {"user", required_argument, NULL, 'u'},   {"online", no_argument, NULL, 'n'},    {NULL, 0, NULL, 0},
 };
 
-static int print_usage(const struct stir_daemon *daemon)
+static int daemon_print_usage(const struct stir_daemon *daemon)
 {
     (void)printf("usage: %s [-c FILE] [-o SECTION.KEY=VALUE]... [-t | -p]\n"
                  "%s\n"
@@ -28,28 +28,28 @@ static int print_usage(const struct stir_daemon *daemon)
     if (daemon->online) {
         (void)printf("      --online                 %s\n", daemon->online);
     }
-    int n = printf("  -p, --print                  print a configuration file with every key, its default and its "
-                   "meaning\n"
-                   "  -V, --version                print the version\n"
-                   "  -h, --help                   print this help\n"
-                   "\n"
-                   "%s\n"
-                   "\n"
-                   "Exit status: 0 stopped, or the configuration is good; 1 could not start or continue; 2 the command "
-                   "or\n"
-                   "the configuration, or a file that it names, is wrong.\n",
-                   daemon->signals);
+    int n = printf(
+        "  -p, --print                  print a configuration file with every key, its default and what it does\n"
+        "  -V, --version                print the version\n"
+        "  -h, --help                   print this help\n"
+        "\n"
+        "%s\n"
+        "\n"
+        "Exit status: 0 stopped, or the configuration is good; 1 could not start or continue; 2 the command "
+        "or\n"
+        "the configuration, or a file that it names, is wrong.\n",
+        daemon->signals);
     return n < 0 || fflush(stdout) != 0;
 }
 
-/* Says where the options are described, after what is wrong. Returns what main() does. */
-static int point_to_help(const struct stir_daemon *daemon)
+/* Points to --help, after the caller has printed the mistake. Returns the exit status for main(). */
+static int daemon_point_to_help(const struct stir_daemon *daemon)
 {
     (void)fprintf(stderr, "Try \"%s --help\" for the options.\n", daemon->name);
     return 2;
 }
 
-static int print_sample(const struct stir_daemon *daemon)
+static int daemon_print_sample(const struct stir_daemon *daemon)
 {
     struct stir_buf text = {0};
     stir_conf_sample(&text, daemon->table, daemon->count);
@@ -58,7 +58,8 @@ static int print_sample(const struct stir_daemon *daemon)
     return ok && fflush(stdout) == 0 ? 0 : 1;
 }
 
-static bool add_override(const struct stir_daemon *daemon, struct stir_conf_overrides *overrides, const char *text)
+static bool daemon_add_override(const struct stir_daemon *daemon, struct stir_conf_overrides *overrides,
+                                const char *text)
 {
     size_t max = daemon->overrides_max < STIR_CONF_OVERRIDES_MAX ? daemon->overrides_max : STIR_CONF_OVERRIDES_MAX;
     if (overrides->count >= max) {
@@ -70,17 +71,18 @@ static bool add_override(const struct stir_daemon *daemon, struct stir_conf_over
 }
 
 /* Takes one option. False: main() returns *status. */
-static bool take_option(struct stir_daemon_options *options, int *status, const struct stir_daemon *daemon, int option)
+static bool daemon_take_option(struct stir_daemon_options *options, int *status, const struct stir_daemon *daemon,
+                               int option)
 {
     switch (option) {
     case 'c':
         options->path = optarg;
         return true;
     case 'o':
-        if (add_override(daemon, &options->overrides, optarg)) {
+        if (daemon_add_override(daemon, &options->overrides, optarg)) {
             return true;
         }
-        *status = point_to_help(daemon);
+        *status = daemon_point_to_help(daemon);
         return false;
     case 't':
         options->check = true;
@@ -91,28 +93,28 @@ static bool take_option(struct stir_daemon_options *options, int *status, const 
     case 'n':
         if (!daemon->online) {
             (void)fprintf(stderr, "%s: there is no --online here\n", daemon->name);
-            *status = point_to_help(daemon);
+            *status = daemon_point_to_help(daemon);
             return false;
         }
         options->online = true;
         return true;
     case 'p':
-        *status = print_sample(daemon);
+        *status = daemon_print_sample(daemon);
         return false;
     case 'V':
         *status = printf("%s %s\n", daemon->name, CPS_VERSION) < 0;
         return false;
     case 'h':
-        *status = print_usage(daemon);
+        *status = daemon_print_usage(daemon);
         return false;
     default: /* getopt_long has said what is wrong */
-        *status = point_to_help(daemon);
+        *status = daemon_point_to_help(daemon);
         return false;
     }
 }
 
-/* Gives up root for an account with its groups. */
-static bool become(const struct stir_daemon *daemon, const char *name)
+/* Changes from root to an account and its groups. */
+static bool daemon_set_account(const struct stir_daemon *daemon, const char *name)
 {
     const struct passwd *account = getpwnam(name);
     if (!account) {
@@ -131,21 +133,23 @@ bool stir_daemon_options(struct stir_daemon_options *out, int *status, const str
 {
     struct stir_daemon_options options = {0};
     for (int option; (option = getopt_long(argc, argv, "c:o:tpVh", long_options, NULL)) != -1;) {
-        if (!take_option(&options, status, daemon, option)) {
+        if (!daemon_take_option(&options, status, daemon, option)) {
             return false;
         }
     }
+    /* An argument that no option takes is a mistake, not a file name. */
     if (optind != argc) {
         (void)fprintf(stderr, "%s: unexpected argument \"%s\"\n", daemon->name, argv[optind]);
-        *status = point_to_help(daemon);
+        *status = daemon_point_to_help(daemon);
         return false;
     }
     if ((options.user || options.online) && !options.check) {
         (void)fprintf(stderr, "%s: --%s is for the check, -t\n", daemon->name, options.user ? "user" : "online");
-        *status = point_to_help(daemon);
+        *status = daemon_point_to_help(daemon);
         return false;
     }
-    if (options.user && !become(daemon, options.user)) {
+    /* From here on the check runs with the rights of the service's account. */
+    if (options.user && !daemon_set_account(daemon, options.user)) {
         *status = 2;
         return false;
     }

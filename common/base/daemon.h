@@ -8,8 +8,8 @@
  */
 struct stir_daemon {
     const char *name;                  /* "cpsd" */
-    const char *usage;                 /* what it is, lines behind the one with its options */
-    const char *signals;               /* what they do, the last lines of its usage */
+    const char *usage;                 /* what the program is: lines after the usage line */
+    const char *signals;               /* what it does: the last lines of its usage */
     const struct stir_conf_key *table; /* what -p prints */
     size_t count;
     const char *online;   /* what --online does; NULL: there is no such option */

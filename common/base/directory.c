@@ -7,13 +7,13 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static int visible(const struct dirent *entry)
+static int directory_entry_visible(const struct dirent *entry)
 {
     return entry->d_name[0] != '.';
 }
 
-/* By octets, whatever the locale. */
-static int by_name(const struct dirent **a, const struct dirent **b)
+/* Compares octets, so that the order does not depend on the locale. */
+static int directory_compare_names(const struct dirent **a, const struct dirent **b)
 {
     return strcmp((*a)->d_name, (*b)->d_name);
 }
@@ -25,7 +25,7 @@ enum stir_code stir_directory_each(const char *dir,
 {
     struct dirent **entries = NULL;
     enum stir_code code = STIR_OK;
-    int count = scandir(dir, &entries, visible, by_name);
+    int count = scandir(dir, &entries, directory_entry_visible, directory_compare_names);
     if (count < 0) {
         return errno == ENOMEM ? stir_fail(err, STIR_E_NOMEM, "out of memory")
                                : stir_fail(err, STIR_E_IO, "%s: %s", dir, strerror(errno));
@@ -34,7 +34,7 @@ enum stir_code stir_directory_each(const char *dir,
         struct stat st;
         char *path = NULL;
         if (code != STIR_OK) {
-            /* only freed */
+            /* after a failure, entries are only freed */
         } else if (asprintf(&path, "%s/%s", dir, entries[i]->d_name) < 0) {
             path = NULL;
             code = stir_fail(err, STIR_E_NOMEM, "out of memory");

@@ -6,8 +6,8 @@
 
 /*
  * One list of causes for the whole project. A code names what went wrong, not where; `struct stir_error` adds the
- * sentence for a person. Maps from a code exist once each: to a verdict (common/passport/verdict.h), to an HTTP status
- * (cps/http/problem.h), to an SMPP command_status (client/sidecar).
+ * sentence for a person. Each map from a code exists once: to a verdict (common/passport/verdict.h), to an HTTP status
+ * (cps/http/problem.h), to an SMPP command_status (client/sidecar/relay).
  *
  * X(code, text): the text completes "cannot do it: ...".
  */
@@ -94,8 +94,8 @@ const char *stir_error_name(enum stir_code code);
 enum stir_code stir_fail(struct stir_error *err, enum stir_code code, const char *fmt, ...) STIR_PRINTF(3, 4);
 
 /*
- * As stir_fail, with the reason of OpenSSL's newest queued error behind the text. Drains the thread's error queue.
- * Functions that call OpenSSL clear the queue before (ERR_clear_error) and leave it empty.
+ * As stir_fail, and appends the reason of OpenSSL's newest queued error. Drains the thread's error queue. Functions
+ * that call OpenSSL clear the queue before (ERR_clear_error) and leave it empty.
  */
 enum stir_code stir_fail_openssl(struct stir_error *err, enum stir_code code, const char *fmt, ...) STIR_PRINTF(3, 4);
 
@@ -104,7 +104,7 @@ enum stir_code stir_fail_openssl(struct stir_error *err, enum stir_code code, co
 enum stir_code stir_fail_prefix(struct stir_error *err, enum stir_code code, const char *fmt, ...) STIR_PRINTF(3, 4);
 
 #ifdef __clang_analyzer__
-/* Analysis goes file by file and would take it that these may return STIR_OK. */
+/* The analyser looks at one file at a time and would assume that these may return STIR_OK. */
 #define STIR_RETURNS_CODE(call, code)                                                                                  \
     ({                                                                                                                 \
         (void)(call);                                                                                                  \

@@ -6,8 +6,8 @@
 
 #define LINES_OCTETS 65536
 
-/* Several checks may meet the same fault, as a file that two of them read. */
-static bool is_recorded(const struct stir_faults *faults, const char *text)
+/* Several checks can find the same fault, such as a missing file that two of them read. */
+static bool faults_has(const struct stir_faults *faults, const char *text)
 {
     size_t n = strlen(text);
     const char *line = faults->lines.ptr ? faults->lines.ptr : "";
@@ -19,12 +19,12 @@ static bool is_recorded(const struct stir_faults *faults, const char *text)
     return false;
 }
 
-static void record(struct stir_faults *faults, struct stir_error *err)
+static void faults_record(struct stir_faults *faults, struct stir_error *err)
 {
     if (faults->prefix) {
         (void)stir_fail_prefix(err, err->code, "%s", faults->prefix);
     }
-    if (is_recorded(faults, err->text)) {
+    if (faults_has(faults, err->text)) {
         return;
     }
     if (faults->count++ == 0) {
@@ -41,7 +41,7 @@ void stir_faults_add(struct stir_faults *faults, enum stir_code code, const char
     va_start(args, fmt);
     (void)vsnprintf(err.text, sizeof(err.text), fmt, args);
     va_end(args);
-    record(faults, &err);
+    faults_record(faults, &err);
 }
 
 void stir_faults_take(struct stir_faults *faults, enum stir_code code, const struct stir_error *err)
@@ -49,7 +49,7 @@ void stir_faults_take(struct stir_faults *faults, enum stir_code code, const str
     if (code != STIR_OK) {
         struct stir_error copy = *err;
         copy.code = code;
-        record(faults, &copy);
+        faults_record(faults, &copy);
     }
 }
 

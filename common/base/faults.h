@@ -4,8 +4,8 @@
 #include "common/base/error.h"
 
 /*
- * Everything that is wrong with a configuration. A check that finds a fault records it and continues, so that an
- * operator sees all faults at once. Zeroed is empty.
+ * All faults of a configuration. A check that finds a fault records it and continues, so that an operator sees all
+ * faults at once. A zeroed one is empty.
  */
 struct stir_faults {
     struct stir_error first; /* the first fault; its code is STIR_OK before the first */

@@ -1,5 +1,4 @@
-/* Whole files in and out, for struct stir_buf (common/base/buf.h). */
-#include "common/base/buf.h"
+#include "common/base/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,19 +10,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static bool is_dash(const char *path)
+static bool file_is_dash(const char *path)
 {
     return strcmp(path, "-") == 0;
 }
 
-static enum stir_code fail_errno(struct stir_error *err, const char *path, int why)
+static enum stir_code file_fail_errno(struct stir_error *err, const char *path, int why)
 {
     char reason[128];
     return stir_fail(err, STIR_E_IO, "%s: %s", path, strerror_r(why, reason, sizeof(reason)));
 }
 
 /* Reads to the end of fd; one octet more than the limit tells a file that is too big from one that just fits. */
-static enum stir_code read_all(struct stir_buf *out, int fd, const char *path, size_t limit, struct stir_error *err)
+static enum stir_code file_read_all(struct stir_buf *out, int fd, const char *path, size_t limit,
+                                    struct stir_error *err)
 {
     enum stir_code code = STIR_OK;
     size_t total = 0;
@@ -34,14 +34,15 @@ static enum stir_code read_all(struct stir_buf *out, int fd, const char *path, s
             continue;
         }
         if (got < 0) {
-            code = fail_errno(err, path, errno);
+            code = file_fail_errno(err, path, errno);
             break;
         }
         if (got == 0) {
             break;
         }
+        /* One octet more than the limit is enough to know. */
         if ((size_t)got > limit - total) {
-            code = stir_fail(err, STIR_E_TOO_BIG, "%s: larger than %zu octets", path, limit);
+            code = stir_fail(err, STIR_E_TOO_BIG, "%s: the file is larger than %zu octets", path, limit);
             break;
         }
         total += (size_t)got;
@@ -52,6 +53,7 @@ static enum stir_code read_all(struct stir_buf *out, int fd, const char *path, s
             break;
         }
     }
+    /* The file may hold a key. */
     OPENSSL_cleanse(chunk, sizeof(chunk));
     return code;
 }
@@ -59,11 +61,11 @@ static enum stir_code read_all(struct stir_buf *out, int fd, const char *path, s
 enum stir_code stir_read_file(struct stir_buf *out, const char *path, size_t limit, struct stir_error *err)
 {
     size_t before = out->len;
-    int fd = is_dash(path) ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    int fd = file_is_dash(path) ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
-        return fail_errno(err, path, errno);
+        return file_fail_errno(err, path, errno);
     }
-    enum stir_code code = read_all(out, fd, path, limit, err);
+    enum stir_code code = file_read_all(out, fd, path, limit, err);
     if (fd != STDIN_FILENO) {
         (void)close(fd);
     }
@@ -74,7 +76,7 @@ enum stir_code stir_read_file(struct stir_buf *out, const char *path, size_t lim
     return code;
 }
 
-static int write_all(int fd, const char *data, size_t len)
+static int file_write_all(int fd, const char *data, size_t len)
 {
     while (len > 0) {
         ssize_t put = write(fd, data, len);
@@ -90,19 +92,19 @@ static int write_all(int fd, const char *data, size_t len)
     return 0;
 }
 
-/* A device, a pipe: nothing that a rename could replace. */
-static enum stir_code write_in_place(const char *path, const void *data, size_t len, struct stir_error *err)
+/* Writes to a device or a pipe, which a rename must not replace. */
+static enum stir_code file_write_in_place(const char *path, const void *data, size_t len, struct stir_error *err)
 {
-    int fd = is_dash(path) ? STDOUT_FILENO : open(path, O_WRONLY | O_CLOEXEC);
-    int why = fd < 0 ? errno : write_all(fd, data, len);
+    int fd = file_is_dash(path) ? STDOUT_FILENO : open(path, O_WRONLY | O_CLOEXEC);
+    int why = fd < 0 ? errno : file_write_all(fd, data, len);
     if (fd >= 0 && fd != STDOUT_FILENO && close(fd) < 0 && why == 0) {
         why = errno;
     }
-    return why == 0 ? STIR_OK : fail_errno(err, path, why);
+    return why == 0 ? STIR_OK : file_fail_errno(err, path, why);
 }
 
-/* Creates path.XXXXXXXX beside path; not mkstemp, which ignores the caller's umask. */
-static int create_beside(const char *path, unsigned mode, char **name)
+/* Creates path.XXXXXXXX in the same directory. mkstemp would ignore the caller's umask. */
+static int file_create_temporary(const char *path, unsigned mode, char **name)
 {
     uint32_t random = 0;
     char *temp = NULL;
@@ -124,14 +126,14 @@ static int create_beside(const char *path, unsigned mode, char **name)
     return fd;
 }
 
-static int replace(const char *path, const void *data, size_t len, unsigned mode)
+static int file_replace(const char *path, const void *data, size_t len, unsigned mode)
 {
     char *temp = NULL;
-    int fd = create_beside(path, mode, &temp);
+    int fd = file_create_temporary(path, mode, &temp);
     if (fd < 0) {
         return errno;
     }
-    int why = write_all(fd, data, len);
+    int why = file_write_all(fd, data, len);
     if (why == 0 && fsync(fd) < 0) {
         why = errno;
     }
@@ -151,15 +153,15 @@ static int replace(const char *path, const void *data, size_t len, unsigned mode
 enum stir_code stir_write_file(const char *path, const void *data, size_t len, unsigned mode, struct stir_error *err)
 {
     struct stat st;
-    bool exists = !is_dash(path) && stat(path, &st) == 0;
-    if (is_dash(path) || (exists && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))) {
-        return write_in_place(path, data, len, err);
+    bool exists = !file_is_dash(path) && stat(path, &st) == 0;
+    if (file_is_dash(path) || (exists && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))) {
+        return file_write_in_place(path, data, len, err);
     }
     if (exists && S_ISDIR(st.st_mode)) {
-        return fail_errno(err, path, EISDIR);
+        return file_fail_errno(err, path, EISDIR);
     }
     char *real = exists ? realpath(path, NULL) : NULL; /* through a symbolic link, not over it */
-    int why = replace(real ? real : path, data, len, mode);
+    int why = file_replace(real ? real : path, data, len, mode);
     free(real);
-    return why == 0 ? STIR_OK : fail_errno(err, path, why);
+    return why == 0 ? STIR_OK : file_fail_errno(err, path, why);
 }

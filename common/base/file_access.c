@@ -10,13 +10,13 @@
 
 #define PATH_OCTETS 4096
 
-static bool may(const char *path, int mode)
+static bool file_access_allowed(const char *path, int mode)
 {
     return faccessat(AT_FDCWD, path, mode, AT_EACCESS) == 0;
 }
 
-/* The account for the text of a fault. */
-static const char *account(char out[64])
+/* Writes the name of the process's account, or its number, for an error text. */
+static const char *file_access_account(char out[64])
 {
     struct passwd entry, *found = NULL;
     char room[1024];
@@ -30,16 +30,16 @@ static const char *account(char out[64])
     return out;
 }
 
-static void refuse(struct stir_faults *faults, const char *name, const char *path, const char *what, int error,
-                   const char *advice)
+static void file_access_refuse(struct stir_faults *faults, const char *name, const char *path, const char *what,
+                               int error, const char *advice)
 {
     char who[64];
-    stir_faults_add(faults, STIR_E_CONFIG, "%s: account %s cannot %s %s: %s; %s", name, account(who), what, path,
-                    strerror(error), advice);
+    stir_faults_add(faults, STIR_E_CONFIG, "%s: account %s cannot %s %s: %s; %s", name, file_access_account(who), what,
+                    path, strerror(error), advice);
 }
 
-/* Cuts the last part of a path off. */
-static void directory_of(char out[PATH_OCTETS], const char *path)
+/* Writes the directory part of a path. */
+static void file_access_parent(char out[PATH_OCTETS], const char *path)
 {
     const char *slash = strrchr(path, '/');
     size_t n = !slash ? 1 : slash == path ? 1 : (size_t)(slash - path);
@@ -55,36 +55,36 @@ void stir_path_check_directory(struct stir_faults *faults, const char *name, con
         return;
     }
     if (stat(path, &st) != 0) {
-        refuse(faults, name, path, "use the directory", errno, "create it and give it to the account");
+        file_access_refuse(faults, name, path, "use the directory", errno, "create it and give it to the account");
     } else if (!S_ISDIR(st.st_mode)) {
-        refuse(faults, name, path, "use the directory", ENOTDIR, "name a directory");
-    } else if (!may(path, W_OK | X_OK)) {
-        refuse(faults, name, path, "make files in", errno, "give it to the account");
+        file_access_refuse(faults, name, path, "use the directory", ENOTDIR, "name a directory");
+    } else if (!file_access_allowed(path, W_OK | X_OK)) {
+        file_access_refuse(faults, name, path, "make files in", errno, "give it to the account");
     }
 }
 
-static void check_file(struct stir_faults *faults, const char *name, const char *path, int mode)
+static void file_access_check(struct stir_faults *faults, const char *name, const char *path, int mode)
 {
     struct stat st;
     char directory[PATH_OCTETS];
-    directory_of(directory, path);
+    file_access_parent(directory, path);
     if (stat(path, &st) == 0) {
         if (S_ISDIR(st.st_mode)) {
-            refuse(faults, name, path, "write", EISDIR, "name a file");
-        } else if (!may(path, mode)) {
-            refuse(faults, name, path, "write", errno, "give it to the account");
+            file_access_refuse(faults, name, path, "write", EISDIR, "name a file");
+        } else if (!file_access_allowed(path, mode)) {
+            file_access_refuse(faults, name, path, "write", errno, "give it to the account");
         }
     } else if (errno == ENOENT) {
         stir_path_check_directory(faults, name, directory);
     } else {
-        refuse(faults, name, path, "reach", errno, "give its directories to the account");
+        file_access_refuse(faults, name, path, "reach", errno, "give its directories to the account");
     }
 }
 
 void stir_path_check_append(struct stir_faults *faults, const char *name, const char *path)
 {
     if (path[0]) {
-        check_file(faults, name, path, W_OK);
+        file_access_check(faults, name, path, W_OK);
     }
 }
 
@@ -95,9 +95,9 @@ void stir_path_check_database(struct stir_faults *faults, const char *name, cons
     if (!path[0]) {
         return;
     }
-    check_file(faults, name, path, R_OK | W_OK);
+    file_access_check(faults, name, path, R_OK | W_OK);
     if (stat(path, &st) == 0) {
-        directory_of(directory, path);
+        file_access_parent(directory, path);
         stir_path_check_directory(faults, name, directory); /* for the journal beside it */
     }
 }
@@ -109,8 +109,9 @@ void stir_path_check_readable(struct stir_faults *faults, const char *name, cons
         return;
     }
     bool there = stat(path, &st) == 0;
-    if (!there || !may(path, S_ISDIR(st.st_mode) ? X_OK : R_OK)) {
-        refuse(faults, name, path, "read", errno, there ? "let the account read it" : "correct the path");
+    if (!there || !file_access_allowed(path, S_ISDIR(st.st_mode) ? X_OK : R_OK)) {
+        file_access_refuse(faults, name, path, "read", errno,
+                           there ? "give the account read permission" : "correct the path");
     }
 }
 

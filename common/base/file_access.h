@@ -3,8 +3,9 @@
 #include "common/base/faults.h"
 
 /*
- * Whether the account that this process runs as may use a file as a daemon will. `name` is the setting that names the
- * file ("[spool] file") and begins the text of a fault. An empty path is a setting that is not used, and never a fault.
+ * Checks whether the account of this process can use a file as a daemon will. `name` is the setting that names the file
+ * ("[spool] file"); the text of a fault begins with it. An empty path means that the setting is not used, and is never
+ * a fault.
  */
 
 /* Records a fault unless lines can be appended to the file, which may be missing. */
@@ -20,6 +21,6 @@ void stir_path_check_directory(struct stir_faults *faults, const char *name, con
 /* Records a fault unless the file can be read, or files in the directory can be opened by their names. */
 void stir_path_check_readable(struct stir_faults *faults, const char *name, const char *path);
 
-/* Records a fault if every account of the machine can read or write this file with a private key. pkcs11: URIs are not
- * looked at, nor are files that are missing, which whoever reads them reports. */
+/* Records a fault if every account of the machine can read or write this file with a private key. pkcs11: URIs and
+ * missing files are not checked; reading them reports the fault. */
 void stir_path_check_secret(struct stir_faults *faults, const char *name, const char *path);

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
-#define NUMBER_MAX 100000000 /* what a number of seconds is cut to */
+#define NUMBER_MAX 100000000 /* larger numbers of seconds are cut to this */
 
 int64_t stir_header_seconds(const char *text, size_t n)
 {
@@ -40,7 +40,7 @@ int64_t stir_max_age(const char *text, size_t n, int64_t age)
         }
         if (to - from > name && strncasecmp(text + from, max_age, name) == 0) {
             int64_t given = stir_header_seconds(text + from + name, to - from - name);
-            seconds = given < 0 ? 0 : given; /* nonsense is stale: RFC 9111 section 4.2.1 */
+            seconds = given < 0 ? 0 : given; /* a malformed value means stale (RFC 9111 section 4.2.1) */
         }
         i = end + 1;
     }

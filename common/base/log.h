@@ -6,9 +6,9 @@
 #include <stdbool.h>
 
 /*
- * One record is one line, written with one write(2), so that threads do not mix, or given to a writer in the background
- * (common/base/log_writer.h). A log is a value that its owner passes
- * on: common/ has no globals. Thread-safe once made.
+ * Writes log records: one record is one line, written with one write(2), so that threads do not mix, or given to a
+ * writer in the background (common/base/log_writer.h). A log is a value that its owner passes on: common/ has no
+ * globals. Thread-safe once made.
  */
 enum stir_log_level {
     STIR_LOG_ERROR,
@@ -27,14 +27,14 @@ enum stir_log_format {
 struct stir_log_writer;
 
 struct stir_log {
-    int fd;                    /* 2 as a rule; not closed by anybody here */
+    int fd;                    /* usually 2; nobody here closes it */
     enum stir_log_level level; /* the most verbose that is written */
     enum stir_log_format format;
     struct stir_log_writer *writer; /* writes to fd in its own thread; NULL: stir_log writes, and waits for fd */
     unsigned alike_per_s;           /* of stir_log_limited; 0: no limit */
 };
 
-/* A key and its value, text already fit for a log (numbers of subscribers hashed by the caller). */
+/* A key and its value, a text that is fit for a log (the caller hashes subscribers' numbers). */
 struct stir_log_field {
     const char *key;
     const char *value; /* NULL: the field is left out */
@@ -45,15 +45,16 @@ struct stir_log_field {
 void stir_log(const struct stir_log *log, enum stir_log_level level, const struct stir_log_field *fields, size_t count,
               const char *fmt, ...) STIR_PRINTF(5, 6);
 
-/* The same for what strangers can cause at will: of one `kind`, told by its first 47 octets, log->alike_per_s records
- * are written in a second; then one record says how many were left out. Without a writer there is no limit. */
+/* As stir_log, for events that strangers can cause at will. Per second, log->alike_per_s records of one `kind`,
+ * compared by its first 47 octets, are written; then one record reports the number of those left out. Without a
+ * writer there is no limit. */
 void stir_log_limited(const struct stir_log *log, const char *kind, enum stir_log_level level,
                       const struct stir_log_field *fields, size_t count, const char *fmt, ...) STIR_PRINTF(6, 7);
 
 /* Without fields. */
 #define stir_log_plain(log, level, ...) stir_log((log), (level), NULL, 0, __VA_ARGS__)
 
-/* True if such a record would be written: for what is expensive to build. */
+/* Returns true if a record of this level would be written. Ask before building expensive text. */
 bool stir_log_enabled(const struct stir_log *log, enum stir_log_level level);
 
 /* "error", "warning", ...; NULL-terminated lists for configuration tables. */

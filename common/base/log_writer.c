@@ -1,46 +1,48 @@
 #include "common/base/log_writer.h"
 
-#include "common/base/log.h"
+#include "common/base/log_record.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#define WRITE_MAX 4096 /* PIPE_BUF: poll promises room for so much in a pipe, and writes do not mix */
+#define WRITE_MAX STIR_LOG_RECORD_MAX /* PIPE_BUF: poll promises room for this much in a pipe */
 #define POLL_MS 100
 #define KINDS 32
 #define KIND_MAX 48
 
-/* Lines of one kind. */
+/* The lines of one kind in the current second. */
 struct kind {
     char name[KIND_MAX];
     uint64_t second;
-    unsigned logged, left_out; /* in that second */
-    struct stir_log log;       /* how the sum is logged */
+    unsigned logged, left_out; /* in `second` */
+    struct stir_log log;       /* the form in which the number of left-out lines is reported */
 };
 
 struct stir_log_writer {
     struct stir_log_writer_config config;
     pthread_t thread;
     pthread_mutex_t lock;
-    pthread_cond_t filled; /* there is something to write, or the end */
-    struct stir_log form;  /* how a loss is told */
+    pthread_cond_t filled; /* signalled when there is something to write, and at the end */
+    struct stir_log form;  /* the form in which dropped lines are reported */
     struct kind kinds[KINDS];
     uint64_t dropped, told_dropped, left_out;
-    int fd;       /* where the thread writes */
-    int next_fd;  /* where it is to write from now on; equal to fd as a rule */
+    int fd;       /* the descriptor that the thread writes to */
+    int next_fd;  /* the descriptor to write to from now on; usually equal to fd */
     bool summing; /* a kind has lines that were left out */
     bool ending;
     size_t head, len; /* of the ring: first octet, octets */
     char ring[];
 };
 
-static uint64_t monotonic_s(void *arg)
+static uint64_t log_writer_monotonic_s(void *arg)
 {
     struct timespec now = {0};
     (void)arg;
@@ -50,12 +52,13 @@ static uint64_t monotonic_s(void *arg)
 
 /* ---- the ring; with the lock held ---- */
 
-static bool ring_put(struct stir_log_writer *writer, const char *record, size_t len)
+static bool log_ring_put(struct stir_log_writer *writer, const char *record, size_t len)
 {
     size_t capacity = writer->config.capacity;
     if (len > capacity - writer->len) {
         return false;
     }
+    assert(writer->head < capacity && writer->len <= capacity);
     size_t at = (writer->head + writer->len) % capacity, first = len < capacity - at ? len : capacity - at;
     memcpy(writer->ring + at, record, first);
     memcpy(writer->ring, record + first, len - first);
@@ -64,7 +67,7 @@ static bool ring_put(struct stir_log_writer *writer, const char *record, size_t 
 }
 
 /* Takes whole lines off the ring, WRITE_MAX octets at most. Returns their length. */
-static size_t ring_take(struct stir_log_writer *writer, char out[WRITE_MAX])
+static size_t log_ring_take(struct stir_log_writer *writer, char out[WRITE_MAX])
 {
     size_t capacity = writer->config.capacity, n = writer->len < WRITE_MAX ? writer->len : WRITE_MAX;
     size_t first = n < capacity - writer->head ? n : capacity - writer->head;
@@ -73,12 +76,13 @@ static size_t ring_take(struct stir_log_writer *writer, char out[WRITE_MAX])
     while (n > 0 && out[n - 1] != '\n') {
         n--; /* a record is a line, and no longer than WRITE_MAX */
     }
+    assert(n <= writer->len);
     writer->head = (writer->head + n) % capacity;
     writer->len -= n;
     return n;
 }
 
-static uint64_t count_lines(const char *text, size_t len)
+static uint64_t log_count_lines(const char *text, size_t len)
 {
     uint64_t lines = 0;
     for (size_t i = 0; i < len; i++) {
@@ -89,15 +93,15 @@ static uint64_t count_lines(const char *text, size_t len)
 
 /* ---- the thread ---- */
 
-static void count_dropped(struct stir_log_writer *writer, const char *text, size_t len)
+static void log_writer_count_dropped(struct stir_log_writer *writer, const char *text, size_t len)
 {
     (void)pthread_mutex_lock(&writer->lock);
-    writer->dropped += count_lines(text, len);
+    writer->dropped += log_count_lines(text, len);
     (void)pthread_mutex_unlock(&writer->lock);
 }
 
-/* Writes to the descriptor when it has room. False: it took nothing for too long at the end. */
-static bool write_out(struct stir_log_writer *writer, const char *text, size_t len)
+/* Writes to the descriptor when it has room. Returns false if, at the end, it took nothing for flush_s seconds. */
+static bool log_writer_write(struct stir_log_writer *writer, const char *text, size_t len)
 {
     unsigned waited_ms = 0;
     while (len > 0) {
@@ -109,15 +113,15 @@ static bool write_out(struct stir_log_writer *writer, const char *text, size_t l
         if (ready == 0) {
             waited_ms += ending ? POLL_MS : 0;
             if (waited_ms > writer->config.flush_s * 1000) {
-                count_dropped(writer, text, len);
+                log_writer_count_dropped(writer, text, len);
                 return false;
             }
             continue;
         }
         ssize_t n = write(writer->fd, text, len);
         if (n < 0 && errno != EINTR && errno != EAGAIN) {
-            count_dropped(writer, text, len);
-            return true; /* the reader is gone, or the disk is full: this text is lost, the next one may not be */
+            log_writer_count_dropped(writer, text, len);
+            return true; /* the reader is gone or the disk is full: this text is lost, but the next one may succeed */
         }
         text += n > 0 ? n : 0;
         len -= n > 0 ? (size_t)n : 0;
@@ -125,42 +129,54 @@ static bool write_out(struct stir_log_writer *writer, const char *text, size_t l
     return true;
 }
 
-/* Logs what was left out of kinds whose second is over (all of them at the end), and what was dropped since it was last
- * told. Called with the lock held, which is given up meanwhile. */
-static void tell_sums(struct stir_log_writer *writer)
+/* Puts a record of the writer's own into the ring, which has room for one; with the lock held. */
+STIR_PRINTF(4, 5)
+static void log_writer_report(struct stir_log_writer *writer, const struct stir_log *form, enum stir_log_level level,
+                              const char *fmt, ...)
+{
+    char record[STIR_LOG_RECORD_MAX];
+    va_list args;
+    if (level > form->level) {
+        return;
+    }
+    va_start(args, fmt);
+    size_t len = stir_log_record(record, form, level, NULL, 0, fmt, args);
+    va_end(args);
+    if (!log_ring_put(writer, record, len)) {
+        writer->dropped++;
+    }
+}
+
+/* Reports the lines left out of each kind whose second is over (of every kind at the end); with the lock held. */
+static void log_writer_report_left_out(struct stir_log_writer *writer)
 {
     uint64_t now = writer->config.now_s(writer->config.arg);
     writer->summing = false;
     for (size_t i = 0; i < KINDS; i++) {
         struct kind *kind = &writer->kinds[i];
         if (kind->left_out && (kind->second != now || writer->ending)) {
-            struct kind copy = *kind;
+            log_writer_report(writer, &kind->log, STIR_LOG_WARNING,
+                              "log: %u more lines were left out that begin with: %s", kind->left_out, kind->name);
             kind->left_out = 0;
-            (void)pthread_mutex_unlock(&writer->lock);
-            stir_log_plain(&copy.log, STIR_LOG_WARNING, "log: %u more lines were left out that begin with: %s",
-                           copy.left_out, copy.name);
-            (void)pthread_mutex_lock(&writer->lock);
         }
         writer->summing |= kind->left_out > 0;
     }
 }
 
-static void tell_dropped(struct stir_log_writer *writer)
+/* Reports the lines that were dropped since the last report, once the ring has room; with the lock held. */
+static void log_writer_report_dropped(struct stir_log_writer *writer)
 {
     uint64_t lost = writer->dropped - writer->told_dropped;
-    struct stir_log form = writer->form;
-    if (lost && form.writer && writer->config.capacity - writer->len > WRITE_MAX) {
+    if (lost && writer->form.writer && writer->config.capacity - writer->len > WRITE_MAX) {
         writer->told_dropped = writer->dropped;
-        (void)pthread_mutex_unlock(&writer->lock);
-        stir_log_plain(&form, STIR_LOG_ERROR,
-                       "log: %llu lines were dropped: the log's reader or disk is slower than what is logged",
-                       (unsigned long long)lost);
-        (void)pthread_mutex_lock(&writer->lock);
+        log_writer_report(writer, &writer->form, STIR_LOG_ERROR,
+                          "log: %llu lines were dropped: the log's reader or disk is slower than what is logged",
+                          (unsigned long long)lost);
     }
 }
 
 /* Waits until there is something to do; with the lock held. */
-static void wait_for_work(struct stir_log_writer *writer)
+static void log_writer_wait(struct stir_log_writer *writer)
 {
     struct timespec until = {0};
     if (writer->len || writer->ending || writer->next_fd != writer->fd) {
@@ -176,7 +192,7 @@ static void wait_for_work(struct stir_log_writer *writer)
 }
 
 /* Takes the descriptor that stir_log_writer_open left; with the lock held. */
-static void change_descriptor(struct stir_log_writer *writer)
+static void log_writer_change_fd(struct stir_log_writer *writer)
 {
     if (writer->next_fd != writer->fd) {
         if (writer->fd != writer->config.fd) {
@@ -186,30 +202,30 @@ static void change_descriptor(struct stir_log_writer *writer)
     }
 }
 
-static void *run(void *arg)
+static void *log_writer_run(void *arg)
 {
     struct stir_log_writer *writer = arg;
     char text[WRITE_MAX];
     bool going = true;
     (void)pthread_mutex_lock(&writer->lock);
     while (going) {
-        wait_for_work(writer);
-        change_descriptor(writer);
+        log_writer_wait(writer);
+        log_writer_change_fd(writer);
         if (writer->summing) {
-            tell_sums(writer);
+            log_writer_report_left_out(writer);
         }
-        tell_dropped(writer);
-        size_t n = ring_take(writer, text);
+        log_writer_report_dropped(writer);
+        size_t n = log_ring_take(writer, text);
         going = n > 0 || !writer->ending;
         (void)pthread_mutex_unlock(&writer->lock);
-        going = write_out(writer, text, n) && going;
+        going = log_writer_write(writer, text, n) && going;
         (void)pthread_mutex_lock(&writer->lock);
     }
     (void)pthread_mutex_unlock(&writer->lock);
     return NULL;
 }
 
-/* ---- for those who log ---- */
+/* ---- for the threads that log ---- */
 
 struct stir_log_writer *stir_log_writer_new(const struct stir_log_writer_config *config)
 {
@@ -221,12 +237,12 @@ struct stir_log_writer *stir_log_writer_new(const struct stir_log_writer_config 
     }
     writer->config = *config;
     writer->fd = writer->next_fd = config->fd;
-    writer->config.now_s = config->now_s ? config->now_s : monotonic_s;
+    writer->config.now_s = config->now_s ? config->now_s : log_writer_monotonic_s;
     (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     (void)pthread_mutex_init(&writer->lock, NULL);
     (void)pthread_cond_init(&writer->filled, &attr);
     (void)pthread_condattr_destroy(&attr);
-    if (pthread_create(&writer->thread, NULL, run, writer) != 0) {
+    if (pthread_create(&writer->thread, NULL, log_writer_run, writer) != 0) {
         (void)pthread_cond_destroy(&writer->filled);
         (void)pthread_mutex_destroy(&writer->lock);
         free(writer);
@@ -244,7 +260,7 @@ void stir_log_writer_free(struct stir_log_writer *writer)
         (void)pthread_cond_signal(&writer->filled);
         (void)pthread_mutex_unlock(&writer->lock);
         (void)pthread_join(writer->thread, NULL);
-        change_descriptor(writer);
+        log_writer_change_fd(writer);
         if (writer->fd != writer->config.fd) {
             (void)close(writer->fd);
         }
@@ -266,7 +282,7 @@ enum stir_code stir_log_writer_open(struct stir_log_writer *writer, const char *
     }
     (void)pthread_mutex_lock(&writer->lock);
     if (writer->next_fd != writer->fd && writer->next_fd != writer->config.fd) {
-        (void)close(writer->next_fd); /* the thread has not taken the one before */
+        (void)close(writer->next_fd); /* the thread has not switched to it yet */
     }
     writer->next_fd = fd;
     (void)pthread_cond_signal(&writer->filled);
@@ -277,10 +293,10 @@ enum stir_code stir_log_writer_open(struct stir_log_writer *writer, const char *
 void stir_log_writer_put(struct stir_log_writer *writer, const char *record, size_t len)
 {
     (void)pthread_mutex_lock(&writer->lock);
-    if (ring_put(writer, record, len)) {
+    if (log_ring_put(writer, record, len)) {
         (void)pthread_cond_signal(&writer->filled);
     } else {
-        writer->dropped += count_lines(record, len);
+        writer->dropped += log_count_lines(record, len);
     }
     (void)pthread_mutex_unlock(&writer->lock);
 }
@@ -292,8 +308,9 @@ void stir_log_writer_form(struct stir_log_writer *writer, const struct stir_log 
     (void)pthread_mutex_unlock(&writer->lock);
 }
 
-/* The place of a kind, or a free one; a kind without left-out lines of an earlier second makes room. NULL: none. */
-static struct kind *find_kind(struct stir_log_writer *writer, const char *name, uint64_t now)
+/* Returns the entry of a kind, or a free one for it; an entry of an earlier second without left-out lines is reused.
+ * NULL: all entries are in use. */
+static struct kind *log_writer_find_kind(struct stir_log_writer *writer, const char *name, uint64_t now)
 {
     struct kind *place = NULL;
     for (size_t i = 0; i < KINDS; i++) {
@@ -316,12 +333,12 @@ bool stir_log_writer_allows(struct stir_log_writer *writer, const struct stir_lo
 {
     (void)pthread_mutex_lock(&writer->lock);
     uint64_t now = writer->config.now_s(writer->config.arg);
-    struct kind *found = most ? find_kind(writer, kind, now) : NULL;
+    struct kind *found = most ? log_writer_find_kind(writer, kind, now) : NULL;
     bool allowed = true;
     if (found) {
         if (found->second != now) {
             found->second = now;
-            found->logged = 0; /* what was left out stays until it is told */
+            found->logged = 0; /* left-out lines stay until they are reported */
         }
         allowed = found->logged < most;
         found->logged += allowed ? 1 : 0;

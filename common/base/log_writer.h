@@ -7,9 +7,9 @@
 #include <stdint.h>
 
 /*
- * Writes log records in a thread of its own, so that whoever logs is never held up by a pipe that nobody reads or by a
- * slow disk. Records wait in a ring; one that finds no room is dropped and counted, and a line tells how many were.
- * Thread-safe.
+ * Writes log records in a thread of its own, so that a pipe without a reader or a slow disk never holds up the threads
+ * that log. Records wait in a ring. A record that finds no room is dropped and counted, and a line reports the number
+ * of dropped records. Thread-safe.
  */
 struct stir_log_writer;
 
@@ -17,7 +17,7 @@ struct stir_log; /* common/base/log.h */
 
 struct stir_log_writer_config {
     int fd;                       /* not closed here */
-    const char *name;             /* of the setting, in errors; NULL: "[log] file" */
+    const char *name;             /* name of the setting in error texts; NULL: "[log] file" */
     size_t capacity;              /* of the ring, in octets */
     unsigned flush_s;             /* how long stir_log_writer_free waits for a descriptor that takes nothing */
     uint64_t (*now_s)(void *arg); /* a clock in seconds that never goes back; NULL: CLOCK_MONOTONIC */
@@ -33,17 +33,18 @@ struct stir_log_writer *stir_log_writer_new(const struct stir_log_writer_config 
 enum stir_code stir_log_writer_open(struct stir_log_writer *writer, const char *path,
                                     struct stir_error *err) STIR_MUST_CHECK;
 
-/* Writes what is in the ring and ends the thread. Nobody may log through it any more. */
+/* Writes what is in the ring and ends the thread. No thread may log through the writer any more. */
 void stir_log_writer_free(struct stir_log_writer *writer);
 
 /* Puts records, whole lines of 4,096 octets at most each, into the ring: all of them, or none if there is no room. */
 void stir_log_writer_put(struct stir_log_writer *writer, const char *record, size_t len);
 
-/* Tells in which form the writer logs what it dropped: that of `log`. */
+/* Sets the form in which the writer reports dropped records: that of `log`. */
 void stir_log_writer_form(struct stir_log_writer *writer, const struct stir_log *log);
 
-/* Asks whether one more line of `kind` may be logged, of which `most` may be in each second (0: no limit). If not, the
- * line is counted, and the writer logs how many were left out, in the form of `log`, once the second is over. */
+/* Returns true if one more line of `kind` may be logged, of which `most` are allowed per second (0: no limit).
+ * Otherwise counts the line; once the second is over, the writer reports the number of left-out lines in the form of
+ * `log`. */
 bool stir_log_writer_allows(struct stir_log_writer *writer, const struct stir_log *log, const char *kind,
                             unsigned most);
 

@@ -1,5 +1,6 @@
 #include "common/base/map.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,12 +28,12 @@ uint64_t stir_map_hash(const struct stir_map *map, const void *a, size_t a_len, 
     if (!b_len) {
         return parts[0];
     }
-    /* each part by itself first: no length of `a` can shift octets into `b` */
+    /* each part is hashed by itself, so that moving octets from `a` to `b` changes the hash */
     parts[1] = stir_siphash(&map->secret, b, b_len);
     return stir_siphash(&map->secret, parts, sizeof(parts));
 }
 
-static struct stir_map_node *matching(struct stir_map_node *node, uint64_t hash)
+static struct stir_map_node *map_match(struct stir_map_node *node, uint64_t hash)
 {
     while (node && node->hash != hash) {
         node = node->next;
@@ -42,15 +43,15 @@ static struct stir_map_node *matching(struct stir_map_node *node, uint64_t hash)
 
 struct stir_map_node *stir_map_first(const struct stir_map *map, uint64_t hash)
 {
-    return matching(map->buckets[hash & (map->size - 1)], hash);
+    return map_match(map->buckets[hash & (map->size - 1)], hash);
 }
 
 struct stir_map_node *stir_map_next(const struct stir_map_node *node)
 {
-    return matching(node->next, node->hash);
+    return map_match(node->next, node->hash);
 }
 
-static void link_node(struct stir_map *map, struct stir_map_node *node)
+static void map_link(struct stir_map *map, struct stir_map_node *node)
 {
     struct stir_map_node **head = &map->buckets[node->hash & (map->size - 1)];
     node->next = *head;
@@ -61,7 +62,7 @@ static void link_node(struct stir_map *map, struct stir_map_node *node)
     *head = node;
 }
 
-static void grow(struct stir_map *map)
+static void map_grow(struct stir_map *map)
 {
     struct stir_map_node **wider = calloc(map->size * 2, sizeof(struct stir_map_node *));
     if (!wider) {
@@ -74,7 +75,7 @@ static void grow(struct stir_map *map)
     for (size_t i = 0; i < old_size; i++) {
         for (struct stir_map_node *node = old[i], *next; node; node = next) {
             next = node->next;
-            link_node(map, node);
+            map_link(map, node);
         }
     }
     free(old);
@@ -83,10 +84,11 @@ static void grow(struct stir_map *map)
 void stir_map_put(struct stir_map *map, struct stir_map_node *node, uint64_t hash)
 {
     if (map->count >= map->size) {
-        grow(map);
+        map_grow(map);
     }
+    assert(map->size && (map->size & (map->size - 1)) == 0);
     node->hash = hash;
-    link_node(map, node);
+    map_link(map, node);
     map->count++;
 }
 
@@ -95,6 +97,7 @@ void stir_map_remove(struct stir_map *map, struct stir_map_node *node)
     if (!node->link) {
         return;
     }
+    assert(map->count > 0 && *node->link == node);
     *node->link = node->next;
     if (node->next) {
         node->next->link = node->link;

@@ -27,20 +27,21 @@ void stir_reloads_note(struct stir_reloads *reloads, bool good)
     }
 }
 
-static void put_head(struct stir_buf *out, const char *prefix, const char *name, const char *type, const char *help)
+static void process_metrics_head(struct stir_buf *out, const char *prefix, const char *name, const char *type,
+                                 const char *help)
 {
     stir_buf_printf(out, "# HELP %s%s %s\n# TYPE %s%s %s\n", prefix, name, help, prefix, name, type);
 }
 
-static void put(struct stir_buf *out, const char *prefix, const char *name, const char *type, const char *help,
-                int64_t value)
+static void process_metrics_put(struct stir_buf *out, const char *prefix, const char *name, const char *type,
+                                const char *help, int64_t value)
 {
-    put_head(out, prefix, name, type, help);
+    process_metrics_head(out, prefix, name, type, help);
     stir_buf_printf(out, "%s%s %" PRId64 "\n", prefix, name, value);
 }
 
 /* Sizes in octets, from /proc/self/statm, which counts pages. */
-static void read_memory(int64_t *virtual_octets, int64_t *resident_octets)
+static void process_read_memory(int64_t *virtual_octets, int64_t *resident_octets)
 {
     char line[128];
     FILE *file = fopen("/proc/self/statm", "re");
@@ -56,7 +57,7 @@ static void read_memory(int64_t *virtual_octets, int64_t *resident_octets)
     }
 }
 
-static int64_t count_descriptors(void)
+static int64_t process_count_descriptors(void)
 {
     int64_t count = 0;
     DIR *directory = opendir("/proc/self/fd");
@@ -66,10 +67,10 @@ static int64_t count_descriptors(void)
     if (directory) {
         (void)closedir(directory);
     }
-    return count > 3 ? count - 3 : 0; /* ".", "..", and the one that reads it */
+    return count > 3 ? count - 3 : 0; /* ".", "..", and the descriptor that reads the directory */
 }
 
-static double processor_seconds(void)
+static double process_cpu_seconds(void)
 {
     struct rusage used = {0};
     (void)getrusage(RUSAGE_SELF, &used);
@@ -77,33 +78,36 @@ static double processor_seconds(void)
            (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
 }
 
-static void put_process(struct stir_buf *out, int64_t started)
+static void process_metrics_all(struct stir_buf *out, int64_t started)
 {
     struct rlimit files = {0};
     int64_t virtual_octets, resident_octets;
-    read_memory(&virtual_octets, &resident_octets);
+    process_read_memory(&virtual_octets, &resident_octets);
     (void)getrlimit(RLIMIT_NOFILE, &files);
-    put_head(out, "process", "_cpu_seconds_total", "counter", "Processor time used, user and system.");
-    stir_buf_printf(out, "process_cpu_seconds_total %.3f\n", processor_seconds());
-    put(out, "process", "_resident_memory_bytes", "gauge", "Memory that the process has resident.", resident_octets);
-    put(out, "process", "_virtual_memory_bytes", "gauge", "Address space of the process.", virtual_octets);
-    put(out, "process", "_open_fds", "gauge", "File descriptors that are open.", count_descriptors());
-    put(out, "process", "_max_fds", "gauge", "File descriptors that may be open.",
-        files.rlim_cur > INT64_MAX ? INT64_MAX : (int64_t)files.rlim_cur);
-    put(out, "process", "_start_time_seconds", "gauge", "When the process started.", started);
+    process_metrics_head(out, "process", "_cpu_seconds_total", "counter", "Processor time used, user and system.");
+    stir_buf_printf(out, "process_cpu_seconds_total %.3f\n", process_cpu_seconds());
+    process_metrics_put(out, "process", "_resident_memory_bytes", "gauge", "Memory that the process has resident.",
+                        resident_octets);
+    process_metrics_put(out, "process", "_virtual_memory_bytes", "gauge", "Address space of the process.",
+                        virtual_octets);
+    process_metrics_put(out, "process", "_open_fds", "gauge", "File descriptors that are open.",
+                        process_count_descriptors());
+    process_metrics_put(out, "process", "_max_fds", "gauge", "File descriptors that may be open.",
+                        files.rlim_cur > INT64_MAX ? INT64_MAX : (int64_t)files.rlim_cur);
+    process_metrics_put(out, "process", "_start_time_seconds", "gauge", "When the process started.", started);
 }
 
 void stir_process_metrics(struct stir_buf *out, const char *prefix, const struct stir_reloads *reloads)
 {
-    put_head(out, prefix, "_build_info", "gauge", "1, with the version as a label.");
+    process_metrics_head(out, prefix, "_build_info", "gauge", "1, with the version as a label.");
     stir_buf_printf(out, "%s_build_info{version=\"%s\"} 1\n", prefix, CPS_VERSION);
-    put(out, prefix, "_reload_success", "gauge", "1 unless the last reload failed and changed nothing.",
-        !atomic_load(&reloads->failed));
-    put(out, prefix, "_reload_timestamp_seconds", "gauge", "When the configuration was last read, or tried to be.",
-        atomic_load(&reloads->last));
-    put(out, prefix, "_reload_good_timestamp_seconds", "gauge", "When the configuration in use was read.",
-        atomic_load(&reloads->last_good));
-    put_process(out, reloads->started);
+    process_metrics_put(out, prefix, "_reload_success", "gauge", "1 unless the last reload failed and changed nothing.",
+                        !atomic_load(&reloads->failed));
+    process_metrics_put(out, prefix, "_reload_timestamp_seconds", "gauge",
+                        "When the configuration was last read, or tried to be.", atomic_load(&reloads->last));
+    process_metrics_put(out, prefix, "_reload_good_timestamp_seconds", "gauge",
+                        "When the configuration in use was read.", atomic_load(&reloads->last_good));
+    process_metrics_all(out, reloads->started);
 }
 
 void stir_certificate_metrics(struct stir_buf *out, const char *prefix, const struct stir_certificate_end *ends,
@@ -115,8 +119,9 @@ void stir_certificate_metrics(struct stir_buf *out, const char *prefix, const st
             continue;
         }
         if (!begun) {
-            put_head(out, prefix, "_certificate_expires_timestamp_seconds", "gauge",
-                     "When a certificate that is used here ends; of several for one use, the first to end.");
+            process_metrics_head(
+                out, prefix, "_certificate_expires_timestamp_seconds", "gauge",
+                "When a certificate that is used here ends; of several for one use, the first to end.");
         }
         begun = true;
         stir_buf_printf(out, "%s_certificate_expires_timestamp_seconds{use=\"%s\"} %" PRId64 "\n", prefix, ends[i].use,

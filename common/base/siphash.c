@@ -13,28 +13,28 @@ int stir_siphash_key_new(struct stir_siphash_key *out)
     return 0;
 }
 
-static uint64_t rotate(uint64_t x, unsigned bits)
+static uint64_t siphash_rotate(uint64_t x, unsigned bits)
 {
     return (x << bits) | (x >> (64 - bits));
 }
 
-static void rounds(uint64_t v[4], unsigned count)
+static void siphash_rounds(uint64_t v[4], unsigned count)
 {
     while (count--) {
         v[0] += v[1];
         v[2] += v[3];
-        v[1] = rotate(v[1], 13) ^ v[0];
-        v[3] = rotate(v[3], 16) ^ v[2];
-        v[0] = rotate(v[0], 32);
+        v[1] = siphash_rotate(v[1], 13) ^ v[0];
+        v[3] = siphash_rotate(v[3], 16) ^ v[2];
+        v[0] = siphash_rotate(v[0], 32);
         v[2] += v[1];
         v[0] += v[3];
-        v[1] = rotate(v[1], 17) ^ v[2];
-        v[3] = rotate(v[3], 21) ^ v[0];
-        v[2] = rotate(v[2], 32);
+        v[1] = siphash_rotate(v[1], 17) ^ v[2];
+        v[3] = siphash_rotate(v[3], 21) ^ v[0];
+        v[2] = siphash_rotate(v[2], 32);
     }
 }
 
-static uint64_t load(const unsigned char *p, size_t n)
+static uint64_t siphash_load(const unsigned char *p, size_t n)
 {
     uint64_t word = 0;
     for (size_t i = 0; i < n; i++) {
@@ -43,10 +43,10 @@ static uint64_t load(const unsigned char *p, size_t n)
     return word;
 }
 
-static void absorb(uint64_t v[4], uint64_t word)
+static void siphash_absorb(uint64_t v[4], uint64_t word)
 {
     v[3] ^= word;
-    rounds(v, 2);
+    siphash_rounds(v, 2);
     v[0] ^= word;
 }
 
@@ -57,10 +57,10 @@ uint64_t stir_siphash(const struct stir_siphash_key *key, const void *data, size
     const unsigned char *p = data;
     size_t left = len;
     for (; left >= 8; p += 8, left -= 8) {
-        absorb(v, load(p, 8));
+        siphash_absorb(v, siphash_load(p, 8));
     }
-    absorb(v, load(p, left) | (uint64_t)len << 56);
+    siphash_absorb(v, siphash_load(p, left) | (uint64_t)len << 56);
     v[2] ^= 0xff;
-    rounds(v, 4);
+    siphash_rounds(v, 4);
     return v[0] ^ v[1] ^ v[2] ^ v[3];
 }

@@ -4,17 +4,17 @@
 #include <string.h>
 #include <strings.h>
 
-static bool is_alnum(char c)
+static bool url_is_alnum(char c)
 {
     return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
 }
 
-static bool is_hex(char c)
+static bool url_is_hex(char c)
 {
     return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'F') || (c >= 'a' && c <= 'f');
 }
 
-static bool host_is_good(struct stir_view host)
+static bool url_host_is_good(struct stir_view host)
 {
     bool literal = host.len > 2 && host.ptr[0] == '[';
     size_t from = literal ? 1 : 0;
@@ -24,7 +24,7 @@ static bool host_is_good(struct stir_view host)
     }
     for (size_t i = from; i < to; i++) {
         char c = host.ptr[i];
-        if (literal ? !(is_hex(c) || c == ':' || c == '.') : !(is_alnum(c) || c == '-' || c == '.')) {
+        if (literal ? !(url_is_hex(c) || c == ':' || c == '.') : !(url_is_alnum(c) || c == '-' || c == '.')) {
             return false;
         }
     }
@@ -32,19 +32,19 @@ static bool host_is_good(struct stir_view host)
 }
 
 /* pchar and '/' of RFC 3986; a percent sign only before two hexadecimal digits. */
-static bool path_is_good(struct stir_view path)
+static bool url_path_is_good(struct stir_view path)
 {
     for (size_t i = 0; i < path.len; i++) {
         char c = path.ptr[i];
-        if (c == '%' ? !(i + 2 < path.len && is_hex(path.ptr[i + 1]) && is_hex(path.ptr[i + 2]))
-                     : !is_alnum(c) && (c == '\0' || !strchr("/-._~!$&'()*+,;=:@", c))) {
+        if (c == '%' ? !(i + 2 < path.len && url_is_hex(path.ptr[i + 1]) && url_is_hex(path.ptr[i + 2]))
+                     : !url_is_alnum(c) && (c == '\0' || !strchr("/-._~!$&'()*+,;=:@", c))) {
             return false;
         }
     }
     return true;
 }
 
-static bool parse_port(uint16_t *out, struct stir_view text)
+static bool url_parse_port(uint16_t *out, struct stir_view text)
 {
     unsigned port = 0;
     for (size_t i = 0; i < text.len; i++) {
@@ -61,7 +61,7 @@ static bool parse_port(uint16_t *out, struct stir_view text)
 }
 
 /* Splits "host", "host:port", "[v6]" or "[v6]:port". */
-static bool parse_authority(struct stir_url *out, struct stir_view text)
+static bool url_parse_authority(struct stir_url *out, struct stir_view text)
 {
     const char *end = text.ptr + text.len;
     const char *bracket = text.len && text.ptr[0] == '[' ? memchr(text.ptr, ']', text.len) : NULL;
@@ -74,7 +74,7 @@ static bool parse_authority(struct stir_url *out, struct stir_view text)
     if (host_end == end) {
         return true;
     }
-    return *host_end == ':' && parse_port(&out->port, stir_view(host_end + 1, (size_t)(end - host_end - 1)));
+    return *host_end == ':' && url_parse_port(&out->port, stir_view(host_end + 1, (size_t)(end - host_end - 1)));
 }
 
 enum stir_code stir_url_parse(struct stir_url *out, const char *url, size_t n, enum stir_code code,
@@ -89,22 +89,25 @@ enum stir_code stir_url_parse(struct stir_url *out, const char *url, size_t n, e
     if (n <= start || strncasecmp(url, scheme, start) != 0) {
         return stir_fail(err, code, "the URL does not begin with https://");
     }
+    /* A query or a fragment could carry what the sender wants this host to send on. */
     if (memchr(url, '?', n) || memchr(url, '#', n)) {
         return stir_fail(err, code, "the URL has a query or a fragment");
     }
+    /* The authority ends at the first slash (RFC 3986 section 3.2). */
     const char *slash = memchr(url + start, '/', n - start);
     size_t end = slash ? (size_t)(slash - url) : n;
+    /* With a user name, "https://good.example@evil.example" would look like good.example. */
     if (memchr(url + start, '@', end - start)) {
         return stir_fail(err, code, "the URL has a user name before its host");
     }
-    if (!parse_authority(&parsed, stir_view(url + start, end - start))) {
+    if (!url_parse_authority(&parsed, stir_view(url + start, end - start))) {
         return stir_fail(err, code, "the URL's port is not a number from 1 to 65535");
     }
     parsed.path = stir_view(url + end, n - end);
-    if (!host_is_good(parsed.host)) {
+    if (!url_host_is_good(parsed.host)) {
         return stir_fail(err, code, "the URL's host is missing or has a character that is not allowed there");
     }
-    if (!path_is_good(parsed.path)) {
+    if (!url_path_is_good(parsed.path)) {
         return stir_fail(err, code, "the URL's path has a character that is not allowed there");
     }
     *out = parsed;

@@ -6,8 +6,8 @@
 #include <stdint.h>
 
 /*
- * The only URLs that anything here connects to: https://host[:port][/path], printable ASCII, no userinfo, query or
- * fragment. The characters are so few that no two readers can disagree on what the host is. Thread-safe.
+ * The only URLs that the programs connect to: https://host[:port][/path], printable ASCII, no userinfo, query or
+ * fragment. The allowed characters are so few that no two readers can disagree about the host. Thread-safe.
  */
 #define STIR_URL_MAX 1024
 

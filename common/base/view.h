@@ -3,7 +3,7 @@
 #include <stddef.h>
 #include <string.h>
 
-/* A stretch of somebody else's buffer; valid as long as that buffer is. Never NUL-terminated by promise. */
+/* A part of a buffer that another owns; valid as long as that buffer is. It need not end with a NUL. */
 struct stir_view {
     const char *ptr;
     size_t len;

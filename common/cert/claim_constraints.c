@@ -1,127 +1,243 @@
 #include "common/cert/claim_constraints.h"
 
-#include "common/cert/x509.h"
-#include "common/jose/json.h"
+#include "common/cert/der.h"
 
-/* Checking claims against a certificate's constraints; reading and writing them is in claims_der.c. */
+#include <stdlib.h>
+#include <string.h>
 
-static const char *const baseline[] = {"iat", "orig", "dest"};
+enum {
+    TAG_INCLUDE = STIR_DER_EXPLICIT | 0,
+    TAG_PERMITTED = STIR_DER_EXPLICIT | 1,
+    TAG_EXCLUDE = STIR_DER_EXPLICIT | 2,
+};
 
-static bool is_listed(char *const *names, size_t count, struct stir_view name)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (stir_view_is(name, names[i])) {
-            return true;
-        }
-    }
-    return false;
-}
+const char *const stir_claims_baseline[STIR_CLAIMS_BASELINE] = {"iat", "orig", "dest"};
 
 bool stir_claims_void(const struct stir_claims *constraints)
 {
-    for (size_t i = 0; i < sizeof(baseline) / sizeof(baseline[0]); i++) {
-        if (is_listed(constraints->must_exclude, constraints->must_exclude_count, stir_view_str(baseline[i]))) {
-            return true;
+    for (size_t i = 0; i < constraints->must_exclude_count; i++) {
+        for (size_t j = 0; j < STIR_CLAIMS_BASELINE; j++) {
+            if (strcmp(constraints->must_exclude[i], stir_claims_baseline[j]) == 0) {
+                return true;
+            }
         }
     }
     return false;
 }
 
-static enum stir_code demand(const json_t *claims, const char *name, struct stir_error *err)
+static void claims_clear_names(char **names, size_t count)
 {
-    if (!json_object_get(claims, name)) {
-        return stir_fail(err, STIR_E_CERT_CONSTRAINT, "the claim %s must be there", name);
+    for (size_t i = 0; i < count; i++) {
+        free(names[i]);
+    }
+    free(names);
+}
+
+void stir_claims_clear(struct stir_claims *constraints)
+{
+    claims_clear_names(constraints->must_include, constraints->must_include_count);
+    claims_clear_names(constraints->must_exclude, constraints->must_exclude_count);
+    for (size_t i = 0; i < constraints->permitted_count; i++) {
+        free(constraints->permitted[i].claim);
+        claims_clear_names(constraints->permitted[i].values, constraints->permitted[i].value_count);
+    }
+    free(constraints->permitted);
+    *constraints = (struct stir_claims){0};
+}
+
+/* ---- reading ---- */
+
+/* Reads one string. A value may be empty, a name may not. */
+static char *claims_read_text(struct stir_der *in, uint8_t tag)
+{
+    struct stir_view text = stir_der_string(in, tag);
+    bool good = !in->failed && (text.len > 0 || tag == STIR_DER_UTF8);
+    char *copy = good ? strndup(text.ptr, text.len) : NULL;
+    if (!copy) {
+        stir_der_fail(in);
+    }
+    return copy;
+}
+
+/* Reads a SEQUENCE OF strings, which has at least one. */
+static void claims_read_texts(struct stir_der *in, uint8_t tag, char ***out, size_t *count)
+{
+    struct stir_der list = stir_der_enter(in, STIR_DER_SEQUENCE);
+    if (!stir_der_more(&list)) {
+        stir_der_fail(in);
+    }
+    while (stir_der_more(&list)) {
+        char **more = realloc(*out, (*count + 1) * sizeof(**out));
+        char *text = more ? claims_read_text(&list, tag) : NULL;
+        *out = more ? more : *out;
+        if (!text) {
+            stir_der_fail(&list);
+            break;
+        }
+        (*out)[(*count)++] = text;
+    }
+    stir_der_leave(in, &list);
+}
+
+static void claims_read_permitted(struct stir_der *in, struct stir_claims *out)
+{
+    struct stir_claims_permitted *more = realloc(out->permitted, (out->permitted_count + 1) * sizeof(*more));
+    if (!more) {
+        stir_der_fail(in);
+        return;
+    }
+    out->permitted = more;
+    struct stir_claims_permitted *one = &more[out->permitted_count++];
+    *one = (struct stir_claims_permitted){0};
+    struct stir_der fields = stir_der_enter(in, STIR_DER_SEQUENCE);
+    one->claim = claims_read_text(&fields, STIR_DER_IA5);
+    claims_read_texts(&fields, STIR_DER_UTF8, &one->values, &one->value_count);
+    stir_der_leave(in, &fields);
+}
+
+static void claims_read_permitted_list(struct stir_der *in, struct stir_claims *out)
+{
+    struct stir_der list = stir_der_enter(in, STIR_DER_SEQUENCE);
+    if (!stir_der_more(&list)) {
+        stir_der_fail(in);
+    }
+    while (stir_der_more(&list)) {
+        claims_read_permitted(&list, out);
+    }
+    stir_der_leave(in, &list);
+}
+
+static void claims_read_fields(struct stir_der *fields, bool enhanced, struct stir_claims *out)
+{
+    if (stir_der_peek(fields) == TAG_INCLUDE) {
+        struct stir_der names = stir_der_enter(fields, TAG_INCLUDE);
+        claims_read_texts(&names, STIR_DER_IA5, &out->must_include, &out->must_include_count);
+        stir_der_leave(fields, &names);
+    }
+    if (stir_der_peek(fields) == TAG_PERMITTED) {
+        struct stir_der list = stir_der_enter(fields, TAG_PERMITTED);
+        claims_read_permitted_list(&list, out);
+        stir_der_leave(fields, &list);
+    }
+    if (enhanced && stir_der_peek(fields) == TAG_EXCLUDE) {
+        struct stir_der names = stir_der_enter(fields, TAG_EXCLUDE);
+        claims_read_texts(&names, STIR_DER_IA5, &out->must_exclude, &out->must_exclude_count);
+        stir_der_leave(fields, &names);
+    }
+}
+
+static bool claims_are_empty(const struct stir_claims *constraints)
+{
+    return constraints->must_include_count == 0 && constraints->permitted_count == 0 &&
+           constraints->must_exclude_count == 0;
+}
+
+enum stir_code stir_claims_parse(struct stir_claims *out, const unsigned char *der, size_t n, bool enhanced,
+                                 struct stir_error *err)
+{
+    struct stir_claims read = {0};
+    struct stir_der in = stir_der(der, n);
+    struct stir_der fields = stir_der_enter(&in, STIR_DER_SEQUENCE);
+    claims_read_fields(&fields, enhanced, &read);
+    stir_der_leave(&in, &fields);
+    if (!stir_der_done(&in) || claims_are_empty(&read)) {
+        stir_claims_clear(&read);
+        return stir_fail(err, STIR_E_CERT, "%sJWTClaimConstraints are malformed", enhanced ? "Enhanced" : "");
+    }
+    *out = read;
+    return STIR_OK;
+}
+
+/* ---- writing ---- */
+
+static void claims_put_texts(struct stir_buf *out, uint8_t tag, char *const *texts, size_t count)
+{
+    size_t start = out->len;
+    for (size_t i = 0; i < count; i++) {
+        stir_der_put(out, tag, texts[i], strlen(texts[i]));
+    }
+    stir_der_wrap(out, start, STIR_DER_SEQUENCE);
+}
+
+static void claims_put_names(struct stir_buf *out, uint8_t tag, char *const *names, size_t count)
+{
+    size_t start = out->len;
+    if (count > 0) {
+        claims_put_texts(out, STIR_DER_IA5, names, count);
+        stir_der_wrap(out, start, tag);
+    }
+}
+
+static void claims_put_permitted(struct stir_buf *out, const struct stir_claims *constraints)
+{
+    size_t start = out->len;
+    for (size_t i = 0; i < constraints->permitted_count; i++) {
+        const struct stir_claims_permitted *one = &constraints->permitted[i];
+        size_t at = out->len;
+        stir_der_put(out, STIR_DER_IA5, one->claim, strlen(one->claim));
+        claims_put_texts(out, STIR_DER_UTF8, one->values, one->value_count);
+        stir_der_wrap(out, at, STIR_DER_SEQUENCE);
+    }
+    if (constraints->permitted_count > 0) {
+        stir_der_wrap(out, start, STIR_DER_SEQUENCE);
+        stir_der_wrap(out, start, TAG_PERMITTED);
+    }
+}
+
+static bool claims_contradict(const struct stir_claims *constraints)
+{
+    for (size_t i = 0; i < constraints->must_exclude_count; i++) {
+        for (size_t j = 0; j < constraints->must_include_count; j++) {
+            if (strcmp(constraints->must_exclude[i], constraints->must_include[j]) == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static enum stir_code claims_check_issuable(const struct stir_claims *constraints, bool enhanced,
+                                            struct stir_error *err)
+{
+    if (claims_are_empty(constraints)) {
+        return stir_fail(err, STIR_E_INVAL, "the claim constraints are empty (RFC 9118 section 3)");
+    }
+    if (constraints->must_exclude_count > 0 && !enhanced) {
+        return stir_fail(err, STIR_E_INVAL, "mustExclude needs EnhancedJWTClaimConstraints");
+    }
+    if (stir_claims_void(constraints)) {
+        return stir_fail(err, STIR_E_INVAL, "mustExclude must not name iat, orig or dest (RFC 9118 section 3)");
+    }
+    if (claims_contradict(constraints)) {
+        return stir_fail(err, STIR_E_INVAL, "a claim is in both mustInclude and mustExclude (RFC 9118 section 8)");
     }
     return STIR_OK;
 }
 
-static enum stir_code includes_check(const struct stir_claims *constraints, const json_t *claims,
-                                     struct stir_error *err)
+enum stir_code stir_claims_encode(struct stir_buf *out, const struct stir_claims *constraints, bool enhanced,
+                                  struct stir_error *err)
 {
-    enum stir_code code = STIR_OK;
-    for (size_t i = 0; code == STIR_OK && i < sizeof(baseline) / sizeof(baseline[0]); i++) {
-        code = demand(claims, baseline[i], err);
-    }
-    for (size_t i = 0; code == STIR_OK && i < constraints->must_include_count; i++) {
-        code = demand(claims, constraints->must_include[i], err);
-    }
-    return code;
-}
-
-static enum stir_code permitted_check(const struct stir_claims_permitted *permitted, const json_t *claims,
-                                      struct stir_error *err)
-{
-    const json_t *claim = json_object_get(claims, permitted->claim);
-    if (!claim) {
-        return STIR_OK;
-    }
-    struct stir_buf text = {0};
-    if (json_is_string(claim)) {
-        stir_buf_put(&text, json_string_value(claim), json_string_length(claim));
-    } else {
-        stir_jcs(&text, claim);
-    }
-    enum stir_code code = stir_buf_state(&text);
+    enum stir_code code = claims_check_issuable(constraints, enhanced, err);
     if (code != STIR_OK) {
-        (void)stir_fail(err, code, "the claim %s", permitted->claim);
-    } else if (!is_listed(permitted->values, permitted->value_count, stir_view(text.ptr, text.len))) {
-        code =
-            stir_fail(err, STIR_E_CERT_CONSTRAINT, "the claim %s has a value that is not permitted", permitted->claim);
+        return code;
     }
-    stir_buf_cleanse(&text);
-    return code;
-}
-
-enum stir_code stir_claims_check(const struct stir_claims *constraints, const json_t *claims, struct stir_error *err)
-{
-    if (stir_claims_void(constraints)) {
-        return STIR_OK;
+    size_t start = out->len;
+    claims_put_names(out, TAG_INCLUDE, constraints->must_include, constraints->must_include_count);
+    claims_put_permitted(out, constraints);
+    claims_put_names(out, TAG_EXCLUDE, constraints->must_exclude, constraints->must_exclude_count);
+    stir_der_wrap(out, start, STIR_DER_SEQUENCE);
+    code = stir_buf_state(out);
+    if (code != STIR_OK) {
+        return stir_fail(err, code, "the claim constraints");
     }
-    enum stir_code code = includes_check(constraints, claims, err);
-    for (size_t i = 0; code == STIR_OK && i < constraints->permitted_count; i++) {
-        code = permitted_check(&constraints->permitted[i], claims, err);
+    /* names and values come from outside: check that what is written can be read */
+    struct stir_claims again;
+    if (stir_claims_parse(&again, (const unsigned char *)out->ptr + start, out->len - start, enhanced, NULL) !=
+        STIR_OK) {
+        out->len = start;
+        return stir_fail(err, STIR_E_INVAL,
+                         "a claim's name or value is empty, or has characters that its string type does not allow");
     }
-    for (size_t i = 0; code == STIR_OK && i < constraints->must_exclude_count; i++) {
-        if (json_object_get(claims, constraints->must_exclude[i])) {
-            code =
-                stir_fail(err, STIR_E_CERT_CONSTRAINT, "the claim %s must not be there", constraints->must_exclude[i]);
-        }
-    }
-    return code;
-}
-
-enum stir_code stir_claims_of(struct stir_claims *out, bool *enhanced, const X509 *cert, struct stir_error *err)
-{
-    struct stir_view plain;
-    struct stir_view more;
-    enum stir_code code = stir_x509_ext(&plain, cert, STIR_OID_CLAIMS, err);
-    enum stir_code code_more = stir_x509_ext(&more, cert, STIR_OID_CLAIMS_ENHANCED, err);
-    if (code == STIR_E_CERT || code_more == STIR_E_CERT) {
-        return stir_fail(err, STIR_E_CERT, "claim constraints occur twice");
-    }
-    if (code == STIR_OK && code_more == STIR_OK) {
-        return stir_fail(err, STIR_E_CERT, "JWTClaimConstraints and EnhancedJWTClaimConstraints in one certificate");
-    }
-    if (code != STIR_OK && code_more != STIR_OK) {
-        return stir_fail(err, STIR_E_NOT_FOUND, "no claim constraints");
-    }
-    const struct stir_view *der = code == STIR_OK ? &plain : &more;
-    code = stir_claims_parse(out, (const unsigned char *)der->ptr, der->len, der == &more, err);
-    if (code == STIR_OK && enhanced) {
-        *enhanced = der == &more;
-    }
-    return code;
-}
-
-enum stir_code stir_claims_check_cert(const X509 *cert, const json_t *claims, struct stir_error *err)
-{
-    struct stir_claims constraints = {0};
-    enum stir_code code = stir_claims_of(&constraints, NULL, cert, err);
-    if (code == STIR_OK) {
-        code = stir_claims_check(&constraints, claims, err);
-        stir_claims_clear(&constraints);
-    } else if (code == STIR_E_NOT_FOUND) {
-        code = STIR_OK;
-    }
-    return code;
+    stir_claims_clear(&again);
+    return STIR_OK;
 }

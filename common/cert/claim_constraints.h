@@ -7,10 +7,10 @@
 #include <stdbool.h>
 
 /*
- * What a certificate allows its PASSporTs to say: JWTClaimConstraints (RFC 8226 section 8, OID 1.3.6.1.5.5.7.1.27) and
- * EnhancedJWTClaimConstraints (RFC 9118, OID 1.3.6.1.5.5.7.1.33). They bind the certificate that signs the PASSporT;
- * both RFCs make them "applicable only to end-entity certificates", so those of a CA certificate say nothing.
- * Thread-safe.
+ * The claims that a certificate allows in its PASSporTs: JWTClaimConstraints (RFC 8226 section 8, OID
+ * 1.3.6.1.5.5.7.1.27) and EnhancedJWTClaimConstraints (RFC 9118, OID 1.3.6.1.5.5.7.1.33). They bind the certificate
+ * that signs the PASSporT. Both RFCs make them "applicable only to end-entity certificates", so those of a CA
+ * certificate are ignored. Thread-safe.
  */
 struct stir_claims {
     char **must_include; /* claims that a PASSporT has to have */
@@ -25,6 +25,10 @@ struct stir_claims {
     size_t must_exclude_count;
 };
 
+/* The claims that every PASSporT has (RFC 8225 section 5): always demanded, and never excluded. */
+enum { STIR_CLAIMS_BASELINE = 3 };
+extern const char *const stir_claims_baseline[STIR_CLAIMS_BASELINE];
+
 /* Reads the DER value of either extension. STIR_E_CERT on any deviation, an empty SEQUENCE or list. Cleared with
  * stir_claims_clear. */
 enum stir_code stir_claims_parse(struct stir_claims *out, const unsigned char *der, size_t n, bool enhanced,
@@ -37,8 +41,8 @@ void stir_claims_clear(struct stir_claims *constraints);
 enum stir_code stir_claims_encode(struct stir_buf *out, const struct stir_claims *constraints, bool enhanced,
                                   struct stir_error *err) STIR_MUST_CHECK;
 
-/* True if mustExclude names iat, orig or dest: the certificate is then to be treated as if the extension was not
- * present (RFC 9118 section 3). */
+/* Returns true if mustExclude names iat, orig or dest: the certificate is then treated as if the extension was
+ * absent (RFC 9118 section 3). */
 bool stir_claims_void(const struct stir_claims *constraints);
 
 /* Checks a PASSporT's claims against one set: iat, orig and dest and all of mustInclude are there, none of mustExclude
@@ -52,6 +56,6 @@ enum stir_code stir_claims_check(const struct stir_claims *constraints, const js
 enum stir_code stir_claims_of(struct stir_claims *out, bool *enhanced, const X509 *cert,
                               struct stir_error *err) STIR_MUST_CHECK;
 
-/* Checks claims against whatever constraints the certificate has: none is fine. STIR_E_CERT as stir_claims_of,
+/* Checks claims against the constraints of a certificate, if it has any. STIR_E_CERT as stir_claims_of,
  * STIR_E_CERT_CONSTRAINT. */
 enum stir_code stir_claims_check_cert(const X509 *cert, const json_t *claims, struct stir_error *err) STIR_MUST_CHECK;

@@ -9,7 +9,7 @@
 
 /*
  * One revocation list (RFC 5280 section 5), read once, then immutable: complete lists for all reasons, direct or
- * indirect. Used by trust.c only.
+ * indirect. Used by trust_crl.c only.
  */
 struct stir_crl {
     X509_CRL *crl;
@@ -27,15 +27,15 @@ struct stir_crl {
 enum stir_code stir_crl_parse(struct stir_crl *out, const void *der, size_t n, struct stir_error *err) STIR_MUST_CHECK;
 void stir_crl_clear(struct stir_crl *crl);
 
-/* True if the certificate is by name and key identifier the one that signed the list. */
+/* Returns true if the certificate is, by name and key identifier, that of the list's signer. */
 bool stir_crl_names(const struct stir_crl *crl, X509 *issuer);
 
 /* Verifies the list's signature with a certificate that stir_crl_names it. STIR_E_CRL. */
 enum stir_code stir_crl_verify(const struct stir_crl *crl, X509 *issuer, struct stir_error *err) STIR_MUST_CHECK;
 
-/* What the list says of a certificate of a verified chain: STIR_E_CERT_REVOKED, or STIR_OK with *covers telling whether
- * the list is current at `at` and meant for this certificate. STIR_E_CRL if it claims to be by the certificate's issuer
- * and is not. A listed certificate counts as revoked at any time, whatever the entry's date: who holds a stolen key
- * chooses the time in what he signs. */
+/* Looks a certificate of a verified chain up in the list: STIR_E_CERT_REVOKED, or STIR_OK, with *covers telling
+ * whether the list is current at `at` and covers this certificate. STIR_E_CRL if the list names the certificate's
+ * issuer and is not signed by it. A listed certificate counts as revoked at any time, regardless of the entry's
+ * date: the holder of a stolen key chooses the time in what he signs. */
 enum stir_code stir_crl_check(bool *covers, const struct stir_crl *crl, X509 *cert, X509 *issuer, int64_t at,
                               struct stir_error *err) STIR_MUST_CHECK;

@@ -88,7 +88,7 @@ void stir_der_leave(struct stir_der *outer, const struct stir_der *inner)
     }
 }
 
-static bool is_ia5(const uint8_t *text, size_t n)
+static bool der_is_ia5(const uint8_t *text, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         if (text[i] == 0 || text[i] > 0x7f) {
@@ -98,7 +98,7 @@ static bool is_ia5(const uint8_t *text, size_t n)
     return true;
 }
 
-static bool is_utf8(const uint8_t *text, size_t n)
+static bool der_is_utf8(const uint8_t *text, size_t n)
 {
     for (size_t i = 0; i < n;) {
         unsigned long point = 0;
@@ -115,7 +115,7 @@ static bool is_utf8(const uint8_t *text, size_t n)
 struct stir_view stir_der_string(struct stir_der *in, uint8_t tag)
 {
     struct stir_der text = stir_der_enter(in, tag);
-    if (text.failed || !(tag == STIR_DER_UTF8 ? is_utf8(text.ptr, text.left) : is_ia5(text.ptr, text.left))) {
+    if (text.failed || !(tag == STIR_DER_UTF8 ? der_is_utf8(text.ptr, text.left) : der_is_ia5(text.ptr, text.left))) {
         stir_der_fail(in);
         return stir_view("", 0);
     }
@@ -139,7 +139,7 @@ uint64_t stir_der_uint(struct stir_der *in)
 }
 
 /* Writes tag and length, right-aligned, into HEADER_MAX octets; returns where they begin. */
-static size_t header_write(uint8_t header[HEADER_MAX], uint8_t tag, size_t n)
+static size_t der_write_header(uint8_t header[HEADER_MAX], uint8_t tag, size_t n)
 {
     size_t at = HEADER_MAX;
     size_t octets = 0;
@@ -159,7 +159,7 @@ static size_t header_write(uint8_t header[HEADER_MAX], uint8_t tag, size_t n)
 void stir_der_put(struct stir_buf *out, uint8_t tag, const void *content, size_t n)
 {
     uint8_t header[HEADER_MAX];
-    size_t at = header_write(header, tag, n);
+    size_t at = der_write_header(header, tag, n);
     stir_buf_put(out, header + at, HEADER_MAX - at);
     stir_buf_put(out, content, n);
 }
@@ -185,7 +185,7 @@ void stir_der_wrap(struct stir_buf *out, size_t start, uint8_t tag)
     }
     uint8_t header[HEADER_MAX];
     size_t content = out->len - start;
-    size_t at = header_write(header, tag, content);
+    size_t at = der_write_header(header, tag, content);
     size_t size = HEADER_MAX - at;
     if (!stir_buf_extend(out, size)) {
         return;

@@ -7,8 +7,15 @@
 #include <stdint.h>
 
 /*
- * The little DER (X.690) that STIR's own certificate extensions need: a bounded cursor whose first failure sticks, and
- * the writer for the same. Strict: low tag numbers, definite and minimal lengths. Thread-safe.
+ * The small part of DER (X.690) that STIR's own certificate extensions need: a bounded cursor whose first failure
+ * sticks, and the writer for it. Strict: low tag numbers, definite and minimal lengths. Thread-safe.
+ *
+ * Ours instead of OpenSSL's ASN.1 templates, which read BER. Run with OpenSSL 3.0, templates for a TNAuthList (RFC 8226
+ * section 9) accept a length in long form, an indefinite length, a constructed IA5String, octets above 7 bits and NUL
+ * in an IA5String, an empty SEQUENCE and a negative count, and they refuse a TelephoneNumberRange with the fields of a
+ * later version. X.690 section 10 forbids the first three in DER. Writing the value again and comparing would not allow
+ * the later fields. The templates are also slower: 0.86 instead of 0.12 microseconds for a list of one code, 343
+ * instead of 103 for 1,000 numbers.
  */
 enum {
     STIR_DER_INTEGER = 0x02,
@@ -26,13 +33,13 @@ struct stir_der {
 
 struct stir_der stir_der(const void *data, size_t n);
 
-/* Makes the failure stick: for what the caller finds wrong. */
+/* Marks the cursor as failed, for faults that the caller finds. */
 void stir_der_fail(struct stir_der *in);
 
-/* True as long as something is left and nothing failed. */
+/* Returns true as long as something is left and nothing failed. */
 bool stir_der_more(const struct stir_der *in);
 
-/* The tag that comes next, -1 at the end. */
+/* Returns the next tag, -1 at the end. */
 int stir_der_peek(const struct stir_der *in);
 
 /* Reads one element with this tag and gives a cursor over its content; the cursor is failed and empty if it is not
@@ -49,7 +56,7 @@ struct stir_view stir_der_string(struct stir_der *in, uint8_t tag);
 /* Reads a non-negative INTEGER of up to 63 bits; 0 on failure. */
 uint64_t stir_der_uint(struct stir_der *in);
 
-/* True if all was read and nothing failed. */
+/* Returns true if all was read and nothing failed. */
 bool stir_der_done(const struct stir_der *in);
 
 /* Appends one element. */

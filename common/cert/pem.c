@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#define LINE 64 /* characters of base64 a line that is written; any length is read */
+#define LINE 64 /* characters of base64 per line when writing; when reading, any number */
 
 #define DASHES "-----"
 
@@ -20,13 +20,13 @@ struct stir_pem stir_pem(const void *text, size_t n, const char *label)
 
 /* ---- lines ---- */
 
-static bool is_blank(char c)
+static bool pem_is_blank(char c)
 {
     return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\v' || c == '\f';
 }
 
 /* Takes one line off rest, without its end and the white space around it. */
-static struct stir_view line_take(struct stir_view *rest)
+static struct stir_view pem_take_line(struct stir_view *rest)
 {
     size_t n = 0;
     while (n < rest->len && rest->ptr[n] != '\n' && rest->ptr[n] != '\r') {
@@ -35,17 +35,17 @@ static struct stir_view line_take(struct stir_view *rest)
     struct stir_view line = stir_view(rest->ptr, n);
     n += n < rest->len;
     *rest = stir_view(rest->ptr + n, rest->len - n);
-    while (line.len > 0 && is_blank(line.ptr[line.len - 1])) {
+    while (line.len > 0 && pem_is_blank(line.ptr[line.len - 1])) {
         line.len--;
     }
-    while (line.len > 0 && is_blank(line.ptr[0])) {
+    while (line.len > 0 && pem_is_blank(line.ptr[0])) {
         line = stir_view(line.ptr + 1, line.len - 1);
     }
     return line;
 }
 
 /* The label of a boundary line ("BEGIN " or "END "); returns false for another line. */
-static bool boundary_label(struct stir_view *label, struct stir_view line, const char *which)
+static bool pem_boundary_label(struct stir_view *label, struct stir_view line, const char *which)
 {
     const size_t dashes = sizeof(DASHES) - 1;
     size_t before = dashes + strlen(which);
@@ -58,9 +58,9 @@ static bool boundary_label(struct stir_view *label, struct stir_view line, const
     return !memchr(label->ptr, '-', label->len);
 }
 
-/* What a boundary becomes by damage. A line of dashes alone is text, as are fewer than four ("---" in what s_client
- * prints). */
-static bool is_damaged_boundary(struct stir_view line)
+/* Returns true for a line that looks like a damaged boundary. A line of dashes alone is text, and so are fewer than
+ * four ("---" in the output of s_client). */
+static bool pem_is_damaged_boundary(struct stir_view line)
 {
     size_t dashes = 0;
     while (dashes < line.len && line.ptr[dashes] == '-') {
@@ -69,25 +69,25 @@ static bool is_damaged_boundary(struct stir_view line)
     return dashes >= 4 && dashes < line.len;
 }
 
-static bool label_is(struct stir_view label, const char *name)
+static bool pem_label_is(struct stir_view label, const char *name)
 {
     return label.len == strlen(name) && memcmp(label.ptr, name, label.len) == 0;
 }
 
-/* The label is the one that is looked for, or its older name. */
-static bool label_matches(struct stir_view label, const char *wanted)
+/* Returns true if the label is the requested one, or its older name. */
+static bool pem_label_matches(struct stir_view label, const char *wanted)
 {
-    if (!wanted || label_is(label, wanted)) {
+    if (!wanted || pem_label_is(label, wanted)) {
         return true;
     }
     if (strcmp(wanted, "CERTIFICATE") == 0) {
-        return label_is(label, "X509 CERTIFICATE") || label_is(label, "X.509 CERTIFICATE");
+        return pem_label_is(label, "X509 CERTIFICATE") || pem_label_is(label, "X.509 CERTIFICATE");
     }
-    return strcmp(wanted, "X509 CRL") == 0 && label_is(label, "CRL");
+    return strcmp(wanted, "X509 CRL") == 0 && pem_label_is(label, "CRL");
 }
 
 /* "PRIVATE KEY", "EC PRIVATE KEY", "ENCRYPTED PRIVATE KEY", "OPENSSH PRIVATE KEY". */
-static bool label_is_private(struct stir_view label)
+static bool pem_label_is_private(struct stir_view label)
 {
     static const char end[] = "PRIVATE KEY";
     const size_t n = sizeof(end) - 1;
@@ -96,27 +96,27 @@ static bool label_is_private(struct stir_view label)
 
 /* ---- blocks ---- */
 
-static int shown(struct stir_view label)
+static int pem_show(struct stir_view label)
 {
     return (int)(label.len < 40 ? label.len : 40);
 }
 
-/* Passes over the block to its END; its base64 goes to text, unless that is NULL. A block that does not end is left
+/* Moves past the block's END line; its base64 goes to text, unless that is NULL. A block without an END line ends
  * where another one begins. */
-static enum stir_code body_take(struct stir_pem *pem, struct stir_view label, struct stir_buf *text,
-                                struct stir_error *err)
+static enum stir_code pem_take_body(struct stir_pem *pem, struct stir_view label, struct stir_buf *text,
+                                    struct stir_error *err)
 {
     while (pem->rest.len > 0) {
         struct stir_view before = pem->rest;
-        struct stir_view line = line_take(&pem->rest);
+        struct stir_view line = pem_take_line(&pem->rest);
         struct stir_view other;
-        if (boundary_label(&other, line, "END ")) {
+        if (pem_boundary_label(&other, line, "END ")) {
             bool same = other.len == label.len && memcmp(other.ptr, label.ptr, label.len) == 0;
             return same ? STIR_OK
-                        : stir_fail(err, STIR_E_BASE64, "a %.*s block that ends as %.*s", shown(label), label.ptr,
-                                    shown(other), other.ptr);
+                        : stir_fail(err, STIR_E_BASE64, "a %.*s block ends as %.*s", pem_show(label), label.ptr,
+                                    pem_show(other), other.ptr);
         }
-        if (boundary_label(&other, line, "BEGIN ")) {
+        if (pem_boundary_label(&other, line, "BEGIN ")) {
             pem->rest = before;
             break;
         }
@@ -124,27 +124,28 @@ static enum stir_code body_take(struct stir_pem *pem, struct stir_view label, st
             stir_buf_put(text, line.ptr, line.len);
         }
     }
-    return stir_fail(err, STIR_E_BASE64, "a %.*s block without an end", shown(label), label.ptr);
+    return stir_fail(err, STIR_E_BASE64, "a %.*s block has no END line", pem_show(label), label.ptr);
 }
 
-static enum stir_code body_decode(struct stir_pem *pem, struct stir_view label, struct stir_buf *out,
-                                  struct stir_error *err)
+static enum stir_code pem_decode_body(struct stir_pem *pem, struct stir_view label, struct stir_buf *out,
+                                      struct stir_error *err)
 {
     struct stir_buf text = {.limit = pem->rest.len};
-    enum stir_code code = body_take(pem, label, &text, err);
+    enum stir_code code = pem_take_body(pem, label, &text, err);
     if (code == STIR_OK && stir_buf_state(&text) != STIR_OK) {
-        code = stir_fail(err, stir_buf_state(&text), "a %.*s block", shown(label), label.ptr);
+        code = stir_fail(err, stir_buf_state(&text), "a %.*s block", pem_show(label), label.ptr);
     }
     if (code != STIR_OK) {
         goto out;
     }
+    /* Decoded into the caller's buffer at once, so that a key is in no other place. */
     size_t cap = stir_b64_decoded_max(text.len);
     size_t len = 0;
     uint8_t *octets = (uint8_t *)stir_buf_extend(out, cap);
     code = octets ? stir_b64_decode(octets, cap, &len, text.ptr, text.len) : stir_buf_state(out);
     if (code != STIR_OK || len == 0) {
-        code = stir_fail(err, code == STIR_OK ? STIR_E_BASE64 : code, "a damaged %.*s block: not strict base64",
-                         shown(label), label.ptr);
+        code = stir_fail(err, code == STIR_OK ? STIR_E_BASE64 : code, "a %.*s block is damaged: not strict base64",
+                         pem_show(label), label.ptr);
         goto out;
     }
     out->len = len;
@@ -157,27 +158,30 @@ out:
 enum stir_code stir_pem_next(struct stir_pem *pem, struct stir_buf *out, struct stir_error *err)
 {
     while (pem->rest.len > 0) {
-        struct stir_view line = line_take(&pem->rest);
+        struct stir_view line = pem_take_line(&pem->rest);
         struct stir_view label;
-        if (!boundary_label(&label, line, "BEGIN ")) {
-            if (is_damaged_boundary(line)) {
+        if (!pem_boundary_label(&label, line, "BEGIN ")) {
+            /* A boundary that was damaged would hide a certificate: never take it for text between blocks. */
+            if (pem_is_damaged_boundary(line)) {
                 return stir_fail(err, STIR_E_BASE64, "a damaged boundary line: \"%.*s\"",
                                  (int)(line.len < 64 ? line.len : 64), line.ptr);
             }
             continue;
         }
-        if (pem->refuse_private && label_is_private(label)) {
-            return stir_fail(err, STIR_E_KEY, "a %.*s", shown(label), label.ptr);
+        /* The text came from a public place, so the key is public now. */
+        if (pem->refuse_private && pem_label_is_private(label)) {
+            return stir_fail(err, STIR_E_KEY, "a %.*s", pem_show(label), label.ptr);
         }
-        if (label_matches(label, pem->label)) {
+        if (pem_label_matches(label, pem->label)) {
             pem->found = label;
             out->len = 0;
-            return body_decode(pem, label, out, err);
+            return pem_decode_body(pem, label, out, err);
         }
-        enum stir_code code = body_take(pem, label, NULL, err);
-        if (code == STIR_OK && pem->label && label_is(label, "TRUSTED CERTIFICATE")) {
+        /* A block with another label is passed over (RFC 7468 section 2). */
+        enum stir_code code = pem_take_body(pem, label, NULL, err);
+        if (code == STIR_OK && pem->label && pem_label_is(label, "TRUSTED CERTIFICATE")) {
             code = stir_fail(err, STIR_E_BASE64,
-                             "a TRUSTED CERTIFICATE block, which only OpenSSL knows: convert it "
+                             "a TRUSTED CERTIFICATE block, which only OpenSSL reads: convert it "
                              "with \"openssl x509\"");
         }
         if (code != STIR_OK) {
@@ -192,7 +196,7 @@ bool stir_pem_has_private_key(const void *text, size_t n)
     struct stir_view rest = stir_view(text, n);
     while (rest.len > 0) {
         struct stir_view label;
-        if (boundary_label(&label, line_take(&rest), "BEGIN ") && label_is_private(label)) {
+        if (pem_boundary_label(&label, pem_take_line(&rest), "BEGIN ") && pem_label_is_private(label)) {
             return true;
         }
     }

@@ -13,7 +13,7 @@
 #define SERIAL_OCTETS 8
 
 /* Makes a certificate or list number of random octets, positive and not zero. */
-static bool serial_set(ASN1_INTEGER *out)
+static bool pki_set_serial(ASN1_INTEGER *out)
 {
     unsigned char octets[SERIAL_OCTETS];
     if (RAND_bytes(octets, sizeof(octets)) != 1) {
@@ -26,7 +26,7 @@ static bool serial_set(ASN1_INTEGER *out)
     return done;
 }
 
-static bool names_set(X509 *cert, const struct stir_cert_spec *spec)
+static bool pki_set_names(X509 *cert, const struct stir_cert_spec *spec)
 {
     X509_NAME *name = X509_get_subject_name(cert);
     const X509 *issuer = spec->issuer ? spec->issuer : cert;
@@ -34,16 +34,16 @@ static bool names_set(X509 *cert, const struct stir_cert_spec *spec)
            X509_set_issuer_name(cert, X509_get_subject_name(issuer));
 }
 
-/* What stands outside the extensions. */
-static bool body_set(X509 *cert, const struct stir_cert_spec *spec)
+/* Sets the fields outside the extensions. */
+static bool pki_set_body(X509 *cert, const struct stir_cert_spec *spec)
 {
-    return X509_set_version(cert, X509_VERSION_3) && serial_set(X509_get_serialNumber(cert)) &&
+    return X509_set_version(cert, X509_VERSION_3) && pki_set_serial(X509_get_serialNumber(cert)) &&
            ASN1_TIME_set(X509_getm_notBefore(cert), (time_t)spec->not_before) &&
            ASN1_TIME_set(X509_getm_notAfter(cert), (time_t)spec->not_after) &&
-           X509_set_pubkey(cert, spec->subject_key) && names_set(cert, spec);
+           X509_set_pubkey(cert, spec->subject_key) && pki_set_names(cert, spec);
 }
 
-static bool ext_text(X509 *cert, int nid, const char *value)
+static bool pki_add_ext_text(X509 *cert, int nid, const char *value)
 {
     X509V3_CTX ctx;
     X509V3_set_ctx_nodb(&ctx);
@@ -54,7 +54,7 @@ static bool ext_text(X509 *cert, int nid, const char *value)
     return done;
 }
 
-static bool ext_der(X509 *cert, struct stir_view oid, const struct stir_buf *der)
+static bool pki_add_ext_der(X509 *cert, struct stir_view oid, const struct stir_buf *der)
 {
     unsigned char object_der[2 + 16];
     const unsigned char *at = object_der;
@@ -77,7 +77,7 @@ static bool ext_der(X509 *cert, struct stir_view oid, const struct stir_buf *der
     return done;
 }
 
-static bool key_id_set(X509 *cert, ASN1_OCTET_STRING **out)
+static bool pki_set_key_id(X509 *cert, ASN1_OCTET_STRING **out)
 {
     unsigned char digest[EVP_MAX_MD_SIZE];
     unsigned len = 0;
@@ -85,12 +85,13 @@ static bool key_id_set(X509 *cert, ASN1_OCTET_STRING **out)
     return *out && X509_pubkey_digest(cert, EVP_sha1(), digest, &len) && ASN1_OCTET_STRING_set(*out, digest, (int)len);
 }
 
-/* The subject's key identifier, and the issuer's: RFC 9060 section 7 pairs certificates by them. */
-static bool key_ids_add(X509 *cert, X509 *issuer)
+/* Adds the key identifiers of subject and issuer, which pair certificates (RFC 9060 section 7). */
+static bool pki_add_key_ids(X509 *cert, X509 *issuer)
 {
     ASN1_OCTET_STRING *own = NULL;
     AUTHORITY_KEYID *authority = AUTHORITY_KEYID_new();
-    bool done = authority && key_id_set(cert, &own) && X509_add1_ext_i2d(cert, NID_subject_key_identifier, own, 0, 0);
+    bool done =
+        authority && pki_set_key_id(cert, &own) && X509_add1_ext_i2d(cert, NID_subject_key_identifier, own, 0, 0);
     if (done) {
         const ASN1_OCTET_STRING *theirs = issuer ? X509_get0_subject_key_id(issuer) : own;
         authority->keyid = theirs ? ASN1_OCTET_STRING_dup(theirs) : NULL;
@@ -101,7 +102,7 @@ static bool key_ids_add(X509 *cert, X509 *issuer)
     return done;
 }
 
-static bool usage_add(X509 *cert, const struct stir_cert_spec *spec)
+static bool pki_add_usage(X509 *cert, const struct stir_cert_spec *spec)
 {
     char constraints[64] = "critical,CA:FALSE";
     if (spec->ca && spec->path_len >= 0) {
@@ -112,22 +113,22 @@ static bool usage_add(X509 *cert, const struct stir_cert_spec *spec)
     const char *usage = spec->ca           ? "critical,keyCertSign,cRLSign"
                         : spec->crl_issuer ? "critical,cRLSign"
                                            : "critical,digitalSignature";
-    return ext_text(cert, NID_basic_constraints, constraints) && ext_text(cert, NID_key_usage, usage);
+    return pki_add_ext_text(cert, NID_basic_constraints, constraints) && pki_add_ext_text(cert, NID_key_usage, usage);
 }
 
-static bool tls_add(X509 *cert, const struct stir_cert_spec *spec)
+static bool pki_add_tls_names(X509 *cert, const struct stir_cert_spec *spec)
 {
-    if (spec->dns_names && !ext_text(cert, NID_subject_alt_name, spec->dns_names)) {
+    if (spec->dns_names && !pki_add_ext_text(cert, NID_subject_alt_name, spec->dns_names)) {
         return false;
     }
     if (!spec->dns_names && !spec->tls_client) {
         return true;
     }
     const char *server = spec->tls_client ? "serverAuth,clientAuth" : "serverAuth";
-    return ext_text(cert, NID_ext_key_usage, spec->dns_names ? server : "clientAuth");
+    return pki_add_ext_text(cert, NID_ext_key_usage, spec->dns_names ? server : "clientAuth");
 }
 
-static bool uri_put(GENERAL_NAMES *names, const char *uri)
+static bool pki_put_uri(GENERAL_NAMES *names, const char *uri)
 {
     GENERAL_NAME *name = GENERAL_NAME_new();
     ASN1_IA5STRING *text = ASN1_IA5STRING_new();
@@ -140,61 +141,61 @@ static bool uri_put(GENERAL_NAMES *names, const char *uri)
     return true;
 }
 
-/* The URIs that the certificate speaks for (RFC 8224 section 8.4). */
-static bool uris_add(X509 *cert, const char *const *uris)
+/* Adds the URIs that the certificate covers (RFC 8224 section 8.4). */
+static bool pki_add_uris(X509 *cert, const char *const *uris)
 {
     GENERAL_NAMES *names = GENERAL_NAMES_new();
     bool done = names != NULL;
     for (; done && *uris; uris++) {
-        done = uri_put(names, *uris);
+        done = pki_put_uri(names, *uris);
     }
     done = done && X509_add1_ext_i2d(cert, NID_subject_alt_name, names, 0, 0) == 1;
     GENERAL_NAMES_free(names);
     return done;
 }
 
-/* STIR's own extensions: non-critical, as RFC 8226 sections 8 and 9 say. */
-static enum stir_code stir_add(X509 *cert, const struct stir_cert_spec *spec, struct stir_error *err)
+/* Adds STIR's own extensions: non-critical, as RFC 8226 sections 8 and 9 demand. */
+static enum stir_code pki_add_stir_exts(X509 *cert, const struct stir_cert_spec *spec, struct stir_error *err)
 {
     struct stir_buf der = {0};
     enum stir_code code = STIR_OK;
     if (spec->tnauth) {
         code = stir_tnauth_encode(&der, spec->tnauth, err);
-        if (code == STIR_OK && !ext_der(cert, STIR_OID_TNAUTH, &der)) {
-            code = stir_fail_openssl(err, STIR_E_CRYPTO, "the TNAuthList");
+        if (code == STIR_OK && !pki_add_ext_der(cert, STIR_OID_TNAUTH, &der)) {
+            code = stir_fail_openssl(err, STIR_E_CRYPTO, "cannot add the TNAuthList");
         }
     }
     der.len = 0;
     if (code == STIR_OK && spec->claims) {
         code = stir_claims_encode(&der, spec->claims, spec->claims_enhanced, err);
         if (code == STIR_OK &&
-            !ext_der(cert, spec->claims_enhanced ? STIR_OID_CLAIMS_ENHANCED : STIR_OID_CLAIMS, &der)) {
-            code = stir_fail_openssl(err, STIR_E_CRYPTO, "the claim constraints");
+            !pki_add_ext_der(cert, spec->claims_enhanced ? STIR_OID_CLAIMS_ENHANCED : STIR_OID_CLAIMS, &der)) {
+            code = stir_fail_openssl(err, STIR_E_CRYPTO, "cannot add the claim constraints");
         }
     }
     stir_buf_free(&der);
     return code;
 }
 
-static enum stir_code spec_check(const struct stir_cert_spec *spec, struct stir_error *err)
+static enum stir_code pki_check_spec(const struct stir_cert_spec *spec, struct stir_error *err)
 {
     if (!spec->common_name || !spec->common_name[0] || !spec->subject_key) {
-        return stir_fail(err, STIR_E_INVAL, "a certificate needs a common name and a key");
+        return stir_fail(err, STIR_E_INVAL, "a certificate must have a common name and a key");
     }
     if (spec->issuer && !spec->issuer_key) {
-        return stir_fail(err, STIR_E_INVAL, "an issuer needs its key");
+        return stir_fail(err, STIR_E_INVAL, "the issuer's key is missing");
     }
     if (spec->not_after < spec->not_before) {
-        return stir_fail(err, STIR_E_INVAL, "a certificate that ends before it begins");
+        return stir_fail(err, STIR_E_INVAL, "the certificate's validity ends before it begins");
     }
     if (!spec->ca && spec->path_len > 0) {
-        return stir_fail(err, STIR_E_INVAL, "a path length is for a CA");
+        return stir_fail(err, STIR_E_INVAL, "only a CA certificate has a path length");
     }
     return STIR_OK;
 }
 
-/* Encodes and decodes again: what OpenSSL remembers of extensions while they are added must not outlive it. */
-static X509 *reread(X509 *cert)
+/* Encodes and decodes the certificate again, because OpenSSL caches extensions while they are added. */
+static X509 *pki_reread(X509 *cert)
 {
     unsigned char *der = NULL;
     int len = i2d_X509(cert, &der);
@@ -206,30 +207,33 @@ static X509 *reread(X509 *cert)
 
 enum stir_code stir_cert_make(X509 **out, const struct stir_cert_spec *spec, struct stir_error *err)
 {
-    enum stir_code code = spec_check(spec, err);
+    enum stir_code code = pki_check_spec(spec, err);
     if (code != STIR_OK) {
         return code;
     }
     ERR_clear_error();
+    /* Names, validity and key, then the extensions of RFC 5280 section 4.2, then STIR's own. */
     X509 *fresh = NULL;
     X509 *cert = X509_new();
-    if (!cert || !body_set(cert, spec) || !usage_add(cert, spec) || !key_ids_add(cert, spec->issuer)) {
-        code = stir_fail_openssl(err, STIR_E_CRYPTO, "making the certificate %s", spec->common_name);
+    if (!cert || !pki_set_body(cert, spec) || !pki_add_usage(cert, spec) || !pki_add_key_ids(cert, spec->issuer)) {
+        code = stir_fail_openssl(err, STIR_E_CRYPTO, "cannot make the certificate %s", spec->common_name);
         goto out;
     }
-    if (!tls_add(cert, spec)) {
-        code = stir_fail_openssl(err, STIR_E_INVAL, "the names \"%s\"", spec->dns_names ? spec->dns_names : "");
+    if (!pki_add_tls_names(cert, spec)) {
+        code =
+            stir_fail_openssl(err, STIR_E_INVAL, "cannot use the names \"%s\"", spec->dns_names ? spec->dns_names : "");
         goto out;
     }
-    code = spec->uris && !uris_add(cert, spec->uris)
-               ? stir_fail_openssl(err, STIR_E_CRYPTO, "the URIs in the certificate %s", spec->common_name)
-               : stir_add(cert, spec, err);
+    code = spec->uris && !pki_add_uris(cert, spec->uris)
+               ? stir_fail_openssl(err, STIR_E_CRYPTO, "cannot add the URIs to the certificate %s", spec->common_name)
+               : pki_add_stir_exts(cert, spec, err);
     if (code != STIR_OK) {
         goto out;
     }
+    /* The signature covers everything above, so it comes last. */
     EVP_PKEY *key = spec->issuer ? spec->issuer_key : spec->subject_key;
-    if (!X509_sign(cert, key, EVP_sha256()) || !(fresh = reread(cert))) {
-        code = stir_fail_openssl(err, STIR_E_CRYPTO, "signing the certificate %s", spec->common_name);
+    if (!X509_sign(cert, key, EVP_sha256()) || !(fresh = pki_reread(cert))) {
+        code = stir_fail_openssl(err, STIR_E_CRYPTO, "cannot sign the certificate %s", spec->common_name);
         goto out;
     }
     *out = fresh;
@@ -245,10 +249,10 @@ enum stir_code stir_cert_to_pem(struct stir_buf *out, X509 *cert, struct stir_er
     ERR_clear_error();
     int len = i2d_X509(cert, &der);
     if (len <= 0) {
-        return stir_fail_openssl(err, STIR_E_CRYPTO, "encoding a certificate");
+        return stir_fail_openssl(err, STIR_E_CRYPTO, "cannot encode the certificate");
     }
     stir_pem_put(out, "CERTIFICATE", der, (size_t)len);
     OPENSSL_free(der);
     enum stir_code code = stir_buf_state(out);
-    return code == STIR_OK ? STIR_OK : stir_fail(err, code, "a certificate in PEM");
+    return code == STIR_OK ? STIR_OK : stir_fail(err, code, "cannot write the certificate in PEM");
 }

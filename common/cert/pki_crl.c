@@ -6,8 +6,8 @@
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
 
-/* The indirect list's mark (RFC 5280 section 5.2.5), critical. */
-static bool indirect_mark(X509_CRL *crl)
+/* Marks the list as indirect (RFC 5280 section 5.2.5), critical. */
+static bool pki_crl_mark_indirect(X509_CRL *crl)
 {
     ISSUING_DIST_POINT *point = ISSUING_DIST_POINT_new();
     if (point) {
@@ -18,8 +18,8 @@ static bool indirect_mark(X509_CRL *crl)
     return done;
 }
 
-/* Whose certificate the entry means (RFC 5280 section 5.3.3), critical. */
-static bool entry_issuer_add(X509_REVOKED *entry, const X509_NAME *issuer)
+/* Names the issuer of the revoked certificate (RFC 5280 section 5.3.3), critical. */
+static bool pki_crl_add_entry_issuer(X509_REVOKED *entry, const X509_NAME *issuer)
 {
     GENERAL_NAMES *names = GENERAL_NAMES_new();
     GENERAL_NAME *name = GENERAL_NAME_new();
@@ -39,14 +39,15 @@ static bool entry_issuer_add(X509_REVOKED *entry, const X509_NAME *issuer)
     return done;
 }
 
-static bool entry_add(X509_CRL *crl, const X509 *cert, const ASN1_TIME *when, bool indirect)
+static bool pki_crl_add_entry(X509_CRL *crl, const X509 *cert, const ASN1_TIME *when, bool indirect)
 {
     X509_REVOKED *entry = X509_REVOKED_new();
     ASN1_INTEGER *serial = ASN1_INTEGER_dup(X509_get0_serialNumber(cert));
     ASN1_TIME *date = ASN1_STRING_dup(when);
     bool done = entry && serial && date && X509_REVOKED_set_serialNumber(entry, serial) &&
                 X509_REVOKED_set_revocationDate(entry, date) &&
-                (!indirect || entry_issuer_add(entry, X509_get_issuer_name(cert))) && X509_CRL_add0_revoked(crl, entry);
+                (!indirect || pki_crl_add_entry_issuer(entry, X509_get_issuer_name(cert))) &&
+                X509_CRL_add0_revoked(crl, entry);
     if (!done) {
         X509_REVOKED_free(entry);
     }
@@ -55,7 +56,7 @@ static bool entry_add(X509_CRL *crl, const X509 *cert, const ASN1_TIME *when, bo
     return done;
 }
 
-static bool authority_add(X509_CRL *crl, X509 *issuer)
+static bool pki_crl_add_authority(X509_CRL *crl, X509 *issuer)
 {
     const ASN1_OCTET_STRING *id = X509_get0_subject_key_id(issuer);
     if (!id) {
@@ -68,8 +69,8 @@ static bool authority_add(X509_CRL *crl, X509 *issuer)
     return done;
 }
 
-/* A number that grows with the time of making, as RFC 5280 section 5.2.3 wants. */
-static bool number_add(X509_CRL *crl, int64_t this_update)
+/* Adds a number that grows with the time of issue (RFC 5280 section 5.2.3). */
+static bool pki_crl_add_number(X509_CRL *crl, int64_t this_update)
 {
     ASN1_INTEGER *number = ASN1_INTEGER_new();
     bool done = number && ASN1_INTEGER_set_int64(number, this_update > 0 ? this_update : 1) &&
@@ -78,24 +79,24 @@ static bool number_add(X509_CRL *crl, int64_t this_update)
     return done;
 }
 
-static bool head_set(X509_CRL *crl, X509 *issuer, const ASN1_TIME *from, const ASN1_TIME *until)
+static bool pki_crl_set_head(X509_CRL *crl, X509 *issuer, const ASN1_TIME *from, const ASN1_TIME *until)
 {
     return X509_CRL_set_version(crl, X509_CRL_VERSION_2) &&
            X509_CRL_set_issuer_name(crl, X509_get_subject_name(issuer)) && X509_CRL_set1_lastUpdate(crl, from) &&
            X509_CRL_set1_nextUpdate(crl, until);
 }
 
-static enum stir_code pem_put(struct stir_buf *out, X509_CRL *crl, struct stir_error *err)
+static enum stir_code pki_crl_put_pem(struct stir_buf *out, X509_CRL *crl, struct stir_error *err)
 {
     unsigned char *der = NULL;
     int len = i2d_X509_CRL(crl, &der);
     if (len <= 0) {
-        return stir_fail_openssl(err, STIR_E_CRYPTO, "encoding a revocation list");
+        return stir_fail_openssl(err, STIR_E_CRYPTO, "cannot encode the revocation list");
     }
     stir_pem_put(out, "X509 CRL", der, (size_t)len);
     OPENSSL_free(der);
     enum stir_code code = stir_buf_state(out);
-    return code == STIR_OK ? STIR_OK : stir_fail(err, code, "a revocation list in PEM");
+    return code == STIR_OK ? STIR_OK : stir_fail(err, code, "cannot write the revocation list in PEM");
 }
 
 enum stir_code stir_crl_make(struct stir_buf *out, X509 *issuer, EVP_PKEY *issuer_key, X509 *const *revoked,
@@ -103,23 +104,27 @@ enum stir_code stir_crl_make(struct stir_buf *out, X509 *issuer, EVP_PKEY *issue
                              struct stir_error *err)
 {
     if (!issuer || !issuer_key || next_update < this_update) {
-        return stir_fail(err, STIR_E_INVAL, "a revocation list needs an issuer, its key, and an end after its begin");
+        return stir_fail(err, STIR_E_INVAL,
+                         "a revocation list needs an issuer, the issuer's key, and a nextUpdate after its thisUpdate");
     }
     ERR_clear_error();
     enum stir_code code = STIR_E_CRYPTO;
     X509_CRL *crl = X509_CRL_new();
     ASN1_TIME *from = ASN1_TIME_set(NULL, (time_t)this_update);
     ASN1_TIME *until = ASN1_TIME_set(NULL, (time_t)next_update);
-    bool good = crl && from && until && head_set(crl, issuer, from, until) && authority_add(crl, issuer) &&
-                number_add(crl, this_update) && (!indirect || indirect_mark(crl));
+    /* The head of the list, and the extensions that RFC 5280 section 5.2 demands. */
+    bool good = crl && from && until && pki_crl_set_head(crl, issuer, from, until) &&
+                pki_crl_add_authority(crl, issuer) && pki_crl_add_number(crl, this_update) &&
+                (!indirect || pki_crl_mark_indirect(crl));
+    /* One entry per revoked certificate, sorted by number below. */
     for (size_t i = 0; good && i < count; i++) {
-        good = entry_add(crl, revoked[i], from, indirect);
+        good = pki_crl_add_entry(crl, revoked[i], from, indirect);
     }
     if (!good || !X509_CRL_sort(crl) || !X509_CRL_sign(crl, issuer_key, EVP_sha256())) {
-        code = stir_fail_openssl(err, STIR_E_CRYPTO, "making a revocation list");
+        code = stir_fail_openssl(err, STIR_E_CRYPTO, "cannot make the revocation list");
         goto out;
     }
-    code = pem_put(out, crl, err);
+    code = pki_crl_put_pem(out, crl, err);
 out:
     ASN1_TIME_free(until);
     ASN1_TIME_free(from);

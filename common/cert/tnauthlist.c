@@ -15,7 +15,7 @@ enum { TAG_SPC = STIR_DER_EXPLICIT | 0, TAG_RANGE = STIR_DER_EXPLICIT | 1, TAG_O
 /* ---- what an entry may be ---- */
 
 /* Visible characters but the comma that the text form separates items by. */
-static bool is_spc(const char *text, size_t n)
+static bool tnauth_is_spc(const char *text, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         if (text[i] < 0x21 || text[i] > 0x7e || text[i] == ',') {
@@ -25,7 +25,7 @@ static bool is_spc(const char *text, size_t n)
     return n >= 1 && n <= STIR_SPC_MAX;
 }
 
-static bool is_made_of(const char *text, size_t n, const char *alphabet)
+static bool tnauth_is_made_of(const char *text, size_t n, const char *alphabet)
 {
     for (size_t i = 0; i < n; i++) {
         if (text[i] == '\0' || !strchr(alphabet, text[i])) {
@@ -35,17 +35,17 @@ static bool is_made_of(const char *text, size_t n, const char *alphabet)
     return n >= 1 && n <= NUMBER_MAX;
 }
 
-static bool is_number(const char *text, size_t n)
+static bool tnauth_is_number(const char *text, size_t n)
 {
-    return is_made_of(text, n, "0123456789*#");
+    return tnauth_is_made_of(text, n, "0123456789*#");
 }
 
-static bool is_digits(const char *text, size_t n)
+static bool tnauth_is_digits(const char *text, size_t n)
 {
-    return is_made_of(text, n, "0123456789");
+    return tnauth_is_made_of(text, n, "0123456789");
 }
 
-static uint64_t power_of_ten(size_t n)
+static uint64_t tnauth_power_of_ten(size_t n)
 {
     uint64_t power = 1;
     while (n-- > 0) {
@@ -55,32 +55,32 @@ static uint64_t power_of_ten(size_t n)
 }
 
 /* Counting on from the first number must not make it longer: 10 with a count of 90 ends at 99, 91 is refused. */
-static bool is_range(const char *start, size_t n, uint64_t count)
+static bool tnauth_is_range(const char *start, size_t n, uint64_t count)
 {
-    if (!is_digits(start, n) || count < 2) {
+    if (!tnauth_is_digits(start, n) || count < 2) {
         return false;
     }
-    return count <= power_of_ten(n) - strtoull(start, NULL, 10);
+    return count <= tnauth_power_of_ten(n) - strtoull(start, NULL, 10);
 }
 
-static bool entry_valid(const struct stir_tnauth_entry *entry)
+static bool tnauth_entry_is_valid(const struct stir_tnauth_entry *entry)
 {
     size_t n = strnlen(entry->value, sizeof(entry->value));
     switch (entry->kind) {
     case STIR_TNAUTH_SPC:
-        return is_spc(entry->value, n) && entry->count == 1;
+        return tnauth_is_spc(entry->value, n) && entry->count == 1;
     case STIR_TNAUTH_RANGE:
-        return n <= NUMBER_MAX && is_range(entry->value, n, entry->count);
+        return n <= NUMBER_MAX && tnauth_is_range(entry->value, n, entry->count);
     case STIR_TNAUTH_ONE:
-        return is_number(entry->value, n) && entry->count == 1;
+        return tnauth_is_number(entry->value, n) && entry->count == 1;
     }
     return false;
 }
 
 /* ---- building a list ---- */
 
-static enum stir_code list_add(struct stir_tnauth *list, size_t *cap, enum stir_tnauth_kind kind,
-                               struct stir_view value, uint64_t count)
+static enum stir_code tnauth_add(struct stir_tnauth *list, size_t *cap, enum stir_tnauth_kind kind,
+                                 struct stir_view value, uint64_t count)
 {
     if (list->count == *cap) {
         size_t more = *cap ? *cap * 2 : 4;
@@ -97,7 +97,7 @@ static enum stir_code list_add(struct stir_tnauth *list, size_t *cap, enum stir_
         return STIR_E_TOO_BIG;
     }
     memcpy(entry->value, value.ptr, value.len);
-    if (!entry_valid(entry)) {
+    if (!tnauth_entry_is_valid(entry)) {
         return STIR_E_INVAL;
     }
     list->count++;
@@ -127,7 +127,7 @@ void stir_tnauth_clear(struct stir_tnauth *list)
 
 /* ---- DER ---- */
 
-static enum stir_code entry_parse(struct stir_tnauth *list, size_t *cap, struct stir_der *in)
+static enum stir_code tnauth_parse_entry(struct stir_tnauth *list, size_t *cap, struct stir_der *in)
 {
     int tag = stir_der_peek(in);
     if (tag != TAG_SPC && tag != TAG_RANGE && tag != TAG_ONE) {
@@ -151,14 +151,14 @@ static enum stir_code entry_parse(struct stir_tnauth *list, size_t *cap, struct 
     if (in->failed) {
         return STIR_E_CERT;
     }
-    if (tag == TAG_SPC && !is_spc(value.ptr, value.len)) {
+    if (tag == TAG_SPC && !tnauth_is_spc(value.ptr, value.len)) {
         list->skipped++;
         return STIR_OK;
     }
     enum stir_tnauth_kind kind = tag == TAG_SPC     ? STIR_TNAUTH_SPC
                                  : tag == TAG_RANGE ? STIR_TNAUTH_RANGE
                                                     : STIR_TNAUTH_ONE;
-    return list_add(list, cap, kind, value, count);
+    return tnauth_add(list, cap, kind, value, count);
 }
 
 enum stir_code stir_tnauth_parse(struct stir_tnauth *out, const uint8_t *der, size_t n, struct stir_error *err)
@@ -169,7 +169,7 @@ enum stir_code stir_tnauth_parse(struct stir_tnauth *out, const uint8_t *der, si
     size_t cap = 0;
     enum stir_code code = stir_der_done(&in) && stir_der_more(&entries) ? STIR_OK : STIR_E_CERT;
     while (code == STIR_OK && stir_der_more(&entries)) {
-        code = entry_parse(&list, &cap, &entries);
+        code = tnauth_parse_entry(&list, &cap, &entries);
     }
     if (code != STIR_OK) {
         size_t at = list.count + list.skipped + 1;
@@ -177,7 +177,7 @@ enum stir_code stir_tnauth_parse(struct stir_tnauth *out, const uint8_t *der, si
         if (code == STIR_E_NOMEM) {
             return stir_fail(err, code, "the TNAuthList");
         }
-        return stir_fail(err, STIR_E_CERT, "the TNAuthList is not one: entry %zu", at);
+        return stir_fail(err, STIR_E_CERT, "the TNAuthList is malformed at entry %zu", at);
     }
     *out = list;
     return STIR_OK;
@@ -193,7 +193,7 @@ enum stir_code stir_tnauth_of(struct stir_tnauth *out, const X509 *cert, struct 
     return stir_tnauth_parse(out, (const uint8_t *)der.ptr, der.len, err);
 }
 
-static void entry_encode(struct stir_buf *out, const struct stir_tnauth_entry *entry)
+static void tnauth_encode_entry(struct stir_buf *out, const struct stir_tnauth_entry *entry)
 {
     static const uint8_t tags[] = {
         [STIR_TNAUTH_SPC] = TAG_SPC, [STIR_TNAUTH_RANGE] = TAG_RANGE, [STIR_TNAUTH_ONE] = TAG_ONE};
@@ -209,16 +209,17 @@ static void entry_encode(struct stir_buf *out, const struct stir_tnauth_entry *e
 enum stir_code stir_tnauth_encode(struct stir_buf *out, const struct stir_tnauth *list, struct stir_error *err)
 {
     if (list->count == 0 || list->count > STIR_TNAUTH_ENTRIES) {
-        return stir_fail(err, STIR_E_INVAL, "a TNAuthList of %zu entries", list->count);
+        return stir_fail(err, STIR_E_INVAL, "a TNAuthList cannot have %zu entries", list->count);
     }
     for (size_t i = 0; i < list->count; i++) {
-        if (!entry_valid(&list->entries[i])) {
-            return stir_fail(err, STIR_E_INVAL, "entry %zu of the TNAuthList", i + 1);
+        if (!tnauth_entry_is_valid(&list->entries[i])) {
+            return stir_fail(err, STIR_E_INVAL, "entry %zu of the TNAuthList is not a valid SPC, number or range",
+                             i + 1);
         }
     }
     size_t start = out->len;
     for (size_t i = 0; i < list->count; i++) {
-        entry_encode(out, &list->entries[i]);
+        tnauth_encode_entry(out, &list->entries[i]);
     }
     stir_der_wrap(out, start, STIR_DER_SEQUENCE);
     enum stir_code code = stir_buf_state(out);
@@ -227,7 +228,7 @@ enum stir_code stir_tnauth_encode(struct stir_buf *out, const struct stir_tnauth
 
 /* ---- text ---- */
 
-static struct stir_view trim(const char *ptr, size_t n)
+static struct stir_view tnauth_trim(const char *ptr, size_t n)
 {
     while (n > 0 && *ptr == ' ') {
         ptr++;
@@ -239,7 +240,7 @@ static struct stir_view trim(const char *ptr, size_t n)
     return stir_view(ptr, n);
 }
 
-static bool prefix_take(struct stir_view *item, const char *prefix)
+static bool tnauth_take_prefix(struct stir_view *item, const char *prefix)
 {
     size_t n = strlen(prefix);
     if (item->len < n || memcmp(item->ptr, prefix, n) != 0) {
@@ -250,7 +251,7 @@ static bool prefix_take(struct stir_view *item, const char *prefix)
 }
 
 /* "12155551000+100": leaves the number in item. */
-static bool count_take(struct stir_view *item, uint64_t *count)
+static bool tnauth_take_count(struct stir_view *item, uint64_t *count)
 {
     const char *plus = memchr(item->ptr, '+', item->len);
     size_t n = plus ? item->len - (size_t)(plus - item->ptr) - 1 : 0;
@@ -264,17 +265,17 @@ static bool count_take(struct stir_view *item, uint64_t *count)
     return true;
 }
 
-static enum stir_code item_add(struct stir_tnauth *list, size_t *cap, struct stir_view item)
+static enum stir_code tnauth_add_item(struct stir_tnauth *list, size_t *cap, struct stir_view item)
 {
     uint64_t count = 1;
-    if (prefix_take(&item, "spc:")) {
-        return list_add(list, cap, STIR_TNAUTH_SPC, item, count);
+    if (tnauth_take_prefix(&item, "spc:")) {
+        return tnauth_add(list, cap, STIR_TNAUTH_SPC, item, count);
     }
-    if (prefix_take(&item, "tn:")) {
-        return list_add(list, cap, STIR_TNAUTH_ONE, item, count);
+    if (tnauth_take_prefix(&item, "tn:")) {
+        return tnauth_add(list, cap, STIR_TNAUTH_ONE, item, count);
     }
-    if (prefix_take(&item, "range:") && count_take(&item, &count)) {
-        return list_add(list, cap, STIR_TNAUTH_RANGE, item, count);
+    if (tnauth_take_prefix(&item, "range:") && tnauth_take_count(&item, &count)) {
+        return tnauth_add(list, cap, STIR_TNAUTH_RANGE, item, count);
     }
     return STIR_E_INVAL;
 }
@@ -285,12 +286,12 @@ enum stir_code stir_tnauth_from_text(struct stir_tnauth *out, const char *text, 
     size_t cap = 0;
     for (const char *at = text;;) {
         size_t n = strcspn(at, ",");
-        struct stir_view item = trim(at, n);
-        enum stir_code code = item_add(&list, &cap, item);
+        struct stir_view item = tnauth_trim(at, n);
+        enum stir_code code = tnauth_add_item(&list, &cap, item);
         if (code != STIR_OK) {
             stir_tnauth_clear(&list);
             code = code == STIR_E_NOMEM ? code : STIR_E_INVAL;
-            return stir_fail(err, code, "\"%.*s\" is none of spc:CODE, tn:NUMBER, range:FIRST+COUNT",
+            return stir_fail(err, code, "\"%.*s\" is not spc:CODE, tn:NUMBER or range:FIRST+COUNT",
                              (int)(item.len < 64 ? item.len : 64), item.ptr);
         }
         if (at[n] == '\0') {

@@ -1,18 +1,19 @@
 #include "common/cert/tnauthlist.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* What a TNAuthList speaks for: all comparisons of numbers, ranges and SPCs. */
+/* What a TNAuthList covers: all comparisons of numbers, ranges and SPCs. */
 
-/* Numbers of one length, first to last. A number with '*' or '#' is not one of a series: it equals itself only. */
+/* Numbers of one length, first to last. A number with '*' or '#' is in no series and equals only itself. */
 struct interval {
     size_t digits;
     uint64_t first;
     uint64_t last;
 };
 
-static bool interval_of(struct interval *out, const char *number, uint64_t count)
+static bool interval_parse(struct interval *out, const char *number, uint64_t count)
 {
     size_t n = strlen(number);
     if (n == 0 || n > 18 || strspn(number, "0123456789") != n) {
@@ -47,14 +48,14 @@ void stir_spc_normalize(char *text)
 bool stir_tnauth_has_tn(const struct stir_tnauth *list, const char *tn)
 {
     struct interval number = {0};
-    bool in_series = interval_of(&number, tn, 1);
+    bool in_series = interval_parse(&number, tn, 1);
     for (size_t i = 0; i < list->count; i++) {
         const struct stir_tnauth_entry *entry = &list->entries[i];
         struct interval range;
         if (entry->kind == STIR_TNAUTH_ONE && strcmp(entry->value, tn) == 0) {
             return true;
         }
-        if (entry->kind == STIR_TNAUTH_RANGE && in_series && interval_of(&range, entry->value, entry->count) &&
+        if (entry->kind == STIR_TNAUTH_RANGE && in_series && interval_parse(&range, entry->value, entry->count) &&
             range.digits == number.digits && range.first <= number.first && number.first <= range.last) {
             return true;
         }
@@ -92,14 +93,14 @@ static int interval_compare(const void *left, const void *right)
     return a->first < b->first ? -1 : a->first > b->first;
 }
 
-/* All series of a list, sorted; those that touch are made one, so that a range is covered by one of them or not at all.
- * Returns how many. */
+/* Gathers the series of a list, sorted. Adjacent and overlapping ones are merged, so that a range is covered by one
+ * series or not at all. Returns their number. */
 static size_t intervals_gather(struct interval *out, const struct stir_tnauth *list)
 {
     size_t count = 0;
     for (size_t i = 0; i < list->count; i++) {
         const struct stir_tnauth_entry *entry = &list->entries[i];
-        if (entry->kind != STIR_TNAUTH_SPC && interval_of(&out[count], entry->value, entry->count)) {
+        if (entry->kind != STIR_TNAUTH_SPC && interval_parse(&out[count], entry->value, entry->count)) {
             count++;
         }
     }
@@ -125,11 +126,12 @@ struct holding {
     const struct stir_numtable *numbers; /* NULL: the series are all */
 };
 
-/* Finds whether the parent has a number with this many digits, and up to which *last the answer is the same at least.
- * Asked for numbers in ascending order. */
+/* Returns true if the parent has this number of `digits` digits, and sets *last to a number up to which the answer
+ * is the same. Must be called for numbers in ascending order. */
 static bool holding_has(struct holding *parent, size_t digits, uint64_t first, uint64_t *last)
 {
     struct stir_numtable_row row;
+    assert(parent->at <= parent->count);
     while (parent->at < parent->count &&
            (parent->series[parent->at].digits < digits ||
             (parent->series[parent->at].digits == digits && parent->series[parent->at].last < first))) {
@@ -144,7 +146,7 @@ static bool holding_has(struct holding *parent, size_t digits, uint64_t first, u
            stir_tnauth_has_spc(parent->list, row.spc);
 }
 
-/* Both are sorted alike and do not overlap within themselves. */
+/* Both lists are sorted in the same order, and neither overlaps itself. */
 static bool intervals_cover(struct holding *parent, const struct interval *child, size_t children)
 {
     for (size_t i = 0; i < children; i++) {
@@ -189,7 +191,7 @@ bool stir_tnauth_covers(const struct stir_tnauth *parent, const struct stir_tnau
         if (entry->kind == STIR_TNAUTH_SPC && !stir_tnauth_has_spc(parent, entry->value)) {
             return false;
         }
-        if (entry->kind == STIR_TNAUTH_ONE && !all && !interval_of(&series, entry->value, 1) &&
+        if (entry->kind == STIR_TNAUTH_ONE && !all && !interval_parse(&series, entry->value, 1) &&
             !stir_tnauth_has_tn(parent, entry->value) &&
             !(numbers && stir_tnauth_holds_tn(parent, numbers, entry->value))) {
             return false;

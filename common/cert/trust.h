@@ -1,6 +1,6 @@
 #pragma once
 
-#include "common/cert/cert.h"
+#include "common/cert/chain.h"
 
 /*
  * Trusted roots and revocation lists. Built once, then immutable: a reload builds a new one. Shared between threads by
@@ -14,7 +14,7 @@ enum stir_crl_policy {
     STIR_CRL_REQUIRED,   /* each certificate needs a current list that covers its issuer */
 };
 
-/* Hears of what was left out: one sentence for a log, which names the certificate and says why. */
+/* Receives warnings about skipped certificates: one sentence for a log, which names the certificate and the reason. */
 struct stir_trust_warn {
     void (*say)(void *arg, const char *text);
     void *arg;
@@ -37,10 +37,10 @@ enum stir_code stir_trust_new(struct stir_trust **out, const void *roots_pem, si
                               struct stir_error *err) STIR_MUST_CHECK;
 
 /*
- * Says whose signature on an indirect list counts, before lists are added. certs: PEM, certificates of lists' issuers
- * and of the authorities above them; they anchor nothing. roots: PEM, read as stir_trust_add_roots does; its anchors
- * serve for issuers of indirect lists alone, in addition to the trust's own roots, and never for a PASSporT. Both may
- * be empty. Replaces what was said before. STIR_E_CERT, STIR_E_NOMEM.
+ * Sets the issuers whose signatures on indirect lists count, before lists are added. certs: PEM, certificates of lists'
+ * issuers and of the authorities above them; they anchor nothing. roots: PEM, read as stir_trust_add_roots does; its
+ * anchors are for issuers of indirect lists alone, in addition to the trust's own roots, and never for a PASSporT. Both
+ * may be empty. Replaces earlier ones. STIR_E_CERT, STIR_E_NOMEM.
  */
 enum stir_code stir_trust_set_crl_signers(struct stir_trust *trust, struct stir_view certs, struct stir_view roots,
                                           const struct stir_trust_warn *warn, struct stir_error *err) STIR_MUST_CHECK;
@@ -92,9 +92,9 @@ struct stir_chain_used {
 };
 
 /*
- * As stir_trust_verify, for who fetches TNAuthLists. *used is filled on success: the root, and what the trust has
- * itself and the chain has not, are not in it. Unless used->lacks is -1, STIR_OK says nothing of what the TNAuthLists
- * cover: add the list with stir_chain_with_list and ask again.
+ * As stir_trust_verify, for callers that fetch TNAuthLists. *used is filled on success; it does not contain the root,
+ * nor certificates that only the trust has. Unless used->lacks is -1, STIR_OK does not mean that the TNAuthLists cover
+ * each other: add the list with stir_chain_with_list and ask again.
  */
 enum stir_code stir_trust_verify_path(const struct stir_trust *trust, const struct stir_chain *chain, int64_t at,
                                       struct stir_chain_used *used, struct stir_error *err) STIR_MUST_CHECK;

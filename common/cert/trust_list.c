@@ -17,7 +17,7 @@ void stir_trust_list_clear(struct stir_trust_list *list)
     *list = (struct stir_trust_list){0};
 }
 
-static struct stir_view trim(struct stir_view text)
+static struct stir_view trust_list_trim(struct stir_view text)
 {
     while (text.len && strchr(" \t\r\n", text.ptr[0])) {
         text.ptr++;
@@ -31,7 +31,7 @@ static struct stir_view trim(struct stir_view text)
 
 /* ---- the signer ---- */
 
-static enum stir_code push_cert(STACK_OF(X509) * certs, struct stir_view der, struct stir_error *err)
+static enum stir_code trust_list_push_cert(STACK_OF(X509) * certs, struct stir_view der, struct stir_error *err)
 {
     X509 *cert = NULL;
     enum stir_code code = stir_x509_parse(&cert, der.ptr, der.len, err);
@@ -42,18 +42,18 @@ static enum stir_code push_cert(STACK_OF(X509) * certs, struct stir_view der, st
     return code;
 }
 
-/* Adds the certificates of a text that can be read; the rest of the text may be damaged. */
-static enum stir_code collect(STACK_OF(X509) * certs, struct stir_view text, struct stir_error *err)
+/* Adds the readable certificates of a text; the rest of the text may be damaged. */
+static enum stir_code trust_list_collect(STACK_OF(X509) * certs, struct stir_view text, struct stir_error *err)
 {
     struct stir_pem pem = stir_pem(text.ptr, text.len, "CERTIFICATE");
     struct stir_buf der = {0};
     enum stir_code code = STIR_OK;
     if (text.len && (uint8_t)text.ptr[0] == V_ASN1_SEQUENCE + V_ASN1_CONSTRUCTED) {
-        return push_cert(certs, text, err);
+        return trust_list_push_cert(certs, text, err);
     }
     while (code != STIR_E_NOMEM && (code = stir_pem_next(&pem, &der, err)) != STIR_E_NOT_FOUND) {
         if (code == STIR_OK && sk_X509_num(certs) < 2 * STIR_TRUST_LIST_ROOTS) {
-            code = push_cert(certs, stir_view(der.ptr, der.len), err);
+            code = trust_list_push_cert(certs, stir_view(der.ptr, der.len), err);
         }
         if (code == STIR_E_TOO_BIG || code == STIR_E_KEY) {
             break;
@@ -64,7 +64,7 @@ static enum stir_code collect(STACK_OF(X509) * certs, struct stir_view text, str
 }
 
 /* Returns the certificate whose key verifies the signature, or NULL. */
-static X509 *signer_of(const struct stir_jws *jws, STACK_OF(X509) * certs)
+static X509 *trust_list_signer_of(const struct stir_jws *jws, STACK_OF(X509) * certs)
 {
     for (int i = 0; i < sk_X509_num(certs); i++) {
         X509 *cert = sk_X509_value(certs, i);
@@ -76,28 +76,30 @@ static X509 *signer_of(const struct stir_jws *jws, STACK_OF(X509) * certs)
     return NULL;
 }
 
-static enum stir_code read_x5u(char out[STIR_TRUST_LIST_X5U], const struct stir_jws *jws, struct stir_error *err)
+static enum stir_code trust_list_read_x5u(char out[STIR_TRUST_LIST_X5U], const struct stir_jws *jws,
+                                          struct stir_error *err)
 {
     const char *url = json_string_value(json_object_get(jws->header, "x5u"));
     size_t n = url ? strnlen(url, STIR_TRUST_LIST_X5U) : STIR_TRUST_LIST_X5U;
     if (n == STIR_TRUST_LIST_X5U || !stir_x5u_is_https(url)) {
-        return stir_fail(err, STIR_E_X5U, "the list names no https URL of its signer's certificate (x5u)");
+        return stir_fail(err, STIR_E_X5U, "the list does not name an https URL for its signer's certificate (x5u)");
     }
     memcpy(out, url, n + 1);
-    return stir_fail(err, STIR_E_X5U_FETCH, "the certificate of the list's signer has to be fetched");
+    return stir_fail(err, STIR_E_X5U_FETCH, "the certificate of the list's signer was not fetched yet");
 }
 
-static enum stir_code check_signer(char x5u[STIR_TRUST_LIST_X5U], const struct stir_jws *jws,
-                                   const struct stir_trust_list_spec *spec, struct stir_error *err)
+static enum stir_code trust_list_check_signer(char x5u[STIR_TRUST_LIST_X5U], const struct stir_jws *jws,
+                                              const struct stir_trust_list_spec *spec, struct stir_error *err)
 {
     struct stir_trust *anchors = NULL;
     STACK_OF(X509) *certs = sk_X509_new_null();
     enum stir_code code = certs ? stir_trust_new(&anchors, spec->signer_roots.ptr, spec->signer_roots.len, err)
                                 : stir_fail(err, STIR_E_NOMEM, "out of memory");
-    code = code == STIR_OK ? collect(certs, spec->signer_roots, err) : code;
-    code = code == STIR_OK ? collect(certs, spec->x5u_certs, err) : code;
+    code = code == STIR_OK ? trust_list_collect(certs, spec->signer_roots, err) : code;
+    code = code == STIR_OK ? trust_list_collect(certs, spec->x5u_certs, err) : code;
     if (code == STIR_OK) {
-        X509 *signer = signer_of(jws, certs);
+        /* The certificate counts only if the signature verifies with its key and it leads to one of signer_roots. */
+        X509 *signer = trust_list_signer_of(jws, certs);
         if (signer) {
             code = stir_trust_verify_signer(anchors, signer, certs, spec->now, err);
             code = code == STIR_OK ? code : stir_fail_prefix(err, code, "the list's signer");
@@ -106,7 +108,7 @@ static enum stir_code check_signer(char x5u[STIR_TRUST_LIST_X5U], const struct s
                              "the list is not signed with the certificate that its x5u names, nor with one of "
                              "list_signer_roots");
         } else {
-            code = read_x5u(x5u, jws, err);
+            code = trust_list_read_x5u(x5u, jws, err);
         }
     }
     sk_X509_pop_free(certs, X509_free);
@@ -117,7 +119,7 @@ static enum stir_code check_signer(char x5u[STIR_TRUST_LIST_X5U], const struct s
 
 /* ---- the payload ---- */
 
-static void warn_of_item(const struct stir_trust_list_spec *spec, size_t index)
+static void trust_list_warn_item(const struct stir_trust_list_spec *spec, size_t index)
 {
     char text[96];
     if (spec->warn && spec->warn->say) {
@@ -126,8 +128,8 @@ static void warn_of_item(const struct stir_trust_list_spec *spec, size_t index)
     }
 }
 
-static enum stir_code read_roots(struct stir_buf *out, const json_t *list, const struct stir_trust_list_spec *spec,
-                                 struct stir_error *err)
+static enum stir_code trust_list_read_roots(struct stir_buf *out, const json_t *list,
+                                            const struct stir_trust_list_spec *spec, struct stir_error *err)
 {
     size_t count = json_array_size(list);
     if (!json_is_array(list) || count == 0) {
@@ -143,25 +145,26 @@ static enum stir_code read_roots(struct stir_buf *out, const json_t *list, const
             stir_buf_put(out, text, json_string_length(item));
             stir_buf_puts(out, "\n");
         } else {
-            warn_of_item(spec, i);
+            trust_list_warn_item(spec, i);
         }
     }
     enum stir_code code = stir_buf_state(out);
     return code == STIR_OK ? code : stir_fail(err, code, "trustList");
 }
 
-static enum stir_code check_payload(struct stir_trust_list *list, const struct stir_jws *jws,
-                                    const struct stir_trust_list_spec *spec, struct stir_error *err)
+static enum stir_code trust_list_check_payload(struct stir_trust_list *list, const struct stir_jws *jws,
+                                               const struct stir_trust_list_spec *spec, struct stir_error *err)
 {
     enum stir_code code = stir_json_int(&list->sequence, jws->payload, "sequence", err);
     if (code != STIR_OK) {
         return code;
     }
     if (list->sequence < 0 || !stir_json_time(json_object_get(jws->payload, "exp"), true, &list->exp)) {
-        return stir_fail(err, STIR_E_JSON, "sequence or exp is not a number that such a list can have");
+        return stir_fail(err, STIR_E_JSON, "sequence or exp is not a number in the range of such a list");
     }
     if (list->sequence < spec->least_sequence) {
-        return stir_fail(err, STIR_E_REPLAYED, "sequence %lld is below %lld, that of the list in use: an old list",
+        return stir_fail(err, STIR_E_REPLAYED,
+                         "the list is old: its sequence %lld is below %lld, that of the list in use",
                          (long long)list->sequence, (long long)spec->least_sequence);
     }
     if (spec->now - spec->grace_s > list->exp) {
@@ -173,7 +176,7 @@ static enum stir_code check_payload(struct stir_trust_list *list, const struct s
 enum stir_code stir_trust_list_read(struct stir_trust_list *out, char x5u[STIR_TRUST_LIST_X5U],
                                     const struct stir_trust_list_spec *spec, struct stir_error *err)
 {
-    struct stir_view text = trim(spec->text);
+    struct stir_view text = trust_list_trim(spec->text);
     struct stir_trust_list list = {0};
     struct stir_jws jws;
     struct stir_buf roots = {.limit = STIR_TRUST_LIST_OCTETS};
@@ -181,9 +184,10 @@ enum stir_code stir_trust_list_read(struct stir_trust_list *out, char x5u[STIR_T
     if (code != STIR_OK) {
         return code;
     }
-    code = check_signer(x5u, &jws, spec, err);
-    code = code == STIR_OK ? check_payload(&list, &jws, spec, err) : code;
-    code = code == STIR_OK ? read_roots(&roots, json_object_get(jws.payload, "trustList"), spec, err) : code;
+    /* Nothing of the payload is read before the signature and the signer's certificate are verified. */
+    code = trust_list_check_signer(x5u, &jws, spec, err);
+    code = code == STIR_OK ? trust_list_check_payload(&list, &jws, spec, err) : code;
+    code = code == STIR_OK ? trust_list_read_roots(&roots, json_object_get(jws.payload, "trustList"), spec, err) : code;
     stir_jws_clear(&jws);
     if (code == STIR_OK) {
         list.roots = roots.len ? stir_buf_steal(&roots, &list.roots_len) : NULL;

@@ -3,10 +3,9 @@
 #include "common/cert/trust_list.h"
 
 /*
- * What is remembered of a list of roots across restarts: the highest sequence that was in force, and the last good list
- * with the certificates that its signer was found among. One file per list, in a directory that only this program
- * writes; its name is derived from the list's name and from list_signer_roots, so that other signers begin anew.
- * Thread-safe.
+ * The state of a list of roots across restarts: the highest sequence that was in use, and the last good list with the
+ * certificates of its signer. One file per list, in a directory that only this program writes. The file's name is
+ * derived from the list's name and from list_signer_roots, so that other signers begin anew. Thread-safe.
  */
 struct stir_trust_list_state {
     const char *dir;               /* the directory */

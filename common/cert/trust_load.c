@@ -1,10 +1,11 @@
 #include "common/cert/trust_load.h"
+#include "common/base/file.h"
 
 #include <stdio.h>
 
 /* ---- files ---- */
 
-static enum stir_code file_read(struct stir_buf *out, const char *path, struct stir_error *err)
+static enum stir_code trust_file_read(struct stir_buf *out, const char *path, struct stir_error *err)
 {
     out->limit = STIR_ROOTS_OCTETS;
     return path && path[0] ? stir_read_file(out, path, STIR_ROOTS_OCTETS, err) : STIR_OK;
@@ -14,16 +15,16 @@ enum stir_code stir_trust_files_read(struct stir_trust_files *out, const char *r
                                      const char *crl_signer_roots, struct stir_error *err)
 {
     *out = (struct stir_trust_files){0};
-    enum stir_code code = file_read(&out->roots, roots, err);
+    enum stir_code code = trust_file_read(&out->roots, roots, err);
     if (code == STIR_OK) {
-        code = file_read(&out->crl_issuers, crl_issuers, err);
+        code = trust_file_read(&out->crl_issuers, crl_issuers, err);
     }
-    return code == STIR_OK ? file_read(&out->crl_signer_roots, crl_signer_roots, err) : code;
+    return code == STIR_OK ? trust_file_read(&out->crl_signer_roots, crl_signer_roots, err) : code;
 }
 
 void stir_trust_files_clear(struct stir_trust_files *files)
 {
-    stir_buf_cleanse(&files->roots); /* a private key may stand beside a certificate */
+    stir_buf_cleanse(&files->roots); /* the file may have a private key beside a certificate */
     stir_buf_cleanse(&files->crl_issuers);
     stir_buf_cleanse(&files->crl_signer_roots);
 }
@@ -36,13 +37,13 @@ struct stir_trust_text stir_trust_text(const char *path, const struct stir_buf *
 
 /* ---- building ---- */
 
-/* Puts the file's name before what is said. */
+/* Puts the file's name before each warning. */
 struct named_warn {
     const struct stir_trust_warn *warn;
     const char *name;
 };
 
-static void say_named(void *arg, const char *text)
+static void trust_warn_named(void *arg, const char *text)
 {
     const struct named_warn *named = arg;
     char line[1024];
@@ -52,36 +53,37 @@ static void say_named(void *arg, const char *text)
     }
 }
 
-static enum stir_code add_roots(struct stir_trust *trust, const struct stir_trust_spec *spec,
-                                const struct stir_trust_text *text, struct stir_error *err)
+static enum stir_code trust_load_roots(struct stir_trust *trust, const struct stir_trust_spec *spec,
+                                       const struct stir_trust_text *text, struct stir_error *err)
 {
     struct named_warn named = {.warn = spec->warn, .name = text->name};
-    const struct stir_trust_warn warn = {.say = say_named, .arg = &named};
+    const struct stir_trust_warn warn = {.say = trust_warn_named, .arg = &named};
     enum stir_code code = stir_trust_add_roots(trust, text->octets.ptr, text->octets.len, &warn, err);
     return code == STIR_OK ? STIR_OK : stir_fail_prefix(err, code, "%s", text->name);
 }
 
-static enum stir_code add_all_roots(struct stir_trust *trust, const struct stir_trust_spec *spec,
-                                    struct stir_error *err)
+static enum stir_code trust_load_all_roots(struct stir_trust *trust, const struct stir_trust_spec *spec,
+                                           struct stir_error *err)
 {
     enum stir_code code = STIR_OK;
     if (!spec->roots.name && spec->more_root_count == 0) {
         return stir_fail(err, STIR_E_CONFIG, "no trusted roots are configured");
     }
     if (spec->roots.name) {
-        code = add_roots(trust, spec, &spec->roots, err);
+        code = trust_load_roots(trust, spec, &spec->roots, err);
     }
     for (size_t i = 0; code == STIR_OK && i < spec->more_root_count; i++) {
-        code = add_roots(trust, spec, &spec->more_roots[i], err);
+        code = trust_load_roots(trust, spec, &spec->more_roots[i], err);
     }
     return code;
 }
 
-/* Whose signature on an indirect list counts. */
-static enum stir_code set_signers(struct stir_trust *trust, const struct stir_trust_spec *spec, struct stir_error *err)
+/* Sets the issuers whose signatures on indirect lists count. */
+static enum stir_code trust_load_crl_signers(struct stir_trust *trust, const struct stir_trust_spec *spec,
+                                             struct stir_error *err)
 {
     struct named_warn named = {.warn = spec->warn, .name = spec->crl_signer_roots.name};
-    const struct stir_trust_warn warn = {.say = say_named, .arg = &named};
+    const struct stir_trust_warn warn = {.say = trust_warn_named, .arg = &named};
     const struct stir_view none = stir_view("", 0);
     enum stir_code code = stir_trust_set_crl_signers(trust, spec->crl_issuers.octets, none, NULL, err);
     if (code != STIR_OK) {
@@ -91,7 +93,8 @@ static enum stir_code set_signers(struct stir_trust *trust, const struct stir_tr
     return code == STIR_OK ? STIR_OK : stir_fail_prefix(err, code, "%s", spec->crl_signer_roots.name);
 }
 
-static enum stir_code add_crls(struct stir_trust *trust, const struct stir_trust_spec *spec, struct stir_error *err)
+static enum stir_code trust_load_crls(struct stir_trust *trust, const struct stir_trust_spec *spec,
+                                      struct stir_error *err)
 {
     for (size_t i = 0; i < spec->crl_count; i++) {
         const struct stir_trust_text *crl = &spec->crls[i];
@@ -111,12 +114,12 @@ enum stir_code stir_trust_load(struct stir_trust **out, const struct stir_trust_
         return code;
     }
     stir_trust_set_crl_policy(trust, spec->policy);
-    code = add_all_roots(trust, spec, err);
+    code = trust_load_all_roots(trust, spec, err);
     if (code == STIR_OK) {
-        code = set_signers(trust, spec, err);
+        code = trust_load_crl_signers(trust, spec, err);
     }
     if (code == STIR_OK) {
-        code = add_crls(trust, spec, err);
+        code = trust_load_crls(trust, spec, err);
     }
     if (code != STIR_OK) {
         stir_trust_unref(trust);

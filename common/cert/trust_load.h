@@ -4,13 +4,13 @@
 #include "common/cert/trust.h"
 
 /*
- * A trust from everything that a configuration names: roots, issuers of indirect lists, revocation lists. cpsd and
- * libcps both use it, so that a configuration means the same to both.
+ * Builds a trust from the files that a configuration names: roots, issuers of indirect lists, revocation lists. cpsd
+ * and libcps both use it, so that a configuration means the same to both.
  */
 #define STIR_ROOTS_OCTETS (4U << 20) /* of a file of certificates */
 #define STIR_CRLS_OCTETS (32U << 20) /* of a file of revocation lists, or of one that is fetched */
 
-/* A text that was read already. */
+/* A text that was read before. */
 struct stir_trust_text {
     const char *name; /* file or URL, for errors and warnings */
     struct stir_view octets;

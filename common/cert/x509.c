@@ -8,7 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-#define CERT_OCTETS (1 << 20) /* of one certificate: far more than any, far less than a long */
+#define CERT_OCTETS (1 << 20) /* of one certificate: far more than any has, and far less than a long holds */
 
 #define RSA_BITS_MIN 2048 /* RFC 8226 section 4 */
 #define RSA_BITS_MAX 8192
@@ -21,8 +21,8 @@ const struct stir_view STIR_OID_TN_LIST = {.ptr = "\x2b\x06\x01\x05\x05\x07\x30\
 const struct stir_view STIR_OID_CLAIMS = {.ptr = ID_PE "\x1b", .len = sizeof(ID_PE)};
 const struct stir_view STIR_OID_CLAIMS_ENHANCED = {.ptr = ID_PE "\x21", .len = sizeof(ID_PE)};
 
-/* What is written again must be what was read: no BER, nothing behind it. */
-static bool is_der_of(X509 *cert, const uint8_t *der, size_t n)
+/* Encoding the certificate again must give the same octets: no BER, and nothing after it. */
+static bool x509_is_der_of(X509 *cert, const uint8_t *der, size_t n)
 {
     unsigned char *again = NULL;
     int len = i2d_X509(cert, &again);
@@ -40,11 +40,11 @@ enum stir_code stir_x509_parse(X509 **out, const void *der, size_t n, struct sti
     if (!cert) {
         return stir_fail_openssl(err, STIR_E_CERT, "not a certificate");
     }
-    if (!is_der_of(cert, der, n)) {
-        code = stir_fail_openssl(err, STIR_E_CERT, "not a certificate in DER, or something stands behind it");
+    if (!x509_is_der_of(cert, der, n)) {
+        code = stir_fail_openssl(err, STIR_E_CERT, "not a certificate in DER, or followed by other octets");
     } else if (X509_check_purpose(cert, -1, 0) != 1) {
-        code =
-            stir_fail_openssl(err, STIR_E_CERT, "%s: a malformed or repeated extension", stir_x509_subject(cert).text);
+        code = stir_fail_openssl(err, STIR_E_CERT, "%s: an extension is malformed or occurs twice",
+                                 stir_x509_subject(cert).text);
     }
     if (code != STIR_OK) {
         X509_free(cert);
@@ -145,8 +145,8 @@ bool stir_x509_point_form_good(const X509 *cert)
            ASN1_STRING_get0_data(point)[0] <= 0x04;
 }
 
-/* A large modulus or exponent is refused: every signature costs its verifier what the signer chose. */
-static enum stir_code check_rsa(const EVP_PKEY *key, struct stir_error *err)
+/* Checks the size of modulus and exponent: the verifier pays for the size that the signer chose. */
+static enum stir_code x509_check_rsa(const EVP_PKEY *key, struct stir_error *err)
 {
     int bits = EVP_PKEY_get_bits(key);
     BIGNUM *exponent = NULL;
@@ -159,7 +159,7 @@ static enum stir_code check_rsa(const EVP_PKEY *key, struct stir_error *err)
     BN_free(exponent);
     return good ? STIR_OK
                 : stir_fail_openssl(err, STIR_E_CERT,
-                                    "the key's RSA exponent is not an odd number of 3 to "
+                                    "the key's RSA exponent is not an odd number from 3 to "
                                     "2^32");
 }
 
@@ -170,17 +170,18 @@ enum stir_code stir_x509_check_issuer_key(const X509 *cert, struct stir_error *e
         return stir_fail_openssl(err, STIR_E_CERT, "the key cannot be read");
     }
     if (EVP_PKEY_is_a(key, "RSA")) {
-        return check_rsa(key, err);
+        return x509_check_rsa(key, err);
     }
     bool named = stir_x509_key_is(key, "P-256") || stir_x509_key_is(key, "P-384") || stir_x509_key_is(key, "P-521");
     if (!named) {
         const char *type = EVP_PKEY_get0_type_name(key);
-        return stir_fail_openssl(err, STIR_E_CERT, "the %s key is neither on P-256, P-384 or P-521 nor RSA",
+        return stir_fail_openssl(err, STIR_E_CERT, "the %s key is neither RSA nor on P-256, P-384 or P-521",
                                  type ? type : "unknown");
     }
     return stir_x509_point_form_good(cert)
                ? STIR_OK
-               : stir_fail(err, STIR_E_CERT, "the key is neither a compressed nor an uncompressed point");
+               : stir_fail(err, STIR_E_CERT,
+                           "the key's point is neither compressed nor uncompressed (RFC 5480 section 2.2)");
 }
 
 bool stir_x509_signature_allowed(int nid)

@@ -6,8 +6,8 @@
 #include <openssl/evp.h>
 #include <stdlib.h>
 
-/* The array's size; 0 for what is no array of strings. */
-static size_t count_of(const json_t *x5c)
+/* Returns the size of the array; 0 if it is not an array of strings. */
+static size_t x5c_count_of(const json_t *x5c)
 {
     size_t count = json_array_size(x5c);
     for (size_t i = 0; i < count; i++) {
@@ -18,18 +18,18 @@ static size_t count_of(const json_t *x5c)
     return count;
 }
 
-static enum stir_code check_count(const json_t *x5c, struct stir_error *err)
+static enum stir_code x5c_check_count(const json_t *x5c, struct stir_error *err)
 {
-    size_t count = count_of(x5c);
+    size_t count = x5c_count_of(x5c);
     if (count < 1 || count > STIR_CHAIN_MAX) {
         return stir_fail(err, STIR_E_CERT, "x5c is not an array of 1 to %d certificates", STIR_CHAIN_MAX);
     }
     return STIR_OK;
 }
 
-static enum stir_code check(const json_t *x5c, size_t *octets, struct stir_error *err)
+static enum stir_code x5c_check_certs(const json_t *x5c, size_t *octets, struct stir_error *err)
 {
-    enum stir_code code = check_count(x5c, err);
+    enum stir_code code = x5c_check_count(x5c, err);
     if (code != STIR_OK) {
         return code;
     }
@@ -39,7 +39,7 @@ static enum stir_code check(const json_t *x5c, size_t *octets, struct stir_error
         *octets += stir_b64_decoded_max(json_string_length(json_array_get(x5c, i)));
     }
     if (*octets > STIR_CHAIN_OCTETS + STIR_CHAIN_MAX * 6) {
-        return stir_fail(err, STIR_E_TOO_BIG, "x5c: a certificate chain of more than %d octets", STIR_CHAIN_OCTETS);
+        return stir_fail(err, STIR_E_TOO_BIG, "x5c: the certificate chain has more than %d octets", STIR_CHAIN_OCTETS);
     }
     return STIR_OK;
 }
@@ -48,7 +48,7 @@ enum stir_code stir_x5c_parse(struct stir_chain **out, const json_t *x5c, struct
 {
     struct stir_view certs[STIR_CHAIN_MAX];
     size_t room = 0;
-    enum stir_code code = check(x5c, &room, err);
+    enum stir_code code = x5c_check_certs(x5c, &room, err);
     if (code != STIR_OK) {
         return code;
     }
@@ -80,7 +80,7 @@ out:
 
 enum stir_code stir_x5c_digest(uint8_t out[32], const json_t *x5c, struct stir_error *err)
 {
-    size_t count = count_of(x5c);
+    size_t count = x5c_count_of(x5c);
     if (!count) {
         return stir_fail(err, STIR_E_CERT, "x5c is not an array of certificates");
     }
@@ -104,7 +104,7 @@ enum stir_code stir_x5c_digest(uint8_t out[32], const json_t *x5c, struct stir_e
 enum stir_code stir_x5c_digests(uint8_t out[STIR_CHAIN_MAX][32], size_t *count, const json_t *x5c,
                                 struct stir_error *err)
 {
-    enum stir_code code = check_count(x5c, err);
+    enum stir_code code = x5c_check_count(x5c, err);
     size_t n = json_array_size(x5c);
     for (size_t i = 0; code == STIR_OK && i < n; i++) {
         const json_t *item = json_array_get(x5c, i);

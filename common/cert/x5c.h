@@ -1,6 +1,6 @@
 #pragma once
 
-#include "common/cert/cert.h"
+#include "common/cert/chain.h"
 
 #include <jansson.h>
 
@@ -14,12 +14,12 @@
  */
 enum stir_code stir_x5c_parse(struct stir_chain **out, const json_t *x5c, struct stir_error *err) STIR_MUST_CHECK;
 
-/* What a cache knows a chain by: SHA-256 over the strings as they are, each with a NUL behind it. STIR_E_CERT if it is
- * not an array of strings, STIR_E_CRYPTO. */
+/* Writes the digest by which a cache knows a chain: SHA-256 over the strings, each followed by a NUL. STIR_E_CERT if
+ * it is not an array of strings, STIR_E_CRYPTO. */
 enum stir_code stir_x5c_digest(uint8_t out[32], const json_t *x5c, struct stir_error *err) STIR_MUST_CHECK;
 
-/* SHA-256 of each string, in order. STIR_E_CERT for anything else than an array of 1 to STIR_CHAIN_MAX strings,
- * STIR_E_CRYPTO. */
+/* Writes the SHA-256 of each string, in order. STIR_E_CERT for anything else than an array of 1 to STIR_CHAIN_MAX
+ * strings, STIR_E_CRYPTO. */
 enum stir_code stir_x5c_digests(uint8_t out[STIR_CHAIN_MAX][32], size_t *count, const json_t *x5c,
                                 struct stir_error *err) STIR_MUST_CHECK;
 

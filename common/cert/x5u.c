@@ -1,7 +1,8 @@
 #include "common/cert/x5u.h"
+#include "common/base/file.h"
 
 #include "common/base/url.h"
-#include "common/cert/cert.h"
+#include "common/cert/chain.h"
 
 #include <openssl/sha.h>
 #include <stdio.h>
@@ -29,8 +30,8 @@ bool stir_x5u_is_https(const char *url)
     return true;
 }
 
-/* "*.example.org" is for every name below example.org, anything else for itself. */
-static bool host_is(struct stir_view host, const char *pattern)
+/* "*.example.org" matches every name below example.org; any other pattern matches only itself. */
+static bool x5u_host_is(struct stir_view host, const char *pattern)
 {
     size_t n = strlen(pattern);
     if (n > 2 && pattern[0] == '*' && pattern[1] == '.') {
@@ -39,17 +40,17 @@ static bool host_is(struct stir_view host, const char *pattern)
     return host.len == n && strncasecmp(host.ptr, pattern, n) == 0;
 }
 
-static bool host_allowed(const struct stir_x5u_rules *rules, struct stir_view host)
+static bool x5u_host_allowed(const struct stir_x5u_rules *rules, struct stir_view host)
 {
     for (size_t i = 0; i < rules->host_count; i++) {
-        if (host_is(host, rules->hosts[i])) {
+        if (x5u_host_is(host, rules->hosts[i])) {
             return true;
         }
     }
     return rules->host_count == 0;
 }
 
-static bool port_allowed(const struct stir_x5u_rules *rules, uint16_t port)
+static bool x5u_port_allowed(const struct stir_x5u_rules *rules, uint16_t port)
 {
     static const uint16_t usual[] = {443, 8443};
     const uint16_t *ports = rules->port_count ? rules->ports : usual;
@@ -69,11 +70,11 @@ enum stir_code stir_x5u_check(const struct stir_x5u_rules *rules, const char *ur
     if (code != STIR_OK) {
         return stir_fail_prefix(err, code, "x5u");
     }
-    if (!port_allowed(rules, parsed.port)) {
+    if (!x5u_port_allowed(rules, parsed.port)) {
         return stir_fail(err, STIR_E_X5U, "x5u: port %u is not allowed", parsed.port);
     }
-    if (!host_allowed(rules, parsed.host)) {
-        return stir_fail(err, STIR_E_X5U, "x5u: the host is not one that certificates are fetched from");
+    if (!x5u_host_allowed(rules, parsed.host)) {
+        return stir_fail(err, STIR_E_X5U, "x5u: certificates are not fetched from this host");
     }
     return STIR_OK;
 }
@@ -124,7 +125,7 @@ enum stir_code stir_x5u_read_dir(struct stir_buf *out, const char *dir, const ch
     int n = snprintf(path, sizeof(path), "%s/%s", dir, hashed);
     if (access(path, F_OK) != 0) {
         if (!stir_x5u_plain_name(plain, sizeof(plain), url)) {
-            return stir_fail(err, STIR_E_X5U_FETCH, "x5u: %s has no file %s, and the URL names none", dir, hashed);
+            return stir_fail(err, STIR_E_X5U_FETCH, "x5u: %s has no file %s, and the URL names no file", dir, hashed);
         }
         n = snprintf(path, sizeof(path), "%s/%s", dir, plain);
     }

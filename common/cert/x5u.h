@@ -7,9 +7,8 @@
 #include <stdint.h>
 
 /*
- * The industry's rules for the URL of a certificate (ATIS-1000074, ATIS-1000080), and the directory that stands in for
- * the network. The address behind the host is judged where it is connected to: common/net/public_address.h.
- * Thread-safe.
+ * The industry's rules for the URL of a certificate (ATIS-1000074, ATIS-1000080), and the directory that replaces the
+ * network. The address of the host is checked when connecting: common/net/public_address.h. Thread-safe.
  */
 struct stir_x5u_rules {
     const uint16_t *ports;

@@ -35,7 +35,7 @@ static const uint32_t all_values[][4][256] = {
     [STIR_B64_URL] = {VALUES(0, '-', '_'), VALUES(1, '-', '_'), VALUES(2, '-', '_'), VALUES(3, '-', '_')},
 };
 
-static size_t encode(char *out, const uint8_t *in, size_t n, enum stir_b64_alphabet which, bool pad)
+static size_t b64_encode(char *out, const uint8_t *in, size_t n, enum stir_b64_alphabet which, bool pad)
 {
     const char *alphabet = alphabets[which];
     if (n == 0) {
@@ -68,17 +68,17 @@ static size_t encode(char *out, const uint8_t *in, size_t n, enum stir_b64_alpha
 
 size_t stir_b64url_encode(char *out, const void *data, size_t n)
 {
-    return encode(out, data, n, STIR_B64_URL, false);
+    return b64_encode(out, data, n, STIR_B64_URL, false);
 }
 
 size_t stir_b64_encode(char *out, const void *data, size_t n)
 {
-    return encode(out, data, n, STIR_B64_STD, true);
+    return b64_encode(out, data, n, STIR_B64_STD, true);
 }
 
 /* The last 2 or 3 characters, of a group that is not full; the bits beyond the octets must be zero. Returns FLAGS or
  * less. */
-static uint32_t decode_tail(uint8_t *out, const uint8_t *in, size_t rest, const uint32_t values[4][256])
+static uint32_t b64_decode_tail(uint8_t *out, const uint8_t *in, size_t rest, const uint32_t values[4][256])
 {
     uint32_t v = values[0][in[0]] | values[1][in[1]] | values[3]['A'];
     v |= rest == 3 ? values[2][in[2]] : values[2]['A'];
@@ -91,8 +91,8 @@ static uint32_t decode_tail(uint8_t *out, const uint8_t *in, size_t rest, const 
 }
 
 /* Characters without padding. */
-static enum stir_code decode(uint8_t *out, size_t cap, size_t *len, const uint8_t *in, size_t n,
-                             enum stir_b64_alphabet alphabet)
+static enum stir_code b64_decode(uint8_t *out, size_t cap, size_t *len, const uint8_t *in, size_t n,
+                                 enum stir_b64_alphabet alphabet)
 {
     const uint32_t(*values)[256] = all_values[alphabet];
     size_t groups = n / 4;
@@ -119,7 +119,7 @@ static enum stir_code decode(uint8_t *out, size_t cap, size_t *len, const uint8_
         out[2] = (uint8_t)v;
     }
     if (rest > 0) {
-        valid &= decode_tail(out, in, rest, values);
+        valid &= b64_decode_tail(out, in, rest, values);
     }
     if (valid != FLAGS) {
         return STIR_E_BASE64;
@@ -130,7 +130,7 @@ static enum stir_code decode(uint8_t *out, size_t cap, size_t *len, const uint8_
 
 enum stir_code stir_b64url_decode(uint8_t *out, size_t cap, size_t *len, const char *text, size_t n)
 {
-    return decode(out, cap, len, (const uint8_t *)text, n, STIR_B64_URL);
+    return b64_decode(out, cap, len, (const uint8_t *)text, n, STIR_B64_URL);
 }
 
 enum stir_code stir_b64_decode(uint8_t *out, size_t cap, size_t *len, const char *text, size_t n)
@@ -142,12 +142,12 @@ enum stir_code stir_b64_decode(uint8_t *out, size_t cap, size_t *len, const char
     for (unsigned pad = 0; pad < 2 && n > 0 && text[n - 1] == '='; pad++) {
         n--;
     }
-    return decode(out, cap, len, (const uint8_t *)text, n, STIR_B64_STD);
+    return b64_decode(out, cap, len, (const uint8_t *)text, n, STIR_B64_STD);
 }
 
 enum stir_code stir_b64url_decode_exact(uint8_t *out, size_t len, const char *text, size_t n)
 {
-    /* room for one group more, so that a stray character at the end is called what it is */
+    /* room for one more group, so that a stray character at the end is reported as such */
     uint8_t octets[STIR_B64_EXACT_MAX + 3];
     size_t got;
     if (len > STIR_B64_EXACT_MAX) {

@@ -24,8 +24,8 @@ static const struct encoding encodings[] = {
 };
 #define FIRST 13 /* where the distance of 'A' to 'Z' is */
 
-/* Twelve octets as sixteen values of six bits. */
-SSSE3 static __m128i spread(__m128i octets)
+/* Spreads twelve octets into sixteen values of six bits. */
+SSSE3 static __m128i b64_vector_spread(__m128i octets)
 {
     /* in each 32 bits the three octets of a group, as b a c b: every value lies within one of the two halves */
     __m128i groups = _mm_shuffle_epi8(octets, _mm_setr_epi8(1, 0, 2, 1, 4, 3, 5, 4, 7, 6, 8, 7, 10, 9, 11, 10));
@@ -36,12 +36,12 @@ SSSE3 static __m128i spread(__m128i octets)
     return _mm_or_si128(first_third, second_fourth);
 }
 
-SSSE3 static size_t encode(char *out, const uint8_t *in, size_t n, const struct encoding *encoding)
+SSSE3 static size_t b64_vector_encode(char *out, const uint8_t *in, size_t n, const struct encoding *encoding)
 {
     const __m128i distance = _mm_loadu_si128((const __m128i *)encoding->distance);
     size_t at = 0;
     for (; n - at >= STEP; at += 12, out += STEP) {
-        __m128i values = spread(_mm_loadu_si128((const __m128i *)(in + at)));
+        __m128i values = b64_vector_spread(_mm_loadu_si128((const __m128i *)(in + at)));
         __m128i index = _mm_subs_epu8(values, _mm_set1_epi8(51));
         __m128i capital = _mm_cmpgt_epi8(_mm_set1_epi8(26), values);
         index = _mm_or_si128(index, _mm_and_si128(capital, _mm_set1_epi8(FIRST)));
@@ -101,8 +101,8 @@ static const struct decoding decodings[] = {
                       .turn = 13 /* 5 to 8 */},
 };
 
-/* Sixteen values of six bits as twelve octets, and nothing behind them. */
-SSSE3 static __m128i gather(__m128i values)
+/* Gathers sixteen values of six bits into twelve octets, and clears the rest. */
+SSSE3 static __m128i b64_vector_gather(__m128i values)
 {
     __m128i pairs = _mm_maddubs_epi16(values, _mm_set1_epi32(0x01400140)); /* a << 6 | b */
     __m128i groups = _mm_madd_epi16(pairs, _mm_set1_epi32(0x00011000));    /* ab << 12 | cd */
@@ -110,7 +110,8 @@ SSSE3 static __m128i gather(__m128i values)
 }
 
 /* As long as there are 24 characters, there is room for the 16 octets that are stored. */
-SSSE3 static size_t decode(uint8_t *out, const uint8_t *in, size_t n, const struct decoding *decoding, bool *valid)
+SSSE3 static size_t b64_vector_decode(uint8_t *out, const uint8_t *in, size_t n, const struct decoding *decoding,
+                                      bool *valid)
 {
     const __m128i half = _mm_set1_epi8(0x0f);
     const __m128i not_lower = _mm_loadu_si128((const __m128i *)decoding->not_lower);
@@ -127,7 +128,7 @@ SSSE3 static size_t decode(uint8_t *out, const uint8_t *in, size_t n, const stru
         bad = _mm_or_si128(bad, _mm_and_si128(_mm_shuffle_epi8(not_lower, lower), _mm_shuffle_epi8(upper_is, upper)));
         __m128i index = _mm_xor_si128(upper, _mm_and_si128(_mm_cmpeq_epi8(text, odd), turn));
         __m128i values = _mm_add_epi8(text, _mm_shuffle_epi8(distance, index));
-        _mm_storeu_si128((__m128i *)out, gather(values));
+        _mm_storeu_si128((__m128i *)out, b64_vector_gather(values));
     }
     if (_mm_movemask_epi8(_mm_cmpeq_epi8(bad, _mm_setzero_si128())) != 0xffff) {
         *valid = false;
@@ -137,12 +138,13 @@ SSSE3 static size_t decode(uint8_t *out, const uint8_t *in, size_t n, const stru
 
 size_t stir_b64_vector_encode(char *out, const uint8_t *in, size_t n, enum stir_b64_alphabet alphabet)
 {
-    return n >= STEP && __builtin_cpu_supports("ssse3") ? encode(out, in, n, &encodings[alphabet]) : 0;
+    return n >= STEP && __builtin_cpu_supports("ssse3") ? b64_vector_encode(out, in, n, &encodings[alphabet]) : 0;
 }
 
 size_t stir_b64_vector_decode(uint8_t *out, const uint8_t *in, size_t n, enum stir_b64_alphabet alphabet, bool *valid)
 {
-    return n >= STEP + 8 && __builtin_cpu_supports("ssse3") ? decode(out, in, n, &decodings[alphabet], valid) : 0;
+    return n >= STEP + 8 && __builtin_cpu_supports("ssse3") ? b64_vector_decode(out, in, n, &decodings[alphabet], valid)
+                                                            : 0;
 }
 
 #else

@@ -8,7 +8,7 @@
 
 /* OpenSSL has the peer's point checked when it was decoded, and refuses a zero Z; the cofactor of P-256 is 1. Its full
  * check would multiply by the order once more, at the price of the agreement itself. */
-static bool derive(uint8_t z[STIR_SHARED_SECRET], EVP_PKEY *key, EVP_PKEY *peer)
+static bool ecdh_derive(uint8_t z[STIR_SHARED_SECRET], EVP_PKEY *key, EVP_PKEY *peer)
 {
     size_t len = STIR_SHARED_SECRET;
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(key, NULL);
@@ -25,25 +25,25 @@ enum stir_code stir_ecdh_agree(uint8_t z[STIR_SHARED_SECRET], EVP_PKEY *key, con
     EVP_PKEY *peer_key = NULL;
     enum stir_code code = stir_key_curve(&curve, key, err);
     if (code == STIR_OK && curve != peer->curve) {
-        code = stir_fail(err, STIR_E_KEY, "the keys are of different curves");
+        code = stir_fail(err, STIR_E_KEY, "the two keys are on different curves");
     }
     if (code != STIR_OK) {
         return code;
     }
     if (stir_point_key(&peer_key, peer, key, err) != STIR_OK) {
-        return stir_fail(err, STIR_E_CRYPTO, "the other side's key is no point of the curve");
+        return stir_fail(err, STIR_E_CRYPTO, "the other side's key is not a point on the curve");
     }
     ERR_clear_error();
-    if (!derive(z, key, peer_key)) {
-        code = stir_key_has_private(key) ? stir_fail_openssl(err, STIR_E_CRYPTO, "there is no shared secret")
-                                         : stir_fail_openssl(err, STIR_E_KEY, "a private key is needed");
+    if (!ecdh_derive(z, key, peer_key)) {
+        code = stir_key_has_private(key) ? stir_fail_openssl(err, STIR_E_CRYPTO, "cannot compute the shared secret")
+                                         : stir_fail_openssl(err, STIR_E_KEY, "the key has no private half");
     }
     EVP_PKEY_free(peer_key);
     return code;
 }
 
-/* With the recipient's key as the template the curve is copied, not looked up and built. */
-static EVP_PKEY *ephemeral_like(EVP_PKEY *recipient)
+/* With the recipient's key as the template, the curve is copied instead of looked up and built. */
+static EVP_PKEY *ecdh_ephemeral_like(EVP_PKEY *recipient)
 {
     EVP_PKEY *key = NULL;
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(recipient, NULL);
@@ -63,19 +63,19 @@ enum stir_code stir_ecdh_ephemeral(uint8_t z[STIR_SHARED_SECRET], struct stir_po
         return code;
     }
     ERR_clear_error();
-    EVP_PKEY *key = ephemeral_like(recipient);
+    EVP_PKEY *key = ecdh_ephemeral_like(recipient);
     if (!key) {
-        return stir_fail_openssl(err, STIR_E_CRYPTO, "an ephemeral key could not be made");
+        return stir_fail_openssl(err, STIR_E_CRYPTO, "cannot make an ephemeral key");
     }
     code = stir_point_of(epk, key, err);
-    if (code == STIR_OK && !derive(z, key, recipient)) {
-        code = stir_fail_openssl(err, STIR_E_KEY, "the recipient's key gives no shared secret");
+    if (code == STIR_OK && !ecdh_derive(z, key, recipient)) {
+        code = stir_fail_openssl(err, STIR_E_KEY, "cannot compute a shared secret with the recipient's key");
     }
     EVP_PKEY_free(key);
     return code;
 }
 
-static uint8_t *put_u32(uint8_t *p, size_t value)
+static uint8_t *ecdh_put_u32(uint8_t *p, size_t value)
 {
     for (int shift = 24; shift >= 0; shift -= 8) {
         *p++ = (uint8_t)(value >> shift & 0xff);
@@ -83,10 +83,10 @@ static uint8_t *put_u32(uint8_t *p, size_t value)
     return p;
 }
 
-static uint8_t *put_counted(uint8_t *p, const char *text)
+static uint8_t *ecdh_put_counted(uint8_t *p, const char *text)
 {
     size_t len = strlen(text);
-    p = put_u32(p, len);
+    p = ecdh_put_u32(p, len);
     memcpy(p, text, len);
     return p + len;
 }
@@ -101,12 +101,12 @@ enum stir_code stir_concat_kdf(uint8_t *key, unsigned key_bits, const uint8_t *z
         strlen(apu) > most - z_len - strlen(alg) || strlen(apv) > most - z_len - strlen(alg) - strlen(apu)) {
         return stir_fail(err, STIR_E_INVAL, "key derivation: 128 or 256 bits from at most %zu octets", most);
     }
-    uint8_t *p = put_u32(input, 1);
+    uint8_t *p = ecdh_put_u32(input, 1);
     memcpy(p, z, z_len);
-    p = put_counted(p + z_len, alg);
-    p = put_counted(p, apu);
-    p = put_counted(p, apv);
-    p = put_u32(p, key_bits);
+    p = ecdh_put_counted(p + z_len, alg);
+    p = ecdh_put_counted(p, apu);
+    p = ecdh_put_counted(p, apv);
+    p = ecdh_put_u32(p, key_bits);
     enum stir_code code = STIR_OK;
     ERR_clear_error();
     if (EVP_Digest(input, (size_t)(p - input), digest, NULL, EVP_sha256(), NULL) == 1) {

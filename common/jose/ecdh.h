@@ -7,7 +7,7 @@
  */
 #define STIR_SHARED_SECRET 32 /* octets of Z on either curve */
 
-/* Agrees on Z with the holder of `peer`, a point of the key's own curve. STIR_E_KEY (not a private key, or another
+/* Agrees on Z with the holder of `peer`, a point on the key's own curve. STIR_E_KEY (not a private key, or another
  * curve), STIR_E_CRYPTO (no secret: the point is off the curve, or Z is zero). */
 enum stir_code stir_ecdh_agree(uint8_t z[STIR_SHARED_SECRET], EVP_PKEY *key, const struct stir_point *peer,
                                struct stir_error *err) STIR_MUST_CHECK;

@@ -3,6 +3,7 @@
 #include "common/jose/b64.h"
 #include "common/jose/json.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,7 +19,7 @@ struct owned {
 
 /* Three parts in the alphabet of base64url: what a token looks like before anyone parses it, and what needs no escapes
  * in JSON. */
-static bool looks_like_token(const char *text, size_t n)
+static bool envelope_looks_like_token(const char *text, size_t n)
 {
     unsigned dots = 0;
     size_t part = 0;
@@ -40,7 +41,7 @@ static bool looks_like_token(const char *text, size_t n)
 }
 
 /* Octets of the plaintext before padding; 0 if it cannot fit in an envelope. */
-static size_t plain_len(size_t n, const struct stir_view *x5c, size_t count)
+static size_t envelope_plain_len(size_t n, const struct stir_view *x5c, size_t count)
 {
     size_t len = n;
     if (count) {
@@ -70,10 +71,9 @@ enum stir_code stir_envelope_check_form(const struct stir_jwe_info *info, struct
         return stir_fail(err, STIR_E_JWE, "the header has enc A128GCM; use A256GCM");
     }
     if (!info->own_header) {
-        return stir_fail(
-            err, STIR_E_JWE,
-            "the header has another spelling than all others; write its members in the order alg, cty, enc, "
-            "epk, those of epk in the order crv, kty, x, y, without spaces or escapes");
+        return stir_fail(err, STIR_E_JWE,
+                         "the header is not spelled as all others are; write its members in the order alg, cty, enc, "
+                         "epk, those of epk in the order crv, kty, x, y, without spaces or escapes");
     }
     if (stir_envelope_padded(info->ciphertext_len) != info->ciphertext_len) {
         return stir_fail(err, STIR_E_JWE,
@@ -83,17 +83,17 @@ enum stir_code stir_envelope_check_form(const struct stir_jwe_info *info, struct
     return STIR_OK;
 }
 
-static char *put(char *p, const char *text, size_t n)
+static char *envelope_put(char *p, const char *text, size_t n)
 {
     memcpy(p, text, n);
     return p + n;
 }
 
-static char *put_json(char *p, const char *passport, size_t n, const struct stir_view *x5c, size_t count)
+static char *envelope_put_json(char *p, const char *passport, size_t n, const struct stir_view *x5c, size_t count)
 {
-    p = put(p, JSON_HEAD, strlen(JSON_HEAD));
-    p = put(p, passport, n);
-    p = put(p, JSON_MIDDLE, strlen(JSON_MIDDLE));
+    p = envelope_put(p, JSON_HEAD, strlen(JSON_HEAD));
+    p = envelope_put(p, passport, n);
+    p = envelope_put(p, JSON_MIDDLE, strlen(JSON_MIDDLE));
     for (size_t i = 0; i < count; i++) {
         if (i) {
             *p++ = ',';
@@ -102,16 +102,16 @@ static char *put_json(char *p, const char *passport, size_t n, const struct stir
         p += stir_b64_encode(p, x5c[i].ptr, x5c[i].len);
         *p++ = '"';
     }
-    return put(p, JSON_TAIL, strlen(JSON_TAIL));
+    return envelope_put(p, JSON_TAIL, strlen(JSON_TAIL));
 }
 
-static enum stir_code check_sealable(const char *passport, size_t n, const struct stir_view *x5c, size_t count,
-                                     struct stir_error *err)
+static enum stir_code envelope_check_sealable(const char *passport, size_t n, const struct stir_view *x5c, size_t count,
+                                              struct stir_error *err)
 {
     if (n > STIR_JWE_MAX) {
-        return stir_fail(err, STIR_E_TOO_BIG, "the PASSporT fits in no envelope");
+        return stir_fail(err, STIR_E_TOO_BIG, "the PASSporT is empty or too long for an envelope");
     }
-    if (!looks_like_token(passport, n)) {
+    if (!envelope_looks_like_token(passport, n)) {
         return stir_fail(err, STIR_E_INVAL, "the PASSporT is not in full form");
     }
     if (count > STIR_X5C_MAX || (count && !x5c)) {
@@ -129,35 +129,38 @@ enum stir_code stir_envelope_seal(struct stir_buf *out, const char *passport, si
                                   size_t x5c_count, EVP_PKEY *recipient, struct stir_error *err)
 {
     struct stir_buf plain = {0};
-    enum stir_code code = check_sealable(passport, n, x5c_der, x5c_count, err);
+    enum stir_code code = envelope_check_sealable(passport, n, x5c_der, x5c_count, err);
     if (code != STIR_OK) {
         return code;
     }
-    size_t len = plain_len(n, x5c_der, x5c_count);
+    /* Only a few lengths are allowed, so that the length of an envelope tells little about its content. */
+    size_t len = envelope_plain_len(n, x5c_der, x5c_count);
     size_t padded = stir_envelope_padded(len);
     if (!len || !padded) {
         return stir_fail(err, STIR_E_TOO_BIG,
-                         "the PASSporT and its certificates do not fit into the %d octets of an envelope",
+                         "the PASSporT and its certificates need more than the %d octets of an envelope",
                          STIR_ENVELOPE_LENGTH_MAX);
     }
+    assert(len <= padded);
     char *p = stir_buf_extend(&plain, padded);
     if (!p) {
         return stir_fail(err, stir_buf_state(&plain), "out of memory");
     }
-    p = x5c_count ? put_json(p, passport, n, x5c_der, x5c_count) : put(p, passport, n);
+    p = x5c_count ? envelope_put_json(p, passport, n, x5c_der, x5c_count) : envelope_put(p, passport, n);
+    /* The padding; then seal, and leave no plaintext in memory. */
     memset(p, ' ', padded - len);
     code = stir_jwe_encrypt(out, plain.ptr, plain.len, recipient, err);
     stir_buf_cleanse(&plain);
     return code;
 }
 
-static enum stir_code refuse(struct stir_error *err, const char *why)
+static enum stir_code envelope_refuse(struct stir_error *err, const char *why)
 {
     return stir_fail(err, STIR_E_PLAINTEXT, "the plaintext: %s", why);
 }
 
 /* Decodes the certificates one after the other. False: x5c is not an array of certificates in strict base64. */
-static bool decode_x5c(struct stir_opened *opened, uint8_t *der, size_t room, const json_t *x5c)
+static bool envelope_decode_x5c(struct stir_opened *opened, uint8_t *der, size_t room, const json_t *x5c)
 {
     size_t count = json_array_size(x5c);
     if (count < 1 || count > STIR_X5C_MAX) {
@@ -177,14 +180,15 @@ static bool decode_x5c(struct stir_opened *opened, uint8_t *der, size_t room, co
     return true;
 }
 
-static enum stir_code read_members(struct stir_opened *opened, json_t *root, size_t text_len, struct stir_error *err)
+static enum stir_code envelope_read_members(struct stir_opened *opened, json_t *root, size_t text_len,
+                                            struct stir_error *err)
 {
     const json_t *passport = json_object_get(root, "passport");
     if (!json_is_string(passport)) {
-        return refuse(err, "passport is missing, or is not a string");
+        return envelope_refuse(err, "passport is missing, or is not a string");
     }
-    if (!looks_like_token(json_string_value(passport), json_string_length(passport))) {
-        return refuse(err, "passport is not a token in full form");
+    if (!envelope_looks_like_token(json_string_value(passport), json_string_length(passport))) {
+        return envelope_refuse(err, "passport is not a token in full form");
     }
     /* base64 text is always longer than what it stands for */
     struct owned *owned = malloc(sizeof(*owned) + text_len);
@@ -196,30 +200,32 @@ static enum stir_code read_members(struct stir_opened *opened, json_t *root, siz
     opened->passport = stir_view(json_string_value(passport), json_string_length(passport));
     /* a chain that cannot be used leaves the PASSporT's own x5u */
     const json_t *x5c = json_object_get(root, "x5c");
-    opened->x5c_count = decode_x5c(opened, owned->der, text_len, x5c) ? json_array_size(x5c) : 0;
+    opened->x5c_count = envelope_decode_x5c(opened, owned->der, text_len, x5c) ? json_array_size(x5c) : 0;
     return STIR_OK;
 }
 
-static enum stir_code read_plaintext(struct stir_opened *opened, struct stir_error *err)
+static enum stir_code envelope_read_plaintext(struct stir_opened *opened, struct stir_error *err)
 {
     const char *text = opened->plaintext.ptr;
     size_t n = opened->plaintext.len;
     json_t *root = NULL;
+    /* The padding is spaces, which neither form ends with. */
     while (n && text[n - 1] == ' ') {
         n--;
     }
-    if (looks_like_token(text, n)) {
+    /* A PASSporT alone, or a JSON object with the PASSporT and its certificates. */
+    if (envelope_looks_like_token(text, n)) {
         opened->passport = stir_view(text, n);
         return STIR_OK;
     }
     if (!n || text[0] != '{') {
-        return refuse(err, "neither a PASSporT in full form nor a JSON object");
+        return envelope_refuse(err, "neither a PASSporT in full form nor a JSON object");
     }
     enum stir_code code = stir_json_parse_object(&root, text, n, "the plaintext", err);
     if (code != STIR_OK) {
         return code == STIR_E_NOMEM ? code : stir_fail_prefix(err, STIR_E_PLAINTEXT, "the envelope");
     }
-    code = read_members(opened, root, n, err);
+    code = envelope_read_members(opened, root, n, err);
     if (code != STIR_OK) {
         json_decref(root);
     }
@@ -232,7 +238,7 @@ enum stir_code stir_envelope_open(struct stir_opened *out, const char *jwe, size
     struct stir_opened opened = {0};
     enum stir_code code = stir_jwe_decrypt(&opened.plaintext, jwe, n, key, err);
     if (code == STIR_OK) {
-        code = read_plaintext(&opened, err);
+        code = envelope_read_plaintext(&opened, err);
     }
     if (code != STIR_OK) {
         stir_opened_clear(&opened);

@@ -15,7 +15,7 @@ static const uint8_t half_order[SCALAR] = {0x7f, 0xff, 0xff, 0xff, 0x80, 0x00, 0
                                            0xff, 0xff, 0xff, 0xff, 0xff, 0xde, 0x73, 0x7d, 0x56, 0xd3, 0x8b,
                                            0xcf, 0x42, 0x79, 0xdc, 0xe5, 0x61, 0x7e, 0x31, 0x92, 0xa8};
 
-static enum stir_code check_key(const EVP_PKEY *key, struct stir_error *err)
+static enum stir_code es256_check_key(const EVP_PKEY *key, struct stir_error *err)
 {
     enum stir_curve curve;
     if (stir_key_curve(&curve, key, NULL) != STIR_OK || curve != STIR_CURVE_P256) {
@@ -24,15 +24,15 @@ static enum stir_code check_key(const EVP_PKEY *key, struct stir_error *err)
     return STIR_OK;
 }
 
-/* 1 <= scalar < order: everything else is a forgery that some implementations accepted. */
-static bool in_range(const uint8_t *scalar)
+/* Checks 1 <= scalar < order. Some implementations accepted other values, which are forgeries. */
+static bool es256_in_range(const uint8_t *scalar)
 {
     static const uint8_t zero[SCALAR];
     return memcmp(scalar, zero, SCALAR) != 0 && memcmp(scalar, order, SCALAR) < 0;
 }
 
 /* Appends one positive INTEGER in minimal DER. */
-static uint8_t *put_integer(uint8_t *p, const uint8_t *scalar)
+static uint8_t *es256_put_integer(uint8_t *p, const uint8_t *scalar)
 {
     size_t skip = 0;
     while (skip < SCALAR - 1 && scalar[skip] == 0) {
@@ -48,17 +48,17 @@ static uint8_t *put_integer(uint8_t *p, const uint8_t *scalar)
     return p + (SCALAR - skip);
 }
 
-static size_t to_der(uint8_t der[DER_MAX], const uint8_t sig[STIR_ES256_SIG])
+static size_t es256_to_der(uint8_t der[DER_MAX], const uint8_t sig[STIR_ES256_SIG])
 {
-    uint8_t *end = put_integer(der + 2, sig);
-    end = put_integer(end, sig + SCALAR);
+    uint8_t *end = es256_put_integer(der + 2, sig);
+    end = es256_put_integer(end, sig + SCALAR);
     der[0] = 0x30;
     der[1] = (uint8_t)(end - der - 2);
     return (size_t)(end - der);
 }
 
-/* Reads one INTEGER of at most 32 octets behind its sign octet; NULL if it is not that. */
-static const uint8_t *get_integer(uint8_t *scalar, const uint8_t *p, const uint8_t *end)
+/* Reads one INTEGER of at most 32 octets after its sign octet; NULL if it is malformed. */
+static const uint8_t *es256_get_integer(uint8_t *scalar, const uint8_t *p, const uint8_t *end)
 {
     if (end - p < 3 || p[0] != 0x02 || p[1] > end - p - 2) {
         return NULL;
@@ -78,14 +78,14 @@ static const uint8_t *get_integer(uint8_t *scalar, const uint8_t *p, const uint8
     return next;
 }
 
-static bool from_der(uint8_t sig[STIR_ES256_SIG], const uint8_t *der, size_t n)
+static bool es256_from_der(uint8_t sig[STIR_ES256_SIG], const uint8_t *der, size_t n)
 {
     const uint8_t *end = der + n;
     if (n < 2 || der[0] != 0x30 || der[1] != n - 2) {
         return false;
     }
-    const uint8_t *p = get_integer(sig, der + 2, end);
-    return p && get_integer(sig + SCALAR, p, end) == end;
+    const uint8_t *p = es256_get_integer(sig, der + 2, end);
+    return p && es256_get_integer(sig + SCALAR, p, end) == end;
 }
 
 enum stir_code stir_es256_sign(uint8_t sig[STIR_ES256_SIG], EVP_PKEY *key, const void *data, size_t n,
@@ -94,7 +94,7 @@ enum stir_code stir_es256_sign(uint8_t sig[STIR_ES256_SIG], EVP_PKEY *key, const
     uint8_t der[DER_MAX];
     uint8_t raw[STIR_ES256_SIG];
     size_t len = sizeof(der);
-    enum stir_code code = check_key(key, err);
+    enum stir_code code = es256_check_key(key, err);
     if (code != STIR_OK) {
         return code;
     }
@@ -104,19 +104,19 @@ enum stir_code stir_es256_sign(uint8_t sig[STIR_ES256_SIG], EVP_PKEY *key, const
         EVP_DigestSign(ctx, der, &len, data, n) != 1) {
         code = stir_key_has_private(key) ? stir_fail_openssl(err, STIR_E_CRYPTO, "signing failed")
                                          : stir_fail_openssl(err, STIR_E_KEY, "signing needs a private key");
-    } else if (!from_der(raw, der, len)) {
-        code = stir_fail_openssl(err, STIR_E_CRYPTO, "signing gave no ECDSA signature");
+    } else if (!es256_from_der(raw, der, len)) {
+        code = stir_fail_openssl(err, STIR_E_CRYPTO, "signing did not give an ECDSA signature");
     } else {
         memcpy(sig, raw, sizeof(raw));
     }
     EVP_MD_CTX_free(ctx);
-    ERR_clear_error(); /* OpenSSL may get over a failed allocation and queue it all the same */
+    ERR_clear_error(); /* OpenSSL may recover from a failed allocation and still queue the error */
     return code;
 }
 
 /* Turns the result of an OpenSSL function that verifies (1, 0 for a wrong signature, or less for an error) into a code.
  * With 0, OpenSSL 3.5 queues "provider signature failure", which would tell the reader nothing new. */
-static enum stir_code verify_result(int result, struct stir_error *err)
+static enum stir_code es256_verify_result(int result, struct stir_error *err)
 {
     if (result == 1) {
         return STIR_OK;
@@ -131,20 +131,20 @@ enum stir_code stir_es256_verify(const uint8_t sig[STIR_ES256_SIG], EVP_PKEY *ke
                                  struct stir_error *err)
 {
     uint8_t der[DER_MAX];
-    enum stir_code code = check_key(key, err);
+    enum stir_code code = es256_check_key(key, err);
     if (code != STIR_OK) {
         return code;
     }
-    if (!in_range(sig) || !in_range(sig + SCALAR)) {
+    if (!es256_in_range(sig) || !es256_in_range(sig + SCALAR)) {
         return stir_fail(err, STIR_E_SIGNATURE, "the signature is outside the range of ES256");
     }
-    size_t len = to_der(der, sig);
+    size_t len = es256_to_der(der, sig);
     ERR_clear_error();
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
     if (!ctx || EVP_DigestVerifyInit(ctx, NULL, EVP_sha256(), NULL, key) != 1) {
-        code = stir_fail_openssl(err, STIR_E_CRYPTO, "verifying could not start");
+        code = stir_fail_openssl(err, STIR_E_CRYPTO, "cannot start verifying");
     } else {
-        code = verify_result(EVP_DigestVerify(ctx, der, len, data, n), err);
+        code = es256_verify_result(EVP_DigestVerify(ctx, der, len, data, n), err);
     }
     EVP_MD_CTX_free(ctx);
     ERR_clear_error();
@@ -153,7 +153,7 @@ enum stir_code stir_es256_verify(const uint8_t sig[STIR_ES256_SIG], EVP_PKEY *ke
 
 enum stir_code stir_es256_ready(EVP_PKEY_CTX **out, EVP_PKEY *key, struct stir_error *err)
 {
-    enum stir_code code = check_key(key, err);
+    enum stir_code code = es256_check_key(key, err);
     if (code != STIR_OK) {
         return code;
     }
@@ -161,7 +161,7 @@ enum stir_code stir_es256_ready(EVP_PKEY_CTX **out, EVP_PKEY *key, struct stir_e
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(key, NULL);
     if (!ctx || EVP_PKEY_verify_init(ctx) != 1) {
         EVP_PKEY_CTX_free(ctx);
-        return stir_fail_openssl(err, STIR_E_CRYPTO, "verifying could not be prepared");
+        return stir_fail_openssl(err, STIR_E_CRYPTO, "cannot prepare verifying");
     }
     *out = ctx;
     return STIR_OK;
@@ -173,16 +173,16 @@ enum stir_code stir_es256_verify_ready(const uint8_t sig[STIR_ES256_SIG], const 
     uint8_t der[DER_MAX];
     uint8_t digest[32];
     enum stir_code code = STIR_OK;
-    if (!in_range(sig) || !in_range(sig + SCALAR)) {
+    if (!es256_in_range(sig) || !es256_in_range(sig + SCALAR)) {
         return stir_fail(err, STIR_E_SIGNATURE, "the signature is outside the range of ES256");
     }
-    size_t len = to_der(der, sig);
+    size_t len = es256_to_der(der, sig);
     ERR_clear_error();
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_dup(ready);
     if (!ctx || EVP_Digest(data, n, digest, NULL, EVP_sha256(), NULL) != 1) {
-        code = stir_fail_openssl(err, STIR_E_CRYPTO, "verifying could not start");
+        code = stir_fail_openssl(err, STIR_E_CRYPTO, "cannot start verifying");
     } else {
-        code = verify_result(EVP_PKEY_verify(ctx, der, len, digest, sizeof(digest)), err);
+        code = es256_verify_result(EVP_PKEY_verify(ctx, der, len, digest, sizeof(digest)), err);
     }
     EVP_PKEY_CTX_free(ctx);
     ERR_clear_error();
@@ -192,7 +192,7 @@ enum stir_code stir_es256_verify_ready(const uint8_t sig[STIR_ES256_SIG], const 
 void stir_es256_normalize(uint8_t sig[STIR_ES256_SIG])
 {
     uint8_t *s = sig + SCALAR;
-    if (!in_range(s) || memcmp(s, half_order, SCALAR) <= 0) {
+    if (!es256_in_range(s) || memcmp(s, half_order, SCALAR) <= 0) {
         return;
     }
     int borrow = 0;

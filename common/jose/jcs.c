@@ -7,12 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DEEPEST 64 /* what is parsed here is flatter; what is built here too */
+#define DEEPEST 64 /* values parsed or built here are less deep */
 
-static void put_value(struct stir_buf *out, const json_t *value, unsigned depth);
+static void jcs_put_value(struct stir_buf *out, const json_t *value, unsigned depth);
 
-/* Length of the well-formed UTF-8 sequence (RFC 3629 section 4) that text starts with, 0 if it is none. */
-static size_t utf8_len(const unsigned char *text, size_t n)
+/* Returns the length of the well-formed UTF-8 sequence (RFC 3629 section 4) that text starts with, 0 if it is
+ * malformed. */
+static size_t jcs_utf8_len(const unsigned char *text, size_t n)
 {
     unsigned char lead = text[0];
     size_t len = lead < 0x80 ? 1 : lead >= 0xc2 && lead <= 0xdf ? 2 : lead >= 0xe0 && lead <= 0xef ? 3 : 4;
@@ -31,7 +32,7 @@ static size_t utf8_len(const unsigned char *text, size_t n)
     return len;
 }
 
-static void put_escape(struct stir_buf *out, unsigned char c)
+static void jcs_put_escape(struct stir_buf *out, unsigned char c)
 {
     static const char short_forms[] = {['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r'};
     if (c == '"' || c == '\\') {
@@ -46,10 +47,10 @@ static void put_escape(struct stir_buf *out, unsigned char c)
 void stir_json_quote(struct stir_buf *out, const char *text, size_t n)
 {
     const unsigned char *at = (const unsigned char *)text;
-    size_t run = 0; /* octets before i that stand as they are */
+    size_t run = 0; /* octets before i that are written unchanged */
     stir_buf_put(out, "\"", 1);
     for (size_t i = 0; i < n;) {
-        size_t len = utf8_len(at + i, n - i);
+        size_t len = jcs_utf8_len(at + i, n - i);
         bool plain = len > 1 || (len == 1 && at[i] >= 0x20 && at[i] != '"' && at[i] != '\\');
         if (plain) {
             run += len;
@@ -61,7 +62,7 @@ void stir_json_quote(struct stir_buf *out, const char *text, size_t n)
         if (len == 0) {
             stir_buf_puts(out, "\xef\xbf\xbd");
         } else {
-            put_escape(out, at[i]);
+            jcs_put_escape(out, at[i]);
         }
         i++;
     }
@@ -77,7 +78,7 @@ struct decimal {
 };
 
 /* Reads what "%.*e" printed. Skips the decimal point, whatever the locale makes of it. */
-static void split(struct decimal *out, const char *text)
+static void jcs_split_double(struct decimal *out, const char *text)
 {
     out->count = 0;
     for (; *text && *text != 'e'; text++) {
@@ -89,7 +90,7 @@ static void split(struct decimal *out, const char *text)
     out->exponent = (*text == 'e' ? (int)strtol(text + 1, NULL, 10) : 0) + 1;
 }
 
-static double value_of(const struct decimal *d)
+static double jcs_value_of(const struct decimal *d)
 {
     char text[40];
     (void)snprintf(text, sizeof(text), "%se%d", d->digits, d->exponent - d->count);
@@ -97,7 +98,7 @@ static double value_of(const struct decimal *d)
 }
 
 /* One unit more in the last digit. */
-static void step_up(struct decimal *d)
+static void jcs_step_up(struct decimal *d)
 {
     int i = d->count - 1;
     while (i >= 0 && d->digits[i] == '9') {
@@ -114,18 +115,18 @@ static void step_up(struct decimal *d)
 /* The fewest digits that read back as value. The nearest decimal of that length is tried first, then the one above:
  * under a power of two the gap between doubles is half as wide as over it, so that the nearest may fail and the next
  * one up succeed. */
-static void shortest(struct decimal *out, double value)
+static void jcs_shortest_digits(struct decimal *out, double value)
 {
     for (int precision = 0; precision <= 16; precision++) {
         char text[40];
         (void)snprintf(text, sizeof(text), "%.*e", precision, value);
-        split(out, text);
-        if (value_of(out) == value) { // NOLINT: exact on purpose
+        jcs_split_double(out, text);
+        if (jcs_value_of(out) == value) { // NOLINT: exact on purpose
             break;
         }
         struct decimal above = *out;
-        step_up(&above);
-        if (value_of(&above) == value) { // NOLINT: exact on purpose
+        jcs_step_up(&above);
+        if (jcs_value_of(&above) == value) { // NOLINT: exact on purpose
             *out = above;
             break;
         }
@@ -136,7 +137,7 @@ static void shortest(struct decimal *out, double value)
 }
 
 /* Number::toString of ECMAScript, which RFC 8785 section 3.2.2.3 refers to: k digits, the point after the n-th. */
-static void put_number(struct stir_buf *out, double value)
+static void jcs_put_number(struct stir_buf *out, double value)
 {
     if (!isfinite(value)) {
         out->failed = out->failed ? out->failed : STIR_E_INVAL;
@@ -150,7 +151,7 @@ static void put_number(struct stir_buf *out, double value)
         stir_buf_puts(out, "-");
     }
     struct decimal d;
-    shortest(&d, fabs(value));
+    jcs_shortest_digits(&d, fabs(value));
     int k = d.count;
     int n = d.exponent;
     if (k <= n && n <= 21) {
@@ -165,24 +166,24 @@ static void put_number(struct stir_buf *out, double value)
 }
 
 /* An integer is a double like any other number; those that a double holds exactly need no search. */
-static void put_integer(struct stir_buf *out, json_int_t value)
+static void jcs_put_integer(struct stir_buf *out, json_int_t value)
 {
     const json_int_t exact = (json_int_t)1 << 53;
     if (value >= -exact && value <= exact) {
         stir_buf_printf(out, "%" JSON_INTEGER_FORMAT, value);
     } else {
-        put_number(out, (double)value);
+        jcs_put_number(out, (double)value);
     }
 }
 
 /* Orders lead octets of UTF-8 as the UTF-16 code units that they become: surrogates (F0..F4) before U+E000..U+FFFF (EE,
  * EF). Continuation octets differ only where the lead octets are the same. */
-static int rank(unsigned char c)
+static int jcs_utf16_rank(unsigned char c)
 {
     return c == 0xee || c == 0xef ? c + 0x10 : c;
 }
 
-static int compare_names(const void *a, const void *b)
+static int jcs_compare_names(const void *a, const void *b)
 {
     const unsigned char *x = *(const unsigned char *const *)a;
     const unsigned char *y = *(const unsigned char *const *)b;
@@ -190,10 +191,10 @@ static int compare_names(const void *a, const void *b)
         x++;
         y++;
     }
-    return rank(*x) - rank(*y);
+    return jcs_utf16_rank(*x) - jcs_utf16_rank(*y);
 }
 
-static void put_object(struct stir_buf *out, const json_t *object, unsigned depth)
+static void jcs_put_object(struct stir_buf *out, const json_t *object, unsigned depth)
 {
     size_t count = json_object_size(object);
     const char **names = calloc(count ? count : 1, sizeof(*names));
@@ -206,49 +207,50 @@ static void put_object(struct stir_buf *out, const json_t *object, unsigned dept
     for (void *it = json_object_iter(walked); it && n < count; it = json_object_iter_next(walked, it)) {
         names[n++] = json_object_iter_key(it);
     }
-    qsort(names, n, sizeof(*names), compare_names);
+    qsort(names, n, sizeof(*names), jcs_compare_names);
     stir_buf_put(out, "{", 1);
     for (size_t i = 0; i < n; i++) {
         stir_buf_put(out, ",", i > 0);
         stir_json_quote(out, names[i], strlen(names[i]));
         stir_buf_put(out, ":", 1);
-        put_value(out, json_object_get(object, names[i]), depth);
+        jcs_put_value(out, json_object_get(object, names[i]), depth);
     }
     stir_buf_put(out, "}", 1);
     free(names);
 }
 
-static void put_array(struct stir_buf *out, const json_t *array, unsigned depth)
+static void jcs_put_array(struct stir_buf *out, const json_t *array, unsigned depth)
 {
     stir_buf_put(out, "[", 1);
     for (size_t i = 0; i < json_array_size(array); i++) {
         stir_buf_put(out, ",", i > 0);
-        put_value(out, json_array_get(array, i), depth);
+        jcs_put_value(out, json_array_get(array, i), depth);
     }
     stir_buf_put(out, "]", 1);
 }
 
-static void put_value(struct stir_buf *out, const json_t *value, unsigned depth)
+static void jcs_put_value(struct stir_buf *out, const json_t *value, unsigned depth)
 {
     if (!value || depth >= DEEPEST) {
         out->failed = out->failed ? out->failed : STIR_E_INVAL;
         return;
     }
+    /* RFC 8785 section 3.2: literals as they are, strings, numbers and objects in one form each. */
     switch (json_typeof(value)) {
     case JSON_OBJECT:
-        put_object(out, value, depth + 1);
+        jcs_put_object(out, value, depth + 1);
         break;
     case JSON_ARRAY:
-        put_array(out, value, depth + 1);
+        jcs_put_array(out, value, depth + 1);
         break;
     case JSON_STRING:
         stir_json_quote(out, json_string_value(value), json_string_length(value));
         break;
     case JSON_INTEGER:
-        put_integer(out, json_integer_value(value));
+        jcs_put_integer(out, json_integer_value(value));
         break;
     case JSON_REAL:
-        put_number(out, json_number_value(value));
+        jcs_put_number(out, json_number_value(value));
         break;
     case JSON_TRUE:
         stir_buf_puts(out, "true");
@@ -264,5 +266,5 @@ static void put_value(struct stir_buf *out, const json_t *value, unsigned depth)
 
 void stir_jcs(struct stir_buf *out, const json_t *value)
 {
-    put_value(out, value, 0);
+    jcs_put_value(out, value, 0);
 }

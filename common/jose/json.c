@@ -4,9 +4,9 @@
 #include <stdint.h>
 #include <string.h>
 
-/* From behind the quote that opens a string to the one that closes it, or the end. Strings are most of what is parsed
- * here, and long. */
-static size_t string_end(const char *text, size_t n, size_t i)
+/* Moves from after the opening quote of a string to its closing quote, or to the end. Strings are most of what is
+ * parsed here, and long. */
+static size_t json_string_end(const char *text, size_t n, size_t i)
 {
     const char *quote = NULL;
     while (i < n) {
@@ -24,14 +24,14 @@ static size_t string_end(const char *text, size_t n, size_t i)
 }
 
 /* Deepest nesting of arrays and objects outside strings. jansson's own limit is 2048 levels of recursion. */
-static unsigned depth_of(const char *text, size_t n)
+static unsigned json_depth_of(const char *text, size_t n)
 {
     unsigned depth = 0;
     unsigned deepest = 0;
     for (size_t i = 0; i < n; i++) {
         char c = text[i];
         if (c == '"') {
-            i = string_end(text, n, i + 1);
+            i = json_string_end(text, n, i + 1);
         } else if (c == '{' || c == '[') {
             deepest = ++depth > deepest ? depth : deepest;
         } else if ((c == '}' || c == ']') && depth > 0) {
@@ -42,7 +42,7 @@ static unsigned depth_of(const char *text, size_t n)
 }
 
 /* Not jansson's own text: it quotes the input, which may be a message or a number. */
-static const char *reason_of(const json_error_t *error)
+static const char *json_reason_of(const json_error_t *error)
 {
     switch (json_error_code(error)) {
     case json_error_invalid_utf8:
@@ -65,7 +65,7 @@ static const char *reason_of(const json_error_t *error)
 
 /* Returns the length of the number that starts at text[i], and whether it is an integer beyond 64 bits. What is not a
  * number is not judged here. */
-static size_t number_length(const char *text, size_t n, size_t i, bool *big)
+static size_t json_number_length(const char *text, size_t n, size_t i, bool *big)
 {
     bool negative = text[i] == '-', integer = true;
     const char *most = negative ? "9223372036854775808" : "9223372036854775807";
@@ -81,16 +81,16 @@ static size_t number_length(const char *text, size_t n, size_t i, bool *big)
 }
 
 /* Copies JSON and gives each integer beyond 64 bits an exponent ("e0"), with which jansson reads it as a double. */
-static void copy_with_reals(struct stir_buf *out, const char *text, size_t n)
+static void json_copy_with_reals(struct stir_buf *out, const char *text, size_t n)
 {
     for (size_t i = 0, len = 1; i < n; i += len) {
         bool big = false;
         len = 1;
         if (text[i] == '"') {
-            size_t end = string_end(text, n, i + 1);
+            size_t end = json_string_end(text, n, i + 1);
             len = (end < n ? end + 1 : n) - i;
         } else if (text[i] == '-' || (text[i] >= '0' && text[i] <= '9')) {
-            len = number_length(text, n, i, &big);
+            len = json_number_length(text, n, i, &big);
         }
         stir_buf_put(out, text + i, len);
         stir_buf_puts(out, big ? "e0" : "");
@@ -99,11 +99,11 @@ static void copy_with_reals(struct stir_buf *out, const char *text, size_t n)
 
 /* RFC 8259 section 6 sets no limit to numbers. An integer that nobody reads must not spoil the rest, so one beyond 64
  * bits is read as a double: stir_json_int does not take it. */
-static json_t *load_big_integers(const char *text, size_t n, json_error_t *error)
+static json_t *json_load_big_integers(const char *text, size_t n, json_error_t *error)
 {
     struct stir_buf copy = {0};
     json_t *value = NULL;
-    copy_with_reals(&copy, text, n);
+    json_copy_with_reals(&copy, text, n);
     if (stir_buf_state(&copy) == STIR_OK) {
         value = json_loadb(copy.ptr, copy.len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, error);
     } else {
@@ -115,23 +115,23 @@ static json_t *load_big_integers(const char *text, size_t n, json_error_t *error
 
 enum stir_code stir_json_parse(json_t **out, const char *text, size_t n, struct stir_error *err)
 {
-    if (depth_of(text, n) > STIR_JSON_DEPTH) {
+    if (json_depth_of(text, n) > STIR_JSON_DEPTH) {
         return stir_fail(err, STIR_E_JSON, "nested deeper than %d levels", STIR_JSON_DEPTH);
     }
     json_error_t error;
     json_t *value = json_loadb(text ? text : "", n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
     if (!value && json_error_code(&error) == json_error_numeric_overflow) {
-        value = load_big_integers(text, n, &error);
+        value = json_load_big_integers(text, n, &error);
     }
     if (value) {
         *out = value;
         return STIR_OK;
     }
-    /* jansson says nothing at all where most of its allocations fail */
+    /* jansson sets no text where most of its allocations fail */
     if (json_error_code(&error) == json_error_out_of_memory || !error.text[0]) {
         return stir_fail(err, STIR_E_NOMEM, "%s", stir_strerror(STIR_E_NOMEM));
     }
-    return stir_fail(err, STIR_E_JSON, "%s at line %d, column %d", reason_of(&error), error.line, error.column);
+    return stir_fail(err, STIR_E_JSON, "%s at line %d, column %d", json_reason_of(&error), error.line, error.column);
 }
 
 enum stir_code stir_json_parse_object(json_t **out, const char *text, size_t n, const char *what,
@@ -150,7 +150,7 @@ enum stir_code stir_json_parse_object(json_t **out, const char *text, size_t n, 
     return STIR_OK;
 }
 
-static enum stir_code member(const json_t **out, const json_t *object, const char *name, struct stir_error *err)
+static enum stir_code json_member_of(const json_t **out, const json_t *object, const char *name, struct stir_error *err)
 {
     const json_t *value = json_object_get(object, name);
     if (!value) {
@@ -163,7 +163,7 @@ static enum stir_code member(const json_t **out, const json_t *object, const cha
 enum stir_code stir_json_string(const char **out, const json_t *object, const char *name, struct stir_error *err)
 {
     const json_t *value = NULL;
-    enum stir_code code = member(&value, object, name, err);
+    enum stir_code code = json_member_of(&value, object, name, err);
     if (code != STIR_OK) {
         return code;
     }
@@ -177,7 +177,7 @@ enum stir_code stir_json_string(const char **out, const json_t *object, const ch
 enum stir_code stir_json_int(int64_t *out, const json_t *object, const char *name, struct stir_error *err)
 {
     const json_t *value = NULL;
-    enum stir_code code = member(&value, object, name, err);
+    enum stir_code code = json_member_of(&value, object, name, err);
     if (code != STIR_OK) {
         return code;
     }
@@ -191,7 +191,7 @@ enum stir_code stir_json_int(int64_t *out, const json_t *object, const char *nam
 enum stir_code stir_json_date(int64_t *out, const json_t *object, const char *name, struct stir_error *err)
 {
     const json_t *value = NULL;
-    enum stir_code code = member(&value, object, name, err);
+    enum stir_code code = json_member_of(&value, object, name, err);
     if (code != STIR_OK) {
         return code;
     }

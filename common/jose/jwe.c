@@ -22,23 +22,23 @@ struct parts {
     uint8_t tag[STIR_GCM_TAG];
 };
 
-/* Octets of valid base64url. */
-static size_t decoded_len(size_t n)
+/* Returns the octets that n characters of valid base64url decode to. */
+static size_t jwe_decoded_len(size_t n)
 {
     return n / 4 * 3 + (n % 4 ? n % 4 - 1 : 0);
 }
 
-static enum stir_code read_fixed(uint8_t *out, size_t len, struct stir_view text, const char *what,
-                                 struct stir_error *err)
+static enum stir_code jwe_read_fixed(uint8_t *out, size_t len, struct stir_view text, const char *what,
+                                     struct stir_error *err)
 {
     enum stir_code code = stir_b64url_decode_exact(out, len, text.ptr, text.len);
     if (code == STIR_E_INVAL) {
-        return stir_fail(err, STIR_E_JWE, "the %s is not of %zu octets", what, len);
+        return stir_fail(err, STIR_E_JWE, "the %s does not have %zu octets", what, len);
     }
     return code == STIR_OK ? STIR_OK : stir_fail(err, code, "the %s is not strict base64url", what);
 }
 
-static bool split(struct stir_view part[5], const char *jwe, size_t n)
+static bool jwe_split(struct stir_view part[5], const char *jwe, size_t n)
 {
     const char *p = jwe;
     const char *end = jwe + n;
@@ -54,36 +54,39 @@ static bool split(struct stir_view part[5], const char *jwe, size_t n)
     return !memchr(p, '.', (size_t)(end - p));
 }
 
-/* Everything but the ciphertext's own octets. */
-static enum stir_code read_parts(struct parts *out, const char *jwe, size_t n, struct stir_error *err)
+/* Reads all parts except the octets of the ciphertext. */
+static enum stir_code jwe_read_parts(struct parts *out, const char *jwe, size_t n, struct stir_error *err)
 {
     struct stir_view part[5];
     if (n > STIR_JWE_MAX) {
         return stir_fail(err, STIR_E_TOO_BIG, "the envelope is longer than %d octets", STIR_JWE_MAX);
     }
-    if (!n || !split(part, jwe, n)) {
-        return stir_fail(err, STIR_E_JWE, "an envelope has five parts with dots between");
+    if (!n || !jwe_split(part, jwe, n)) {
+        return stir_fail(err, STIR_E_JWE, "an envelope has five parts separated by dots");
     }
+    /* RFC 7516 section 5.2, RFC 7518 section 4.6: with direct agreement there is no encrypted key. */
     if (part[1].len) {
-        return stir_fail(err, STIR_E_JWE, "the encrypted key is not empty, as ECDH-ES demands");
+        return stir_fail(err, STIR_E_JWE,
+                         "the encrypted key is not empty, which ECDH-ES demands (RFC 7518 section 4.6)");
     }
     if (!part[0].len || !part[3].len) {
         return stir_fail(err, STIR_E_JWE, "the %s is empty", part[0].len ? "ciphertext" : "header");
     }
     enum stir_code code = stir_jwe_header_read(&out->header, part[0], err);
     if (code == STIR_OK) {
-        code = read_fixed(out->iv, sizeof(out->iv), part[2], "IV", err);
+        /* RFC 7518 section 5.3: an IV of 96 bits and a tag of 128 bits. */
+        code = jwe_read_fixed(out->iv, sizeof(out->iv), part[2], "IV", err);
     }
     if (code == STIR_OK) {
-        code = read_fixed(out->tag, sizeof(out->tag), part[4], "tag", err);
+        code = jwe_read_fixed(out->tag, sizeof(out->tag), part[4], "tag", err);
     }
     out->header_text = part[0];
     out->ciphertext_text = part[3];
     return code;
 }
 
-/* Whole groups of base64url stand alone, so a long text can be checked piece by piece. */
-static enum stir_code check_ciphertext(struct stir_view text, struct stir_error *err)
+/* Checks the ciphertext. Whole groups of base64url can be decoded alone, so a long text is checked piece by piece. */
+static enum stir_code jwe_check_ciphertext(struct stir_view text, struct stir_error *err)
 {
     uint8_t scratch[CHUNK];
     const size_t step = CHUNK / 3 * 4;
@@ -101,32 +104,32 @@ static enum stir_code check_ciphertext(struct stir_view text, struct stir_error 
 enum stir_code stir_jwe_check(struct stir_jwe_info *info, const char *jwe, size_t n, struct stir_error *err)
 {
     struct parts parts;
-    enum stir_code code = read_parts(&parts, jwe, n, err);
+    enum stir_code code = jwe_read_parts(&parts, jwe, n, err);
     if (code == STIR_OK) {
-        code = check_ciphertext(parts.ciphertext_text, err);
+        code = jwe_check_ciphertext(parts.ciphertext_text, err);
     }
     if (code == STIR_OK && info) {
         *info = (struct stir_jwe_info){.curve = parts.header.epk.curve,
                                        .a128gcm = parts.header.a128gcm,
                                        .own_header = parts.header.own,
-                                       .ciphertext_len = decoded_len(parts.ciphertext_text.len)};
+                                       .ciphertext_len = jwe_decoded_len(parts.ciphertext_text.len)};
     }
     return code;
 }
 
-/* Takes back what was appended. */
-static void take_back(struct stir_buf *out, size_t len)
+/* Removes and overwrites what was appended since `start`. */
+static void jwe_take_back(struct stir_buf *out, size_t len)
 {
     OPENSSL_cleanse(out->ptr + len, out->len - len);
     out->len = len;
 }
 
-static size_t total_len(size_t header_len, size_t n)
+static size_t jwe_total_len(size_t header_len, size_t n)
 {
     return header_len + DOTS + IV_B64 + stir_b64url_len(n) + TAG_B64;
 }
 
-static char *put_octets(char *p, const void *octets, size_t n)
+static char *jwe_put_octets(char *p, const void *octets, size_t n)
 {
     *p++ = '.';
     return p + stir_b64url_encode(p, octets, n);
@@ -139,27 +142,27 @@ void stir_jwe_assemble(struct stir_buf *out, enum stir_curve curve, const uint8_
     struct stir_point point = {.curve = curve};
     memcpy(point.octets, epk, stir_point_len(curve));
     size_t header_len = stir_jwe_header_write(header, &point);
-    char *p = stir_buf_extend(out, total_len(header_len, n));
+    char *p = stir_buf_extend(out, jwe_total_len(header_len, n));
     if (!p) {
         return;
     }
     memcpy(p, header, header_len);
-    p = put_octets(p + header_len, NULL, 0);
-    p = put_octets(p, iv, STIR_GCM_IV);
-    p = put_octets(p, ciphertext, n);
-    (void)put_octets(p, tag, STIR_GCM_TAG);
+    p = jwe_put_octets(p + header_len, NULL, 0);
+    p = jwe_put_octets(p, iv, STIR_GCM_IV);
+    p = jwe_put_octets(p, ciphertext, n);
+    (void)jwe_put_octets(p, tag, STIR_GCM_TAG);
 }
 
 /* Agreement and derivation; the header says which key it is for. */
-static enum stir_code derive_key(uint8_t key[32], const uint8_t z[STIR_SHARED_SECRET], bool a128gcm,
-                                 struct stir_error *err)
+static enum stir_code jwe_derive_key(uint8_t key[32], const uint8_t z[STIR_SHARED_SECRET], bool a128gcm,
+                                     struct stir_error *err)
 {
     return a128gcm ? stir_concat_kdf(key, 128, z, STIR_SHARED_SECRET, "A128GCM", "", "", err)
                    : stir_concat_kdf(key, 256, z, STIR_SHARED_SECRET, "A256GCM", "", "", err);
 }
 
 /* Encrypts a piece at a time on the stack and writes it as base64url; NULL on failure. */
-static char *put_ciphertext(char *p, EVP_CIPHER_CTX *ctx, const uint8_t *plaintext, size_t n)
+static char *jwe_put_ciphertext(char *p, EVP_CIPHER_CTX *ctx, const uint8_t *plaintext, size_t n)
 {
     uint8_t chunk[CHUNK];
     *p++ = '.';
@@ -175,8 +178,8 @@ static char *put_ciphertext(char *p, EVP_CIPHER_CTX *ctx, const uint8_t *plainte
 }
 
 /* Writes the whole compact form; the header is the additional data. */
-static bool write_sealed(char *p, const char *header, size_t header_len, const uint8_t key[32], const void *plaintext,
-                         size_t n)
+static bool jwe_write_sealed(char *p, const char *header, size_t header_len, const uint8_t key[32],
+                             const void *plaintext, size_t n)
 {
     uint8_t iv[STIR_GCM_IV];
     uint8_t tag[STIR_GCM_TAG];
@@ -187,15 +190,17 @@ static bool write_sealed(char *p, const char *header, size_t header_len, const u
         EVP_EncryptUpdate(ctx, NULL, &got, (const uint8_t *)header, (int)header_len) != 1) {
         goto done;
     }
+    /* RFC 7516 section 5.1: header, an empty encrypted key, IV, ciphertext and tag; the header is the additional
+     * data. */
     memcpy(p, header, header_len);
-    p = put_octets(p + header_len, NULL, 0);
-    p = put_octets(p, iv, sizeof(iv));
-    p = put_ciphertext(p, ctx, plaintext, n);
+    p = jwe_put_octets(p + header_len, NULL, 0);
+    p = jwe_put_octets(p, iv, sizeof(iv));
+    p = jwe_put_ciphertext(p, ctx, plaintext, n);
     if (!p || EVP_EncryptFinal_ex(ctx, tag, &got) != 1 ||
         EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, sizeof(tag), tag) != 1) {
         goto done;
     }
-    (void)put_octets(p, tag, sizeof(tag));
+    (void)jwe_put_octets(p, tag, sizeof(tag));
     good = true;
 done:
     EVP_CIPHER_CTX_free(ctx);
@@ -211,28 +216,30 @@ enum stir_code stir_jwe_encrypt(struct stir_buf *out, const void *plaintext, siz
     struct stir_point epk;
     size_t start = out->len;
     if (!n) {
-        return stir_fail(err, STIR_E_INVAL, "there is nothing to encrypt");
+        return stir_fail(err, STIR_E_INVAL, "the plaintext is empty");
     }
     if (n > STIR_JWE_MAX) {
         return stir_fail(err, STIR_E_TOO_BIG, "the envelope would be longer than %d octets", STIR_JWE_MAX);
     }
+    /* RFC 7518 section 4.6: an ephemeral key for this envelope alone, from which the content key is derived. */
     enum stir_code code = stir_ecdh_ephemeral(z, &epk, recipient, err);
     if (code == STIR_OK) {
-        code = derive_key(key, z, false, err);
+        code = jwe_derive_key(key, z, false, err);
     }
     if (code != STIR_OK) {
         goto done;
     }
+    /* The length is known beforehand, so that everything is written once and in place. */
     size_t header_len = stir_jwe_header_write(header, &epk);
-    size_t total = total_len(header_len, n);
+    size_t total = jwe_total_len(header_len, n);
     char *p = total <= STIR_JWE_MAX ? stir_buf_extend(out, total) : NULL;
     ERR_clear_error();
     if (total > STIR_JWE_MAX) {
         code = stir_fail(err, STIR_E_TOO_BIG, "the envelope would be longer than %d octets", STIR_JWE_MAX);
     } else if (!p) {
-        code = stir_fail(err, stir_buf_state(out), "the envelope finds no room");
-    } else if (!write_sealed(p, header, header_len, key, plaintext, n)) {
-        take_back(out, start);
+        code = stir_fail(err, stir_buf_state(out), "the buffer is too small for the envelope");
+    } else if (!jwe_write_sealed(p, header, header_len, key, plaintext, n)) {
+        jwe_take_back(out, start);
         code = stir_fail_openssl(err, STIR_E_CRYPTO, "encrypting failed");
     }
 done:
@@ -242,7 +249,7 @@ done:
 }
 
 /* Decrypts in place. */
-static bool open_in_place(uint8_t *text, size_t n, struct parts *parts, const uint8_t key[32])
+static bool jwe_open_in_place(uint8_t *text, size_t n, struct parts *parts, const uint8_t key[32])
 {
     int got;
     const EVP_CIPHER *cipher = parts->header.a128gcm ? EVP_aes_128_gcm() : EVP_aes_256_gcm();
@@ -257,8 +264,8 @@ static bool open_in_place(uint8_t *text, size_t n, struct parts *parts, const ui
     return good;
 }
 
-static enum stir_code agree(uint8_t key[32], EVP_PKEY *own, const struct stir_jwe_header *header,
-                            struct stir_error *err)
+static enum stir_code jwe_agree(uint8_t key[32], EVP_PKEY *own, const struct stir_jwe_header *header,
+                                struct stir_error *err)
 {
     uint8_t z[STIR_SHARED_SECRET];
     enum stir_curve curve;
@@ -267,11 +274,11 @@ static enum stir_code agree(uint8_t key[32], EVP_PKEY *own, const struct stir_jw
         return code;
     }
     if (curve != header->epk.curve) {
-        return stir_fail(err, STIR_E_DECRYPT, "the envelope is for a key of another curve");
+        return stir_fail(err, STIR_E_DECRYPT, "the envelope is for a key on another curve");
     }
     code = stir_ecdh_agree(z, own, &header->epk, err);
     if (code == STIR_OK) {
-        code = derive_key(key, z, header->a128gcm, err);
+        code = jwe_derive_key(key, z, header->a128gcm, err);
     } else if (code == STIR_E_CRYPTO) {
         code = stir_fail_prefix(err, STIR_E_DECRYPT, "key agreement");
     }
@@ -285,27 +292,32 @@ enum stir_code stir_jwe_decrypt(struct stir_buf *out, const char *jwe, size_t n,
     uint8_t content_key[32];
     size_t start = out->len;
     size_t len = 0;
-    enum stir_code code = read_parts(&parts, jwe, n, err);
+    enum stir_code code = jwe_read_parts(&parts, jwe, n, err);
     if (code != STIR_OK) {
         return code;
     }
-    size_t room = decoded_len(parts.ciphertext_text.len);
+    /* The ciphertext is decoded into the caller's buffer and decrypted there: no second copy. */
+    size_t room = jwe_decoded_len(parts.ciphertext_text.len);
     uint8_t *text = (uint8_t *)stir_buf_extend(out, room);
     if (!text) {
-        return stir_fail(err, stir_buf_state(out), "the plaintext finds no room");
+        return stir_fail(err, stir_buf_state(out), "the buffer is too small for the plaintext");
     }
     code = stir_b64url_decode(text, room, &len, parts.ciphertext_text.ptr, parts.ciphertext_text.len);
     if (code != STIR_OK) {
         code = stir_fail(err, STIR_E_BASE64, "the ciphertext is not strict base64url");
     } else {
-        code = agree(content_key, key, &parts.header, err);
+        code = jwe_agree(content_key, key, &parts.header, err);
     }
     ERR_clear_error();
-    if (code == STIR_OK && !open_in_place(text, len, &parts, content_key)) {
-        code = stir_fail_openssl(err, STIR_E_DECRYPT, "the tag does not fit: not for this key, or altered");
+    /* A wrong key and an altered envelope cannot be told apart. */
+    if (code == STIR_OK && !jwe_open_in_place(text, len, &parts, content_key)) {
+        code =
+            stir_fail_openssl(err, STIR_E_DECRYPT,
+                              "the authentication tag does not match: the envelope is for another key or was altered");
     }
     if (code != STIR_OK) {
-        take_back(out, start);
+        /* Plaintext that was not authenticated must not be seen. */
+        jwe_take_back(out, start);
     }
     OPENSSL_cleanse(content_key, sizeof(content_key));
     return code;

@@ -16,7 +16,7 @@
 
 _Static_assert((LENGTH_P256 + 2) / 3 * 4 <= STIR_JWE_HEADER_B64, "a header of ours fits");
 
-static char *put(char *p, const char *text)
+static char *jwe_header_put(char *p, const char *text)
 {
     size_t len = strlen(text);
     memcpy(p, text, len);
@@ -27,18 +27,18 @@ size_t stir_jwe_header_write(char out[STIR_JWE_HEADER_B64], const struct stir_po
 {
     char json[LENGTH_P256];
     bool p256 = epk->curve == STIR_CURVE_P256;
-    char *p = put(json, p256 ? HEAD_P256 : HEAD_X25519);
+    char *p = jwe_header_put(json, p256 ? HEAD_P256 : HEAD_X25519);
     p += stir_b64url_encode(p, epk->octets, STIR_COORDINATE);
     if (p256) {
-        p = put(p, MIDDLE);
+        p = jwe_header_put(p, MIDDLE);
         p += stir_b64url_encode(p, epk->octets + STIR_COORDINATE, STIR_COORDINATE);
     }
-    p = put(p, TAIL);
+    p = jwe_header_put(p, TAIL);
     return stir_b64url_encode(out, json, (size_t)(p - json));
 }
 
 /* Moves past a fixed text; false if something else is there. */
-static bool skip(const char **p, const char *text)
+static bool jwe_header_skip(const char **p, const char *text)
 {
     size_t len = strlen(text);
     bool same = memcmp(*p, text, len) == 0;
@@ -46,7 +46,7 @@ static bool skip(const char **p, const char *text)
     return same;
 }
 
-static bool coordinate(const char **p, uint8_t out[STIR_COORDINATE])
+static bool jwe_header_coordinate(const char **p, uint8_t out[STIR_COORDINATE])
 {
     size_t len;
     bool good = stir_b64url_decode(out, STIR_COORDINATE, &len, *p, B64_COORDINATE) == STIR_OK;
@@ -54,19 +54,21 @@ static bool coordinate(const char **p, uint8_t out[STIR_COORDINATE])
     return good;
 }
 
-/* True if it is our own text; false says nothing but that the slow way must look. */
-static bool read_template(struct stir_jwe_header *out, const char *json, size_t n)
+/* Returns true if it is our own text; otherwise the strict JSON reader decides. */
+static bool jwe_header_read_template(struct stir_jwe_header *out, const char *json, size_t n)
 {
     struct stir_jwe_header header = {.own = true};
     const char *p = json;
     bool good = false;
     if (n == LENGTH_X25519) {
         header.epk.curve = STIR_CURVE_X25519;
-        good = skip(&p, HEAD_X25519) && coordinate(&p, header.epk.octets) && skip(&p, TAIL);
+        good = jwe_header_skip(&p, HEAD_X25519) && jwe_header_coordinate(&p, header.epk.octets) &&
+               jwe_header_skip(&p, TAIL);
     } else if (n == LENGTH_P256) {
         header.epk.curve = STIR_CURVE_P256;
-        good = skip(&p, HEAD_P256) && coordinate(&p, header.epk.octets) && skip(&p, MIDDLE) &&
-               coordinate(&p, header.epk.octets + STIR_COORDINATE) && skip(&p, TAIL);
+        good = jwe_header_skip(&p, HEAD_P256) && jwe_header_coordinate(&p, header.epk.octets) &&
+               jwe_header_skip(&p, MIDDLE) && jwe_header_coordinate(&p, header.epk.octets + STIR_COORDINATE) &&
+               jwe_header_skip(&p, TAIL);
     }
     if (good) {
         *out = header;
@@ -85,15 +87,15 @@ bool stir_jwe_header_is_ours(struct stir_point *epk, struct stir_view text)
     uint8_t json[LENGTH_P256];
     size_t len;
     if (stir_b64url_decode(json, sizeof(json), &len, text.ptr, text.len) != STIR_OK ||
-        !read_template(&header, (const char *)json, len)) {
+        !jwe_header_read_template(&header, (const char *)json, len)) {
         return false;
     }
     *epk = header.epk;
     return true;
 }
 
-/* The text comes from outside and goes to a log: a name is shown only if it looks like one. */
-static enum stir_code refuse_member(const char *where, const char *name, struct stir_error *err)
+/* The name comes from outside and goes to a log: it is shown only if it looks like a name. */
+static enum stir_code jwe_header_refuse_member(const char *where, const char *name, struct stir_error *err)
 {
     size_t len = strlen(name);
     if (len > 0 && len <= 32 &&
@@ -103,8 +105,8 @@ static enum stir_code refuse_member(const char *where, const char *name, struct 
     return stir_fail(err, STIR_E_JWE, "%s has a member that an envelope does not have", where);
 }
 
-static enum stir_code only_members(const json_t *object, const char *where, const char *const *allowed,
-                                   struct stir_error *err)
+static enum stir_code jwe_header_only_members(const json_t *object, const char *where, const char *const *allowed,
+                                              struct stir_error *err)
 {
     for (void *it = json_object_iter((json_t *)object); it; it = json_object_iter_next((json_t *)object, it)) {
         const char *name = json_object_iter_key(it);
@@ -113,13 +115,13 @@ static enum stir_code only_members(const json_t *object, const char *where, cons
             i++;
         }
         if (!allowed[i]) {
-            return refuse_member(where, name, err);
+            return jwe_header_refuse_member(where, name, err);
         }
     }
     return STIR_OK;
 }
 
-static enum stir_code read_algorithms(bool *a128gcm, const json_t *header, struct stir_error *err)
+static enum stir_code jwe_header_read_algorithms(bool *a128gcm, const json_t *header, struct stir_error *err)
 {
     const char *alg;
     const char *enc;
@@ -134,6 +136,7 @@ static enum stir_code read_algorithms(bool *a128gcm, const json_t *header, struc
     if (code != STIR_OK) {
         return code;
     }
+    /* Nothing but what the header comment of jwe.h lists, whatever else RFC 7518 defines. */
     if (strcmp(alg, "ECDH-ES") != 0) {
         return stir_fail(err, STIR_E_ALG, "alg: only ECDH-ES is accepted");
     }
@@ -142,19 +145,19 @@ static enum stir_code read_algorithms(bool *a128gcm, const json_t *header, struc
         return stir_fail(err, STIR_E_ALG, "enc: only A256GCM and A128GCM are accepted");
     }
     if (strcmp(cty, "passport") != 0) {
-        return stir_fail(err, STIR_E_JWE, "cty: not passport");
+        return stir_fail(err, STIR_E_JWE, "cty: must be passport");
     }
     return STIR_OK;
 }
 
-static enum stir_code read_epk(struct stir_point *out, const json_t *header, struct stir_error *err)
+static enum stir_code jwe_header_read_epk(struct stir_point *out, const json_t *header, struct stir_error *err)
 {
     static const char *const members[] = {"crv", "kty", "x", "y", NULL};
     const json_t *epk = json_object_get(header, "epk");
     if (!json_is_object(epk)) {
         return stir_fail(err, STIR_E_JSON, "epk: missing, or not an object");
     }
-    enum stir_code code = only_members(epk, "epk", members, err);
+    enum stir_code code = jwe_header_only_members(epk, "epk", members, err);
     if (code == STIR_OK) {
         code = stir_point_from_jwk(out, epk, err);
         if (code != STIR_OK) {
@@ -164,7 +167,8 @@ static enum stir_code read_epk(struct stir_point *out, const json_t *header, str
     return code;
 }
 
-static enum stir_code read_strict(struct stir_jwe_header *out, const char *json, size_t n, struct stir_error *err)
+static enum stir_code jwe_header_read_strict(struct stir_jwe_header *out, const char *json, size_t n,
+                                             struct stir_error *err)
 {
     static const char *const members[] = {"alg", "cty", "enc", "epk", NULL};
     json_t *root = NULL;
@@ -172,12 +176,12 @@ static enum stir_code read_strict(struct stir_jwe_header *out, const char *json,
     if (code != STIR_OK) {
         return code;
     }
-    code = read_algorithms(&out->a128gcm, root, err);
+    code = jwe_header_read_algorithms(&out->a128gcm, root, err);
     if (code == STIR_OK) {
-        code = only_members(root, "the header", members, err);
+        code = jwe_header_only_members(root, "the header", members, err);
     }
     if (code == STIR_OK) {
-        code = read_epk(&out->epk, root, err);
+        code = jwe_header_read_epk(&out->epk, root, err);
     }
     json_decref(root);
     return code;
@@ -195,12 +199,15 @@ enum stir_code stir_jwe_header_read(struct stir_jwe_header *out, struct stir_vie
     if (code != STIR_OK) {
         return stir_fail(err, code, "the header is not strict base64url");
     }
-    if (!read_template(&header, (const char *)json, len)) {
-        code = read_strict(&header, (const char *)json, len, err);
+    /* Nearly every header is our own text; only another one is parsed as JSON. */
+    if (!jwe_header_read_template(&header, (const char *)json, len)) {
+        code = jwe_header_read_strict(&header, (const char *)json, len, err);
     }
     if (code != STIR_OK) {
         return code;
     }
+    /* A point off the curve would leak bits of a private key (SP 800-56A section 5.6.2.3, for X25519 RFC 7748
+     * section 6.1). */
     code = stir_point_check(&header.epk, err);
     if (code != STIR_OK) {
         return stir_fail_prefix(err, code == STIR_E_KEY ? STIR_E_JWE : code, "epk");

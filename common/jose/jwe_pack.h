@@ -6,8 +6,9 @@
 #include <stdint.h>
 
 /*
- * An envelope in fewer octets, for those who keep many: base64url undone and the header, which is one text but for the
- * epk, left out. Three fifths to three quarters of the length; what comes back is the same text, octet for octet.
+ * A shorter form of an envelope, for storing many: base64url is decoded, and the header, which is one text but for the
+ * epk, is left out. The packed form has three fifths to three quarters of the length; unpacking gives the same text,
+ * octet for octet.
  *
  *     1 X25519, 2 P-256 | epk, 32 or 64 octets | IV, 12 | tag, 16 | ciphertext
  *

@@ -1,3 +1,5 @@
+#include "common/jose/jwk.h"
+
 #include "common/base/buf.h"
 #include "common/jose/b64.h"
 #include "common/jose/point.h"
@@ -10,9 +12,9 @@
 
 #define B64_COORDINATE 43 /* characters of 32 octets */
 
-/* A private X25519 key has no wrong values, so all there is to check is that x is its public half. */
-static enum stir_code x25519_pair(EVP_PKEY **out, const struct stir_point *point, const uint8_t d[STIR_COORDINATE],
-                                  struct stir_error *err)
+/* Every private X25519 key is valid, so only x has to be checked: it must be the public half. */
+static enum stir_code jwk_x25519_pair(EVP_PKEY **out, const struct stir_point *point, const uint8_t d[STIR_COORDINATE],
+                                      struct stir_error *err)
 {
     struct stir_point own;
     ERR_clear_error();
@@ -32,7 +34,7 @@ static enum stir_code x25519_pair(EVP_PKEY **out, const struct stir_point *point
     return STIR_OK;
 }
 
-static EVP_PKEY *p256_fromdata(const struct stir_point *point, const BIGNUM *d)
+static EVP_PKEY *jwk_p256_fromdata(const struct stir_point *point, const BIGNUM *d)
 {
     uint8_t pub[1 + 2 * STIR_COORDINATE] = {0x04};
     EVP_PKEY *key = NULL;
@@ -56,13 +58,13 @@ done:
     return key;
 }
 
-static enum stir_code p256_pair(EVP_PKEY **out, const struct stir_point *point, const uint8_t d[STIR_COORDINATE],
-                                struct stir_error *err)
+static enum stir_code jwk_p256_pair(EVP_PKEY **out, const struct stir_point *point, const uint8_t d[STIR_COORDINATE],
+                                    struct stir_error *err)
 {
     enum stir_code code = STIR_E_KEY;
     ERR_clear_error();
     BIGNUM *number = BN_secure_new();
-    EVP_PKEY *key = number && BN_bin2bn(d, STIR_COORDINATE, number) ? p256_fromdata(point, number) : NULL;
+    EVP_PKEY *key = number && BN_bin2bn(d, STIR_COORDINATE, number) ? jwk_p256_fromdata(point, number) : NULL;
     EVP_PKEY_CTX *ctx = key ? EVP_PKEY_CTX_new(key, NULL) : NULL;
     if (!ctx || EVP_PKEY_check(ctx) != 1) {
         (void)stir_fail_openssl(err, code, "d does not belong to x and y");
@@ -77,29 +79,30 @@ static enum stir_code p256_pair(EVP_PKEY **out, const struct stir_point *point, 
     return code;
 }
 
-static enum stir_code parse_pair(EVP_PKEY **out, const struct stir_point *point, const json_t *jwk,
-                                 struct stir_error *err)
+static enum stir_code jwk_parse_pair(EVP_PKEY **out, const struct stir_point *point, const json_t *jwk,
+                                     struct stir_error *err)
 {
     uint8_t d[STIR_COORDINATE];
     enum stir_code code = stir_jwk_octets(d, jwk, "d", err);
     if (code == STIR_OK) {
-        code = point->curve == STIR_CURVE_P256 ? p256_pair(out, point, d, err) : x25519_pair(out, point, d, err);
+        code =
+            point->curve == STIR_CURVE_P256 ? jwk_p256_pair(out, point, d, err) : jwk_x25519_pair(out, point, d, err);
     }
     OPENSSL_cleanse(d, sizeof(d));
     return code;
 }
 
-static bool text_is(const json_t *value, const char *text)
+static bool jwk_text_is(const json_t *value, const char *text)
 {
     return json_is_string(value) && strcmp(json_string_value(value), text) == 0;
 }
 
-/* RFC 7517 section 4.3. WebCrypto writes an empty list for a public key that agreements are made with: it says nothing
- * then. */
-static bool ops_allow(const json_t *ops, const char *one, const char *other)
+/* RFC 7517 section 4.3. WebCrypto writes an empty list for a public key that is used for key agreement, so an empty
+ * list allows everything. */
+static bool jwk_ops_allow(const json_t *ops, const char *one, const char *other)
 {
     for (size_t i = 0; i < json_array_size(ops); i++) {
-        if (text_is(json_array_get(ops, i), one) || text_is(json_array_get(ops, i), other)) {
+        if (jwk_text_is(json_array_get(ops, i), one) || jwk_text_is(json_array_get(ops, i), other)) {
             return true;
         }
     }
@@ -111,9 +114,10 @@ bool stir_jwk_is_for(const json_t *jwk, enum stir_key_use use)
     bool encrypt = use == STIR_KEY_ENCRYPT;
     const json_t *said = json_object_get(jwk, "use");
     const json_t *alg = json_object_get(jwk, "alg");
-    return (!said || text_is(said, encrypt ? "enc" : "sig")) && (!alg || text_is(alg, encrypt ? "ECDH-ES" : "ES256")) &&
-           ops_allow(json_object_get(jwk, "key_ops"), encrypt ? "deriveKey" : "sign",
-                     encrypt ? "deriveBits" : "verify");
+    return (!said || jwk_text_is(said, encrypt ? "enc" : "sig")) &&
+           (!alg || jwk_text_is(alg, encrypt ? "ECDH-ES" : "ES256")) &&
+           jwk_ops_allow(json_object_get(jwk, "key_ops"), encrypt ? "deriveKey" : "sign",
+                         encrypt ? "deriveBits" : "verify");
 }
 
 enum stir_code stir_jwk_parse(EVP_PKEY **out, const json_t *jwk, bool want_private, struct stir_error *err)
@@ -131,7 +135,7 @@ enum stir_code stir_jwk_parse(EVP_PKEY **out, const json_t *jwk, bool want_priva
         code = stir_point_check(&point, err);
     }
     if (code == STIR_OK) {
-        code = pair ? parse_pair(out, &point, jwk, err) : stir_point_key(out, &point, NULL, err);
+        code = pair ? jwk_parse_pair(out, &point, jwk, err) : stir_point_key(out, &point, NULL, err);
     }
     if (code != STIR_OK && code != STIR_E_NOMEM) {
         return stir_fail_prefix(err, STIR_E_KEY, "the JWK");
@@ -139,7 +143,7 @@ enum stir_code stir_jwk_parse(EVP_PKEY **out, const json_t *jwk, bool want_priva
     return code;
 }
 
-static bool put_octets(json_t *jwk, const char *name, const uint8_t octets[STIR_COORDINATE])
+static bool jwk_put_octets(json_t *jwk, const char *name, const uint8_t octets[STIR_COORDINATE])
 {
     char text[B64_COORDINATE];
     size_t len = stir_b64url_encode(text, octets, STIR_COORDINATE);
@@ -148,7 +152,7 @@ static bool put_octets(json_t *jwk, const char *name, const uint8_t octets[STIR_
     return good;
 }
 
-static enum stir_code put_private(json_t *jwk, const EVP_PKEY *key, enum stir_curve curve, struct stir_error *err)
+static enum stir_code jwk_put_private(json_t *jwk, const EVP_PKEY *key, enum stir_curve curve, struct stir_error *err)
 {
     uint8_t d[STIR_COORDINATE];
     size_t len = sizeof(d);
@@ -159,8 +163,8 @@ static enum stir_code put_private(json_t *jwk, const EVP_PKEY *key, enum stir_cu
                                          : EVP_PKEY_get_raw_private_key(key, d, &len) == 1 && len == sizeof(d);
     enum stir_code code = STIR_OK;
     if (!good) {
-        code = stir_fail_openssl(err, STIR_E_KEY, "the private half cannot be had");
-    } else if (!put_octets(jwk, "d", d)) {
+        code = stir_fail_openssl(err, STIR_E_KEY, "the private half cannot be read");
+    } else if (!jwk_put_octets(jwk, "d", d)) {
         code = stir_fail(err, STIR_E_NOMEM, "out of memory");
     }
     BN_clear_free(number);
@@ -179,10 +183,11 @@ enum stir_code stir_jwk_make(json_t **out, const EVP_PKEY *key, bool with_privat
     json_t *jwk = json_object();
     bool good = jwk && json_object_set_new(jwk, "kty", json_string(p256 ? "EC" : "OKP")) == 0 &&
                 json_object_set_new(jwk, "crv", json_string(p256 ? "P-256" : "X25519")) == 0 &&
-                put_octets(jwk, "x", point.octets) && (!p256 || put_octets(jwk, "y", point.octets + STIR_COORDINATE));
+                jwk_put_octets(jwk, "x", point.octets) &&
+                (!p256 || jwk_put_octets(jwk, "y", point.octets + STIR_COORDINATE));
     code = good ? STIR_OK : stir_fail(err, STIR_E_NOMEM, "out of memory");
     if (code == STIR_OK && with_private) {
-        code = put_private(jwk, key, point.curve, err);
+        code = jwk_put_private(jwk, key, point.curve, err);
     }
     if (code != STIR_OK) {
         json_decref(jwk);
@@ -206,6 +211,7 @@ enum stir_code stir_jwk_thumbprint(char out[44], const EVP_PKEY *key, struct sti
     }
     (void)stir_b64url_encode(x, point.octets, STIR_COORDINATE);
     (void)stir_b64url_encode(y, point.octets + STIR_COORDINATE, STIR_COORDINATE);
+    /* RFC 7638 section 3.2: the required members in lexicographic order; RFC 8037 section 2 for OKP. */
     if (point.curve == STIR_CURVE_P256) {
         stir_buf_printf(&text, "{\"crv\":\"P-256\",\"kty\":\"EC\",\"x\":\"%.43s\",\"y\":\"%.43s\"}", x, y);
     } else {

@@ -3,13 +3,14 @@
 #include "common/jose/b64.h"
 #include "common/jose/json.h"
 
+#include <assert.h>
 #include <openssl/evp.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Splits "header.payload.signature"; each part must be there. */
-static bool split(struct stir_view part[3], const char *token, size_t n)
+/* Splits "header.payload.signature"; no part may be missing. */
+static bool jws_split(struct stir_view part[3], const char *token, size_t n)
 {
     const char *end = token + n;
     const char *dot1 = memchr(token, '.', n);
@@ -23,8 +24,8 @@ static bool split(struct stir_view part[3], const char *token, size_t n)
     return part[0].len && part[1].len && part[2].len;
 }
 
-static enum stir_code decode_object(json_t **out, struct stir_view part, const char *what, uint8_t *scratch,
-                                    size_t scratch_size, struct stir_error *err)
+static enum stir_code jws_decode_object(json_t **out, struct stir_view part, const char *what, uint8_t *scratch,
+                                        size_t scratch_size, struct stir_error *err)
 {
     size_t len;
     enum stir_code code = stir_b64url_decode(scratch, scratch_size, &len, part.ptr, part.len);
@@ -34,8 +35,8 @@ static enum stir_code decode_object(json_t **out, struct stir_view part, const c
     return stir_json_parse_object(out, (const char *)scratch, len, what, err);
 }
 
-/* What a header may not have: each was a way to make a verifier check less than it thinks. */
-static enum stir_code check_header(const json_t *header, struct stir_error *err)
+/* Members that a header must not have: each was once a way to make a verifier check less than it should. */
+static enum stir_code jws_check_header(const json_t *header, struct stir_error *err)
 {
     static const struct {
         const char *name;
@@ -58,11 +59,11 @@ static enum stir_code check_header(const json_t *header, struct stir_error *err)
     return STIR_OK;
 }
 
-static enum stir_code decode_signature(uint8_t sig[STIR_ES256_SIG], struct stir_view part, struct stir_error *err)
+static enum stir_code jws_decode_signature(uint8_t sig[STIR_ES256_SIG], struct stir_view part, struct stir_error *err)
 {
     enum stir_code code = stir_b64url_decode_exact(sig, STIR_ES256_SIG, part.ptr, part.len);
     if (code == STIR_E_INVAL) {
-        return stir_fail(err, STIR_E_JWS, "the signature is not of %d octets", STIR_ES256_SIG);
+        return stir_fail(err, STIR_E_JWS, "the signature does not have %d octets", STIR_ES256_SIG);
     }
     return code == STIR_OK ? STIR_OK : stir_fail(err, code, "the signature is not strict base64url");
 }
@@ -79,23 +80,25 @@ enum stir_code stir_jws_parse_max(struct stir_jws *out, const char *token, size_
     if (n > max) {
         return stir_fail(err, STIR_E_TOO_BIG, "the token is longer than %zu octets", max);
     }
-    if (!n || !split(part, token, n)) {
-        return stir_fail(err, STIR_E_JWS, "a token has three parts with dots between");
+    if (!n || !jws_split(part, token, n)) {
+        return stir_fail(err, STIR_E_JWS, "a token has three parts separated by dots");
     }
+    /* One scratch buffer serves header and payload, of which only the JSON values are kept. */
     size_t size = stir_b64_decoded_max(part[0].len > part[1].len ? part[0].len : part[1].len);
     uint8_t *scratch = malloc(size);
     if (!scratch) {
         return stir_fail(err, STIR_E_NOMEM, "out of memory");
     }
-    enum stir_code code = decode_object(&jws.header, part[0], "the header", scratch, size, err);
+    enum stir_code code = jws_decode_object(&jws.header, part[0], "the header", scratch, size, err);
     if (code == STIR_OK) {
-        code = check_header(jws.header, err);
+        /* RFC 7515 section 5.2: the header decides how to verify, so it is checked before anything else is decoded. */
+        code = jws_check_header(jws.header, err);
     }
     if (code == STIR_OK) {
-        code = decode_signature(jws.sig, part[2], err);
+        code = jws_decode_signature(jws.sig, part[2], err);
     }
     if (code == STIR_OK) {
-        code = decode_object(&jws.payload, part[1], "the payload", scratch, size, err);
+        code = jws_decode_object(&jws.payload, part[1], "the payload", scratch, size, err);
     }
     free(scratch);
     if (code != STIR_OK) {
@@ -132,6 +135,7 @@ enum stir_code stir_jws_sign_max(char **out, size_t *out_len, struct stir_view h
     if (header.len > max || payload.len > max) {
         return stir_fail(err, STIR_E_TOO_BIG, "the token would be longer than %zu octets", max);
     }
+    /* The length is known beforehand, so that the token is written once and in place. */
     size_t input = stir_b64url_len(header.len) + 1 + stir_b64url_len(payload.len);
     size_t total = input + 1 + stir_b64url_len(STIR_ES256_SIG);
     if (total > max) {
@@ -144,6 +148,7 @@ enum stir_code stir_jws_sign_max(char **out, size_t *out_len, struct stir_view h
     char *p = text + stir_b64url_encode(text, header.ptr, header.len);
     *p++ = '.';
     p += stir_b64url_encode(p, payload.ptr, payload.len);
+    /* RFC 7515 section 5.1: the signature is over the first two parts as they are written, with the dot. */
     enum stir_code code = stir_es256_sign(sig, key, text, input, err);
     if (code != STIR_OK) {
         free(text);
@@ -152,6 +157,7 @@ enum stir_code stir_jws_sign_max(char **out, size_t *out_len, struct stir_view h
     *p++ = '.';
     p += stir_b64url_encode(p, sig, sizeof(sig));
     *p = '\0';
+    assert((size_t)(p - text) == total);
     *out = text;
     *out_len = total;
     return STIR_OK;

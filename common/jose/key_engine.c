@@ -9,7 +9,7 @@
 
 /* Returns the engine, initialized, or NULL. The reference is kept for as long as keys of the engine may live, which is
  * until the process ends. */
-static ENGINE *engine_acquire(void)
+static ENGINE *key_engine_acquire(void)
 {
     ENGINE *engine = ENGINE_by_id("pkcs11");
     if (engine && ENGINE_init(engine) != 1) {
@@ -25,7 +25,7 @@ static ENGINE *engine_acquire(void)
 enum stir_code stir_key_from_engine(EVP_PKEY **out, const char *uri, bool want_private, struct stir_error *err)
 {
     ERR_clear_error();
-    ENGINE *engine = engine_acquire();
+    ENGINE *engine = key_engine_acquire();
     if (!engine) {
         ERR_clear_error();
         return stir_fail(err, STIR_E_KEY,
@@ -39,7 +39,7 @@ enum stir_code stir_key_from_engine(EVP_PKEY **out, const char *uri, bool want_p
         ENGINE_free(engine);
         ERR_clear_error();
         return stir_fail(err, STIR_E_KEY,
-                         "the token does not give the key; check token, object and PIN (pin-value or pin-source) of "
+                         "cannot load the key from the token; check token, object and PIN (pin-value or pin-source) of "
                          "the pkcs11: URI, with \"pkcs11-tool --list-objects --login\"");
     }
     ERR_clear_error();

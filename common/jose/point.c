@@ -34,7 +34,7 @@ static const uint8_t p256_b[STIR_COORDINATE] = {0x5a, 0xc6, 0x35, 0xd8, 0xaa, 0x
                                                 0x55, 0x76, 0x98, 0x86, 0xbc, 0x65, 0x1d, 0x06, 0xb0, 0xcc, 0x53,
                                                 0xb0, 0xf6, 0x3b, 0xce, 0x3c, 0x3e, 0x27, 0xd2, 0x60, 0x4b};
 
-static bool member_is(const json_t *jwk, const char *name, const char *value)
+static bool point_member_is(const json_t *jwk, const char *name, const char *value)
 {
     const json_t *member = json_object_get(jwk, name);
     return json_is_string(member) &&
@@ -51,7 +51,7 @@ enum stir_code stir_jwk_octets(uint8_t out[STIR_COORDINATE], const json_t *jwk, 
     }
     code = stir_b64url_decode_exact(out, STIR_COORDINATE, text, strlen(text));
     if (code == STIR_E_INVAL) {
-        return stir_fail(err, STIR_E_KEY, "%s: not of %d octets", name, STIR_COORDINATE);
+        return stir_fail(err, STIR_E_KEY, "%s: must have %d octets", name, STIR_COORDINATE);
     }
     return code == STIR_OK ? STIR_OK : stir_fail(err, code, "%s: not strict base64url", name);
 }
@@ -59,9 +59,9 @@ enum stir_code stir_jwk_octets(uint8_t out[STIR_COORDINATE], const json_t *jwk, 
 enum stir_code stir_point_from_jwk(struct stir_point *out, const json_t *jwk, struct stir_error *err)
 {
     struct stir_point point = {0};
-    if (member_is(jwk, "kty", "EC") && member_is(jwk, "crv", "P-256")) {
+    if (point_member_is(jwk, "kty", "EC") && point_member_is(jwk, "crv", "P-256")) {
         point.curve = STIR_CURVE_P256;
-    } else if (member_is(jwk, "kty", "OKP") && member_is(jwk, "crv", "X25519")) {
+    } else if (point_member_is(jwk, "kty", "OKP") && point_member_is(jwk, "crv", "X25519")) {
         point.curve = STIR_CURVE_X25519;
     } else {
         return stir_fail(err, STIR_E_KEY, "kty and crv: only EC with P-256 and OKP with X25519 are accepted");
@@ -70,7 +70,7 @@ enum stir_code stir_point_from_jwk(struct stir_point *out, const json_t *jwk, st
     if (code == STIR_OK && point.curve == STIR_CURVE_P256) {
         code = stir_jwk_octets(point.octets + STIR_COORDINATE, jwk, "y", err);
     } else if (code == STIR_OK && json_object_get(jwk, "y")) {
-        code = stir_fail(err, STIR_E_KEY, "y: an X25519 key has none");
+        code = stir_fail(err, STIR_E_KEY, "y: an X25519 key has no y");
     }
     if (code == STIR_OK) {
         *out = point;
@@ -78,15 +78,15 @@ enum stir_code stir_point_from_jwk(struct stir_point *out, const json_t *jwk, st
     return code;
 }
 
-static void to_uncompressed(uint8_t encoded[UNCOMPRESSED], const struct stir_point *point)
+static void point_to_uncompressed(uint8_t encoded[UNCOMPRESSED], const struct stir_point *point)
 {
     encoded[0] = POINT_CONVERSION_UNCOMPRESSED;
     memcpy(encoded + 1, point->octets, 2 * STIR_COORDINATE);
 }
 
-/* x^3 - 3x + b - y^2 = 0 modulo p. OpenSSL's own check wants a group and a point made first, ten times as dear, and
- * this one is made for every envelope that a server takes. */
-static bool on_p256(const struct stir_point *point, BN_CTX *ctx)
+/* Checks x^3 - 3x + b - y^2 = 0 modulo p. OpenSSL's own check needs a group and a point first, which costs ten times
+ * as much, and a server does this for every envelope. */
+static bool point_on_p256(const struct stir_point *point, BN_CTX *ctx)
 {
     const BIGNUM *p = BN_get0_nist_prime_256();
     BIGNUM *x = BN_CTX_get(ctx);
@@ -100,7 +100,7 @@ static bool on_p256(const struct stir_point *point, BN_CTX *ctx)
            BN_nnmod(t, t, p, ctx) && BN_is_zero(t);
 }
 
-static enum stir_code check_p256(const struct stir_point *point, struct stir_error *err)
+static enum stir_code point_check_p256(const struct stir_point *point, struct stir_error *err)
 {
     ERR_clear_error();
     BN_CTX *ctx = BN_CTX_new();
@@ -108,28 +108,28 @@ static enum stir_code check_p256(const struct stir_point *point, struct stir_err
         return stir_fail_openssl(err, STIR_E_NOMEM, "out of memory");
     }
     BN_CTX_start(ctx);
-    bool good = on_p256(point, ctx);
+    bool good = point_on_p256(point, ctx);
     BN_CTX_end(ctx);
     BN_CTX_free(ctx);
-    return good ? STIR_OK : stir_fail_openssl(err, STIR_E_KEY, "not a point of P-256");
+    return good ? STIR_OK : stir_fail_openssl(err, STIR_E_KEY, "not a point on P-256");
 }
 
 enum stir_code stir_point_check(const struct stir_point *point, struct stir_error *err)
 {
     if (point->curve == STIR_CURVE_P256) {
-        return check_p256(point, err);
+        return point_check_p256(point, err);
     }
     for (size_t i = 0; i < sizeof(low_order) / sizeof(low_order[0]); i++) {
         if (memcmp(point->octets, low_order[i], STIR_COORDINATE - 1) == 0 &&
             (point->octets[STIR_COORDINATE - 1] & 0x7f) == low_order[i][STIR_COORDINATE - 1]) {
-            return stir_fail(err, STIR_E_KEY, "an X25519 point of low order");
+            return stir_fail(err, STIR_E_KEY, "the X25519 key is a point of low order (RFC 7748 section 6.1)");
         }
     }
     return STIR_OK;
 }
 
-/* For keys whose own notation is compressed. */
-static bool get_coordinate(uint8_t out[STIR_COORDINATE], const EVP_PKEY *key, const char *name)
+/* For keys that OpenSSL holds in compressed form. */
+static bool point_get_coordinate(uint8_t out[STIR_COORDINATE], const EVP_PKEY *key, const char *name)
 {
     BIGNUM *number = NULL;
     bool good =
@@ -138,7 +138,7 @@ static bool get_coordinate(uint8_t out[STIR_COORDINATE], const EVP_PKEY *key, co
     return good;
 }
 
-static bool get_p256(struct stir_point *point, const EVP_PKEY *key)
+static bool point_get_p256(struct stir_point *point, const EVP_PKEY *key)
 {
     uint8_t encoded[UNCOMPRESSED];
     size_t len = 0;
@@ -147,8 +147,8 @@ static bool get_p256(struct stir_point *point, const EVP_PKEY *key)
         memcpy(point->octets, encoded + 1, 2 * STIR_COORDINATE);
         return true;
     }
-    return get_coordinate(point->octets, key, OSSL_PKEY_PARAM_EC_PUB_X) &&
-           get_coordinate(point->octets + STIR_COORDINATE, key, OSSL_PKEY_PARAM_EC_PUB_Y);
+    return point_get_coordinate(point->octets, key, OSSL_PKEY_PARAM_EC_PUB_X) &&
+           point_get_coordinate(point->octets + STIR_COORDINATE, key, OSSL_PKEY_PARAM_EC_PUB_Y);
 }
 
 enum stir_code stir_point_of(struct stir_point *out, const EVP_PKEY *key, struct stir_error *err)
@@ -161,7 +161,7 @@ enum stir_code stir_point_of(struct stir_point *out, const EVP_PKEY *key, struct
     }
     ERR_clear_error();
     bool good = point.curve == STIR_CURVE_P256
-                    ? get_p256(&point, key)
+                    ? point_get_p256(&point, key)
                     : EVP_PKEY_get_raw_public_key(key, point.octets, &len) == 1 && len == STIR_COORDINATE;
     if (!good) {
         return stir_fail_openssl(err, STIR_E_KEY, "the key has no public half");
@@ -170,7 +170,7 @@ enum stir_code stir_point_of(struct stir_point *out, const EVP_PKEY *key, struct
     return STIR_OK;
 }
 
-static EVP_PKEY *new_p256(const uint8_t encoded[UNCOMPRESSED])
+static EVP_PKEY *point_new_p256(const uint8_t encoded[UNCOMPRESSED])
 {
     char group[] = "P-256";
     uint8_t pub[UNCOMPRESSED];
@@ -187,7 +187,7 @@ static EVP_PKEY *new_p256(const uint8_t encoded[UNCOMPRESSED])
     return key;
 }
 
-static EVP_PKEY *new_p256_like(const uint8_t encoded[UNCOMPRESSED], const EVP_PKEY *like)
+static EVP_PKEY *point_new_p256_like(const uint8_t encoded[UNCOMPRESSED], const EVP_PKEY *like)
 {
     EVP_PKEY *key = EVP_PKEY_new();
     if (!key || EVP_PKEY_copy_parameters(key, like) != 1 ||
@@ -205,8 +205,8 @@ enum stir_code stir_point_key(EVP_PKEY **out, const struct stir_point *point, co
     ERR_clear_error();
     if (point->curve == STIR_CURVE_P256) {
         uint8_t encoded[UNCOMPRESSED];
-        to_uncompressed(encoded, point);
-        key = like ? new_p256_like(encoded, like) : new_p256(encoded);
+        point_to_uncompressed(encoded, point);
+        key = like ? point_new_p256_like(encoded, like) : point_new_p256(encoded);
     } else {
         key = EVP_PKEY_new_raw_public_key(EVP_PKEY_X25519, NULL, point->octets, STIR_COORDINATE);
     }

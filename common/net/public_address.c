@@ -35,12 +35,12 @@ static const struct {
     {{0x3f, 0xff, 0x00}, 20},             /* 3fff::/20: documentation */
 };
 
-static uint32_t four(const uint8_t *octets)
+static uint32_t address_u32(const uint8_t *octets)
 {
     return (uint32_t)octets[0] << 24 | (uint32_t)octets[1] << 16 | (uint32_t)octets[2] << 8 | octets[3];
 }
 
-static bool public4(uint32_t address)
+static bool address_is_public4(uint32_t address)
 {
     for (size_t i = 0; i < sizeof(special4) / sizeof(special4[0]); i++) {
         if ((address ^ special4[i].prefix) >> (32 - special4[i].bits) == 0) {
@@ -50,7 +50,7 @@ static bool public4(uint32_t address)
     return true;
 }
 
-static bool in_prefix(const uint8_t address[16], const uint8_t prefix[16], unsigned bits)
+static bool address_in_prefix(const uint8_t address[16], const uint8_t prefix[16], unsigned bits)
 {
     unsigned whole = bits / 8;
     if (memcmp(address, prefix, whole) != 0) {
@@ -59,18 +59,18 @@ static bool in_prefix(const uint8_t address[16], const uint8_t prefix[16], unsig
     return bits % 8 == 0 || (address[whole] ^ prefix[whole]) >> (8 - bits % 8) == 0;
 }
 
-static bool public6(const uint8_t address[16])
+static bool address_is_public6(const uint8_t address[16])
 {
     static const uint8_t mapped[16] = {[10] = 0xff, [11] = 0xff};
     static const uint8_t nat64[16] = {0x00, 0x64, 0xff, 0x9b};
-    if (in_prefix(address, mapped, 96) || in_prefix(address, nat64, 96)) {
-        return public4(four(address + 12));
+    if (address_in_prefix(address, mapped, 96) || address_in_prefix(address, nat64, 96)) {
+        return address_is_public4(address_u32(address + 12));
     }
     if (address[0] >> 5 != 1) {
         return false;
     }
     for (size_t i = 0; i < sizeof(special6) / sizeof(special6[0]); i++) {
-        if (in_prefix(address, special6[i].prefix, special6[i].bits)) {
+        if (address_in_prefix(address, special6[i].prefix, special6[i].bits)) {
             return false;
         }
     }
@@ -79,5 +79,5 @@ static bool public6(const uint8_t address[16])
 
 bool stir_address_is_public(const uint8_t *octets, size_t n)
 {
-    return n == 16 ? public6(octets) : n == 4 && public4(four(octets));
+    return n == 16 ? address_is_public6(octets) : n == 4 && address_is_public4(address_u32(octets));
 }

@@ -50,7 +50,7 @@ bool stir_notify_reloading(void)
 }
 
 /* A number from the environment: digits only, at most max. */
-static bool read_number(const char *name, uint64_t max, uint64_t *out)
+static bool notify_read_number(const char *name, uint64_t max, uint64_t *out)
 {
     const char *text = getenv(name);
     if (!text || text[0] < '0' || text[0] > '9') {
@@ -69,16 +69,16 @@ static bool read_number(const char *name, uint64_t max, uint64_t *out)
 uint64_t stir_notify_watchdog_ms(void)
 {
     uint64_t us = 0, pid = 0;
-    if (!read_number("WATCHDOG_USEC", UINT64_MAX / 2, &us) || us == 0) {
+    if (!notify_read_number("WATCHDOG_USEC", UINT64_MAX / 2, &us) || us == 0) {
         return 0;
     }
-    if (getenv("WATCHDOG_PID") && (!read_number("WATCHDOG_PID", INT32_MAX, &pid) || (pid_t)pid != getpid())) {
+    if (getenv("WATCHDOG_PID") && (!notify_read_number("WATCHDOG_PID", INT32_MAX, &pid) || (pid_t)pid != getpid())) {
         return 0;
     }
     return us < 2000 ? 1 : us / 2000;
 }
 
-static enum stir_code check_passed(int fd, const char *name, struct stir_error *err)
+static enum stir_code passed_check(int fd, const char *name, struct stir_error *err)
 {
     int type = 0, listens = 0;
     socklen_t len = sizeof(type);
@@ -95,7 +95,7 @@ static enum stir_code check_passed(int fd, const char *name, struct stir_error *
     return STIR_OK;
 }
 
-static void copy_name(char out[32], const char **names)
+static void passed_copy_name(char out[32], const char **names)
 {
     size_t n = strcspn(*names, ":"), kept = n < 31 ? n : 31;
     memcpy(out, *names, kept);
@@ -109,20 +109,22 @@ enum stir_code stir_passed_read(struct stir_passed *out, struct stir_error *err)
     const char *names = getenv("LISTEN_FDNAMES");
     struct stir_passed passed = {0};
     enum stir_code code = STIR_OK;
-    if (!read_number("LISTEN_PID", INT32_MAX, &pid) || (pid_t)pid != getpid() || !getenv("LISTEN_FDS")) {
+    /* sd_listen_fds(3): the sockets are for this process only if LISTEN_PID says so. */
+    if (!notify_read_number("LISTEN_PID", INT32_MAX, &pid) || (pid_t)pid != getpid() || !getenv("LISTEN_FDS")) {
         *out = passed;
         return STIR_OK;
     }
-    if (!read_number("LISTEN_FDS", STIR_PASSED_MAX, &count)) {
+    if (!notify_read_number("LISTEN_FDS", STIR_PASSED_MAX, &count)) {
         return stir_fail(err, STIR_E_CONFIG, "systemd passes more than %d sockets", STIR_PASSED_MAX);
     }
     names = names ? names : "";
     for (; code == STIR_OK && passed.count < count; passed.count++) {
-        copy_name(passed.name[passed.count], &names);
+        passed_copy_name(passed.name[passed.count], &names);
         passed.fd[passed.count] = FIRST_PASSED + (int)passed.count;
-        code = check_passed(passed.fd[passed.count], passed.name[passed.count], err);
+        code = passed_check(passed.fd[passed.count], passed.name[passed.count], err);
     }
     if (code == STIR_OK) {
+        /* Child processes must not take the sockets for theirs. */
         (void)unsetenv("LISTEN_PID");
         (void)unsetenv("LISTEN_FDS");
         (void)unsetenv("LISTEN_FDNAMES");
@@ -131,7 +133,7 @@ enum stir_code stir_passed_read(struct stir_passed *out, struct stir_error *err)
     return code;
 }
 
-static size_t find(const struct stir_passed *passed, const char *name)
+static size_t passed_find(const struct stir_passed *passed, const char *name)
 {
     size_t i = 0;
     while (i < passed->count && (passed->fd[i] < 0 || strcmp(passed->name[i], name) != 0)) {
@@ -142,12 +144,12 @@ static size_t find(const struct stir_passed *passed, const char *name)
 
 bool stir_passed_has(const struct stir_passed *passed, const char *name)
 {
-    return find(passed, name) < passed->count;
+    return passed_find(passed, name) < passed->count;
 }
 
 int stir_passed_take(struct stir_passed *passed, const char *name)
 {
-    size_t i = find(passed, name);
+    size_t i = passed_find(passed, name);
     if (i == passed->count) {
         return -1;
     }

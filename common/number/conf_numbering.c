@@ -5,7 +5,7 @@
 
 #define DIGITS_MAX (sizeof(((struct stir_numbering *)0)->country_code) - 1)
 
-static bool all_digits(const char *text)
+static bool numbering_all_digits(const char *text)
 {
     size_t n = strspn(text, "0123456789");
     return text[n] == '\0' && n <= DIGITS_MAX;
@@ -13,16 +13,16 @@ static bool all_digits(const char *text)
 
 enum stir_code stir_conf_numbering_check(const struct stir_conf_numbering *conf, struct stir_error *err)
 {
-    if (!all_digits(conf->country_code) || !all_digits(conf->national_prefix) ||
-        !all_digits(conf->international_prefix)) {
+    if (!numbering_all_digits(conf->country_code) || !numbering_all_digits(conf->national_prefix) ||
+        !numbering_all_digits(conf->international_prefix)) {
         return stir_fail(err, STIR_E_CONFIG,
-                         "[numbers] country_code, national_prefix and international_prefix are up to %zu digits",
+                         "[numbers] country_code, national_prefix and international_prefix must be at most %zu digits",
                          DIGITS_MAX);
     }
     return STIR_OK;
 }
 
-static void copy_digits(char out[DIGITS_MAX + 1], const char *text)
+static void numbering_copy_digits(char out[DIGITS_MAX + 1], const char *text)
 {
     size_t n = strnlen(text, DIGITS_MAX);
     memcpy(out, text, n);
@@ -35,7 +35,7 @@ void stir_conf_numbering(const struct stir_conf_numbering *conf, struct stir_num
                                    .min_digits = 2,
                                    .national_digits = (unsigned)conf->national_digits,
                                    .short_code_digits = (unsigned)conf->short_code_digits};
-    copy_digits(out->country_code, conf->country_code);
-    copy_digits(out->national_prefix, conf->national_prefix);
-    copy_digits(out->international_prefix, conf->international_prefix);
+    numbering_copy_digits(out->country_code, conf->country_code);
+    numbering_copy_digits(out->national_prefix, conf->national_prefix);
+    numbering_copy_digits(out->international_prefix, conf->international_prefix);
 }

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 /*
- * How numbers are read, as a configuration says it: its keys of [numbers]. It is a part of the program's configuration,
+ * The numbering plan as a configuration gives it: its keys of [numbers]. It is a part of the program's configuration;
  * NUMBERING_KEYS (common/number/numbering_keys.h) are its rows. Pure functions, thread-safe.
  */
 struct stir_conf_numbering {
@@ -18,9 +18,9 @@ struct stir_conf_numbering {
     int64_t short_code_digits;
 };
 
-/* What the table's bounds cannot say: that the three texts are digits, 7 at most. STIR_E_CONFIG. */
+/* Checks what the bounds of the table cannot express: that the three texts are at most 7 digits. STIR_E_CONFIG. */
 enum stir_code stir_conf_numbering_check(const struct stir_conf_numbering *conf,
                                          struct stir_error *err) STIR_MUST_CHECK;
 
-/* The numbering to read numbers with, from values that have been checked. */
+/* Returns the numbering plan from values that were checked. */
 void stir_conf_numbering(const struct stir_conf_numbering *conf, struct stir_numbering *out);

@@ -3,8 +3,8 @@
 #include "common/number/tn.h"
 
 /*
- * Who originates or receives: a TN, or a URI (RFC 8225 section 5.2.1). One canonical text each, so that comparing is
- * strcmp. The text of a destination also addresses its box at a CPS. Thread-safe.
+ * Identities of originators and destinations: a TN, or a URI (RFC 8225 section 5.2.1). Each has one canonical text, so
+ * that comparing them is strcmp. The text of a destination also addresses its box at a CPS. Thread-safe.
  */
 #define STIR_IDENTITY_MAX 255
 

@@ -3,8 +3,8 @@
 #include "common/base/conf_table.h"
 #include "common/number/conf_numbering.h"
 
-/* The rows of a struct stir_conf_numbering within the configuration. `national` says which
- * numbers country_code is put before, as the sentence goes on. */
+/* The rows of a struct stir_conf_numbering within the configuration. `national` completes the sentence that says
+ * before which numbers country_code is put. */
 #define NUMBERING_KEYS(numbering_, national)                                                                           \
     STRING_KEY("numbers", "country_code", numbering_.country_code, "", 0, true,                                        \
                "Put before national numbers " national ", digits. Empty: numbers are international already."),         \

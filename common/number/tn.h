@@ -35,11 +35,11 @@
  */
 struct stir_numbering {
     unsigned max_digits;          /* 15 by default (E.164); some networks carry longer ones, up to STIR_TN_MAX */
-    unsigned min_digits;          /* 2 by default: short codes are numbers, a single digit is a slip */
+    unsigned min_digits;          /* 2 by default: short codes are numbers, a single digit is a typing error */
     char country_code[8];         /* "" or the code put before a national number, "1" */
     char national_prefix[8];      /* "" or what is dropped before the country code is put, "0" */
     char international_prefix[8]; /* "" or what stands for '+', "00", "011" */
-    unsigned short_code_digits;   /* numbers of up to so many digits are short codes; 6 by default */
+    unsigned short_code_digits;   /* numbers of up to this number of digits are short codes; 6 by default */
     unsigned national_digits;     /* 0 or the length of a national number without its prefix */
 };
 

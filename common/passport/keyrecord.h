@@ -1,7 +1,7 @@
 #pragma once
 
 #include "common/base/view.h"
-#include "common/cert/cert.h"
+#include "common/cert/chain.h"
 #include "common/cert/tnauthlist.h"
 #include "common/cert/trust.h"
 #include "common/jose/jws.h"

@@ -1,4 +1,4 @@
-/* What a key record is worth. */
+/* Checks of a key record: times, signature and scope. */
 #include "common/passport/keyrecord.h"
 
 #include "common/cert/x509.h"
@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static enum stir_code check_times(const struct stir_keyrecord *record, int64_t now, int64_t skew_s,
-                                  struct stir_error *err)
+static enum stir_code keyrecord_check_times(const struct stir_keyrecord *record, int64_t now, int64_t skew_s,
+                                            struct stir_error *err)
 {
     if (record->iat > now && record->iat - now > skew_s) {
         return stir_fail(err, STIR_E_FUTURE, "the key record was issued in the future");
@@ -18,8 +18,8 @@ static enum stir_code check_times(const struct stir_keyrecord *record, int64_t n
     return STIR_OK;
 }
 
-/* The entries of a list that are codes, or those that are not. The caller frees out->entries. */
-static bool pick(struct stir_tnauth *out, const struct stir_tnauth *list, bool codes)
+/* Picks the entries of a list that are codes, or those that are not. The caller frees out->entries. */
+static bool keyrecord_pick(struct stir_tnauth *out, const struct stir_tnauth *list, bool codes)
 {
     out->count = 0;
     out->entries = calloc(list->count + 1, sizeof(*out->entries));
@@ -31,15 +31,15 @@ static bool pick(struct stir_tnauth *out, const struct stir_tnauth *list, bool c
     return out->entries != NULL;
 }
 
-/* stir_tnauth_covers lets a provider have any number, as one may delegate to another; so codes and numbers are compared
- * each with their like. */
-static bool covers_all(const struct stir_tnauth *authority, const struct stir_tnauth *claims, bool *nomem)
+/* stir_tnauth_covers lets a provider have any number, as one may delegate to another. So codes are compared with
+ * codes, and numbers with numbers. */
+static bool keyrecord_covers_all(const struct stir_tnauth *authority, const struct stir_tnauth *claims, bool *nomem)
 {
     bool covered = true;
     for (int codes = 0; covered && codes <= 1; codes++) {
         struct stir_tnauth have = {0};
         struct stir_tnauth want = {0};
-        bool good = pick(&have, authority, codes) && pick(&want, claims, codes);
+        bool good = keyrecord_pick(&have, authority, codes) && keyrecord_pick(&want, claims, codes);
         *nomem = !good;
         covered = good && (want.count == 0 || stir_tnauth_covers(&have, &want, NULL));
         free(have.entries);
@@ -48,15 +48,15 @@ static bool covers_all(const struct stir_tnauth *authority, const struct stir_tn
     return covered;
 }
 
-static enum stir_code check_scope(const struct stir_keyrecord *record, const struct stir_chain *chain,
-                                  struct stir_error *err)
+static enum stir_code keyrecord_check_scope(const struct stir_keyrecord *record, const struct stir_chain *chain,
+                                            struct stir_error *err)
 {
     bool nomem = false;
     if (!stir_tnauth_has_spc(&chain->tnauth, record->iss) && !stir_tnauth_has_tn(&chain->tnauth, record->iss)) {
         return stir_fail(err, STIR_E_CERT_SCOPE, "%s: the key record's iss is not in its TNAuthList",
                          stir_x509_subject(chain->certs[0]).text);
     }
-    if (covers_all(&chain->tnauth, &record->claims, &nomem)) {
+    if (keyrecord_covers_all(&chain->tnauth, &record->claims, &nomem)) {
         return STIR_OK;
     }
     if (nomem) {
@@ -69,9 +69,9 @@ static enum stir_code check_scope(const struct stir_keyrecord *record, const str
 enum stir_code stir_keyrecord_check(const struct stir_keyrecord *record, const struct stir_chain *chain, int64_t now,
                                     int64_t skew_s, struct stir_error *err)
 {
-    enum stir_code code = check_times(record, now, skew_s, err);
+    enum stir_code code = keyrecord_check_times(record, now, skew_s, err);
     if (code == STIR_OK) {
-        code = check_scope(record, chain, err);
+        code = keyrecord_check_scope(record, chain, err);
     }
     if (code == STIR_OK) {
         code = stir_jws_verify(&record->jws, chain->key, err);

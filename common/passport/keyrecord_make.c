@@ -1,6 +1,7 @@
 /* Key records as they are made. */
 #include "common/jose/b64.h"
 #include "common/jose/json.h"
+#include "common/jose/jwk.h"
 #include "common/jose/key.h"
 #include "common/passport/keyrecord.h"
 
@@ -8,12 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void put_string(struct stir_buf *out, const char *text)
+static void keyrecord_put_string(struct stir_buf *out, const char *text)
 {
     stir_json_quote(out, text, strlen(text));
 }
 
-static void put_x5c(struct stir_buf *out, const struct stir_keyrecord_spec *spec)
+static void keyrecord_put_x5c(struct stir_buf *out, const struct stir_keyrecord_spec *spec)
 {
     stir_buf_puts(out, ",\"x5c\":[");
     for (size_t i = 0; i < spec->x5c_count; i++) {
@@ -27,19 +28,19 @@ static void put_x5c(struct stir_buf *out, const struct stir_keyrecord_spec *spec
     stir_buf_puts(out, "]}");
 }
 
-static void put_header(struct stir_buf *out, const struct stir_keyrecord_spec *spec)
+static void keyrecord_put_header(struct stir_buf *out, const struct stir_keyrecord_spec *spec)
 {
     stir_buf_puts(out, "{\"alg\":\"ES256\",\"typ\":\"" STIR_KEYRECORD_TYP "\"");
     if (spec->x5u) {
         stir_buf_puts(out, ",\"x5u\":");
-        put_string(out, spec->x5u);
+        keyrecord_put_string(out, spec->x5u);
         stir_buf_puts(out, "}");
     } else {
-        put_x5c(out, spec);
+        keyrecord_put_x5c(out, spec);
     }
 }
 
-static void put_subjects(struct stir_buf *out, const struct stir_tnauth *claims, const char *name, bool codes)
+static void keyrecord_put_subjects(struct stir_buf *out, const struct stir_tnauth *claims, const char *name, bool codes)
 {
     size_t count = 0;
     for (size_t i = 0; i < claims->count; i++) {
@@ -60,7 +61,8 @@ static void put_subjects(struct stir_buf *out, const struct stir_tnauth *claims,
     stir_buf_puts(out, count ? "]" : "");
 }
 
-static enum stir_code put_key(struct stir_buf *out, const struct stir_keyrecord_key *key, struct stir_error *err)
+static enum stir_code keyrecord_put_key(struct stir_buf *out, const struct stir_keyrecord_key *key,
+                                        struct stir_error *err)
 {
     json_t *jwk = NULL;
     enum stir_code code = stir_jwk_make(&jwk, key->pkey, false, err);
@@ -80,32 +82,33 @@ static enum stir_code put_key(struct stir_buf *out, const struct stir_keyrecord_
 }
 
 /* In lexicographic order, as RFC 8225 section 9 has it for PASSporTs. */
-static enum stir_code put_claims(struct stir_buf *out, const struct stir_keyrecord_spec *spec, struct stir_error *err)
+static enum stir_code keyrecord_put_claims(struct stir_buf *out, const struct stir_keyrecord_spec *spec,
+                                           struct stir_error *err)
 {
     enum stir_code code = STIR_OK;
     stir_buf_puts(out, "{");
     if (spec->cps) {
         stir_buf_puts(out, "\"cps\":");
-        put_string(out, spec->cps);
+        keyrecord_put_string(out, spec->cps);
         stir_buf_puts(out, ",");
     }
     stir_buf_printf(out, "\"exp\":%" PRId64 ",\"iat\":%" PRId64 ",\"iss\":", spec->exp, spec->iat);
-    put_string(out, spec->iss ? spec->iss : spec->claims->entries[0].value);
+    keyrecord_put_string(out, spec->iss ? spec->iss : spec->claims->entries[0].value);
     stir_buf_puts(out, ",\"keys\":[");
     for (size_t i = 0; code == STIR_OK && i < spec->key_count; i++) {
         stir_buf_puts(out, i ? "," : "");
-        code = put_key(out, &spec->keys[i], err);
+        code = keyrecord_put_key(out, &spec->keys[i], err);
     }
     stir_buf_puts(out, "]");
-    put_subjects(out, spec->claims, "spc", true);
-    put_subjects(out, spec->claims, "tn", false);
+    keyrecord_put_subjects(out, spec->claims, "spc", true);
+    keyrecord_put_subjects(out, spec->claims, "tn", false);
     stir_buf_puts(out, "}");
     return code;
 }
 
-/* What is made is read back: nobody would accept what that refuses. */
-static enum stir_code make(char **out, size_t *out_len, const struct stir_buf *header, const struct stir_buf *claims,
-                           EVP_PKEY *key, struct stir_error *err)
+/* Reads the record that was made: nobody would accept a record that this reader refuses. */
+static enum stir_code keyrecord_make(char **out, size_t *out_len, const struct stir_buf *header,
+                                     const struct stir_buf *claims, EVP_PKEY *key, struct stir_error *err)
 {
     struct stir_keyrecord *record = NULL;
     char *text = NULL;
@@ -131,13 +134,14 @@ enum stir_code stir_keyrecord_make(char **out, size_t *out_len, const struct sti
     struct stir_buf header = {.limit = STIR_KEYRECORD_MAX};
     struct stir_buf claims = {.limit = STIR_KEYRECORD_MAX};
     if (!spec->claims || spec->claims->count == 0 || spec->key_count < 1 || spec->key_count > STIR_KEYRECORD_KEYS) {
-        return stir_fail(err, STIR_E_INVAL, "a key record is for somebody, and has 1 to %d keys", STIR_KEYRECORD_KEYS);
+        return stir_fail(err, STIR_E_INVAL, "a key record must have a subject and 1 to %d keys", STIR_KEYRECORD_KEYS);
     }
     if ((spec->x5u != NULL) == (spec->x5c_count != 0)) {
         return stir_fail(err, STIR_E_INVAL, "a key record has either x5u or x5c");
     }
-    put_header(&header, spec);
-    enum stir_code code = put_claims(&claims, spec, err);
+    /* Both texts are canonical, so that the same record is the same octets. */
+    keyrecord_put_header(&header, spec);
+    enum stir_code code = keyrecord_put_claims(&claims, spec, err);
     if (code == STIR_OK) {
         code = stir_buf_state(&header) != STIR_OK ? stir_buf_state(&header) : stir_buf_state(&claims);
         if (code != STIR_OK) {
@@ -145,7 +149,7 @@ enum stir_code stir_keyrecord_make(char **out, size_t *out_len, const struct sti
         }
     }
     if (code == STIR_OK) {
-        code = make(out, out_len, &header, &claims, key, err);
+        code = keyrecord_make(out, out_len, &header, &claims, key, err);
     }
     stir_buf_free(&header);
     stir_buf_free(&claims);

@@ -19,10 +19,10 @@ static const struct algorithm {
 };
 
 #define ALGORITHMS (sizeof(algorithms) / sizeof(algorithms[0]))
-#define DIGEST_MAX 128 /* octets that are looked at: more than any digest has */
+#define DIGEST_MAX 128 /* octets that are decoded: more than any digest has */
 
-static enum stir_code digest_of(uint8_t out[EVP_MAX_MD_SIZE], const struct algorithm *alg, const void *body, size_t n,
-                                struct stir_error *err)
+static enum stir_code msgi_digest_of(uint8_t out[EVP_MAX_MD_SIZE], const struct algorithm *alg, const void *body,
+                                     size_t n, struct stir_error *err)
 {
     ERR_clear_error();
     if (EVP_Digest(n ? body : "", n, out, NULL, alg->md(), NULL) != 1) {
@@ -36,10 +36,10 @@ enum stir_code stir_msgi_make(char out[STIR_MSGI_MAX], enum stir_msgi_alg alg, c
 {
     uint8_t digest[EVP_MAX_MD_SIZE];
     if ((size_t)alg >= ALGORITHMS) {
-        return stir_fail(err, STIR_E_INVAL, "msgi: there is no such algorithm");
+        return stir_fail(err, STIR_E_INVAL, "msgi: unknown algorithm");
     }
     const struct algorithm *row = &algorithms[alg];
-    enum stir_code code = digest_of(digest, row, body, n, err);
+    enum stir_code code = msgi_digest_of(digest, row, body, n, err);
     if (code != STIR_OK) {
         return code;
     }
@@ -50,8 +50,8 @@ enum stir_code stir_msgi_make(char out[STIR_MSGI_MAX], enum stir_msgi_alg alg, c
 }
 
 /* Splits the text; *len is how many octets the digest has, right or not. */
-static enum stir_code parse(const struct algorithm **alg, uint8_t digest[DIGEST_MAX], size_t *len, const char *msgi,
-                            size_t n, struct stir_error *err)
+static enum stir_code msgi_parse(const struct algorithm **alg, uint8_t digest[DIGEST_MAX], size_t *len,
+                                 const char *msgi, size_t n, struct stir_error *err)
 {
     const struct algorithm *found = NULL;
     for (size_t i = 0; i < ALGORITHMS; i++) {
@@ -80,7 +80,7 @@ bool stir_msgi_well_formed(const char *msgi, size_t n)
     const struct algorithm *alg = NULL;
     uint8_t digest[DIGEST_MAX];
     size_t len = 0;
-    return parse(&alg, digest, &len, msgi, n, NULL) == STIR_OK && len == alg->octets;
+    return msgi_parse(&alg, digest, &len, msgi, n, NULL) == STIR_OK && len == alg->octets;
 }
 
 enum stir_code stir_msgi_check(const char *msgi, size_t n, const void *body, size_t body_n, struct stir_error *err)
@@ -89,15 +89,15 @@ enum stir_code stir_msgi_check(const char *msgi, size_t n, const void *body, siz
     uint8_t claimed[DIGEST_MAX];
     uint8_t actual[EVP_MAX_MD_SIZE];
     size_t len = 0;
-    enum stir_code code = parse(&alg, claimed, &len, msgi, n, err);
+    enum stir_code code = msgi_parse(&alg, claimed, &len, msgi, n, err);
     if (code != STIR_OK) {
         return code;
     }
     if (len != alg->octets) {
-        return stir_fail(err, STIR_E_MSGI_MISMATCH, "msgi carries %zu octets, %.6s has %u", len, alg->prefix,
+        return stir_fail(err, STIR_E_MSGI_MISMATCH, "msgi has %zu octets, and %.6s has %u", len, alg->prefix,
                          alg->octets);
     }
-    code = digest_of(actual, alg, body, body_n, err);
+    code = msgi_digest_of(actual, alg, body, body_n, err);
     if (code != STIR_OK) {
         return code;
     }

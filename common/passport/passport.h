@@ -11,8 +11,10 @@
  * PASSporTs (RFC 8225) in full form. Types are rows of one table (passport_parse.c); a type outside it makes a PASSporT
  * unsupported (STIR_E_PPT on use), not malformed.
  */
-#define STIR_PASSPORT_MAX 8192          /* octets of the compact form, made and read */
-#define STIR_PASSPORT_DESTS 255         /* identities in dest: as many as an SMPP submit_multi has (5.2.25) */
+#define STIR_PASSPORT_MAX 8192 /* octets of the compact form, made and read */
+#define STIR_PASSPORT_DESTS                                                                                            \
+    255 /* identities in dest: the maximum of an SMPP submit_multi (SMPP 3.4 section 5.2.25)                           \
+         */
 #define STIR_IAT_MAX ((int64_t)1 << 53) /* beyond it JSON numbers are not exact everywhere */
 
 enum stir_ppt {
@@ -24,7 +26,7 @@ enum stir_ppt {
     STIR_PPT_UNKNOWN, /* some other type */
 };
 
-/* What is to be signed. Borrowed pointers, read only during the call. */
+/* The content of a PASSporT to sign. Borrowed pointers, read only during the call. */
 struct stir_passport_spec {
     const char *x5u; /* https URL of the signer's certificate chain */
     const struct stir_identity *orig;
@@ -62,8 +64,8 @@ struct stir_passport {
     struct stir_identity *dest;
     size_t dest_count;
     const char *msgi;   /* set for "msg" only: other types' msgi is ignored (RFC 9475 section 3.2) */
-    const char *attest; /* "shaken": the attestation level as it stands there (RFC 8588 section 4); NULL for other types
-                           and if it is not a string */
+    const char *attest; /* "shaken": the attestation level, unchecked (RFC 8588 section 4); NULL for other types and if
+                           it is not a string */
 };
 
 /*
@@ -80,10 +82,10 @@ enum stir_code stir_passport_parse(struct stir_passport **out, const char *token
                                    struct stir_error *err) STIR_MUST_CHECK;
 void stir_passport_free(struct stir_passport *passport);
 
-/* True if the type is one that a verifier here understands. */
+/* Returns true if the type is one that a verifier here understands. */
 bool stir_passport_supported(const struct stir_passport *passport);
 
-/* True if id is one of the destinations. */
+/* Returns true if id is one of the destinations. */
 bool stir_passport_has_dest(const struct stir_passport *passport, const struct stir_identity *id);
 
 /* Checks freshness (RFC 8224 section 6.2 step 4; RFC 9475 section 3.2): STIR_E_STALE if iat is more than max_age_s
@@ -92,6 +94,7 @@ bool stir_passport_has_dest(const struct stir_passport *passport, const struct s
 enum stir_code stir_passport_fresh(const struct stir_passport *passport, int64_t now, int64_t max_age_s, int64_t skew_s,
                                    struct stir_error *err) STIR_MUST_CHECK;
 
-/* What a replay memory knows it by: SHA-256 over the signing input and the signature with s normalized. */
+/* Writes the identifier by which a replay memory knows the PASSporT: SHA-256 over the signing input and the
+ * signature with s normalized. */
 enum stir_code stir_passport_replay_id(uint8_t out[32], const struct stir_passport *passport,
                                        struct stir_error *err) STIR_MUST_CHECK;

@@ -24,7 +24,7 @@ enum stir_code stir_token_uuid(char out[STIR_TOKEN_UUID], struct stir_error *err
     uint8_t octets[16];
     ERR_clear_error();
     if (RAND_bytes(octets, sizeof(octets)) != 1) {
-        return stir_fail_openssl(err, STIR_E_CRYPTO, "no random octets for a jti");
+        return stir_fail_openssl(err, STIR_E_CRYPTO, "cannot get random octets for a jti");
     }
     octets[6] = (uint8_t)((octets[6] & 0x0f) | 0x40); /* version 4, variant 1 */
     octets[8] = (uint8_t)((octets[8] & 0x3f) | 0x80);
@@ -74,42 +74,44 @@ enum stir_code stir_token_digest_body(char out[STIR_TOKEN_DIGEST], struct stir_v
 
 /* ---- the token ---- */
 
-static bool is_text(const char *text, size_t max)
+static bool token_is_text(const char *text, size_t max)
 {
     return text && text[0] && strnlen(text, max + 1) <= max;
 }
 
-static bool is_time(int64_t seconds)
+static bool token_is_time(int64_t seconds)
 {
     return seconds >= 0 && seconds <= STIR_IAT_MAX;
 }
 
-static enum stir_code check_spec(const struct stir_token_spec *spec, struct stir_error *err)
+static enum stir_code token_check_spec(const struct stir_token_spec *spec, struct stir_error *err)
 {
     const char *wrong = NULL;
-    if (!is_text(spec->iss, STIR_TN_MAX)) {
+    if (!token_is_text(spec->iss, STIR_TN_MAX)) {
         wrong = "iss is missing or too long";
-    } else if ((spec->sub && !is_text(spec->sub, STIR_TN_MAX)) || (spec->spc && !is_text(spec->spc, STIR_SPC_MAX))) {
+    } else if ((spec->sub && !token_is_text(spec->sub, STIR_TN_MAX)) ||
+               (spec->spc && !token_is_text(spec->spc, STIR_SPC_MAX))) {
         wrong = "sub or spc is empty or too long";
-    } else if (!is_text(spec->aud, STIR_IDENTITY_MAX)) {
+    } else if (!token_is_text(spec->aud, STIR_IDENTITY_MAX)) {
         wrong = "aud is missing or too long";
     } else if ((unsigned)spec->action >= STIR_TOKEN_ACTIONS) {
-        wrong = "there is no such action";
-    } else if (spec->jti && !is_text(spec->jti, STIR_TOKEN_JTI_MAX)) {
+        wrong = "the action is unknown";
+    } else if (spec->jti && !token_is_text(spec->jti, STIR_TOKEN_JTI_MAX)) {
         wrong = "jti is empty or too long";
-    } else if (!is_time(spec->iat) || !is_time(spec->exp)) {
+    } else if (!token_is_time(spec->iat) || !token_is_time(spec->exp)) {
         wrong = "iat or exp is outside 0..2^53";
     } else if (!spec->x5u == !(spec->x5c && spec->x5c_count)) {
-        wrong = "one of x5u and x5c is needed";
+        wrong = "exactly one of x5u and x5c must be given";
     } else if (spec->x5u && !stir_x5u_is_https(spec->x5u)) {
         wrong = "x5u is not an https URL";
     } else if (spec->x5c_count > STIR_CHAIN_MAX) {
         wrong = "x5c has too many certificates";
     }
+    /* A token that cpsd would refuse is not made. */
     return wrong ? stir_fail(err, STIR_E_INVAL, "%s", wrong) : STIR_OK;
 }
 
-static void put_member(struct stir_buf *out, const char *name, const char *value)
+static void token_put_member(struct stir_buf *out, const char *name, const char *value)
 {
     if (value) {
         stir_buf_printf(out, ",\"%s\":", name);
@@ -118,7 +120,7 @@ static void put_member(struct stir_buf *out, const char *name, const char *value
 }
 
 /* {"tn":"1.."}, or with brackets {"tn":["1.."]} as dest has it. */
-static void put_identity(struct stir_buf *out, const char *name, const struct stir_identity *id, bool brackets)
+static void token_put_identity(struct stir_buf *out, const char *name, const struct stir_identity *id, bool brackets)
 {
     if (id) {
         stir_buf_printf(out, ",\"%s\":{\"%s\":%s", name, id->kind == STIR_IDENTITY_TN ? "tn" : "uri",
@@ -128,11 +130,11 @@ static void put_identity(struct stir_buf *out, const char *name, const struct st
     }
 }
 
-static void put_header(struct stir_buf *out, const struct stir_token_spec *spec)
+static void token_put_header(struct stir_buf *out, const struct stir_token_spec *spec)
 {
     stir_buf_puts(out, "{\"alg\":\"ES256\",\"typ\":\"JWT\"");
     if (spec->x5u) {
-        put_member(out, "x5u", spec->x5u);
+        token_put_member(out, "x5u", spec->x5u);
     } else {
         stir_buf_puts(out, ",\"x5c\":");
         stir_x5c_put(out, spec->x5c, spec->x5c_count);
@@ -140,21 +142,21 @@ static void put_header(struct stir_buf *out, const struct stir_token_spec *spec)
     stir_buf_puts(out, "}");
 }
 
-static void put_claims(struct stir_buf *out, const struct stir_token_spec *spec, const char *jti)
+static void token_put_claims(struct stir_buf *out, const struct stir_token_spec *spec, const char *jti)
 {
     stir_buf_printf(out, "{\"action\":\"%s\"", stir_token_actions[spec->action]);
-    put_member(out, "aud", spec->aud);
-    put_identity(out, "dest", spec->dest, true);
+    token_put_member(out, "aud", spec->aud);
+    token_put_identity(out, "dest", spec->dest, true);
     if (spec->exp) {
         stir_buf_printf(out, ",\"exp\":%lld", (long long)spec->exp);
     }
     stir_buf_printf(out, ",\"iat\":%lld", (long long)spec->iat);
-    put_member(out, "iss", spec->iss);
-    put_member(out, "jti", jti);
-    put_identity(out, "orig", spec->orig, false);
-    put_member(out, "passports", spec->passports);
-    put_member(out, "spc", spec->spc);
-    put_member(out, "sub", spec->sub);
+    token_put_member(out, "iss", spec->iss);
+    token_put_member(out, "jti", jti);
+    token_put_identity(out, "orig", spec->orig, false);
+    token_put_member(out, "passports", spec->passports);
+    token_put_member(out, "spc", spec->spc);
+    token_put_member(out, "sub", spec->sub);
     stir_buf_puts(out, "}");
 }
 
@@ -166,15 +168,16 @@ enum stir_code stir_token_make(struct stir_buf *out, const struct stir_token_spe
     char uuid[STIR_TOKEN_UUID];
     char *token = NULL;
     size_t len = 0;
-    enum stir_code code = check_spec(spec, err);
+    enum stir_code code = token_check_spec(spec, err);
     if (code == STIR_OK && !spec->jti) {
         code = stir_token_uuid(uuid, err);
     }
     if (code != STIR_OK) {
         return code;
     }
-    put_header(&header, spec);
-    put_claims(&claims, spec, spec->jti ? spec->jti : uuid);
+    /* Header and claims in lexicographic order, so that the same token is the same text but for its signature. */
+    token_put_header(&header, spec);
+    token_put_claims(&claims, spec, spec->jti ? spec->jti : uuid);
     code = stir_buf_state(&header) != STIR_OK ? stir_buf_state(&header) : stir_buf_state(&claims);
     if (code != STIR_OK) {
         code = stir_fail(err, code, "the token: %s", stir_strerror(code));

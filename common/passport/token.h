@@ -30,7 +30,7 @@ enum stir_token_action {
 /* "publish", "retrieve", "republish", "delete", "keys", "report"; NULL-terminated, for options and documentation. */
 extern const char *const stir_token_actions[];
 
-/* What a token is to say. Borrowed pointers, read only during the call. */
+/* The content of a token to make. Borrowed pointers, read only during the call. */
 struct stir_token_spec {
     const char *iss; /* the SPC (or number) that the certificate names */
     const char *sub; /* NULL: no such claim; ATIS-1000096 has it, with the SPC */
@@ -48,8 +48,8 @@ struct stir_token_spec {
     size_t x5c_count;
 };
 
-/* Appends the signed token, the text behind "Bearer ". STIR_E_INVAL names the member, STIR_E_KEY unless key is a P-256
- * private key, STIR_E_TOO_BIG, STIR_E_CRYPTO. */
+/* Appends the signed token, the text that follows "Bearer ". STIR_E_INVAL names the member, STIR_E_KEY unless key is
+ * a P-256 private key, STIR_E_TOO_BIG, STIR_E_CRYPTO. */
 enum stir_code stir_token_make(struct stir_buf *out, const struct stir_token_spec *spec, EVP_PKEY *key,
                                struct stir_error *err) STIR_MUST_CHECK;
 
@@ -96,11 +96,11 @@ enum stir_code stir_token_parse(struct stir_token *out, const char *text, size_t
                                 struct stir_error *err) STIR_MUST_CHECK;
 void stir_token_clear(struct stir_token *token); /* fine for a zeroed one */
 
-/* What a request demands of its token. */
+/* The demands of a request on its token. */
 struct stir_token_expect {
     int64_t now;            /* seconds since the epoch */
     int64_t max_age_s;      /* since iat */
-    int64_t skew_s;         /* by which clocks may differ */
+    int64_t skew_s;         /* allowed difference between clocks */
     const char *const *aud; /* names of this CPS: one has to be the token's aud, or in it */
     size_t aud_count;       /* 0: any */
     enum stir_token_action action;

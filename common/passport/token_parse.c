@@ -11,32 +11,32 @@
 
 /* ---- reading ---- */
 
-static enum stir_code refuse(struct stir_error *err, const char *what)
+static enum stir_code token_refuse(struct stir_error *err, const char *what)
 {
     return stir_fail(err, STIR_E_JWS, "the token's %s", what);
 }
 
-static enum stir_code read_header(struct stir_token *token, struct stir_error *err)
+static enum stir_code token_read_header(struct stir_token *token, struct stir_error *err)
 {
     const json_t *typ = json_object_get(token->jws.header, "typ");
     const json_t *x5u = json_object_get(token->jws.header, "x5u");
     token->x5c = json_object_get(token->jws.header, "x5c");
     if (typ && (!json_is_string(typ) || strcasecmp(json_string_value(typ), "JWT") != 0)) {
-        return refuse(err, "typ is not JWT");
+        return token_refuse(err, "typ is not JWT");
     }
     if (!x5u == !token->x5c) {
-        return refuse(err, x5u ? "header has both x5u and x5c" : "header has neither x5u nor x5c");
+        return token_refuse(err, x5u ? "header has both x5u and x5c" : "header has neither x5u nor x5c");
     }
     if (x5u && !json_is_string(x5u)) {
-        return refuse(err, "x5u is not a string");
+        return token_refuse(err, "x5u is not a string");
     }
     token->x5u = x5u ? json_string_value(x5u) : NULL;
     return STIR_OK;
 }
 
 /* A claim that is a string of 1 to max octets. */
-static enum stir_code read_text(const char **out, const json_t *claims, const char *name, size_t max, bool demanded,
-                                struct stir_error *err)
+static enum stir_code token_read_text(const char **out, const json_t *claims, const char *name, size_t max,
+                                      bool demanded, struct stir_error *err)
 {
     const json_t *value = json_object_get(claims, name);
     if (!value && !demanded) {
@@ -44,7 +44,7 @@ static enum stir_code read_text(const char **out, const json_t *claims, const ch
     }
     if (!json_is_string(value) || json_string_length(value) < 1 || json_string_length(value) > max) {
         return stir_fail(err, STIR_E_JWS, "the token's %s is %s", name,
-                         value ? "not a string of a sensible length" : "missing");
+                         value ? "not a string, or too long" : "missing");
     }
     *out = json_string_value(value);
     return STIR_OK;
@@ -52,8 +52,8 @@ static enum stir_code read_text(const char **out, const json_t *claims, const ch
 
 /* A NumericDate (RFC 7519 section 2): seconds since the epoch, perhaps with a fraction. `up` rounds it to the next
  * second instead of the second before, so that an exp is not shortened. */
-static enum stir_code read_time(int64_t *out, const json_t *claims, const char *name, bool demanded, bool up,
-                                struct stir_error *err)
+static enum stir_code token_read_time(int64_t *out, const json_t *claims, const char *name, bool demanded, bool up,
+                                      struct stir_error *err)
 {
     const json_t *value = json_object_get(claims, name);
     if (!value && !demanded) {
@@ -66,10 +66,10 @@ static enum stir_code read_time(int64_t *out, const json_t *claims, const char *
     return STIR_OK;
 }
 
-static enum stir_code read_action(struct stir_token *token, const json_t *claims, struct stir_error *err)
+static enum stir_code token_read_action(struct stir_token *token, const json_t *claims, struct stir_error *err)
 {
     const char *name = NULL;
-    enum stir_code code = read_text(&name, claims, "action", 32, true, err);
+    enum stir_code code = token_read_text(&name, claims, "action", 32, true, err);
     if (code != STIR_OK) {
         return code;
     }
@@ -79,11 +79,11 @@ static enum stir_code read_action(struct stir_token *token, const json_t *claims
             return STIR_OK;
         }
     }
-    return refuse(err, "action is not one that there is");
+    return token_refuse(err, "action is unknown");
 }
 
 /* The one string of {"tn": ".."}, {"tn": [".."]}, {"uri": ..}; NULL for anything else. */
-static const json_t *only_name(const json_t *claim, enum stir_identity_kind *kind)
+static const json_t *token_only_name(const json_t *claim, enum stir_identity_kind *kind)
 {
     const json_t *tn = json_object_get(claim, "tn");
     const json_t *uri = json_object_get(claim, "uri");
@@ -98,15 +98,15 @@ static const json_t *only_name(const json_t *claim, enum stir_identity_kind *kin
     return json_is_string(value) ? value : NULL;
 }
 
-static enum stir_code read_identity(struct stir_identity *out, bool *has, const json_t *claims, const char *name,
-                                    unsigned max_digits, struct stir_error *err)
+static enum stir_code token_read_identity(struct stir_identity *out, bool *has, const json_t *claims, const char *name,
+                                          unsigned max_digits, struct stir_error *err)
 {
     const json_t *claim = json_object_get(claims, name);
     if (!claim) {
         return STIR_OK;
     }
     enum stir_identity_kind kind = STIR_IDENTITY_TN;
-    const json_t *value = only_name(claim, &kind);
+    const json_t *value = token_only_name(claim, &kind);
     const char *text = json_string_value(value);
     if (!text || (strpbrk(text, ":<") != NULL) != (kind == STIR_IDENTITY_URI)) {
         return stir_fail(err, STIR_E_JWS, "the token's %s does not hold exactly one tn or uri", name);
@@ -118,20 +118,20 @@ static enum stir_code read_identity(struct stir_identity *out, bool *has, const 
     return STIR_OK;
 }
 
-static enum stir_code check_aud_type(const json_t *claims, struct stir_error *err)
+static enum stir_code token_check_aud_type(const json_t *claims, struct stir_error *err)
 {
     const json_t *aud = json_object_get(claims, "aud");
     bool good = json_is_string(aud) || json_array_size(aud) > 0;
     for (size_t i = 0; good && i < json_array_size(aud); i++) {
         good = json_is_string(json_array_get(aud, i));
     }
-    return good ? STIR_OK : refuse(err, aud ? "aud is not a string" : "aud is missing");
+    return good ? STIR_OK : token_refuse(err, aud ? "aud is not a string" : "aud is missing");
 }
 
-static enum stir_code read_claims(struct stir_token *token, unsigned max_digits, struct stir_error *err)
+static enum stir_code token_read_claims(struct stir_token *token, unsigned max_digits, struct stir_error *err)
 {
     const json_t *claims = token->jws.payload;
-    enum stir_code code = read_action(token, claims, err);
+    enum stir_code code = token_read_action(token, claims, err);
     const struct {
         const char **at;
         const char *name;
@@ -145,17 +145,18 @@ static enum stir_code read_claims(struct stir_token *token, unsigned max_digits,
         {&token->passports, "passports", STIR_TOKEN_DIGEST, false},
     };
     for (size_t i = 0; code == STIR_OK && i < sizeof(texts) / sizeof(texts[0]); i++) {
-        code = read_text(texts[i].at, claims, texts[i].name, texts[i].max, texts[i].demanded, err);
+        code = token_read_text(texts[i].at, claims, texts[i].name, texts[i].max, texts[i].demanded, err);
     }
-    code = code == STIR_OK ? check_aud_type(claims, err) : code;
-    code = code == STIR_OK ? read_time(&token->iat, claims, "iat", true, false, err) : code;
-    code = code == STIR_OK ? read_time(&token->exp, claims, "exp", false, true, err) : code;
-    code = code == STIR_OK ? read_time(&token->nbf, claims, "nbf", false, false, err) : code;
+    /* RFC 7519 section 4.1: aud is a string or an array of strings, times are numbers. */
+    code = code == STIR_OK ? token_check_aud_type(claims, err) : code;
+    code = code == STIR_OK ? token_read_time(&token->iat, claims, "iat", true, false, err) : code;
+    code = code == STIR_OK ? token_read_time(&token->exp, claims, "exp", false, true, err) : code;
+    code = code == STIR_OK ? token_read_time(&token->nbf, claims, "nbf", false, false, err) : code;
     if (code == STIR_OK) {
-        code = read_identity(&token->orig, &token->has_orig, claims, "orig", max_digits, err);
+        code = token_read_identity(&token->orig, &token->has_orig, claims, "orig", max_digits, err);
     }
     if (code == STIR_OK) {
-        code = read_identity(&token->dest, &token->has_dest, claims, "dest", max_digits, err);
+        code = token_read_identity(&token->dest, &token->has_dest, claims, "dest", max_digits, err);
     }
     return code;
 }
@@ -168,9 +169,9 @@ enum stir_code stir_token_parse(struct stir_token *out, const char *text, size_t
     if (code != STIR_OK) {
         return code;
     }
-    code = read_header(&token, err);
+    code = token_read_header(&token, err);
     if (code == STIR_OK) {
-        code = read_claims(&token, max_digits, err);
+        code = token_read_claims(&token, max_digits, err);
     }
     if (code != STIR_OK) {
         stir_token_clear(&token);
@@ -188,7 +189,7 @@ void stir_token_clear(struct stir_token *token)
 
 /* ---- checking ---- */
 
-static bool is_name(const json_t *aud, const struct stir_token_expect *expect)
+static bool token_is_name(const json_t *aud, const struct stir_token_expect *expect)
 {
     for (size_t i = 0; i < expect->aud_count; i++) {
         if (strcasecmp(json_string_value(aud), expect->aud[i]) == 0) {
@@ -198,19 +199,19 @@ static bool is_name(const json_t *aud, const struct stir_token_expect *expect)
     return expect->aud_count == 0;
 }
 
-static enum stir_code check_aud(const struct stir_token *token, const struct stir_token_expect *expect,
-                                struct stir_error *err)
+static enum stir_code token_check_aud(const struct stir_token *token, const struct stir_token_expect *expect,
+                                      struct stir_error *err)
 {
     const json_t *aud = json_object_get(token->jws.payload, "aud");
-    bool good = json_is_string(aud) && is_name(aud, expect);
+    bool good = json_is_string(aud) && token_is_name(aud, expect);
     for (size_t i = 0; !good && i < json_array_size(aud); i++) {
-        good = is_name(json_array_get(aud, i), expect);
+        good = token_is_name(json_array_get(aud, i), expect);
     }
     return good ? STIR_OK : stir_fail(err, STIR_E_UNAUTHORIZED, "the token's aud is not this server");
 }
 
-static enum stir_code check_action(const struct stir_token *token, const struct stir_token_expect *expect,
-                                   struct stir_error *err)
+static enum stir_code token_check_action(const struct stir_token *token, const struct stir_token_expect *expect,
+                                         struct stir_error *err)
 {
     return token->action == expect->action
                ? STIR_OK
@@ -219,8 +220,8 @@ static enum stir_code check_action(const struct stir_token *token, const struct 
 }
 
 /* Times are in 0..2^53: no sum overflows. */
-static enum stir_code check_times(const struct stir_token *token, const struct stir_token_expect *expect,
-                                  struct stir_error *err)
+static enum stir_code token_check_times(const struct stir_token *token, const struct stir_token_expect *expect,
+                                        struct stir_error *err)
 {
     int64_t now = expect->now;
     if (token->iat > now + expect->skew_s) {
@@ -238,23 +239,23 @@ static enum stir_code check_times(const struct stir_token *token, const struct s
     return STIR_OK;
 }
 
-static enum stir_code check_path(const struct stir_token *token, const struct stir_token_expect *expect,
-                                 struct stir_error *err)
+static enum stir_code token_check_path(const struct stir_token *token, const struct stir_token_expect *expect,
+                                       struct stir_error *err)
 {
     if (expect->orig && !token->has_orig) {
         return stir_fail(err, STIR_E_ORIG_MISMATCH, "the token has no orig");
     }
     if (expect->orig && !stir_identity_equal(expect->orig, &token->orig)) {
-        return stir_fail(err, STIR_E_ORIG_MISMATCH, "the token's orig is not the path's");
+        return stir_fail(err, STIR_E_ORIG_MISMATCH, "the token's orig differs from that of the path");
     }
     if (expect->dest && !token->has_dest) {
         return stir_fail(err, STIR_E_DEST_MISMATCH, "the token has no dest");
     }
     if (expect->dest && !stir_identity_equal(expect->dest, &token->dest)) {
-        return stir_fail(err, STIR_E_DEST_MISMATCH, "the token's dest is not the path's");
+        return stir_fail(err, STIR_E_DEST_MISMATCH, "the token's dest differs from that of the path");
     }
     if (expect->spc && !stir_spc_equal(expect->spc, stir_token_provider(token))) {
-        return stir_fail(err, STIR_E_FORBIDDEN, "the token's SPC is not the path's");
+        return stir_fail(err, STIR_E_FORBIDDEN, "the token's SPC differs from that of the path");
     }
     return STIR_OK;
 }
@@ -269,8 +270,8 @@ const char *stir_token_provider(const struct stir_token *token)
     return token->spc ? token->spc : token->sub ? token->sub : token->iss;
 }
 
-static enum stir_code body_has_digest(bool *is, const struct stir_token *token, struct stir_view body,
-                                      struct stir_error *err)
+static enum stir_code token_body_has_digest(bool *is, const struct stir_token *token, struct stir_view body,
+                                            struct stir_error *err)
 {
     char digest[STIR_TOKEN_DIGEST];
     size_t n = strlen(token->passports);
@@ -281,12 +282,12 @@ static enum stir_code body_has_digest(bool *is, const struct stir_token *token, 
 
 /* The digest of the body as it was sent, or of its canonical form (RFC 8785): the sender of a JSON object computes it
  * before a library writes the object with spaces or with its members in another order. */
-static enum stir_code check_whole_body(bool *good, const struct stir_token *token, struct stir_view body,
-                                       struct stir_error *err)
+static enum stir_code token_check_whole_body(bool *good, const struct stir_token *token, struct stir_view body,
+                                             struct stir_error *err)
 {
     json_t *object = NULL;
     struct stir_buf canonical = {0};
-    enum stir_code code = body_has_digest(good, token, body, err);
+    enum stir_code code = token_body_has_digest(good, token, body, err);
     if (code != STIR_OK || *good) {
         return code;
     }
@@ -298,7 +299,7 @@ static enum stir_code check_whole_body(bool *good, const struct stir_token *toke
     json_decref(object);
     code = stir_buf_state(&canonical);
     if (code == STIR_OK) {
-        code = body_has_digest(good, token, stir_view(canonical.ptr, canonical.len), err);
+        code = token_body_has_digest(good, token, stir_view(canonical.ptr, canonical.len), err);
     } else {
         code = code == STIR_E_NOMEM ? stir_fail(err, code, "the digest of the body") : STIR_OK;
     }
@@ -310,29 +311,30 @@ enum stir_code stir_token_check_body(const struct stir_token *token, struct stir
                                      struct stir_error *err)
 {
     if (!token->passports) {
-        return stir_fail(err, STIR_E_MSGI_MISMATCH, "the token has no passports, the digest of the body");
+        return stir_fail(err, STIR_E_MSGI_MISMATCH, "the token has no passports claim, the digest of the body");
     }
     bool good = false;
     if (stir_token_wants_array(token)) {
         good = canonical.len && stir_msgi_check(token->passports, strlen(token->passports), canonical.ptr,
                                                 canonical.len, NULL) == STIR_OK;
     } else {
-        enum stir_code code = check_whole_body(&good, token, body, err);
+        enum stir_code code = token_check_whole_body(&good, token, body, err);
         if (code != STIR_OK) {
             return code;
         }
     }
     return good ? STIR_OK
-                : stir_fail(err, STIR_E_MSGI_MISMATCH, "the token's passports is not the digest of this body");
+                : stir_fail(err, STIR_E_MSGI_MISMATCH,
+                            "the token's passports claim does not match the digest of this body");
 }
 
 enum stir_code stir_token_check(const struct stir_token *token, const struct stir_token_expect *expect,
                                 struct stir_error *err)
 {
-    enum stir_code code = check_aud(token, expect, err);
-    code = code == STIR_OK ? check_action(token, expect, err) : code;
-    code = code == STIR_OK ? check_times(token, expect, err) : code;
-    code = code == STIR_OK ? check_path(token, expect, err) : code;
+    enum stir_code code = token_check_aud(token, expect, err);
+    code = code == STIR_OK ? token_check_action(token, expect, err) : code;
+    code = code == STIR_OK ? token_check_times(token, expect, err) : code;
+    code = code == STIR_OK ? token_check_path(token, expect, err) : code;
     return code == STIR_OK && expect->has_body ? stir_token_check_body(token, expect->body, expect->passports, err)
                                                : code;
 }

@@ -38,10 +38,12 @@ enum stir_verdict stir_verdict_of(enum stir_code code)
     case STIR_E_PASSPORT:
     case STIR_E_MSGI:
         return STIR_MALFORMED;
+    /* The signature (RFC 8224 section 6.2). */
     case STIR_E_SIGNATURE:
         return STIR_BAD_SIGNATURE;
     case STIR_E_PPT:
         return STIR_UNSUPPORTED;
+    /* Freshness (RFC 8224 section 6.2 step 4). */
     case STIR_E_STALE:
     case STIR_E_FUTURE:
         return STIR_STALE;
@@ -57,6 +59,7 @@ enum stir_verdict stir_verdict_of(enum stir_code code)
     case STIR_E_NO_PASSPORT:
     case STIR_E_NOT_FOUND:
         return STIR_NO_PASSPORT;
+    /* The certificate, and then its authority over the number (RFC 8224 section 6.2). */
     case STIR_E_KEY:
     case STIR_E_CERT:
     case STIR_E_CERT_TIME:
@@ -73,6 +76,7 @@ enum stir_verdict stir_verdict_of(enum stir_code code)
         return STIR_CERTIFICATE_UNREACHABLE;
     case STIR_E_TIMEOUT:
         return STIR_TIMEOUT;
+    /* These say nothing about the message: the verifier could not do its work. */
     case STIR_E_INVAL:
     case STIR_E_NOMEM:
     case STIR_E_CRYPTO:

@@ -3,9 +3,9 @@
 #include "common/base/error.h"
 
 /*
- * What verification of one message came to: one closed list for libcps, cpsctl, the sidecar, logs and metrics, with the
- * SIP code of RFC 8224 section 6.2.2 where there is one (0 where not). Ordered by how far the steps of RFC 8816 section
- * 8.2 were taken: of several PASSporTs that match a message the smallest value is the verdict.
+ * The result of verifying one message: one closed list for libcps, cpsctl, the sidecar, logs and metrics, with the SIP
+ * code of RFC 8224 section 6.2.2 (0: it has none). Ordered by how far the steps of RFC 8816 section 8.2 were taken: of
+ * several PASSporTs that match a message, the smallest value is the verdict.
  *
  * X(value, text, sip)
  */
@@ -40,6 +40,6 @@ const char *stir_verdict_name(enum stir_verdict verdict);
 /* The SIP response code, 0 if the RFCs name none. */
 int stir_verdict_sip(enum stir_verdict verdict);
 
-/* The one map from a cause to a verdict. Total: every code has one (a cause that says nothing of the PASSporT, as
+/* Maps a cause to a verdict. Total: every code has one (a cause that does not concern the PASSporT, such as
  * STIR_E_NOMEM, is cps-unavailable). */
 enum stir_verdict stir_verdict_of(enum stir_code code);

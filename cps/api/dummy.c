@@ -1,6 +1,7 @@
 #include "cps/api/dummy.h"
 
 #include "common/base/buf.h"
+#include "common/base/file.h"
 #include "common/jose/envelope.h"
 
 #include <assert.h>

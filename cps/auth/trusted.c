@@ -1,4 +1,5 @@
 #include "cps/auth/trusted.h"
+#include "common/base/file.h"
 
 #include "common/cert/x509.h"
 

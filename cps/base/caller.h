@@ -1,6 +1,6 @@
 #pragma once
 
-#include "common/cert/cert.h"
+#include "common/cert/chain.h"
 #include "common/number/numtable.h"
 
 #include <netinet/in.h>

@@ -1,7 +1,10 @@
 #include "cps/net/peers.h"
+#include "common/base/file.h"
 
-#include "common/cert/cert.h"
+#include "common/cert/chain.h"
 #include "common/cert/x5u.h"
+#include "common/jose/jwk.h"
+#include "common/jose/key_load.h"
 #include "common/passport/passport.h"
 
 #include <openssl/x509.h>

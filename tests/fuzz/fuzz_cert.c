@@ -1,4 +1,4 @@
-#include "common/cert/cert.h"
+#include "common/cert/chain.h"
 #include "common/cert/crl.h"
 
 #include <openssl/err.h>

@@ -3,6 +3,7 @@
 #include "common/jose/json.h"
 #include "common/jose/jwe_header.h"
 #include "common/jose/jwe_pack.h"
+#include "common/jose/jwk.h"
 #include "tests/fuzz/must.h"
 
 #include <openssl/err.h>

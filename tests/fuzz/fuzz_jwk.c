@@ -1,4 +1,5 @@
 #include "common/jose/json.h"
+#include "common/jose/jwk.h"
 #include "common/jose/key.h"
 #include "tests/fuzz/must.h"
 

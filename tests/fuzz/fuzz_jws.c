@@ -1,6 +1,7 @@
 #include "common/jose/jws.h"
 
 #include "common/jose/json.h"
+#include "common/jose/jwk.h"
 #include "common/jose/key.h"
 #include "tests/fuzz/must.h"
 

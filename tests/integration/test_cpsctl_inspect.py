@@ -122,7 +122,7 @@ class Inspect(Case):
             with self.subTest(cut):
                 self.write("cut.der", der[:cut])
                 self.refused("inspect", "cut.der", says="cut.der: ")
-        self.faulty("more.der", der + b"\0", "something stands behind it")
+        self.faulty("more.der", der + b"\0", "followed by other octets")
 
     def faulty(self, name, content, *faults):
         """It is shown, with exactly these faults (regular expressions), and the exit status is 2."""

@@ -158,7 +158,7 @@ class Verify(Case):
         line, _ = self.verdict("not-authorized", "--numbers", "numbers.csv", passport=forged)
         self.assertIn("the number belongs to provider 1000\n", line)
         line, _ = self.verdict("not-authorized", "--numbers", "others.csv", passport=forged)
-        self.assertIn("the number is in no line of the number table\n", line)
+        self.assertIn("the number table does not have the number\n", line)
         line, _ = self.verdict("not-authorized", passport=forged)
         self.assertIn("a number table would tell", line)
         line, answer = self.verdict("passed", "--numbers", "own.csv", passport=forged, status=GOOD)
@@ -172,7 +172,7 @@ class Verify(Case):
         self.assertEqual(self.run_tool(*verify, stdin=forged).returncode, GOOD)
         base = ["sign", *self.signer("provider"), *self.message()]
         self.refused(*base, "--numbers", "numbers.csv", says="belongs to provider 1000", code="CPS_E_CERT_SCOPE")
-        self.refused(*base, "--numbers", "others.csv", says="in no line of the number table", code="CPS_E_CERT_SCOPE")
+        self.refused(*base, "--numbers", "others.csv", says="the number table does not have the number", code="CPS_E_CERT_SCOPE")
         self.refused(*base, says="a number table would tell", code="CPS_E_CERT_SCOPE")
         done = self.run_tool(*base, "--numbers", "numbers.csv", "--allow-spc")
         self.assertEqual(done.returncode, WRONG)

@@ -256,7 +256,7 @@ class Behind(EdgeCase):
             ([("Client-Cert-Chain", chain)], "byte sequences"),
             ([("Client-Cert", ""), ("Client-Cert-Chain", chain)], "byte sequences"),
             ([("Client-Cert", cert)], "does not lead to a trusted root"),
-            ([("Client-Cert", chain), ("Client-Cert-Chain", cert)], "wrong order"),
+            ([("Client-Cert", chain), ("Client-Cert-Chain", cert)], "the first certificate is a CA certificate"),
         ]
         for fields, says in rows:
             with self.subTest(fields=[(n, v[:8], v[-8:]) for n, v in fields]):

@@ -178,12 +178,12 @@ class Tokens(TokenCase):
             ("no aud", 401, "the token's aud is missing", {"aud": None}, {}),
             ("retrieve", 403, "the token is for retrieve, not for publish", {"action": "retrieve"}, {}),
             ("delete", 403, "the token is for delete, not for publish", {"action": "delete"}, {}),
-            ("no such action", 401, "the token's action is not one that there is", {"action": "read"}, {}),
-            ("another body", 401, "the token's passports is not the digest of this body", {"passports": other}, {}),
-            ("another body, by its digest", 401, "the token's passports is not the digest of this body",
+            ("no such action", 401, "the token's action is unknown", {"action": "read"}, {}),
+            ("another body", 401, "the token's passports claim does not match the digest of this body", {"passports": other}, {}),
+            ("another body, by its digest", 401, "the token's passports claim does not match the digest of this body",
              {"passports": body_digest("x")}, {}),
-            ("no digest", 401, "the token has no passports, the digest of the body", {"passports": None}, {}),
-            ("another dest", 403, "the token's dest is not the path's", {"dest": {"tn": ["12125551213"]}}, {}),
+            ("no digest", 401, "the token has no passports claim, the digest of the body", {"passports": None}, {}),
+            ("another dest", 403, "the token's dest differs from that of the path", {"dest": {"tn": ["12125551213"]}}, {}),
             ("no dest", 403, "the token has no dest", {"dest": None}, {}),
             ("two dests", 401, "the token's dest does not hold exactly one tn or uri",
              {"dest": {"tn": [DEST, ORIG]}}, {}),
@@ -229,13 +229,13 @@ class Tokens(TokenCase):
         body = envelope()
         good = self.token(body)
         head, claims, signature = good.split(".")
-        three = "a token has three parts with dots between"
+        three = "a token has three parts separated by dots"
         raw = bytearray(base64.urlsafe_b64decode(signature + "=="))
         raw[40] ^= 1
         rows = [
             ("garbage", three), (f"{head}.{claims}", three), (f"{head}.{claims}.", three), (good + ".x", three),
             (f"{head}=.{claims}.{signature}", "the header is not strict base64url"),
-            (f"{head}.{claims}.{b64url(bytes(61))}", "the signature is not of 64 octets"),
+            (f"{head}.{claims}.{b64url(bytes(61))}", "the signature does not have 64 octets"),
             (f"{head}.{claims}.{b64url(bytes(64))}", "the signature is outside the range of ES256"),
             (f"{head}.{claims}.{b64url(bytes(raw))}", "the signature does not verify with this key"),
         ]  # fmt: skip
@@ -281,8 +281,8 @@ class Tokens(TokenCase):
             (f"/passports/{DEST}/{ORIG}", {}, 201, None),
             (f"/passports/{DEST}/%2B1-215-555-1212", {}, 201, None),
             (path, {"orig": None}, 403, "the token has no orig"),
-            (path, {"orig": {"tn": "12155551213"}}, 403, "the token's orig is not the path's"),
-            (path, {"dest": {"tn": ["12155551213"]}}, 403, "the token's dest is not the path's"),
+            (path, {"orig": {"tn": "12155551213"}}, 403, "the token's orig differs from that of the path"),
+            (path, {"dest": {"tn": ["12155551213"]}}, 403, "the token's dest differs from that of the path"),
         ]
         for path, claims, status, detail in rows:
             with self.subTest(path=path, claims=claims):
@@ -296,7 +296,7 @@ class Tokens(TokenCase):
                     self.assertProblem(answer, status, detail)
         token = self.token("", action="retrieve", passports=None, spc="1235", iss="1235")
         answer = self.cpsd_.request("GET", f"/passports/1234/{DEST}/{ORIG}", fields={"Authorization": f"Bearer {token}"})
-        self.assertProblem(answer, 403, "the token's SPC is not the path's")
+        self.assertProblem(answer, 403, "the token's SPC differs from that of the path")
 
     def test_used_once(self):
         jti = str(uuid.uuid4())
@@ -394,7 +394,7 @@ class Addresses(TokenCase):
     def test_host_list(self):
         self.cpsd_.reload(auth__x5u_hosts="cert.example.org, *.certs.example")
         self.addCleanup(self.cpsd_.reload, auth__x5u_hosts="")
-        detail = "x5u: the host is not one that certificates are fetched from"
+        detail = "x5u: certificates are not fetched from this host"
         self.refuse(self.x5u, detail)
         self.refuse("https://certs.example/x.pem", detail)
         self.refuse("https://cert.example.org.evil.example/x.pem", detail)

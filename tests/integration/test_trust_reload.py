@@ -49,7 +49,7 @@ class Reload(CallersCase):
                        (sti.crl(sti.Cert("ca", None, ca=True), indirect=True), "ca.crl")],
             "issuer.pem": [(None, "No such file")],
             "numbers.csv": [(b"1215555,1111\n12155", "line 2"),
-                            (b"1215555,1111\n1215555,2222\n", "line 2: the prefix is there already"),
+                            (b"1215555,1111\n1215555,2222\n", "line 2: the prefix occurs twice"),
                             (b"\x00\x01", "NUL"), (None, "No such file")],
         }  # fmt: skip
         for name, rows in table.items():
@@ -78,7 +78,7 @@ class Reload(CallersCase):
         self.file("roots.pem", small.pem + wide.pem + self.root.pem + b"-----BEGIN CERTIFICATE-----\nAAAA\n")
         said = self.here.reload(policy__delete="holder")
         self.assertRegex(said, r"warning .*roots.pem: certificate 1 is skipped: /CN=small root: .*1024 bits")
-        self.assertRegex(said, r"warning .*roots.pem: certificate 4 is skipped: .*without an end")
+        self.assertRegex(said, r"warning .*roots.pem: certificate 4 is skipped: .*has no END line")
         self.assertIn("are in use", said)
         self.assertEqual(self.everywhere("holder by table"), {404})
 

@@ -15,11 +15,11 @@ from token_case import DEST, ORIG, TokenCase, array_digest, body_digest
 N = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # the order of P-256
 ALG = "alg: only ES256 is accepted"
 AUD_NOT, AUD_TYPE = "the token's aud is not this server", "the token's aud is not a string"
-DIGEST = "the token's passports is not the digest of this body"
-DEST_NOT, DEST_FORM = "the token's dest is not the path's", "the token's dest does not hold exactly one tn or uri"
+DIGEST = "the token's passports claim does not match the digest of this body"
+DEST_NOT, DEST_FORM = "the token's dest differs from that of the path", "the token's dest does not hold exactly one tn or uri"
 LIST = "the certificate's TNAuthList does not name the token's "
-LENGTH = "not a string of a sensible length"
-PARTS = "a token has three parts with dots between"
+LENGTH = "not a string, or too long"
+PARTS = "a token has three parts separated by dots"
 RANGE = "the signature is outside the range of ES256"
 SECONDS = "not a number of seconds since 1970"
 SIGNATURE = "the signature does not verify with this key"
@@ -64,9 +64,9 @@ CLAIMS = [
     ({"action": None}, 401, "the token's action is missing"),
     ({"action": 1}, 401, f"the token's action is {LENGTH}"),
     ({"action": ["publish"]}, 401, f"the token's action is {LENGTH}"),
-    ({"action": "PUBLISH"}, 401, "the token's action is not one that there is"),
-    ({"action": "publish "}, 401, "the token's action is not one that there is"),
-    ({"action": "publish retrieve"}, 401, "the token's action is not one that there is"),
+    ({"action": "PUBLISH"}, 401, "the token's action is unknown"),
+    ({"action": "publish "}, 401, "the token's action is unknown"),
+    ({"action": "publish retrieve"}, 401, "the token's action is unknown"),
     ({"action": "republish"}, 403, "the token is for republish, not for publish"),
     ({"action": "report"}, 403, "the token is for report, not for publish"),
     ({"action": "keys"}, 403, "the token is for keys, not for publish"),
@@ -136,7 +136,7 @@ HEADERS = [
     ({"x5c": None, "x5u": "http://cert.example.org/sp.pem"}, "x5u: the URL does not begin with https://"),
     ({"x5c": None, "x5u": "https://cert.example.org:22/sp.pem"}, "x5u: port 22 is not allowed"),
     ({"x5c": None, "x5u": "https://elsewhere.example/sp.pem"},
-     "x5u: the host is not one that certificates are fetched from"),
+     "x5u: certificates are not fetched from this host"),
     ({"x5c": "x"}, "x5c is not an array of 1 to 8 certificates"),
     ({"x5c": {}}, "x5c is not an array of 1 to 8 certificates"),
     ({"x5c": [1]}, "x5c is not an array of 1 to 8 certificates"),
@@ -155,7 +155,7 @@ CHAINS = [
     ("PEM", lambda chain: ["-----BEGIN CERTIFICATE-----\n" + chain[0]], "x5c: certificate 1 is not strict base64"),
     ("an octet after the certificate", lambda chain: [changed(chain[0], lambda der: der + b"\0"), chain[1]], "x5c"),
     ("a certificate that is cut", lambda chain: [changed(chain[0], lambda der: der[:-1]), chain[1]], "x5c"),
-    ("the authority first", lambda chain: chain[::-1], "the first certificate is an authority's: wrong order?"),
+    ("the authority first", lambda chain: chain[::-1], "the first certificate is a CA certificate"),
     ("the authority alone", lambda chain: chain[1:], "/CN=STI Intermediate: no TNAuthList"),
     ("the leaf alone", lambda chain: chain[:1], "CN=STI Intermediate"),
 ]  # fmt: skip
@@ -242,11 +242,11 @@ CHANGES = [
     ("r and s are exchanged", numbers(lambda r, s: (s, r)), SIGNATURE),
     ("r is negated", numbers(lambda r, s: (N - r, s)), SIGNATURE),
     ("s is one more", numbers(lambda r, s: (r, s % (N - 1) + 1)), SIGNATURE),
-    ("DER", raw(2, as_der), "the signature is not of 64 octets"),
-    ("an octet less", raw(2, lambda octets: octets[:-1]), "the signature is not of 64 octets"),
-    ("an octet more", raw(2, lambda octets: octets + b"\0"), "the signature is not of 64 octets"),
+    ("DER", raw(2, as_der), "the signature does not have 64 octets"),
+    ("an octet less", raw(2, lambda octets: octets[:-1]), "the signature does not have 64 octets"),
+    ("an octet more", raw(2, lambda octets: octets + b"\0"), "the signature does not have 64 octets"),
     ("of P-384's size", raw(2, lambda octets: bytes(16) + octets[:32] + bytes(16) + octets[32:]),
-     "the signature is not of 64 octets"),
+     "the signature does not have 64 octets"),
     ("padding", put(2, lambda text: text + "=="), "the signature is not strict base64url"),
     ("the other alphabet", put(2, lambda text: text[:-2] + "+/"), "the signature is not strict base64url"),
     ("white space in the signature", put(2, lambda text: text[:9] + " " + text[9:]), "the signature is not strict base64url"),

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "common/cert/cert.h"
+#include "common/cert/chain.h"
 #include "common/cert/pki.h"
 #include "tests/unit/unit.h"
 

@@ -2,6 +2,7 @@
 
 #include "client/cps.h"
 #include "common/base/buf.h"
+#include "common/base/file.h"
 #include "common/jose/key.h"
 #include "common/passport/passport.h"
 #include "tests/unit/certs.h"

@@ -3,6 +3,7 @@
 #include "client/cps.h"
 #include "client/sidecar/filter/filter.h"
 #include "client/sidecar/relay/relay.h"
+#include "common/base/file.h"
 #include "common/jose/key.h"
 #include "tests/unit/https_peer.h"
 #include "tests/unit/relay_rig.h"

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "common/base/buf.h"
+#include "common/base/file.h"
 #include "tests/unit/certs.h"
 
 #include <arpa/inet.h>

@@ -4,6 +4,7 @@
 #include "common/base/view.h"
 #include "common/jose/b64.h"
 #include "common/jose/json.h"
+#include "common/jose/jwk.h"
 #include "common/jose/key.h"
 #include "tests/unit/unit.h"
 

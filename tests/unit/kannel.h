@@ -1,6 +1,7 @@
 #pragma once
 
 #include "common/base/buf.h"
+#include "common/base/file.h"
 #include "common/jose/json.h"
 #include "tests/unit/unit.h"
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "client/cps.h"
+#include "common/base/file.h"
 #include "common/jose/envelope.h"
 #include "common/jose/json.h"
 #include "common/passport/keyrecord.h"

@@ -1,7 +1,7 @@
 /* Shows certificates, certificate requests and revocation lists. */
 #include "client/ctl/date.h"
 #include "client/ctl/inspect/inspect.h"
-#include "common/cert/cert.h"
+#include "common/cert/chain.h"
 #include "common/cert/x509.h"
 
 #include <inttypes.h>

@@ -2,6 +2,7 @@
 #include "client/ctl/inspect/inspect.h"
 #include "common/cert/pem.h"
 #include "common/jose/json.h"
+#include "common/jose/jwk.h"
 #include "common/jose/key.h"
 
 #include <openssl/crypto.h>

@@ -11,6 +11,7 @@
 #include "client/lib/verify/replay.h"
 #include "client/lib/verify/trust.h"
 #include "common/base/buf.h"
+#include "common/base/file.h"
 #include "common/number/numtable.h"
 
 #include <stdlib.h>

@@ -3,6 +3,7 @@
 #include "client/lib/net/task.h"
 #include "client/lib/sign/credential.h"
 #include "client/lib/verify/certcache.h"
+#include "common/jose/jwk.h"
 #include "common/jose/key.h"
 
 #include <jansson.h>

@@ -1,6 +1,6 @@
 #include "client/lib/context/message.h"
 #include "client/lib/sign/signer.h"
-#include "common/cert/cert.h"
+#include "common/cert/chain.h"
 #include "common/cert/claim_constraints.h"
 #include "common/passport/passport.h"
 

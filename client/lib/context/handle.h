@@ -3,7 +3,7 @@
 #include "client/lib/context/clock.h"
 #include "client/lib/context/errors.h"
 #include "client/lib/context/log.h"
-#include "common/cert/cert.h"
+#include "common/cert/chain.h"
 #include "common/cert/trust.h"
 #include "common/number/tn.h"
 

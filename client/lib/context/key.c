@@ -1,7 +1,9 @@
 #include "client/lib/context/key.h"
 
 #include "common/jose/json.h"
+#include "common/jose/jwk.h"
 #include "common/jose/key.h"
+#include "common/jose/key_load.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,8 @@
 #include "client/lib/find/pinned_keys.h"
+#include "common/base/file.h"
 
 #include "common/jose/json.h"
+#include "common/jose/jwk.h"
 #include "common/jose/key.h"
 
 #include <stdlib.h>

@@ -1,9 +1,12 @@
 #include "client/lib/sign/signer.h"
+#include "common/base/file.h"
 
 #include "common/base/url.h"
 #include "common/cert/claim_constraints.h"
 #include "common/cert/x509.h"
+#include "common/jose/jwk.h"
 #include "common/jose/key.h"
+#include "common/jose/key_load.h"
 
 #include <stdlib.h>
 #include <string.h>

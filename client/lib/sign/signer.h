@@ -2,7 +2,7 @@
 
 #include "client/lib/context/errors.h"
 #include "client/lib/sign/scope.h"
-#include "common/cert/cert.h"
+#include "common/cert/chain.h"
 
 #include <stdatomic.h>
 

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "client/lib/context/handle.h"
-#include "common/cert/cert.h"
+#include "common/cert/chain.h"
 
 #include <pthread.h>
 

@@ -1,6 +1,7 @@
 #include "client/lib/verify/trust.h"
 
 #include "client/lib/net/transport.h"
+#include "common/base/file.h"
 #include "common/base/file_stamp.h"
 #include "common/cert/list_refresh.h"
 #include "common/cert/trust_list.h"

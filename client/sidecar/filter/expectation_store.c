@@ -1,6 +1,7 @@
 #include "client/sidecar/filter/expectation_store.h"
 
 #include "client/sidecar/filter/filter_core.h"
+#include "common/base/file.h"
 
 #include <stdlib.h>
 #include <string.h>

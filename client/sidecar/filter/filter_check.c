@@ -5,6 +5,7 @@
 #include "client/sidecar/filter/filter_core.h"
 #include "common/base/conf.h"
 #include "common/base/directory.h"
+#include "common/base/file.h"
 #include "common/base/file_access.h"
 #include "common/cert/trust_list_state.h"
 #include "common/cert/trust_load.h"

@@ -1,6 +1,7 @@
 #include "client/sidecar/filter/number_key.h"
 
 #include "common/base/buf.h"
+#include "common/base/file.h"
 
 #include <errno.h>
 #include <openssl/crypto.h>

@@ -2,7 +2,8 @@
 
 #include "client/sidecar/policy/fail.h"
 #include "common/base/buf.h"
-#include "common/cert/cert.h"
+#include "common/base/file.h"
+#include "common/cert/chain.h"
 
 #include <assert.h>
 #include <openssl/crypto.h>

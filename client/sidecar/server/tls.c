@@ -1,6 +1,6 @@
 #include "client/sidecar/server/tls.h"
 
-#include "common/net/tls_policy.h"
+#include "common/net/tls_context.h"
 
 #include <arpa/inet.h>
 #include <openssl/err.h>
@@ -16,40 +16,33 @@ struct sc_tls {
 
 /* ---- settings ---- */
 
-/* There is nobody whom a daemon could ask for the passphrase of a key file. */
-static int tls_no_passphrase(char *buf, int size, int rwflag, void *arg)
-{
-    (void)buf, (void)size, (void)rwflag, (void)arg;
-    return 0;
-}
-
 static enum stir_code tls_use_certificate(SSL_CTX *ctx, const char *chain, const char *key, struct stir_error *err)
 {
-    if (SSL_CTX_use_certificate_chain_file(ctx, chain) != 1) {
-        return stir_fail_openssl(err, STIR_E_CERT, "%s: not a PEM certificate chain", chain);
+    struct stir_tls_credential credential = {0};
+    enum stir_code code = stir_tls_credential_load(&credential, chain, key, err);
+    if (code == STIR_OK) {
+        code = stir_tls_credential_apply(&credential, ctx, err);
     }
-    if (SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM) != 1) {
-        return stir_fail_openssl(err, STIR_E_KEY, "%s: not the PEM private key of this certificate", key);
-    }
-    return STIR_OK;
+    stir_tls_credential_clear(&credential);
+    return code;
 }
 
 static enum stir_code tls_new_context(SSL_CTX **out, const SSL_METHOD *method, struct stir_error *err)
 {
     ERR_clear_error();
     SSL_CTX *ctx = SSL_CTX_new(method);
-    if (!ctx || SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1 ||
-        SSL_CTX_set1_groups_list(ctx, stir_tls_groups()) != 1 || SSL_CTX_set_num_tickets(ctx, 0) != 1 ||
-        SSL_CTX_set_cipher_list(ctx, "ECDHE+AESGCM:ECDHE+CHACHA20") != 1) {
+    if (!ctx || SSL_CTX_set_num_tickets(ctx, 0) != 1) {
         SSL_CTX_free(ctx);
         return stir_fail_openssl(err, STIR_E_CRYPTO, "TLS settings");
     }
-    SSL_CTX_set_default_passwd_cb(ctx, tls_no_passphrase);
+    enum stir_code code = stir_tls_policy_apply(ctx, err);
+    if (code != STIR_OK) {
+        SSL_CTX_free(ctx);
+        return code;
+    }
     /* no session resumption: a bind lasts for hours, and ticket keys would have to be rotated */
     (void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
-    (void)SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_IGNORE_UNEXPECTED_EOF |
-                                       SSL_OP_NO_TICKET);
-    (void)SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS); /* idle connections keep no record buffers */
+    (void)SSL_CTX_set_options(ctx, SSL_OP_IGNORE_UNEXPECTED_EOF | SSL_OP_NO_TICKET);
     *out = ctx;
     return STIR_OK;
 }

@@ -1,6 +1,8 @@
+#include "common/jose/jwk.h"
 #include "common/passport/token.h"
 
 #include "common/jose/key.h"
+#include "common/jose/key_load.h"
 #include "tests/bench/load/load.h"
 
 #include <inttypes.h>

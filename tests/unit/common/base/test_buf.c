@@ -1,4 +1,5 @@
 #include "common/base/buf.h"
+#include "common/base/file.h"
 
 #include "tests/unit/unit.h"
 

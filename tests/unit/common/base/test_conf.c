@@ -90,10 +90,10 @@ static void test_wrong_tables(void)
         const char *says;
     } rows[] = {
         {{"s", "n", STIR_CONF_INT, 0, "0", 1, 2, NULL, false, "t"}, "s.n: must be a whole number from 1 to 2"},
-        {{"s", "n", STIR_CONF_INT, 0, NULL, 1, 2, NULL, false, "t"}, "lacks"},
-        {{"s", "n", STIR_CONF_INT, 0, "1", 1, 2, NULL, false, NULL}, "lacks"},
-        {{NULL, "n", STIR_CONF_INT, 0, "1", 1, 2, NULL, false, "t"}, "lacks"},
-        {{"s", NULL, STIR_CONF_INT, 0, "1", 1, 2, NULL, false, "t"}, "lacks"},
+        {{"s", "n", STIR_CONF_INT, 0, NULL, 1, 2, NULL, false, "t"}, "of the table has no"},
+        {{"s", "n", STIR_CONF_INT, 0, "1", 1, 2, NULL, false, NULL}, "of the table has no"},
+        {{NULL, "n", STIR_CONF_INT, 0, "1", 1, 2, NULL, false, "t"}, "of the table has no"},
+        {{"s", NULL, STIR_CONF_INT, 0, "1", 1, 2, NULL, false, "t"}, "of the table has no"},
         {{"s", "n", STIR_CONF_BOOL, FIELD(tls), "maybe", 0, 0, NULL, false, "t"}, "s.n: must be yes or no"},
         {{"s", "n", STIR_CONF_ENUM, FIELD(policy), "all", 0, 0, policies, false, "t"}, "must be one of nobody, open, "},
         {{"s", "n", STIR_CONF_ENUM, FIELD(policy), "all", 0, 0, NULL, false, "t"}, "no choices"},
@@ -112,7 +112,7 @@ static void test_wrong_tables(void)
     struct stir_error err = {0};
     struct stir_conf_key twice[] = {table[0], table[0]};
     UNIT_CODE(stir_conf_defaults(&conf, twice, 2, &err), STIR_E_CONFIG, "twice");
-    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "server.workers: is twice"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "server.workers: is in the table twice"));
     CU_ASSERT_EQUAL(conf.workers, 0);
 }
 
@@ -228,7 +228,7 @@ static void test_nul(void)
     clear(&conf);
 }
 
-/* inih's buffer is 200 octets: what fits is read whole, what does not is an error, but for comments. */
+/* A line of up to 198 octets is read whole, a longer one is an error unless it is a comment. */
 static void test_long_lines(void)
 {
     for (size_t len = 190; len < 210; len++) {

@@ -358,7 +358,8 @@ static void test_numbering_refusals(void)
         struct stir_error err = {0};
         (void)snprintf(text, sizeof(text), "numbers.%s=%s", keys[i % 3], values[i / 3]);
         UNIT_CODE(read_all(&conf, NULL, given, &err), STIR_E_CONFIG, text);
-        UNIT_STR(err.text, "[numbers] country_code, national_prefix and international_prefix are up to 7 digits", text);
+        UNIT_STR(err.text, "[numbers] country_code, national_prefix and international_prefix must be at most 7 digits",
+                 text);
     }
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
         const char *const given[] = {numbers[i], NULL};

@@ -1,3 +1,4 @@
+#include "common/base/file.h"
 #include "common/base/url.h"
 #include "common/cert/x5u.h"
 #include "common/net/public_address.h"
@@ -226,8 +227,7 @@ static void test_x5u_hosts(void)
         struct stir_error err = {0};
         enum stir_code code = stir_x5u_check(&rules, rows[i].url, &err);
         UNIT_CODE(code, rows[i].good ? STIR_OK : STIR_E_X5U, rows[i].url);
-        UNIT_STR(err.text, rows[i].good ? "" : "x5u: the host is not one that certificates are fetched from",
-                 rows[i].url);
+        UNIT_STR(err.text, rows[i].good ? "" : "x5u: certificates are not fetched from this host", rows[i].url);
     }
 }
 

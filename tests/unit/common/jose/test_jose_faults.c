@@ -1,4 +1,5 @@
 #include "common/jose/envelope.h"
+#include "common/jose/jwk.h"
 #include "common/jose/jws.h"
 #include "tests/unit/jose.h"
 #include "tests/unit/oom_libs.h"

@@ -1,3 +1,4 @@
+#include "common/jose/jwk.h"
 #include "tests/unit/jose.h"
 
 /* RFC 7515 appendix A.3 and RFC 7748 section 6.1 (Bob) */
@@ -106,13 +107,13 @@ static void test_reasons(void)
         const char *reason;
     } rows[] = {
         {"{\"kty\":\"RSA\",\"crv\":\"P-256\"" XY "}", "kty and crv"},
-        {"{" EC ",\"x\":\"" X "\",\"y\":\"AAAA\"}", "y: not of 32 octets"},
+        {"{" EC ",\"x\":\"" X "\",\"y\":\"AAAA\"}", "y: must have 32 octets"},
         {"{" EC ",\"x\":\"" X "=\",\"y\":\"" Y "\"}", "x: not strict base64url"},
         {"{" EC ",\"x\":\"" X "\",\"y\":\"" X "\"}", "not a point"},
         {"{" EC XY ",\"d\":\"" X "\"}", "d does not belong"},
         {"{" OKP ",\"x\":\"" U "\",\"d\":\"" D "\"}", "d does not belong"},
         {"{" OKP ",\"x\":\"" ZERO "\"}", "low order"},
-        {"{" OKP XY "}", "y: an X25519 key has none"},
+        {"{" OKP XY "}", "y: an X25519 key has no y"},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         EVP_PKEY *key = NULL;

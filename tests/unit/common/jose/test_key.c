@@ -1,3 +1,6 @@
+#include "common/base/file.h"
+#include "common/jose/jwk.h"
+#include "common/jose/key_load.h"
 #include "tests/unit/jose.h"
 
 #include <ftw.h>
@@ -236,7 +239,7 @@ static void test_bad_files(void)
         {"encrypted-sec1.pem", STIR_E_KEY, "passphrase"},
         {"encrypted.p12", STIR_E_KEY, "passphrase"},
         {"mismatch.der", STIR_E_KEY, "does not belong"},
-        {"explicit.pem", STIR_E_KEY, "spelled out"},
+        {"explicit.pem", STIR_E_KEY, "written out"},
         {"low-order.der", STIR_E_KEY, "low order"},
         {"empty", STIR_E_KEY, "empty"},
         {"blank", STIR_E_KEY, "empty"},
@@ -249,7 +252,7 @@ static void test_bad_files(void)
         {"array.jwk", STIR_E_KEY, "JWK Set"},
         {"empty.jwks", STIR_E_KEY, "JWK Set"},
         {"twice.jwk", STIR_E_KEY, "twice"},
-        {"large", STIR_E_KEY, "larger"},
+        {"large", STIR_E_KEY, "too large for a key"},
         {"directory", STIR_E_IO, "directory"},
         {"not-there", STIR_E_IO, "No such file"},
     };

@@ -218,7 +218,7 @@ static void test_refusals(void)
         {"1215,1111,https://a b", "line 1"},
         {"1215,1111,https://a,b", "line 1"},
         {"1,1\n\n# x\n1215,1111,,", "line 4"},
-        {"1215,1111\n12,2222\n+1215,3333\n", "line 3: the prefix is there already"},
+        {"1215,1111\n12,2222\n+1215,3333\n", "line 3: the prefix occurs twice"},
         {"1215,1111\n1215", "line 2"},
         {"1215,1111\n1215,\n", "line 2"},
         {"prefix,spc\n", "line 1: the prefix"},

@@ -1,4 +1,5 @@
 #include "common/cert/pem.h"
+#include "common/jose/jwk.h"
 #include "common/passport/keyrecord.h"
 #include "tests/unit/certs.h"
 #include "tests/unit/jose.h"

@@ -45,10 +45,10 @@ static const struct {
     {CLAIMS("{\"tn\":[\"\",\"alice\"]}", IAT, ORIG), STIR_E_PASSPORT, "dest: tn: "},
     {CLAIMS("{\"tn\":[\"1234567890123456\"]}", IAT, ORIG), STIR_E_PASSPORT, "dest: tn: "},
     {CLAIMS("{\"tn\":[\"alice\"]}", IAT, ORIG), STIR_E_PASSPORT, "dest: tn: "},
-    {CLAIMS("{\"tn\":[\"tel:+12125551212\"]}", IAT, ORIG), STIR_E_PASSPORT, "dest: tn holds something else"},
-    {CLAIMS("{\"tn\":[\"Bob <12125551212>\"]}", IAT, ORIG), STIR_E_PASSPORT, "dest: tn holds something else"},
-    {CLAIMS("{\"uri\":[\"12125551212\"]}", IAT, ORIG), STIR_E_PASSPORT, "dest: uri holds something else"},
-    {CLAIMS("{\"uri\":[\"<sip:a@b>\"]}", IAT, ORIG), STIR_E_PASSPORT, "dest: uri holds something else"},
+    {CLAIMS("{\"tn\":[\"tel:+12125551212\"]}", IAT, ORIG), STIR_E_PASSPORT, "dest: tn is not a valid identity"},
+    {CLAIMS("{\"tn\":[\"Bob <12125551212>\"]}", IAT, ORIG), STIR_E_PASSPORT, "dest: tn is not a valid identity"},
+    {CLAIMS("{\"uri\":[\"12125551212\"]}", IAT, ORIG), STIR_E_PASSPORT, "dest: uri is not a valid identity"},
+    {CLAIMS("{\"uri\":[\"<sip:a@b>\"]}", IAT, ORIG), STIR_E_PASSPORT, "dest: uri is not a valid identity"},
     {CLAIMS("{\"uri\":[\"sip:b\"]}", IAT, ORIG), STIR_E_PASSPORT, "dest: uri: "},
     {CLAIMS("[\"12125551212\"]", IAT, ORIG), STIR_E_PASSPORT, "dest is not an object"},
     {CLAIMS("\"12125551212\"", IAT, ORIG), STIR_E_PASSPORT, "dest is not an object"},
@@ -63,8 +63,8 @@ static const struct {
     {CLAIMS(DEST, IAT, "{\"tn\":[\"12155551212\"]}"), STIR_E_PASSPORT, "orig: tn is not a string"},
     {CLAIMS(DEST, IAT, "{\"tn\":12155551212}"), STIR_E_PASSPORT, "orig: tn is not a string"},
     {CLAIMS(DEST, IAT, "{\"tn\":\"\"}"), STIR_E_PASSPORT, "orig: tn: "},
-    {CLAIMS(DEST, IAT, "{\"tn\":\"sip:a@b\"}"), STIR_E_PASSPORT, "orig: tn holds something else"},
-    {CLAIMS(DEST, IAT, "{\"uri\":\"12155551212\"}"), STIR_E_PASSPORT, "orig: uri holds something else"},
+    {CLAIMS(DEST, IAT, "{\"tn\":\"sip:a@b\"}"), STIR_E_PASSPORT, "orig: tn is not a valid identity"},
+    {CLAIMS(DEST, IAT, "{\"uri\":\"12155551212\"}"), STIR_E_PASSPORT, "orig: uri is not a valid identity"},
     {CLAIMS(DEST, IAT, "[{\"tn\":\"12155551212\"}]"), STIR_E_PASSPORT, "orig is not an object"},
     {CLAIMS(DEST, IAT, "\"12155551212\""), STIR_E_PASSPORT, "orig is not an object"},
     {"{\"dest\":" DEST ",\"iat\":1}", STIR_E_PASSPORT, "orig is missing"},
@@ -260,7 +260,7 @@ static void test_many_dests(void)
             CU_ASSERT(!stir_passport_has_dest(passport, &passport->orig));
         } else {
             UNIT_CODE(code, STIR_E_PASSPORT, "256 destinations");
-            UNIT_STR(err.text, "dest holds 256 identities, 255 are allowed", "256 destinations");
+            UNIT_STR(err.text, "dest holds 256 identities; 255 are allowed", "256 destinations");
         }
         stir_passport_free(passport);
         stir_buf_free(&body);

@@ -161,8 +161,7 @@ static void test_refusals(void)
          "the header has the member crit"},
         {"{\"alg\":\"ES256\",\"jwk\":{},\"x5u\":\"https://a/b\"}", GOOD, STIR_E_JWS, "the header has the member jwk"},
         {HEADER, "{" FRESH "," REST "}", STIR_E_JWS, "the token's action is missing"},
-        {HEADER, "{" FRESH ",\"action\":\"PUBLISH\"," REST "}", STIR_E_JWS,
-         "the token's action is not one that there is"},
+        {HEADER, "{" FRESH ",\"action\":\"PUBLISH\"," REST "}", STIR_E_JWS, "the token's action is unknown"},
         {HEADER, "{" PUBLISH "," REST "}", STIR_E_JWS, "the token's iat is missing"},
         {HEADER, "{\"iat\":1.5," PUBLISH "," REST "}", STIR_OK, ""},
         {HEADER, "{\"iat\":-0.5," PUBLISH "," REST "}", STIR_E_JWS,
@@ -179,10 +178,10 @@ static void test_refusals(void)
          "the token's exp is not a number of seconds since 1970"},
         {HEADER, "{" FRESH "," PUBLISH ",\"aud\":\"a\",\"jti\":\"1\"}", STIR_E_JWS, "the token's iss is missing"},
         {HEADER, "{" FRESH "," PUBLISH ",\"aud\":\"a\",\"iss\":1,\"jti\":\"1\"}", STIR_E_JWS,
-         "the token's iss is not a string of a sensible length"},
+         "the token's iss is not a string, or too long"},
         {HEADER, "{" FRESH "," PUBLISH ",\"aud\":\"a\",\"iss\":\"1\"}", STIR_E_JWS, "the token's jti is missing"},
         {HEADER, "{" FRESH "," PUBLISH ",\"aud\":\"a\",\"iss\":\"1\",\"jti\":\"\"}", STIR_E_JWS,
-         "the token's jti is not a string of a sensible length"},
+         "the token's jti is not a string, or too long"},
         {HEADER, "{" FRESH "," PUBLISH ",\"iss\":\"1\",\"jti\":\"1\"}", STIR_E_JWS, "the token's aud is missing"},
         {HEADER, "{" FRESH "," PUBLISH ",\"aud\":[\"a\",1],\"iss\":\"1\",\"jti\":\"1\"}", STIR_E_JWS,
          "the token's aud is not a string"},
@@ -274,14 +273,14 @@ static void test_check(void)
         {WHO("\"dest\":{\"tn\":\"12125551212\"}"), STIR_E_ORIG_MISMATCH, "the token has no orig"},
         {WHO("\"orig\":{\"tn\":\"12155551212\"}"), STIR_E_DEST_MISMATCH, "the token has no dest"},
         {WHO("\"orig\":{\"tn\":\"12155551213\"},\"dest\":{\"tn\":\"12125551212\"}"), STIR_E_ORIG_MISMATCH,
-         "the token's orig is not the path's"},
+         "the token's orig differs from that of the path"},
         {WHO("\"orig\":{\"tn\":\"12155551212\"},\"dest\":{\"tn\":\"12125551213\"}"), STIR_E_DEST_MISMATCH,
-         "the token's dest is not the path's"},
+         "the token's dest differs from that of the path"},
         {WHO("\"orig\":{\"tn\":\"12155551212\"},\"dest\":{\"uri\":\"im:12125551212@a.example\"}"), STIR_E_DEST_MISMATCH,
-         "the token's dest is not the path's"},
+         "the token's dest differs from that of the path"},
         {WHO("\"spc\":\"1234\"," NAMES), STIR_OK, ""},
-        {WHO("\"spc\":\"1235\"," NAMES), STIR_E_FORBIDDEN, "the token's SPC is not the path's"},
-        {WHO("\"sub\":\"1235\"," NAMES), STIR_E_FORBIDDEN, "the token's SPC is not the path's"},
+        {WHO("\"spc\":\"1235\"," NAMES), STIR_E_FORBIDDEN, "the token's SPC differs from that of the path"},
+        {WHO("\"sub\":\"1235\"," NAMES), STIR_E_FORBIDDEN, "the token's SPC differs from that of the path"},
     };
     make_key();
     struct stir_identity orig = identity("+12155551212"), dest = identity("+12125551212");
@@ -294,11 +293,11 @@ static void test_check(void)
 
 static void test_body(void)
 {
-    static const char other[] = "the token's passports is not the digest of this body";
+    static const char other[] = "the token's passports claim does not match the digest of this body";
     static const struct row rows[] = {
         {WITH("sha256-AvOT6pNYVgiCwf55e/mdYAqkZDpoJ22OPXFNHE8Zrsw="), STIR_OK, ""},
         {WITH("ungWv48Bz-pBQUDeXa4iI7ADYaOWF3qctBD_YfIAFa0"), STIR_OK, ""},
-        {GOOD, STIR_E_MSGI_MISMATCH, "the token has no passports, the digest of the body"},
+        {GOOD, STIR_E_MSGI_MISMATCH, "the token has no passports claim, the digest of the body"},
         {WITH("sha256-AvOT6pNYVgiCwf55e/mdYAqkZDpoJ22OPXFNHE8Zrsx="), STIR_E_MSGI_MISMATCH, other},
         {WITH("sha256-ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0="), STIR_E_MSGI_MISMATCH, other},
         {WITH("ungWv48Bz-pBQUDeXa4iI7ADYaOWF3qctBD_YfIAFa1"), STIR_E_MSGI_MISMATCH, other},

@@ -1,5 +1,7 @@
 #include "client/cps.h"
 #include "common/jose/envelope.h"
+#include "common/jose/jwk.h"
+#include "common/jose/key_load.h"
 #include "tests/unit/cps_world.h"
 #include "tests/unit/fake_cps.h"
 

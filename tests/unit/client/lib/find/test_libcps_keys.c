@@ -1,5 +1,6 @@
 #include "client/cps.h"
 #include "common/jose/envelope.h"
+#include "common/jose/jwk.h"
 #include "common/jose/key.h"
 #include "tests/unit/jose.h"
 #include "tests/unit/keys_world.h"

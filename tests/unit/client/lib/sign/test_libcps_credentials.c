@@ -276,7 +276,7 @@ static void test_by_table(void)
     } rows[] = {
         {"spc:1000", "12155551212", NULL},
         {"spc:1234", "12155551212", "the number belongs to provider 1000"},
-        {"spc:1000", "12165551212", "the number is in no line of the number table"},
+        {"spc:1000", "12165551212", "the number table does not have the number"},
     };
     char path[96], chain[96], key_path[96];
     world_begin(&world, NULL);

@@ -1,4 +1,5 @@
 #include "client/cps.h"
+#include "common/base/file.h"
 #include "tests/unit/spool_world.h"
 
 #include <stdlib.h>

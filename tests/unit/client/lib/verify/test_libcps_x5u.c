@@ -1,4 +1,5 @@
 #include "client/cps.h"
+#include "common/base/file.h"
 #include "tests/unit/cps_world.h"
 #include "tests/unit/https_peer.h"
 
@@ -367,7 +368,7 @@ static atomic_int loud;
 static void listen_for_errors(void *arg, enum cps_log_level level, const char *line)
 {
     (void)arg;
-    atomic_fetch_add(&loud, level == CPS_LOG_ERROR && strstr(line, "private key, which is public now") != NULL);
+    atomic_fetch_add(&loud, level == CPS_LOG_ERROR && strstr(line, "private key, which is now public") != NULL);
 }
 
 /* Whoever publishes his private key hears of it. */

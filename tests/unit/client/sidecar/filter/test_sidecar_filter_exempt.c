@@ -1,4 +1,5 @@
 #include "client/sidecar/filter/filter.h"
+#include "common/base/file.h"
 #include "tests/unit/filter_rig.h"
 
 /* What passes a filter without being held: receipts of the SMSC, and other PDUs. Only the direction decides. */

@@ -1,5 +1,6 @@
 #include "client/sidecar/filter/message_log.h"
 #include "client/sidecar/filter/message_log_line.h"
+#include "common/base/file.h"
 #include "common/jose/json.h"
 #include "tests/unit/unit.h"
 

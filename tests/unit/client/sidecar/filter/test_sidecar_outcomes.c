@@ -1,5 +1,6 @@
 #include "client/sidecar/filter/sign_outcomes.h"
 #include "common/base/buf.h"
+#include "common/base/file.h"
 #include "tests/unit/unit.h"
 
 /* What became of messages where they are signed: counts by tenant, warnings, and the words for reasons. */

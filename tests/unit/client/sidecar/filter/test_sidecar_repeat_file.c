@@ -1,5 +1,6 @@
 #include "client/sidecar/filter/repeat_file.h"
 #include "common/base/buf.h"
+#include "common/base/file.h"
 #include "tests/unit/unit.h"
 
 #include <signal.h>

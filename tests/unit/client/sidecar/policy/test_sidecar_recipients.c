@@ -1,4 +1,5 @@
 #include "client/sidecar/policy/recipients.h"
+#include "common/jose/jwk.h"
 #include "tests/unit/filter_rig.h"
 
 /* Keys by destination. */

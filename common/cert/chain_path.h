@@ -1,12 +1,13 @@
 #pragma once
 
-#include "common/cert/cert.h"
+#include "common/cert/chain.h"
 
 #include <openssl/x509.h>
 #include <openssl/x509_vfy.h>
 
 /*
- * Certification paths (RFC 5280 section 6) on OpenSSL's builder, with STIR's own rules. Used by trust.c only.
+ * Certification paths (RFC 5280 section 6) on OpenSSL's builder, with STIR's own rules. Used by the files of trust.h
+ * only.
  */
 
 /* Builds and checks the path from a certificate to a self-signed one of the store: signatures, basicConstraints, key
@@ -15,8 +16,8 @@
 enum stir_code stir_path_build(STACK_OF(X509) * *out, X509_STORE *store, X509 *leaf, STACK_OF(X509) * helpers,
                                const int64_t *at, struct stir_error *err) STIR_MUST_CHECK;
 
-/* The first certificate may sign PASSporTs: an end-entity certificate (RFC 9060 section 4) whose key usage, if it says,
- * includes digitalSignature. STIR_E_CERT. */
+/* Checks that the first certificate may sign: an end-entity certificate (RFC 9060 section 4) whose key usage, if
+ * present, includes digitalSignature. STIR_E_CERT. */
 enum stir_code stir_path_check_leaf(STACK_OF(X509) * path, struct stir_error *err) STIR_MUST_CHECK;
 
 /* Returns the place in the chain of the first certificate of the path, from the leaf up, whose TNAuthList is elsewhere

@@ -1,4 +1,4 @@
-#include "common/cert/cert.h"
+#include "common/cert/chain.h"
 
 #include "common/cert/x509.h"
 
@@ -9,13 +9,14 @@
 
 #define SIGNER_MAX 128 /* octets of a common name that are shown */
 
-static struct stir_view name_text(const ASN1_IA5STRING *name)
+static struct stir_view scope_name_text(const ASN1_IA5STRING *name)
 {
     return stir_view((const char *)ASN1_STRING_get0_data(name), (size_t)ASN1_STRING_length(name));
 }
 
-/* The domain of a canonical URI of one of these schemes: after the user, before port, parameters and headers. */
-static struct stir_view uri_host(const char *uri)
+/* Returns the domain of a canonical URI with one of these schemes: after the user, before port, parameters and
+ * headers. */
+static struct stir_view scope_uri_host(const char *uri)
 {
     static const char *const schemes[] = {"sip:", "sips:", "im:", "pres:"};
     for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
@@ -29,19 +30,19 @@ static struct stir_view uri_host(const char *uri)
     return stir_view("", 0);
 }
 
-static bool host_equal(struct stir_view a, struct stir_view b)
+static bool scope_host_equal(struct stir_view a, struct stir_view b)
 {
     return a.len > 0 && a.len == b.len && strncasecmp(a.ptr, b.ptr, a.len) == 0;
 }
 
-/* The domain that a subjectAltName of type URI stands for: "sip:" and a host, without a user (RFC 5922 section 7.1 step
- * 2). Empty if it stands for none. */
-static struct stir_view sip_domain(const GENERAL_NAME *name)
+/* Returns the domain of a subjectAltName of type URI: "sip:" and a host, without a user (RFC 5922 section 7.1 step
+ * 2). Empty if there is none. */
+static struct stir_view scope_sip_domain(const GENERAL_NAME *name)
 {
     if (name->type != GEN_URI) {
         return stir_view("", 0);
     }
-    struct stir_view text = name_text(name->d.uniformResourceIdentifier);
+    struct stir_view text = scope_name_text(name->d.uniformResourceIdentifier);
     if (text.len < 5 || strncasecmp(text.ptr, "sip:", 4) != 0 || memchr(text.ptr, '@', text.len)) {
         return stir_view("", 0);
     }
@@ -54,44 +55,44 @@ static struct stir_view sip_domain(const GENERAL_NAME *name)
     return host;
 }
 
-/* The name is the whole identity. */
-static bool is_identity(const GENERAL_NAME *name, const struct stir_identity *id)
+/* Returns true if the name is the whole identity. */
+static bool scope_is_identity(const GENERAL_NAME *name, const struct stir_identity *id)
 {
     struct stir_identity theirs;
     if (name->type != GEN_URI) {
         return false;
     }
-    struct stir_view text = name_text(name->d.uniformResourceIdentifier);
+    struct stir_view text = scope_name_text(name->d.uniformResourceIdentifier);
     return text.len > 0 && stir_identity_parse_canonical(&theirs, text.ptr, text.len, 0, NULL) == STIR_OK &&
            stir_identity_equal(&theirs, id);
 }
 
 /* dNSNames count only where no URI names a SIP domain, and never with a wildcard (RFC 5922 sections 7.1 and 7.2). */
-static bool names_cover(const GENERAL_NAMES *names, const struct stir_identity *id)
+static bool scope_names_cover(const GENERAL_NAMES *names, const struct stir_identity *id)
 {
-    struct stir_view host = uri_host(id->text);
+    struct stir_view host = scope_uri_host(id->text);
     bool by_uri = false, by_dns = false, any_domain = false;
     for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
         const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
-        struct stir_view domain = sip_domain(name);
+        struct stir_view domain = scope_sip_domain(name);
         any_domain |= domain.len > 0;
-        by_uri |= is_identity(name, id) || host_equal(domain, host);
-        by_dns |= name->type == GEN_DNS && host_equal(name_text(name->d.dNSName), host);
+        by_uri |= scope_is_identity(name, id) || scope_host_equal(domain, host);
+        by_dns |= name->type == GEN_DNS && scope_host_equal(scope_name_text(name->d.dNSName), host);
     }
     return by_uri || (by_dns && !any_domain);
 }
 
-static bool alt_names_cover(const X509 *leaf, const struct stir_identity *id)
+static bool scope_alt_names_cover(const X509 *leaf, const struct stir_identity *id)
 {
     ERR_clear_error();
     GENERAL_NAMES *names = X509_get_ext_d2i(leaf, NID_subject_alt_name, NULL, NULL);
-    bool covers = names_cover(names, id);
+    bool covers = scope_names_cover(names, id);
     GENERAL_NAMES_free(names);
     ERR_clear_error();
     return covers;
 }
 
-static bool spc_covers(const struct stir_tnauth *list, const char *tn, const struct stir_authority *authority)
+static bool scope_spc_covers(const struct stir_tnauth *list, const char *tn, const struct stir_authority *authority)
 {
     if (!authority) {
         return false;
@@ -100,15 +101,15 @@ static bool spc_covers(const struct stir_tnauth *list, const char *tn, const str
                               : authority->allow_spc && stir_tnauth_any_spc(list);
 }
 
-static enum stir_code fail_number(const struct stir_chain *chain, const char *tn,
-                                  const struct stir_authority *authority, struct stir_error *err)
+static enum stir_code scope_fail_number(const struct stir_chain *chain, const char *tn,
+                                        const struct stir_authority *authority, struct stir_error *err)
 {
     struct stir_x509_name subject = stir_x509_subject(chain->certs[0]);
     struct stir_numtable_row row;
     if (!stir_tnauth_any_spc(&chain->tnauth)) {
         return stir_fail(err, STIR_E_CERT_SCOPE, "%s: %s", subject.text,
                          chain->tnauth.count ? "the number is not in its TNAuthList"
-                                             : "the certificate has no TNAuthList, so it speaks for no number");
+                                             : "the certificate has no TNAuthList, so it covers no number");
     }
     if (!authority || !authority->numbers) {
         return stir_fail(err, STIR_E_CERT_SCOPE,
@@ -117,7 +118,7 @@ static enum stir_code fail_number(const struct stir_chain *chain, const char *tn
                          subject.text);
     }
     if (!stir_numtable_find(authority->numbers, tn, &row)) {
-        return stir_fail(err, STIR_E_CERT_SCOPE, "%s: the number is in no line of the number table", subject.text);
+        return stir_fail(err, STIR_E_CERT_SCOPE, "%s: the number table does not have the number", subject.text);
     }
     return stir_fail(err, STIR_E_CERT_SCOPE, "%s: the number belongs to provider %s", subject.text, row.spc);
 }
@@ -127,14 +128,15 @@ enum stir_code stir_chain_covers(const struct stir_chain *chain, const struct st
 {
     bool spc = false;
     if (id->kind == STIR_IDENTITY_URI) {
-        if (!alt_names_cover(chain->certs[0], id)) {
-            return stir_fail(err, STIR_E_CERT_SCOPE, "%s: no subjectAltName is the URI or its domain",
+        if (!scope_alt_names_cover(chain->certs[0], id)) {
+            return stir_fail(err, STIR_E_CERT_SCOPE,
+                             "%s: no subjectAltName matches the URI or its domain (RFC 8224 section 8.4)",
                              stir_x509_subject(chain->certs[0]).text);
         }
     } else if (!stir_tnauth_has_tn(&chain->tnauth, id->text)) {
-        spc = spc_covers(&chain->tnauth, id->text, authority);
+        spc = scope_spc_covers(&chain->tnauth, id->text, authority);
         if (!spc) {
-            return fail_number(chain, id->text, authority, err);
+            return scope_fail_number(chain, id->text, authority, err);
         }
     }
     if (by_spc) {
@@ -143,8 +145,9 @@ enum stir_code stir_chain_covers(const struct stir_chain *chain, const struct st
     return STIR_OK;
 }
 
-/* Appends UTF-8 for a terminal or a log: controls (C0, DEL, C1) become '?', too long is cut between characters. */
-static void text_show(struct stir_buf *out, const unsigned char *text, size_t n)
+/* Appends UTF-8 text for a terminal or a log: controls (C0, DEL, C1) become '?', and a long text is cut between
+ * characters. */
+static void scope_show_text(struct stir_buf *out, const unsigned char *text, size_t n)
 {
     if (n > SIGNER_MAX) {
         for (n = SIGNER_MAX; n > 0 && (text[n] & 0xc0) == 0x80; n--) {
@@ -157,8 +160,8 @@ static void text_show(struct stir_buf *out, const unsigned char *text, size_t n)
     }
 }
 
-/* NULL: the list names none. */
-static const char *first_spc(const struct stir_tnauth *list)
+/* Returns the first SPC of a list; NULL: it has none. */
+static const char *scope_first_spc(const struct stir_tnauth *list)
 {
     for (size_t i = 0; i < list->count; i++) {
         if (list->entries[i].kind == STIR_TNAUTH_SPC) {
@@ -170,7 +173,7 @@ static const char *first_spc(const struct stir_tnauth *list)
 
 void stir_chain_authority(struct stir_buf *out, const struct stir_chain *chain)
 {
-    const char *spc = first_spc(&chain->tnauth);
+    const char *spc = scope_first_spc(&chain->tnauth);
     if (spc) {
         stir_buf_printf(out, "spc:%s", spc);
     } else if (chain->tnauth.count) {
@@ -180,7 +183,7 @@ void stir_chain_authority(struct stir_buf *out, const struct stir_chain *chain)
 
 void stir_chain_signer(struct stir_buf *out, const struct stir_chain *chain)
 {
-    if (first_spc(&chain->tnauth)) {
+    if (scope_first_spc(&chain->tnauth)) {
         stir_chain_authority(out, chain);
         return;
     }
@@ -193,7 +196,7 @@ void stir_chain_signer(struct stir_buf *out, const struct stir_chain *chain)
         len = ASN1_STRING_to_UTF8(&utf8, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)));
     }
     if (len > 0) {
-        text_show(out, utf8, (size_t)len);
+        scope_show_text(out, utf8, (size_t)len);
     } else {
         stir_buf_puts(out, stir_x509_name_text(subject).text);
     }

@@ -1,4 +1,4 @@
-#include "common/cert/cert.h"
+#include "common/cert/chain.h"
 
 #include "tests/unit/certs.h"
 #include "tests/unit/unit.h"
@@ -80,7 +80,7 @@ static void test_covers_by_table(void)
         {"spc:1234,spc:1000", "12155551212", NULL, true},
         {"spc:1000", "12155559212", "leaf: the number belongs to provider 554A", false},
         {"spc:554a", "12155559212", NULL, true},
-        {"spc:1000", "12165551212", "leaf: the number is in no line of the number table", false},
+        {"spc:1000", "12165551212", "leaf: the number table does not have the number", false},
         {"spc:1234,tn:12155551212", "12155551212", NULL, false},
         {"tn:12155551212", "12155551212", NULL, false},
         {"tn:12155551213", "12155551212", "leaf: the number is not in its TNAuthList", false},
@@ -217,7 +217,7 @@ static void test_authority(void)
     certs_end();
 }
 
-UNIT_MAIN("cert_scope", {"numbers covered", test_covers_tn},
+UNIT_MAIN("chain_scope", {"numbers covered", test_covers_tn},
           {"F13: the number table decides for SPCs", test_covers_by_table}, {"URIs covered", test_covers_uri},
           {"SIP domains", test_covers_domain}, {"a NUL in a name", test_covers_nul}, {"who signed", test_signer},
           {"for whom", test_authority})
