@@ -199,7 +199,7 @@ class Documents(Case):
                           for name in names if name.endswith((".c", ".h")))  # fmt: skip
         for document in ".github/CONTRIBUTING.md", "common/README.md":
             for name in re.findall(r"`(\w+)\(\)`", read(document)):
-                self.assertRegex(sources, rf"\b{name}\(", f"{document}: {name}")
+                self.assertTrue(re.search(rf"\b{name}\(", sources), f"{document}: no source has {name}()")
 
     def headings(self, document):
         """The names that GitHub gives to the headings of a document."""

@@ -353,7 +353,7 @@ class Killed(Spool):
             file.write(os.urandom(4096 * 10))
         feed = self.feed()
         self.assertEqual(feed.process.wait(60), 1)
-        self.assertIn(f"CPS_E_SPOOL_STORE: spool_file {self.file}: damaged", feed.log())
+        self.assertIn(f"CPS_E_SPOOL_STORE: spool_file {self.file}: the file is damaged", feed.log())
 
     def test_same_file_at_once(self):
         """Several processes that make the file at the same time, and close it as the last."""
