@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * libcps: the client of a Call Placement Service (RFC 8816) for text messages.
  *

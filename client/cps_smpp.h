@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * libcps for gateways that speak SMPP: turns PDUs into messages for cps_send and cps_receive. Installed as
  * <stir-cps/cps_smpp.h> beside cps.h, whose conventions apply here too; link with -lcps.

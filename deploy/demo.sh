@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: MIT
 # Demonstrates stir-cps: deploy/demo.sh, on Debian 12 or 13, as root if packages are missing.
 #
 # Short messages travel over SMPP through two sidecars. The first publishes a PASSporT for each at a Call Placement

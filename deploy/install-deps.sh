@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: MIT
 # Installs the Debian packages that are missing: deploy/install-deps.sh [run|build|test|bench]
 #   run    what the built programs need
 #   build  that, and what compiles them (the default)
@@ -50,7 +51,7 @@ case $set in
         [[ $set = test ]] || wanted+=("${bench[@]}")
         ;;
     *)
-        sed -n '2,8s/^# \{0,1\}//p' "$0" >&2
+        sed -n '3,9s/^# \{0,1\}//p' "$0" >&2
         exit 2
         ;;
 esac

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: MIT
 # Which file may include which, and what the top level holds: tests/check-arrows.sh [DIRECTORY]
 # Prints file:line and the reason for each breach; exit status 1 if there is one.
 # tests/check-arrows.sh --circles prints each set of files that call each other in a circle, as the linker sees it in

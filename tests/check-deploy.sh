@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: MIT
 # What lies in deploy/ for others to use holds together: units are hardened, alert rules and manifests can be read and
 # name metrics that there are, scripts are clean, manual pages have examples. Needs a built cpsd (build/dev).
 set -uo pipefail

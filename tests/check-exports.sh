@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: MIT
 # What libcps.so exports is what its headers declare, and nothing else: tests/check-exports.sh [LIBRARY]
 # Also: the installed headers stand alone, in C and in C++, and a program that knows only them links and runs.
 set -euo pipefail

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: MIT
 # Every C file of the tree is as clang-format would write it. `clang-format -i FILE` mends one.
 set -euo pipefail
 cd "$(dirname "$0")/.."

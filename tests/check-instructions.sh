@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: MIT
 # Counts the instructions of a publish, of sealing and of opening an envelope, and compares them with what is written in
 # tests/bench/instructions.txt: tests/check-instructions.sh [--update]
 #
@@ -13,7 +14,7 @@ update=false
 case ${1:-} in
     --update) update=true ;;
     '') ;;
-    *) sed -n '2,/^set /s/^# \{0,1\}//p' "$0" | head -n -1 >&2; exit 2 ;;
+    *) sed -n '3,/^set /s/^# \{0,1\}//p' "$0" | head -n -1 >&2; exit 2 ;;
 esac
 build=${BUILD_DIR:-build/dev}
 baseline=tests/bench/instructions.txt

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: MIT
 # The Lua scripts of the Redis store: tests/check-lua.sh [--self-test]
 # Each file compiles (luac5.1 -p), so does each whole script as it is embedded, and a whole script uses only the globals
 # that Redis offers and sets none, which Redis would refuse. Prints the number of files; exit status 1 after an error.

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: MIT
 # clang-tidy over every C file that is built: tests/check-tidy.sh [FILE...]
 # What it looks for is in .clang-tidy. The static analyzer, which takes five times as long as all the rest, is for what
 # is installed: tests are run with sanitizers. Takes the compile commands of BUILD_DIR (build/dev).

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: MIT
 # An installation by hand, as deploy/README.md has it: tests/install.sh
 #
 # Configures without presets and without CUnit, installs a build below a prefix of its own, and looks at what is there:

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: MIT
 # Finds idioms that a reader has to decode, in the strings and comments of C, the comments and strings of Python, the
 # comments of scripts and configuration, and in documents: tests/language.sh [FILE|FOLDER ...]
 # Prints file:line, the words, and what to write instead; exit status 1 if there are any. Without arguments it reads the

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: MIT
 # The packages as their users get them: tests/packages.sh
 #
 # Builds them (dpkg-gensymbols compares libcps1 with its symbols file), looks at them with lintian, installs them in a

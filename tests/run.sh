@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: MIT
 # Sets everything up and runs tests: tests/run.sh [--all] [--preset dev|clang|asan|tsan|fuzz] [--only PATTERN]
 #
 # Without options it installs what is missing, builds once (preset dev), and runs the unit tests, the fuzz targets on
@@ -25,7 +26,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 
 usage() {
-    sed -n '2,/^set /s/^# \{0,1\}//p' "$0" >&2
+    sed -n '3,/^set /s/^# \{0,1\}//p' "$0" >&2
     exit 2
 }
 

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: MIT
 # cpsctl send and receive, and a cpsd that served 1,000 requests from each store, under valgrind: no error, no leak.
 set -euo pipefail
 cd "$(dirname "$0")/.."

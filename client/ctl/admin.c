@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/ctl/admin.h"
 
 #include <curl/curl.h>

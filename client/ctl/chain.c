@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/ctl/chain.h"
 
 #include "client/ctl/input.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/ctl/commands.h"
 #include "client/ctl/groups.h"
 #include "client/ctl/handle.h"

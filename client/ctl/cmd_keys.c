@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* cpsctl keys put and keys get. */
 #include "client/ctl/commands.h"
 #include "client/ctl/date.h"

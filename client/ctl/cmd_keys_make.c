@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* cpsctl keys make: signs a key record. */
 #include "client/ctl/chain.h"
 #include "client/ctl/commands.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/ctl/handle.h"
 
 #include "client/ctl/groups.h"

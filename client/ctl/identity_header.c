@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/ctl/identity_header.h"
 
 #include "common/jose/jws.h"

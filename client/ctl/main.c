@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* cpsctl, the command line tool for PASSporTs and a Call Placement Service: finds the command and runs it. */
 #include "client/ctl/commands.h"
 

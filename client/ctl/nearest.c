@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Suggests a name for a mistyped one. */
 #include "client/ctl/options.h"
 

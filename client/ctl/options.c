@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Parses the command line by the tables of options. */
 #include "client/ctl/options.h"
 

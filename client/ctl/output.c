@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Prints the answer of a subcommand, or its failure. */
 #include "client/ctl/ctl.h"
 #include "client/ctl/render.h"

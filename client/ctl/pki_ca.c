@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/ctl/pki_ca.h"
 
 #include "client/ctl/input.h"

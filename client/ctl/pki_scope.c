@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/ctl/pki_scope.h"
 
 #include "common/number/identity.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* JSON values for a person to read. */
 #include "client/ctl/render.h"
 

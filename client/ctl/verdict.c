@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/ctl/verdict.h"
 
 #include "client/ctl/date.h"

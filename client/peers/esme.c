@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* cps-esme: an ESME to try a link with; see deploy/man/cps-esme.1.scd. */
 #include "client/peers/options.h"
 #include "client/peers/show.h"

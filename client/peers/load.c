@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/peers/load.h"
 
 #include "client/peers/sms.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/peers/options.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/peers/show.h"
 
 #include "client/smpp/text/text.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/peers/sms.h"
 
 #include <ctype.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* cps-smsc: an SMSC to try a link with; see deploy/man/cps-smsc.1.scd. */
 #include "client/peers/options.h"
 #include "client/peers/show.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/peers/wire.h"
 
 #include "client/smpp/pdu_frame.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/smpp/address.h"
 
 #include "common/base/buf.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/smpp/join_message.h"
 
 #include <stdlib.h>

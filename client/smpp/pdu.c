@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/smpp/pdu.h"
 
 #include "client/smpp/pdu_cursor.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/smpp/pdu_cursor.h"
 
 #include <string.h>

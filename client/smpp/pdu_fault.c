@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/smpp/pdu_fault.h"
 
 #include <stdio.h>

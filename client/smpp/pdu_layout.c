@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/smpp/pdu_layout.h"
 
 #include <stddef.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/smpp/pdu_list.h"
 
 struct smpp_dest smpp_in_dest(struct smpp_in *in)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/smpp/udh.h"
 
 /* Information element identifiers (TS 23.040 section 9.2.3.24). */

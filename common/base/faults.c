@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "common/base/faults.h"
 
 #include <stdarg.h>

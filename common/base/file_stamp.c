@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "common/base/file_stamp.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "common/base/http_field.h"
 
 #include <stdbool.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "common/base/log_writer.h"
 
 #include "common/base/log_record.h"

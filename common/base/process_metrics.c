@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "common/base/process_metrics.h"
 
 #include <dirent.h>

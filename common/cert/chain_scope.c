@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "common/cert/chain.h"
 
 #include "common/cert/x509.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "common/cert/claim_constraints.h"
 
 #include "common/cert/der.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "common/cert/der.h"
 
 #include <openssl/asn1.h>

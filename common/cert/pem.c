@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "common/cert/pem.h"
 
 #include "common/jose/b64.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "common/cert/pki.h"
 
 #include "common/cert/pem.h"

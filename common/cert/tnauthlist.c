@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "common/cert/tnauthlist.h"
 
 #include "common/cert/der.h"

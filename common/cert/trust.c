@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "common/cert/trust_internal.h"
 
 #include "common/cert/pem.h"

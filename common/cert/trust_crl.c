@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "common/cert/chain_path.h"
 #include "common/cert/pem.h"
 #include "common/cert/trust_internal.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "common/cert/trust_list.h"
 
 #include "common/cert/pem.h"

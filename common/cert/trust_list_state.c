@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "common/cert/trust_list_state.h"
 
 #include "common/base/buf.h"

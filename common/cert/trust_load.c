@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "common/cert/trust_load.h"
 #include "common/base/file.h"
 

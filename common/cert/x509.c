@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "common/cert/x509.h"
 
 #include <openssl/core_names.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "common/cert/x5c.h"
 
 #include "common/jose/b64.h"

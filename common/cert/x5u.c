@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "common/cert/x5u.h"
 #include "common/base/file.h"
 

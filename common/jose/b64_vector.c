@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "common/jose/b64_vector.h"
 
 #if defined(__x86_64__)

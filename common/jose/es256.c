@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "common/jose/jws.h"
 #include "common/jose/key.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The JSON Canonicalization Scheme, RFC 8785. */
 #include "common/jose/json.h"
 

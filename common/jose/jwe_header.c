@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "common/jose/jwe_header.h"
 
 #include "common/jose/b64.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "common/jose/jwk.h"
 
 #include "common/base/buf.h"

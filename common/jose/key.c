@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "common/jose/key.h"
 
 #include <openssl/bn.h>

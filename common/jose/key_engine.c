@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The engine interface is deprecated since OpenSSL 3.0 and still the only way to a token on Debian 12. */
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "common/jose/key_engine.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "common/jose/key_load.h"
 
 #include "common/base/buf.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "common/jose/point.h"
 
 #include "common/base/view.h"

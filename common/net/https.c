@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "common/net/https.h"
 
 #include "common/base/http_field.h"

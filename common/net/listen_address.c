@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "common/net/listen_address.h"
 
 #include <arpa/inet.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "common/net/public_address.h"
 
 #include <string.h>

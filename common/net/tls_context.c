@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "common/net/tls_context.h"
 
 #include "common/base/buf.h"

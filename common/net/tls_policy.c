@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "common/net/tls_policy.h"
 
 #include <openssl/err.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "common/number/conf_numbering.h"
 
 #include <stdbool.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "common/number/numtable.h"
 
 #include "common/base/buf.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Key records as they are read; what makes them is keyrecord_make.c, what they are worth keyrecord_check.c. */
 #include "common/passport/keyrecord.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Checks of a key record: times, signature and scope. */
 #include "common/passport/keyrecord.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Key records as they are made. */
 #include "common/jose/b64.h"
 #include "common/jose/json.h"

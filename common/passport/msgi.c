@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "common/passport/msgi.h"
 
 #include "common/jose/b64.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "common/passport/passport.h"
 
 #include "common/cert/x5u.h"

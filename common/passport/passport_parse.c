@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* PASSporTs as they are read; what makes them is passport.c. */
 #include "common/cert/x5u.h"
 #include "common/jose/json.h"

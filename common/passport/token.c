@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Bearer tokens as they are made; what reads and checks them is token_parse.c. */
 #include "common/passport/token.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Bearer tokens as they are read and checked; what makes them is token.c. */
 #include "common/jose/json.h"
 #include "common/passport/passport.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "common/passport/verdict.h"
 
 static const struct {

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/api/admin.h"
 
 #include "common/base/log_writer.h"

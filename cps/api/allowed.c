@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/api/allowed.h"
 
 #include "cps/auth/trusted.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/api/box_path.h"
 
 #include "cps/http/problem.h"

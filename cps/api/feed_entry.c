@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/api/feed_entry.h"
 
 #include "common/jose/json.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/api/feed.h"
 #include "cps/api/feed_entry.h"
 #include "cps/auth/trusted.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/api/id_text.h"
 
 #include "common/jose/b64.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/api/key_names.h"
 
 #include "common/jose/b64.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/api/keys.h"
 
 #include "cps/api/key_names.h"

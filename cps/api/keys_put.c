@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "common/cert/x5c.h"
 #include "common/passport/keyrecord.h"
 #include "cps/api/key_names.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/api/original_token.h"
 
 #include "common/cert/x5u.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/api/passports.h"
 
 #include "cps/api/cursor.h"

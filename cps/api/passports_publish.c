@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "common/jose/b64.h"
 #include "cps/api/idempotency.h"
 #include "cps/api/original_token.h"

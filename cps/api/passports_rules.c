@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/api/passports_rules.h"
 
 #include "common/jose/b64.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/api/ppts.h"
 
 #include "common/jose/envelope.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/api/allowed.h"
 #include "cps/api/box_path.h"
 #include "cps/api/cursor.h"

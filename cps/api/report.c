@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/api/report.h"
 
 #include "common/jose/json.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/api/spc_path.h"
 
 #include <assert.h>

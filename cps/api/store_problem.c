@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/api/store_problem.h"
 
 #include "cps/auth/authenticate.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/auth/auth_internal.h"
 
 #include <assert.h>

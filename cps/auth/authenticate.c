@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/auth/authenticate.h"
 
 #include "cps/auth/auth_internal.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "common/base/url.h"
 #include "common/net/public_address.h"
 #include "cps/auth/cert_cache_internal.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/auth/cert_cache_internal.h"
 
 #include <assert.h>

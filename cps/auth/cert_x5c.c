@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "common/cert/x5c.h"
 #include "cps/auth/cert_cache_internal.h"
 

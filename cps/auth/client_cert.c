@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/auth/client_cert.h"
 
 #include <openssl/err.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/auth/crls.h"
 
 #include "cps/auth/refreshed_lists.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/auth/proxy_headers.h"
 
 #include "common/jose/b64.h"

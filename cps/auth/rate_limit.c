@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/auth/rate_limit.h"
 
 #include "common/jose/b64.h"

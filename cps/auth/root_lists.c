@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/auth/root_lists.h"
 
 #include "common/cert/trust_list_state.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/auth/trust_status.h"
 
 #include <stdlib.h>

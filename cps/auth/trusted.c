@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/auth/trusted.h"
 #include "common/base/file.h"
 

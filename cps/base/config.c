@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/base/config.h"
 
 #include "common/base/conf_table.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/base/mailbox.h"
 
 /* The first that waits, or NULL. */

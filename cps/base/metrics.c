@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/base/metrics.h"
 
 #include <inttypes.h>

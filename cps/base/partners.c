@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/base/partners.h"
 
 #include "common/base/conf.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/base/policy.h"
 
 #include <stddef.h>

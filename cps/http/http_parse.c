@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/http/http_parse.h"
 
 #include <assert.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/http/problem.h"
 
 #include "common/jose/json.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/net/fetch.h"
 
 #include "cps/net/fetch_queue.h"

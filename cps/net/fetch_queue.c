@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/net/fetch_queue.h"
 
 #include "common/base/url.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/net/peers.h"
 #include "common/base/file.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/net/republish.h"
 
 #include "common/jose/json.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/server/server.h"
 
 #include "common/base/file_access.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/api/routes.h"
 #include "cps/auth/conn_limit.h"
 #include "cps/http/problem.h"

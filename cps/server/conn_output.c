@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/server/server_internal.h"
 #include "cps/server/tcp_progress.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/auth/conn_limit.h"
 #include "cps/server/server_internal.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "common/net/listen_address.h"
 #include "cps/server/server_internal.h"
 

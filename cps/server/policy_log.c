@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/base/partners.h"
 #include "cps/server/server_state.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "common/base/log_writer.h"
 #include "common/net/sd_notify.h"
 #include "cps/server/server_state.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/server/setup.h"
 
 #include <assert.h>

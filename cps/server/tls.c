@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/server/tls.h"
 
 #include "common/base/buf.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/server/tls_tickets.h"
 
 #include <openssl/core_names.h>

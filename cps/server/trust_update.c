@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/server/server_state.h"
 
 #include <assert.h>

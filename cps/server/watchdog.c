@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "common/net/sd_notify.h"
 #include "cps/server/server_state.h"
 

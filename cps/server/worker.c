@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/server/server_internal.h"
 
 #include <openssl/rand.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/store/store_internal.h"
 
 /* How operations end, for every backend. */

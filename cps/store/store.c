@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/store/store_internal.h"
 
 #include "common/jose/b64.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/store/token_bucket.h"
 
 #include "common/base/siphash.h"

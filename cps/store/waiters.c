@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/store/waiters.h"
 
 #include "common/base/siphash.h"

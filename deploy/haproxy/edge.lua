@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Functions for haproxy.cfg that HAProxy lacks: the field Client-Cert-Chain, and the length of a body if the client did not
 -- send it.
 

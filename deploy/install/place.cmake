@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # place(FILE DESTINATION COMPONENT [CONFIGURATION]): installs FILE below the prefix of the installation, which
 # `cmake --install --prefix` may set long after everything was configured, with that prefix in the paths that it names.
 # A DESTINATION of SYSCONF is the directory of configurations, etc/stir-cps. CONFIGURATION: a file that is there already

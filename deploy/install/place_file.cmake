@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Run by `cmake --install` for one file: see place.cmake.
 set(prefix "${CMAKE_INSTALL_PREFIX}")
 if(NOT IS_ABSOLUTE "${sysconfdir}")

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # The target `uninstall`: removes the files that the last `cmake --install` wrote, and the directories of ours that are
 # empty then. A configuration that was edited since stays.
 if(NOT EXISTS "${manifest}")

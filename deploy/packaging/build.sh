@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: MIT
 # Makes the Debian packages: deploy/packaging/build.sh [DIRECTORY]
 #
 # Copies the sources to build/package/stir-cps-VERSION with deploy/packaging/debian as debian/ at the top, runs

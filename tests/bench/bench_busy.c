@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What it costs a receiver to fetch and verify one message at a destination that gets many: messages are sent to it at
  * a given rate, each is verified as soon as it was sent, and only the verifying is measured: its time, and the

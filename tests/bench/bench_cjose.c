@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Signing and encrypting a PASSporT with cjose beside ours: the same octets, ES256 and ECDH-ES with A256GCM on P-256
  * (cjose has no X25519), keys loaded once. Rounds alternate and the median counts.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What the client does for a message, beside the bare primitives of OpenSSL's EVP on the same octets: sign and encrypt
  * a PASSporT, decrypt and verify one. Rounds of ours and of EVP's alternate, so that a busy machine is busy for both,

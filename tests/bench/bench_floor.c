@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The lower bound that cpsd is compared with: an HTTPS server of OpenSSL and epoll that does nothing else. It reads a
  * whole request and answers with the number of octets in the request's Answer field, in one TLS record. That is the

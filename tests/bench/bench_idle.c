@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Opens many TLS connections to a server, holds them without a word, and says when all are there.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Does one thing a number of times, on one thread and without a socket, so that instructions can be counted:
  * tests/check-instructions.sh runs it under callgrind.

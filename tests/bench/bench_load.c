@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Publishes to a CPS or retrieves from it over kept-alive TLS connections, one request under way on each, and prints a
  * line of JSON: answers a second, their latency, and what processor time it took whom.

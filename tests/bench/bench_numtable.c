@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The number table: a million rows read, and looked up in with numbers that nobody asked for before. In processor time,
  * so that a busy machine tells the same.

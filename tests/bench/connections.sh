@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: MIT
 # What idle connections cost: tests/bench/connections.sh [COUNT]
 #
 # One cpsd holds COUNT (10,000) idle TLS connections. Prints its memory per connection, that of the kernel, and the latency

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: MIT
 # What a stored envelope costs Redis: octets of memory, and time of its one thread. tests/bench/redis-memory.sh [BOXES]
 #
 # For one envelope of 1,000 octets in each of 100,000 boxes, and for boxes of 30: with Redis' settings as they come and

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: MIT
 # Measures a CPS beside what a user would otherwise deploy, and prints a table: tests/bench/run.sh [--quick] [--out DIR]
 #
 # Peers: nginx with Lua and Redis (tests/bench/peer), webdis, cjose, and raw OpenSSL. All run side by side on this
@@ -13,7 +14,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 usage() {
-    sed -n '2,/^set /s/^# \{0,1\}//p' "$0" | head -n -1 >&2
+    sed -n '3,/^set /s/^# \{0,1\}//p' "$0" | head -n -1 >&2
     exit 2
 }
 

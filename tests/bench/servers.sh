@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Starts and stops what is measured. Sourced by run.sh and connections.sh, which set programs, here and dir.
 # shellcheck shell=bash disable=SC2154
 declare -A port pid

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: MIT
 # Measures the sidecar: tests/bench/smpp.sh [--quick] [--million]
 #
 # Three rows, each beside the same traffic without it: ESME -> SMSC straight; through one cps-smpp that passes all on, as
@@ -18,7 +19,7 @@ while (($#)); do
     case $1 in
         --quick) rounds=1 seconds=2; shift ;;
         --million) messages=1000000; shift ;;
-        *) sed -n '2,/^set /s/^# \{0,1\}//p' "$0" | head -n -1 >&2; exit 2 ;;
+        *) sed -n '3,/^set /s/^# \{0,1\}//p' "$0" | head -n -1 >&2; exit 2 ;;
     esac
 done
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Publishing with bearer tokens, for run.sh: every request has a token of its own, whose certificate is known. Beside it
 # how many signatures `openssl speed` verifies: by the clock, with all cores to itself, and in a second of processor time.
 # shellcheck shell=bash disable=SC2154

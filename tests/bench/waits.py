@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: MIT
 """Measures how long messages wait in a verifying sidecar: tests/bench/waits.py [--messages N]
 
 Prints one row for each case and exits 1 if one is over its bound:

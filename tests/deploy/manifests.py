@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The dashboard, the manifests and the compose file are well-formed, hold together, and name what there is."""
 import json
 import pathlib

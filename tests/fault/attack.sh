@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # Attacks a cpsd, one way after another, while a legitimate provider publishes at a quarter of what this machine managed
 # before. The attacker is a stranger without a credential, or a provider with a valid certificate that turned hostile. It
 # sits in a network namespace of its own, with an address of its own, 1 Mbit/s each way and 50 connections per second.

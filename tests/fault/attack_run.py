@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """See attack.sh."""
 import argparse
 import base64

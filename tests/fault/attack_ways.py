@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The attacker of attack.sh: runs one way of attacking a CPS until its standard input ends, then says what it spent.
 
     attack_ways.py WAY MATERIAL    MATERIAL is a JSON file that attack_run.py writes

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # A night of Redis servers on the loopback interface: a cluster of three primaries with a replica each, then a primary
 # with a replica and three Sentinels. Two cpsd publish without a pause while a primary is killed, a slot is moved, a
 # replica is cut off and all of them restart one by one. With durability = replicas:1 every envelope that was

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """See redis.sh."""
 import os
 import shutil

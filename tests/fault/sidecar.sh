@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # A night of sidecars on the loopback interface: three ESMEs, with windows of 1, 10 and 50, send through a sidecar that
 # signs and one that verifies to an SMSC; cpsd keeps its PASSporTs in Redis. Meanwhile the sidecars are killed, stopped
 # and held (SIGKILL, SIGTERM, SIGSTOP and SIGCONT), cpsd is held and killed, the SMSC and the ESMEs drop their

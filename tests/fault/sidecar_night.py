@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """See sidecar.sh."""
 import asyncio
 import collections

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The ESMEs, the forger and the SMSC of sidecar.sh: one thread, asyncio, no opinion about what is right."""
 import asyncio
 import collections

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * PDUs of a peer through libcps's public interface: whatever comes, each token that was taken comes back once, and only
  * a whole message is fit. The first octet chooses settings; then PDUs, each with its length in two octets, 0xffff being

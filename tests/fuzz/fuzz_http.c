@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The server's request parser: whole and in two pieces must agree, and nothing may be read beyond what is there. */
 #include "cps/http/http_parse.h"
 

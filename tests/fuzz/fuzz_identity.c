@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Identities and numbers: a canonical text is printable, its own canonical text, and survives the way through a path.
  */
 #include "common/number/identity.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Values of SIP Identity header fields, as cpsctl verify and cpsctl inspect read them. */
 #include "client/ctl/identity_header.h"
 #include "common/jose/jws.h"

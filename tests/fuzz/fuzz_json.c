@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Strict JSON and JCS: whatever parses has a canonical form, which parses again and is its own canonical form. */
 #include "common/jose/json.h"
 

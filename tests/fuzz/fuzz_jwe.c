@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "common/jose/b64.h"
 #include "common/jose/envelope.h"
 #include "common/jose/json.h"

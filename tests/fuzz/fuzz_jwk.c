@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "common/jose/json.h"
 #include "common/jose/jwk.h"
 #include "common/jose/key.h"

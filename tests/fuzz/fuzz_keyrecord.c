@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Key records: the input is a compact form, or a header and claims with a line end between that are made into one, so
  * that base64 does not stand in the way of what is behind it. */
 #include "common/jose/b64.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Saved lists of roots (list_state_dir): the input is the file, a NUL, and list_signer_roots. */
 #include "common/base/file.h"
 #include "common/cert/trust_list_state.h"

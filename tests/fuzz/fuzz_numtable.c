@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The number table: what a good one gives for any number is a row of its own, and that of the longest prefix. */
 #include "common/cert/tnauthlist.h"
 #include "common/number/numtable.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "common/jose/json.h"
 #include "common/jose/jwe.h"
 #include "cps/api/passports_rules.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What an edge says of a client: three fields, one a line. Nothing is believed that is not written as it must be. */
 #include "cps/auth/proxy_headers.h"
 #include "tests/fuzz/must.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/sidecar/relay/relay.h"
 #include "tests/fuzz/must.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/smpp/pdu_edit.h"
 #include "client/smpp/pdu_frame.h"
 #include "client/smpp/pdu_list.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The text of short messages and its joining: any data_coding, any user data header, any order of segments. The first
  * octets choose settings, the rest is segments, each with its length in front.

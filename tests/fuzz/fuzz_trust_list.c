@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Lists of roots (sticaList.jwt): the input is a list, a NUL, and the certificates of its signer and of its anchor. */
 #include "common/cert/trust_list.h"
 #include "tests/fuzz/must.h"

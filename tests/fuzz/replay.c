@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Stands in for libFuzzer: runs the target over files and directories given as arguments, so that every corpus file is
  * a plain test too. */
 #include <dirent.h>

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: MIT
 # Fuzzes one target with libFuzzer: tests/fuzz/run.sh fuzz_NAME SECONDS
 #
 # Starts from the corpus in tests/fuzz/corpus/NAME, which stays as it is. An input that makes the target fail is written
@@ -7,7 +8,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 if (($# != 2)) || [[ ! $1 =~ ^fuzz_[a-z0-9_]+$ || ! $2 =~ ^[1-9][0-9]*$ ]]; then
-    sed -n '2,/^set /s/^# \{0,1\}//p' "$0" | head -n -1 >&2
+    sed -n '3,/^set /s/^# \{0,1\}//p' "$0" | head -n -1 >&2
     exit 2
 fi
 program=build/fuzz/tests/$1

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What tests of the ATIS interface share: two carriers, a cpsd that trusts them, publishing and retrieving."""
 import json
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Bearer tokens as ATIS-1000096 and ATIS-1000105 have them, made with python3-cryptography: by whom, for what, over which
 body. What is wrong with one is a keyword: token("publish", ..., aud="other.example")."""
 import base64

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Callers with certificates, good and bad, and what they ask a cpsd for."""
 import base64
 import json

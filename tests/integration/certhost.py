@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """An HTTPS server on loopback that serves certificates as a test wants them, and badly: what is asked of it is counted."""
 import contextlib
 import http.server

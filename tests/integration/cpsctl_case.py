@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the tests of cpsctl share: throwaway certificates and keys, running it, the shape of its errors."""
 import base64
 import hashlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Compares each answer with cps/openapi.yaml, and counts the statuses that were seen."""
 import os
 import urllib.parse

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """HAProxy as deploy/haproxy configures it, and HTTP/2 towards it."""
 import getpass
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Envelopes as the CPS sees them: a JWE in compact form whose inside nobody here needs to know."""
 import base64
 import hashlib

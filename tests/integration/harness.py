@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Starts what a test needs and stops exactly that: cpsd, redis-server, certificates, all below one temporary
 directory. The programs come from $BUILD_DIR (build/dev)."""
 import atexit

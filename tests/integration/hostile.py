@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What attackers and broken clients send: tables of requests, destinations and things that are not envelopes."""
 from envelope import b64url, compact, envelope, header, p256_public
 

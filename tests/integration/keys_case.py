@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the tests of key records share: certificates under a root, records, a number table, a CPS that lies."""
 import http.server
 import json

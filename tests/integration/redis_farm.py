@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Redis servers of a test's own on the loopback interface: a cluster of three primaries with a replica each, or a primary
 with a replica and three Sentinels."""
 import contextlib

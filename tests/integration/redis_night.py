@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A night of Redis servers: publishing continues while they die, move and return, and then everything that was
 acknowledged is looked for. Used shortened by a test and at length by tests/fault/redis.sh."""
 import collections

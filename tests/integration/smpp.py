@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """SMPP for tests: PDUs octet by octet, an ESME's socket, an SMSC that does only what a test says, and the sidecar."""
 import contextlib
 import os

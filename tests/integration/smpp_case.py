@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What tests of signing and verifying live in: tenants, keys, a CPS, two sidecars between an ESME and an SMSC."""
 import itertools
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """SMPP PDUs octet by octet: what a test writes is what goes out."""
 import collections
 import struct

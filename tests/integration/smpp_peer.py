@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """An ESME and an SMSC for tests of cps-smpp, and cps-smpp itself."""
 import contextlib
 import json

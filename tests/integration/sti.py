@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """STI certificates as a test wants them, good and bad: authorities, carriers' chains, revocation lists. Made here with
 python3-cryptography, so that another implementation than ours says what a certificate is."""
 import datetime

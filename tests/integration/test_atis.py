@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The ATIS interface: PASSporTs by destination and originator."""
 # presets: dev asan
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Who may do what: every action under every policy by every kind of caller that has a certificate or nothing; the
 status and the reason that each gets. Callers with bearer tokens: test_token_auth.py."""
 # presets: dev asan

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What bash and zsh offer after a Tab: deploy/completion, with the programs that were built."""
 # presets: dev
 import os

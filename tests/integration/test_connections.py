@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """TLS, and connections that are silent, slow, idle or too many."""
 import contextlib
 import select

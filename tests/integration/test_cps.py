@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The CPS over TLS (RFC 8816), the same tests with every store."""
 import base64
 import itertools

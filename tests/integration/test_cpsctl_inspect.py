@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """cpsctl without a server: inspect."""
 # presets: dev asan
 import hashlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """cpsctl without a server: pki and keygen."""
 # presets: dev asan
 import json

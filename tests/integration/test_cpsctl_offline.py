@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """cpsctl without a server: sign, encrypt and decrypt."""
 # presets: dev asan
 import hashlib

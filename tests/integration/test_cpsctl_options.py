@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """cpsctl without a server: the command line, help, output that nobody takes, a CPS that is not there."""
 # presets: dev asan
 import json

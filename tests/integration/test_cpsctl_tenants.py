@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """cpsctl signs for tenants: each for its own numbers, whatever the certificate covers."""
 # presets: dev asan
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """cpsctl without a server: verify."""
 # presets: dev asan
 import os

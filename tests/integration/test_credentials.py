@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Credentials end to end: cpsctl and cps-smpp with an STI certificate at a cpsd whose policy asks for one."""
 # presets: dev asan
 import json

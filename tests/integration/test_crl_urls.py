@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Revocation lists that are fetched ([trust] crl_urls): on a schedule, checked before they count."""
 # presets: dev asan
 import http.server

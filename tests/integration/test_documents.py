@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The documents: the commands of the README files in order, as a reader would type them, and what the text says that
 they print; their configurations, tables and links. tests/interop/first_day.py follows those that need a machine of
 their own."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Dummies (RFC 8816 section 6.2): no list is ever empty, and an observer cannot tell a dummy from an envelope."""
 # presets: dev asan
 # alone: compares times

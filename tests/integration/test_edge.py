@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """HAProxy in front, as deploy/haproxy has it: HTTP/2 outside, unix sockets inside; who the client is arrives, and what
 a client says of itself does not."""
 # presets: dev asan

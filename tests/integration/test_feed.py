@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a carrier gets for all of its numbers: a stream of server-sent events, and lists by prefix."""
 # presets: dev asan
 # alone: measures memory, and time to the millisecond

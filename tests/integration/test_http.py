@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """HTTP as an attacker and a broken client speak it: over raw sockets, octet for octet."""
 import contextlib
 import socket

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The directory of key records at cpsd: who may put what, what readers get, and sending to keys that were found."""
 # presets: dev asan
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A CPS that hands out a key of its own, or somebody else's, or an old one: a sender encrypts to none of them."""
 # presets: dev asan
 import json

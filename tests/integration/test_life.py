@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A server's life: checked, started, reloaded and stopped."""
 import contextlib
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """[limits]: who sends or reads too much gets 429, over all servers of a store; too many connections are closed."""
 # presets: dev asan
 import itertools

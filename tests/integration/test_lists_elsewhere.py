@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Certificates whose TNAuthList is elsewhere (RFC 8226 section 10.1): in tokens, key records and TLS handshakes."""
 # presets: dev asan
 import base64

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The log holds nobody up, and strangers cannot fill it."""
 # presets: dev asan
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Malformed and smuggling requests, each followed on its connection by a publish: none of them makes another request out
 of octets that belong to a refused one. test_http.py has more about each kind of fault."""
 from envelope import envelope

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """deploy/prometheus/metrics.md is one table of all metrics: what the programs serve, no more and no less.
 
 After a change: BUILD_DIR=build/dev UPDATE_METRICS=1 python3 tests/integration/test_metrics.py"""

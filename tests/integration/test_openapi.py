@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """cps/openapi.yaml and the server say the same: every documented status of every operation is produced, and nothing is
 seen that is not documented."""
 # presets: dev asan

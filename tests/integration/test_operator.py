@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the operator sees: cpsctl stat and cpsctl box, through the admin listener."""
 # presets: dev asan
 import http.server

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """cps-esme and cps-smsc, with which an operator tries a link by hand: what they send, show and exit with."""
 import json
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A signing key in a token: SoftHSM, through OpenSSL's engine or provider for PKCS#11."""
 # presets: dev
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Certificates, chains and revocation lists as they are found in the field, judged by cpsctl."""
 # presets: dev asan
 import base64

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A store that fails: what could not be stored is never called stored, and every request is answered."""
 import contextlib
 import signal

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """cpsd on a Redis Cluster and with Sentinels: while servers die, move and come back nothing that was acknowledged is
 lost, and readers at other servers are woken. tests/fault/redis.sh does the same for longer."""
 # presets: dev

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A holder reports bogus envelopes, and who published them may publish less."""
 # presets: dev asan
 from callers import DEST, ELSEWHERE, NO_ID, CallersCase, provider

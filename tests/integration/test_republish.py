@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What CPSs hand on to each other: each PASSporT once to each peer, and never in circles."""
 import json
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Signed lists of roots as the STI-PA publishes them ([trust] list_files, list_urls): what is believed, and for how long."""
 # presets: dev asan
 import base64

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Several servers of one CPS, and some of them killed: what was taken is there, and nothing fails meanwhile."""
 # presets: dev asan
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """S6: refused credentials are cheap. They are limited before anything of them is checked, and at nobody else's cost."""
 # presets: dev asan
 import base64

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """deploy/*.conf are what the programs print with -p, which take them as they are and with every key spelled out."""
 # presets: dev
 import os

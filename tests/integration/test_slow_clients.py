@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Clients that read slowly or not at all, that shut their side down, and a server that has no descriptors left."""
 # presets: dev asan
 import contextlib

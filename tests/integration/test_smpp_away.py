@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A CPS that is away: found once, told once, and nobody waits for it; back within moments."""
 # presets: dev asan
 import contextlib

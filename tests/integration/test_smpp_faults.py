@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """cps-smpp when things go wrong: the CPS is away or slow, connections break, the sidecar is stopped or killed."""
 # presets: dev asan
 import contextlib

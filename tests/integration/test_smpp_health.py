@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """/health and /ready of the sidecar, its metrics of itself, and what cpsctl stat shows of it."""
 # presets: dev asan
 import contextlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Which messages cps-smpp judges: the direction decides what a receipt is, and nobody brings a verdict along."""
 # presets: dev asan
 import unittest

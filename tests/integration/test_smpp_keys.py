@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """cps-smpp without arranged keys: it finds the destination's, and where its CPS is."""
 # presets: dev asan
 import os

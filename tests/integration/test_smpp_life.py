@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """How the sidecar is started, watched, reloaded and stopped; whom it lets in; silent connections."""
 # presets: dev asan
 import json

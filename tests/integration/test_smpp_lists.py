@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The STI-PA's signed list of roots in cps-smpp: what passes with it, and what happens before it is there."""
 # presets: dev asan
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Two sidecars and a CPS with many operations in progress, most of them on other threads."""
 # alone: takes both processors
 import unittest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """cps-smpp: long messages are signed as one and judged as one, however their segments come."""
 # presets: dev asan
 import time

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """cps-smpp follows its configuration: which messages are forwarded, tags, prefixes, records, reload."""
 # presets: dev asan
 import os

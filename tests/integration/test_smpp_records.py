@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What an operator sees of each message: a line where it is signed and where it is judged, warnings, binds."""
 # presets: dev asan
 import contextlib

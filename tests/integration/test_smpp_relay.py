@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The sidecar between an ESME and an SMSC, forwarding everything octet for octet; slow, broken and hostile
 ends; many binds."""
 # presets: dev asan

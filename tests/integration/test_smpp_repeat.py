@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A message that its sender repeats, because it was told "later" or nothing at all, is no replay; a replay still is one.
 ESME - sidecar that signs - sidecar that verifies - SMSC, with a CPS between the sidecars."""
 import collections

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a verifying cps-smpp says while certificates change at their URL, and while envelopes expire at the CPS."""
 # presets: dev asan
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """cps-smpp signs on one side and verifies on the other: what is vouched for passes, what is not is told."""
 # presets: dev asan
 import unittest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Who signed a message, as cps-smpp tells the receiver: a provider's code or a number, whatever the verdict."""
 # presets: dev asan
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """cps-smpp: texts and numbers as senders write them and as networks change them on the way."""
 # presets: dev asan
 import unittest

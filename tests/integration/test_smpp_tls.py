@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The sidecar with TLS to ESMEs, to the peer, or both."""
 # presets: dev asan
 import contextlib

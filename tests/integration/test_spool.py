@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """libcps's spool and a real CPS: away and back, killed on either side, hanging, full; nothing lost, nothing doubled."""
 import contextlib
 import os

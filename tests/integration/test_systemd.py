@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the daemons tell systemd, and the sockets that cpsd takes from it."""
 # presets: dev asan
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Bearer tokens (ATIS-1000096, ATIS-1000105) at the server: each way in which one can be no good, with the exact status
 and reason, and what happens while certificates are fetched."""
 import base64

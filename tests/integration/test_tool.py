@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """cpsctl and cpsd together: a message's PASSporT from its sender to its receiver, and every way that goes wrong."""
 import base64
 import itertools

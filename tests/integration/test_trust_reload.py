@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What credentials are judged by (roots, revocation lists, number table) is replaced whole on SIGHUP, or stays, in
 every worker and on open connections."""
 # presets: dev asan

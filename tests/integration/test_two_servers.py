@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Two cpsd on one Redis behave as one: who waits at one wakes for what is published at the other, a token used at one is
 refused at the other, a limit spent at one is spent at the other, an empty box looks the same at both."""
 # presets: dev asan

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """cps/WIRE.md: its client exchanges messages with ours, and its test vectors are what both sides compute."""
 # presets: dev asan
 import importlib.util

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Wrong bearer tokens, each refused with its reason and without anything stored. test_token_auth.py has those whose
 refusal depends on more than the token."""
 import base64

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """x5u that must not be fetched: internal addresses in all their spellings, names that resolve to them, and URLs that are
 not plain https. The test runs in a network namespace in which every address is the machine's own and every question of
 DNS is answered here, so that a connection to any address at all is seen."""

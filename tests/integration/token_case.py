@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What tests of bearer tokens share: an STI hierarchy, a host of certificates, and tokens made of them."""
 import base64
 import hashlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """cpsctl and cpsd under valgrind: no error, and nothing that they took is lost when they end. Run by
 tests/valgrind.sh."""
 import itertools

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """TLS sockets and HTTP/1.1 for tests: what goes out is exactly what the test says, what comes back is taken apart."""
 import json
 import re

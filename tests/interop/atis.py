@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A client of ATIS servers that is not ours (atis_client.mjs): through HAProxy, cpsd and Redis, and to cpsd itself."""
 import json
 import os

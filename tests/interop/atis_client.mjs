@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 // A client of ATIS-1000096 and ATIS-1000105 servers that knows nothing of ours: npm jose for the tokens and the
 // envelopes, Node's own http2 (or https) for the way. Its one argument is a JSON file that says where the server is and
 // who the carriers are; it prints a line for each thing that it tried, and its exit status is 1 if one was not so.

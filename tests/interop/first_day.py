@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What an operator does on the first day, taken out of deploy/README.md and client/sidecar/README.md: their commands,
 files and what they print, from the packages to a verdict at an SMSC, in a booted Debian. run-systemd.sh makes that and
 calls first_day.py PID ROOT, with the process id of its systemd and its directory."""

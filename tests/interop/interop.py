@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Envelopes, PASSporTs and keys made elsewhere are read here, and ours there: npm jose and python3-jwcrypto. What a
 peer can make and we refuse is tried too."""
 import base64

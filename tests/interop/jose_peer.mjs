@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 // What the peers have in common: a command, a key's file and a header as arguments, one text a line on standard input,
 // one answer a line on standard output; exit status 1 if something does not open or verify.
 import {readFileSync} from "node:fs";

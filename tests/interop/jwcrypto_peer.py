@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The same as jose_peer.mjs, with python3-jwcrypto."""
 import json
 import sys

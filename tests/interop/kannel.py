@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Kannel as the ESME, node-smpp as the SMSC: first straight, then with the sidecar between them."""
 import unittest
 from collections import defaultdict

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 // node-smpp at one end of a bind: node-smpp-peer.mjs smsc [ANSWER_MS] | esme HOST PORT
 // Reads commands from standard input and tells on standard output what happens, one JSON object a line:
 //   {"send": "submit_sm", "fields": {...}}   sends a request; {"hex": "..."} among the fields stands for octets

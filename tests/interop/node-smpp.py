@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """node-smpp as ESME and as SMSC, with the sidecar between them: everything passes as it is, in both directions; what is
 signed on one side is judged `passed` on the other, also in both."""
 import unittest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A TypeScript client that is generated from cps/openapi.yaml compiles, and publishes at a running server."""
 import json
 import os

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 // A client of what openapi-typescript makes of cps/openapi.yaml: publishes an envelope, finds it in the list, fetches it.
 // Its one argument is a JSON text with url, dest, envelope, token. Where the compiler must object, it is told to expect it:
 // a description that allows anything would not compile.

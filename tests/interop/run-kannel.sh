@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: MIT
 # Debian's Kannel as the ESME and npm smpp as the SMSC, straight and with the sidecar between: short, special, long and
 # binary messages and receipts.
 set -euo pipefail

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: MIT
 # npm smpp as the ESME and as the SMSC with the sidecar between them: all passes as it is, what was signed is judged
 # passed, in both directions.
 set -euo pipefail

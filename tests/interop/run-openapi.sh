@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: MIT
 # A client generated from cps/openapi.yaml with npm openapi-typescript (installed here from its lock file) compiles, and
 # publishes at a running server.
 set -euo pipefail

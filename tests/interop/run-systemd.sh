@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: MIT
 # The first day of an operator: deploy/README.md and client/sidecar/README.md, from the packages to a verdict at an SMSC, in
 # a Debian of its own in which systemd is the first process: tests/interop/run-systemd.sh [--demo] [bookworm|trixie]
 #

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: MIT
 # Debian 13 (trixie): a clean checkout of HEAD in a Debian 13 of its own, as somebody who begins there would use it:
 # tests/interop/run-trixie.sh
 #

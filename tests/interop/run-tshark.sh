@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: MIT
 # What goes into the sidecar and what comes out of it, octet for octet and as Debian's tshark decodes it. Captures on
 # the loopback interface: as root, or with the capability for it.
 set -euo pipefail

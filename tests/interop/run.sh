@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: MIT
 # Envelopes, PASSporTs and keys exchanged with other implementations of JOSE: npm jose (installed here from its lock
 # file) and Debian's python3-jwcrypto.
 set -euo pipefail

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The messages that tests of SMPP send through Kannel, as an application words them."""
 from smpp_parts import SECONDS, until
 

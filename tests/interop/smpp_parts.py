@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The parts that tests of SMPP put together: node-smpp, Kannel, and where its reports go. All on 127.0.0.1, below one
 temporary directory, stopped by their own pids."""
 import contextlib

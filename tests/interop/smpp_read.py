@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Reads PDUs and texts of SMPP, as much as the tests need, and independently of client/smpp."""
 import struct
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Two sidecars with a CPS between: one that signs for a tenant, one that judges and tags."""
 import os
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the sidecar forwards, octet for octet and as Debian's tshark decodes it."""
 import json
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What goes over one port of the loopback interface: captured with dumpcap, decoded by tshark."""
 import os
 import re

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """Circles of calls between source files, as a build's object files have them: tests/tools/circles.py BUILD_DIR
 
 Two files form a circle if each needs a function or variable of the other, directly or through further files. Prints each

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # shellcheck shell=bash
 # Debian roots for tests, to be sourced: a Debian that is made once (debootstrap, into build/debian/) and copied for each
 # test. As root.

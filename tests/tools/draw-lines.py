@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """Draws random lines that a person reads: tests/tools/draw-lines.py --seed N [--count 300] [TREE]
 
 Prints file:line and the text, one draw a line, in the order drawn. It draws from strings with at least three words in C

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Finds idioms that readers have to decode, in comments, strings and documents: tests/language.sh describes its use.
 
 The words are in tests/tools/language.txt, the ordinary uses that pass in tests/tools/language-allow.txt.

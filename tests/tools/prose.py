@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The text of a source tree that a person reads: comments, strings and documents. For tests/tools/language.py and
 tests/tools/draw-lines.py.
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/cps.h"
 
 #include <inttypes.h>

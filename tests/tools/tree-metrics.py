@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """Measures a C source tree, this one or another project's: tests/tools/tree-metrics.py [--list] [TREE [FOLDER ...]]
 
 TREE is the path of a checkout (this tree by default), the FOLDERs are the parts of it that count (all by default; for this

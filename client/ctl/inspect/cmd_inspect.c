@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/ctl/commands.h"
 #include "client/ctl/identity_header.h"
 #include "client/ctl/input.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Shows certificates, certificate requests and revocation lists. */
 #include "client/ctl/date.h"
 #include "client/ctl/inspect/inspect.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Shows faulty input: the parts that can be decoded, and a list of faults. */
 #include "client/ctl/inspect/inspect.h"
 #include "common/base/buf.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Shows keys, and finds out what JSON, PEM and DER contain. */
 #include "client/ctl/inspect/inspect.h"
 #include "common/cert/pem.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Finds all faults of a PASSporT: RFC 8225, RFC 8224 section 4.1, RFC 9475. */
 #include "client/ctl/date.h"
 #include "client/ctl/inspect/inspect.h"

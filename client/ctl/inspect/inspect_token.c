@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Shows tokens: PASSporTs, key records, and the unencrypted parts of envelopes. */
 #include "client/cps.h"
 #include "client/ctl/date.h"

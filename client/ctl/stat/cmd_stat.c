@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/ctl/admin.h"
 #include "client/ctl/commands.h"
 #include "client/ctl/date.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/ctl/stat/scrape.h"
 
 #include <math.h>

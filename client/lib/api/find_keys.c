@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/lib/context/key.h"
 #include "client/lib/context/message.h"
 #include "client/lib/find/directory.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/lib/api/online_check.h"
 
 #include "client/lib/net/task.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/lib/api/exchange.h"
 #include "client/lib/context/message.h"
 #include "client/lib/net/cps_http.h"

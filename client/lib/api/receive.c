@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/lib/api/receive.h"
 #include "client/lib/box/box.h"
 #include "client/lib/find/directory.h"

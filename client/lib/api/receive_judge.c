@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/lib/api/receive.h"
 #include "client/lib/box/unseal.h"
 #include "client/lib/net/cps_http.h"

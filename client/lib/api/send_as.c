@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Signing and sending for a tenant: the calls that take a table of tenants and a name in the place of a signer. */
 #include "client/cps.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/lib/context/message.h"
 #include "client/lib/sign/signer.h"
 #include "common/cert/chain.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/lib/api/smpp_api.h"
 
 #include "common/passport/passport.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/lib/context/message.h"
 #include "client/lib/spool/spool.h"
 #include "common/jose/jwe.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/lib/box/claim.h"
 
 #include "client/lib/find/route.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/lib/box/match.h"
 
 #include "client/lib/verify/used_passports.h"

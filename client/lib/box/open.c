@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/lib/box/open.h"
 
 #include "client/lib/context/handle.h"

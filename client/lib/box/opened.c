@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/lib/box/opened.h"
 
 #include <assert.h>

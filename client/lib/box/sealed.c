@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/lib/box/sealed.h"
 
 #include <assert.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/lib/box/unseal.h"
 
 #include "client/lib/box/open.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/lib/context/clock.h"
 
 #include "client/lib/context/handle.h"

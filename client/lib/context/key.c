@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/lib/context/key.h"
 
 #include "common/jose/json.h"

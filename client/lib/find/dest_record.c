@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/lib/find/dest_record.h"
 
 #include <assert.h>

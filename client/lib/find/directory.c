@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/lib/find/directory.h"
 
 #include "client/lib/find/key_lookup.h"

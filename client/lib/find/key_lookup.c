@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/lib/find/key_lookup.h"
 
 #include "client/lib/find/route_configured.h"

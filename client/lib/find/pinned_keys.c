@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/lib/find/pinned_keys.h"
 #include "common/base/file.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/lib/find/route_internal.h"
 
 #include "common/base/buf.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Which CPS the configuration names for a destination: the number table, or cps_url. */
 #include "client/lib/find/route_configured.h"
 

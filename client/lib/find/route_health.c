@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Which servers of a CPS answer. A server is used until a request to it fails. From then on it is probed in the
  * background with GET /health?for=read until it answers. While another server of the route is good, the failed one is

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Which CPS a destination has, by its key records and by the configuration. */
 #include "client/lib/find/directory.h"
 #include "client/lib/find/route_configured.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Sending a request to the servers of a route, one after the other until one of them answers. */
 #include "client/lib/find/route_internal.h"
 

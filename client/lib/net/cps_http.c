@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/lib/net/cps_http.h"
 
 #include "common/jose/json.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/lib/net/transport.h"
 
 #include "client/lib/net/task.h"

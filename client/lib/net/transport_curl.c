@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/lib/net/transport_curl.h"
 
 #include "common/net/https.h"

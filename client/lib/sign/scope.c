@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/lib/sign/scope.h"
 
 #include "client/smpp/address.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/lib/sign/signer.h"
 #include "common/base/file.h"
 

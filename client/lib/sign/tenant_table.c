@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A table of tenants by name, and making the signer of one. */
 #include "client/lib/sign/tenants.h"
 

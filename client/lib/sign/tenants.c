@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/lib/sign/tenants.h"
 
 #include <stdlib.h>

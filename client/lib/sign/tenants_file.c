@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/lib/sign/tenants_check.h"
 #include "common/base/conf.h"
 #include "common/base/directory.h"

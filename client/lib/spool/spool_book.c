@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/lib/spool/spool_book.h"
 
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/lib/spool/spool_retry.h"
 
 #define BOX_REFUSALS_MAX 16 /* in sequence, before everything pauses */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/lib/spool/spool_send.h"
 
 #include "client/lib/spool/spool_retry.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The state that the spool's files share: counters, whether the disk can be written, random bits. */
 #include "client/lib/spool/spool_internal.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/lib/find/directory.h"
 #include "client/lib/net/cps_http.h"
 #include "client/lib/spool/spool_internal.h"

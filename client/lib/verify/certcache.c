@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/lib/verify/certcache.h"
 
 #include "client/lib/net/task.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/lib/verify/chain.h"
 
 #include "client/lib/verify/trust.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/lib/verify/trust.h"
 
 #include "client/lib/net/transport.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/lib/verify/used_passports.h"
 
 #include "client/lib/verify/replay.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/lib/verify/verify.h"
 
 #include "client/lib/verify/certcache.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/sidecar/filter/cps_operation.h"
 
 #include <string.h>

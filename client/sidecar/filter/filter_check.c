@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/sidecar/filter/filter.h"
 
 #include "client/lib/api/online_check.h"

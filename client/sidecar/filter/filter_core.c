@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/sidecar/filter/filter_core.h"
 
 void sc_filter_say(struct sc_filter_core *core, const char *what, const char *reason)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/sidecar/filter/health.h"
 
 #include "client/lib/sign/tenants_check.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/sidecar/filter/filter_metrics.h"
 
 #include "client/sidecar/filter/sign_outcomes.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/sidecar/filter/message.h"
 
 #include "client/smpp/join.h"

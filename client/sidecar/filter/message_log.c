@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/sidecar/filter/message_log.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/sidecar/filter/number_key.h"
 
 #include "common/base/buf.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/sidecar/filter/part.h"
 
 #include "client/sidecar/filter/filter_core.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/sidecar/filter/repeat.h"
 
 #include "client/lib/box/arrival.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/sidecar/filter/segments.h"
 
 #include "client/sidecar/filter/filter_core.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/sidecar/filter/decide.h"
 
 #include "client/lib/sign/signer.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/sidecar/filter/sign_outcomes.h"
 
 #include <inttypes.h>

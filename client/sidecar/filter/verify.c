@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/sidecar/filter/decide.h"
 
 #include "client/sidecar/filter/expectation_store.h"

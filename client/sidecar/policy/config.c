@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/sidecar/policy/config.h"
 
 #include "client/cps.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/sidecar/policy/policy.h"
 
 #include "client/sidecar/policy/fail.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/sidecar/policy/recipients.h"
 
 #include "client/sidecar/policy/fail.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/sidecar/relay/queue.h"
 
 #include "client/smpp/pdu_list.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/sidecar/relay/relay_internal.h"
 
 /* How a bind, a leg and the whole connection end. */

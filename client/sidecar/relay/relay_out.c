@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/sidecar/relay/relay_internal.h"
 
 #include "client/smpp/pdu_write.h"

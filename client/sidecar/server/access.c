@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/sidecar/server/access.h"
 
 #include "common/base/conf.h"

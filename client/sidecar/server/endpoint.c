@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/sidecar/server/endpoint.h"
 
 #include <stdio.h>

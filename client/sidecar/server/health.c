@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/sidecar/server/health.h"
 
 #include "client/sidecar/server/sidecar_internal.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/sidecar/server/link_internal.h"
 
 #include <netinet/tcp.h>

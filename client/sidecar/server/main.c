@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/sidecar/filter/filter.h"
 #include "client/sidecar/server/sidecar.h"
 #include "common/base/daemon.h"

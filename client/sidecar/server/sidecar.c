@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/sidecar/server/sidecar_internal.h"
 
 #include "common/base/log_writer.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/sidecar/server/tls.h"
 
 #include "common/net/tls_context.h"

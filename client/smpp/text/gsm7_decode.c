@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/smpp/text/gsm7_decode.h"
 
 #include "client/smpp/text/gsm7_tables.h"

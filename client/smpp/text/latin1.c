@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/smpp/text/latin1.h"
 
 /* 0x80 to 0x9f of Windows-1252. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/smpp/text/reading.h"
 
 #include <openssl/crypto.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/smpp/text/text_iconv.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/smpp/text/text_utf8.h"
 
 void smpp_utf8_put(struct stir_buf *out, uint32_t c)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/store/memory/found.h"
 
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "tests/bench/load/load.h"
 
 #include "common/jose/b64.h"

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- The nginx peer: a CPS as somebody would write it who has nginx, Lua and Redis at hand. One round trip to Redis a
 -- request over a pool of kept-alive connections; nothing is looked at in what is stored.
 local redis = require "nginx.redis"

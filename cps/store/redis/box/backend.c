@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/store/redis/box/operation.h"
 #include "cps/store/redis/box/operations.h"
 #include "cps/store/redis/topology/settings_check.h"

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Makes one C file of the Lua scripts in lua/, at build time and for tests/check-lua.sh:
 #
 #     cmake -D LUA_DIR=lua -D LAYOUT=layout.h -D OUT=script_texts.c [-D OUT_DIR=DIRECTORY] -P embed_lua.cmake

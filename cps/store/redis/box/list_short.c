@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/store/redis/box/list_short.h"
 
 #include "cps/store/redis/box/put_new.h"

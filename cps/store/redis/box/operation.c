@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/store/redis/box/operation.h"
 
 #include <assert.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/store/redis/box/operations.h"
 
 #include "common/jose/b64.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/store/redis/box/put_new.h"
 
 #include "cps/store/redis/box/row.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/store/redis/box/reply.h"
 
 #include "cps/store/redis/box/row.h"

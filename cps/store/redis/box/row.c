@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/store/redis/box/row.h"
 
 #include "common/jose/jwe_pack.h"

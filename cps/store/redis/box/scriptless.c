@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/store/redis/box/scriptless.h"
 
 #include "cps/store/redis/box/list_short.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/store/redis/topology/discovery.h"
 
 #include "cps/store/redis/topology/cluster.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/store/redis/topology/node.h"
 
 #include "cps/store/redis/topology/durable.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/store/redis/topology/request.h"
 
 #include "cps/store/redis/topology/servers.h"

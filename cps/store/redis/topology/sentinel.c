@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/store/redis/topology/sentinel.h"
 
 #include "cps/store/redis/topology/servers.h"

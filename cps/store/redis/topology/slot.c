@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/store/redis/topology/slot.h"
 
 #include <stdint.h>

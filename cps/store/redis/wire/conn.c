@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/store/redis/wire/conn.h"
 
 #include "cps/store/redis/wire/greeting.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/store/redis/wire/link.h"
 
 #include "common/base/buf.h"

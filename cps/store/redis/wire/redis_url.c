@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/store/redis/wire/redis_url.h"
 
 #include "common/base/view.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/store/redis/wire/reply.h"
 
 #include <string.h>

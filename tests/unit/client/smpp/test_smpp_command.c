@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/smpp/command.h"
 #include "client/smpp/pdu_fault.h"
 #include "tests/unit/unit.h"

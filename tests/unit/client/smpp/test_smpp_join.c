@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/smpp/join.h"
 #include "tests/unit/smpp_kannel.h"
 #include "tests/unit/unit.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/smpp/pdu_edit.h"
 #include "tests/unit/kannel.h"
 #include "tests/unit/smpp_make.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/smpp/time.h"
 #include "tests/unit/unit.h"
 

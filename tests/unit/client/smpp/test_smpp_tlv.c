@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/smpp/tlv.h"
 #include "tests/unit/unit.h"
 

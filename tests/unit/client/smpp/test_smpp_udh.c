@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/smpp/udh.h"
 #include "tests/unit/unit.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "common/base/conf_table.h"
 #include "common/number/conf_numbering.h"
 #include "common/number/numbering_keys.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The thread that writes the log: nobody who logs waits for it, and what is lost is counted. */
 #include "common/base/log_writer.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "common/base/file.h"
 #include "common/base/url.h"
 #include "common/cert/x5u.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "common/cert/claim_constraints.h"
 
 #include "common/jose/json.h"

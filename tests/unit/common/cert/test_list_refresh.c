@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "common/cert/list_refresh.h"
 
 #include "tests/unit/unit.h"

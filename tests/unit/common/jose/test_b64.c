@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "common/jose/b64.h"
 
 #include "tests/unit/unit.h"

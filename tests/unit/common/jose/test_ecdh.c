@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "common/jose/ecdh.h"
 #include "tests/unit/jose.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "common/jose/envelope.h"
 #include "common/jose/jws.h"
 #include "tests/unit/jose.h"

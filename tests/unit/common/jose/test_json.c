@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "common/jose/json.h"
 
 #include "tests/unit/unit.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "common/jose/jwe.h"
 #include "tests/unit/jose_jwe.h"
 

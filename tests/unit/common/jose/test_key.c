@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "common/base/file.h"
 #include "common/jose/jwk.h"
 #include "common/jose/key_load.h"

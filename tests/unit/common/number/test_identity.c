@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "common/number/identity.h"
 
 #include "tests/unit/unit.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The number table: which row counts, what a line may be, how much it takes. */
 #include "common/base/buf.h"
 #include "common/number/numtable.h"

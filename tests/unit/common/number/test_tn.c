@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "common/number/tn.h"
 
 #include "tests/unit/unit.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "common/cert/pem.h"
 #include "common/jose/jwk.h"
 #include "common/passport/keyrecord.h"

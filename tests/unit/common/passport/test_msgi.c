@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "common/passport/msgi.h"
 
 #include "tests/unit/unit.h"

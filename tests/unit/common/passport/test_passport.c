@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* PASSporTs as they are read. */
 #include "tests/unit/passport_fixture.h"
 

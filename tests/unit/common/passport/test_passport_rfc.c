@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The examples that the RFCs print. */
 #include "tests/unit/passport_fixture.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* PASSporTs as they are made, and what is asked of them: freshness, replay identifiers. */
 #include "common/cert/x5u.h"
 #include "common/jose/json.h"

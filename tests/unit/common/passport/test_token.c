@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "common/passport/token.h"
 
 #include "common/cert/x5c.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/api/dummy.h"
 
 #include "common/jose/envelope.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* An Idempotency-Key over the memory store: first, again, another body, forgotten, over; each part of its name counts.
  */
 #include "cps/api/idempotency.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The handlers without a socket: a request goes in, the answer comes out of the one completion. */
 #include "common/base/process_metrics.h"
 #include "common/jose/json.h"

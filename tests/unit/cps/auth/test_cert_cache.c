@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/auth/cert_cache.h"
 
 #include "common/cert/x5c.h"

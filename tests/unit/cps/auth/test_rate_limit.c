@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/auth/rate_limit.h"
 #include "cps/auth/trusted.h"
 #include "cps/store/store.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Who holds a destination, and what each policy makes of each caller. */
 #include "cps/base/policy.h"
 

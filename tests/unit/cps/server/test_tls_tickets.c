@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* TLS session tickets: which keys read which tickets, as time goes by. */
 #include "cps/server/tls_tickets.h"
 

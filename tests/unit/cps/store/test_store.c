@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "common/jose/jwe.h"
 #include "cps/store/store.h"
 #include "tests/unit/store_both.h"

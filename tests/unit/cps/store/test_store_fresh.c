@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/store/redis/box/put_new.h"
 #include "cps/store/store.h"
 #include "tests/unit/redis_server.h"

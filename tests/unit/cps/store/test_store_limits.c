@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/store/store.h"
 #include "cps/store/token_bucket.h"
 #include "tests/unit/store_both.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/store/memory/shard.h"
 #include "cps/store/store.h"
 #include "tests/unit/store_harness.h"

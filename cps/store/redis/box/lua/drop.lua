@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Deletes a record.
 -- include: part_begin.lua
 -- include: part_claim_always.lua

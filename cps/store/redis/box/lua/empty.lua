@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Deletes what arrived until a time, at most N rows per call: a box can be long, and Redis serves nobody else
 -- meanwhile. Taken envelopes are still remembered, but no longer shown.
 -- include: part_begin.lua

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Deletes living envelopes as if they had never been there: nothing is remembered of them. Other ids are skipped.
 -- include: part_begin.lua
 -- include: part_may_write.lua

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Reads one envelope, taken or not.
 -- include: part_begin.lua
 -- include: part_claim_always.lua

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Stores a record, unless one of a higher order is there. A record is a hash of its text (t) and its order (o).
 -- include: part_begin.lua
 -- include: part_claim.lua

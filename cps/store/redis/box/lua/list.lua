@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Lists rows. Most boxes are short and have never been longer: the first rows are read together with m.
 -- include: part_begin.lua
 -- include: part_claim_always.lua

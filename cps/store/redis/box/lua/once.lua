@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Takes a claim, whose key this is. Deleting a missing key lets the script write, as part_may_write.lua does.
 -- include: part_begin.lua
 if call('EXISTS', key) == 1 then return {ok='REPLAYED'} end

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Takes tokens from a bucket whether it has them or not, up to the longest debt.
 -- include: part_begin.lua
 local token = tonumber(ARGV[1])

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Sets key, and now: Redis' clock in microseconds.
 local call, pack, unp, sub, text = redis.call, struct.pack, struct.unpack, string.sub, string.format
 local key = KEYS[1]

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Begins to compact the rows if `begin` is set, and does the next 128 rows of a compaction that is under way.
 if b == 0 and begin then a, b, low = head, head, 2 ^ 55 end
 if b > 0 then

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- find(after) is the position of the first row that arrived after that time. Callers mostly look for a recent row, so
 -- the search goes backwards from the end in doubling steps, then bisects.
 local function find(after)

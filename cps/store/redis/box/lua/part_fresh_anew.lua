@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Converts a box that was made without a script to the usual form. The key keeps its expiry: setting the same time
 -- again could delete the key, since time has passed meanwhile.
 local record = m

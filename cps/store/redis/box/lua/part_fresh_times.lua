@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Computes arrival and expiry of the envelope in a box that was made without a script. The key's expiry has whole
 -- milliseconds, rounded down when the envelope arrived, so arrival may be a little late here. This is harmless, since
 -- every time that a caller was told, and every later arrival, is later still.

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Counts what is to be subtracted from the p and q fields (minus[field]); part_settle.lua does it. owner(s) is the name
 -- of the p field that counts the row s.
 local minus = {}

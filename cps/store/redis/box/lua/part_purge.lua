@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Clears at most 8 expired rows or taken records at the front; in a ring also the living rows that exceed its size.
 -- Where many taken records exist, a record that is remembered for long moves to the end: otherwise it would keep the
 -- records after it, which are remembered for two minutes.

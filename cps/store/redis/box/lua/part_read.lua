@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Reads m (BOX_META_... in layout.h): head, tail, n (living), last, max, min; then pause, thead, ttail (taken records),
 -- a, b (closed_from, closed_to) and low. row(i) is the number of the row at position i, counted from 0.
 local head, tail, n, last, max, min, pause, thead, ttail, a, b, low = 1, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- row_of(item) returns the row number of an index entry and the row. The row is where it was put unless the rows were
 -- compacted since; then it is searched for. The row of a taken envelope may be gone: then what is found is another
 -- envelope's row, or nothing.

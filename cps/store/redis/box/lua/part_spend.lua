@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Takes tokens from every bucket, or from none if one has too few. A bucket is stored as the time at which it will be
 -- full.
 local claimed = (#ARGV - 9) % 3

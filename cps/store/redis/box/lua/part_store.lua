@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Stores an envelope. left is what part_spend.lua found, or -1. Refuses with 2 if the box is full, 4 if the publisher
 -- has its share of it, 5 if too many taken envelopes of the publisher, or of the box, are remembered. A refused PUBLISH
 -- or SPUBLISH does not fail the put.

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Stores an envelope. Arguments and answer: CPSD_REDIS_PUT in script.h.
 -- include: part_begin.lua
 -- include: part_claim.lua

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Stores an envelope after taking tokens. Arguments and answer: CPSD_REDIS_PUT_LIMITED in script.h.
 -- include: part_begin.lua
 -- include: part_spend.lua

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Takes an envelope out. That it was taken is remembered until the envelope would have expired, beyond the limit for
 -- two minutes after it was stored: see cpsd_store_remove.
 -- include: part_begin.lua

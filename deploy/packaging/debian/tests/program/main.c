@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include <stdio.h>
 #include <stir-cps/cps.h>
 #include <stir-cps/cps_smpp.h>

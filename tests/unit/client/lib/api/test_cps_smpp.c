@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/cps_smpp.h"
 #include "client/lib/context/handle.h"
 #include "common/number/identity.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/cps_smpp.h"
 #include "tests/unit/cps_smpp_peer.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/lib/context/errors.h"
 #include "common/passport/verdict.h"
 #include "tests/unit/unit.h"

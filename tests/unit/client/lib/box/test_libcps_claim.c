@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/cps.h"
 #include "client/lib/net/transport.h"
 #include "tests/unit/fake_cps.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/lib/context/handle.h"
 #include "client/lib/find/route.h"
 #include "common/jose/key.h"

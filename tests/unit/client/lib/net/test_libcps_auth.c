@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/cps.h"
 #include "common/passport/token.h"
 #include "tests/unit/fake_cps.h"

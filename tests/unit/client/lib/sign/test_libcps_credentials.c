@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/cps.h"
 #include "client/lib/context/handle.h"
 #include "client/lib/verify/certcache.h"

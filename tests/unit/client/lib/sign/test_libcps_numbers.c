@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/lib/sign/number_set.h"
 #include "tests/unit/unit.h"
 

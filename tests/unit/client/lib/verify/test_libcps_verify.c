@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/cps.h"
 #include "common/jose/b64.h"
 #include "tests/unit/cps_world.h"

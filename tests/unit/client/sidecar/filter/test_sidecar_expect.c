@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/sidecar/filter/expectation.h"
 #include "tests/unit/unit.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/sidecar/filter/filter.h"
 #include "common/base/file.h"
 #include "tests/unit/filter_rig.h"

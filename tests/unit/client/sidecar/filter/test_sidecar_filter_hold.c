@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/sidecar/filter/filter_core.h"
 #include "client/sidecar/filter/segments.h"
 #include "tests/unit/filter_rig.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/sidecar/filter/filter.h"
 #include "tests/unit/filter_rig.h"
 #include "tests/unit/oom.h"

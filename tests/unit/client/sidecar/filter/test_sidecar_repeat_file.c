@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/sidecar/filter/repeat_file.h"
 #include "common/base/buf.h"
 #include "common/base/file.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/sidecar/policy/recipients.h"
 #include "common/jose/jwk.h"
 #include "tests/unit/filter_rig.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/sidecar/relay/queue.h"
 #include "tests/unit/smpp_make.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/sidecar/relay/relay.h"
 #include "tests/unit/relay_rig.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/sidecar/server/access.h"
 #include "client/sidecar/server/endpoint.h"
 #include "tests/unit/unit.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/smpp/segment.h"
 #include "client/smpp/text/reading.h"
 #include "tests/unit/unit.h"

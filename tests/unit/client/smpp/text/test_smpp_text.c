@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/smpp/segment.h"
 #include "common/passport/msgi.h"
 #include "tests/unit/smpp_kannel.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cps/store/redis/box/operation.h"
 #include "cps/store/redis/topology/cluster.h"
 #include "cps/store/redis/topology/sentinel.h"

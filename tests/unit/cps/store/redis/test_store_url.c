@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "common/base/siphash.h"
 #include "cps/store/redis/wire/command.h"
 #include "cps/store/redis/wire/redis_url.h"
