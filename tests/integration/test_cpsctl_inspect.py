@@ -190,7 +190,7 @@ class Inspect(Case):
         wrong = x509.UnrecognizedExtension(sti.TNAUTH, b"\x30\x02\x05\x00")
         claims = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.5.5.7.1.27"), b"\x05\x00")
         shown = self.faulty("wrong.pem", sti.Cert("wrong", None, extensions=[wrong, claims], curve=ec.SECP384R1()).pem,
-                            "TNAuthList is not one", "JWTClaimConstraints", "not on P-256")  # fmt: skip
+                            "TNAuthList is malformed", "JWTClaimConstraints", "not on P-256")  # fmt: skip
         self.assertEqual((shown["subject"], shown["now"]), ("/CN=wrong", "valid"))
         damaged = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
         shown = self.faulty("chain.pem", sti.Cert("first").pem + damaged + sti.Cert("third").pem, "the certificate is damaged")

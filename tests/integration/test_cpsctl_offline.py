@@ -43,7 +43,7 @@ class Sign(Case):
         self.write("large", b"x" * (1 << 20))
         self.assertTrue(msgi("--body", "large"))
         self.write("larger", b"x" * ((1 << 20) + 1))
-        self.refused(*base, "--body", "larger", says="larger: larger than", code="CPS_E_TOO_BIG")
+        self.refused(*base, "--body", "larger", says="larger: the file is larger than", code="CPS_E_TOO_BIG")
         self.refused(*base, "--body", "missing", says="missing: No such file", code="CPS_E_IO")
         self.refused(*base, "--body", self.dir, says="Is a directory", code="CPS_E_IO")
 

@@ -41,7 +41,7 @@ class Token(Case):
         self.verdict("passed", passport=done.stdout.strip(), status=GOOD)
 
     def test_f33_the_error_names_the_fault_and_not_the_pin(self):
-        token = "the token does not give the key"
+        token = "cannot load the key from the token"
         nothing = {"OPENSSL_ENGINES": "/nowhere", "OPENSSL_MODULES": "/nowhere"}
         rows = [
             (f"pkcs11:token=stir;object=bob;type=private?pin-value={PIN}", {}, token),
