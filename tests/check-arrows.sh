@@ -160,7 +160,8 @@ plant() {
     cp -r "$pristine" "$copy"
     mkdir -p "$(dirname "$file")"
     printf '#pragma once\n%s\n' "$2" >"$file"
-    found=$(check "$copy") && found=
+    # a planted file may be one too many for its folder, which plant_many looks at
+    found=$(check "$copy" | grep -v ' a folder holds 45 at most$') || true
     if [[ -z $3 && -n $found || -n $3 && $found != "$3"* || $found == *$'\n'* ]]; then
         printf 'self-test: %s: %s: expected "%s", found:\n%s\n' "$1" "$2" "$3" "$found" >&2
         failed=$((failed + 1))

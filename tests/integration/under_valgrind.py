@@ -28,7 +28,8 @@ class UnderValgrind(Case):
         self.assertIn(b"10 bytes in 1 blocks are definitely lost", done.stderr)
 
     def test_tool(self):
-        server = self.cpsd(certificate=self.pki(), store__ttl_default_s=600)
+        # a handshake takes a client under valgrind many seconds on a busy machine
+        server = self.cpsd(certificate=self.pki(), store__ttl_default_s=600, server__handshake_timeout_s=120)
         environment = {**os.environ, "CPS_URL": server.url, "CPS_CA": f"{self.dir}/pki/tls-root.pem",
                        "CPS_TRUST": f"{self.dir}/pki/root.pem", "CPS_X5U_DIR": f"{self.dir}/pki/certs"}  # fmt: skip
         message = ["--orig", "12155551212", "--dest", "12155551213", "--text"]
